@@ -1,0 +1,36 @@
+/* catalogue.h - the modes there are: the built-in ones, compiled into the binary from
+ * modes/catalogue, and the tester's own.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "modes/mode.h"
+
+struct catalogue;
+
+/* With the built-in modes. NULL without memory. */
+struct catalogue *catalogue_create(void);
+void catalogue_destroy(struct catalogue *c);
+
+/* Adds every *.json of a directory (--modes); all or none. BAD_INPUT: where is "FILE: $.path". */
+int catalogue_load(struct catalogue *c, const char *dir, struct refusal *why);
+
+/* Adds or replaces a user mode after checking it. A built-in name is refused, as is a "name" member
+ * that differs from name. */
+int catalogue_put(struct catalogue *c, const char *name, const json_t *document,
+                  struct refusal *why);
+/* Returns 0, MODE_UNKNOWN, or BAD_INPUT for a built-in one. Programs in use are not touched. */
+int catalogue_remove(struct catalogue *c, const char *name, struct refusal *why);
+
+/* Documents by name and in order (name ascending); borrowed. NULL: none such. */
+const json_t *catalogue_get(const struct catalogue *c, const char *name);
+const json_t *catalogue_at(const struct catalogue *c, size_t i, bool *built_in);
+
+/* Finds and compiles: 0, BAD_INPUT, MODE_UNKNOWN (allowed lists the names), MODE_UNAVAILABLE. */
+int catalogue_compile(const struct catalogue *c, const char *name, const json_t *params,
+                      bool lenient, double scale, struct mode_program **out, struct refusal *why);
+
+/* The same from "NAME[;k=v]...". */
+int catalogue_compile_text(const struct catalogue *c, const char *text, size_t len, double scale,
+                           struct mode_program **out, struct refusal *why);

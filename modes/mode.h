@@ -1,0 +1,118 @@
+/* mode.h - the mode language: a misbehaviour as data, and its compiled form.
+ *
+ * A mode file (docs/writing-modes.md) has a name, texts, parameters and rules; a rule is a trigger
+ * and a list of steps. Compiling checks all of it, puts the parameters' values in, and sorts the
+ * rules into a table by trigger, so that a connection pays nothing for triggers without a rule.
+ *
+ * What triggers, steps and arguments exist is said once, by the rows of triggers.c and steps.c;
+ * checking, help, listing and docs derive from them.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/refusal.h"
+#include "engine/engine.h"
+#include "wire/caps.h"
+
+/* The places in a connection's life where rules can be. "request" and "reuse" share the three
+ * request slots: reuse is request with nth "2-". */
+enum trigger_slot {
+    ON_ACCEPT,         /* the connection was accepted; nothing was read */
+    ON_HANDSHAKE,      /* TLS is established (never on a clear connection) */
+    ON_FIRST_BYTE,     /* request at first_byte */
+    ON_HEADERS,        /* request at headers */
+    ON_COMPLETE,       /* request at complete */
+    ON_RESPONSE_START, /* nothing of the response was sent */
+    ON_RESPONSE_END,   /* its last byte was handed to the kernel */
+    ON_IDLE,           /* idle for `after` */
+    ON_AGE,            /* accepted `after` ago */
+    ON_STALE,          /* bytes came after we ended or silenced it; before the wire reacts */
+    TRIGGER_SLOTS
+};
+
+#define OVER_H1   1u
+#define OVER_H2   2u
+#define OVER_BOTH 3u
+
+union mode_value {
+    int64_t number; /* int, bool, duration (ns, already scaled), index into a choice */
+    const char *text;
+    const struct response *response;
+    const struct goaway *goaway;
+};
+
+#define STEP_ARGS 6
+
+struct step_row;
+struct mode_step {
+    const struct step_row *row;
+    union mode_value arg[STEP_ARGS]; /* in the order of row->args */
+};
+
+struct mode_rule {
+    unsigned number; /* its place in the file, from 0; for the ledger */
+    enum trigger_slot slot;
+    const char *on;      /* the trigger's name as written */
+    unsigned over;       /* OVER_* */
+    uint32_t nth_first, nth_last; /* which requests of the connection; 1..UINT32_MAX */
+    uint32_t times;      /* at most so often on one connection; UINT32_MAX: no limit */
+    int64_t after;       /* idle, age: ns */
+    const struct mode_step *steps;
+    unsigned step_count;
+};
+
+/* A compiled mode. Immutable and counted: a connection keeps the one it started a rule of. */
+struct mode_program {
+    unsigned refs;
+    const char *name;
+    const char *params;  /* the values in force, as JSON text */
+    unsigned rule_count;
+    const struct mode_rule *rules; /* as in the file */
+    struct {
+        const struct mode_rule *const *rules;
+        unsigned count;
+    } by_slot[TRIGGER_SLOTS];
+};
+
+struct mode_program *mode_ref(struct mode_program *program);
+void mode_unref(struct mode_program *program); /* NULL is fine */
+
+static inline bool mode_has(const struct mode_program *program, enum trigger_slot slot)
+{
+    return program->by_slot[slot].count != 0;
+}
+
+/* Further outcomes of compiling, beside 0, BAD_INPUT and -errno. */
+#define MODE_UNKNOWN     2 /* no mode of this name */
+#define MODE_UNAVAILABLE 3 /* a step needs a capability that is missing: why->what names it,
+                              why->allowed says how to get it */
+
+/* Compiles a mode document (an object as in the catalogue). params: an object of parameter values,
+ * or NULL for the defaults; with lenient, values may be strings for every type, as in a URL.
+ * Paths in *why start with "$" for the document and "$.params" for params. scale multiplies
+ * every duration. */
+int mode_compile(const json_t *document, const json_t *params, bool lenient, double scale,
+                 struct mode_program **out, struct refusal *why);
+
+/* Compiles a bare list of steps (the admin API's "do") as a program with one rule, number 0, in slot
+ * ON_ACCEPT, of name "do". over: the protocol of the connection it is for; in_exchange steps are
+ * refused. */
+int mode_compile_steps(const json_t *steps, unsigned over, double scale, struct mode_program **out,
+                       struct refusal *why);
+
+/* Checks that a document could be compiled with its defaults, capabilities left aside. */
+int mode_check(const json_t *document, struct refusal *why);
+
+/* Reads "NAME[;k=v]..." (percent-encoding undone): name into a buffer of MODE_NAME_SIZE, the
+ * parameters as an object of strings (new reference). Returns 0, BAD_INPUT or -ENOMEM. */
+#define MODE_NAME_SIZE 64
+int mode_parse_text(const char *text, size_t len, char name[MODE_NAME_SIZE], json_t **params,
+                    struct refusal *why);
+
+/* The language as JSON, from the rows: triggers and steps with their arguments. New reference. */
+json_t *mode_language(void);

@@ -1,0 +1,93 @@
+/* runtime.h - compiled rules at work on one connection.
+ *
+ * A rule that fires becomes a script: its steps run in order, at once until a step takes time
+ * (wait, delay), then on from its moment. Scripts of one connection run side by side, ordered by
+ * their moments; all end with the connection. A script keeps the program it came from alive, so a
+ * change of mode does not touch what has begun.
+ *
+ * Each step that is a fault is ledgered (EV_FAULT) before it happens.
+ *
+ * Steps act on the connection (wire and engine verbs) or on the exchange that fired the rule: an
+ * exchange can be gated (delay, hold), so that its host does not answer it yet, and can be given
+ * another answer (respond).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "modes/mode.h"
+#include "wire/moment.h"
+#include "wire/wire.h"
+
+struct ledger;
+struct mode_conn;
+struct mode_exchange;
+
+struct mode_host {
+    /* The last gate of this exchange opened: answer it if its request is complete. */
+    void (*released)(void *host, struct mode_exchange *mx);
+    /* A step took the connection out of service; the wire is in its new state already.
+     * for_ever: fin, rst, forget; otherwise stall, black_hole. */
+    void (*silenced)(void *host, bool for_ever);
+    /* resume, heal: it serves again. */
+    void (*resumed)(void *host);
+};
+
+/* Embedded in the host's connection. The host sets wire, and engine when it has one. */
+struct mode_conn {
+    const struct mode_host *calls;
+    void *host;
+    struct ledger *ledger;
+    uint64_t id;
+    struct wire *wire;     /* NULL once it is closed */
+    struct engine *engine; /* NULL before the protocol is known */
+    unsigned over;         /* OVER_H1 or OVER_H2 once the protocol is known, before: 0 (rules narrowed
+                              by over do not fire on accept and handshake) */
+    struct mode_program *program;
+    uint32_t *fired;       /* how often each rule fired, by its number; NULL: none yet */
+    int64_t accepted_at;
+    int64_t idle_since;    /* MOMENT_NONE: busy */
+    struct moment idle, age;
+    uint32_t idle_done, age_done; /* rules (in order of `after`) that fired in this idle spell / so far */
+    struct link scripts;
+};
+
+/* Embedded in the host's exchange. Zeroed before use, but for the two pointers. */
+struct mode_exchange {
+    struct mode_conn *conn;
+    struct exchange *ex;
+    unsigned gates;                  /* delay and hold in force: do not answer while > 0 */
+    const struct response *instead;  /* the answer that respond gave, or NULL; lives as long as
+                                        this exchange's program reference */
+    struct mode_program *program;    /* keeps instead alive */
+};
+
+/* Starts with program (a reference is taken). Arms age rules. */
+void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *host,
+                    struct ledger *ledger, uint64_t id, struct mode_program *program);
+
+/* Ends all scripts and timers. */
+void mode_conn_finish(struct mode_conn *mc);
+
+/* Another program from now on: running scripts go on, idle and age rules count from when the
+ * connection became idle or was accepted - those already due fire at once, from the loop. */
+void mode_conn_set(struct mode_conn *mc, struct mode_program *program);
+
+/* Fires the rules of a slot that fit. mx is the exchange in the request and response slots, else
+ * NULL. When it returns, look at mx->gates, mx->instead and wire_state(): the connection may have
+ * been silenced. */
+void mode_fire(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchange *mx);
+
+/* Runs a program's only rule now, whatever its trigger (the admin API's "do"). Returns 0 or
+ * -ENOMEM. by: "admin", for the ledger. */
+int mode_run(struct mode_conn *mc, struct mode_program *program, const char *by);
+
+/* The connection became idle at this moment, or is busy again. */
+void mode_idle(struct mode_conn *mc, int64_t since);
+void mode_busy(struct mode_conn *mc);
+
+/* An exchange is over: its scripts lose it (their exchange steps become no-ops), its program
+ * reference is given back. */
+void mode_exchange_over(struct mode_exchange *mx);

@@ -1,0 +1,25 @@
+/* clock.h - time. Every moment and span inside the server is an int64_t of nanoseconds. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NS_PER_US   INT64_C(1000)
+#define NS_PER_MS   INT64_C(1000000)
+#define NS_PER_S    INT64_C(1000000000)
+#define MOMENT_NONE INT64_MAX /* a moment that never comes */
+
+/* CLOCK_MONOTONIC now. */
+int64_t clock_now(void);
+
+/* CLOCK_REALTIME at the given monotonic moment, by the offset between the two now. */
+int64_t clock_wall(int64_t monotonic);
+
+/* Writes the wall time as RFC 3339 UTC with microseconds ("2026-01-02T03:04:05.123456Z") and a NUL.
+ * Returns the length, 27. */
+#define CLOCK_RFC3339_SIZE 28
+size_t clock_rfc3339(int64_t wall, char out[CLOCK_RFC3339_SIZE]);
+
+/* Writes an IMF-fixdate (RFC 9110 5.6.7, "Sun, 06 Nov 1994 08:49:37 GMT") and a NUL. Returns 29. */
+#define CLOCK_IMF_SIZE 30
+size_t clock_imf(int64_t wall, char out[CLOCK_IMF_SIZE]);

@@ -1,0 +1,224 @@
+/* engine.h - HTTP on bytes. An engine turns a connection's plaintext into exchanges and responses
+ * into plaintext; it knows no sockets and no modes.
+ *
+ * Two engines, one interface: h1.c (libmicrohttpd) and h2.c (nghttp2). The host is whoever owns
+ * the connection (run/session.c).
+ *
+ * Life of an exchange: begin, headers, body*, complete, then the host calls engine_respond when it
+ * likes (also before complete: an early answer), then responded - or lost, at any point, when it
+ * will never be answered. After responded or lost the pointer is dead. Exactly one of the two ends
+ * every exchange that began.
+ *
+ * The host may call any function of an engine from inside a callback, but for engine_destroy.
+ *
+ * Watching: after engine_watch the engine no longer serves. Requests in later input are reported
+ * with stale_request instead of begin; nothing at all is put out, no callback but stale_request and
+ * frame is made, and engine_respond is taken without effect. WATCH_ONLY is for ever: exchanges still
+ * open are lost when the engine is destroyed. WATCH_HOLD keeps what arrives and what is to be sent,
+ * so that engine_resume can serve all of it as if it had just come. A change from HOLD to ONLY is
+ * possible. engine_watch may be called from inside begin(), headers() ... of an exchange.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct engine;
+struct uv_loop_s;
+
+struct header {
+    const char *name, *value; /* not NUL-terminated in general */
+    size_t name_len, value_len;
+};
+
+/* A request as it was sent. h2 pseudo-header fields are not among the headers; names have the case
+ * the client used. Valid as long as its exchange, in stale_request during the call. */
+struct request {
+    const char *method, *target, *authority; /* NUL-terminated; authority "" if none */
+    const struct header *headers;            /* in the order received */
+    size_t header_count;
+};
+
+/* The value of the first header of this name (any case), or NULL. */
+const struct header *request_header(const struct request *request, const char *name);
+
+struct response {
+    int status;
+    const struct header *headers; /* besides Date and Content-Length, which the engine adds; no
+                                     Connection or Keep-Alive: the engine leaves them out on h2 */
+    size_t header_count;
+    const void *body; /* copied, unless release is set */
+    size_t body_len;
+    /* When set, body is borrowed until the engine calls this, exactly once. */
+    void (*release)(void *release_arg);
+    void *release_arg;
+};
+
+struct exchange {
+    struct engine *engine;
+    uint32_t nth;   /* 1 for the connection's first request */
+    int32_t stream; /* h2 stream id; 0 on h1 */
+    struct request request; /* from headers() on */
+    void *data;     /* the host's own; NULL at begin */
+};
+
+/* What a peer's h2 frame said. */
+enum engine_frame { FRAME_SETTINGS, FRAME_PING, FRAME_PING_ACK, FRAME_GOAWAY, FRAME_RST_STREAM };
+struct engine_frame_info {
+    enum engine_frame kind;
+    int32_t stream;      /* RST_STREAM: which; GOAWAY: last stream */
+    uint32_t error;      /* GOAWAY, RST_STREAM */
+    const char *text;    /* GOAWAY: debug data; SETTINGS: "NAME=VALUE ..."; PING: opaque in hex */
+    size_t text_len;
+};
+
+struct engine_host {
+    /* The first bytes of a request arrived: on h1 its first octet after the previous request, on h2
+     * the frame header of the HEADERS frame that opens a stream. Nothing else is known of it yet. */
+    void (*begin)(void *host, struct exchange *ex);
+    /* Its header section is complete; ex->request is set. */
+    void (*headers)(void *host, struct exchange *ex);
+    void (*body)(void *host, struct exchange *ex, const void *bytes, size_t n);
+    /* The last byte of the request was read. */
+    void (*complete)(void *host, struct exchange *ex);
+    /* The last byte of the response was given to output(). */
+    void (*responded)(void *host, struct exchange *ex);
+    /* It will not be answered, or not in full. why: one clause ("stream reset by the client"). */
+    void (*lost)(void *host, struct exchange *ex, const char *why);
+    /* Bytes for the wire. Called from engine_input, engine_pump, engine_respond and the verbs, or
+     * from the loop. Only ever as much as room() said, but for small control messages. */
+    void (*output)(void *host, const void *bytes, size_t n);
+    size_t (*room)(void *host);
+    /* A request in input while watching, or on a stream above the last one our GOAWAY promised.
+     * whole: its header section is complete; otherwise the members that have arrived are set, the
+     * others are "". stream: 0 on h1. */
+    void (*stale_request)(void *host, const struct request *request, int32_t stream, bool whole);
+    void (*frame)(void *host, const struct engine_frame_info *info);
+    /* The client broke the protocol; the engine answers as the RFCs ask (400, GOAWAY ...). what: one
+     * clause for the ledger. */
+    void (*protocol_error)(void *host, const char *what);
+    /* The engine is done (Connection: close, protocol error, GOAWAY and drained ...): close orderly.
+     * Once, the last call but for lost(). Never while watching. */
+    void (*finished)(void *host);
+};
+
+enum engine_watch { WATCH_ONLY, WATCH_HOLD };
+
+enum goaway_last { GOAWAY_LAST_SEEN, GOAWAY_LAST_NONE, GOAWAY_LAST_NUMBER, GOAWAY_LAST_OFFSET };
+struct goaway {
+    uint32_t error;
+    enum goaway_last last;
+    int32_t number; /* NUMBER: the id; OFFSET: added to the newest stream's id */
+    const void *debug;
+    size_t debug_len;
+};
+
+struct engine_ops;
+
+/* The head of each engine; the rest is h1.c's and h2.c's own. */
+struct engine {
+    const struct engine_ops *ops;
+    const struct engine_host *calls;
+    void *host;
+};
+
+struct engine_ops {
+    const char *protocol; /* "http/1.1", "h2" */
+    void (*input)(struct engine *e, const uint8_t *bytes, size_t n);
+    void (*pump)(struct engine *e);
+    void (*peer_closed)(struct engine *e);
+    int (*respond)(struct exchange *ex, const struct response *response);
+    void (*shutdown)(struct engine *e);
+    void (*watch)(struct engine *e, enum engine_watch how);
+    bool (*watched_whole)(struct engine *e);
+    void (*resume)(struct engine *e);
+    void (*destroy)(struct engine *e);
+    /* h2 only, NULL on h1 */
+    int (*goaway)(struct engine *e, const struct goaway *goaway);
+    int (*goaway_notice)(struct engine *e);
+};
+
+/* Once per process: h1 starts its libmicrohttpd daemon on the loop. Returns 0 or -errno. */
+int h1_start(struct uv_loop_s *loop);
+void h1_stop(void);
+
+/* One engine for a connection.
+ * Returns 0 or -errno (-EMFILE: h1 needs two descriptors). */
+int h1_create(const struct engine_host *calls, void *host, struct engine **out);
+int h2_create(const struct engine_host *calls, void *host, struct engine **out);
+
+static inline const char *engine_protocol(const struct engine *e)
+{
+    return e->ops->protocol;
+}
+
+/* All of it is taken. May call every callback. */
+static inline void engine_input(struct engine *e, const uint8_t *bytes, size_t n)
+{
+    e->ops->input(e, bytes, n);
+}
+
+/* room() has grown: put out what waits. */
+static inline void engine_pump(struct engine *e)
+{
+    e->ops->pump(e);
+}
+
+/* The client will send no more. Exchanges whose request is whole are still answered, then finished(). */
+static inline void engine_peer_closed(struct engine *e)
+{
+    e->ops->peer_closed(e);
+}
+
+/* Answers an exchange, once. HEAD, 204 and 304 are the engine's business (no body). An answer
+ * before complete ends the exchange with the rest of the request read and dropped, within bounds;
+ * on h1 the connection then closes. Returns 0 or -errno (then the exchange is lost). */
+static inline int engine_respond(struct exchange *ex, const struct response *response)
+{
+    return ex->engine->ops->respond(ex, response);
+}
+
+/* The server stops: h2 says GOAWAY(NO_ERROR, last seen), h1 answers with Connection: close; both
+ * finish open exchanges, then call finished() - at once if none is open. */
+static inline void engine_shutdown(struct engine *e)
+{
+    e->ops->shutdown(e);
+}
+
+static inline void engine_watch(struct engine *e, enum engine_watch how)
+{
+    e->ops->watch(e, how);
+}
+
+/* While watching: is nothing half-received that could still become a request? */
+static inline bool engine_watched_whole(struct engine *e)
+{
+    return e->ops->watched_whole(e);
+}
+
+static inline void engine_resume(struct engine *e)
+{
+    e->ops->resume(e);
+}
+
+/* Ends open exchanges as lost, frees. Never from inside a callback. NULL is fine. */
+static inline void engine_destroy(struct engine *e)
+{
+    if (e)
+        e->ops->destroy(e);
+}
+
+/* --- h2 verbs, RFC 9113 6.8: exactly this frame, on a frame boundary, after what was queued. The
+ * connection stays as it is: streams up to the last one are served, later ones are reported with
+ * stale_request and never answered. Return 0, or -ENOTSUP on h1. */
+static inline int engine_goaway(struct engine *e, const struct goaway *goaway)
+{
+    return e->ops->goaway ? e->ops->goaway(e, goaway) : -95;
+}
+
+/* GOAWAY(2^31-1, NO_ERROR): new streams are still served. */
+static inline int engine_goaway_notice(struct engine *e)
+{
+    return e->ops->goaway_notice ? e->ops->goaway_notice(e) : -95;
+}

@@ -1,0 +1,168 @@
+/* ledger.h - the ordered events of a run.
+ *
+ * An event is a record of typed fields, packed into chunks of memory as it happens and turned into
+ * JSON only when somebody reads it, so that writing one costs about as much as copying its bytes.
+ * The ledger is bounded: when it is full, the oldest chunk goes and its events are counted as
+ * dropped. Sequence numbers start at 1 and never repeat, also across ledger_clear.
+ *
+ * Which events and fields exist is said once, by the rows below; JSON names, docs and tests derive
+ * from them.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+
+/*  symbol, JSON name, what it means */
+#define LEDGER_EVENTS(X)                                                                           \
+    X(CONNECTION_OPEN, "connection_open", "a TCP connection was accepted")                         \
+    X(CLIENT_HELLO, "client_hello", "a TLS ClientHello arrived")                                   \
+    X(TLS_ESTABLISHED, "tls_established", "the TLS handshake is complete")                         \
+    X(TLS_FAILED, "tls_failed", "the TLS handshake or a later record failed")                      \
+    X(PROTOCOL, "protocol", "the connection speaks this HTTP version")                             \
+    X(REQUEST, "request", "the header section of a request is complete")                           \
+    X(REQUEST_COMPLETE, "request_complete", "the request's last byte was read")                    \
+    X(RESPONSE_START, "response_start", "the response is about to be sent")                        \
+    X(RESPONSE_END, "response_end", "the response's last byte was handed to the kernel")           \
+    X(EXCHANGE_LOST, "exchange_lost", "an exchange ended before its response was whole")           \
+    X(FAULT, "fault", "a fault is about to happen, as a mode or the admin API told")               \
+    X(FAULT_DONE, "fault_done", "a fault that takes time is in effect, or has ended")              \
+    X(STALE_BYTES, "stale_bytes", "the client sent on a connection that we ended or silenced")     \
+    X(STALE_REQUEST, "stale_request", "a request in such bytes")                                   \
+    X(SEGMENTS_DROPPED, "segments_dropped", "the black hole swallowed segments of the client")     \
+    X(FIN_ACKED, "fin_acked", "the client's kernel has acknowledged our FIN")                      \
+    X(PEER_FIN, "peer_fin", "the client closed its sending side (FIN)")                            \
+    X(PEER_RST, "peer_rst", "the client reset the connection (RST)")                               \
+    X(PEER_CLOSE_NOTIFY, "peer_close_notify", "the client sent a TLS close_notify")                \
+    X(PEER_ALERT, "peer_alert", "the client sent another TLS alert")                               \
+    X(PEER_SETTINGS, "peer_settings", "the client sent HTTP/2 SETTINGS")                           \
+    X(PEER_PING, "peer_ping", "the client sent an HTTP/2 PING")                                    \
+    X(PEER_PING_ACK, "peer_ping_ack", "the client answered our PING")                              \
+    X(PEER_GOAWAY, "peer_goaway", "the client sent GOAWAY")                                        \
+    X(PEER_RST_STREAM, "peer_rst_stream", "the client reset a stream")                             \
+    X(PROTOCOL_ERROR, "protocol_error", "the client broke HTTP; what we answered")                 \
+    X(CONNECTION_END, "connection_end", "the connection is over: by whom, how, totals")            \
+    X(MODE, "mode", "the mode of the run or of one connection changed")                            \
+    X(MARK, "mark", "the test harness named a moment")                                             \
+    X(CLEARED, "cleared", "the ledger was emptied by a reset")                                     \
+    X(OUT_OF_DESCRIPTORS, "out_of_descriptors", "connections wait: no file descriptors are left")
+
+/* Field kinds: INT a number; TEXT a string; BOOL; SPAN nanoseconds, shown as milliseconds with
+ * three decimals; LIST strings joined by '\n', shown as an array.
+ * symbol, JSON name, kind */
+#define LEDGER_FIELDS(X)                                                                           \
+    X(LISTENER, "listener", TEXT)                                                                  \
+    X(PEER, "peer", TEXT)                                                                          \
+    X(ORDINAL, "ordinal", INT)                                                                     \
+    X(SNI, "sni", TEXT)                                                                            \
+    X(ALPN_OFFERED, "alpn_offered", LIST)                                                          \
+    X(ALPN, "alpn", TEXT)                                                                          \
+    X(RESUMPTION_OFFERED, "resumption_offered", BOOL)                                              \
+    X(RESUMED, "resumed", BOOL)                                                                    \
+    X(TLS_VERSION, "tls_version", TEXT)                                                            \
+    X(CIPHER, "cipher", TEXT)                                                                      \
+    X(PROTOCOL_NAME, "protocol", TEXT)                                                             \
+    X(STREAM, "stream", INT)                                                                       \
+    X(METHOD, "method", TEXT)                                                                      \
+    X(TARGET, "target", TEXT)                                                                      \
+    X(AUTHORITY, "authority", TEXT)                                                                \
+    X(KEY, "key", TEXT)                                                                            \
+    X(KEY_FROM, "key_from", TEXT)                                                                  \
+    X(ATTEMPT, "attempt", INT)                                                                     \
+    X(IDLE_BEFORE, "idle_before_ms", SPAN)                                                         \
+    X(CONNECTION_HEADER, "connection_header", TEXT)                                                \
+    X(HEADERS, "headers", LIST)                                                                    \
+    X(STATUS, "status", INT)                                                                       \
+    X(BODY_BYTES, "body_bytes", INT)                                                               \
+    X(REACHED, "reached", TEXT)                                                                    \
+    X(WHY, "why", TEXT)                                                                            \
+    X(MODE_NAME, "mode", TEXT)                                                                     \
+    X(RULE, "rule", INT)                                                                           \
+    X(TRIGGER, "trigger", TEXT)                                                                    \
+    X(STEP, "step", TEXT)                                                                          \
+    X(ARGUMENTS, "arguments", TEXT)                                                                \
+    X(DUE, "late_ms", SPAN)                                                                        \
+    X(BY, "by", TEXT)                                                                              \
+    X(HOW, "how", TEXT)                                                                            \
+    X(AFTER_FAULT, "after_fault_ms", SPAN)                                                         \
+    X(SENT_INTO, "sent_into", TEXT)                                                                \
+    X(FIN_ACKED_BEFORE, "fin_acked", TEXT)                                                         \
+    X(COMPLETE, "complete", BOOL)                                                                  \
+    X(BYTES, "bytes", INT)                                                                         \
+    X(SEGMENTS, "segments", INT)                                                                   \
+    X(TOTAL, "total", INT)                                                                         \
+    X(ALERT, "alert", TEXT)                                                                        \
+    X(ERROR, "error", TEXT)                                                                        \
+    X(LAST_STREAM, "last_stream", INT)                                                             \
+    X(DEBUG_DATA, "debug_data", TEXT)                                                              \
+    X(NAME, "name", TEXT)                                                                          \
+    X(PARAMS, "params", TEXT)                                                                      \
+    X(APPLY, "apply", TEXT)                                                                        \
+    X(BYTES_IN, "bytes_in", INT)                                                                   \
+    X(BYTES_OUT, "bytes_out", INT)                                                                 \
+    X(EXCHANGES, "exchanges", INT)                                                                 \
+    X(LIFETIME, "lifetime_ms", SPAN)
+
+enum ledger_event {
+#define X(symbol, name, about) EV_##symbol,
+    LEDGER_EVENTS(X)
+#undef X
+        EV_COUNT
+};
+
+enum ledger_field {
+#define X(symbol, name, kind) F_##symbol,
+    LEDGER_FIELDS(X)
+#undef X
+        F_COUNT
+};
+
+struct ledger;
+
+/* The JSON name of an event, and what it means. */
+const char *ledger_event_name(enum ledger_event event);
+const char *ledger_event_about(enum ledger_event event);
+
+/* Makes an empty ledger of at most max_bytes (at least one chunk). NULL without memory. */
+struct ledger *ledger_create(size_t max_bytes);
+void ledger_destroy(struct ledger *l);
+
+/* Writes one event: begin, then any fields, then commit, with nothing in between that could write
+ * another. connection and exchange are ids, 0 for none. A text longer than 4,096 bytes is cut (the
+ * record says so with "cut": true); an event that finds no memory is counted as dropped. */
+void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection,
+                  uint32_t exchange);
+void ledger_int(struct ledger *l, enum ledger_field field, int64_t value); /* INT, BOOL, SPAN */
+void ledger_bytes(struct ledger *l, enum ledger_field field, const char *text, size_t len);
+void ledger_text(struct ledger *l, enum ledger_field field, const char *text); /* NULL: left out */
+uint64_t ledger_commit(struct ledger *l);
+
+/* The newest sequence number (0: none yet), the oldest still held (0: none), and how many events
+ * were dropped since the ledger was made. */
+uint64_t ledger_last(const struct ledger *l);
+uint64_t ledger_first(const struct ledger *l);
+uint64_t ledger_dropped(const struct ledger *l);
+
+/* Appends to out, as JSON objects with separator between them, the events with a sequence number
+ * above since, oldest first, at most max_events and until out holds max_bytes. *next becomes the
+ * sequence number to continue from. Returns how many were written, or -ENOMEM.
+ * An object has "seq", "at" (wall time), "ms" (milliseconds since the ledger was made), "event",
+ * "connection" and "exchange" where there is one, then the event's fields in their order. */
+int ledger_read(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes,
+                const char *separator, struct buf *out, uint64_t *next);
+
+/* Empties it (sequence numbers go on) and writes a "cleared" event. */
+void ledger_clear(struct ledger *l);
+
+/* A watcher is called after each commit, until it is removed; it may remove itself, and must not
+ * write events. The caller owns the memory. */
+struct ledger_watch {
+    struct link link;
+    void (*committed)(struct ledger_watch *watch, uint64_t seq);
+};
+void ledger_watch_add(struct ledger *l, struct ledger_watch *watch);
+void ledger_watch_remove(struct ledger_watch *watch);

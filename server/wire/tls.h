@@ -1,0 +1,12 @@
+/* tls.h - the server's TLS credentials. Sessions belong to their wire (wire.c, tls.c). */
+#pragma once
+
+#include "base/refusal.h"
+
+struct tls_server;
+
+/* Loads a PEM chain and its key, makes the session ticket key. TLS 1.2 and 1.3.
+ * Returns 0, BAD_INPUT (unreadable, not PEM, key and certificate do not match) or -errno. */
+int tls_server_create(const char *cert_file, const char *key_file, struct tls_server **out,
+                      struct refusal *why);
+void tls_server_destroy(struct tls_server *server);
