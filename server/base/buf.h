@@ -11,7 +11,8 @@
 struct buf {
     uint8_t *data;
     size_t start, end, size;
-    bool failed; /* an append ran out of memory: the content is cut short */
+    bool failed; /* an append ran out of memory: the content is cut short there, and all further
+                    appends fail too, so that one look at the end is enough */
 };
 
 static inline size_t buf_len(const struct buf *b)
