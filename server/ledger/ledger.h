@@ -133,7 +133,9 @@ void ledger_destroy(struct ledger *l);
 
 /* Writes one event: begin, then any fields, then commit, with nothing in between that could write
  * another. connection and exchange are ids, 0 for none. A text longer than 4,096 bytes is cut (the
- * record says so with "cut": true); an event that finds no memory is counted as dropped. */
+ * record says so with "cut": true). Writing cannot fail: without memory for another chunk the
+ * oldest one goes, as if the bound were reached. ledger_commit returns the event's sequence number.
+ */
 void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection,
                   uint32_t exchange);
 void ledger_int(struct ledger *l, enum ledger_field field, int64_t value); /* INT, BOOL, SPAN */
@@ -149,7 +151,8 @@ uint64_t ledger_dropped(const struct ledger *l);
 
 /* Appends to out, as JSON objects with separator between them, the events with a sequence number
  * above since, oldest first, at most max_events and until out holds max_bytes. *next becomes the
- * sequence number to continue from. Returns how many were written, or -ENOMEM.
+ * sequence number to continue from: that of the last event written, or since when there was none.
+ * Returns how many were written, or -ENOMEM (out is as it was, but for its failed).
  * An object has "seq", "at" (wall time), "ms" (milliseconds since the ledger was made), "event",
  * "connection" and "exchange" where there is one, then the event's fields in their order. */
 int ledger_read(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes,
