@@ -1,1 +1,107 @@
-typedef int placeholder;
+#include "wire/caps.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define NEEDS "CAP_NET_ADMIN (docker run --cap-add NET_ADMIN; compose: cap_add: [NET_ADMIN])"
+
+static struct capability_row rows[CAPABILITY_COUNT] = {
+    [CAP_BLACK_HOLE] = { .name = "black_hole",
+                         .about = "drop every segment of a client in the kernel, with no ACK",
+                         .needs = NEEDS },
+    [CAP_REPAIR] = { .name = "repair",
+                     .about = "end a connection with nothing said (TCP_REPAIR), exact forget",
+                     .needs = NEEDS },
+};
+
+static void raise_net_admin(void)
+{
+    cap_t caps = cap_get_proc();
+    if (!caps)
+        return;
+    cap_value_t wanted = CAP_NET_ADMIN;
+    cap_flag_value_t permitted = CAP_CLEAR;
+    if (cap_get_flag(caps, wanted, CAP_PERMITTED, &permitted) == 0 && permitted == CAP_SET &&
+        cap_set_flag(caps, CAP_EFFECTIVE, 1, &wanted, CAP_SET) == 0)
+        cap_set_proc(caps);
+    cap_free(caps);
+}
+
+static int try_filter(int fd)
+{
+    struct sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog program = { .len = 1, .filter = &drop_all };
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+static int try_repair(int fd)
+{
+    int on = 1;
+    return setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on);
+}
+
+static void probe(struct capability_row *row, int fd, int (*attempt)(int))
+{
+    row->available = fd >= 0 && attempt(fd) == 0;
+    row->why_not[0] = '\0';
+    if (!row->available)
+        snprintf(row->why_not, sizeof row->why_not, "%s: %s",
+                 fd < 0 ? "no socket to try it on" : "the kernel refused it on a socket of ours",
+                 strerror(errno));
+}
+
+/* One end of a TCP connection to ourselves, *other the other end; or -1. */
+static int connected_socket(int *other)
+{
+    struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof any;
+    int accepted = -1;
+    int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listening >= 0 && fd >= 0 && bind(listening, (struct sockaddr *)&any, len) == 0 &&
+        listen(listening, 1) == 0 && getsockname(listening, (struct sockaddr *)&any, &len) == 0 &&
+        connect(fd, (struct sockaddr *)&any, len) == 0)
+        accepted = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    int error = errno;
+    if (listening >= 0)
+        close(listening);
+    if (accepted < 0) {
+        if (fd >= 0)
+            close(fd);
+        errno = error;
+        return -1;
+    }
+    *other = fd;
+    return accepted;
+}
+
+void caps_probe(void)
+{
+    raise_net_admin();
+    int other = -1;
+    int fd = connected_socket(&other);
+    probe(&rows[CAP_BLACK_HOLE], fd, try_filter);
+    probe(&rows[CAP_REPAIR], fd, try_repair);
+    if (fd >= 0) {
+        close(fd);
+        close(other);
+    }
+}
+
+const struct capability_row *caps_row(enum capability cap)
+{
+    return &rows[cap];
+}
+
+bool caps_have(enum capability cap)
+{
+    return rows[cap].available;
+}

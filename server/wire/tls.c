@@ -1,1 +1,290 @@
-typedef int placeholder;
+/* tls.c - TLS on a wire: GnuTLS over memory.
+ *
+ * GnuTLS pulls from w->in, a view of what was just read from the socket, and pushes into w->out.
+ * Everything in the view is consumed before the wire returns to the loop: GnuTLS says "again" after
+ * a record that carries no data (a ticket, a KeyUpdate) although more is there, so only an empty
+ * view means that the socket has to be asked.
+ */
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "wire/wire_impl.h"
+
+#define RECORD_MAX 16384
+
+/* Extensions of a ClientHello (RFC 8446 4.2, RFC 6066, RFC 7301, RFC 5077). */
+enum { EXT_SERVER_NAME = 0, EXT_ALPN = 16, EXT_SESSION_TICKET = 35, EXT_PRE_SHARED_KEY = 41 };
+
+static ssize_t pull(gnutls_transport_ptr_t transport, void *out, size_t size)
+{
+    struct wire *w = transport;
+    if (w->in_len == 0) {
+        if (w->peer_fin)
+            return 0;
+        gnutls_transport_set_errno(w->tls, EAGAIN);
+        return -1;
+    }
+    size_t n = size < w->in_len ? size : w->in_len;
+    memcpy(out, w->in, n);
+    w->in += n;
+    w->in_len -= n;
+    return (ssize_t)n;
+}
+
+static ssize_t push(gnutls_transport_ptr_t transport, const giovec_t *parts, int count)
+{
+    struct wire *w = transport;
+    size_t total = 0;
+    for (int i = 0; i < count; i++)
+        total += parts[i].iov_len;
+    if (w->shut)
+        return (ssize_t)total; /* nothing can follow our FIN */
+    if (buf_reserve(&w->out, total) < 0) {
+        gnutls_transport_set_errno(w->tls, ENOMEM);
+        return -1;
+    }
+    for (int i = 0; i < count; i++)
+        buf_add(&w->out, parts[i].iov_base, parts[i].iov_len);
+    w->out_total += total;
+    return (ssize_t)total;
+}
+
+/* --- The ClientHello, as the client sent it */
+
+struct hello {
+    struct wire *wire;
+    char alpn[256]; /* offered, '\n' between */
+    size_t alpn_len;
+    bool resumption;
+};
+
+static void note_server_name(struct wire *w, const uint8_t *data, size_t size)
+{
+    /* list length (2), then the only type there is: host_name 0 (1), length (2), name */
+    if (size < 5 || data[2] != 0)
+        return;
+    size_t len = (size_t)data[3] << 8 | data[4];
+    if (len > size - 5)
+        return;
+    if (len > sizeof w->sni - 1)
+        len = sizeof w->sni - 1;
+    memcpy(w->sni, data + 5, len);
+    w->sni[len] = '\0';
+}
+
+static void note_alpn(struct hello *hello, const uint8_t *data, size_t size)
+{
+    for (size_t i = 2; i < size && data[i] <= size - i - 1; i += (size_t)data[i] + 1) {
+        size_t len = data[i];
+        if (hello->alpn_len + len + 1 > sizeof hello->alpn)
+            return;
+        if (hello->alpn_len)
+            hello->alpn[hello->alpn_len++] = '\n';
+        memcpy(hello->alpn + hello->alpn_len, data + i + 1, len);
+        hello->alpn_len += len;
+    }
+}
+
+static int note_extension(void *context, unsigned id, const unsigned char *data, unsigned size)
+{
+    struct hello *hello = context;
+    if (id == EXT_SERVER_NAME)
+        note_server_name(hello->wire, data, size);
+    else if (id == EXT_ALPN)
+        note_alpn(hello, data, size);
+    else if (id == EXT_PRE_SHARED_KEY || (id == EXT_SESSION_TICKET && size > 0))
+        hello->resumption = true;
+    return 0;
+}
+
+static int client_hello(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                        const gnutls_datum_t *message)
+{
+    struct wire *w = gnutls_session_get_ptr(session);
+    if (!incoming || w->hello_seen)
+        return 0; /* the second one, after a HelloRetryRequest, adds nothing */
+    w->hello_seen = true;
+    struct hello hello = { .wire = w };
+    gnutls_ext_raw_parse(&hello, note_extension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+    ledger_begin(w->ledger, EV_CLIENT_HELLO, w->id, 0);
+    ledger_text(w->ledger, F_SNI, w->sni[0] ? w->sni : NULL);
+    ledger_bytes(w->ledger, F_ALPN_OFFERED, hello.alpn, hello.alpn_len);
+    ledger_int(w->ledger, F_RESUMPTION_OFFERED, hello.resumption);
+    ledger_commit(w->ledger);
+    return 0;
+}
+
+int wire_tls_create(struct wire *w, struct tls_server *server, bool h2)
+{
+    static const gnutls_datum_t protocols[] = {
+        { (unsigned char *)"h2", 2 },
+        { (unsigned char *)"http/1.1", 8 },
+    };
+    if (gnutls_init(&w->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK) < 0)
+        return -ENOMEM;
+    gnutls_session_set_ptr(w->tls, w);
+    gnutls_transport_set_ptr(w->tls, w);
+    gnutls_transport_set_pull_function(w->tls, pull);
+    gnutls_transport_set_vec_push_function(w->tls, push);
+    gnutls_handshake_set_hook_function(w->tls, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
+                                       client_hello);
+    /* Mandatory: a client that offers only what we do not speak gets the alert of RFC 7301 3.2. */
+    if (gnutls_priority_set(w->tls, server->priority) < 0 ||
+        gnutls_credentials_set(w->tls, GNUTLS_CRD_CERTIFICATE, server->cred) < 0 ||
+        gnutls_session_ticket_enable_server(w->tls, &server->ticket_key) < 0 ||
+        gnutls_alpn_set_protocols(w->tls, protocols + !h2, h2 ? 2 : 1,
+                                  GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE) < 0) {
+        gnutls_deinit(w->tls);
+        w->tls = NULL;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+/* --- Records */
+
+static void tls_failed(struct wire *w, int error)
+{
+    char what[128];
+    snprintf(what, sizeof what, "%s", gnutls_strerror(error));
+    ledger_begin(w->ledger, EV_TLS_FAILED, w->id, 0);
+    ledger_text(w->ledger, F_WHY, what);
+    ledger_commit(w->ledger);
+    w->tls_done = true;
+    if (w->state == WIRE_HANDSHAKE || w->state == WIRE_OPEN) {
+        gnutls_alert_send_appropriate(w->tls, error);
+        w->notified = true; /* a fatal alert ends TLS: no close_notify after it (RFC 8446 6.2) */
+        wire_begin_ending(w);
+    }
+}
+
+static void alert_received(struct wire *w, bool fatal)
+{
+    const char *name = gnutls_alert_get_strname(gnutls_alert_get(w->tls));
+    ledger_begin(w->ledger, EV_PEER_ALERT, w->id, 0);
+    ledger_text(w->ledger, F_ALERT, name ? name : "unknown");
+    ledger_commit(w->ledger);
+    if (!fatal)
+        return;
+    w->tls_done = true;
+    w->notified = true;
+    if (w->state == WIRE_HANDSHAKE)
+        wire_begin_ending(w);
+    else
+        wire_tell_peer_closed(w, false);
+}
+
+static void close_notify_received(struct wire *w)
+{
+    w->tls_done = true;
+    ledger_begin(w->ledger, EV_PEER_CLOSE_NOTIFY, w->id, 0);
+    ledger_commit(w->ledger);
+}
+
+static void established(struct wire *w)
+{
+    gnutls_datum_t alpn = { NULL, 0 };
+    char name[16] = "";
+    struct wire_tls_info info;
+    if (gnutls_alpn_get_selected_protocol(w->tls, &alpn) == 0)
+        snprintf(name, sizeof name, "%.*s", (int)alpn.size, (const char *)alpn.data);
+    w->established = true;
+    w->state = WIRE_OPEN;
+    wire_tls_info(w, &info);
+    ledger_begin(w->ledger, EV_TLS_ESTABLISHED, w->id, 0);
+    ledger_text(w->ledger, F_TLS_VERSION, info.version);
+    ledger_text(w->ledger, F_CIPHER, info.cipher);
+    ledger_text(w->ledger, F_ALPN, name[0] ? name : NULL);
+    ledger_int(w->ledger, F_RESUMED, info.resumed);
+    ledger_commit(w->ledger);
+    w->calls->established(w->owner, name);
+}
+
+/* One step of the handshake. Returns false when there is no more to do with what was read. */
+static bool shake(struct wire *w)
+{
+    if (w->state != WIRE_HANDSHAKE) { /* stalled or holed: later; ended: never */
+        if (w->state == WIRE_STALLED || w->state == WIRE_HOLED)
+            buf_add(&w->held, w->in, w->in_len);
+        return false;
+    }
+    int result = gnutls_handshake(w->tls);
+    if (result == GNUTLS_E_SUCCESS)
+        established(w);
+    else if (result == GNUTLS_E_WARNING_ALERT_RECEIVED)
+        alert_received(w, false);
+    else if (result == GNUTLS_E_FATAL_ALERT_RECEIVED)
+        alert_received(w, true);
+    else if (gnutls_error_is_fatal(result))
+        tls_failed(w, result);
+    return w->in_len > 0;
+}
+
+/* One record. Returns false when there is no more to do with what was read. */
+static bool open_record(struct wire *w)
+{
+    static uint8_t plain[RECORD_MAX]; /* used up within the call: deliver() copies what must stay */
+    ssize_t n = gnutls_record_recv(w->tls, plain, sizeof plain);
+    if (n > 0)
+        wire_deliver(w, plain, (size_t)n);
+    else if (n == 0)
+        close_notify_received(w);
+    else if (n == GNUTLS_E_WARNING_ALERT_RECEIVED)
+        alert_received(w, false);
+    else if (n == GNUTLS_E_FATAL_ALERT_RECEIVED)
+        alert_received(w, true);
+    else if (n == GNUTLS_E_REHANDSHAKE) /* TLS 1.2 only; declined, as RFC 5246 7.2.2 allows */
+        gnutls_alert_send(w->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+    else if (gnutls_error_is_fatal((int)n))
+        tls_failed(w, (int)n);
+    return w->in_len > 0 || gnutls_record_check_pending(w->tls) > 0;
+}
+
+void wire_tls_input(struct wire *w)
+{
+    bool more = true;
+    while (more && w->state != WIRE_CLOSED && !w->tls_done) {
+        if (w->established && w->state == WIRE_HOLED) {
+            buf_add(&w->held, w->in, w->in_len);
+            break;
+        }
+        more = w->established ? open_record(w) : shake(w);
+    }
+    w->in_len = 0;
+}
+
+int wire_tls_seal(struct wire *w, const void *bytes, size_t n)
+{
+    const uint8_t *from = bytes;
+    while (n > 0) {
+        ssize_t sealed = gnutls_record_send(w->tls, from, n);
+        if (sealed < 0)
+            return sealed == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EPROTO;
+        from += sealed;
+        n -= (size_t)sealed;
+    }
+    return 0;
+}
+
+void wire_tls_notify(struct wire *w)
+{
+    if (!w->tls || !w->established || w->notified)
+        return;
+    w->notified = true;
+    gnutls_bye(w->tls, GNUTLS_SHUT_WR);
+}
+
+void wire_tls_info(const struct wire *w, struct wire_tls_info *info)
+{
+    *info = (struct wire_tls_info){ "", "", "", false };
+    if (!w->tls)
+        return;
+    info->sni = w->sni;
+    if (!w->established)
+        return;
+    info->version = gnutls_protocol_get_name(gnutls_protocol_get_version(w->tls));
+    info->cipher = gnutls_cipher_get_name(gnutls_cipher_get(w->tls));
+    info->resumed = gnutls_session_is_resumed(w->tls);
+}

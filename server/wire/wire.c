@@ -1,1 +1,555 @@
-typedef int placeholder;
+/* wire.c - the socket of a wire: reading, writing, the orderly end. wire.h has the table of states.
+ *
+ * Reading goes through one static buffer: what it holds is used up before the loop goes on, and
+ * what must wait is copied to w->held. Writing goes through w->out, which is empty and without
+ * memory most of the time. While the owner is in a callback the wire is corked: all it says leaves
+ * in one send.
+ */
+#include "wire/wire.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "wire/wire_impl.h"
+
+#define READ_SIZE   65536
+#define OUT_LIMIT   (128 * 1024)
+#define STALL_LIMIT (256 * 1024) /* read this much while stalled; then the client's window closes  \
+                                  */
+#define FLUSH_PATIENCE (30 * NS_PER_S) /* without progress, when ending */
+#define LINGER         (2 * NS_PER_S)  /* for the client's FIN, after ours */
+
+static const char *const state_names[] = {
+    [WIRE_HANDSHAKE] = "handshake", [WIRE_OPEN] = "open",           [WIRE_ENDING] = "ending",
+    [WIRE_FINNED] = "finned",       [WIRE_FORGOTTEN] = "forgotten", [WIRE_STALLED] = "stalled",
+    [WIRE_HOLED] = "holed",         [WIRE_CLOSED] = "closed",
+};
+
+const char *wire_state_name(enum wire_state state)
+{
+    return state_names[state];
+}
+
+const char *wire_fin_acked_name(enum wire_fin_acked acked)
+{
+    static const char *const names[] = { "none", "acked", "crossed", "unclear" };
+    return names[acked];
+}
+
+/* --- The end */
+
+static void poll_closed(uv_handle_t *handle)
+{
+    struct wire *w = handle->data;
+    w->calls->closed(w->owner);
+    if (w->tls)
+        gnutls_deinit(w->tls);
+    buf_free(&w->out);
+    buf_free(&w->held);
+    free(w);
+}
+
+/* Prepares the socket for its close, and says what the close will look like to the client. */
+static const char *last_words(struct wire *w, enum wire_last last)
+{
+    struct linger now = { .l_onoff = 1, .l_linger = 0 };
+    int on = 1, unread = 0;
+    if (wire_tcp_state(w) == TCP_CLOSE)
+        return "nothing"; /* both sides had ended it, or a reset did */
+    if (last == WIRE_LAST_QUIET && setsockopt(w->fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on) == 0)
+        return "silence";
+    if (last != WIRE_LAST_CLOSE) { /* without the capability to be silent a RST says the least */
+        setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        return "rst";
+    }
+    if (ioctl(w->fd, FIONREAD, &unread) == 0 && unread > 0)
+        return "rst"; /* the kernel's way of closing with bytes unread */
+    return "fin";
+}
+
+void wire_end(struct wire *w, enum wire_last last, const char *by, const char *how)
+{
+    if (w->state == WIRE_CLOSED)
+        return;
+    if (w->hole_in_effect)
+        wire_watch_hole_end(w);
+    uint32_t exchanges = w->calls->ending(w->owner);
+    const char *seen = last_words(w, last);
+    ledger_begin(w->ledger, EV_CONNECTION_END, w->id, 0);
+    ledger_text(w->ledger, F_BY, by);
+    ledger_text(w->ledger, F_HOW, how ? how : seen);
+    ledger_int(w->ledger, F_EXCHANGES, exchanges);
+    ledger_int(w->ledger, F_BYTES_IN, (int64_t)w->bytes_in);
+    ledger_int(w->ledger, F_BYTES_OUT, (int64_t)w->bytes_out);
+    ledger_int(w->ledger, F_LIFETIME, clock_now() - w->opened_at);
+    ledger_commit(w->ledger);
+    moment_cancel(&w->limit);
+    moment_cancel(&w->sample);
+    w->state = WIRE_CLOSED;
+    uv_poll_stop(&w->poll);
+    close(w->fd);
+    w->fd = -1;
+    uv_close((uv_handle_t *)&w->poll, poll_closed);
+}
+
+void wire_abort(struct wire *w, const char *by)
+{
+    bool silent = w->state == WIRE_HOLED || w->state == WIRE_FORGOTTEN;
+    wire_end(w, silent ? WIRE_LAST_QUIET : WIRE_LAST_CLOSE, by, NULL);
+}
+
+static void socket_error(struct wire *w, int error)
+{
+    if (error == ECONNRESET || error == EPIPE) {
+        ledger_begin(w->ledger, EV_PEER_RST, w->id, 0);
+        ledger_commit(w->ledger);
+        wire_end(w, WIRE_LAST_CLOSE, "client", "rst");
+    } else {
+        wire_end(w, WIRE_LAST_CLOSE, "network", strerror(error));
+    }
+}
+
+/* --- Writing */
+
+static struct buf spare_out; /* the memory of an emptied w->out, for the next one that needs some */
+
+static void release_out(struct wire *w)
+{
+    w->out.start = w->out.end = 0;
+    if (!spare_out.data && w->out.size <= OUT_LIMIT) {
+        spare_out = w->out;
+        w->out = (struct buf){ 0 };
+    } else {
+        buf_free(&w->out);
+    }
+}
+
+static void take_spare_out(struct wire *w)
+{
+    if (w->out.data || !spare_out.data)
+        return;
+    w->out = spare_out;
+    spare_out = (struct buf){ 0 };
+}
+
+/* Moves the checkpoint on: all plaintext queued when it was set is in the kernel once all bytes
+ * appended by then are. */
+static void account(struct wire *w)
+{
+    uint64_t sent = w->out_total - buf_len(&w->out);
+    if (w->mark_plain > w->handed && sent >= w->mark_out)
+        w->handed = w->mark_plain;
+    if (buf_len(&w->out) == 0)
+        w->handed = w->queued;
+    if (w->mark_plain <= w->handed) {
+        w->mark_plain = w->queued;
+        w->mark_out = w->out_total;
+    }
+}
+
+/* All is out in state "ending": FIN, then wait for the client's. */
+static void ending_drained(struct wire *w)
+{
+    if (w->shut)
+        return;
+    w->shut = true;
+    if (w->peer_fin) {
+        wire_end(w, WIRE_LAST_CLOSE, w->end_by, "fin");
+        return;
+    }
+    shutdown(w->fd, SHUT_WR);
+    moment_at(&w->limit, clock_now() + LINGER);
+}
+
+void wire_flush(struct wire *w)
+{
+    if (w->state == WIRE_CLOSED || w->muted || w->shut)
+        return;
+    while (buf_len(&w->out) > 0) {
+        ssize_t n = send(w->fd, buf_bytes(&w->out), buf_len(&w->out), MSG_NOSIGNAL);
+        if (n < 0) {
+            if (errno == EINTR)
+                continue;
+            if (errno != EAGAIN) {
+                socket_error(w, errno);
+                return;
+            }
+            break;
+        }
+        buf_consume(&w->out, (size_t)n);
+        w->bytes_out += (uint64_t)n;
+        if (w->state == WIRE_ENDING)
+            moment_at(&w->limit, clock_now() + FLUSH_PATIENCE);
+    }
+    account(w);
+    if (buf_len(&w->out) == 0) {
+        if (w->out.data)
+            release_out(w);
+        if (w->state == WIRE_ENDING)
+            ending_drained(w);
+        else if (w->state != WIRE_OPEN && w->state != WIRE_HANDSHAKE)
+            wire_verb_drained(w);
+    }
+    wire_poll(w);
+}
+
+void wire_send(struct wire *w, const void *bytes, size_t n)
+{
+    if (w->state != WIRE_OPEN || n == 0)
+        return;
+    take_spare_out(w);
+    int error;
+    if (w->tls) {
+        error = wire_tls_seal(w, bytes, n);
+    } else {
+        error = buf_add(&w->out, bytes, n);
+        w->out_total += n;
+    }
+    w->queued += n;
+    if (error)
+        wire_end(w, WIRE_LAST_RST, "server", "out of memory");
+    else if (!w->corked)
+        wire_flush(w);
+}
+
+size_t wire_room(const struct wire *w)
+{
+    size_t len = buf_len(&w->out);
+    return w->state == WIRE_OPEN && len < OUT_LIMIT ? OUT_LIMIT - len : 0;
+}
+
+uint64_t wire_queued(const struct wire *w)
+{
+    return w->queued;
+}
+
+uint64_t wire_handed(const struct wire *w)
+{
+    return w->handed;
+}
+
+/* --- Reading */
+
+void wire_tell_peer_closed(struct wire *w, bool at_end)
+{
+    if (w->state != WIRE_OPEN || w->peer_closed_told)
+        return;
+    w->peer_closed_told = true;
+    w->calls->peer_closed(w->owner, at_end);
+}
+
+void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n)
+{
+    switch (w->state) {
+    case WIRE_OPEN:
+        w->calls->received(w->owner, bytes, n);
+        break;
+    case WIRE_FINNED:
+    case WIRE_FORGOTTEN:
+    case WIRE_STALLED:
+        w->calls->stale(w->owner, bytes, n);
+        break;
+    case WIRE_HOLED: /* came before the hole, is looked at after it */
+        if (buf_add(&w->held, bytes, n) < 0)
+            wire_end(w, WIRE_LAST_QUIET, "server", "out of memory");
+        break;
+    case WIRE_HANDSHAKE: /* only TLS reads then */
+    case WIRE_ENDING:
+    case WIRE_CLOSED:
+        break;
+    }
+}
+
+static void note_stale(struct wire *w, size_t n)
+{
+    w->stalled_bytes += n;
+    ledger_begin(w->ledger, EV_STALE_BYTES, w->id, 0);
+    ledger_int(w->ledger, F_BYTES, (int64_t)n);
+    ledger_text(w->ledger, F_SENT_INTO, state_names[w->state]);
+    ledger_int(w->ledger, F_AFTER_FAULT, clock_now() - w->fault_since);
+    if (w->state == WIRE_FINNED)
+        ledger_text(w->ledger, F_FIN_ACKED_BEFORE, wire_fin_acked_name(wire_fin_acked(w)));
+    ledger_commit(w->ledger);
+}
+
+/* The RST that a closed socket would have sent to these bytes. */
+static void answer_stale(struct wire *w)
+{
+    wire_end(w, WIRE_LAST_RST, "fault", NULL);
+}
+
+static void take(struct wire *w, const uint8_t *bytes, size_t n)
+{
+    /* What comes with the read in which a fault fires was sent before it, and is not stale. */
+    bool dead = w->state == WIRE_FINNED || w->state == WIRE_FORGOTTEN;
+    uint64_t handed = w->handed;
+    if (dead || w->state == WIRE_STALLED)
+        note_stale(w, n);
+    w->corked = true;
+    if (w->tls) {
+        w->in = bytes;
+        w->in_len = n;
+        wire_tls_input(w);
+    } else {
+        wire_deliver(w, bytes, n);
+    }
+    w->corked = false;
+    wire_flush(w);
+    if (w->handed != handed && w->state != WIRE_CLOSED)
+        w->calls->progress(w->owner);
+    if (dead && (w->state == WIRE_FINNED || w->state == WIRE_FORGOTTEN)) {
+        if (w->calls->stale_whole(w->owner)) {
+            answer_stale(w);
+        } else if (!w->stale_waiting) {
+            w->stale_waiting = true;
+            moment_at(&w->limit, clock_now() + WIRE_STALE_WAIT);
+        }
+    }
+}
+
+static void fin_received(struct wire *w)
+{
+    w->peer_fin = true;
+    ledger_begin(w->ledger, EV_PEER_FIN, w->id, 0);
+    ledger_commit(w->ledger);
+    switch (w->state) {
+    case WIRE_HANDSHAKE:
+        wire_end(w, WIRE_LAST_CLOSE, "client", NULL);
+        return;
+    case WIRE_OPEN:
+        wire_tell_peer_closed(w, !w->tls || w->tls_done);
+        break;
+    case WIRE_ENDING:
+        if (w->shut)
+            wire_end(w, WIRE_LAST_CLOSE, w->end_by, "fin");
+        break;
+    case WIRE_FINNED:
+        if (w->shut)
+            wire_end(w, WIRE_LAST_CLOSE, "fault", "fin");
+        break;
+    case WIRE_FORGOTTEN: /* a FIN is a segment too */
+        note_stale(w, 0);
+        answer_stale(w);
+        break;
+    case WIRE_STALLED: /* the client's kernel forgets its half within 60 s; then ours is free to go
+                        */
+        moment_at(&w->limit, clock_now() + 2 * 60 * NS_PER_S);
+        break;
+    case WIRE_HOLED:
+    case WIRE_CLOSED:
+        break;
+    }
+    if (w->state != WIRE_CLOSED)
+        wire_poll(w);
+}
+
+static bool wants_to_read(const struct wire *w)
+{
+    if (w->peer_fin || w->state == WIRE_HOLED)
+        return false;
+    if (w->state == WIRE_STALLED)
+        return w->stalled_bytes < STALL_LIMIT;
+    return w->state != WIRE_OPEN || buf_len(&w->out) < OUT_LIMIT;
+}
+
+/* Reads once. Returns true when there may be more. */
+static bool read_once(struct wire *w)
+{
+    static uint8_t bytes[READ_SIZE];
+    ssize_t n = recv(w->fd, bytes, sizeof bytes, 0);
+    if (n > 0) {
+        w->bytes_in += (uint64_t)n;
+        take(w, bytes, (size_t)n);
+    } else if (n == 0) {
+        fin_received(w);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        socket_error(w, errno);
+    }
+    return n > 0;
+}
+
+/* After a close_notify: the FIN that most clients send right behind it is looked for first, so that
+ * what we answer is answered to all of it. */
+static void input_over(struct wire *w)
+{
+    if (wants_to_read(w))
+        read_once(w);
+    wire_tell_peer_closed(w, true);
+}
+
+static void failed(struct wire *w)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    while (w->state != WIRE_CLOSED && wants_to_read(w) && read_once(w))
+        ; /* what came before the reset can still be read */
+    if (w->state == WIRE_CLOSED)
+        return;
+    getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    socket_error(w, error ? error : ECONNRESET);
+}
+
+static void polled(uv_poll_t *poll, int status, int events)
+{
+    struct wire *w = poll->data;
+    if (status < 0) {
+        w->polled = 0; /* libuv has stopped it */
+        failed(w);
+        return;
+    }
+    if (events & UV_WRITABLE) {
+        uint64_t handed = w->handed;
+        wire_flush(w);
+        if (w->handed != handed && w->state != WIRE_CLOSED)
+            w->calls->progress(w->owner);
+    }
+    if ((events & UV_READABLE) && w->state != WIRE_CLOSED && wants_to_read(w)) {
+        read_once(w);
+        if (w->tls_done && w->state == WIRE_OPEN)
+            input_over(w);
+    }
+}
+
+void wire_poll(struct wire *w)
+{
+    if (w->state == WIRE_CLOSED)
+        return;
+    int events = wants_to_read(w) ? UV_READABLE : 0;
+    if (buf_len(&w->out) > 0 && !w->muted && !w->shut)
+        events |= UV_WRITABLE;
+    if (!events)
+        events = UV_PRIORITIZED; /* nothing but errors */
+    if (events == w->polled)
+        return;
+    w->polled = events;
+    uv_poll_start(&w->poll, events, polled);
+}
+
+/* --- The orderly end */
+
+void wire_begin_ending(struct wire *w)
+{
+    w->state = WIRE_ENDING;
+    w->end_by = w->peer_fin ? "client" : "server";
+    wire_tls_notify(w);
+    moment_at(&w->limit, clock_now() + FLUSH_PATIENCE);
+    if (!w->corked)
+        wire_flush(w);
+}
+
+void wire_close(struct wire *w)
+{
+    if (w->state == WIRE_OPEN || w->state == WIRE_HANDSHAKE)
+        wire_begin_ending(w);
+}
+
+/* Bytes that a resume or heal made good for use, and a FIN that came meanwhile. */
+static void take_held(struct wire *w)
+{
+    struct buf held = w->held;
+    w->held = (struct buf){ 0 };
+    if (buf_len(&held) > 0)
+        take(w, buf_bytes(&held), buf_len(&held));
+    buf_free(&held);
+    if (w->peer_fin && w->state == WIRE_HANDSHAKE)
+        wire_end(w, WIRE_LAST_CLOSE, "client", NULL);
+    else if (w->peer_fin || w->tls_done)
+        wire_tell_peer_closed(w, !w->tls || w->tls_done);
+}
+
+static void limit_reached(struct moment *m, int64_t late)
+{
+    struct wire *w = link_entry(m, struct wire, limit);
+    switch (w->state) {
+    case WIRE_HANDSHAKE:
+    case WIRE_OPEN:
+        take_held(w);
+        break;
+    case WIRE_ENDING:
+        wire_end(w, WIRE_LAST_CLOSE, w->end_by, w->shut ? "fin" : NULL);
+        break;
+    case WIRE_FINNED:
+    case WIRE_FORGOTTEN:
+        if (w->stale_waiting) {
+            answer_stale(w);
+            break;
+        }
+        /* fall through */
+    case WIRE_STALLED:
+    case WIRE_HOLED:
+        wire_verb_limit(w);
+        break;
+    case WIRE_CLOSED:
+        break;
+    }
+}
+
+/* --- The beginning */
+
+int wire_create(const struct wire_config *config, int fd, struct wire **out)
+{
+    struct wire *w = calloc(1, sizeof *w);
+    if (!w)
+        return -ENOMEM;
+    *w = (struct wire){ .fd = fd,
+                        .state = config->tls ? WIRE_HANDSHAKE : WIRE_OPEN,
+                        .established = !config->tls,
+                        .calls = config->owner_calls,
+                        .owner = config->owner,
+                        .ledger = config->ledger,
+                        .id = config->id,
+                        .opened_at = clock_now(),
+                        .fault_since = MOMENT_NONE,
+                        .fin_acked_at = MOMENT_NONE,
+                        .hole_used_at = MOMENT_NONE,
+                        .limit.reached = limit_reached };
+    int error = config->tls ? wire_tls_create(w, config->tls, config->h2) : 0;
+    if (!error)
+        error = uv_poll_init(config->loop, &w->poll, fd);
+    if (error) {
+        if (w->tls)
+            gnutls_deinit(w->tls);
+        free(w);
+        return error;
+    }
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    w->poll.data = w;
+    wire_poll(w);
+    *out = w;
+    return 0;
+}
+
+/* --- Looking */
+
+enum wire_state wire_state(const struct wire *w)
+{
+    return w->state;
+}
+
+bool wire_is_tls(const struct wire *w)
+{
+    return w->tls != NULL;
+}
+
+int64_t wire_fault_since(const struct wire *w)
+{
+    return w->fault_since;
+}
+
+uint64_t wire_bytes_in(const struct wire *w)
+{
+    return w->bytes_in;
+}
+
+uint64_t wire_bytes_out(const struct wire *w)
+{
+    return w->bytes_out;
+}

@@ -8,6 +8,7 @@
  *
  *     state      reads   sends   bytes from the client       FIN from the client
  *     open       yes     yes     up, to received()           up, to peer_closed()
+ *     handshake  yes     TLS     to TLS                      close
  *     ending     yes     no      read and dropped            close
  *     finned     yes     no      stale: up, then RST         close
  *     forgotten  yes     no      stale: up, then RST         RST
@@ -60,24 +61,26 @@ enum wire_fin_acked {
 const char *wire_fin_acked_name(enum wire_fin_acked acked);
 
 struct wire_owner {
-    /* The connection can carry HTTP: at once on a clear one, after the handshake on TLS. alpn is
-     * what was agreed on ("h2", "http/1.1") or "" without ALPN or TLS. */
+    /* The TLS handshake is complete; alpn is what was agreed on ("h2", "http/1.1"), "" without ALPN.
+     * Not called on a clear connection, which is open from the start. */
     void (*established)(void *owner, const char *alpn);
-    /* A TLS ClientHello was read; nothing was answered yet. */
-    void (*client_hello)(void *owner);
     /* Plaintext from the client while open. */
     void (*received)(void *owner, const uint8_t *bytes, size_t n);
     /* Plaintext from the client in finned, forgotten and stalled. */
     void (*stale)(void *owner, const uint8_t *bytes, size_t n);
-    /* The stale bytes of this reading were all given; in finned and forgotten return true when what
-     * came is a whole request (or can never become one), and the RST goes out now; false waits
-     * WIRE_STALE_WAIT for the rest first. Always followed by the RST. */
+    /* In finned and forgotten, once the stale bytes of a reading were all given (which may be none:
+     * a TLS alert): true when they hold no half request, so that the RST goes out now; false gives
+     * the rest WIRE_STALE_WAIT to come. */
     bool (*stale_whole)(void *owner);
+    /* It is about to be over: write last events, return how many exchanges there were. Called once,
+     * also from inside verbs and wire_send. The connection_end event follows. */
+    uint32_t (*ending)(void *owner);
     /* The client's FIN came (at_end: after a TLS close_notify or on a clear connection; otherwise
      * the TLS stream is truncated). Only while open; the owner answers with wire_close when it has
      * no more to say. */
     void (*peer_closed)(void *owner, bool at_end);
-    /* Bytes went to the kernel: wire_handed has grown, wire_room may have. */
+    /* Bytes went to the kernel: wire_handed has grown, wire_room may have. Not called from inside
+     * wire_send: look at wire_handed after it. */
     void (*progress)(void *owner);
     /* The last call. */
     void (*closed)(void *owner);
@@ -99,7 +102,8 @@ struct wire_config {
  * still the caller's. */
 int wire_create(const struct wire_config *config, int fd, struct wire **out);
 
-/* Queues plaintext and tries to send it. Ignored unless open (or handshaking: then queued). */
+/* Queues plaintext and tries to send it, at the latest when the callback it was called from has
+ * returned. Ignored unless open. */
 void wire_send(struct wire *w, const void *bytes, size_t n);
 
 /* How much more may be queued now without growing past the bound; 0 when the client does not read. */
@@ -138,12 +142,23 @@ int wire_close_notify(struct wire *w);
 /* --- Looking */
 enum wire_state wire_state(const struct wire *w);
 bool wire_is_tls(const struct wire *w);
-/* When the present fault state began (MOMENT_NONE: in none), the relation of stale bytes being
- * handed up now to our FIN, and totals of bytes on the socket. */
+/* When the last fault state began (MOMENT_NONE: there was none). */
 int64_t wire_fault_since(const struct wire *w);
+/* How stale bytes being handed up now relate to our FIN. */
 enum wire_fin_acked wire_fin_acked(const struct wire *w);
+/* When the last black hole was first seen to swallow a segment (MOMENT_NONE: it did not). The kernel
+ * counts them per socket; the count is read every 20 ms at first, every 1/100 of the hole's age
+ * later, so this is late by at most that. */
+int64_t wire_hole_used(const struct wire *w);
+/* Totals of bytes on the socket, TLS included. */
 uint64_t wire_bytes_in(const struct wire *w);
 uint64_t wire_bytes_out(const struct wire *w);
+/* {"version","cipher","sni","resumed"} as ledgered; each "" before the handshake or on clear. */
+struct wire_tls_info {
+    const char *version, *cipher, *sni;
+    bool resumed;
+};
+void wire_tls_info(const struct wire *w, struct wire_tls_info *info);
 
 /* Ends it at once for the server's own reasons (shutdown, no memory): quietly where the state
  * promised silence (a black hole, if the kernel lets us), FIN otherwise. by goes to the ledger. */

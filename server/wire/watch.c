@@ -1,0 +1,130 @@
+/* watch.c - what the kernel knows about a connection that we ended or silenced.
+ *
+ * It tells by counters, not by events, so they are sampled: whether the client's kernel has ACKed
+ * our FIN (TCP_INFO), and how many segments a black hole swallowed (SO_MEMINFO). An ACK counts as
+ * seen before the client's bytes only when nothing had come when it was seen; anything else would
+ * blame a client for bytes that crossed our FIN.
+ */
+#include <linux/sock_diag.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "wire/wire_impl.h"
+
+#define FIN_SAMPLE     (200 * NS_PER_US) /* at first, then a quarter of the FIN's age, up to: */
+#define FIN_SAMPLE_MAX NS_PER_S
+#define HOLE_SAMPLE    (20 * NS_PER_MS)
+
+int wire_tcp_state(const struct wire *w)
+{
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof info;
+    if (getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+        return 0;
+    return info.tcpi_state;
+}
+
+int wire_unacked(const struct wire *w)
+{
+    int bytes = 0;
+    return ioctl(w->fd, SIOCOUTQ, &bytes) < 0 ? 0 : bytes;
+}
+
+static uint32_t segments_dropped(const struct wire *w)
+{
+    uint32_t info[SK_MEMINFO_VARS] = { 0 };
+    socklen_t len = sizeof info;
+    if (getsockopt(w->fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
+        return w->drops_seen;
+    return info[SK_MEMINFO_DROPS];
+}
+
+/* --- Our FIN */
+
+static bool fin_unacked(int tcp_state)
+{
+    return tcp_state == TCP_FIN_WAIT1 || tcp_state == TCP_CLOSING || tcp_state == TCP_LAST_ACK;
+}
+
+static void fin_sample(struct moment *m, int64_t late)
+{
+    struct wire *w = link_entry(m, struct wire, sample);
+    int waiting = 0;
+    bool acked = !fin_unacked(wire_tcp_state(w));
+    if (acked && (ioctl(w->fd, FIONREAD, &waiting) < 0 || waiting > 0))
+        return; /* bytes came too, perhaps before the ACK: it stays unclear */
+    int64_t now = clock_now();
+    if (!acked) {
+        int64_t pause = (now - w->fault_since) / 4;
+        pause = pause < FIN_SAMPLE ? FIN_SAMPLE : pause > FIN_SAMPLE_MAX ? FIN_SAMPLE_MAX : pause;
+        moment_at(m, now + pause);
+        return;
+    }
+    w->fin_acked_at = now;
+    ledger_begin(w->ledger, EV_FIN_ACKED, w->id, 0);
+    ledger_int(w->ledger, F_AFTER_FAULT, now - w->fault_since);
+    ledger_commit(w->ledger);
+}
+
+void wire_watch_fin(struct wire *w)
+{
+    w->sample.reached = fin_sample;
+    moment_at(&w->sample, clock_now() + FIN_SAMPLE);
+}
+
+enum wire_fin_acked wire_fin_acked(const struct wire *w)
+{
+    if (w->state != WIRE_FINNED || !w->shut)
+        return WIRE_FIN_NONE;
+    if (w->fin_acked_at != MOMENT_NONE)
+        return WIRE_FIN_ACKED;
+    return fin_unacked(wire_tcp_state(w)) ? WIRE_FIN_CROSSED : WIRE_FIN_UNCLEAR;
+}
+
+/* --- The black hole */
+
+static void count_drops(struct wire *w)
+{
+    uint32_t drops = segments_dropped(w);
+    if (drops == w->drops_seen)
+        return;
+    int64_t now = clock_now();
+    if (w->hole_used_at == MOMENT_NONE)
+        w->hole_used_at = now;
+    ledger_begin(w->ledger, EV_SEGMENTS_DROPPED, w->id, 0);
+    ledger_int(w->ledger, F_SEGMENTS, drops - w->drops_seen);
+    ledger_int(w->ledger, F_TOTAL, drops - w->drops_before);
+    ledger_int(w->ledger, F_AFTER_FAULT, now - w->fault_since);
+    ledger_commit(w->ledger);
+    w->drops_seen = drops;
+}
+
+static void hole_sample(struct moment *m, int64_t late)
+{
+    struct wire *w = link_entry(m, struct wire, sample);
+    count_drops(w);
+    int64_t now = clock_now(), pause = (now - w->fault_since) / 100;
+    moment_at(m, now + (pause > HOLE_SAMPLE ? pause : HOLE_SAMPLE));
+}
+
+void wire_watch_hole(struct wire *w)
+{
+    w->drops_before = w->drops_seen = segments_dropped(w);
+    w->hole_used_at = MOMENT_NONE;
+    w->sample.reached = hole_sample;
+    moment_at(&w->sample, clock_now() + HOLE_SAMPLE);
+}
+
+void wire_watch_hole_end(struct wire *w)
+{
+    moment_cancel(&w->sample);
+    count_drops(w);
+}
+
+int64_t wire_hole_used(const struct wire *w)
+{
+    return w->hole_used_at;
+}
