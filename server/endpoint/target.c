@@ -1,0 +1,69 @@
+#include "endpoint/target.h"
+
+#include <string.h>
+#include <strings.h>
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+        return (c | 0x20) - 'a' + 10;
+    return -1;
+}
+
+/* An encoded slash would join two segments that the client kept apart, so it is no path here. */
+static int decode(const char *text, size_t len, char *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '%') {
+            int high = i + 2 < len ? hex(text[i + 1]) : -1, low = high < 0 ? -1 : hex(text[i + 2]);
+            if (low < 0)
+                return BAD_INPUT;
+            c = (unsigned char)(high << 4 | low);
+            i += 2;
+            if (c == '/')
+                return BAD_INPUT;
+        }
+        if (c < 0x20 || c == 0x7f || c == '\\' || n + 1 >= TARGET_PATH_SIZE)
+            return BAD_INPUT;
+        out[n++] = (char)c;
+    }
+    out[n] = '\0';
+    return 0;
+}
+
+static const char *after_scheme(const char *text)
+{
+    if (strncasecmp(text, "http://", 7) == 0)
+        return text + 7;
+    if (strncasecmp(text, "https://", 8) == 0)
+        return text + 8;
+    return NULL;
+}
+
+int target_parse(const char *text, struct target *out)
+{
+    const char *path = text;
+    out->authority = NULL;
+    out->authority_len = 0;
+    const char *authority = after_scheme(text);
+    if (authority) {
+        out->authority = authority;
+        out->authority_len = strcspn(authority, "/?#");
+        path = authority + out->authority_len;
+    } else if (strcmp(text, "*") == 0) {
+        path = "*";
+    } else if (*text != '/') {
+        return BAD_INPUT;
+    }
+    size_t len = strcspn(path, "?#");
+    out->query = path[len] == '?' ? path + len + 1 : NULL;
+    if (len == 0) { /* "http://host" means its root, RFC 9110 4.2.3 */
+        path = "/";
+        len = 1;
+    }
+    return decode(path, len, out->path);
+}
