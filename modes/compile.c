@@ -1,1 +1,240 @@
-typedef int placeholder;
+/* compile.c - from a mode document to a program.
+ *
+ * The order of the checks: the document's shape, the declared parameters and the values given, then
+ * rule by rule: values put in, trigger, steps. The first mistake ends it; a missing capability is
+ * said only when there is no mistake at all. At the end the rules are sorted into the tables by
+ * trigger; those that wait for a time that never comes are in none.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "modes/language.h"
+
+/* The members of a mode document. */
+static const struct member_row {
+    const char *name;
+    json_type type;
+    bool required;
+    const char *allowed;
+} members[] = {
+    { "name", JSON_STRING, true, MODE_NAME_ALLOWED },
+    { "summary", JSON_STRING, true, "a text: the mode in one sentence" },
+    { "client_sees", JSON_STRING, false, "a text" },
+    { "basis", JSON_STRING, false, "a text" },
+    { "exercises", JSON_ARRAY, false, "a list of mitigation names" },
+    { "params", JSON_OBJECT, false, "an object of parameters by name" },
+    { "rules", JSON_ARRAY, true, "a list of at most 64 rules" },
+};
+#define MEMBERS (sizeof members / sizeof *members)
+
+static int check_members(struct compiler *c, const struct path *root, const json_t *document)
+{
+    struct name_list names = { 0 };
+    for (size_t i = 0; i < MEMBERS; i++)
+        name_list_add(&names, members[i].name);
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)document, key, value)
+    {
+        size_t i = 0;
+        while (i < MEMBERS && strcmp(members[i].name, key) != 0)
+            i++;
+        struct path here = PATH_KEY(root, key);
+        if (i == MEMBERS)
+            return refuse_at(c, &here, names.text, "a mode has no such member");
+        if (json_typeof(value) != members[i].type)
+            return refuse_at(c, &here, members[i].allowed, "it has the wrong type");
+    }
+    for (size_t i = 0; i < MEMBERS; i++) {
+        struct path here = PATH_KEY(root, members[i].name);
+        if (members[i].required && !json_object_get(document, members[i].name))
+            return refuse_at(c, &here, members[i].allowed, "it is missing");
+    }
+    return 0;
+}
+
+static int check_document(struct compiler *c, const json_t *document)
+{
+    struct path root = PATH_KEY(NULL, "$");
+    if (!json_is_object(document))
+        return refuse_at(c, &root, "an object with name, summary, params and rules",
+                         "a mode is an object");
+    size_t size = json_dumpb(document, NULL, 0, JSON_COMPACT);
+    if (size == 0)
+        return -ENOMEM;
+    if (size > MODE_DOCUMENT_MAX)
+        return refuse_at(c, &root, "at most 64 KiB", "the mode has %zu bytes", size);
+    int error = check_members(c, &root, document);
+    if (error)
+        return error;
+    struct path name = PATH_KEY(&root, "name"), exercises = PATH_KEY(&root, "exercises");
+    if (!mode_name_ok(json_string_value(json_object_get(document, "name"))))
+        return refuse_at(c, &name, MODE_NAME_ALLOWED, "this cannot be a mode's name");
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(document, "exercises"), i, item)
+    {
+        struct path here = PATH_INDEX(&exercises, i);
+        if (!json_is_string(item) || !mode_name_ok(json_string_value(item)))
+            return refuse_at(c, &here, "the name of a mitigation", "this is not a name");
+    }
+    return 0;
+}
+
+/* --- Rules */
+
+static int read_rule(struct compiler *c, const struct path *at, const json_t *json,
+                     struct mode_rule *rule)
+{
+    if (!json_is_object(json))
+        return refuse_at(c, at, "an object with \"on\" and \"do\"", "a rule is an object");
+    json_t *made = NULL;
+    int error = params_expand(c, at, json, &made);
+    if (error)
+        return error;
+    json_auto_t *expanded = made;
+    error = trigger_read(c, at, expanded, rule);
+    struct path steps = PATH_KEY(at, "do");
+    if (!error)
+        error = steps_read(c, &steps, json_object_get(expanded, "do"), rule->slot, rule);
+    return error;
+}
+
+static int read_rules(struct compiler *c, const json_t *list)
+{
+    struct path root = PATH_KEY(NULL, "$"), at = PATH_KEY(&root, "rules");
+    size_t count = json_array_size(list);
+    if (count > MODE_RULES_MAX)
+        return refuse_at(c, &at, "at most 64 rules", "%zu rules", count);
+    struct mode_rule *rules = program_alloc(c->program, (count + 1) * sizeof *rules);
+    if (!rules)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        struct path here = PATH_INDEX(&at, i);
+        rules[i].number = (unsigned)i;
+        int error = read_rule(c, &here, json_array_get(list, i), &rules[i]);
+        if (error)
+            return error;
+    }
+    c->program->head.rules = rules;
+    c->program->head.rule_count = (unsigned)count;
+    return 0;
+}
+
+/* Idle and age rules in the order they fall due, in file order where that is equal; the others in
+ * file order. */
+static int fill_tables(struct program *program)
+{
+    struct mode_program *head = &program->head;
+    for (unsigned slot = 0; slot < TRIGGER_SLOTS; slot++) {
+        const struct mode_rule **table =
+            program_alloc(program, (head->rule_count + 1) * sizeof *table);
+        unsigned count = 0;
+        if (!table)
+            return -ENOMEM;
+        for (unsigned i = 0; i < head->rule_count; i++) {
+            const struct mode_rule *rule = &head->rules[i];
+            if (rule->slot != slot || rule->after == DURATION_NEVER)
+                continue;
+            unsigned place = count++;
+            for (; place > 0 && table[place - 1]->after > rule->after; place--)
+                table[place] = table[place - 1];
+            table[place] = rule;
+        }
+        head->by_slot[slot].rules = table;
+        head->by_slot[slot].count = count;
+    }
+    return 0;
+}
+
+static int name_program(struct compiler *c, const char *name)
+{
+    struct mode_program *head = &c->program->head;
+    head->name = program_text(c->program, name, strlen(name));
+    size_t size = json_dumpb(c->values, NULL, 0, JSON_COMPACT);
+    char *text = program_alloc(c->program, size + 1);
+    head->params = text;
+    return head->name && text && size && json_dumpb(c->values, text, size, JSON_COMPACT) ? 0
+                                                                                         : -ENOMEM;
+}
+
+/* Ends a compilation: the program is handed over on success only. */
+static int finish(struct compiler *c, int error, struct mode_program **out)
+{
+    json_decref(c->values);
+    if (!error && c->is_missing) {
+        error = MODE_UNAVAILABLE;
+        if (c->why)
+            *c->why = c->missing;
+    }
+    if (error)
+        mode_unref(&c->program->head);
+    else
+        *out = &c->program->head;
+    return error;
+}
+
+static int compile(const json_t *document, const json_t *params, bool lenient, double scale,
+                   bool any_machine, struct mode_program **out, struct refusal *why)
+{
+    struct compiler c = {
+        .program = program_create(), .why = why, .scale = scale, .any_machine = any_machine
+    };
+    if (!c.program)
+        return -ENOMEM;
+    int error = check_document(&c, document);
+    if (!error)
+        error = params_read(&c, json_object_get(document, "params"), params, lenient);
+    if (!error)
+        error = read_rules(&c, json_object_get(document, "rules"));
+    if (!error)
+        error = name_program(&c, json_string_value(json_object_get(document, "name")));
+    if (!error)
+        error = fill_tables(c.program);
+    return finish(&c, error, out);
+}
+
+int mode_compile(const json_t *document, const json_t *params, bool lenient, double scale,
+                 struct mode_program **out, struct refusal *why)
+{
+    return compile(document, params, lenient, scale, false, out, why);
+}
+
+int mode_check(const json_t *document, struct refusal *why)
+{
+    struct mode_program *program = NULL;
+    int error = compile(document, NULL, false, 1, true, &program, why);
+    mode_unref(program);
+    return error;
+}
+
+int mode_compile_steps(const json_t *steps, unsigned over, double scale, struct mode_program **out,
+                       struct refusal *why)
+{
+    struct compiler c = { .program = program_create(), .why = why, .scale = scale };
+    if (!c.program)
+        return -ENOMEM;
+    struct path root = PATH_KEY(NULL, "$"), at = PATH_KEY(&root, "do");
+    struct mode_rule *rule = program_alloc(c.program, sizeof *rule);
+    json_auto_t *expanded = NULL;
+    c.values = json_object();
+    int error = rule && c.values ? 0 : -ENOMEM;
+    if (!error) {
+        *rule = (struct mode_rule){
+            .slot = ON_ACCEPT, .on = "do", .times = UINT32_MAX, .over = over ? over : OVER_BOTH
+        };
+        error = params_expand(&c, &at, steps, &expanded);
+    }
+    if (!error)
+        error = steps_read(&c, &at, expanded, SLOT_OF_DO, rule);
+    if (!error) {
+        c.program->head.rules = rule;
+        c.program->head.rule_count = 1;
+        error = name_program(&c, "do");
+    }
+    if (!error)
+        error = fill_tables(c.program);
+    return finish(&c, error, out);
+}

@@ -52,16 +52,17 @@ struct step_row;
 struct mode_step {
     const struct step_row *row;
     union mode_value arg[STEP_ARGS]; /* in the order of row->args */
+    const char *arguments; /* the same as compact JSON, for the ledger; NULL: it has none */
 };
 
 struct mode_rule {
     unsigned number; /* its place in the file, from 0; for the ledger */
     enum trigger_slot slot;
-    const char *on;      /* the trigger's name as written */
-    unsigned over;       /* OVER_* */
+    const char *on;               /* the trigger's name as written */
+    unsigned over;                /* OVER_* */
     uint32_t nth_first, nth_last; /* which requests of the connection; 1..UINT32_MAX */
-    uint32_t times;      /* at most so often on one connection; UINT32_MAX: no limit */
-    int64_t after;       /* idle, age: ns */
+    uint32_t times;               /* at most so often on one connection; UINT32_MAX: no limit */
+    int64_t after;                /* idle, age: ns */
     const struct mode_step *steps;
     unsigned step_count;
 };
@@ -70,7 +71,7 @@ struct mode_rule {
 struct mode_program {
     unsigned refs;
     const char *name;
-    const char *params;  /* the values in force, as JSON text */
+    const char *params; /* the values in force, as JSON text */
     unsigned rule_count;
     const struct mode_rule *rules; /* as in the file */
     struct {
@@ -88,9 +89,9 @@ static inline bool mode_has(const struct mode_program *program, enum trigger_slo
 }
 
 /* Further outcomes of compiling, beside 0, BAD_INPUT and -errno. */
-#define MODE_UNKNOWN     2 /* no mode of this name */
-#define MODE_UNAVAILABLE 3 /* a step needs a capability that is missing: why->what names it,
-                              why->allowed says how to get it */
+#define MODE_UNKNOWN 2 /* no mode of this name */
+/* A step needs a capability that is missing: why->what names it, why->allowed the way to get it. */
+#define MODE_UNAVAILABLE 3
 
 /* Compiles a mode document (an object as in the catalogue). params: an object of parameter values,
  * or NULL for the defaults; with lenient, values may be strings for every type, as in a URL.
@@ -99,9 +100,9 @@ static inline bool mode_has(const struct mode_program *program, enum trigger_slo
 int mode_compile(const json_t *document, const json_t *params, bool lenient, double scale,
                  struct mode_program **out, struct refusal *why);
 
-/* Compiles a bare list of steps (the admin API's "do") as a program with one rule, number 0, in slot
- * ON_ACCEPT, of name "do". over: the protocol of the connection it is for; in_exchange steps are
- * refused. */
+/* Compiles a bare list of steps (the admin API's "do") as a program with one rule, number 0, in
+ * slot ON_ACCEPT, of name "do". over: the protocol of the connection it is for; in_exchange steps
+ * are refused. */
 int mode_compile_steps(const json_t *steps, unsigned over, double scale, struct mode_program **out,
                        struct refusal *why);
 

@@ -43,28 +43,32 @@ struct mode_conn {
     uint64_t id;
     struct wire *wire;     /* NULL once it is closed */
     struct engine *engine; /* NULL before the protocol is known */
-    unsigned over;         /* OVER_H1 or OVER_H2 once the protocol is known, before: 0 (rules narrowed
-                              by over do not fire on accept and handshake) */
+    unsigned over; /* OVER_H1 or OVER_H2 once the protocol is known, 0 before: rules narrowed
+                      by over do not fire then */
     struct mode_program *program;
-    uint32_t *fired;       /* how often each rule fired, by its number; NULL: none yet */
+    uint32_t *fired; /* how often each rule fired, by its number; NULL: none yet */
     int64_t accepted_at;
-    int64_t idle_since;    /* MOMENT_NONE: busy */
+    int64_t goaway_at;  /* when a goaway step last took effect; MOMENT_NONE: never */
+    int64_t idle_since; /* MOMENT_NONE: busy */
     struct moment idle, age;
-    uint32_t idle_done, age_done; /* rules (in order of `after`) that fired in this idle spell / so far */
+    uint32_t idle_done; /* rules, in order of `after`, that are through in this idle spell */
+    uint32_t age_done;
     struct link scripts;
+    unsigned script_count;
 };
 
 /* Embedded in the host's exchange. Zeroed before use, but for the two pointers. */
 struct mode_exchange {
     struct mode_conn *conn;
     struct exchange *ex;
-    unsigned gates;                  /* delay and hold in force: do not answer while > 0 */
-    const struct response *instead;  /* the answer that respond gave, or NULL; lives as long as
-                                        this exchange's program reference */
-    struct mode_program *program;    /* keeps instead alive */
+    unsigned gates;                 /* delay and hold in force: do not answer while > 0 */
+    const struct response *instead; /* the answer that respond gave, or NULL; lives as long as
+                                       this exchange's program reference */
+    struct mode_program *program;   /* keeps instead alive */
 };
 
-/* Starts with program (a reference is taken). Arms age rules. */
+/* Starts with program (a reference is taken): sets everything but wire, engine and over, which are
+ * the host's. The connection counts as accepted now. Arms age rules. */
 void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *host,
                     struct ledger *ledger, uint64_t id, struct mode_program *program);
 

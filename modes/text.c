@@ -1,1 +1,99 @@
-typedef int placeholder;
+/* text.c - modes as text in a URL or an option: "NAME;k=v;k=v", percent-encoded. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "modes/language.h"
+
+#define TEXT_MAX 4096
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Undoes the percent-encoding (RFC 3986 2.1) of text into out, which has room for len + 1, with a
+ * NUL. False: it is broken, or what it encodes is no text (a NUL, not UTF-8). */
+static bool decode(const char *text, size_t len, char *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (c == '%') {
+            int high = i + 2 < len ? hex(text[i + 1]) : -1;
+            int low = i + 2 < len ? hex(text[i + 2]) : -1;
+            if (high < 0 || low < 0)
+                return false;
+            c = (char)(high << 4 | low);
+            i += 2;
+        }
+        if (!c)
+            return false;
+        out[n++] = c;
+    }
+    out[n] = '\0';
+    for (size_t i = 0, step; i < n; i += step)
+        if ((step = utf8_sequence((const uint8_t *)out + i, n - i)) == 0)
+            return false;
+    return true;
+}
+
+#define ENCODED "UTF-8, with \"%\" and two hexadecimal digits for what a URL cannot have"
+
+static int read_name(const char *text, size_t len, char name[MODE_NAME_SIZE], struct refusal *why)
+{
+    char decoded[TEXT_MAX + 1];
+    if (!decode(text, len, decoded))
+        return refuse(why, "mode", ENCODED, "the name's percent-encoding is broken");
+    if (!mode_name_ok(decoded))
+        return refuse(why, "mode", MODE_NAME_ALLOWED, "this cannot be a mode's name");
+    memcpy(name, decoded, strlen(decoded) + 1);
+    return 0;
+}
+
+static int read_param(const char *text, size_t len, json_t *params, struct refusal *why)
+{
+    char key[TEXT_MAX + 1], value[TEXT_MAX + 1], where[MODE_NAME_SIZE + 8];
+    const char *equals = memchr(text, '=', len);
+    if (!equals)
+        return refuse(why, "mode", "NAME;k=v;k=v", "a parameter has no \"=\"");
+    if (!decode(text, (size_t)(equals - text), key) || !mode_name_ok(key))
+        return refuse(why, "mode", MODE_NAME_ALLOWED, "this cannot be a parameter's name");
+    snprintf(where, sizeof where, "mode;%.63s", key);
+    if (!decode(equals + 1, (size_t)(text + len - equals - 1), value))
+        return refuse(why, where, ENCODED, "the value's percent-encoding is broken");
+    if (json_object_get(params, key))
+        return refuse(why, where, "each parameter once", "it is there twice");
+    return json_object_set_new(params, key, json_string(value)) == 0 ? 0 : -ENOMEM;
+}
+
+int mode_parse_text(const char *text, size_t len, char name[MODE_NAME_SIZE], json_t **params,
+                    struct refusal *why)
+{
+    if (len > TEXT_MAX)
+        return refuse(why, "mode", "at most 4096 bytes", "it has %zu bytes", len);
+    const char *end = text + len, *part = memchr(text, ';', len);
+    char found[MODE_NAME_SIZE];
+    int error = read_name(text, (size_t)((part ? part : end) - text), found, why);
+    if (error)
+        return error;
+    json_t *values = json_object();
+    if (!values)
+        return -ENOMEM;
+    while (part && !error) {
+        const char *begin = part + 1;
+        part = memchr(begin, ';', (size_t)(end - begin));
+        error = read_param(begin, (size_t)((part ? part : end) - begin), values, why);
+    }
+    if (error) {
+        json_decref(values);
+        return error;
+    }
+    memcpy(name, found, sizeof found);
+    *params = values;
+    return 0;
+}

@@ -1,1 +1,301 @@
-typedef int placeholder;
+/* values.c - the types of arguments and parameters: what JSON each takes, and what it becomes. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "modes/language.h"
+
+#define HEADERS_MAX 64
+
+/* RFC 9113 7; the place is the code. */
+static const char *const error_names[] = {
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+};
+#define ERROR_NAMES (sizeof error_names / sizeof *error_names)
+
+static int refuse_value(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                        const json_t *json)
+{
+    char shown[SHOWN_SIZE];
+    const struct value_row *row = &value_rows[arg->type];
+    return refuse_at(c, at, row->about, "%s is not %s %s", json_shown(json, shown),
+                     strchr("aeiou", row->name[0]) ? "an" : "a", row->name);
+}
+
+static int read_bool(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                     const json_t *json, union mode_value *out)
+{
+    if (!json_is_boolean(json))
+        return refuse_value(c, at, arg, json);
+    out->number = json_is_true(json);
+    return 0;
+}
+
+static int read_int(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                    const json_t *json, union mode_value *out)
+{
+    if (!json_is_integer(json))
+        return refuse_value(c, at, arg, json);
+    int64_t number = json_integer_value(json);
+    if (number < arg->min || number > arg->max) {
+        char allowed[80];
+        snprintf(allowed, sizeof allowed, "an integer from %lld to %lld", (long long)arg->min,
+                 (long long)arg->max);
+        return refuse_at(c, at, allowed, "%lld is out of range", (long long)number);
+    }
+    out->number = number;
+    return 0;
+}
+
+static int read_duration(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                         const json_t *json, union mode_value *out)
+{
+    int64_t ns;
+    if (!json_is_string(json) ||
+        duration_parse(json_string_value(json), json_string_length(json), &ns) != 0)
+        return refuse_value(c, at, arg, json);
+    out->number = duration_scale(ns, c->scale);
+    return 0;
+}
+
+static int read_choice(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                       const json_t *json, union mode_value *out)
+{
+    struct name_list allowed = { 0 };
+    for (int i = 0; arg->choices[i]; i++) {
+        if (json_is_string(json) && strcmp(arg->choices[i], json_string_value(json)) == 0) {
+            out->number = i;
+            return 0;
+        }
+        name_list_add(&allowed, arg->choices[i]);
+    }
+    char shown[SHOWN_SIZE];
+    return refuse_at(c, at, allowed.text, "%s is none of the choices", json_shown(json, shown));
+}
+
+static int read_text(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                     const json_t *json, union mode_value *out)
+{
+    if (!json_is_string(json) || json_string_length(json) > MODE_TEXT_MAX)
+        return refuse_value(c, at, arg, json);
+    out->text = program_text(c->program, json_string_value(json), json_string_length(json));
+    return out->text ? 0 : -ENOMEM;
+}
+
+static int read_error_code(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                           const json_t *json, union mode_value *out)
+{
+    if (json_is_integer(json) && json_integer_value(json) >= 0 &&
+        json_integer_value(json) <= UINT32_MAX) {
+        out->number = json_integer_value(json);
+        return 0;
+    }
+    struct name_list allowed = { 0 };
+    for (size_t i = 0; i < ERROR_NAMES; i++) {
+        if (json_is_string(json) && strcmp(error_names[i], json_string_value(json)) == 0) {
+            out->number = (int64_t)i;
+            return 0;
+        }
+        name_list_add(&allowed, error_names[i]);
+    }
+    name_list_add(&allowed, "or a number from 0 to 4294967295");
+    char shown[SHOWN_SIZE];
+    return refuse_at(c, at, allowed.text, "%s is not an HTTP/2 error code",
+                     json_shown(json, shown));
+}
+
+/* "+2", "-2": a sign and up to nine digits. */
+static bool is_offset(const char *text)
+{
+    size_t digits = text[0] == '+' || text[0] == '-' ? strspn(text + 1, "0123456789") : 0;
+    return digits > 0 && digits < 10 && !text[1 + digits];
+}
+
+static int read_last_stream(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                            const json_t *json, union mode_value *out)
+{
+    struct goaway goaway = { 0 };
+    const char *text = json_is_string(json) ? json_string_value(json) : "";
+    if (json_is_integer(json) && json_integer_value(json) >= 0 &&
+        json_integer_value(json) <= INT32_MAX) {
+        goaway.last = GOAWAY_LAST_NUMBER;
+        goaway.number = (int32_t)json_integer_value(json);
+    } else if (strcmp(text, "seen") == 0) {
+        goaway.last = GOAWAY_LAST_SEEN;
+    } else if (strcmp(text, "none") == 0) {
+        goaway.last = GOAWAY_LAST_NONE;
+    } else if (is_offset(text)) {
+        goaway.last = GOAWAY_LAST_OFFSET;
+        goaway.number = (int32_t)strtol(text, NULL, 10);
+    } else {
+        return refuse_value(c, at, arg, json);
+    }
+    struct goaway *kept = program_alloc(c->program, sizeof *kept);
+    if (!kept)
+        return -ENOMEM;
+    *kept = goaway;
+    out->goaway = kept;
+    return 0;
+}
+
+/* --- Headers and bodies of answers */
+
+/* RFC 9110 5.6.2. */
+static bool is_token(const char *text)
+{
+    return *text && text[strspn(text, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
+}
+
+/* RFC 9110 5.5: no control characters, no white space at the ends. */
+static bool is_field_value(const char *text)
+{
+    size_t len = strlen(text);
+    if (len && (strchr(" \t", text[0]) || strchr(" \t", text[len - 1])))
+        return false;
+    for (const char *p = text; *p; p++)
+        if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
+            return false;
+    return true;
+}
+
+/* What the engine says about the message itself. */
+static bool is_the_engines(const char *name)
+{
+    static const char *const names[] = { "content-length", "transfer-encoding", "date", "upgrade" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcasecmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int read_header(struct compiler *c, const struct path *at, const char *name,
+                       const json_t *json, struct header *out)
+{
+    if (!json_is_string(json) || !is_field_value(json_string_value(json)) ||
+        json_string_length(json) > MODE_TEXT_MAX) {
+        char shown[SHOWN_SIZE];
+        return refuse_at(c, at, "a text of at most 4096 bytes without control characters",
+                         "%s is not a header's value", json_shown(json, shown));
+    }
+    out->name_len = strlen(name);
+    out->name = program_text(c->program, name, out->name_len);
+    out->value_len = json_string_length(json);
+    out->value = program_text(c->program, json_string_value(json), out->value_len);
+    return out->name && out->value ? 0 : -ENOMEM;
+}
+
+/* A struct response with nothing but headers. */
+static int read_headers(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                        const json_t *json, union mode_value *out)
+{
+    if (!json_is_object(json))
+        return refuse_value(c, at, arg, json);
+    if (json_object_size(json) > HEADERS_MAX)
+        return refuse_at(c, at, "at most 64 headers", "%zu headers", json_object_size(json));
+
+    struct response *response = program_alloc(c->program, sizeof *response);
+    struct header *headers =
+        program_alloc(c->program, (json_object_size(json) + 1) * sizeof *headers);
+    if (!response || !headers)
+        return -ENOMEM;
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)json, name, value)
+    {
+        struct path here = PATH_KEY(at, name);
+        if (!is_token(name))
+            return refuse_at(c, &here, "a token (RFC 9110 5.6.2)", "this is not a header's name");
+        if (is_the_engines(name))
+            return refuse_at(c, &here,
+                             "any but Content-Length, Transfer-Encoding, Date and Upgrade",
+                             "this header is made from the answer itself");
+        int error = read_header(c, &here, name, value, &headers[response->header_count]);
+        if (error)
+            return error;
+        response->header_count++;
+    }
+    response->headers = headers;
+    out->response = response;
+    return 0;
+}
+
+/* A struct response with nothing but a body, and the Content-Type that it has by itself. */
+static int read_body(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                     const json_t *json, union mode_value *out)
+{
+    static const struct header plain = { "Content-Type", "text/plain; charset=utf-8", 12, 25 };
+    static const struct header as_json = { "Content-Type", "application/json", 12, 16 };
+
+    struct response *response = program_alloc(c->program, sizeof *response);
+    if (!response)
+        return -ENOMEM;
+    out->response = response;
+    if (json_is_string(json)) {
+        response->headers = &plain;
+        response->body_len = json_string_length(json);
+        response->body = program_text(c->program, json_string_value(json), response->body_len);
+    } else {
+        response->headers = &as_json;
+        response->body_len = json_dumpb(json, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
+        char *text = program_alloc(c->program, response->body_len + 1);
+        response->body = text;
+        if (text && json_dumpb(json, text, response->body_len, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
+            return -ENOMEM;
+    }
+    response->header_count = 1;
+    return response->body ? 0 : -ENOMEM;
+}
+
+const struct value_row value_rows[VALUE_TYPES] = {
+    [VALUE_BOOL] = { "bool", "true or false", true, read_bool },
+    [VALUE_INT] = { "int", "an integer", true, read_int },
+    [VALUE_DURATION] = { "duration", DURATION_ALLOWED, true, read_duration },
+    [VALUE_CHOICE] = { "choice", "one of the texts allowed", true, read_choice },
+    [VALUE_TEXT] = { "text", "a text of at most 4096 bytes", true, read_text },
+    [VALUE_ERROR_CODE] = { "error code", "a name of RFC 9113 7, or a number from 0 to 4294967295",
+                           false, read_error_code },
+    [VALUE_LAST_STREAM] = { "last stream",
+                            "\"seen\", \"none\", a stream id from 0 to 2147483647, or an offset "
+                            "from the newest stream as text (\"+2\", \"-2\")",
+                            false, read_last_stream },
+    [VALUE_HEADERS] = { "headers object", "an object of header names and their values as texts",
+                        false, read_headers },
+    [VALUE_BODY] = { "body", "a text, or any JSON value", false, read_body },
+};
+
+int value_read(struct compiler *c, const struct path *at, const struct arg_row *arg,
+               const json_t *json, union mode_value *out)
+{
+    return value_rows[arg->type].read(c, at, arg, json, out);
+}
+
+json_t *value_from_text(enum value_type type, const char *text)
+{
+    if (type == VALUE_BOOL && strcmp(text, "true") == 0)
+        return json_true();
+    if (type == VALUE_BOOL && strcmp(text, "false") == 0)
+        return json_false();
+    if (type == VALUE_INT) {
+        char *end;
+        errno = 0;
+        long long number = strtoll(text, &end, 10);
+        if (end != text && !*end && !errno && strchr("-0123456789", text[0]))
+            return json_integer(number);
+    }
+    return json_string(text);
+}

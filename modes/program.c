@@ -1,0 +1,122 @@
+/* program.c - a program's memory, and what all parts of the compiler say refusals with. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "modes/language.h"
+
+struct block {
+    struct block *next;
+    max_align_t bytes[];
+};
+
+struct program *program_create(void)
+{
+    struct program *program = calloc(1, sizeof *program);
+    if (program)
+        program->head.refs = 1;
+    return program;
+}
+
+void *program_alloc(struct program *program, size_t size)
+{
+    struct block *block = calloc(1, sizeof *block + size);
+    if (!block)
+        return NULL;
+    block->next = program->blocks;
+    program->blocks = block;
+    return block->bytes;
+}
+
+char *program_text(struct program *program, const char *text, size_t len)
+{
+    char *copy = program_alloc(program, len + 1);
+    if (copy)
+        memcpy(copy, text, len);
+    return copy;
+}
+
+struct mode_program *mode_ref(struct mode_program *program)
+{
+    program->refs++;
+    return program;
+}
+
+void mode_unref(struct mode_program *head)
+{
+    if (!head || --head->refs)
+        return;
+    struct program *program = (struct program *)head;
+    while (program->blocks) {
+        struct block *block = program->blocks;
+        program->blocks = block->next;
+        free(block);
+    }
+    free(program);
+}
+
+/* Writes the parents first. Cut when out is full. */
+static size_t path_write(const struct path *path, char out[PATH_SIZE], size_t len)
+{
+    size_t left = PATH_SIZE - len;
+    int n;
+    if (!path->up) {
+        n = snprintf(out, left, "%s", path->key);
+    } else {
+        len = path_write(path->up, out, len);
+        left = PATH_SIZE - len;
+        if (!path->key)
+            n = snprintf(out + len, left, "[%zu]", path->index);
+        else if (strpbrk(path->key, ".[]\" "))
+            n = snprintf(out + len, left, "[\"%s\"]", path->key);
+        else
+            n = snprintf(out + len, left, ".%s", path->key);
+    }
+    return (size_t)n < left ? len + (size_t)n : PATH_SIZE - 1;
+}
+
+void path_text(const struct path *path, char out[PATH_SIZE])
+{
+    out[0] = '\0';
+    path_write(path, out, 0);
+}
+
+int refuse_at(struct compiler *c, const struct path *at, const char *allowed, const char *what, ...)
+{
+    char where[PATH_SIZE], text[sizeof c->why->what];
+    path_text(at, where);
+    va_list args;
+    va_start(args, what);
+    vsnprintf(text, sizeof text, what, args);
+    va_end(args);
+    return refuse(c->why, where, allowed, "%s", text);
+}
+
+const char *json_shown(const json_t *json, char out[SHOWN_SIZE])
+{
+    size_t n =
+        json_dumpb(json, out, SHOWN_SIZE - 1, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+    if (n < SHOWN_SIZE)
+        out[n] = '\0';
+    else
+        memcpy(out + SHOWN_SIZE - 4, "...", 4);
+    return n ? out : "this";
+}
+
+void name_list_add(struct name_list *list, const char *name)
+{
+    size_t len = strlen(name), comma = list->len ? 2 : 0;
+    if (list->len + comma + len >= sizeof list->text)
+        return;
+    memcpy(list->text + list->len, ", ", comma);
+    memcpy(list->text + list->len + comma, name, len + 1);
+    list->len += comma + len;
+}
+
+bool mode_name_ok(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 0 && len < MODE_NAME_SIZE &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == len && name[0] != '-';
+}

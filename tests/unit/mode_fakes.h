@@ -1,0 +1,321 @@
+/* mode_fakes.h - what lies below the modes layer, as its tests want it: a clock that is moved by
+ * hand, memory that runs out, and wire, ledger, engine and host that note what is done to them.
+ *
+ * Everything notable is appended to one text, so that a test sees it all in its order.
+ * Include once in a test program, which is linked with --wrap for clock_now, malloc, calloc,
+ * realloc.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/refusal.h"
+#include "ledger/ledger.h"
+#include "modes/mode.h"
+#include "wire/caps.h"
+#include "wire/moment.h"
+#include "wire/wire.h"
+
+/* --- Memory */
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+
+static long allocations_left = -1; /* -1: no limit; otherwise all fail once it is 0 */
+
+static bool spent(void)
+{
+    if (allocations_left > 0)
+        allocations_left--;
+    else if (allocations_left == 0)
+        return true;
+    return false;
+}
+
+void *__wrap_malloc(size_t n)
+{
+    return spent() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return spent() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    return spent() ? NULL : __real_realloc(p, n);
+}
+
+/* --- What happened */
+
+static char happened[16384];
+static size_t happened_len;
+
+static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void note(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(happened + happened_len, sizeof happened - happened_len, format, args);
+    va_end(args);
+    happened_len += (size_t)n;
+    assert_true(happened_len < sizeof happened);
+}
+
+static void forget_what_happened(void)
+{
+    happened[happened_len = 0] = '\0';
+}
+
+static inline void check_happened(const char *expected, const char *file, int line)
+{
+    _assert_string_equal(happened, expected, file, line);
+    forget_what_happened();
+}
+#define assert_happened(expected) check_happened(expected, __FILE__, __LINE__)
+
+/* --- The clock and its moments */
+
+int64_t __wrap_clock_now(void);
+
+static int64_t now;
+static struct moment *armed[4096];
+static size_t armed_count;
+static unsigned arm_calls;
+static bool moments_fail;
+
+int64_t __wrap_clock_now(void)
+{
+    return now;
+}
+
+int moment_at(struct moment *m, int64_t due)
+{
+    arm_calls++;
+    if (due == MOMENT_NONE) {
+        moment_cancel(m);
+        return 0;
+    }
+    if (!m->place) {
+        if (moments_fail)
+            return -12;
+        armed[armed_count++] = m;
+        m->place = armed_count;
+        assert_true(armed_count < 4096);
+    }
+    m->due = due;
+    return 0;
+}
+
+void moment_cancel(struct moment *m)
+{
+    if (!m->place)
+        return;
+    armed[m->place - 1] = armed[--armed_count];
+    armed[m->place - 1]->place = m->place;
+    m->place = 0;
+}
+
+static struct moment *earliest(void)
+{
+    struct moment *first = armed_count ? armed[0] : NULL;
+    for (size_t i = 1; i < armed_count; i++)
+        if (armed[i]->due < first->due)
+            first = armed[i];
+    return first;
+}
+
+/* Lets time pass until the given moment; each moment is reached late by this much. */
+static inline void time_goes_to(int64_t until, int64_t late)
+{
+    for (struct moment *m; (m = earliest()) && m->due + late <= until;) {
+        moment_cancel(m);
+        now = m->due + late > now ? m->due + late : now;
+        m->reached(m, now - m->due);
+    }
+    now = until;
+}
+
+static inline void time_passes(int64_t ns)
+{
+    time_goes_to(now + ns, 0);
+}
+
+/* --- The ledger: "fault(conn=7 ex=1 mode=x rule=0 ...)" */
+
+void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection, uint32_t exchange)
+{
+    note("%s(conn=%llu",
+         event == EV_FAULT        ? "fault"
+         : event == EV_FAULT_DONE ? "done"
+                                  : "?",
+         (unsigned long long)connection);
+    if (exchange)
+        note(" ex=%u", exchange);
+}
+
+void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
+{
+    if (field == F_RULE)
+        note(" rule=%lld", (long long)value);
+    else if (field == F_DUE)
+        note(" late=%lldms", (long long)(value / NS_PER_MS));
+    else
+        note(" ?=%lld", (long long)value);
+}
+
+void ledger_text(struct ledger *l, enum ledger_field field, const char *text)
+{
+    if (text)
+        note(" %s", text);
+}
+
+uint64_t ledger_commit(struct ledger *l)
+{
+    note(") ");
+    return 1;
+}
+
+/* --- The wire */
+
+struct wire {
+    enum wire_state state;
+    bool tls;
+    int outcome; /* of the next verb */
+};
+
+static int verb(struct wire *w, enum wire_state next, const char *name, int argument)
+{
+    int outcome = w->outcome;
+    w->outcome = 0;
+    note(argument < 0 ? "%s " : "%s(%d) ", name, argument);
+    if (!outcome)
+        w->state = next;
+    return outcome;
+}
+
+int wire_fin(struct wire *w, bool notify)
+{
+    return verb(w, WIRE_FINNED, "fin", notify);
+}
+
+int wire_rst(struct wire *w)
+{
+    return verb(w, WIRE_CLOSED, "rst", -1);
+}
+
+int wire_forget(struct wire *w, bool exact)
+{
+    return verb(w, WIRE_FORGOTTEN, "forget", exact);
+}
+
+int wire_black_hole(struct wire *w)
+{
+    return verb(w, WIRE_HOLED, "black_hole", -1);
+}
+
+int wire_heal(struct wire *w)
+{
+    return verb(w, WIRE_OPEN, "heal", -1);
+}
+
+int wire_stall(struct wire *w)
+{
+    return verb(w, WIRE_STALLED, "stall", -1);
+}
+
+int wire_resume(struct wire *w)
+{
+    return verb(w, WIRE_OPEN, "resume", -1);
+}
+
+int wire_close_notify(struct wire *w)
+{
+    return verb(w, w->state, "close_notify", -1);
+}
+
+enum wire_state wire_state(const struct wire *w)
+{
+    return w->state;
+}
+
+const char *wire_state_name(enum wire_state state)
+{
+    static const char *const names[] = { "handshake", "open",    "ending", "finned",
+                                         "forgotten", "stalled", "holed",  "closed" };
+    return names[state];
+}
+
+bool wire_is_tls(const struct wire *w)
+{
+    return w->tls;
+}
+
+/* --- Capabilities */
+
+static struct capability_row caps[CAPABILITY_COUNT] = {
+    { .name = "black_hole",
+      .needs = "CAP_NET_ADMIN (docker run --cap-add NET_ADMIN)",
+      .available = true },
+    { .name = "repair",
+      .needs = "CAP_NET_ADMIN (docker run --cap-add NET_ADMIN)",
+      .available = true },
+};
+
+const struct capability_row *caps_row(enum capability cap)
+{
+    return &caps[cap];
+}
+
+bool caps_have(enum capability cap)
+{
+    return caps[cap].available;
+}
+
+/* --- Documents */
+
+/* JSON written with ' for ". */
+static json_t *json_of(const char *text)
+{
+    char *copy = strdup(text);
+    for (char *p = copy; *p; p++)
+        if (*p == '\'')
+            *p = '"';
+    json_error_t place;
+    json_t *json = json_loads(copy, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &place);
+    if (!json)
+        fail_msg("%s: %s", copy, place.text);
+    free(copy);
+    return json;
+}
+
+/* A program of these rules (with ' for "). */
+static inline struct mode_program *program_of(const char *rules)
+{
+    char text[8192];
+    snprintf(text, sizeof text, "{'name': 'test', 'summary': '-', 'rules': %s}", rules);
+    json_t *document = json_of(text);
+    struct mode_program *program = NULL;
+    struct refusal why = { 0 };
+    if (mode_compile(document, NULL, false, 1, &program, &why) != 0)
+        fail_msg("%s: %s (%s)", why.where, why.what, why.allowed);
+    json_decref(document);
+    return program;
+}
