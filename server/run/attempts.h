@@ -24,7 +24,8 @@ struct attempt_key {
 struct attempts *attempts_create(void);
 void attempts_destroy(struct attempts *a); /* NULL is fine */
 
-/* The key of a request whose body hashed to digest (HASH_START for none). key points into request. */
+/* The key of a request whose body hashed to digest (HASH_START for none). key points into request.
+ */
 struct attempt_key attempts_key(const struct request *request, uint64_t digest);
 
 /* Counts an attempt and returns its number in its chain, from 1. */

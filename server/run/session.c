@@ -1,1 +1,328 @@
-typedef int placeholder;
+/* session.c - a connection in a run: between its wire, its engine and the rules at work on it.
+ *
+ * A session lives until its wire says closed(). Before that the wire may already be closed inside
+ * (a verb ended it): then every call on it is without effect, and session_serving() is false.
+ */
+#include "run/run_impl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+static uint64_t last_id; /* connection ids are the process's, so that one names one connection */
+
+struct session *session_find(const struct run *run, uint64_t id)
+{
+    for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next) {
+        struct session *s = link_entry(i, struct session, link);
+        if (s->id == id)
+            return s;
+    }
+    return NULL;
+}
+
+/* --- Idle (design 2): no exchange open, and none begun, since the last byte was handed over */
+
+void session_idle(struct session *s)
+{
+    if (s->open > 0 || s->idle_since != MOMENT_NONE || !session_serving(s))
+        return;
+    s->idle_since = clock_now();
+    mode_idle(&s->mode, s->idle_since);
+}
+
+static void session_busy(struct session *s)
+{
+    s->idle_since = MOMENT_NONE;
+    mode_busy(&s->mode);
+}
+
+/* --- The engine */
+
+static bool start_engine(struct session *s, bool h2)
+{
+    struct engine *e;
+    int error = (h2 ? h2_create : h1_create)(&session_engine_host, s, &e);
+    if (error) {
+        static struct log_gate gate;
+        log_sometimes(&gate, LOG_WARN, "cannot serve connection %llu: %s",
+                      (unsigned long long)s->id, strerror(-error));
+        wire_abort(s->wire, "server: out of descriptors or memory");
+        return false;
+    }
+    s->engine = s->mode.engine = e;
+    s->mode.over = h2 ? OVER_H2 : OVER_H1;
+    ledger_begin(s->run->ledger, EV_PROTOCOL, s->id, 0);
+    ledger_text(s->run->ledger, F_PROTOCOL_NAME, engine_protocol(e));
+    ledger_commit(s->run->ledger);
+    if (s->silenced != WIRE_OPEN) /* only witnesses from the start */
+        engine_watch(e, s->silenced == WIRE_STALLED || s->silenced == WIRE_HOLED ? WATCH_HOLD
+                                                                                 : WATCH_ONLY);
+    return true;
+}
+
+/* On a clear connection the first bytes decide: the h2 preface or anything else. Returns how many
+ * bytes of the input belong to what was held back and are to be given to the engine first; false
+ * while it is undecided. */
+static bool sniff(struct session *s, const uint8_t *bytes, size_t n)
+{
+    size_t seen = s->sniffed, i = 0;
+    while (i < n && seen < PREFACE_LEN && bytes[i] == (uint8_t)PREFACE[seen]) {
+        i++;
+        seen++;
+    }
+    if (seen < PREFACE_LEN && i == n) {
+        s->sniffed = (uint8_t)seen;
+        return false;
+    }
+    size_t held = s->sniffed;
+    s->sniffed = 0;
+    if (!start_engine(s, seen == PREFACE_LEN))
+        return false;
+    if (held)
+        engine_input(s->engine, (const uint8_t *)PREFACE, held);
+    return true;
+}
+
+static void input(struct session *s, const uint8_t *bytes, size_t n)
+{
+    if (s->engine || sniff(s, bytes, n))
+        engine_input(s->engine, bytes, n);
+}
+
+/* --- What the wire tells */
+
+static void established(void *owner, const char *alpn)
+{
+    struct session *s = owner;
+    if (!start_engine(s, strcmp(alpn, "h2") == 0))
+        return;
+    session_idle(s);
+    mode_fire(&s->mode, ON_HANDSHAKE, NULL);
+}
+
+static void received(void *owner, const uint8_t *bytes, size_t n)
+{
+    struct session *s = owner;
+    input(s, bytes, n);
+}
+
+static void stale(void *owner, const uint8_t *bytes, size_t n)
+{
+    struct session *s = owner;
+    s->stale_seen = true;
+    input(s, bytes, n);
+    mode_fire(&s->mode, ON_STALE, NULL);
+}
+
+static bool stale_whole(void *owner)
+{
+    struct session *s = owner;
+    return !s->engine || engine_watched_whole(s->engine);
+}
+
+static void peer_closed(void *owner, bool at_end)
+{
+    struct session *s = owner;
+    if (s->engine)
+        engine_peer_closed(s->engine);
+    else
+        wire_close(s->wire);
+}
+
+static void progress(void *owner)
+{
+    struct session *s = owner;
+    exchange_settle(s);
+    if (s->engine && session_serving(s))
+        engine_pump(s->engine);
+}
+
+static uint32_t ending(void *owner)
+{
+    struct session *s = owner;
+    if (s->engine && s->silenced != WIRE_OPEN)
+        engine_watch_flush(s->engine);
+    exchange_tell_lost(s, "the connection ended");
+    return s->begun;
+}
+
+static void closed(void *owner)
+{
+    struct session *s = owner;
+    struct run *run = s->run;
+    s->mode.wire = NULL;
+    s->mode.engine = NULL;
+    engine_destroy(s->engine);
+    exchange_drop_all(s);
+    mode_conn_finish(&s->mode);
+    buf_free(&s->held_attempts);
+    link_remove(&s->link);
+    run->session_count--;
+    free(s);
+    if (run->done && link_empty(&run->sessions))
+        moment_at(&run->grace, clock_now());
+}
+
+static const struct wire_owner wire_calls = {
+    .established = established,
+    .received = received,
+    .stale = stale,
+    .stale_whole = stale_whole,
+    .ending = ending,
+    .peer_closed = peer_closed,
+    .progress = progress,
+    .closed = closed,
+};
+
+/* --- What the rules tell */
+
+static void released(void *host, struct mode_exchange *mx)
+{
+    exchange_try_answer(link_entry(mx, struct session_exchange, mx));
+}
+
+static void silenced(void *host, bool for_ever)
+{
+    struct session *s = host;
+    s->silenced = wire_state(s->wire);
+    session_busy(s);
+    if (s->engine)
+        engine_watch(s->engine, for_ever ? WATCH_ONLY : WATCH_HOLD);
+    if (for_ever)
+        exchange_tell_lost(s, "a fault ended the connection");
+}
+
+static void resumed(void *host)
+{
+    struct session *s = host;
+    struct link *i, *next;
+    s->from_hole = s->silenced == WIRE_HOLED && wire_hole_used(s->wire) != MOMENT_NONE;
+    s->silenced = WIRE_OPEN;
+    s->stale_seen = false;
+    if (s->engine)
+        engine_resume(s->engine);
+    for (i = s->exchanges.next; i != &s->exchanges; i = next) {
+        next = i->next;
+        exchange_try_answer(link_entry(i, struct session_exchange, link));
+    }
+    session_idle(s);
+}
+
+static const struct mode_host mode_calls = {
+    .released = released,
+    .silenced = silenced,
+    .resumed = resumed,
+};
+
+void session_set_mode(struct session *s, struct mode_program *program)
+{
+    ledger_begin(s->run->ledger, EV_MODE, s->id, 0);
+    ledger_text(s->run->ledger, F_MODE_NAME, program->name);
+    ledger_text(s->run->ledger, F_PARAMS, program->params);
+    ledger_commit(s->run->ledger);
+    mode_conn_set(&s->mode, program);
+}
+
+/* --- Beginning and end */
+
+static void peer_text(const struct sockaddr *peer, char *out, size_t size)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    if (peer->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
+        bool mapped = IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
+        if (mapped)
+            inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], host, sizeof host);
+        else
+            inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        snprintf(out, size, mapped ? "%s:%u" : "[%s]:%u", host, ntohs(v6->sin6_port));
+    } else {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        snprintf(out, size, "%s:%u", host, ntohs(v4->sin_port));
+    }
+}
+
+void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
+{
+    const struct run_listener *listener = owner;
+    struct run *run = listener->run;
+    struct session *s = calloc(1, sizeof *s);
+    struct wire_config config = {
+        .loop = run->config.loop,
+        .owner_calls = &wire_calls,
+        .owner = s,
+        .ledger = run->ledger,
+        .id = last_id + 1,
+        .tls = listener->tls ? run->config.tls : NULL,
+        .h2 = listener->h2,
+    };
+    if (!s || wire_create(&config, fd, &s->wire) < 0) {
+        log_error("no memory for a connection");
+        free(s);
+        close(fd);
+        return;
+    }
+    s->run = run;
+    s->listener = listener;
+    s->id = ++last_id;
+    s->ordinal = ++run->ordinal;
+    s->opened_at = clock_now();
+    s->silenced = WIRE_OPEN;
+    s->idle_since = MOMENT_NONE;
+    link_init(&s->exchanges);
+    link_init(&s->leaving);
+    link_append(&run->sessions, &s->link);
+    run->session_count++;
+    peer_text(peer, s->peer, sizeof s->peer);
+    ledger_begin(run->ledger, EV_CONNECTION_OPEN, s->id, 0);
+    ledger_text(run->ledger, F_LISTENER, listener->name);
+    ledger_text(run->ledger, F_PEER, s->peer);
+    ledger_int(run->ledger, F_ORDINAL, (int64_t)s->ordinal);
+    ledger_commit(run->ledger);
+    mode_conn_init(&s->mode, &mode_calls, s, run->ledger, s->id, run->mode);
+    s->mode.wire = s->wire;
+    session_idle(s);
+    mode_fire(&s->mode, ON_ACCEPT, NULL);
+}
+
+void session_shutdown(struct session *s)
+{
+    if (s->engine && session_serving(s))
+        engine_shutdown(s->engine);
+    else if (s->silenced != WIRE_OPEN)
+        wire_abort(s->wire, "shutdown");
+    else
+        wire_close(s->wire);
+}
+
+/* --- Looking */
+
+json_t *session_json(const struct session *s)
+{
+    int64_t now = clock_now();
+    struct wire_tls_info tls;
+    wire_tls_info(s->wire, &tls);
+    json_t *tls_json = json_null();
+    if (wire_is_tls(s->wire))
+        tls_json = json_pack("{s:s, s:s, s:s, s:b}", "version", tls.version, "cipher", tls.cipher,
+                             "sni", tls.sni, "resumed", tls.resumed);
+    json_t *idle = json_null();
+    if (s->idle_since != MOMENT_NONE)
+        idle = json_real((double)(now - s->idle_since) / NS_PER_MS);
+    return json_pack(
+        "{s:I, s:I, s:s, s:s, s:s, s:s?, s:o, s:s, s:o, s:f, s:o, s:i, s:i, s:I, s:I}", "id",
+        (json_int_t)s->id, "ordinal", (json_int_t)s->ordinal, "listener", s->listener->name, "peer",
+        s->peer, "state", wire_state_name(wire_state(s->wire)), "protocol",
+        s->engine ? engine_protocol(s->engine) : NULL, "tls", tls_json, "mode",
+        s->mode.program->name, "params", json_loads(s->mode.program->params, 0, NULL), "age_ms",
+        (double)(now - s->opened_at) / NS_PER_MS, "idle_ms", idle, "exchanges", (int)s->begun,
+        "open_exchanges", (int)s->open, "bytes_in", (json_int_t)wire_bytes_in(s->wire), "bytes_out",
+        (json_int_t)wire_bytes_out(s->wire));
+}
