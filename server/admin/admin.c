@@ -1,1 +1,379 @@
-typedef int placeholder;
+/* admin.c - the API's life, its callers, and the way of a call through it (see call.h).
+ *
+ * libmicrohttpd reads requests and writes answers; the request target comes from its URI callback,
+ * which gives it as sent, before libmicrohttpd has decoded it. Slow callers are ended by a deadline
+ * of ours for each connection, because libmicrohttpd's own starts anew with every byte.
+ */
+#include "admin/admin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/call.h"
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/log.h"
+#include "engine/mhd_loop.h"
+#include "wire/listener.h"
+
+#define CONNECTIONS        256
+#define CONNECTIONS_PER_IP 192
+#define CONNECTION_MEMORY  (32 * 1024) /* bounds the header section, too */
+#define CA_MAX             (64 * 1024)
+#define LAST_TURNS         4 /* of the daemon, for answers on their way when it stops */
+
+struct call_patience call_patience = {
+    .request = 10 * NS_PER_S,
+    .answer = 60 * NS_PER_S,
+    .idle = 120 * NS_PER_S,
+};
+
+/* --- Callers */
+
+static void caller_allow(struct caller *caller, int64_t span)
+{
+    int64_t due = span == DURATION_NEVER ? MOMENT_NONE : clock_now() + span;
+    if (moment_at(&caller->deadline, due)) /* nobody goes without a deadline */
+        shutdown(caller->fd, SHUT_RDWR);
+}
+
+void call_allow(struct call *call, int64_t span)
+{
+    caller_allow(call->caller, span);
+}
+
+static void deadline_reached(struct moment *m, int64_t late)
+{
+    /* libmicrohttpd sees the end of the connection and closes it. */
+    shutdown(link_entry(m, struct caller, deadline)->fd, SHUT_RDWR);
+}
+
+static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        struct caller *caller = calloc(1, sizeof *caller);
+        if (!caller) {
+            shutdown(fd, SHUT_RDWR);
+            return;
+        }
+        caller->fd = fd;
+        caller->deadline.reached = deadline_reached;
+        caller_allow(caller, call_patience.request);
+        *context = caller;
+    } else if (*context) {
+        struct caller *caller = *context;
+        moment_cancel(&caller->deadline);
+        free(caller);
+        *context = NULL;
+    }
+}
+
+static void on_accepted(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
+{
+    static struct log_gate gate;
+    struct admin *a = owner;
+    int rc = mhd_loop_add(a->mhd, fd, peer, len);
+    if (rc)
+        log_sometimes(&gate, LOG_WARN, "admin: a connection was turned away: %s", strerror(-rc));
+}
+
+/* --- Calls */
+
+static void call_destroy(struct call *call)
+{
+    if (!call)
+        return;
+    events_forget(call);
+    json_decref(call->json);
+    buf_free(&call->body);
+    buf_free(&call->answer.body);
+    free(call->text);
+    free(call);
+}
+
+/* The request line has come. Without memory there is no call, and the connection is closed. */
+static void *on_request_line(void *arg, const char *target, struct MHD_Connection *mhd)
+{
+    struct caller *caller =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    struct call *call = caller ? calloc(1, sizeof *call) : NULL;
+    if (!call || !(call->text = strdup(target))) {
+        free(call);
+        return NULL;
+    }
+    call->admin = arg;
+    call->mhd = mhd;
+    call->caller = caller;
+    call_allow(call, call_patience.request);
+    return call;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct call *call = *context;
+    if (!call)
+        return;
+    call_allow(call, call_patience.idle);
+    call_destroy(call);
+    *context = NULL;
+}
+
+static enum MHD_Result collect_field(void *arg, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+    struct guard_request *r = arg;
+    const struct {
+        const char *name;
+        const char **value;
+    } rows[] = {
+        { "host", &r->host },
+        { "origin", &r->origin },
+        { "sec-fetch-site", &r->fetch_site },
+        { "authorization", &r->authorization },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (strcasecmp(rows[i].name, name) != 0)
+            continue;
+        r->repeated |= *rows[i].value != NULL;
+        *rows[i].value = value ? value : "";
+    }
+    return MHD_YES;
+}
+
+static bool pass_guard(struct call *call)
+{
+    struct refusal why;
+    struct guard_request r = { .authority = call->target.authority,
+                               .authority_len = call->target.authority_len };
+    MHD_get_connection_values(call->mhd, MHD_HEADER_KIND, collect_field, &r);
+    int status = guard_check(&call->admin->guard, &r, call->route && call->route->open, &why);
+    if (!status)
+        return true;
+    answer_problem(call, status, &why);
+    if (status == 401)
+        answer_header(call, "WWW-Authenticate", "Bearer realm=\"hangup\"");
+    return false;
+}
+
+/* There is no row for this method and path; allow lists other methods. */
+static void refuse_route(struct call *call, const char *method, const char *allow)
+{
+    if (!allow[0]) {
+        answer_refuse(call, 404, call->target.path, "a path that GET /v1 lists",
+                      "there is no such call");
+        return;
+    }
+    if (strcmp(method, "OPTIONS") == 0)
+        answer_empty(call, 204);
+    else
+        answer_refuse(call, 405, call->target.path, allow, "this call has no such method");
+    answer_header(call, "Allow", allow);
+}
+
+/* A form or text/plain is all that a browser sends to another site without asking first. */
+static bool check_content_type(struct call *call)
+{
+    const char *type = MHD_lookup_connection_value(call->mhd, MHD_HEADER_KIND, "Content-Type");
+    if (!call->route->json || !type)
+        return true;
+    size_t len = strcspn(type, "; \t");
+    if (len == 16 && strncasecmp(type, "application/json", len) == 0)
+        return true;
+    answer_refuse(call, 415, "Content-Type",
+                  "application/json (curl: -H 'content-type: application/json')",
+                  "this call takes JSON");
+    return false;
+}
+
+static uint64_t declared_length(const struct call *call)
+{
+    const char *text = MHD_lookup_connection_value(call->mhd, MHD_HEADER_KIND, "Content-Length");
+    return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static void refuse_body(struct call *call)
+{
+    answer_refuse(call, 413, "body", "at most 256 KiB", "the body is too large");
+}
+
+/* Its header section is complete: anything that can be refused by it is, now. */
+static void examine(struct call *call, const char *method)
+{
+    if (target_parse(call->text, &call->target)) {
+        answer_refuse(call, 400, "target", "a path that GET /v1 lists", "is no path");
+        return;
+    }
+    char allow[ROUTE_ALLOW_SIZE];
+    call->route = routes_find(method, call->target.path, call->arg, allow);
+    if (!pass_guard(call))
+        return;
+    if (!call->route)
+        refuse_route(call, method, allow);
+    else if (check_content_type(call) && input_check_query(call) == 0 &&
+             declared_length(call) > CALL_BODY_MAX)
+        refuse_body(call);
+}
+
+/* MHD_NO closes the connection. */
+static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
+{
+    call->body_len += n;
+    if (call->body_len > CALL_DROP_MAX)
+        return MHD_NO;
+    if (call->answer.status)
+        return MHD_YES;
+    if (call->body_len > CALL_BODY_MAX)
+        refuse_body(call);
+    else if (buf_add(&call->body, bytes, n))
+        answer_outcome(call, -ENOMEM, NULL);
+    return MHD_YES;
+}
+
+/* Its body is complete, or it was woken. */
+static void perform(struct call *call)
+{
+    if (call->route->json && !call->json) {
+        if (input_json(call))
+            return;
+    } else if (!call->route->json && call->body_len) {
+        answer_refuse(call, 400, "body", "none", "this call takes no body");
+        return;
+    }
+    call->route->perform(call);
+}
+
+static enum MHD_Result on_call(void *arg, struct MHD_Connection *mhd, const char *url,
+                               const char *method, const char *version, const char *bytes,
+                               size_t *n, void **context)
+{
+    struct call *call = *context;
+    if (!call)
+        return MHD_NO;
+    if (!call->examined) {
+        call->examined = true;
+        examine(call, method);
+        /* An answer may be lost behind a body that nobody reads; this one is worth no more. */
+        return declared_length(call) > CALL_DROP_MAX ? answer_send(call) : MHD_YES;
+    }
+    if (*n) {
+        enum MHD_Result result = take_body(call, bytes, *n);
+        *n = 0;
+        return result;
+    }
+    if (!call->answer.status)
+        perform(call);
+    return call->waiter ? MHD_YES : answer_send(call);
+}
+
+/* --- Life */
+
+static int read_file(const char *path, struct buf *out, struct refusal *why)
+{
+    if (!path)
+        return 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
+    ssize_t n = 0;
+    char bytes[4096];
+    while (fd >= 0 && !rc && buf_len(out) < CA_MAX && (n = read(fd, bytes, sizeof bytes)) > 0)
+        rc = buf_add(out, bytes, (size_t)n);
+    if (fd < 0 || n < 0)
+        rc = refuse(why, path, "", "cannot be read: %s", strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int make_no_memory(struct admin *a)
+{
+    static char text[] =
+        "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+        "\"detail\":\"the server is out of memory\"}\n";
+    a->no_memory = MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
+    return a->no_memory &&
+                   MHD_add_response_header(a->no_memory, "Content-Type", "application/problem+json")
+               ? 0
+               : -ENOMEM;
+}
+
+static int start_daemon(struct admin *a)
+{
+    const struct MHD_OptionItem options[] = {
+        { MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_request_line, a },
+        { MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, a },
+        { MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, a },
+        { MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, NULL },
+        { MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP, NULL },
+        { MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
+        { MHD_OPTION_END, 0, NULL },
+    };
+    return mhd_loop_start(a->loop, MHD_ALLOW_SUSPEND_RESUME, on_call, a, options, &a->mhd);
+}
+
+static void destroy(struct admin *a)
+{
+    if (a->no_memory)
+        MHD_destroy_response(a->no_memory);
+    guard_finish(&a->guard);
+    buf_free(&a->ca_pem);
+    buf_free(&a->ca_der);
+    free(a);
+}
+
+int admin_start(const struct admin_config *config, struct admin **out, struct refusal *why)
+{
+    struct admin *a = calloc(1, sizeof *a);
+    if (!a)
+        return -ENOMEM;
+    a->loop = config->loop;
+    a->run = config->run;
+    a->catalogue = config->catalogue;
+    events_init(a);
+    int rc = guard_init(&a->guard, config->token, config->names, config->name_count, why);
+    if (!rc)
+        rc = read_file(config->ca_pem, &a->ca_pem, why);
+    if (!rc)
+        rc = read_file(config->ca_der, &a->ca_der, why);
+    if (!rc)
+        rc = make_no_memory(a);
+    if (!rc)
+        rc = start_daemon(a);
+    if (!rc)
+        rc = listener_open(a->loop, "admin", config->address, on_accepted, a, &a->listener, why);
+    if (rc) {
+        mhd_loop_stop(a->mhd);
+        destroy(a);
+        return rc;
+    }
+    const char *address;
+    for (unsigned i = 0; (address = listener_address(a->listener, i)); i++)
+        guard_bound(&a->guard, address);
+    *out = a;
+    return 0;
+}
+
+struct listener *admin_listener(struct admin *a)
+{
+    return a->listener;
+}
+
+void admin_stop(struct admin *a)
+{
+    if (!a)
+        return;
+    a->stopping = true;
+    listener_close(a->listener);
+    events_wake_all(a);
+    for (int i = 0; i < LAST_TURNS; i++)
+        mhd_loop_run(a->mhd);
+    mhd_loop_stop(a->mhd);
+    destroy(a);
+}

@@ -15,9 +15,9 @@ struct admin_config {
     struct uv_loop_s *loop;
     struct run *run; /* the default run */
     struct catalogue *catalogue;
-    const char *address;        /* as listener_open takes it */
-    const char *token;          /* bearer token asked for on /v1; NULL: none */
-    const char *const *names;   /* further host names that Host may carry (--name) */
+    const char *address;      /* as listener_open takes it */
+    const char *token;        /* bearer token asked for on /v1; NULL: none */
+    const char *const *names; /* further host names that Host may carry (--name) */
     unsigned name_count;
     const char *ca_pem, *ca_der; /* paths; NULL with --cert */
 };

@@ -1,1 +1,231 @@
-typedef int placeholder;
+/* events.c - reading the ledger, and waiting for what is not in it yet.
+ *
+ * A call that finds nothing new and may wait is suspended: libmicrohttpd then looks at neither it
+ * nor its socket. Three things wake it, each through wake(): events (a moment armed by the ledger's
+ * watch, so that a burst of them makes one answer), its own time limit, and its client's going
+ * away, which nobody else would notice. A woken call is performed again and answers with what there
+ * is.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "admin/call.h"
+#include "base/clock.h"
+#include "base/duration.h"
+#include "engine/mhd_loop.h"
+#include "run/run.h"
+
+#define WAIT_MAX    (60 * NS_PER_S)
+#define EVENTS_MAX  10000
+#define EVENTS      1000               /* when max is not given */
+#define PAGE_BYTES  (4u * 1024 * 1024) /* an answer stops growing here */
+#define NDJSON      "application/x-ndjson"
+#define ACCEPT_LIST "application/json, " NDJSON
+
+struct waiter {
+    uv_poll_t poll; /* the caller's socket: has it gone? */
+    struct link link;
+    struct moment limit;
+    struct call *call;
+    uint64_t since;
+};
+
+struct question {
+    uint64_t since, max;
+    int64_t wait;
+    bool ndjson;
+};
+
+static void poll_closed(uv_handle_t *poll)
+{
+    free(poll->data);
+}
+
+/* Takes a waiter out of everything; its memory goes when the loop has closed its handle. */
+static void dismiss(struct waiter *w)
+{
+    struct admin *a = w->call->admin;
+    w->call->waiter = NULL;
+    moment_cancel(&w->limit);
+    link_remove(&w->link);
+    if (link_empty(&a->waiters)) {
+        ledger_watch_remove(&a->watch);
+        moment_cancel(&a->wake);
+    }
+    uv_close((uv_handle_t *)&w->poll, poll_closed);
+}
+
+static void wake(struct waiter *w)
+{
+    struct call *call = w->call;
+    dismiss(w);
+    call->waited = true;
+    call_allow(call, call_patience.answer);
+    MHD_resume_connection(call->mhd);
+    mhd_loop_kick(call->admin->mhd);
+}
+
+static void limit_reached(struct moment *m, int64_t late)
+{
+    wake(link_entry(m, struct waiter, limit));
+}
+
+/* Also when it closed only its sending side: that it still waits cannot be told from the socket,
+ * and an early answer is no harm. */
+static void caller_gone(uv_poll_t *poll, int status, int events)
+{
+    wake(poll->data);
+}
+
+static void committed(struct ledger_watch *watch, uint64_t seq)
+{
+    struct admin *a = link_entry(watch, struct admin, watch);
+    if (!moment_armed(&a->wake))
+        moment_at(&a->wake, clock_now());
+}
+
+static void wake_reached(struct moment *m, int64_t late)
+{
+    struct admin *a = link_entry(m, struct admin, wake);
+    uint64_t last = ledger_last(run_ledger(a->run));
+    struct link *next;
+    for (struct link *l = a->waiters.next; l != &a->waiters; l = next) {
+        struct waiter *w = link_entry(l, struct waiter, link);
+        next = l->next;
+        if (w->since < last)
+            wake(w);
+    }
+}
+
+void events_init(struct admin *a)
+{
+    link_init(&a->waiters);
+    a->watch.committed = committed;
+    a->wake.reached = wake_reached;
+}
+
+void events_wake_all(struct admin *a)
+{
+    while (!link_empty(&a->waiters))
+        wake(link_entry(a->waiters.next, struct waiter, link));
+}
+
+void events_forget(struct call *call)
+{
+    if (call->waiter)
+        dismiss(call->waiter);
+}
+
+static int start_waiting(struct call *call, const struct question *q)
+{
+    struct admin *a = call->admin;
+    struct waiter *w = calloc(1, sizeof *w);
+    if (!w)
+        return -ENOMEM;
+    int rc = uv_poll_init(a->loop, &w->poll, call->caller->fd);
+    if (rc) {
+        free(w);
+        return rc;
+    }
+    w->poll.data = w;
+    w->call = call;
+    w->since = q->since;
+    w->limit.reached = limit_reached;
+    rc = uv_poll_start(&w->poll, UV_DISCONNECT, caller_gone);
+    if (!rc)
+        rc = moment_at(&w->limit, clock_now() + q->wait);
+    if (rc) {
+        uv_close((uv_handle_t *)&w->poll, poll_closed);
+        return rc;
+    }
+    if (link_empty(&a->waiters))
+        ledger_watch_add(run_ledger(a->run), &a->watch);
+    link_append(&a->waiters, &w->link);
+    call->waiter = w;
+    call_allow(call, DURATION_NEVER);
+    MHD_suspend_connection(call->mhd);
+    return 0;
+}
+
+static int read_wait(struct call *call, int64_t *wait)
+{
+    size_t len;
+    const char *text = input_query(call, "wait", &len);
+    *wait = 0;
+    if (!text || (duration_parse(text, len, wait) == 0 && *wait <= WAIT_MAX))
+        return 0;
+    answer_refuse(call, 400, "?wait", "a duration up to 60s, such as 5s or 500ms",
+                  "is no such duration");
+    return BAD_INPUT;
+}
+
+static int read_accept(struct call *call, bool *ndjson)
+{
+    const char *accept = MHD_lookup_connection_value(call->mhd, MHD_HEADER_KIND, "Accept");
+    int json = input_accepts(accept, "json"), lines = input_accepts(accept, "x-ndjson");
+    *ndjson = lines > json;
+    if (json || lines)
+        return 0;
+    answer_refuse(call, 406, "Accept", ACCEPT_LIST, "asks for no type that events come as");
+    return BAD_INPUT;
+}
+
+static int read_question(struct call *call, struct question *q)
+{
+    uint64_t last = ledger_last(run_ledger(call->admin->run));
+    int rc = read_accept(call, &q->ndjson);
+    if (!rc)
+        rc = read_wait(call, &q->wait);
+    if (!rc)
+        rc = input_query_number(call, "max", 1, EVENTS_MAX, EVENTS, &q->max);
+    if (!rc)
+        rc = input_query_number(call, "since", 0, last, 0, &q->since);
+    return rc;
+}
+
+static int write_page(const struct call *call, const struct question *q, struct buf *out,
+                      uint64_t *next)
+{
+    const struct ledger *l = run_ledger(call->admin->run);
+    if (!q->ndjson)
+        buf_text(out, "{\"events\":[");
+    int count = ledger_read(l, q->since, q->max, PAGE_BYTES, q->ndjson ? "\n" : ",", out, next);
+    if (count < 0)
+        return count;
+    if (!q->ndjson)
+        buf_printf(out,
+                   "],\"next\":%" PRIu64 ",\"first\":%" PRIu64 ",\"last\":%" PRIu64
+                   ",\"dropped\":%" PRIu64 "}\n",
+                   *next, ledger_first(l), ledger_last(l), ledger_dropped(l));
+    else if (count)
+        buf_text(out, "\n");
+    return out->failed ? -ENOMEM : 0;
+}
+
+void calls_events(struct call *call)
+{
+    struct question q;
+    if (read_question(call, &q))
+        return;
+    uint64_t next = q.since;
+    bool nothing = ledger_last(run_ledger(call->admin->run)) <= q.since;
+    int rc = 0;
+    if (nothing && q.wait && !call->waited && !call->admin->stopping)
+        rc = start_waiting(call, &q);
+    if (call->waiter)
+        return;
+    answer_bytes(call, q.ndjson ? NDJSON : "application/json", "", 0);
+    if (!rc)
+        rc = write_page(call, &q, &call->answer.body, &next);
+    if (rc) {
+        answer_outcome(call, rc, NULL);
+        return;
+    }
+    char value[24];
+    snprintf(value, sizeof value, "%" PRIu64, next);
+    answer_header(call, "Hangup-Next", value);
+}

@@ -1,1 +1,73 @@
-typedef int placeholder;
+/* routes.c - the calls there are. Matching, Allow, GET /v1 and a test of docs/openapi.json all go
+ * by these rows. */
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/call.h"
+
+const struct route routes[] = {
+    { "GET", "/healthz", NULL, false, true, calls_health, "is the server alive" },
+    { "GET", "/v1", NULL, false, false, calls_index, "these calls" },
+    { "GET", "/v1/openapi.json", NULL, false, false, calls_openapi, "this API as OpenAPI 3.1" },
+    { "GET", "/v1/capabilities", NULL, false, false, calls_capabilities,
+      "what this machine can do, and why not" },
+    { "GET", "/v1/ca.pem", NULL, false, false, calls_ca_pem, "the local authority, PEM" },
+    { "GET", "/v1/ca.der", NULL, false, false, calls_ca_der, "the local authority, DER" },
+    { "GET", "/v1/modes", NULL, false, false, calls_modes, "the catalogue of modes" },
+    { "GET", "/v1/modes/{name}", NULL, false, false, calls_mode_file, "a mode's document" },
+    { "PUT", "/v1/modes/{name}", NULL, true, false, calls_put_mode_file,
+      "adds or replaces a mode of your own" },
+    { "DELETE", "/v1/modes/{name}", NULL, false, false, calls_delete_mode_file,
+      "removes a mode of your own" },
+    { "GET", "/v1/mode", NULL, false, false, calls_mode, "the mode in force" },
+    { "PUT", "/v1/mode", NULL, true, false, calls_put_mode, "sets the mode" },
+    { "GET", "/v1/connections", NULL, false, false, calls_connections, "the live connections" },
+    { "GET", "/v1/connections/{id}", NULL, false, false, calls_connection, "one of them" },
+    { "POST", "/v1/connections/{id}/do", NULL, true, false, calls_do, "acts on one of them now" },
+    { "POST", "/v1/reset", NULL, false, false, calls_reset, "mode normal, ledger empty" },
+    { "GET", "/v1/runs/default", NULL, false, false, calls_run, "the run in short" },
+    { "GET", "/v1/runs/default/events", "since, wait, max", false, false, calls_events,
+      "the ledger from a sequence number on" },
+};
+const size_t route_count = sizeof routes / sizeof *routes;
+
+/* Compares segment by segment. */
+static bool matches(const char *pattern, const char *path, char arg[CALL_ARG_SIZE])
+{
+    while (*pattern) {
+        if (*pattern != '{') {
+            if (*pattern++ != *path++)
+                return false;
+            continue;
+        }
+        size_t len = strcspn(path, "/");
+        if (len == 0 || len >= CALL_ARG_SIZE)
+            return false;
+        memcpy(arg, path, len);
+        arg[len] = '\0';
+        path += len;
+        pattern += strcspn(pattern, "}") + 1;
+    }
+    return *path == '\0';
+}
+
+const struct route *routes_find(const char *method, const char *path, char arg[CALL_ARG_SIZE],
+                                char allow[ROUTE_ALLOW_SIZE])
+{
+    bool head = strcmp(method, "HEAD") == 0;
+    size_t n = 0;
+    allow[0] = '\0';
+    for (size_t i = 0; i < route_count; i++) {
+        const struct route *row = &routes[i];
+        if (!matches(row->path, path, arg))
+            continue;
+        bool get = strcmp(row->method, "GET") == 0;
+        if (strcmp(row->method, method) == 0 || (head && get))
+            return row;
+        n += (size_t)snprintf(allow + n, ROUTE_ALLOW_SIZE - n, "%s, ",
+                              get ? "GET, HEAD" : row->method);
+    }
+    if (n)
+        snprintf(allow + n, ROUTE_ALLOW_SIZE - n, "OPTIONS");
+    return NULL;
+}

@@ -1,0 +1,136 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/call.h"
+#include "endpoint/problem.h"
+#include "modes/mode.h"
+#include "run/run.h"
+
+#define TYPE_JSON    "application/json"
+#define TYPE_PROBLEM "application/problem+json"
+
+static struct answer *begin(struct call *call, int status, const char *type)
+{
+    struct answer *answer = &call->answer;
+    answer->status = status;
+    answer->type = type;
+    answer->header = NULL;
+    answer->body.start = answer->body.end = 0;
+    answer->body.failed = false;
+    return answer;
+}
+
+static int add_text(const char *text, size_t n, void *buf)
+{
+    return buf_add(buf, text, n);
+}
+
+void answer_json(struct call *call, int status, json_t *value)
+{
+    struct answer *answer = begin(call, status, TYPE_JSON);
+    if (!value || json_dump_callback(value, add_text, &answer->body, JSON_COMPACT) < 0)
+        answer->body.failed = true;
+    buf_text(&answer->body, "\n");
+    json_decref(value);
+}
+
+void answer_bytes(struct call *call, const char *type, const void *bytes, size_t n)
+{
+    buf_add(&begin(call, 200, type)->body, bytes, n);
+}
+
+void answer_empty(struct call *call, int status)
+{
+    begin(call, status, NULL);
+}
+
+void answer_problem(struct call *call, int status, const struct refusal *why)
+{
+    struct answer *answer = begin(call, status, TYPE_PROBLEM);
+    problem_write(&answer->body, status, why->what, why->where, why->allowed);
+}
+
+void answer_refuse(struct call *call, int status, const char *where, const char *allowed,
+                   const char *what, ...)
+{
+    char text[sizeof((struct refusal *)0)->what];
+    struct refusal why;
+    va_list args;
+    va_start(args, what);
+    vsnprintf(text, sizeof text, what, args);
+    va_end(args);
+    refuse(&why, where, allowed, "%s", text);
+    answer_problem(call, status, &why);
+}
+
+void answer_outcome(struct call *call, int outcome, const struct refusal *why)
+{
+    switch (outcome) {
+    case BAD_INPUT:
+        answer_problem(call, 400, why);
+        break;
+    case MODE_UNKNOWN:
+        answer_problem(call, 404, why);
+        break;
+    case MODE_UNAVAILABLE:
+        answer_problem(call, 409, why);
+        break;
+    case RUN_NO_CONNECTION:
+        answer_refuse(call, 404, call->target.path, "an id that GET /v1/connections lists",
+                      "no live connection has this id; the ledger says how it ended");
+        break;
+    case -ENOMEM:
+        answer_refuse(call, 503, "", "", "the server is out of memory");
+        break;
+    default:
+        answer_refuse(call, 500, "", "", "%s", outcome < 0 ? strerror(-outcome) : "unexpected");
+        break;
+    }
+}
+
+void answer_header(struct call *call, const char *name, const char *value)
+{
+    call->answer.header = name;
+    snprintf(call->answer.header_value, sizeof call->answer.header_value, "%s", value);
+}
+
+static bool add_headers(struct MHD_Response *response, const struct answer *answer)
+{
+    return (!answer->type || MHD_add_response_header(response, "Content-Type", answer->type)) &&
+           (!answer->header ||
+            MHD_add_response_header(response, answer->header, answer->header_value)) &&
+           MHD_add_response_header(response, "Cache-Control", "no-store") &&
+           MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+}
+
+/* NULL without memory. The body's memory goes to libmicrohttpd. */
+static struct MHD_Response *make_response(struct answer *answer)
+{
+    struct buf *body = &answer->body;
+    if (body->failed)
+        return NULL;
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        buf_len(body), body->data, body->data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return NULL;
+    memset(body, 0, sizeof *body);
+    if (!add_headers(response, answer)) {
+        MHD_destroy_response(response);
+        return NULL;
+    }
+    return response;
+}
+
+enum MHD_Result answer_send(struct call *call)
+{
+    struct MHD_Response *response = make_response(&call->answer);
+    call_allow(call, call_patience.answer);
+    if (!response)
+        return MHD_queue_response(call->mhd, 503, call->admin->no_memory);
+    enum MHD_Result result = MHD_queue_response(call->mhd, (unsigned)call->answer.status, response);
+    MHD_destroy_response(response);
+    return result;
+}

@@ -1,0 +1,180 @@
+/* call.h - what the admin API's files share: the API, its callers, and one call from its request
+ * line to its answer.
+ *
+ * A call passes through: examine (guard, route, headers) -> its body is read -> perform -> answer.
+ * Whoever refuses it fills the answer early; its body is then read and dropped, because closing on
+ * unread bytes would make the kernel reset the connection under the answer.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "admin/admin.h"
+#include "admin/guard.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "endpoint/target.h"
+#include "ledger/ledger.h"
+#include "wire/moment.h"
+
+#define CALL_BODY_MAX (256u * 1024)
+#define CALL_DROP_MAX (16u * 1024 * 1024) /* more of a refused body is not read any more */
+#define CALL_ARG_SIZE 128
+
+struct call;
+struct waiter;
+
+struct admin {
+    struct uv_loop_s *loop;
+    struct run *run;
+    struct catalogue *catalogue;
+    struct listener *listener;
+    struct mhd_loop *mhd;
+    struct MHD_Response *no_memory; /* made in advance */
+    struct guard guard;
+    struct buf ca_pem, ca_der;
+    bool stopping;
+    /* events.c */
+    struct link waiters;
+    struct ledger_watch watch; /* in the ledger while there are waiters */
+    struct moment wake;
+};
+
+/* How long a caller may take: to send a request, once it began (the first: once connected), to take
+ * the answer, and between calls. Tests make them shorter. */
+struct call_patience {
+    int64_t request, answer, idle;
+};
+extern struct call_patience call_patience;
+
+/* One connection to the API. */
+struct caller {
+    struct moment deadline;
+    int fd;
+};
+
+/* One row of the API. */
+struct route {
+    const char *method;
+    const char *path;  /* "{...}" stands for one segment */
+    const char *query; /* parameters it takes, separated by ", "; NULL: none */
+    bool json;         /* it has a body, which is JSON */
+    bool open;         /* the token is not asked for */
+    void (*perform)(struct call *call);
+    const char *about;
+};
+
+struct answer {
+    int status; /* 0: none yet */
+    const char *type;
+    struct buf body;
+    const char *header; /* one more, or NULL */
+    char header_value[96];
+};
+
+struct call {
+    struct admin *admin;
+    struct MHD_Connection *mhd;
+    struct caller *caller;
+    char *text; /* the target as sent */
+    struct target target;
+    const struct route *route;
+    char arg[CALL_ARG_SIZE]; /* the "{...}" of its path */
+    bool examined;
+    struct buf body;
+    size_t body_len; /* what came, also when it was dropped */
+    json_t *json;
+    struct waiter *waiter; /* while the call is suspended */
+    bool waited;
+    struct answer answer;
+};
+
+/* --- routes.c */
+
+extern const struct route routes[];
+extern const size_t route_count;
+
+#define ROUTE_ALLOW_SIZE 64
+
+/* The row for a method ("HEAD" is "GET") and path; arg gets the "{...}" segment. NULL: none, then
+ * allow lists the methods of this path, "" if nothing is there. */
+const struct route *routes_find(const char *method, const char *path, char arg[CALL_ARG_SIZE],
+                                char allow[ROUTE_ALLOW_SIZE]);
+
+/* --- answer.c: each fills call->answer, replacing what is there */
+
+void answer_json(struct call *call, int status, json_t *value); /* takes the reference */
+void answer_bytes(struct call *call, const char *type, const void *bytes, size_t n);
+void answer_empty(struct call *call, int status);
+void answer_problem(struct call *call, int status, const struct refusal *why);
+void answer_refuse(struct call *call, int status, const char *where, const char *allowed,
+                   const char *what, ...) __attribute__((format(printf, 5, 6)));
+/* The answer to an outcome of run.h or catalogue.h that is not 0. */
+void answer_outcome(struct call *call, int outcome, const struct refusal *why);
+void answer_header(struct call *call, const char *name, const char *value);
+/* Gives it to libmicrohttpd. */
+enum MHD_Result answer_send(struct call *call);
+
+/* --- input.c */
+
+/* Checks the query against the route's list. Returns 0, or BAD_INPUT with the call answered. */
+int input_check_query(struct call *call);
+/* The value of a parameter, as sent; NULL: it is not there. */
+const char *input_query(const struct call *call, const char *name, size_t *len);
+/* The same as a whole number from min to max; fallback if it is not there. Returns 0 or BAD_INPUT.
+ */
+int input_query_number(struct call *call, const char *name, uint64_t min, uint64_t max,
+                       uint64_t fallback, uint64_t *out);
+
+/* Reads the body into call->json. Returns 0, or BAD_INPUT with the call answered. */
+int input_json(struct call *call);
+
+/* Takes an object's members by a table that ends with a NULL name: *value is borrowed, and NULL
+ * for one that is not there. Returns 0, or BAD_INPUT with the call answered. */
+struct input_member {
+    const char *name;
+    json_type type; /* JSON_STRING, JSON_OBJECT or JSON_ARRAY */
+    bool required;
+    json_t **value;
+};
+int input_members(struct call *call, const struct input_member *members);
+
+/* How much the caller wants application/SUBTYPE, in thousandths (RFC 9110 12.5.1). */
+int input_accepts(const char *accept, const char *subtype);
+
+/* --- admin.c */
+
+/* Gives the caller this long from now; DURATION_NEVER: no limit. */
+void call_allow(struct call *call, int64_t span);
+
+/* --- events.c */
+
+void events_init(struct admin *a);
+/* Lets all waiting calls be answered. */
+void events_wake_all(struct admin *a);
+/* The call is over: what it waited with goes. */
+void events_forget(struct call *call);
+
+/* --- what the rows of routes.c do: calls_*.c and events.c */
+
+void calls_index(struct call *call);
+void calls_health(struct call *call);
+void calls_capabilities(struct call *call);
+void calls_ca_pem(struct call *call);
+void calls_ca_der(struct call *call);
+void calls_openapi(struct call *call);
+void calls_modes(struct call *call);
+void calls_mode_file(struct call *call);
+void calls_put_mode_file(struct call *call);
+void calls_delete_mode_file(struct call *call);
+void calls_mode(struct call *call);
+void calls_put_mode(struct call *call);
+void calls_connections(struct call *call);
+void calls_connection(struct call *call);
+void calls_do(struct call *call);
+void calls_reset(struct call *call);
+void calls_run(struct call *call);
+void calls_events(struct call *call);

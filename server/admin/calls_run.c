@@ -1,0 +1,68 @@
+/* calls_run.c - the default run and its live connections. */
+#include "admin/call.h"
+#include "modes/mode.h"
+#include "run/run.h"
+
+static json_t *describe_run(const struct admin *a)
+{
+    const struct ledger *l = run_ledger(a->run);
+    return json_pack("{s:s, s:o, s:I, s:{s:I, s:I, s:I}}", "id", "default", "mode",
+                     run_mode(a->run), "connections", (json_int_t)run_connection_count(a->run),
+                     "ledger", "first", (json_int_t)ledger_first(l), "last",
+                     (json_int_t)ledger_last(l), "dropped", (json_int_t)ledger_dropped(l));
+}
+
+void calls_run(struct call *call)
+{
+    answer_json(call, 200, describe_run(call->admin));
+}
+
+void calls_reset(struct call *call)
+{
+    run_reset(call->admin->run);
+    calls_run(call);
+}
+
+/* 0, which no connection has, if it is no id. */
+static uint64_t id_of(const struct call *call)
+{
+    uint64_t id = 0;
+    for (const char *c = call->arg; *c; c++) {
+        if (*c < '0' || *c > '9' || id > UINT64_MAX / 10 - 1)
+            return 0;
+        id = id * 10 + (uint64_t)(*c - '0');
+    }
+    return id;
+}
+
+void calls_connections(struct call *call)
+{
+    answer_json(call, 200, json_pack("{s:o}", "connections", run_connections(call->admin->run)));
+}
+
+void calls_connection(struct call *call)
+{
+    json_t *connection = run_connection(call->admin->run, id_of(call));
+    if (connection)
+        answer_json(call, 200, connection);
+    else
+        answer_outcome(call, RUN_NO_CONNECTION, NULL);
+}
+
+void calls_do(struct call *call)
+{
+    struct run *run = call->admin->run;
+    json_t *steps;
+    const struct input_member members[] = { { "do", JSON_ARRAY, true, &steps }, { 0 } };
+    if (input_members(call, members))
+        return;
+    uint64_t id = id_of(call), since = ledger_last(run_ledger(run));
+    struct refusal why = { 0 };
+    int rc = run_do(run, id, steps, &why);
+    if (rc)
+        answer_outcome(call, rc, &why);
+    else
+        answer_json(
+            call, 200,
+            json_pack("{s:I, s:I}", "connection", (json_int_t)id, "since", (json_int_t)since));
+}

@@ -1,0 +1,57 @@
+/* calls_server.c - about the server itself. */
+#include "admin/call.h"
+#include "admin/openapi.h"
+#include "wire/caps.h"
+
+void calls_health(struct call *call)
+{
+    answer_json(call, 200, json_pack("{s:s}", "status", "ok"));
+}
+
+void calls_index(struct call *call)
+{
+    json_t *calls = json_array();
+    for (size_t i = 0; i < route_count; i++)
+        json_array_append_new(calls, json_pack("{s:s, s:s, s:s}", "method", routes[i].method,
+                                               "path", routes[i].path, "about", routes[i].about));
+    answer_json(call, 200, json_pack("{s:s, s:o}", "version", HANGUP_VERSION, "calls", calls));
+}
+
+void calls_openapi(struct call *call)
+{
+    answer_bytes(call, "application/openapi+json", openapi_json, openapi_json_len);
+}
+
+void calls_capabilities(struct call *call)
+{
+    json_t *rows = json_array();
+    for (int i = 0; i < CAPABILITY_COUNT; i++) {
+        const struct capability_row *row = caps_row((enum capability)i);
+        json_t *entry = json_pack("{s:s, s:s, s:b, s:s}", "name", row->name, "about", row->about,
+                                  "available", (int)row->available, "needs", row->needs);
+        if (entry && !row->available)
+            json_object_set_new(entry, "why_not", json_string(row->why_not));
+        json_array_append_new(rows, entry);
+    }
+    answer_json(call, 200, json_pack("{s:o}", "capabilities", rows));
+}
+
+static void answer_ca(struct call *call, const struct buf *ca, const char *type)
+{
+    if (buf_len(ca))
+        answer_bytes(call, type, buf_bytes(ca), buf_len(ca));
+    else
+        answer_refuse(call, 404, call->target.path, "",
+                      "the server runs with a certificate of your own (--cert), not with its "
+                      "local authority");
+}
+
+void calls_ca_pem(struct call *call)
+{
+    answer_ca(call, &call->admin->ca_pem, "application/x-pem-file");
+}
+
+void calls_ca_der(struct call *call)
+{
+    answer_ca(call, &call->admin->ca_der, "application/x-x509-ca-cert");
+}

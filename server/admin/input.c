@@ -1,0 +1,224 @@
+/* input.c - what a call brings: its query, its body, its Accept. All of it is refused as a whole
+ * when any of it is not known. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "admin/call.h"
+
+/* Is name one of "a, b, c"? */
+static bool listed(const char *list, const char *name, size_t len)
+{
+    while (list && *list) {
+        size_t n = strcspn(list, ",");
+        if (n == len && memcmp(list, name, n) == 0)
+            return true;
+        list += n + strspn(list + n, ", ");
+    }
+    return false;
+}
+
+/* The next "name=value" of a query; false at its end. Empty ones ("a&&b") are passed over. */
+static bool next_parameter(const char **at, const char **name, size_t *name_len, const char **value,
+                           size_t *value_len)
+{
+    *at += strspn(*at, "&");
+    size_t len = strcspn(*at, "&#");
+    if (len == 0)
+        return false;
+    const char *equals = memchr(*at, '=', len);
+    *name = *at;
+    *name_len = equals ? (size_t)(equals - *at) : len;
+    *value = equals ? equals + 1 : *at + len;
+    *value_len = (size_t)(*at + len - *value);
+    *at += len;
+    return true;
+}
+
+const char *input_query(const struct call *call, const char *wanted, size_t *len)
+{
+    const char *at = call->target.query, *name, *value;
+    size_t name_len;
+    while (at && next_parameter(&at, &name, &name_len, &value, len)) {
+        if (name_len == strlen(wanted) && memcmp(name, wanted, name_len) == 0)
+            return value;
+    }
+    return NULL;
+}
+
+int input_check_query(struct call *call)
+{
+    const char *at = call->target.query, *name, *value;
+    size_t name_len, value_len;
+    while (at && next_parameter(&at, &name, &name_len, &value, &value_len)) {
+        char where[64];
+        snprintf(where, sizeof where, "?%.*s", (int)(name_len < 60 ? name_len : 60), name);
+        if (!listed(call->route->query, name, name_len)) {
+            answer_refuse(call, 400, where, call->route->query ? call->route->query : "none",
+                          "is no query parameter of this call");
+            return BAD_INPUT;
+        }
+        const char *rest = at, *other;
+        size_t other_len;
+        while (next_parameter(&rest, &other, &other_len, &value, &value_len)) {
+            if (other_len == name_len && memcmp(other, name, name_len) == 0) {
+                answer_refuse(call, 400, where, "", "is there twice");
+                return BAD_INPUT;
+            }
+        }
+    }
+    return 0;
+}
+
+int input_query_number(struct call *call, const char *name, uint64_t min, uint64_t max,
+                       uint64_t fallback, uint64_t *out)
+{
+    size_t len;
+    const char *text = input_query(call, name, &len);
+    uint64_t n = 0;
+    bool ok = text && len > 0 && len <= 19; /* 19 digits cannot overflow */
+    if (!text) {
+        *out = fallback;
+        return 0;
+    }
+    for (size_t i = 0; ok && i < len; i++) {
+        ok = text[i] >= '0' && text[i] <= '9';
+        n = n * 10 + (uint64_t)(text[i] - '0');
+    }
+    if (ok && n >= min && n <= max) {
+        *out = n;
+        return 0;
+    }
+    char where[32], allowed[96];
+    snprintf(where, sizeof where, "?%s", name);
+    snprintf(allowed, sizeof allowed, "a number from %llu to %llu", (unsigned long long)min,
+             (unsigned long long)max);
+    answer_refuse(call, 400, where, allowed, "is not in range");
+    return BAD_INPUT;
+}
+
+int input_json(struct call *call)
+{
+    json_error_t error;
+    if (!buf_len(&call->body)) {
+        answer_refuse(call, 400, "body", "JSON (RFC 8259)", "the body is missing");
+        return BAD_INPUT;
+    }
+    call->json = json_loadb((const char *)buf_bytes(&call->body), buf_len(&call->body),
+                            JSON_REJECT_DUPLICATES, &error);
+    if (call->json)
+        return 0;
+    char where[64];
+    snprintf(where, sizeof where, "body, line %d, column %d", error.line, error.column);
+    if (error.text[0])
+        answer_refuse(call, 400, where, "JSON (RFC 8259), each member once", "%s", error.text);
+    else /* jansson met no error in the text but ran out of memory */
+        answer_refuse(call, 503, "", "", "the server is out of memory");
+    return BAD_INPUT;
+}
+
+static const char *type_name(json_type type)
+{
+    return type == JSON_STRING ? "a string" : type == JSON_OBJECT ? "an object" : "an array";
+}
+
+static void list_members(const struct input_member *members, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (const struct input_member *m = members; m->name && n < size; m++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", m->name);
+}
+
+static int refuse_member(struct call *call, const char *name, const char *allowed, const char *what)
+{
+    char where[128];
+    snprintf(where, sizeof where, "$.%s", name);
+    answer_refuse(call, 400, where, allowed, "%s", what);
+    return BAD_INPUT;
+}
+
+int input_members(struct call *call, const struct input_member *members)
+{
+    const char *key;
+    json_t *value;
+    char names[128];
+    list_members(members, names, sizeof names);
+    if (!json_is_object(call->json)) {
+        answer_refuse(call, 400, "$", names, "is not an object");
+        return BAD_INPUT;
+    }
+    json_object_foreach(call->json, key, value)
+    {
+        const struct input_member *m = members;
+        while (m->name && strcmp(m->name, key) != 0)
+            m++;
+        if (!m->name)
+            return refuse_member(call, key, names, "is not known");
+        if (json_typeof(value) != m->type)
+            return refuse_member(call, key, type_name(m->type), "is of another type");
+    }
+    for (const struct input_member *m = members; m->name; m++) {
+        *m->value = json_object_get(call->json, m->name);
+        if (m->required && !*m->value)
+            return refuse_member(call, m->name, type_name(m->type), "is missing");
+    }
+    return 0;
+}
+
+/* "q=0.5" among the parameters of a media range, in thousandths. */
+static int quality(const char *parameters, size_t len)
+{
+    const char *end = parameters + len;
+    for (const char *at = parameters; at < end; at++) {
+        if (*at != ';')
+            continue;
+        const char *p = at + 1;
+        while (p < end && (*p == ' ' || *p == '\t'))
+            p++;
+        if (end - p < 3 || (*p | 0x20) != 'q' || p[1] != '=')
+            continue;
+        if (p[2] == '1')
+            return 1000;
+        int q = 0, unit = 100;
+        for (p += 3; p < end && unit && (*p == '.' || (*p >= '0' && *p <= '9')); p++) {
+            if (*p != '.') {
+                q += (*p - '0') * unit;
+                unit /= 10;
+            }
+        }
+        return q;
+    }
+    return 1000;
+}
+
+/* How closely a media range names application/SUBTYPE: 3 itself, 2 application/..., 1 anything. */
+static int closeness(const char *range, size_t len, const char *subtype)
+{
+    if (len == 3 && memcmp(range, "*/*", 3) == 0)
+        return 1;
+    if (len < 13 || strncasecmp(range, "application/", 12) != 0)
+        return 0;
+    if (len == 13 && range[12] == '*')
+        return 2;
+    return len - 12 == strlen(subtype) && strncasecmp(range + 12, subtype, len - 12) == 0 ? 3 : 0;
+}
+
+int input_accepts(const char *accept, const char *subtype)
+{
+    int best = 0, q = 0;
+    if (!accept)
+        return 1000;
+    while (*accept) {
+        accept += strspn(accept, ", \t");
+        size_t len = strcspn(accept, ","), range = strcspn(accept, ",; \t");
+        int close = closeness(accept, range, subtype);
+        if (close > best) {
+            best = close;
+            q = quality(accept + range, len - range);
+        }
+        accept += len;
+    }
+    return q;
+}
