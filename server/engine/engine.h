@@ -16,7 +16,8 @@
  * frame is made, and engine_respond is taken without effect. WATCH_ONLY is for ever: exchanges still
  * open are lost when the engine is destroyed. WATCH_HOLD keeps what arrives and what is to be sent,
  * so that engine_resume can serve all of it as if it had just come. A change from HOLD to ONLY is
- * possible. engine_watch may be called from inside begin(), headers() ... of an exchange.
+ * possible. engine_watch may be called from inside begin(), headers() ... of an exchange; one that
+ * has begun and whose header section comes later is reported with stale_request as well.
  */
 #pragma once
 
@@ -132,6 +133,7 @@ struct engine_ops {
     void (*shutdown)(struct engine *e);
     void (*watch)(struct engine *e, enum engine_watch how);
     bool (*watched_whole)(struct engine *e);
+    void (*watch_flush)(struct engine *e);
     void (*resume)(struct engine *e);
     void (*destroy)(struct engine *e);
     /* h2 only, NULL on h1 */
@@ -195,6 +197,13 @@ static inline void engine_watch(struct engine *e, enum engine_watch how)
 static inline bool engine_watched_whole(struct engine *e)
 {
     return e->ops->watched_whole(e);
+}
+
+/* While watching: the host gives up waiting for more. What is half-received is reported with
+ * stale_request, whole = false; once, however often this is called. */
+static inline void engine_watch_flush(struct engine *e)
+{
+    e->ops->watch_flush(e);
 }
 
 static inline void engine_resume(struct engine *e)

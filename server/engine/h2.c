@@ -1,1 +1,497 @@
-typedef int placeholder;
+/* h2.c - HTTP/2 on nghttp2, over memory.
+ *
+ * The parts: this file takes input, calls the host and knows when the connection is done;
+ * h2_session.c is nghttp2 and its callbacks; h2_exchange.c holds requests, h2_answer.c makes
+ * responses, h2_output.c puts out; h2_frames.c has frames of our own.
+ *
+ * Three rules make it safe for the host to call any verb from any callback:
+ *
+ * 1. The host is never called from inside nghttp2. Input is cut at frame boundaries and given to
+ *    nghttp2 a frame at a time (a new stream's frame header by itself, so that begin comes before
+ *    anything of the request is read); its callbacks only note what happened, and the host is told
+ *    when nghttp2 has returned. So a verb called by the host takes effect at once.
+ * 2. Output always ends on a frame boundary (h2_output.c).
+ * 3. An exchange is counted by its holders: whoever calls the host about it holds it meanwhile.
+ *
+ * While an engine watches, input goes the same way, since header compression must be kept up. With
+ * HOLD, what the host would have been told stays in the exchange (it is "behind") and what was to
+ * be put out stays in nghttp2. With ONLY, new streams are "stale", and what nghttp2 wants to say is
+ * dropped as if it had been sent, so that nothing piles up.
+ */
+#include "engine/h2_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/h2_error.h"
+
+#define PREFACE_LEN 24
+#define UNSENT_MAX  4096 /* frames that may wait in nghttp2 for a client that does not read */
+#define TYPE_KNOWN  4    /* with so many bytes of a frame header its type is there */
+
+static bool serving(const struct h2 *h)
+{
+    return h->watch == H2_SERVING;
+}
+
+void h2_fail(struct h2 *h, uint32_t code, const char *what, bool sealed)
+{
+    if (h->failed)
+        return;
+    h->failed = true;
+    h->sealed = sealed;
+    h->fail_code = code;
+    h->fail_what = what;
+}
+
+/* --- Telling the host: the course of an exchange */
+
+static void tell_begin(struct h2 *h, struct h2_exchange *ex)
+{
+    ex->begun = true;
+    ex->pub.nth = ++h->nth;
+    h->engine.calls->begin(h->engine.host, &ex->pub);
+}
+
+static void tell_headers(struct h2 *h, struct h2_exchange *ex)
+{
+    ex->headers_told = true;
+    h->engine.calls->headers(h->engine.host, &ex->pub);
+    if (ex->stored)
+        h2_answer_stored(ex);
+    else if (ex->expects && !ex->answered && !ex->whole && ex->outcome == H2_OPEN)
+        h2_answer_continue(ex);
+}
+
+/* Body bytes that the host cannot be told of yet. */
+static void hold_body(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, size_t n)
+{
+    if (n == 0 || h->watch == H2_WATCHING || ex->told)
+        return;
+    if (buf_add(&ex->held, body, n) < 0)
+        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, "the server has no memory for its body");
+}
+
+/* Tells what is known of an exchange and was not told yet, as long as the host lets it. */
+static void advance(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, size_t n)
+{
+#define MAY (serving(h) && !ex->told)
+    const struct engine_host *calls = h->engine.calls;
+    ex->refs++;
+    if (MAY && !ex->begun)
+        tell_begin(h, ex);
+    if (MAY && ex->headers_in && !ex->headers_told)
+        tell_headers(h, ex);
+    if (MAY && buf_len(&ex->held) > 0) {
+        if (!ex->answered)
+            calls->body(h->engine.host, &ex->pub, buf_bytes(&ex->held), buf_len(&ex->held));
+        buf_free(&ex->held);
+    }
+    if (MAY && n > 0 && !ex->answered)
+        calls->body(h->engine.host, &ex->pub, body, n);
+    else if (!serving(h))
+        hold_body(h, ex, body, n);
+    if (MAY && ex->whole && !ex->complete_told && !ex->answered) {
+        ex->complete_told = true;
+        calls->complete(h->engine.host, &ex->pub);
+    }
+    ex->behind = !serving(h);
+    h2_exchange_unref(ex);
+#undef MAY
+}
+
+static void tell_over(struct h2 *h, struct h2_exchange *ex)
+{
+    char what[80];
+    ex->told = true;
+    h->live--;
+    link_remove(&ex->over);
+    h2_answer_drop(ex);
+    if (ex->error) {
+        snprintf(what, sizeof what, "stream %d: %s", ex->pub.stream, h2_error_name(ex->error));
+        h->engine.calls->protocol_error(h->engine.host, what);
+    }
+    if (!ex->begun)
+        ; /* held back, and nobody will miss it */
+    else if (ex->outcome == H2_ANSWERED)
+        h->engine.calls->responded(h->engine.host, &ex->pub);
+    else
+        h->engine.calls->lost(h->engine.host, &ex->pub, ex->why);
+    h2_exchange_unref(ex);
+}
+
+/* --- Telling the host: the end */
+
+static void lose_all(struct h2 *h, const char *why)
+{
+    for (struct link *i = h->exchanges.next; i != &h->exchanges; i = i->next)
+        h2_exchange_lose(link_entry(i, struct h2_exchange, link), why);
+}
+
+static void tell_all_over(struct h2 *h)
+{
+    while (serving(h) && !link_empty(&h->over))
+        tell_over(h, link_entry(h->over.next, struct h2_exchange, over));
+}
+
+/* The client will send no more: what is not whole will never be. */
+static void lose_halves(struct h2 *h)
+{
+    for (struct link *i = h->exchanges.next; i != &h->exchanges; i = i->next) {
+        struct h2_exchange *ex = link_entry(i, struct h2_exchange, link);
+        if (!ex->whole && !(ex->answered && ex->headers_in))
+            h2_exchange_lose(ex, "the client closed before the request was whole");
+    }
+}
+
+static bool is_done(const struct h2 *h)
+{
+    if (h->failed)
+        return true;
+    bool more_to_say = nghttp2_session_want_write(h->session);
+    if (!more_to_say && !nghttp2_session_want_read(h->session))
+        return true;
+    return (h->shutting || h->peer_gone) && h->live == 0 && !more_to_say;
+}
+
+/* Our own last words, where nghttp2 has none. */
+static void say_failure(struct h2 *h)
+{
+    if (h->fail_what)
+        h->engine.calls->protocol_error(h->engine.host, h->fail_what);
+    int32_t last = h->newest < h->limit ? h->newest : h->limit;
+    if (h2_frame_goaway(&h->control, last, h->fail_code, NULL, 0) == 0)
+        h2_pump(h, true);
+}
+
+void h2_settle(struct h2 *h)
+{
+    if (h->in_input || h->pumping || h->telling || h->finished || !serving(h))
+        return;
+    h->telling = true;
+    if (h->peer_gone)
+        lose_halves(h);
+    tell_all_over(h);
+    if (serving(h) && is_done(h)) {
+        if (h->failed)
+            say_failure(h);
+        lose_all(h, "the connection is closed");
+        tell_all_over(h);
+        h->finished = serving(h);
+    }
+    h->telling = false;
+    if (h->finished)
+        h->engine.calls->finished(h->engine.host);
+}
+
+/* --- Input */
+
+static void report_stale(struct h2 *h, struct h2_exchange *ex, bool whole)
+{
+    if (ex->stale_told || ex->headers_told)
+        return;
+    ex->stale_told = true;
+    h2_exchange_request(ex);
+    h->engine.calls->stale_request(h->engine.host, &ex->pub.request, ex->pub.stream, whole);
+}
+
+/* A stale exchange is over once its header section was reported: nghttp2 may forget the stream. */
+static void end_stale(struct h2 *h, struct h2_exchange *ex)
+{
+    nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, ex->pub.stream, NGHTTP2_NO_ERROR);
+    if (ex->opened) {
+        nghttp2_session_set_stream_user_data(h->session, ex->pub.stream, NULL);
+        ex->opened = false;
+        h2_exchange_unref(ex);
+    }
+    h2_exchange_unref(ex);
+}
+
+static void news_of(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, size_t n)
+{
+    if (ex->stale) {
+        if (!ex->headers_in)
+            return;
+        report_stale(h, ex, true);
+        end_stale(h, ex);
+    } else if (serving(h)) {
+        advance(h, ex, body, n);
+    } else {
+        ex->behind = true;
+        ex->refs++;
+        hold_body(h, ex, body, n);
+        if (ex->headers_in)
+            report_stale(h, ex, true);
+        h2_exchange_unref(ex);
+    }
+}
+
+static const struct {
+    h2_ssize error;
+    uint32_t code;
+    const char *what;
+    bool sealed;
+} fatal_rows[] = {
+    { NGHTTP2_ERR_BAD_CLIENT_MAGIC, NGHTTP2_PROTOCOL_ERROR,
+      "PROTOCOL_ERROR: not the connection preface of HTTP/2", false },
+    { NGHTTP2_ERR_FLOODED, NGHTTP2_ENHANCE_YOUR_CALM,
+      "ENHANCE_YOUR_CALM: a flood of frames that ask for answers", true },
+};
+
+static void fatal(struct h2 *h, h2_ssize error)
+{
+    for (size_t i = 0; i < sizeof fatal_rows / sizeof *fatal_rows; i++) {
+        if (fatal_rows[i].error == error) {
+            h2_fail(h, fatal_rows[i].code, fatal_rows[i].what, fatal_rows[i].sealed);
+            return;
+        }
+    }
+    h2_fail(h, NGHTTP2_INTERNAL_ERROR, NULL, true);
+}
+
+/* Gives nghttp2 at most one frame, or a part of one, and tells the host what came of it. */
+static void feed(struct h2 *h, const uint8_t *bytes, size_t n)
+{
+    const struct engine_host *calls = h->engine.calls;
+    struct h2_news news;
+    h2_news_clear(&news);
+    h->news = &news;
+    h2_ssize taken = h2_session_recv(h->session, bytes, n);
+    h->news = NULL;
+    if (taken < 0)
+        fatal(h, taken);
+    if (news.frame_read)
+        calls->frame(h->engine.host, &news.frame);
+    if (news.error[0] && serving(h))
+        calls->protocol_error(h->engine.host, news.error);
+    if (news.ex)
+        news_of(h, news.ex, news.body, news.body_len);
+    if (!h->telling)
+        tell_all_over(h);
+}
+
+/* A new stream's header block is complete. What nghttp2 made nothing of it has ignored. */
+static void end_block(struct h2 *h)
+{
+    struct h2_exchange *ex = h->current;
+    h->current = NULL;
+    if (!ex || ex->headers_in)
+        return;
+    if (ex->stale)
+        end_stale(h, ex);
+    else
+        h2_exchange_lose(ex, "the stream was refused");
+}
+
+static void end_frame(struct h2 *h)
+{
+    uint8_t type = h->head[3], flags = h->head[4];
+    h->head_have = 0;
+    if ((type == NGHTTP2_HEADERS || type == NGHTTP2_CONTINUATION) &&
+        flags & NGHTTP2_FLAG_END_HEADERS)
+        end_block(h);
+}
+
+static bool opens_stream(const struct h2 *h, const uint8_t *head)
+{
+    int32_t stream = (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
+                               (uint32_t)head[7] << 8 | head[8]);
+    return head[3] == NGHTTP2_HEADERS && stream % 2 == 1 && stream > h->highest;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Takes some of the input, up to the end of a frame at most; returns how much. */
+static size_t take(struct h2 *h, const uint8_t *bytes, size_t n)
+{
+    if (h->preface_left > 0) {
+        n = least(n, h->preface_left);
+        h->preface_left -= (uint8_t)n;
+        feed(h, bytes, n);
+        return n;
+    }
+    size_t before = 0; /* bytes of the frame header in this input that nghttp2 has not had */
+    if (h->head_have < H2_FRAME_HEAD) {
+        before = least(n, (size_t)H2_FRAME_HEAD - h->head_have);
+        bool whole_here = before == H2_FRAME_HEAD;
+        memcpy(h->head + h->head_have, bytes, before);
+        h->head_have += (uint8_t)before;
+        if (h->head_have < H2_FRAME_HEAD)
+            return before;
+        h->head_flushed = false;
+        h->payload_left = (uint32_t)h->head[0] << 16 | (uint32_t)h->head[1] << 8 | h->head[2];
+        if (opens_stream(h, h->head) || !whole_here) {
+            feed(h, h->head, H2_FRAME_HEAD);
+            if (h->payload_left == 0)
+                end_frame(h);
+            return before;
+        }
+    }
+    size_t payload = least(n - before, h->payload_left);
+    h->payload_left -= (uint32_t)payload;
+    feed(h, bytes, before + payload);
+    if (h->payload_left == 0)
+        end_frame(h);
+    return before + payload;
+}
+
+static void input(struct engine *e, const uint8_t *bytes, size_t n)
+{
+    struct h2 *h = h2_of(e);
+    h->in_input = true;
+    while (n > 0 && !h->failed && !h->finished) {
+        size_t taken = take(h, bytes, n);
+        bytes += taken;
+        n -= taken;
+    }
+    h->in_input = false;
+    h2_pump(h, false);
+    if (!h->failed && nghttp2_session_get_outbound_queue_size(h->session) > UNSENT_MAX) {
+        h2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM,
+                "ENHANCE_YOUR_CALM: it asks for answers and does not read them", true);
+        h2_settle(h);
+    }
+}
+
+/* --- The other verbs */
+
+static void pump(struct engine *e)
+{
+    h2_pump(h2_of(e), false);
+}
+
+static void peer_closed(struct engine *e)
+{
+    struct h2 *h = h2_of(e);
+    h->peer_gone = true;
+    h2_pump(h, false);
+}
+
+static void shut_down(struct engine *e)
+{
+    struct h2 *h = h2_of(e);
+    const struct goaway last_seen = { .error = NGHTTP2_NO_ERROR, .last = GOAWAY_LAST_SEEN };
+    h->shutting = true;
+    if (h2_goaway(e, &last_seen) < 0)
+        h2_pump(h, false); /* no memory to say so; the end comes all the same */
+}
+
+static void watch(struct engine *e, enum engine_watch how)
+{
+    struct h2 *h = h2_of(e);
+    if (h->watch != H2_WATCHING)
+        h->watch = how == WATCH_HOLD ? H2_HOLDING : H2_WATCHING;
+}
+
+/* Of a frame header that is not whole: could it open a stream? */
+static bool half_head(const struct h2 *h)
+{
+    return h->head_have > 0 && h->head_have < H2_FRAME_HEAD &&
+           (h->head_have < TYPE_KNOWN || h->head[3] == NGHTTP2_HEADERS);
+}
+
+static bool watched_whole(struct engine *e)
+{
+    struct h2 *h = h2_of(e);
+    if (h->failed || h->finished)
+        return true;
+    if (h->preface_left > 0)
+        return h->preface_left == PREFACE_LEN;
+    return !h->current && !half_head(h);
+}
+
+static void watch_flush(struct engine *e)
+{
+    static const struct request nothing = { .method = "", .target = "", .authority = "" };
+    struct h2 *h = h2_of(e);
+    if (serving(h))
+        return;
+    if (h->current) {
+        report_stale(h, h->current, false);
+    } else if (half_head(h) && !h->head_flushed) {
+        h->head_flushed = true;
+        h->engine.calls->stale_request(h->engine.host, &nothing, 0, false);
+    }
+}
+
+static struct h2_exchange *first_behind(struct h2 *h)
+{
+    for (struct link *i = h->exchanges.next; i != &h->exchanges; i = i->next) {
+        struct h2_exchange *ex = link_entry(i, struct h2_exchange, link);
+        if (ex->behind && !ex->told)
+            return ex;
+    }
+    return NULL;
+}
+
+static void resume(struct engine *e)
+{
+    struct h2 *h = h2_of(e);
+    struct h2_exchange *ex;
+    if (h->watch != H2_HOLDING)
+        return;
+    h->watch = H2_SERVING;
+    bool in_input = h->in_input;
+    h->in_input = true; /* as if it had just come */
+    while (serving(h) && (ex = first_behind(h)))
+        advance(h, ex, NULL, 0);
+    h->in_input = in_input;
+    h2_pump(h, false);
+}
+
+static void destroy(struct engine *e)
+{
+    struct h2 *h = h2_of(e);
+    h->watch = H2_SERVING;
+    h->finished = true; /* nothing is put out any more */
+    lose_all(h, "the connection ended");
+    tell_all_over(h);
+    while (!link_empty(&h->exchanges)) {
+        struct h2_exchange *ex = link_entry(h->exchanges.next, struct h2_exchange, link);
+        ex->refs = 1;
+        h2_exchange_unref(ex);
+    }
+    nghttp2_session_del(h->session);
+    buf_free(&h->control);
+    free(h);
+}
+
+static const struct engine_ops ops = {
+    .protocol = "h2",
+    .input = input,
+    .pump = pump,
+    .peer_closed = peer_closed,
+    .respond = h2_respond,
+    .shutdown = shut_down,
+    .watch = watch,
+    .watched_whole = watched_whole,
+    .watch_flush = watch_flush,
+    .resume = resume,
+    .destroy = destroy,
+    .goaway = h2_goaway,
+    .goaway_notice = h2_goaway_notice,
+};
+
+int h2_create(const struct engine_host *calls, void *host, struct engine **out)
+{
+    struct h2 *h = calloc(1, sizeof *h);
+    if (!h)
+        return -ENOMEM;
+    h->engine = (struct engine){ &ops, calls, host };
+    h->preface_left = PREFACE_LEN;
+    h->limit = H2_LAST_MAX;
+    link_init(&h->exchanges);
+    link_init(&h->over);
+    int error = h2_session_create(h);
+    if (error) {
+        free(h);
+        return error;
+    }
+    *out = &h->engine;
+    return 0;
+}

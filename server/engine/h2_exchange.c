@@ -1,0 +1,161 @@
+/* h2_exchange.c - the memory of an exchange, and its header section.
+ *
+ * Structs are pooled with room for an ordinary request and its answer, so that serving one
+ * allocates nothing beyond what nghttp2 does, and an idle connection holds none. Header names and
+ * values are not copied: they are nghttp2's own strings, kept by reference.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/h2_impl.h"
+
+#define POOL_MAX 256
+
+static struct h2_exchange *pool; /* linked by pub.data */
+static unsigned pooled;
+
+struct h2_exchange *h2_exchange_create(struct h2 *h, int32_t stream)
+{
+    struct h2_exchange *ex = pool;
+    if (ex) {
+        pool = ex->pub.data;
+        pooled--;
+    } else if (!(ex = malloc(sizeof *ex))) {
+        return NULL;
+    }
+    memset(ex, 0, offsetof(struct h2_exchange, inline_headers));
+    ex->pub.engine = &h->engine;
+    ex->pub.stream = stream;
+    ex->pub.request = (struct request){ .method = "", .target = "", .authority = "" };
+    ex->headers = ex->inline_headers;
+    ex->strings = ex->inline_strings;
+    ex->header_max = H2_HEADERS_INLINE;
+    ex->refs = 1;
+    link_init(&ex->over);
+    link_append(&h->exchanges, &ex->link);
+    return ex;
+}
+
+void h2_exchange_unref(struct h2_exchange *ex)
+{
+    struct h2 *h = h2_of(ex->pub.engine);
+    if (--ex->refs > 0)
+        return;
+    assert(link_empty(&ex->over));
+    if (h->current == ex)
+        h->current = NULL;
+    link_remove(&ex->link);
+    h2_answer_drop(ex);
+    buf_free(&ex->held);
+    for (size_t i = 0; i < ex->string_count; i++)
+        nghttp2_rcbuf_decref(ex->strings[i]);
+    if (ex->headers != ex->inline_headers)
+        free(ex->headers);
+    if (pooled < POOL_MAX) {
+        ex->pub.data = pool;
+        pool = ex;
+        pooled++;
+    } else {
+        free(ex);
+    }
+}
+
+/* --- The header section */
+
+static void keep(struct h2_exchange *ex, nghttp2_rcbuf *string)
+{
+    nghttp2_rcbuf_incref(string);
+    ex->strings[ex->string_count++] = string;
+}
+
+/* Headers and strings share a block, of twice the size each time. Both are counted by header_max:
+ * at most two strings are kept for a field. */
+static int grow(struct h2_exchange *ex)
+{
+    size_t max = ex->header_max * 2;
+    struct header *headers = malloc(max * (sizeof *headers + 2 * sizeof *ex->strings));
+    if (!headers)
+        return -ENOMEM;
+    nghttp2_rcbuf **strings = (nghttp2_rcbuf **)(headers + max);
+    memcpy(headers, ex->headers, ex->header_count * sizeof *headers);
+    memcpy(strings, ex->strings, ex->string_count * sizeof *strings);
+    if (ex->headers != ex->inline_headers)
+        free(ex->headers);
+    ex->headers = headers;
+    ex->strings = strings;
+    ex->header_max = max;
+    return 0;
+}
+
+static bool is(nghttp2_vec have, const char *name)
+{
+    return have.len == strlen(name) && memcmp(have.base, name, have.len) == 0;
+}
+
+static const char **pseudo(struct request *request, nghttp2_vec name)
+{
+    return is(name, ":method")      ? &request->method
+           : is(name, ":path")      ? &request->target
+           : is(name, ":authority") ? &request->authority
+                                    : NULL;
+}
+
+int h2_exchange_add(struct h2_exchange *ex, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
+{
+    nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
+    ex->header_bytes += n.len + v.len + 32;
+    if (ex->header_bytes > H2_HEADERS_MAX)
+        return 1;
+    if (ex->string_count + 2 > 2 * ex->header_max && grow(ex) < 0)
+        return -ENOMEM;
+    if (n.len > 0 && n.base[0] == ':') {
+        const char **member = pseudo(&ex->pub.request, n);
+        if (member) {
+            keep(ex, value);
+            *member = (const char *)v.base; /* nghttp2 ends its strings with NUL */
+            if (member == &ex->pub.request.method)
+                ex->is_head = is(v, "HEAD");
+        }
+        return 0;
+    }
+    keep(ex, name);
+    keep(ex, value);
+    ex->headers[ex->header_count++] = (struct header){
+        .name = (const char *)n.base,
+        .name_len = n.len,
+        .value = (const char *)v.base,
+        .value_len = v.len,
+    };
+    if (n.len == 4 && is(n, "host") && !*ex->pub.request.authority)
+        ex->pub.request.authority = (const char *)v.base;
+    else if (n.len == 6 && is(n, "expect"))
+        ex->expects = v.len == 12 && strncasecmp((const char *)v.base, "100-continue", 12) == 0;
+    return 0;
+}
+
+void h2_exchange_request(struct h2_exchange *ex)
+{
+    ex->pub.request.headers = ex->headers;
+    ex->pub.request.header_count = ex->header_count;
+}
+
+/* --- Its end */
+
+void h2_exchange_lose(struct h2_exchange *ex, const char *why)
+{
+    struct h2 *h = h2_of(ex->pub.engine);
+    if (ex->outcome != H2_OPEN || ex->stale)
+        return;
+    ex->outcome = H2_LOST;
+    ex->why = why;
+    link_append(&h->over, &ex->over);
+}
+
+void h2_exchange_abort(struct h2_exchange *ex, uint32_t code, const char *why)
+{
+    struct h2 *h = h2_of(ex->pub.engine);
+    nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, ex->pub.stream, code);
+    h2_exchange_lose(ex, why);
+}

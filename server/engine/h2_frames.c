@@ -1,0 +1,105 @@
+/* h2_frames.c - frames of our own as bytes, and the peer's frames as text. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/h2_impl.h"
+
+#define GOAWAY_DEBUG_MAX (16384 - 8) /* no peer must take a larger frame than 16384 */
+
+static void put32(uint8_t *out, uint32_t value)
+{
+    out[0] = (uint8_t)(value >> 24);
+    out[1] = (uint8_t)(value >> 16);
+    out[2] = (uint8_t)(value >> 8);
+    out[3] = (uint8_t)value;
+}
+
+int h2_frame_goaway(struct buf *out, int32_t last, uint32_t error, const void *debug, size_t len)
+{
+    uint8_t frame[H2_FRAME_HEAD + 8] = { 0 };
+    if (len > GOAWAY_DEBUG_MAX)
+        len = GOAWAY_DEBUG_MAX;
+    if (buf_reserve(out, sizeof frame + len) < 0) {
+        out->failed = false; /* nothing of it was appended: what is there stays good */
+        return -ENOMEM;
+    }
+    put32(frame, (uint32_t)(8 + len) << 8 | NGHTTP2_GOAWAY);
+    put32(frame + H2_FRAME_HEAD, (uint32_t)last);
+    put32(frame + H2_FRAME_HEAD + 4, error);
+    buf_add(out, frame, sizeof frame);
+    if (len)
+        buf_add(out, debug, len);
+    return 0;
+}
+
+static const char *const settings_names[] = {
+    [1] = "HEADER_TABLE_SIZE",       [2] = "ENABLE_PUSH",           [3] = "MAX_CONCURRENT_STREAMS",
+    [4] = "INITIAL_WINDOW_SIZE",     [5] = "MAX_FRAME_SIZE",        [6] = "MAX_HEADER_LIST_SIZE",
+    [8] = "ENABLE_CONNECT_PROTOCOL", [9] = "NO_RFC7540_PRIORITIES",
+};
+
+/* Appends to text, cut at its size; returns the new length. */
+__attribute__((format(printf, 4, 5))) static size_t add(char *text, size_t size, size_t len,
+                                                        const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text + len, size - len, format, args);
+    va_end(args);
+    return n < 0 ? len : len + (size_t)n < size ? len + (size_t)n : size - 1;
+}
+
+static size_t settings_text(const nghttp2_settings *settings, char *text, size_t size)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < settings->niv; i++) {
+        uint32_t id = (uint32_t)settings->iv[i].settings_id;
+        const char *name =
+            id < sizeof settings_names / sizeof *settings_names ? settings_names[id] : NULL;
+        const char *space = i ? " " : "";
+        if (name)
+            len = add(text, size, len, "%s%s=%u", space, name, settings->iv[i].value);
+        else
+            len = add(text, size, len, "%s0x%x=%u", space, id, settings->iv[i].value);
+    }
+    return len;
+}
+
+bool h2_frame_info(const nghttp2_frame *frame, struct engine_frame_info *info, char *text,
+                   size_t size)
+{
+    bool ack = frame->hd.flags & NGHTTP2_FLAG_ACK;
+    *info = (struct engine_frame_info){ .text = text };
+
+    switch (frame->hd.type) {
+    case NGHTTP2_SETTINGS:
+        if (ack)
+            return false;
+        info->kind = FRAME_SETTINGS;
+        info->text_len = settings_text(&frame->settings, text, size);
+        return true;
+    case NGHTTP2_PING:
+        info->kind = ack ? FRAME_PING_ACK : FRAME_PING;
+        for (size_t i = 0; i < sizeof frame->ping.opaque_data; i++)
+            info->text_len = add(text, size, info->text_len, "%02x", frame->ping.opaque_data[i]);
+        return true;
+    case NGHTTP2_GOAWAY:
+        info->kind = FRAME_GOAWAY;
+        info->stream = frame->goaway.last_stream_id;
+        info->error = frame->goaway.error_code;
+        info->text_len =
+            frame->goaway.opaque_data_len < size ? frame->goaway.opaque_data_len : size;
+        if (info->text_len)
+            memcpy(text, frame->goaway.opaque_data, info->text_len);
+        return true;
+    case NGHTTP2_RST_STREAM:
+        info->kind = FRAME_RST_STREAM;
+        info->stream = frame->hd.stream_id;
+        info->error = frame->rst_stream.error_code;
+        return true;
+    default:
+        return false;
+    }
+}

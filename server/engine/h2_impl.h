@@ -1,0 +1,183 @@
+/* h2_impl.h - what the parts of the HTTP/2 engine share. See h2.c for how they work together. */
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "engine/engine.h"
+
+/* nghttp2 1.60 renamed what used ssize_t and deprecated the old names. */
+#if NGHTTP2_VERSION_NUM >= 0x013c00
+typedef nghttp2_ssize h2_ssize;
+#define h2_session_recv    nghttp2_session_mem_recv2
+#define h2_session_send    nghttp2_session_mem_send2
+#define h2_submit_response nghttp2_submit_response2
+#define h2_data_provider   nghttp2_data_provider2
+#else
+typedef ssize_t h2_ssize;
+#define h2_session_recv    nghttp2_session_mem_recv
+#define h2_session_send    nghttp2_session_mem_send
+#define h2_submit_response nghttp2_submit_response
+#define h2_data_provider   nghttp2_data_provider
+#endif
+
+#define H2_FRAME_HEAD     9
+#define H2_STREAMS_MAX    128         /* our SETTINGS_MAX_CONCURRENT_STREAMS */
+#define H2_HEADERS_MAX    (64 * 1024) /* header list size (RFC 9113 10.5.1) that is accepted */
+#define H2_HEADERS_INLINE 24
+#define H2_BODY_INLINE    512
+#define H2_LAST_MAX       INT32_MAX
+
+enum h2_outcome { H2_OPEN, H2_ANSWERED, H2_LOST };
+
+/* A stream that a client opened. Held (refs) by nghttp2 as its stream's user data, by the engine
+ * until the host was told how it ended, and by whoever calls the host about it. */
+struct h2_exchange {
+    struct exchange pub;
+    struct link link, over; /* in h2.exchanges; in h2.over */
+    unsigned refs;
+    bool stale;             /* never begins: only reported, with stale_request */
+    bool stale_told;        /* it was */
+    bool opened;            /* nghttp2 holds it */
+    bool headers_in, whole; /* read: the header section; all of it */
+    bool begun, headers_told, complete_told, told; /* host calls made; told: the last one */
+    bool behind;                                   /* a hold has kept some of these back */
+    bool reset_by_client;
+    uint32_t error;        /* nghttp2 reset the stream: the client broke the protocol */
+    bool is_head, expects; /* method HEAD; Expect: 100-continue */
+    bool answered;         /* engine_respond was called */
+    enum h2_outcome outcome;
+    const char *why;          /* it was lost */
+    struct buf held;          /* body bytes that a hold keeps */
+    struct h2_stored *stored; /* an answer given before the header section was read */
+    const uint8_t *body;      /* of the answer */
+    size_t body_len, body_sent;
+    uint8_t *body_copy;
+    void (*release)(void *release_arg);
+    void *release_arg;
+    /* The header section: pointers into nghttp2's reference-counted strings. */
+    struct header *headers;
+    nghttp2_rcbuf **strings;
+    size_t header_count, string_count, header_max, header_bytes;
+    /* What is above is zeroed when the memory is used again. */
+    struct header inline_headers[H2_HEADERS_INLINE];
+    nghttp2_rcbuf *inline_strings[2 * H2_HEADERS_INLINE];
+    uint8_t inline_body[H2_BODY_INLINE];
+};
+
+enum h2_watch { H2_SERVING, H2_HOLDING, H2_WATCHING };
+
+/* What nghttp2's callbacks leave behind for the host to be told once nghttp2 has returned. */
+struct h2_news {
+    struct h2_exchange *ex; /* of which something was read */
+    const uint8_t *body;    /* body bytes of it */
+    size_t body_len;
+    bool frame_read;
+    struct engine_frame_info frame;
+    char error[256];  /* a protocol error; "" for none */
+    char detail[160]; /* the last error text of nghttp2; "" for none */
+    char text[1280];  /* of frame */
+};
+
+static inline void h2_news_clear(struct h2_news *news)
+{
+    news->ex = NULL;
+    news->body_len = 0;
+    news->frame_read = false;
+    news->error[0] = news->detail[0] = '\0';
+}
+
+struct h2 {
+    struct engine engine;
+    nghttp2_session *session;
+    struct h2_news *news;        /* set while nghttp2 runs */
+    struct link exchanges;       /* all, in the order of their streams */
+    struct link over;            /* outcome known, host not told */
+    struct h2_exchange *current; /* a new stream whose header block is not complete */
+    struct buf control;          /* frames of our own that wait */
+    enum h2_watch watch;
+    uint32_t nth;
+    uint32_t live;   /* begun, or held back from it, and the host not told of the end */
+    int32_t highest; /* stream that any HEADERS frame opened */
+    int32_t newest;  /* that is served */
+    int32_t limit;   /* streams above it are never answered */
+    /* Input */
+    uint8_t preface_left;
+    uint8_t head[H2_FRAME_HEAD]; /* frame header, possibly not whole yet */
+    uint8_t head_have;
+    uint32_t payload_left;
+    bool in_input;
+    bool head_flushed; /* the half frame header was reported as stale */
+    bool peer_gone;
+    /* Output */
+    size_t room;
+    bool pumping, again, force, paused;
+    /* End */
+    bool telling;
+    bool shutting;
+    bool finished;
+    bool failed; /* the connection ends with a GOAWAY of our own */
+    bool sealed; /* nghttp2 is not to be used any more */
+    uint32_t fail_code;
+    const char *fail_what; /* NULL: not the client's fault */
+};
+
+static inline struct h2 *h2_of(struct engine *e)
+{
+    return (struct h2 *)e;
+}
+
+/* --- h2.c */
+/* Ends the connection with GOAWAY(code), as soon as the host may be called. */
+void h2_fail(struct h2 *h, uint32_t code, const char *what, bool sealed);
+/* Tells the host how exchanges ended, then whether the engine is done. */
+void h2_settle(struct h2 *h);
+
+/* --- h2_session.c: nghttp2 and its callbacks */
+int h2_session_create(struct h2 *h);
+
+/* --- h2_exchange.c */
+struct h2_exchange *h2_exchange_create(struct h2 *h, int32_t stream);
+void h2_exchange_unref(struct h2_exchange *ex);
+/* Adds a field of its header section. Returns 0, or -ENOMEM, or 1 when the section is too large. */
+int h2_exchange_add(struct h2_exchange *ex, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
+/* Fills pub.request from what was added. */
+void h2_exchange_request(struct h2_exchange *ex);
+/* The exchange will not be answered; the host is to be told. why is static. */
+void h2_exchange_lose(struct h2_exchange *ex, const char *why);
+/* The same, and the stream is reset. */
+void h2_exchange_abort(struct h2_exchange *ex, uint32_t code, const char *why);
+
+/* --- h2_answer.c */
+int h2_respond(struct exchange *ex, const struct response *response);
+/* Gives nghttp2 the answer that waited for the header section. */
+void h2_answer_stored(struct h2_exchange *ex);
+void h2_answer_continue(struct h2_exchange *ex);
+/* Gives up the body. */
+void h2_answer_drop(struct h2_exchange *ex);
+
+/* --- h2_output.c */
+/* Puts out what waits, as far as room() goes. force: all but DATA, whatever room() says, and then
+ * the frames of our own. Then settles. */
+void h2_pump(struct h2 *h, bool force);
+/* How many of n body bytes may be put out in a DATA frame now; 0: none, pause. */
+size_t h2_output_grant(struct h2 *h, size_t n);
+void h2_output_put(struct h2 *h, const uint8_t *bytes, size_t n);
+int h2_goaway(struct engine *e, const struct goaway *goaway);
+int h2_goaway_notice(struct engine *e);
+
+/* --- h2_frames.c */
+/* Appends a GOAWAY frame. Returns 0 or -ENOMEM. Debug data beyond a frame's size is cut. */
+int h2_frame_goaway(struct buf *out, int32_t last, uint32_t error, const void *debug, size_t len);
+/* Fills *info, with texts in text, from a peer's frame; false if the host is not to be told. */
+bool h2_frame_info(const nghttp2_frame *frame, struct engine_frame_info *info, char *text,
+                   size_t size);
+
+/* --- h2_memory.c */
+/* nghttp2_session_server_new3 with memory of ours. */
+int h2_memory_session(nghttp2_session **out, const nghttp2_session_callbacks *callbacks, void *user,
+                      const nghttp2_option *option);

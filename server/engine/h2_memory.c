@@ -1,0 +1,135 @@
+/* h2_memory.c - memory for nghttp2.
+ *
+ * A session holds one buffer of 16 KiB for the frame it is about to send, and rarely uses more than
+ * its first few hundred bytes. From the heap such a block is often memory that was touched before,
+ * and counts in full for as long as the connection is open. So it comes from a reserved range of
+ * addresses, a page-aligned slot for each session: only pages that were written to take memory, and
+ * they go back to the kernel when the slot is freed. The session's own struct comes first in its
+ * slot, so that it shares a page with the bytes of the buffer that are used.
+ *
+ * Only what is allocated while a session is made can be in a slot. It is known by its address. A
+ * slot goes with its first block, which nghttp2 frees last.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "engine/h2_impl.h"
+
+#define STRUCT_MIN 2048 /* what is zeroed and so large is the session's struct */
+#define STRUCT_MAX 4080
+#define BUFFER_MIN 16384 /* the frame buffer: a payload, its header, and a little more */
+#define BUFFER_MAX 16400
+#define SLOTS      32768 /* more connections than a process has descriptors for; then the heap */
+
+static struct {
+    uint8_t *start;
+    size_t slot_size;
+    uint32_t used; /* slots that were ever in use */
+    uint32_t free_count;
+    uint16_t free[SLOTS]; /* those of them that are not now */
+    bool failed;          /* there is no such range: all from the heap */
+    bool making;          /* a session */
+    uint8_t *slot;        /* its slot, of which */
+    size_t taken;         /* so much is taken */
+} range;
+
+static bool in_range(const void *block)
+{
+    return range.start && (uintptr_t)block - (uintptr_t)range.start < SLOTS * range.slot_size;
+}
+
+static bool reserve(void)
+{
+    if (range.start || range.failed)
+        return !range.failed;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    range.slot_size = (STRUCT_MAX + BUFFER_MAX + page - 1) / page * page;
+    void *start = mmap(NULL, SLOTS * range.slot_size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    range.failed = start == MAP_FAILED;
+    if (range.failed)
+        return false;
+    madvise(start, SLOTS * range.slot_size, MADV_NOHUGEPAGE); /* one page must not become 512 */
+    range.start = start;
+    return true;
+}
+
+/* A slot, all zeros; NULL when there is none. */
+static uint8_t *take_slot(void)
+{
+    uint32_t slot;
+    if (!reserve())
+        return NULL;
+    if (range.free_count > 0)
+        slot = range.free[--range.free_count];
+    else if (range.used < SLOTS)
+        slot = range.used++;
+    else
+        return NULL;
+    return range.start + slot * range.slot_size;
+}
+
+static void *allocate(size_t size, void *unused)
+{
+    if (!range.making || !range.slot || size < BUFFER_MIN || size > BUFFER_MAX ||
+        range.taken + size > range.slot_size)
+        return malloc(size);
+    uint8_t *block = range.slot + range.taken;
+    range.taken += size;
+    return block;
+}
+
+static void *allocate_zeroed(size_t count, size_t size, void *unused)
+{
+    if (!range.making || range.slot || count != 1 || size < STRUCT_MIN || size > STRUCT_MAX ||
+        !(range.slot = take_slot()))
+        return calloc(count, size);
+    range.taken = (size + 15) / 16 * 16;
+    return range.slot;
+}
+
+static void release(void *block, void *unused)
+{
+    if (!in_range(block)) {
+        free(block);
+        return;
+    }
+    size_t at = (size_t)((uint8_t *)block - range.start);
+    if (at % range.slot_size != 0)
+        return;
+    if (range.slot == block)
+        range.slot = NULL;
+    madvise(block, range.slot_size, MADV_DONTNEED);
+    range.free[range.free_count++] = (uint16_t)(at / range.slot_size);
+}
+
+static void *reallocate(void *block, size_t size, void *unused)
+{
+    if (!block)
+        return allocate(size, NULL); /* how nghttp2 makes its frame buffer */
+    if (!in_range(block))
+        return realloc(block, size);
+    size_t at = (size_t)((uint8_t *)block - range.start) % range.slot_size;
+    size_t fits = range.slot_size - at;
+    if (size <= fits)
+        return block;
+    void *moved = malloc(size);
+    if (moved) {
+        memcpy(moved, block, fits);
+        release(block, NULL);
+    }
+    return moved;
+}
+
+int h2_memory_session(nghttp2_session **out, const nghttp2_session_callbacks *callbacks, void *user,
+                      const nghttp2_option *option)
+{
+    static nghttp2_mem memory = { NULL, allocate, release, allocate_zeroed, reallocate };
+    range.making = true;
+    int error = nghttp2_session_server_new3(out, callbacks, user, option, &memory);
+    range.making = false;
+    range.slot = NULL;
+    return error;
+}

@@ -1,0 +1,210 @@
+/* h2_output.c - what nghttp2 wants to say, gathered into as few output() calls as possible.
+ *
+ * nghttp2 hands out a frame at a time. They are gathered in one scratch of a TLS record's size that
+ * all connections share: whatever is in it is put out before the pump that put it there returns.
+ * output() must therefore not make another connection's engine put out; for this one's own engine
+ * it may call anything, what it asks for is done when it returns.
+ *
+ * A pump always ends on a frame boundary: room() bounds the DATA frames before they are made, and
+ * any other frame that has begun goes out whole. That is where frames of our own (GOAWAY) go, which
+ * nghttp2 must not know of: its own have effects that a mode did not ask for.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "engine/h2_error.h"
+#include "engine/h2_impl.h"
+
+#define SCRATCH   16384 /* the plaintext of one TLS record */
+#define GRANT_MIN 1024  /* do not cut a body into DATA frames smaller than this for tidiness */
+
+static struct {
+    size_t used;
+    uint8_t bytes[SCRATCH];
+} scratch;
+
+static size_t ask_room(struct h2 *h)
+{
+    return h->room = h->engine.calls->room(h->engine.host);
+}
+
+static void flush(struct h2 *h)
+{
+    size_t n = scratch.used;
+    scratch.used = 0;
+    if (n)
+        h->engine.calls->output(h->engine.host, scratch.bytes, n);
+}
+
+void h2_output_put(struct h2 *h, const uint8_t *bytes, size_t n)
+{
+    if (h->watch == H2_WATCHING)
+        return;
+    h->room = h->room > n ? h->room - n : 0;
+    while (n > SCRATCH - scratch.used) {
+        size_t fits = SCRATCH - scratch.used;
+        memcpy(scratch.bytes + scratch.used, bytes, fits);
+        scratch.used = SCRATCH;
+        flush(h);
+        bytes += fits;
+        n -= fits;
+    }
+    memcpy(scratch.bytes + scratch.used, bytes, n);
+    scratch.used += n;
+}
+
+size_t h2_output_grant(struct h2 *h, size_t n)
+{
+    if (h->watch == H2_WATCHING)
+        return n;
+    size_t fits = SCRATCH - scratch.used;
+    if (fits > h->room)
+        fits = h->room;
+    if (fits >= n + H2_FRAME_HEAD)
+        return n;
+    /* With something gathered, another try after it was put out gives a larger frame. */
+    if (fits <= H2_FRAME_HEAD || (scratch.used > 0 && fits < GRANT_MIN)) {
+        h->paused = true;
+        return 0;
+    }
+    return fits - H2_FRAME_HEAD;
+}
+
+static uint32_t get32(const uint8_t *in)
+{
+    return (uint32_t)in[0] << 24 | (uint32_t)in[1] << 16 | (uint32_t)in[2] << 8 | in[3];
+}
+
+/* Once a GOAWAY of ours has disowned streams, nghttp2's frames about them are not for the wire, and
+ * its own GOAWAY must not take back that promise (RFC 9113 6.8). */
+static void put_frame(struct h2 *h, const uint8_t *frame, size_t n)
+{
+    uint32_t limit = (uint32_t)h->limit;
+    bool about_stream = frame[3] == NGHTTP2_RST_STREAM || frame[3] == NGHTTP2_WINDOW_UPDATE;
+    if (h->limit == H2_LAST_MAX || n < H2_FRAME_HEAD + 4) {
+        h2_output_put(h, frame, n);
+    } else if (frame[3] == NGHTTP2_GOAWAY && get32(frame + H2_FRAME_HEAD) > limit) {
+        const uint8_t last[4] = { (uint8_t)(limit >> 24), (uint8_t)(limit >> 16),
+                                  (uint8_t)(limit >> 8), (uint8_t)limit };
+        h2_output_put(h, frame, H2_FRAME_HEAD);
+        h2_output_put(h, last, sizeof last);
+        h2_output_put(h, frame + H2_FRAME_HEAD + 4, n - H2_FRAME_HEAD - 4);
+    } else if (!about_stream || get32(frame + 5) <= limit) {
+        h2_output_put(h, frame, n);
+    }
+}
+
+/* All that nghttp2 has to say, until room is short. */
+static void drain(struct h2 *h)
+{
+    ask_room(h);
+    for (;;) {
+        if (h->room == 0 && !h->force && h->watch != H2_WATCHING) {
+            flush(h);
+            if (ask_room(h) == 0)
+                return;
+        }
+        const uint8_t *frame;
+        h->paused = false;
+        h2_ssize n = h2_session_send(h->session, &frame);
+        if (n < 0) {
+            h2_fail(h, NGHTTP2_INTERNAL_ERROR, NULL, true);
+            return;
+        }
+        if (n > 0) {
+            put_frame(h, frame, (size_t)n);
+        } else if (h->paused && scratch.used > 0) {
+            flush(h);
+            ask_room(h);
+        } else {
+            return;
+        }
+    }
+}
+
+void h2_pump(struct h2 *h, bool force)
+{
+    h->force |= force;
+    if (h->pumping) {
+        h->again = true;
+        return;
+    }
+    if (h->watch == H2_HOLDING || h->finished)
+        return;
+    struct h2_news news;
+    h2_news_clear(&news);
+    h->news = &news;
+    h->pumping = true;
+    do {
+        h->again = false;
+        if (!h->sealed)
+            drain(h);
+        if (h->force && buf_len(&h->control)) {
+            h2_output_put(h, buf_bytes(&h->control), buf_len(&h->control));
+            buf_free(&h->control);
+        }
+        h->force = false;
+        flush(h);
+    } while (h->again);
+    h->pumping = false;
+    h->news = NULL;
+    if (news.error[0] && h->watch == H2_SERVING)
+        h->engine.calls->protocol_error(h->engine.host, news.error);
+    h2_settle(h);
+}
+
+/* --- GOAWAY as a verb */
+
+/* Streams above last are not served from now on. */
+static void disown(struct h2 *h, int32_t last)
+{
+    if (last >= h->limit)
+        return;
+    h->limit = last;
+    for (struct link *i = h->exchanges.next; i != &h->exchanges; i = i->next) {
+        struct h2_exchange *ex = link_entry(i, struct h2_exchange, link);
+        if (ex->pub.stream > last)
+            h2_exchange_abort(ex, NGHTTP2_NO_ERROR, "its stream is above the last of our GOAWAY");
+    }
+}
+
+static int say_goaway(struct h2 *h, int32_t last, uint32_t error, const void *debug, size_t len)
+{
+    if (h->watch == H2_WATCHING || h->finished || h->failed)
+        return 0;
+    if (h2_frame_goaway(&h->control, last, error, debug, len) < 0)
+        return -ENOMEM;
+    h2_pump(h, true);
+    disown(h, last);
+    h2_pump(h, false);
+    return 0;
+}
+
+int h2_goaway(struct engine *e, const struct goaway *goaway)
+{
+    struct h2 *h = h2_of(e);
+    int64_t last = 0;
+    switch (goaway->last) {
+    case GOAWAY_LAST_SEEN:
+        last = h->newest;
+        break;
+    case GOAWAY_LAST_NONE:
+        break;
+    case GOAWAY_LAST_NUMBER:
+        last = goaway->number;
+        break;
+    case GOAWAY_LAST_OFFSET:
+        last = (int64_t)h->newest + goaway->number;
+        break;
+    }
+    if (last < 0)
+        last = 0;
+    if (last > H2_LAST_MAX)
+        last = H2_LAST_MAX;
+    return say_goaway(h, (int32_t)last, goaway->error, goaway->debug, goaway->debug_len);
+}
+
+int h2_goaway_notice(struct engine *e)
+{
+    return say_goaway(h2_of(e), H2_LAST_MAX, NGHTTP2_NO_ERROR, NULL, 0);
+}

@@ -1,0 +1,275 @@
+/* h2_session.c - the nghttp2 session of an engine: how it is set up, and its callbacks.
+ *
+ * The callbacks run inside nghttp2, where the host must not be called: it may answer with verbs
+ * that nghttp2 does not survive there. They keep books and leave the rest in h2.news and h2.over.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/h2_error.h"
+#include "engine/h2_impl.h"
+
+static struct h2_exchange *find(nghttp2_session *session, int32_t stream)
+{
+    return nghttp2_session_get_stream_user_data(session, stream);
+}
+
+/* --- Reading */
+
+/* The frame header of any frame that nghttp2 is going to process. */
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user)
+{
+    struct h2 *h = user;
+    if (head->type != NGHTTP2_HEADERS || head->stream_id % 2 == 0 || head->stream_id <= h->highest)
+        return 0;
+    h->highest = head->stream_id;
+    struct h2_exchange *ex = h2_exchange_create(h, head->stream_id);
+    h->current = h->news->ex = ex;
+    if (!ex)
+        return 0; /* on_begin_headers resets the stream */
+    if (h->watch == H2_WATCHING || head->stream_id > h->limit) {
+        ex->stale = true;
+        return 0;
+    }
+    h->newest = head->stream_id;
+    h->live++;
+    return 0;
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct h2 *h = user;
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0;
+    if (!h->current)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, h->current);
+    h->current->opened = true;
+    h->current->refs++;
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                     nghttp2_rcbuf *value, uint8_t flags, void *user)
+{
+    struct h2 *h = user;
+    struct h2_exchange *ex = h->current; /* none: trailers, or an exchange that is lost */
+    if (!ex)
+        return 0;
+    int error = h2_exchange_add(ex, name, value);
+    if (!error)
+        return 0;
+    h2_exchange_abort(ex, error < 0 ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_ENHANCE_YOUR_CALM,
+                      error < 0 ? "the server has no memory for the request"
+                                : "its header section is too large");
+    if (error > 0)
+        snprintf(h->news->error, sizeof h->news->error,
+                 "stream %d: a header section larger than %d bytes", frame->hd.stream_id,
+                 H2_HEADERS_MAX);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream,
+                         const uint8_t *data, size_t len, void *user)
+{
+    struct h2 *h = user;
+    struct h2_exchange *ex = find(session, stream);
+    if (ex) {
+        h->news->ex = ex;
+        h->news->body = data;
+        h->news->body_len = len;
+    }
+    return 0;
+}
+
+static void message_read(struct h2 *h, nghttp2_session *session, const nghttp2_frame *frame)
+{
+    struct h2_exchange *ex = find(session, frame->hd.stream_id);
+    if (!ex)
+        return;
+    h->news->ex = ex;
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        h2_exchange_request(ex);
+        ex->headers_in = true;
+    }
+    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+        ex->whole = true;
+}
+
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct h2 *h = user;
+    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) {
+        message_read(h, session, frame);
+        return 0;
+    }
+    if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        struct h2_exchange *ex = find(session, frame->hd.stream_id);
+        if (ex)
+            ex->reset_by_client = true;
+    }
+    h->news->frame_read =
+        h2_frame_info(frame, &h->news->frame, h->news->text, sizeof h->news->text);
+    return 0;
+}
+
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                            void *user)
+{
+    struct h2 *h = user;
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
+        h->news->frame_read =
+            h2_frame_info(frame, &h->news->frame, h->news->text, sizeof h->news->text);
+        return 0;
+    }
+    if (error != NGHTTP2_ERR_HTTP_HEADER && error != NGHTTP2_ERR_HTTP_MESSAGING &&
+        error != NGHTTP2_ERR_REFUSED_STREAM)
+        return 0; /* the stream is reset, or the connection ends: both are seen then */
+    struct h2_exchange *ex = h->current;
+    if (!ex || ex->pub.stream != frame->hd.stream_id)
+        ex = find(session, frame->hd.stream_id);
+    if (!ex || ex->stale)
+        return 0;
+    if (error == NGHTTP2_ERR_REFUSED_STREAM) {
+        h2_exchange_lose(ex, "refused: too many concurrent streams");
+        return 0;
+    }
+    h2_exchange_lose(ex, "the request was malformed");
+    snprintf(h->news->error, sizeof h->news->error, "stream %d: malformed request: %s",
+             frame->hd.stream_id,
+             h->news->detail[0] ? h->news->detail : "RFC 9113 8.3: its fields or its length");
+    return 0;
+}
+
+static int on_error(nghttp2_session *session, int code, const char *text, size_t len, void *user)
+{
+    struct h2 *h = user;
+    if (h->news)
+        snprintf(h->news->detail, sizeof h->news->detail, "%.*s", (int)len, text);
+    return 0;
+}
+
+/* --- Writing */
+
+/* The payload of a DATA frame, which goes past nghttp2's own buffer. */
+static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
+                     size_t length, nghttp2_data_source *source, void *user)
+{
+    struct h2_exchange *ex = source->ptr;
+    h2_output_put(user, head, H2_FRAME_HEAD);
+    h2_output_put(user, ex->body + ex->body_sent, length);
+    ex->body_sent += length;
+    return 0;
+}
+
+static int before_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct h2 *h = user;
+    if (frame->hd.type != NGHTTP2_GOAWAY)
+        return 0;
+    /* nghttp2 ends the connection, and says why in the debug data. */
+    const char *reason = (const char *)frame->goaway.opaque_data;
+    size_t len = frame->goaway.opaque_data_len;
+    static const char quirk[] = "GOAWAY: invalid last_stream_id";
+    bool is_quirk = len == sizeof quirk - 1 && memcmp(reason, quirk, len) == 0;
+    snprintf(h->news->error, sizeof h->news->error, "%s%s%.*s%s",
+             h2_error_name(frame->goaway.error_code), len ? ": " : "", (int)len, len ? reason : "",
+             is_quirk ? " (a quirk of some Go clients, which name one of their own streams)" : "");
+    return 0;
+}
+
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct h2 *h = user;
+    if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
+        !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || h->watch == H2_WATCHING)
+        return 0;
+    struct h2_exchange *ex = find(session, frame->hd.stream_id);
+    if (!ex || ex->outcome != H2_OPEN)
+        return 0;
+    ex->outcome = H2_ANSWERED;
+    link_append(&h->over, &ex->over);
+    if (!ex->whole) /* an early answer: RFC 9113 8.1 */
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, ex->pub.stream, NGHTTP2_NO_ERROR);
+    return 0;
+}
+
+static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                             void *user)
+{
+    struct h2_exchange *ex =
+        frame->hd.type == NGHTTP2_HEADERS ? find(session, frame->hd.stream_id) : NULL;
+    if (ex && error != NGHTTP2_ERR_STREAM_CLOSING && error != NGHTTP2_ERR_STREAM_CLOSED)
+        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, "its response could not be sent");
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t error, void *user)
+{
+    struct h2 *h = user;
+    struct h2_exchange *ex = find(session, stream);
+    if (!ex)
+        return 0;
+    if (h->watch == H2_WATCHING) {
+        /* It stays open towards the host, which hears of its end when the engine is destroyed. */
+    } else if (ex->reset_by_client) {
+        h2_exchange_lose(ex, "stream reset by the client");
+    } else if (ex->outcome == H2_OPEN) {
+        ex->error = error;
+        h2_exchange_lose(ex, "the stream was reset for a protocol error");
+    }
+    nghttp2_session_set_stream_user_data(session, stream, NULL);
+    ex->opened = false;
+    h2_exchange_unref(ex);
+    return 0;
+}
+
+/* --- Setting up */
+
+/* Made once; sessions copy both. */
+static nghttp2_session_callbacks *callbacks;
+static nghttp2_option *option;
+
+static int set_up_once(void)
+{
+    if (option)
+        return 0;
+    if (!callbacks && nghttp2_session_callbacks_new(&callbacks) < 0)
+        return -ENOMEM;
+    if (nghttp2_option_new(&option) < 0)
+        return -ENOMEM;
+
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+    nghttp2_session_callbacks_set_error_callback2(callbacks, on_error);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, send_data);
+    nghttp2_session_callbacks_set_before_frame_send_callback(callbacks, before_frame_send);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+
+    /* Memory of an idle connection: nothing of streams that are closed, and a small table for our
+     * own header compression, where a new Date would take another 65 bytes each second. */
+    nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_max_deflate_dynamic_table_size(option, 1024);
+    return 0;
+}
+
+int h2_session_create(struct h2 *h)
+{
+    static const nghttp2_settings_entry settings[] = {
+        { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS_MAX },
+    };
+    if (set_up_once() < 0 || h2_memory_session(&h->session, callbacks, h, option) < 0)
+        return -ENOMEM;
+    if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings, 1) < 0) {
+        nghttp2_session_del(h->session);
+        return -ENOMEM;
+    }
+    return 0;
+}

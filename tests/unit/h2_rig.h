@@ -1,0 +1,447 @@
+/* h2_rig.h - for the tests of the HTTP/2 engine: a host that logs what it is told, bytes by hand,
+ * and an nghttp2 client as the peer. Everything is over memory.
+ *
+ * The host's log is text, a line a call ("begin 1", "headers 1 GET /x"), and so is the transcript
+ * of the frames that the engine put out ("HEADERS 1", "GOAWAY last=1 NO_ERROR").
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "engine/engine.h"
+#include "engine/h2_error.h"
+#include "engine/h2_impl.h"
+
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+struct rig {
+    struct engine *engine;
+    struct buf log;
+    struct buf out; /* all that was put out */
+    size_t room;
+    unsigned outputs, begun, ended, finished, stale, errors;
+    size_t body_bytes;
+    struct exchange *last; /* begun most recently */
+    bool answer;           /* complete() answers 200 "hello" */
+    struct response response;
+    void (*on_begin)(struct rig *rig, struct exchange *ex);
+    void (*on_headers)(struct rig *rig, struct exchange *ex);
+    void (*on_complete)(struct rig *rig, struct exchange *ex);
+    void (*on_responded)(struct rig *rig, struct exchange *ex);
+    void (*on_lost)(struct rig *rig, struct exchange *ex);
+    bool quiet; /* body() is counted, not logged */
+    /* The nghttp2 client, if one is used */
+    nghttp2_session *client;
+    size_t delivered; /* of out */
+    unsigned answers, closed;
+    int status;
+    size_t answer_bytes;
+    uint32_t close_error, goaway_error;
+    char answer_length[24], answer_type[64];
+};
+
+/* --- The host */
+
+static void rig_begin(void *host, struct exchange *ex)
+{
+    struct rig *rig = host;
+    assert_null(ex->data);
+    rig->begun++;
+    rig->last = ex;
+    assert_int_equal(ex->nth, rig->begun);
+    buf_printf(&rig->log, "begin %d\n", ex->stream);
+    if (rig->on_begin)
+        rig->on_begin(rig, ex);
+}
+
+static void rig_headers(void *host, struct exchange *ex)
+{
+    struct rig *rig = host;
+    buf_printf(&rig->log, "headers %d %s %s\n", ex->stream, ex->request.method, ex->request.target);
+    if (rig->on_headers)
+        rig->on_headers(rig, ex);
+}
+
+static void rig_body(void *host, struct exchange *ex, const void *bytes, size_t n)
+{
+    struct rig *rig = host;
+    rig->body_bytes += n;
+    if (!rig->quiet)
+        buf_printf(&rig->log, "body %d %.*s\n", ex->stream, (int)n, (const char *)bytes);
+}
+
+static void rig_complete(void *host, struct exchange *ex)
+{
+    struct rig *rig = host;
+    buf_printf(&rig->log, "complete %d\n", ex->stream);
+    if (rig->on_complete)
+        rig->on_complete(rig, ex);
+    else if (rig->answer)
+        engine_respond(ex, &rig->response);
+}
+
+static void rig_responded(void *host, struct exchange *ex)
+{
+    struct rig *rig = host;
+    rig->ended++;
+    buf_printf(&rig->log, "responded %d\n", ex->stream);
+    if (rig->on_responded)
+        rig->on_responded(rig, ex);
+}
+
+static void rig_lost(void *host, struct exchange *ex, const char *why)
+{
+    struct rig *rig = host;
+    rig->ended++;
+    buf_printf(&rig->log, "lost %d: %s\n", ex->stream, why);
+    if (rig->on_lost)
+        rig->on_lost(rig, ex);
+}
+
+static void rig_output(void *host, const void *bytes, size_t n)
+{
+    struct rig *rig = host;
+    assert_true(n > 0);
+    rig->outputs++;
+    rig->room -= n < rig->room ? n : rig->room;
+    buf_add(&rig->out, bytes, n);
+}
+
+static size_t rig_room(void *host)
+{
+    struct rig *rig = host;
+    return rig->room;
+}
+
+static void rig_stale(void *host, const struct request *request, int32_t stream, bool whole)
+{
+    struct rig *rig = host;
+    rig->stale++;
+    buf_printf(&rig->log, "stale %d %s %s %s%s\n", stream, request->method, request->target,
+               request->authority, whole ? "" : " (half)");
+}
+
+static void rig_frame(void *host, const struct engine_frame_info *info)
+{
+    static const char *const names[] = { "SETTINGS", "PING", "PING_ACK", "GOAWAY", "RST_STREAM" };
+    struct rig *rig = host;
+    buf_printf(&rig->log, "frame %s %d %s [%.*s]\n", names[info->kind], info->stream,
+               h2_error_name(info->error), (int)info->text_len, info->text);
+}
+
+static void rig_protocol_error(void *host, const char *what)
+{
+    struct rig *rig = host;
+    rig->errors++;
+    buf_printf(&rig->log, "error %s\n", what);
+}
+
+static void rig_finished(void *host)
+{
+    struct rig *rig = host;
+    rig->finished++;
+    buf_printf(&rig->log, "finished\n");
+}
+
+static const struct engine_host rig_calls = {
+    rig_begin,  rig_headers, rig_body,  rig_complete, rig_responded,      rig_lost,
+    rig_output, rig_room,    rig_stale, rig_frame,    rig_protocol_error, rig_finished,
+};
+
+static inline struct rig *rig_create(void)
+{
+    static const struct header type = { "Content-Type", "text/plain", 12, 10 };
+    struct rig *rig = calloc(1, sizeof *rig);
+    assert_non_null(rig);
+    rig->room = SIZE_MAX;
+    rig->answer = true;
+    rig->response = (struct response){
+        .status = 200, .headers = &type, .header_count = 1, .body = "hello", .body_len = 5
+    };
+    if (h2_create(&rig_calls, rig, &rig->engine) < 0) {
+        free(rig);
+        return NULL;
+    }
+    return rig;
+}
+
+/* Every exchange that began has ended, once, when this returns. */
+static inline void rig_destroy(struct rig *rig)
+{
+    if (!rig)
+        return;
+    engine_destroy(rig->engine);
+    assert_int_equal(rig->begun, rig->ended);
+    assert_in_range(rig->finished, 0, 1);
+    nghttp2_session_del(rig->client);
+    buf_free(&rig->log);
+    buf_free(&rig->out);
+    free(rig);
+}
+
+/* The log so far; the next call gives what comes after. */
+static inline const char *rig_log(struct rig *rig)
+{
+    static char text[65536];
+    size_t n = buf_len(&rig->log);
+    assert_true(n < sizeof text);
+    if (n)
+        memcpy(text, buf_bytes(&rig->log), n);
+    text[n] = '\0';
+    buf_consume(&rig->log, n);
+    return text;
+}
+
+/* --- Bytes by hand */
+
+static inline void rig_input(struct rig *rig, const void *bytes, size_t n)
+{
+    /* A copy of the exact size, so that a sanitizer sees reading past its end. */
+    uint8_t *copy = malloc(n + !n);
+    assert_non_null(copy);
+    if (n)
+        memcpy(copy, bytes, n);
+    engine_input(rig->engine, copy, n);
+    free(copy);
+}
+
+static inline void put_frame(struct buf *to, uint8_t type, uint8_t flags, uint32_t stream,
+                             const void *payload, size_t n)
+{
+    const uint8_t head[9] = { (uint8_t)(n >> 16),
+                              (uint8_t)(n >> 8),
+                              (uint8_t)n,
+                              type,
+                              flags,
+                              (uint8_t)(stream >> 24),
+                              (uint8_t)(stream >> 16),
+                              (uint8_t)(stream >> 8),
+                              (uint8_t)stream };
+    buf_add(to, head, sizeof head);
+    if (n)
+        buf_add(to, payload, n);
+}
+
+static inline void rig_frame_in(struct rig *rig, uint8_t type, uint8_t flags, uint32_t stream,
+                                const void *payload, size_t n)
+{
+    struct buf bytes = { 0 };
+    put_frame(&bytes, type, flags, stream, payload, n);
+    rig_input(rig, buf_bytes(&bytes), buf_len(&bytes));
+    buf_free(&bytes);
+}
+
+/* :method GET, :scheme https, :path /, :authority "a" - and the same with POST */
+#define GET_BLOCK                                                                                  \
+    "\x82\x87\x84\x01\x01"                                                                         \
+    "a"
+#define POST_BLOCK                                                                                 \
+    "\x83\x87\x84\x01\x01"                                                                         \
+    "a"
+#define BLOCK_LEN   6
+#define END_STREAM  NGHTTP2_FLAG_END_STREAM
+#define END_HEADERS NGHTTP2_FLAG_END_HEADERS
+
+static inline void rig_get(struct rig *rig, uint32_t stream)
+{
+    rig_frame_in(rig, NGHTTP2_HEADERS, END_STREAM | END_HEADERS, stream, GET_BLOCK, BLOCK_LEN);
+}
+
+static inline void rig_preface(struct rig *rig)
+{
+    rig_input(rig, PREFACE, 24);
+    rig_frame_in(rig, NGHTTP2_SETTINGS, 0, 0, NULL, 0);
+}
+
+/* A rig past the preface, with nothing logged and nothing put out. */
+static inline struct rig *rig_ready(void)
+{
+    struct rig *rig = rig_create();
+    assert_non_null(rig);
+    rig_preface(rig);
+    rig_frame_in(rig, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, NULL, 0);
+    buf_consume(&rig->log, buf_len(&rig->log));
+    buf_consume(&rig->out, buf_len(&rig->out));
+    rig->outputs = 0;
+    return rig;
+}
+
+static inline uint32_t big32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void one_frame(struct buf *text, uint8_t type, uint8_t flags, uint32_t stream,
+                      const uint8_t *payload, size_t n)
+{
+    const char *end = flags & END_STREAM ? " END_STREAM" : "";
+    switch (type) {
+    case NGHTTP2_DATA:
+        buf_printf(text, "DATA %u %zu%s\n", stream, n, end);
+        break;
+    case NGHTTP2_HEADERS:
+        buf_printf(text, "HEADERS %u%s\n", stream, end);
+        break;
+    case NGHTTP2_RST_STREAM:
+        buf_printf(text, "RST_STREAM %u %s\n", stream, h2_error_name(big32(payload)));
+        break;
+    case NGHTTP2_SETTINGS:
+        buf_printf(text, flags & 1 ? "SETTINGS ACK\n" : "SETTINGS\n");
+        break;
+    case NGHTTP2_PING:
+        buf_printf(text, flags & 1 ? "PING ACK\n" : "PING\n");
+        break;
+    case NGHTTP2_GOAWAY:
+        buf_printf(text, "GOAWAY last=%u %s", big32(payload), h2_error_name(big32(payload + 4)));
+        buf_printf(text, n > 8 ? " [%.*s]\n" : "\n", (int)n - 8, payload + 8);
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+        buf_printf(text, "WINDOW_UPDATE %u\n", stream);
+        break;
+    default:
+        buf_printf(text, "type %u\n", type);
+    }
+}
+
+/* What was put out since the last call: whole frames, or the test fails. */
+static inline const char *rig_frames(struct rig *rig)
+{
+    static char copy[65536];
+    struct buf text = { 0 };
+    const uint8_t *p = buf_bytes(&rig->out);
+    size_t left = buf_len(&rig->out);
+    while (left > 0) {
+        assert_true(left >= 9);
+        size_t n = (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
+        assert_true(left >= 9 + n);
+        one_frame(&text, p[3], p[4], big32(p + 5), p + 9, n);
+        p += 9 + n;
+        left -= 9 + n;
+    }
+    buf_consume(&rig->out, buf_len(&rig->out));
+    assert_true(buf_len(&text) < sizeof copy);
+    if (buf_len(&text))
+        memcpy(copy, buf_bytes(&text), buf_len(&text));
+    copy[buf_len(&text)] = '\0';
+    buf_free(&text);
+    return copy;
+}
+
+/* --- The nghttp2 client */
+
+static int client_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                         size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                         void *user)
+{
+    struct rig *rig = user;
+    if (strcmp((const char *)name, ":status") == 0)
+        rig->status = atoi((const char *)value);
+    else if (strcmp((const char *)name, "content-length") == 0)
+        snprintf(rig->answer_length, sizeof rig->answer_length, "%s", (const char *)value);
+    else if (strcmp((const char *)name, "content-type") == 0)
+        snprintf(rig->answer_type, sizeof rig->answer_type, "%s", (const char *)value);
+    else
+        assert_true(strcmp((const char *)name, "date") == 0 && value_len == 29);
+    return 0;
+}
+
+static int client_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data,
+                       size_t len, void *user)
+{
+    struct rig *rig = user;
+    for (size_t i = 0; i < len && rig->quiet; i++)
+        assert_int_equal(data[i], (uint8_t)((rig->answer_bytes + i) % 251));
+    rig->answer_bytes += len;
+    return 0;
+}
+
+static int client_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct rig *rig = user;
+    if (frame->hd.type == NGHTTP2_HEADERS && rig->status != 100)
+        rig->answers++;
+    if (frame->hd.type == NGHTTP2_GOAWAY)
+        rig->goaway_error = frame->goaway.error_code;
+    return 0;
+}
+
+static int client_closed(nghttp2_session *session, int32_t stream, uint32_t error, void *user)
+{
+    struct rig *rig = user;
+    rig->closed++;
+    rig->close_error = error;
+    return 0;
+}
+
+static inline void rig_client(struct rig *rig)
+{
+    nghttp2_session_callbacks *calls;
+    assert_int_equal(nghttp2_session_callbacks_new(&calls), 0);
+    nghttp2_session_callbacks_set_on_header_callback(calls, client_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, client_data);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(calls, client_frame);
+    nghttp2_session_callbacks_set_on_stream_close_callback(calls, client_closed);
+    assert_int_equal(nghttp2_session_client_new(&rig->client, calls, rig), 0);
+    nghttp2_session_callbacks_del(calls);
+    assert_int_equal(nghttp2_submit_settings(rig->client, 0, NULL, 0), 0);
+}
+
+#define NV(name, value)                                                                            \
+    {                                                                                              \
+        (uint8_t *)(name), (uint8_t *)(value), strlen(name), strlen(value), 0                      \
+    }
+
+/* Submits a request; body may be NULL. extra: one more header, or NULL. */
+static inline int32_t client_request(struct rig *rig, const char *method, const char *path,
+                                     const char *name, const char *value,
+                                     const h2_data_provider *body)
+{
+    nghttp2_nv nv[] = { NV(":method", method), NV(":scheme", "https"), NV(":path", path),
+                        NV(":authority", "example.test"),
+                        NV(name ? name : "x", value ? value : "") };
+#if NGHTTP2_VERSION_NUM >= 0x013c00
+    int32_t stream = nghttp2_submit_request2(rig->client, NULL, nv, name ? 5 : 4, body, NULL);
+#else
+    int32_t stream = nghttp2_submit_request(rig->client, NULL, nv, name ? 5 : 4, body, NULL);
+#endif
+    assert_true(stream > 0);
+    return stream;
+}
+
+/* Carries bytes both ways until neither side has more to say. */
+static inline void rig_talk(struct rig *rig)
+{
+    bool more = true;
+    while (more) {
+        const uint8_t *bytes;
+        h2_ssize n;
+        struct buf flight = { 0 };
+        more = false;
+        while ((n = h2_session_send(rig->client, &bytes)) > 0)
+            buf_add(&flight, bytes, (size_t)n);
+        assert_int_equal(n, 0);
+        if (buf_len(&flight)) {
+            more = true;
+            rig_input(rig, buf_bytes(&flight), buf_len(&flight));
+        }
+        buf_free(&flight);
+        size_t fresh = buf_len(&rig->out) - rig->delivered;
+        if (fresh) {
+            more = true;
+            n = h2_session_recv(rig->client, buf_bytes(&rig->out) + rig->delivered, fresh);
+            assert_int_equal(n, fresh);
+            rig->delivered += fresh;
+        }
+    }
+}

@@ -1,0 +1,548 @@
+/* test_h2_trouble.c - the HTTP/2 engine against broken and hostile clients, and without memory. */
+#include "h2_rig.h"
+
+/* --- Memory as the tests want it (--wrap) */
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+void __real_free(void *p);
+void __wrap_free(void *p);
+
+static long fail_at = -1; /* how many succeed before one fails; -1: none fails */
+static bool fail_all;     /* and all after it */
+static long blocks;       /* in use */
+
+static bool fails(void)
+{
+    if (fail_at < 0)
+        return false;
+    if (fail_at > 0) {
+        fail_at--;
+        return false;
+    }
+    if (!fail_all)
+        fail_at = -1;
+    return true;
+}
+
+void *__wrap_malloc(size_t n)
+{
+    void *p = fails() ? NULL : __real_malloc(n);
+    blocks += p != NULL;
+    return p;
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    void *p = fails() ? NULL : __real_calloc(n, size);
+    blocks += p != NULL;
+    return p;
+}
+
+void *__wrap_realloc(void *old, size_t n)
+{
+    void *p = fails() ? NULL : __real_realloc(old, n);
+    blocks += p != NULL && old == NULL;
+    return p;
+}
+
+void __wrap_free(void *p)
+{
+    blocks -= p != NULL;
+    __real_free(p);
+}
+
+/* --- Protocol errors */
+
+#define BYTES(text)                       text, sizeof(text) - 1
+#define HEAD(length, type, flags, stream) "\0\0" length type flags "\0\0\0" stream
+#define GET1                              HEAD("\6", "\1", "\5", "\1") GET_BLOCK
+#define POST1                             HEAD("\6", "\1", "\4", "\1") POST_BLOCK
+
+static void broken_connections_end_with_the_right_goaway(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *goaway;
+    } rows[] = {
+        { BYTES(HEAD("\1", "\0", "\0", "\0") "x"),
+          "GOAWAY last=0 PROTOCOL_ERROR [DATA: stream_id == 0]\n" },
+        { BYTES(HEAD("\1", "\0", "\0", "\1") "x"),
+          "GOAWAY last=0 PROTOCOL_ERROR [DATA: stream in idle]\n" },
+        { BYTES(HEAD("\6", "\1", "\5", "\0") GET_BLOCK),
+          "GOAWAY last=0 PROTOCOL_ERROR [request HEADERS: stream_id == 0]\n" },
+        { BYTES(HEAD("\6", "\1", "\5", "\2") GET_BLOCK),
+          "GOAWAY last=0 PROTOCOL_ERROR [request HEADERS: invalid stream_id]\n" },
+        { BYTES(HEAD("\1", "\x09", "\4", "\1") "x"),
+          "GOAWAY last=0 PROTOCOL_ERROR [CONTINUATION: unexpected]\n" },
+        { BYTES("\0\x40\1\0\0\0\0\0\1"),
+          "GOAWAY last=0 FRAME_SIZE_ERROR [too large frame size]\n" },
+        { BYTES(HEAD("\7", "\6", "\0", "\0") "1234567"), "GOAWAY last=0 FRAME_SIZE_ERROR\n" },
+        { BYTES(HEAD("\5", "\4", "\0", "\0") "12345"), "GOAWAY last=0 FRAME_SIZE_ERROR\n" },
+        { BYTES(HEAD("\0", "\4", "\0", "\1")),
+          "GOAWAY last=0 PROTOCOL_ERROR [SETTINGS: stream_id != 0]\n" },
+        { BYTES(HEAD("\4", "\3", "\0", "\1") "\0\0\0\0"),
+          "GOAWAY last=0 PROTOCOL_ERROR [RST_STREAM: stream in idle]\n" },
+        { BYTES(HEAD("\4", "\x08", "\0", "\0") "\0\0\0\0"),
+          "GOAWAY last=0 PROTOCOL_ERROR [WINDOW_UPDATE: window_size_increment == 0]\n" },
+        { BYTES(HEAD("\4", "\x08", "\0", "\0") "\x7f\xff\xff\xff"),
+          "GOAWAY last=0 FLOW_CONTROL_ERROR\n" },
+        { BYTES(HEAD("\6", "\1", "\5", "\1") "\xff\xff\xff\xff\xff\xff"),
+          "GOAWAY last=1 COMPRESSION_ERROR\n" },
+        { BYTES(HEAD("\2", "\1", "\1", "\1") "\x82\x87" HEAD("\1", "\0", "\0", "\1") "x"),
+          "GOAWAY last=1 PROTOCOL_ERROR "
+          "[unexpected non-CONTINUATION frame or stream_id is invalid]\n" },
+        { BYTES(HEAD("\2", "\1", "\1", "\1") "\x82\x87" HEAD("\6", "\1", "\5", "\3") GET_BLOCK),
+          "GOAWAY last=1 PROTOCOL_ERROR "
+          "[unexpected non-CONTINUATION frame or stream_id is invalid]\n" },
+        { BYTES(HEAD("\6", "\1", "\5", "\1") GET_BLOCK HEAD("\1", "\0", "\1", "\1") "x"),
+          "GOAWAY last=1 STREAM_CLOSED [DATA: stream in half-closed(remote)]\n" },
+        { BYTES(HEAD("\x08", "\7", "\0", "\0") "\0\0\0\5\0\0\0\0"),
+          "GOAWAY last=0 PROTOCOL_ERROR [GOAWAY: invalid last_stream_id]\n" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rig *rig = rig_ready();
+        rig_input(rig, rows[i].bytes, rows[i].len);
+        assert_string_equal(rig_frames(rig), rows[i].goaway);
+        assert_int_equal(rig->errors, 1);
+        assert_int_equal(rig->finished, 1);
+        assert_int_equal(rig->begun, rig->ended);
+        rig_input(rig, rows[i].bytes, rows[i].len); /* what comes after the end is ignored */
+        rig_get(rig, 99);
+        assert_string_equal(rig_frames(rig), "");
+        assert_int_equal(rig->finished, 1);
+        rig_destroy(rig);
+    }
+}
+
+static void a_broken_preface_is_a_protocol_error(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *frames;
+    } rows[] = {
+        { BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "SETTINGS\nGOAWAY last=0 PROTOCOL_ERROR\n" },
+        { BYTES("PRI * HTTP/2.0\r\n\r\nSM\r\n\rx"), "SETTINGS\nGOAWAY last=0 PROTOCOL_ERROR\n" },
+        { BYTES(PREFACE HEAD("\6", "\1", "\5", "\1") GET_BLOCK),
+          "SETTINGS\nGOAWAY last=0 PROTOCOL_ERROR [SETTINGS expected]\n" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t step = 1; step < rows[i].len; step += 7) {
+            struct rig *rig = rig_create();
+            for (size_t at = 0; at < rows[i].len; at += step)
+                rig_input(rig, rows[i].bytes + at,
+                          rows[i].len - at < step ? rows[i].len - at : step);
+            assert_string_equal(rig_frames(rig), rows[i].frames);
+            assert_int_equal(rig->errors, 1);
+            assert_int_equal(rig->finished, 1);
+            assert_int_equal(rig->begun, 0);
+            rig_destroy(rig);
+        }
+    }
+}
+
+static void the_odd_goaway_of_go_clients_is_named_as_their_quirk(void **state)
+{
+    struct rig *rig = rig_ready();
+    rig_frame_in(rig, NGHTTP2_GOAWAY, 0, 0, "\0\0\0\5\0\0\0\0bye", 11);
+    assert_string_equal(rig_log(rig),
+                        "frame GOAWAY 5 NO_ERROR [bye]\n"
+                        "error PROTOCOL_ERROR: GOAWAY: invalid last_stream_id (a quirk of some "
+                        "Go clients, which name one of their own streams)\n"
+                        "finished\n");
+    rig_destroy(rig);
+}
+
+static void malformed_requests_end_their_stream_only(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *log;
+    } rows[] = {
+        /* no :path */
+        { BYTES(HEAD("\2", "\1", "\5", "\1") "\x82\x87"),
+          "begin 1\nerror stream 1: malformed request: RFC 9113 8.3: its fields or its length\n"
+          "lost 1: the request was malformed\n" },
+        /* a connection-specific field */
+        { BYTES(HEAD("\x14", "\1", "\5", "\1") GET_BLOCK "\0\x0a"
+                                                         "connection\1x"),
+          "begin 1\nerror stream 1: malformed request: Invalid HTTP header field was received: "
+          "frame type: 1, stream: 1, name: [connection], value: [x]\n"
+          "lost 1: the request was malformed\n" },
+        /* content-length: 9, and one byte of body */
+        { BYTES(HEAD("\x0a", "\1", "\4", "\1") POST_BLOCK "\x0f\x0d\1"
+                                                          "9" HEAD("\1", "\0", "\1", "\1") "x"),
+          "begin 1\nheaders 1 POST /\nbody 1 x\nerror stream 1: PROTOCOL_ERROR\n"
+          "lost 1: the stream was reset for a protocol error\n" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rig *rig = rig_ready();
+        rig_input(rig, rows[i].bytes, rows[i].len);
+        assert_string_equal(rig_log(rig), rows[i].log);
+        assert_string_equal(rig_frames(rig), "RST_STREAM 1 PROTOCOL_ERROR\n");
+        rig_get(rig, 3);
+        assert_string_equal(rig_frames(rig), "HEADERS 3\nDATA 3 5 END_STREAM\n");
+        assert_int_equal(rig->finished, 0);
+        rig_destroy(rig);
+    }
+}
+
+static void keep_for_later(struct rig *rig, struct exchange *ex)
+{
+}
+
+static void streams_beyond_the_limit_are_refused(void **state)
+{
+    struct rig *rig = rig_create();
+    rig->on_complete = keep_for_later;
+    rig_preface(rig); /* our SETTINGS are not acknowledged yet */
+    for (uint32_t i = 0; i < H2_STREAMS_MAX; i++)
+        rig_get(rig, 2 * i + 1);
+    rig_frames(rig);
+    rig_log(rig);
+    rig_get(rig, 2 * H2_STREAMS_MAX + 1);
+    assert_string_equal(rig_frames(rig), "RST_STREAM 257 REFUSED_STREAM\n");
+    assert_string_equal(rig_log(rig),
+                        "begin 257\nlost 257: refused: too many concurrent streams\n");
+    rig_frame_in(rig, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, NULL, 0);
+    rig_get(rig, 2 * H2_STREAMS_MAX + 3);
+    assert_non_null(strstr(rig_frames(rig), " PROTOCOL_ERROR [request HEADERS: max concurrent"));
+    assert_int_equal(rig->finished, 1);
+    rig_destroy(rig);
+}
+
+/* --- Floods */
+
+static void resets_leave_nothing_behind(void **state)
+{
+    struct rig *rig = rig_ready();
+    rig->on_complete = keep_for_later;
+    long before = 0;
+    for (uint32_t i = 0; i < 900; i++) { /* nghttp2 ends it at 1000 a burst */
+        rig_get(rig, 2 * i + 1);
+        rig_frame_in(rig, NGHTTP2_RST_STREAM, 0, 2 * i + 1, "\0\0\0\x08", 4);
+        rig_log(rig);
+        if (i == 10)
+            before = blocks;
+    }
+    assert_int_equal(rig->begun, 900);
+    assert_int_equal(rig->ended, 900);
+    assert_in_range(blocks, 0, before + 2);
+    rig_destroy(rig);
+}
+
+static void a_flood_is_ended(void **state)
+{
+    static const struct {
+        uint8_t type, flags;
+        const char *payload;
+        size_t len;
+    } rows[] = {
+        { NGHTTP2_PING, 0, "12345678", 8 },
+        { NGHTTP2_SETTINGS, 0, "", 0 },
+        { NGHTTP2_HEADERS, END_STREAM | END_HEADERS, BYTES(GET_BLOCK) }, /* refused from 129 on */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rig *rig = rig_create();
+        rig->on_complete = keep_for_later;
+        rig_preface(rig);
+        rig_frames(rig);
+        rig->room = 0; /* the client reads nothing */
+        for (uint32_t n = 0; n < 20000 && rig->finished == 0; n++) {
+            rig_frame_in(rig, rows[i].type, rows[i].flags,
+                         rows[i].type == NGHTTP2_HEADERS ? 2 * n + 1 : 0, rows[i].payload,
+                         rows[i].len);
+            buf_consume(&rig->log, buf_len(&rig->log));
+        }
+        assert_int_equal(rig->finished, 1);
+        assert_non_null(strstr(rig_frames(rig), " ENHANCE_YOUR_CALM"));
+        rig_destroy(rig);
+    }
+}
+
+/* --- Without memory */
+
+static void respond_large(struct rig *rig, struct exchange *ex)
+{
+    static char body[4000];
+    struct response response = rig->response;
+    response.body = body;
+    response.body_len = sizeof body;
+    engine_respond(ex, &response);
+}
+
+/* A conversation that takes most paths that allocate. */
+static void converse(struct rig *rig)
+{
+    static const char flight[] =
+        PREFACE HEAD("\6", "\4", "\0", "\0") "\0\1\0\0\x10\0" GET1 HEAD("\x0b", "\1", "\4", "\3")
+            POST_BLOCK
+        "\x40\1k\1v" HEAD("\2", "\0", "\1", "\3") "ab" HEAD("\x08", "\6", "\0", "\0") "12345678";
+    static const char held[] = HEAD("\6", "\1", "\4", "\5") POST_BLOCK HEAD(
+        "\2", "\0", "\1", "\5") "ab" HEAD("\x0a", "\7", "\0", "\0") "\0\0\0\0\0\0\0\0hi";
+    static const struct goaway goaway = {
+        .last = GOAWAY_LAST_NUMBER, .number = 5, .debug = "d", .debug_len = 1
+    };
+    rig->on_complete = respond_large;
+    engine_input(rig->engine, (const uint8_t *)flight, sizeof flight - 1);
+    engine_watch(rig->engine, WATCH_HOLD);
+    engine_input(rig->engine, (const uint8_t *)held, sizeof held - 1);
+    engine_resume(rig->engine);
+    engine_goaway(rig->engine, &goaway);
+    rig->on_begin = respond_large;
+    static const char last[] = HEAD("\6", "\1", "\5", "\7") GET_BLOCK;
+    engine_input(rig->engine, (const uint8_t *)last, sizeof last - 1);
+    engine_shutdown(rig->engine);
+}
+
+static void missing_memory_loses_exchanges_but_never_the_process(void **state)
+{
+    for (int all = 0; all < 2; all++) {
+        long n = 0;
+        bool failed = true;
+        while (failed && n < 1000) {
+            struct rig *rig = rig_create();
+            assert_non_null(rig);
+            fail_all = all;
+            fail_at = n;
+            converse(rig);
+            failed = fail_at < 0 || (all && fail_at == 0);
+            fail_at = -1;
+            assert_int_equal(rig->finished, 1);
+            rig->log.failed = rig->out.failed = false;
+            rig_destroy(rig);
+            n++;
+        }
+        assert_in_range(n, 30, 999);
+    }
+    fail_all = false;
+}
+
+static void an_exchange_without_memory_is_reset(void **state)
+{
+    struct rig *holders[3]; /* so many exchanges that none is left in the pool */
+    for (size_t i = 0; i < 3; i++) {
+        holders[i] = rig_ready();
+        holders[i]->on_complete = keep_for_later;
+        for (uint32_t k = 0; k < H2_STREAMS_MAX; k++)
+            rig_get(holders[i], 2 * k + 1);
+    }
+    static const uint8_t get[] = HEAD("\6", "\1", "\5", "\1") GET_BLOCK;
+    struct rig *rig = rig_ready();
+    fail_at = 0;
+    engine_input(rig->engine, get, sizeof get - 1);
+    assert_int_equal(fail_at, -1);
+    assert_string_equal(rig_frames(rig), "RST_STREAM 1 INTERNAL_ERROR\n");
+    assert_string_equal(rig_log(rig), "");
+    rig_get(rig, 3);
+    assert_string_equal(rig_frames(rig), "HEADERS 3\nDATA 3 5 END_STREAM\n");
+    rig_destroy(rig);
+    for (size_t i = 0; i < 3; i++)
+        rig_destroy(holders[i]);
+}
+
+static void missing_memory_is_reported_at_creation(void **state)
+{
+    long n = 0;
+    int error = -ENOMEM;
+    while (error) {
+        struct engine *engine;
+        fail_at = n++;
+        error = h2_create(&rig_calls, NULL, &engine);
+        if (fail_at == -1)
+            assert_int_equal(error, -ENOMEM);
+        fail_at = -1;
+        if (!error)
+            engine_destroy(engine);
+    }
+    assert_in_range(n, 5, 100);
+}
+
+/* --- Anything at all */
+
+static uint32_t seed;
+
+static uint32_t dice(uint32_t n)
+{
+    seed = seed * 1664525 + 1013904223;
+    return (seed >> 8) % n;
+}
+
+static void random_frame(struct buf *to)
+{
+    static const char *const blocks_[] = { GET_BLOCK, POST_BLOCK, "\x40\1k\1v\xbe",
+                                           "\x82\x87\x84" };
+    uint8_t payload[40];
+    uint32_t stream = dice(4) ? 2 * dice(12) + 1 : dice(3);
+    size_t n = dice(sizeof payload);
+    for (size_t i = 0; i < n; i++)
+        payload[i] = (uint8_t)dice(256);
+    switch (dice(8)) {
+    case 0:
+    case 1:
+    case 2: {
+        const char *block = blocks_[dice(4)];
+        put_frame(to, NGHTTP2_HEADERS, (uint8_t)(dice(8) ? dice(2) | 4 : dice(64)), stream, block,
+                  strlen(block));
+        break;
+    }
+    case 3:
+        put_frame(to, NGHTTP2_DATA, (uint8_t)dice(2), stream, payload, n);
+        break;
+    case 4:
+        put_frame(to, NGHTTP2_WINDOW_UPDATE, 0, stream, "\0\0\1\0", 4);
+        break;
+    case 5:
+        put_frame(to, NGHTTP2_RST_STREAM, 0, stream, "\0\0\0\x08", 4);
+        break;
+    case 6:
+        put_frame(to, NGHTTP2_PING, (uint8_t)dice(2), 0, "12345678", 8);
+        break;
+    default:
+        put_frame(to, (uint8_t)dice(12), (uint8_t)dice(256), dice(2) ? 0 : stream, payload, n);
+    }
+}
+
+static struct exchange *open_exchanges[64];
+
+static void remember(struct rig *rig, struct exchange *ex)
+{
+    open_exchanges[ex->stream % 64] = ex;
+}
+
+static void forget(struct rig *rig, struct exchange *ex)
+{
+    if (open_exchanges[ex->stream % 64] == ex)
+        open_exchanges[ex->stream % 64] = NULL;
+}
+
+static void random_verb(struct rig *rig)
+{
+    const struct goaway goaway = { .error = dice(3),
+                                   .last = (enum goaway_last)dice(4),
+                                   .number = (int32_t)dice(20) - 5,
+                                   .debug = "d",
+                                   .debug_len = dice(2) };
+    switch (dice(12)) {
+    case 0:
+        engine_goaway(rig->engine, &goaway);
+        break;
+    case 1:
+        engine_goaway_notice(rig->engine);
+        break;
+    case 2:
+        engine_watch(rig->engine, dice(8) ? WATCH_HOLD : WATCH_ONLY);
+        break;
+    case 3:
+        engine_watch_flush(rig->engine);
+        engine_watched_whole(rig->engine);
+        break;
+    case 4:
+    case 5:
+        engine_resume(rig->engine);
+        break;
+    case 6:
+        rig->room = dice(2) ? dice(100) : SIZE_MAX;
+        engine_pump(rig->engine);
+        break;
+    case 7:
+        if (dice(20) == 0)
+            engine_shutdown(rig->engine);
+        if (dice(20) == 0)
+            engine_peer_closed(rig->engine);
+        break;
+    default: {
+        struct exchange *ex = open_exchanges[dice(64)];
+        if (ex) {
+            forget(rig, ex);
+            rig->response.status = dice(2) ? 200 : 204;
+            engine_respond(ex, &rig->response);
+        }
+    }
+    }
+}
+
+static void random_verb_and_remember(struct rig *rig, struct exchange *ex)
+{
+    remember(rig, ex);
+    if (dice(4) == 0)
+        random_verb(rig);
+}
+
+static void maybe_verb(struct rig *rig, struct exchange *ex)
+{
+    if (dice(4) == 0)
+        random_verb(rig);
+}
+
+static void forget_and_maybe_verb(struct rig *rig, struct exchange *ex)
+{
+    forget(rig, ex);
+    maybe_verb(rig, ex);
+}
+
+static void anything_in_any_order_is_survived(void **state)
+{
+    for (uint32_t round = 0; round < 3000; round++) {
+        seed = round;
+        memset(open_exchanges, 0, sizeof open_exchanges);
+        struct rig *rig = rig_ready();
+        rig->on_begin = random_verb_and_remember;
+        rig->on_headers = rig->on_complete = maybe_verb;
+        rig->on_lost = rig->on_responded = forget_and_maybe_verb;
+        struct buf flight = { 0 };
+        for (uint32_t i = 0; i < 60; i++)
+            random_frame(&flight);
+        if (dice(4) == 0 && buf_len(&flight) > 10) /* and some of it spoilt */
+            flight.data[dice((uint32_t)buf_len(&flight))] ^= (uint8_t)(1 + dice(255));
+        while (buf_len(&flight)) {
+            size_t n = dice(3) ? dice(60) + 1 : 300;
+            n = n < buf_len(&flight) ? n : buf_len(&flight);
+            rig_input(rig, buf_bytes(&flight), n);
+            buf_consume(&flight, n);
+            random_verb(rig);
+        }
+        buf_free(&flight);
+        rig->on_lost = forget;
+        rig_destroy(rig);
+    }
+}
+
+static void random_bytes_are_survived(void **state)
+{
+    for (uint32_t round = 0; round < 500; round++) {
+        uint8_t bytes[300];
+        seed = round;
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = (uint8_t)dice(256);
+        struct rig *rig = dice(2) ? rig_ready() : rig_create();
+        rig_input(rig, bytes, sizeof bytes);
+        rig_destroy(rig);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(broken_connections_end_with_the_right_goaway),
+        cmocka_unit_test(a_broken_preface_is_a_protocol_error),
+        cmocka_unit_test(the_odd_goaway_of_go_clients_is_named_as_their_quirk),
+        cmocka_unit_test(malformed_requests_end_their_stream_only),
+        cmocka_unit_test(streams_beyond_the_limit_are_refused),
+        cmocka_unit_test(resets_leave_nothing_behind),
+        cmocka_unit_test(a_flood_is_ended),
+        cmocka_unit_test(missing_memory_loses_exchanges_but_never_the_process),
+        cmocka_unit_test(an_exchange_without_memory_is_reset),
+        cmocka_unit_test(missing_memory_is_reported_at_creation),
+        cmocka_unit_test(anything_in_any_order_is_survived),
+        cmocka_unit_test(random_bytes_are_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
