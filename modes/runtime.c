@@ -103,7 +103,7 @@ static void ledger_step(const struct script *s, const struct mode_step *step, in
     ledger_text(l, F_STEP, step->row->name);
     ledger_text(l, F_ARGUMENTS, step->arguments);
     if (late != ON_TIME)
-        ledger_int(l, F_DUE, late);
+        ledger_int(l, F_LATE, late);
     ledger_commit(l);
 }
 
@@ -139,6 +139,10 @@ static void step_do(struct script *s, const struct mode_step *step, bool *silenc
 {
     struct mode_conn *mc = s->mc;
     enum wire_state before = state_of(mc);
+    /* What was answered before this step goes out before it. HTTP/1.1 has one exchange at a time,
+     * whose bytes left before the next one began. */
+    if (step->row->effect != EFFECT_NONE && mc->over == OVER_H2 && before == WIRE_OPEN)
+        engine_pump(mc->engine);
     int outcome = step->row->exec(mc, s->mx, s->program, step);
     if (outcome) {
         ledger_failed(s, step, outcome, before);

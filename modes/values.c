@@ -4,28 +4,10 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "engine/h2_error.h"
 #include "modes/language.h"
 
 #define HEADERS_MAX 64
-
-/* RFC 9113 7; the place is the code. */
-static const char *const error_names[] = {
-    "NO_ERROR",
-    "PROTOCOL_ERROR",
-    "INTERNAL_ERROR",
-    "FLOW_CONTROL_ERROR",
-    "SETTINGS_TIMEOUT",
-    "STREAM_CLOSED",
-    "FRAME_SIZE_ERROR",
-    "REFUSED_STREAM",
-    "CANCEL",
-    "COMPRESSION_ERROR",
-    "CONNECT_ERROR",
-    "ENHANCE_YOUR_CALM",
-    "INADEQUATE_SECURITY",
-    "HTTP_1_1_REQUIRED",
-};
-#define ERROR_NAMES (sizeof error_names / sizeof *error_names)
 
 static int refuse_value(struct compiler *c, const struct path *at, const struct arg_row *arg,
                         const json_t *json)
@@ -104,14 +86,14 @@ static int read_error_code(struct compiler *c, const struct path *at, const stru
         out->number = json_integer_value(json);
         return 0;
     }
-    struct name_list allowed = { 0 };
-    for (size_t i = 0; i < ERROR_NAMES; i++) {
-        if (json_is_string(json) && strcmp(error_names[i], json_string_value(json)) == 0) {
-            out->number = (int64_t)i;
-            return 0;
-        }
-        name_list_add(&allowed, error_names[i]);
+    uint32_t code;
+    if (json_is_string(json) && h2_error_code(json_string_value(json), &code)) {
+        out->number = code;
+        return 0;
     }
+    struct name_list allowed = { 0 };
+    for (code = 0; code < H2_ERROR_COUNT; code++)
+        name_list_add(&allowed, h2_error_name(code));
     name_list_add(&allowed, "or a number from 0 to 4294967295");
     char shown[SHOWN_SIZE];
     return refuse_at(c, at, allowed.text, "%s is not an HTTP/2 error code",

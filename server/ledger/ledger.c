@@ -54,7 +54,7 @@ struct head {
     bool cut;
 };
 
-enum kind { INT, TEXT, BOOL, SPAN, LIST };
+enum kind { INT, TEXT, BOOL, SPAN, LIST, JSON };
 
 static const struct {
     const char *name, *about;
@@ -221,9 +221,12 @@ void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
 
 void ledger_bytes(struct ledger *l, enum ledger_field field, const char *text, size_t len)
 {
-    assert(l->open && (fields[field].kind == TEXT || fields[field].kind == LIST));
+    assert(l->open && fields[field].kind != INT && fields[field].kind != BOOL &&
+           fields[field].kind != SPAN);
     if (len > TEXT_MAX) {
         l->record.cut = true;
+        if (fields[field].kind == JSON)
+            return; /* a part of it would be no JSON */
         len = TEXT_MAX;
         /* Not in the middle of a UTF-8 sequence. */
         for (int i = 0; i < 3 && ((uint8_t)text[len] & 0xc0) == 0x80; i++)
@@ -366,7 +369,7 @@ static int render_field(struct buf *out, const uint8_t *p, const uint8_t **end)
         r = buf_text(out, fields[field].key);
 
     enum kind kind = fields[field].kind;
-    bool is_text = kind == TEXT || kind == LIST;
+    bool is_text = kind == TEXT || kind == LIST || kind == JSON;
     *end = is_text ? p + value : p;
     if (r)
         return r;
@@ -374,6 +377,8 @@ static int render_field(struct buf *out, const uint8_t *p, const uint8_t **end)
         return buf_json(out, (const char *)p, value);
     if (kind == LIST)
         return render_list(out, (const char *)p, value);
+    if (kind == JSON)
+        return buf_add(out, p, value);
     return render_number(out, kind, (int64_t)((value >> 1) ^ (~(value & 1) + 1)));
 }
 

@@ -52,8 +52,8 @@
     X(OUT_OF_DESCRIPTORS, "out_of_descriptors", "connections wait: no file descriptors are left")
 
 /* Field kinds: INT a number; TEXT a string; BOOL; SPAN nanoseconds, shown as milliseconds with
- * three decimals; LIST strings joined by '\n', shown as an array.
- * symbol, JSON name, kind */
+ * three decimals; LIST strings joined by '\n', shown as an array; JSON a text that is JSON, shown
+ * as it is (left out with "cut" when longer than 4,096 bytes). symbol, JSON name, kind */
 #define LEDGER_FIELDS(X)                                                                           \
     X(LISTENER, "listener", TEXT)                                                                  \
     X(PEER, "peer", TEXT)                                                                          \
@@ -84,8 +84,8 @@
     X(RULE, "rule", INT)                                                                           \
     X(TRIGGER, "trigger", TEXT)                                                                    \
     X(STEP, "step", TEXT)                                                                          \
-    X(ARGUMENTS, "arguments", TEXT)                                                                \
-    X(DUE, "late_ms", SPAN)                                                                        \
+    X(ARGUMENTS, "arguments", JSON)                                                                \
+    X(LATE, "late_ms", SPAN)                                                                       \
     X(BY, "by", TEXT)                                                                              \
     X(HOW, "how", TEXT)                                                                            \
     X(AFTER_FAULT, "after_fault_ms", SPAN)                                                         \
@@ -98,9 +98,11 @@
     X(ALERT, "alert", TEXT)                                                                        \
     X(ERROR, "error", TEXT)                                                                        \
     X(LAST_STREAM, "last_stream", INT)                                                             \
+    X(SETTINGS, "settings", TEXT)                                                                  \
+    X(OPAQUE, "opaque", TEXT)                                                                      \
     X(DEBUG_DATA, "debug_data", TEXT)                                                              \
     X(NAME, "name", TEXT)                                                                          \
-    X(PARAMS, "params", TEXT)                                                                      \
+    X(PARAMS, "params", JSON)                                                                      \
     X(APPLY, "apply", TEXT)                                                                        \
     X(BYTES_IN, "bytes_in", INT)                                                                   \
     X(BYTES_OUT, "bytes_out", INT)                                                                 \

@@ -194,6 +194,17 @@ static void answer_too_large(struct session_exchange *sx)
     exchange_try_answer(sx);
 }
 
+/* A request that was stale and held, and is served after all, has its number already. */
+static uint32_t held_attempt(struct session *s)
+{
+    uint32_t attempt = 0;
+    if (buf_len(&s->held_attempts) >= sizeof attempt) {
+        memcpy(&attempt, buf_bytes(&s->held_attempts), sizeof attempt);
+        buf_consume(&s->held_attempts, sizeof attempt);
+    }
+    return attempt;
+}
+
 static void headers(void *host, struct exchange *ex)
 {
     struct session *s = host;
@@ -201,6 +212,7 @@ static void headers(void *host, struct exchange *ex)
     if (!sx)
         return;
     sx->reached = REACHED_HEADERS;
+    sx->attempt = held_attempt(s);
     ledger_begin(s->run->ledger, EV_REQUEST, s->id, ex->nth);
     ledger_request(s, &ex->request, ex->stream);
     ledger_int(s->run->ledger, F_IDLE_BEFORE, sx->idle_before);
@@ -223,17 +235,6 @@ static void body(void *host, struct exchange *ex, const void *bytes, size_t n)
     sx->digest = hash_more(sx->digest, bytes, n);
     if (sx->body_bytes > s->run->config.body_limit)
         answer_too_large(sx);
-}
-
-/* An attempt's number: it was given when the request was stale and held, or is given now. */
-static uint32_t count_attempt(struct session *s, uint64_t chain)
-{
-    uint32_t attempt;
-    if (buf_len(&s->held_attempts) < sizeof attempt)
-        return attempts_begin(s->run->attempts, chain);
-    memcpy(&attempt, buf_bytes(&s->held_attempts), sizeof attempt);
-    buf_consume(&s->held_attempts, sizeof attempt);
-    return attempt;
 }
 
 /* A request that was sent into a black hole and came when the hole was healed. */
@@ -259,7 +260,8 @@ static void complete(void *host, struct exchange *ex)
     const struct attempt_key key = attempts_key(&ex->request, sx->digest);
     sx->reached = REACHED_COMPLETE;
     sx->chain = key.hash;
-    sx->attempt = count_attempt(s, key.hash);
+    if (!sx->attempt)
+        sx->attempt = attempts_begin(s->run->attempts, key.hash);
     if (s->from_hole)
         tell_came_late(s, sx, ex);
     ledger_begin(s->run->ledger, EV_REQUEST_COMPLETE, s->id, ex->nth);
@@ -426,7 +428,11 @@ static void frame(void *host, const struct engine_frame_info *info)
     if (info->kind == FRAME_GOAWAY || info->kind == FRAME_RST_STREAM)
         ledger_text(l, F_ERROR, h2_error_name(info->error));
     if (info->text_len > 0)
-        ledger_bytes(l, F_DEBUG_DATA, info->text, info->text_len);
+        ledger_bytes(l,
+                     info->kind == FRAME_GOAWAY     ? F_DEBUG_DATA
+                     : info->kind == FRAME_SETTINGS ? F_SETTINGS
+                                                    : F_OPAQUE,
+                     info->text, info->text_len);
     ledger_commit(l);
 }
 

@@ -63,6 +63,8 @@ static bool start_engine(struct session *s, bool h2)
     if (s->silenced != WIRE_OPEN) /* only witnesses from the start */
         engine_watch(e, s->silenced == WIRE_STALLED || s->silenced == WIRE_HOLED ? WATCH_HOLD
                                                                                  : WATCH_ONLY);
+    else
+        engine_pump(e); /* the server's connection preface (RFC 9113 3.4) */
     return true;
 }
 

@@ -175,7 +175,7 @@ void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
 {
     if (field == F_RULE)
         note(" rule=%lld", (long long)value);
-    else if (field == F_DUE)
+    else if (field == F_LATE)
         note(" late=%lldms", (long long)(value / NS_PER_MS));
     else
         note(" ?=%lld", (long long)value);

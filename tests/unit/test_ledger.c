@@ -210,6 +210,8 @@ static void every_event_and_field_has_a_distinct_name(void **state)
     for (int i = 0; i < F_COUNT; i++) {
         if (fields[i].kind == TEXT || fields[i].kind == LIST)
             ledger_text(l, i, "x");
+        else if (fields[i].kind == JSON)
+            ledger_text(l, i, "{\"x\":1}");
         else
             ledger_int(l, i, 1);
     }
@@ -424,6 +426,23 @@ static void a_text_is_cut_between_characters(void **state)
     }
 }
 
+static void json_is_shown_as_it_is_and_left_out_when_too_long(void **state)
+{
+    struct ledger *l = *state;
+    uint64_t next;
+    fill_big('1'); /* a number, as JSON goes */
+    ledger_begin(l, EV_MODE, 0, 0);
+    ledger_text(l, F_PARAMS, "{\"idle\":\"2s\"}");
+    ledger_bytes(l, F_ARGUMENTS, big, TEXT_MAX + 1);
+    ledger_commit(l);
+    json_t *all = read_all(l, 0, 9, &next);
+    json_t *event = json_array_get(all, 0);
+    assert_string_equal(text_of(json_object_get(event, "params"), "idle"), "2s");
+    assert_null(json_object_get(event, "arguments"));
+    assert_true(json_is_true(json_object_get(event, "cut")));
+    json_decref(all);
+}
+
 static void an_event_larger_than_a_chunk_is_cut_to_one(void **state)
 {
     struct ledger *l = *state;
@@ -607,6 +626,7 @@ int main(void)
         LEDGER_TEST(a_ledger_below_one_chunk_holds_one),
         LEDGER_TEST(a_long_text_is_cut_and_the_event_says_so),
         LEDGER_TEST(a_text_is_cut_between_characters),
+        LEDGER_TEST(json_is_shown_as_it_is_and_left_out_when_too_long),
         LEDGER_TEST(an_event_larger_than_a_chunk_is_cut_to_one),
         LEDGER_TEST(clearing_empties_it_and_numbers_go_on),
         LEDGER_TEST(watchers_hear_of_each_event_until_removed),

@@ -51,7 +51,12 @@ static int fake_goaway_notice(struct engine *e)
     return 0;
 }
 
+static void fake_pump(struct engine *e)
+{
+}
+
 static const struct engine_ops fake_ops = { .protocol = "h2",
+                                            .pump = fake_pump,
                                             .goaway = fake_goaway,
                                             .goaway_notice = fake_goaway_notice };
 static struct engine engine = { .ops = &fake_ops };
