@@ -1,1 +1,317 @@
-int main(void) { return 0; }
+/* main.c - arguments, start, stop; the only file that knows everyone. */
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "admin/admin.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "certs/authority.h"
+#include "commands.h"
+#include "endpoint/endpoint.h"
+#include "engine/engine.h"
+#include "ledger/ledger.h"
+#include "modes/catalogue.h"
+#include "options.h"
+#include "run/run.h"
+#include "wire/caps.h"
+#include "wire/listener.h"
+#include "wire/moment.h"
+#include "wire/tls.h"
+
+#define EXIT_SETUP     2
+#define SHUTDOWN_GRACE NS_PER_S
+
+enum { HTTPS, HTTPS1, HTTP, DATA_LISTENERS };
+
+struct server {
+    uv_loop_t loop;
+    uv_signal_t signals[2];
+    bool stopping;
+    struct options options;
+    struct authority_files files;
+    struct tls_server *tls;
+    struct catalogue *catalogue;
+    struct endpoint *endpoint;
+    struct run *run;
+    struct run_listener kinds[DATA_LISTENERS];
+    struct listener *listeners[DATA_LISTENERS];
+    struct admin *admin;
+};
+
+static int report(int error, const struct refusal *why)
+{
+    if (error > 0)
+        fprintf(stderr, "hangup serve: %s: %s%s%s\n", why->where, why->what,
+                why->allowed[0] ? "; allowed: " : "", why->allowed);
+    else
+        fprintf(stderr, "hangup serve: %s\n", strerror(-error));
+    return EXIT_SETUP;
+}
+
+/* --- Start */
+
+static void more_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void log_capabilities(void)
+{
+    for (enum capability i = 0; i < CAPABILITY_COUNT; i++) {
+        const struct capability_row *row = caps_row(i);
+        if (row->available)
+            log_info("capability %s: available", row->name);
+        else
+            log_info("capability %s: not available (%s); needs %s", row->name, row->why_not,
+                     row->needs);
+    }
+}
+
+static void out_of_descriptors(void *owner)
+{
+    struct server *server = owner;
+    ledger_begin(run_ledger(server->run), EV_OUT_OF_DESCRIPTORS, 0, 0);
+    ledger_commit(run_ledger(server->run));
+}
+
+static int open_certificates(struct server *s, struct refusal *why)
+{
+    const struct options *o = &s->options;
+    if (o->cert)
+        return tls_server_create(o->cert, o->key, &s->tls, why);
+    int error = authority_open(o->state_dir, o->names, o->name_count, 0, &s->files, why);
+    return error ? error : tls_server_create(s->files.cert, s->files.key, &s->tls, why);
+}
+
+static int open_run(struct server *s, struct refusal *why)
+{
+    const struct options *o = &s->options;
+    s->catalogue = catalogue_create();
+    if (!s->catalogue)
+        return -ENOMEM;
+    int error = o->modes_dir ? catalogue_load(s->catalogue, o->modes_dir, why) : 0;
+    if (!error)
+        error = endpoint_create(o->stubs_dir, &s->endpoint, why);
+    struct run_config config = { .loop = &s->loop,
+                                 .catalogue = s->catalogue,
+                                 .endpoint = s->endpoint,
+                                 .tls = s->tls,
+                                 .ledger_bytes = o->ledger_bytes,
+                                 .body_limit = o->body_limit,
+                                 .time_scale = o->time_scale };
+    if (!error)
+        error = run_create(&config, &s->run);
+    if (!error && strcmp(o->mode, "normal") != 0) {
+        error = run_set_mode_text(s->run, o->mode, why);
+        if (error > 0) {
+            char where[sizeof why->where];
+            snprintf(where, sizeof where, "--mode %.100s (%.40s)", o->mode, why->where);
+            memcpy(why->where, where, sizeof where);
+        }
+    }
+    return error;
+}
+
+static int open_listeners(struct server *s, struct refusal *why)
+{
+    const struct options *o = &s->options;
+    const char *const addresses[] = { o->https, o->https1, o->http };
+    s->kinds[HTTPS] = (struct run_listener){ s->run, "https", true, true };
+    s->kinds[HTTPS1] = (struct run_listener){ s->run, "https1", true, false };
+    s->kinds[HTTP] = (struct run_listener){ s->run, "http", false, true };
+    listener_set_out_of_descriptors(out_of_descriptors, s);
+    for (unsigned i = 0; i < DATA_LISTENERS; i++) {
+        if (strcmp(addresses[i], "off") == 0)
+            continue;
+        int error = listener_open(&s->loop, s->kinds[i].name, addresses[i], run_accept,
+                                  &s->kinds[i], &s->listeners[i], why);
+        if (error)
+            return error;
+    }
+    struct admin_config config = { .loop = &s->loop,
+                                   .run = s->run,
+                                   .catalogue = s->catalogue,
+                                   .address = o->admin,
+                                   .token = o->admin_token,
+                                   .names = o->names,
+                                   .name_count = o->name_count,
+                                   .ca_pem = o->cert ? NULL : s->files.ca_pem,
+                                   .ca_der = o->cert ? NULL : s->files.ca_der };
+    return admin_start(&config, &s->admin, why);
+}
+
+static json_t *listener_json(const struct listener *l)
+{
+    const char *address;
+    json_t *addresses = json_array();
+    for (unsigned i = 0; (address = listener_address(l, i)); i++)
+        json_array_append_new(addresses, json_string(address));
+    return json_pack("{s:i, s:o}", "port", (int)listener_port(l), "addresses", addresses);
+}
+
+/* One line on stdout tells whoever started us that we are ready, and where. */
+static void say_ready(struct server *s)
+{
+    json_t *ready = json_object();
+    for (unsigned i = 0; i < DATA_LISTENERS; i++)
+        if (s->listeners[i])
+            json_object_set_new(ready, s->kinds[i].name, listener_json(s->listeners[i]));
+    json_object_set_new(ready, "admin", listener_json(admin_listener(s->admin)));
+    json_object_set_new(ready, "ca", s->options.cert ? json_null() : json_string(s->files.ca_pem));
+    json_object_set_new(ready, "pid", json_integer(getpid()));
+    json_t *line = json_pack("{s:o}", "ready", ready);
+    char *text = json_dumps(line, JSON_COMPACT);
+    json_decref(line);
+    if (text) {
+        printf("%s\n", text);
+        fflush(stdout);
+    }
+    free(text);
+}
+
+/* --- Stop */
+
+static void all_ended(void *arg)
+{
+    struct server *s = arg;
+    for (unsigned i = 0; i < 2; i++)
+        uv_close((uv_handle_t *)&s->signals[i], NULL);
+    h1_stop();
+    moments_stop();
+}
+
+static void stop(struct server *s)
+{
+    s->stopping = true;
+    for (unsigned i = 0; i < DATA_LISTENERS; i++)
+        if (s->listeners[i])
+            listener_close(s->listeners[i]);
+    admin_stop(s->admin);
+    run_shutdown(s->run, SHUTDOWN_GRACE, all_ended, s);
+}
+
+static void signalled(uv_signal_t *signal, int number)
+{
+    struct server *s = signal->data;
+    if (s->stopping) {
+        run_abort(s->run);
+        _exit(128 + number);
+    }
+    log_info("stopping on %s; once more ends it at once", strsignal(number));
+    stop(s);
+}
+
+static int watch_signals(struct server *s)
+{
+    static const int numbers[] = { SIGINT, SIGTERM };
+    signal(SIGPIPE, SIG_IGN);
+    for (unsigned i = 0; i < 2; i++) {
+        int error = uv_signal_init(&s->loop, &s->signals[i]);
+        s->signals[i].data = s;
+        if (!error)
+            error = uv_signal_start(&s->signals[i], signalled, numbers[i]);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+static int start(struct server *s, struct refusal *why)
+{
+    int error = uv_loop_init(&s->loop);
+    if (!error)
+        error = moments_start(&s->loop);
+    if (!error)
+        error = h1_start(&s->loop);
+    if (!error)
+        error = watch_signals(s);
+    if (!error)
+        error = open_certificates(s, why);
+    if (!error)
+        error = open_run(s, why);
+    return error ? error : open_listeners(s, why);
+}
+
+static int command_serve(int argc, char **argv)
+{
+    static struct server server;
+    struct refusal why;
+    int error = options_parse(argc, argv, &server.options, &why);
+    if (error)
+        return report(error, &why);
+    more_descriptors();
+    caps_probe();
+    error = start(&server, &why);
+    if (error)
+        return report(error, &why); /* the kernel takes back what is open */
+    log_capabilities();
+    say_ready(&server);
+    uv_run(&server.loop, UV_RUN_DEFAULT);
+    run_destroy(server.run);
+    endpoint_destroy(server.endpoint);
+    catalogue_destroy(server.catalogue);
+    tls_server_destroy(server.tls);
+    uv_loop_close(&server.loop);
+    return 0;
+}
+
+/* --- Commands */
+
+static int command_help(int argc, char **argv);
+
+static int command_version(int argc, char **argv)
+{
+    puts("hangup " HANGUP_VERSION);
+    return 0;
+}
+
+static const struct {
+    const char *name, *arguments, *about;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    { "serve", "[OPTION ...]", "serve, and misbehave as told", command_serve },
+    { "modes", "[NAME]", "list the modes, or show one", command_modes },
+    { "healthcheck", "[--admin ADDR]", "exit 0 when a server's admin API answers",
+      command_healthcheck },
+    { "--version", "", "print the version", command_version },
+    { "--help", "", "print this", command_help },
+};
+
+static void help(FILE *to)
+{
+    fprintf(to, "hangup - a test server that hangs up on its clients, exactly as told\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(to, "  hangup %-11s %-15s %s\n", commands[i].name, commands[i].arguments,
+                commands[i].about);
+    fprintf(to, "\nOptions of serve:\n");
+    options_help(to);
+}
+
+static int command_help(int argc, char **argv)
+{
+    help(stdout);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2);
+    if (argc > 1)
+        fprintf(stderr, "hangup: %s: there is no such command\n\n", argv[1]);
+    help(stderr);
+    return EXIT_SETUP;
+}

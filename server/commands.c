@@ -1,0 +1,124 @@
+#include "commands.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "modes/catalogue.h"
+
+/* --- modes */
+
+static const char *text(const json_t *mode, const char *member)
+{
+    const char *value = json_string_value(json_object_get(mode, member));
+    return value ? value : "";
+}
+
+static void show_params(const json_t *mode)
+{
+    const char *name;
+    json_t *param;
+    json_object_foreach(json_object_get(mode, "params"), name, param)
+    {
+        char *value = json_dumps(json_object_get(param, "default"), JSON_ENCODE_ANY);
+        printf("  %-10s %-9s default %-8s %s\n", name, text(param, "type"), value ? value : "",
+               text(param, "about"));
+        free(value);
+    }
+}
+
+static void show_mode(const json_t *mode)
+{
+    size_t i;
+    json_t *mitigation;
+    printf("%s: %s\n\n", text(mode, "name"), text(mode, "summary"));
+    printf("The client sees: %s\nBasis: %s\n", text(mode, "client_sees"), text(mode, "basis"));
+    json_t *exercises = json_object_get(mode, "exercises");
+    json_array_foreach(exercises, i, mitigation)
+        printf("%s%s", i ? ", " : "Exercises: ", json_string_value(mitigation));
+    if (json_array_size(exercises))
+        putchar('\n');
+    if (json_object_size(json_object_get(mode, "params"))) {
+        printf("\nParameters (%s;NAME=VALUE;...):\n", text(mode, "name"));
+        show_params(mode);
+    }
+    char *rules = json_dumps(json_object_get(mode, "rules"), JSON_INDENT(2));
+    printf("\nRules:\n%s\n", rules ? rules : "");
+    free(rules);
+}
+
+int command_modes(int argc, char **argv)
+{
+    struct catalogue *c = catalogue_create();
+    const json_t *mode = NULL;
+    int status = 0;
+    bool built_in;
+    if (!c) {
+        fprintf(stderr, "hangup modes: out of memory\n");
+        return 2;
+    }
+    if (argc > 1) {
+        fprintf(stderr, "hangup modes: %s: one NAME at most\n", argv[1]);
+        status = 2;
+    } else if (argc == 1 && !(mode = catalogue_get(c, argv[0]))) {
+        fprintf(stderr, "hangup modes: %s: no such mode; `hangup modes` lists them\n", argv[0]);
+        status = 2;
+    } else if (mode) {
+        show_mode(mode);
+    } else {
+        for (size_t i = 0; (mode = catalogue_at(c, i, &built_in)); i++)
+            printf("%-18s %s\n", text(mode, "name"), text(mode, "summary"));
+    }
+    catalogue_destroy(c);
+    return status;
+}
+
+/* --- healthcheck */
+
+static bool healthy(uint16_t port)
+{
+    static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+                                  "Connection: close\r\n\r\n";
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons(port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct timeval patience = { .tv_sec = 3 };
+    char answer[16] = "";
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    bool ok = connect(fd, (struct sockaddr *)&to, sizeof to) == 0 &&
+              send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == sizeof request - 1 &&
+              recv(fd, answer, 12, MSG_WAITALL) == 12 && memcmp(answer, "HTTP/1.1 200", 12) == 0;
+    close(fd);
+    return ok;
+}
+
+int command_healthcheck(int argc, char **argv)
+{
+    const char *address = "localhost:9000";
+    if (argc == 2 && strcmp(argv[0], "--admin") == 0) {
+        address = argv[1];
+    } else if (argc != 0) {
+        fprintf(stderr, "hangup healthcheck: %s: only --admin ADDR is allowed\n", argv[0]);
+        return 2;
+    }
+    const char *colon = strrchr(address, ':');
+    char *end;
+    unsigned long port = strtoul(colon ? colon + 1 : address, &end, 10);
+    if (*end || port == 0 || port > 65535) {
+        fprintf(stderr, "hangup healthcheck: --admin: %s is not an address with a port\n", address);
+        return 2;
+    }
+    if (healthy((uint16_t)port))
+        return 0;
+    fprintf(stderr, "hangup healthcheck: no answer from /healthz on port %lu\n", port);
+    return 1;
+}

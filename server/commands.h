@@ -1,0 +1,9 @@
+/* commands.h - what the binary can do besides serving. Each returns an exit status. */
+#pragma once
+
+/* `hangup modes [NAME]`: lists the catalogue, or shows one mode. */
+int command_modes(int argc, char **argv);
+
+/* `hangup healthcheck [--admin ADDR]`: 0 when the admin API at ADDR (localhost:9000) answers
+ * GET /healthz with 200 within 3 seconds, else 1. */
+int command_healthcheck(int argc, char **argv);

@@ -1,0 +1,164 @@
+/* options.c - the command line of `hangup serve`, one row an option. */
+#include "options.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { TEXT, NAMES, SCALE, SIZE };
+
+struct row {
+    const char *name, *value, *about;
+    enum kind kind;
+    size_t place;
+};
+
+static const struct row rows[] = {
+    { "--https", "ADDR", "TLS, h2 and http/1.1 (:8443); \"off\" leaves a listener out", TEXT,
+      offsetof(struct options, https) },
+    { "--https1", "ADDR", "TLS, http/1.1 only (:8444)", TEXT, offsetof(struct options, https1) },
+    { "--http", "ADDR", "clear, http/1.1 and h2c by prior knowledge (:8080)", TEXT,
+      offsetof(struct options, http) },
+    { "--admin", "ADDR", "the admin API (localhost:9000)", TEXT, offsetof(struct options, admin) },
+    { "--admin-token", "TOKEN", "ask admin calls for this bearer token", TEXT,
+      offsetof(struct options, admin_token) },
+    { "--mode", "NAME[;k=v]", "the mode to start in (normal)", TEXT,
+      offsetof(struct options, mode) },
+    { "--modes", "DIR", "more modes, one JSON file each", TEXT,
+      offsetof(struct options, modes_dir) },
+    { "--stubs", "DIR", "serve this file tree beside the entitlement endpoint", TEXT,
+      offsetof(struct options, stubs_dir) },
+    { "--state", "DIR", "where certificates are kept ($XDG_STATE_HOME/hangup)", TEXT,
+      offsetof(struct options, state_dir) },
+    { "--name", "HOST", "a further name or IP address that clients use; may be repeated", NAMES,
+      offsetof(struct options, names) },
+    { "--cert", "FILE", "a certificate chain of one's own, PEM (with --key)", TEXT,
+      offsetof(struct options, cert) },
+    { "--key", "FILE", "its private key, PEM", TEXT, offsetof(struct options, key) },
+    { "--time-scale", "FACTOR", "multiplies every duration of a mode (1)", SCALE,
+      offsetof(struct options, time_scale) },
+    { "--body-limit", "BYTES", "larger request bodies get 413 (1048576)", SIZE,
+      offsetof(struct options, body_limit) },
+    { "--ledger-limit", "BYTES", "memory of the ledger; the oldest events go first (67108864)",
+      SIZE, offsetof(struct options, ledger_bytes) },
+};
+#define ROWS (sizeof rows / sizeof *rows)
+
+void options_help(FILE *to)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        fprintf(to, "  %-14s %-11s %s\n", rows[i].name, rows[i].value, rows[i].about);
+}
+
+static int bad_value(struct refusal *why, const struct row *row, const char *value,
+                     const char *allowed)
+{
+    return refuse(why, row->name, allowed, "\"%s\" is not a value for it", value);
+}
+
+static int set_scale(const struct row *row, const char *value, double *out, struct refusal *why)
+{
+    char *end;
+    double scale = strtod(value, &end);
+    if (end == value || *end || !(scale >= 1e-6 && scale <= 1e6))
+        return bad_value(why, row, value, "a number from 0.000001 to 1000000");
+    *out = scale;
+    return 0;
+}
+
+static int set_size(const struct row *row, const char *value, size_t *out, struct refusal *why)
+{
+    char *end;
+    errno = 0;
+    unsigned long long size = strtoull(value, &end, 10);
+    if (errno || end == value || *end || value[0] < '0' || value[0] > '9' || size > 1ull << 40)
+        return bad_value(why, row, value, "a whole number of bytes, at most 1099511627776");
+    *out = size;
+    return 0;
+}
+
+static int set(const struct row *row, const char *value, struct options *o, struct refusal *why)
+{
+    void *place = (char *)o + row->place;
+    switch (row->kind) {
+    case TEXT:
+        if (!*value)
+            return bad_value(why, row, value, row->value);
+        *(const char **)place = value;
+        return 0;
+    case NAMES:
+        if (o->name_count == OPTION_NAMES_MAX)
+            return refuse(why, row->name, "at most 64 names", "there are too many of them");
+        o->names[o->name_count++] = value;
+        return 0;
+    case SCALE:
+        return set_scale(row, value, place, why);
+    case SIZE:
+        return set_size(row, value, place, why);
+    }
+    return -EINVAL;
+}
+
+/* "--name" or "--name=value": the row and, in the second form, the value. */
+static const struct row *find(const char *argument, const char **value)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        size_t len = strlen(rows[i].name);
+        if (strncmp(argument, rows[i].name, len) != 0)
+            continue;
+        if (argument[len] == '\0' || argument[len] == '=') {
+            *value = argument[len] ? argument + len + 1 : NULL;
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+static int default_state_dir(struct options *o, struct refusal *why)
+{
+    static char dir[400];
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    int len = -1;
+    if (state && state[0] == '/')
+        len = snprintf(dir, sizeof dir, "%s/hangup", state);
+    else if (home && home[0] == '/')
+        len = snprintf(dir, sizeof dir, "%s/.local/state/hangup", home);
+    if (len < 0 || (size_t)len >= sizeof dir)
+        return refuse(why, "--state", "a directory",
+                      "it is needed: neither XDG_STATE_HOME nor HOME tells where to keep state");
+    o->state_dir = dir;
+    return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *out, struct refusal *why)
+{
+    struct options o = { .https = ":8443",
+                         .https1 = ":8444",
+                         .http = ":8080",
+                         .admin = "localhost:9000",
+                         .mode = "normal",
+                         .time_scale = 1,
+                         .body_limit = 1024 * 1024,
+                         .ledger_bytes = 64 * 1024 * 1024 };
+    for (int i = 0; i < argc; i++) {
+        const char *value;
+        const struct row *row = find(argv[i], &value);
+        if (!row)
+            return refuse(why, argv[i], "the options that `hangup --help` lists",
+                          "there is no such option");
+        if (!value && ++i == argc)
+            return refuse(why, row->name, row->value, "its value is missing");
+        int error = set(row, value ? value : argv[i], &o, why);
+        if (error)
+            return error;
+    }
+    if (!o.cert != !o.key)
+        return refuse(why, o.cert ? "--key" : "--cert", "a file",
+                      "--cert and --key go together, and it is missing");
+    int error = o.state_dir || o.cert ? 0 : default_state_dir(&o, why);
+    if (!error)
+        *out = o;
+    return error;
+}

@@ -1,0 +1,29 @@
+/* options.h - what `hangup serve` can be told. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/refusal.h"
+
+#define OPTION_NAMES_MAX 64
+
+struct options {
+    const char *https, *https1, *http, *admin; /* addresses; "off" leaves a listener out */
+    const char *mode;                          /* NAME[;k=v] */
+    const char *modes_dir, *stubs_dir, *state_dir;
+    const char *cert, *key;
+    const char *admin_token;
+    const char *names[OPTION_NAMES_MAX];
+    unsigned name_count;
+    double time_scale;
+    size_t body_limit, ledger_bytes;
+};
+
+/* Reads the arguments behind "serve". Texts point into argv or the environment. Returns 0, BAD_INPUT
+ * or -ENOMEM. */
+int options_parse(int argc, char **argv, struct options *out, struct refusal *why);
+
+/* One line an option. */
+void options_help(FILE *to);
