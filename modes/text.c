@@ -46,39 +46,44 @@ static bool decode(const char *text, size_t len, char *out)
 
 static int read_name(const char *text, size_t len, char name[MODE_NAME_SIZE], struct refusal *why)
 {
-    char decoded[TEXT_MAX + 1];
-    if (!decode(text, len, decoded))
-        return refuse(why, "mode", ENCODED, "the name's percent-encoding is broken");
-    if (!mode_name_ok(decoded))
+    char copy[MODE_NAME_SIZE] = "";
+    if (len < sizeof copy)
+        memcpy(copy, text, len);
+    if (!mode_name_ok(copy))
         return refuse(why, "mode", MODE_NAME_ALLOWED, "this cannot be a mode's name");
-    memcpy(name, decoded, strlen(decoded) + 1);
+    memcpy(name, copy, sizeof copy);
     return 0;
 }
 
 static int read_param(const char *text, size_t len, json_t *params, struct refusal *why)
 {
-    char key[TEXT_MAX + 1], value[TEXT_MAX + 1], where[MODE_NAME_SIZE + 8];
+    char key[MODE_NAME_SIZE] = "", where[MODE_NAME_SIZE + 8];
     const char *equals = memchr(text, '=', len);
     if (!equals)
         return refuse(why, "mode", "NAME;k=v;k=v", "a parameter has no \"=\"");
-    if (!decode(text, (size_t)(equals - text), key) || !mode_name_ok(key))
+    if ((size_t)(equals - text) < sizeof key)
+        memcpy(key, text, (size_t)(equals - text));
+    if (!mode_name_ok(key))
         return refuse(why, "mode", MODE_NAME_ALLOWED, "this cannot be a parameter's name");
     snprintf(where, sizeof where, "mode;%.63s", key);
-    if (!decode(equals + 1, (size_t)(text + len - equals - 1), value))
-        return refuse(why, where, ENCODED, "the value's percent-encoding is broken");
     if (json_object_get(params, key))
         return refuse(why, where, "each parameter once", "it is there twice");
-    return json_object_set_new(params, key, json_string(value)) == 0 ? 0 : -ENOMEM;
+    json_t *value = json_stringn(equals + 1, (size_t)(text + len - equals - 1));
+    return json_object_set_new(params, key, value) == 0 ? 0 : -ENOMEM;
 }
 
+/* The encoding is undone before the text is taken apart: clients that build URLs encode ";" and
+ * "=", and no value has a ";". */
 int mode_parse_text(const char *text, size_t len, char name[MODE_NAME_SIZE], json_t **params,
                     struct refusal *why)
 {
+    char decoded[TEXT_MAX + 1], found[MODE_NAME_SIZE];
     if (len > TEXT_MAX)
         return refuse(why, "mode", "at most 4096 bytes", "it has %zu bytes", len);
-    const char *end = text + len, *part = memchr(text, ';', len);
-    char found[MODE_NAME_SIZE];
-    int error = read_name(text, (size_t)((part ? part : end) - text), found, why);
+    if (!decode(text, len, decoded))
+        return refuse(why, "mode", ENCODED, "its percent-encoding is broken");
+    const char *end = decoded + strlen(decoded), *part = strchr(decoded, ';');
+    int error = read_name(decoded, (size_t)((part ? part : end) - decoded), found, why);
     if (error)
         return error;
     json_t *values = json_object();
@@ -86,7 +91,7 @@ int mode_parse_text(const char *text, size_t len, char name[MODE_NAME_SIZE], jso
         return -ENOMEM;
     while (part && !error) {
         const char *begin = part + 1;
-        part = memchr(begin, ';', (size_t)(end - begin));
+        part = strchr(begin, ';');
         error = read_param(begin, (size_t)((part ? part : end) - begin), values, why);
     }
     if (error) {
