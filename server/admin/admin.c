@@ -24,6 +24,7 @@
 
 #define CONNECTIONS        256
 #define CONNECTIONS_PER_IP 192
+#define CALLERS_MANY       64          /* from here on places count as scarce */
 #define CONNECTION_MEMORY  (32 * 1024) /* bounds the header section, too */
 #define CA_MAX             (64 * 1024)
 #define LAST_TURNS         4 /* of the daemon, for answers on their way when it stops */
@@ -43,9 +44,30 @@ static void caller_allow(struct caller *caller, int64_t span)
         shutdown(caller->fd, SHUT_RDWR);
 }
 
+static void listen_to(struct caller *caller, int64_t span)
+{
+    caller->listening = true;
+    caller_allow(caller, span);
+}
+
 void call_allow(struct call *call, int64_t span)
 {
+    call->caller->listening = false;
     caller_allow(call->caller, span);
+}
+
+/* Callers whose end came along with their last bytes: libmicrohttpd misses it (its epoll tells it
+ * once, of both) and would keep their places until the deadline. They are looked for when places
+ * get scarce. */
+static void drop_left(struct admin *a)
+{
+    char byte;
+    for (struct link *i = a->callers.next; i != &a->callers; i = i->next) {
+        struct caller *caller = link_entry(i, struct caller, link);
+        if (caller->listening && recv(caller->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+            shutdown(caller->fd, SHUT_RDWR);
+    }
+    mhd_loop_run(a->mhd);
 }
 
 static void deadline_reached(struct moment *m, int64_t late)
@@ -57,6 +79,7 @@ static void deadline_reached(struct moment *m, int64_t late)
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
+    struct admin *admin = arg;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         struct caller *caller = calloc(1, sizeof *caller);
@@ -66,11 +89,15 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         }
         caller->fd = fd;
         caller->deadline.reached = deadline_reached;
-        caller_allow(caller, call_patience.request);
+        link_append(&admin->callers, &caller->link);
+        admin->caller_count++;
+        listen_to(caller, call_patience.request);
         *context = caller;
     } else if (*context) {
         struct caller *caller = *context;
         moment_cancel(&caller->deadline);
+        link_remove(&caller->link);
+        admin->caller_count--;
         free(caller);
         *context = NULL;
     }
@@ -80,6 +107,8 @@ static void on_accepted(void *owner, int fd, const struct sockaddr *peer, sockle
 {
     static struct log_gate gate;
     struct admin *a = owner;
+    if (a->caller_count >= CALLERS_MANY)
+        drop_left(a);
     int rc = mhd_loop_add(a->mhd, fd, peer, len);
     if (rc)
         log_sometimes(&gate, LOG_WARN, "admin: a connection was turned away: %s", strerror(-rc));
@@ -112,7 +141,7 @@ static void *on_request_line(void *arg, const char *target, struct MHD_Connectio
     call->admin = arg;
     call->mhd = mhd;
     call->caller = caller;
-    call_allow(call, call_patience.request);
+    listen_to(caller, call_patience.request);
     return call;
 }
 
@@ -122,7 +151,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
     struct call *call = *context;
     if (!call)
         return;
-    call_allow(call, call_patience.idle);
+    listen_to(call->caller, call_patience.idle);
     call_destroy(call);
     *context = NULL;
 }
@@ -333,6 +362,7 @@ int admin_start(const struct admin_config *config, struct admin **out, struct re
     struct admin *a = calloc(1, sizeof *a);
     if (!a)
         return -ENOMEM;
+    link_init(&a->callers);
     a->loop = config->loop;
     a->run = config->run;
     a->catalogue = config->catalogue;

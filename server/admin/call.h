@@ -36,6 +36,8 @@ struct admin {
     struct MHD_Response *no_memory; /* made in advance */
     struct guard guard;
     struct buf ca_pem, ca_der;
+    struct link callers;
+    unsigned caller_count;
     bool stopping;
     /* events.c */
     struct link waiters;
@@ -52,8 +54,10 @@ extern struct call_patience call_patience;
 
 /* One connection to the API. */
 struct caller {
+    struct link link;
     struct moment deadline;
     int fd;
+    bool listening; /* we wait for a request of it, or for more of one */
 };
 
 /* One row of the API. */
