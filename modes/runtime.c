@@ -141,7 +141,8 @@ static void step_do(struct script *s, const struct mode_step *step, bool *silenc
     enum wire_state before = state_of(mc);
     /* What was answered before this step goes out before it. HTTP/1.1 has one exchange at a time,
      * whose bytes left before the next one began. */
-    if (step->row->effect != EFFECT_NONE && mc->over == OVER_H2 && before == WIRE_OPEN)
+    if (step->row->effect != EFFECT_NONE && s->rule->slot > ON_HANDSHAKE && mc->over == OVER_H2 &&
+        before == WIRE_OPEN)
         engine_pump(mc->engine);
     int outcome = step->row->exec(mc, s->mx, s->program, step);
     if (outcome) {

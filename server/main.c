@@ -56,6 +56,15 @@ static int report(int error, const struct refusal *why)
     return EXIT_SETUP;
 }
 
+/* What was refused in the value of an option is said with the option's name. */
+static int in_option(const char *option, int error, struct refusal *why)
+{
+    struct refusal inner = *why;
+    if (error > 0 && strncmp(inner.where, "--", 2) != 0)
+        refuse(why, option, inner.allowed, "%s: %s", inner.where, inner.what);
+    return error;
+}
+
 /* --- Start */
 
 static void more_descriptors(void)
@@ -92,6 +101,7 @@ static int open_certificates(struct server *s, struct refusal *why)
     if (o->cert)
         return tls_server_create(o->cert, o->key, &s->tls, why);
     int error = authority_open(o->state_dir, o->names, o->name_count, 0, &s->files, why);
+    in_option("--state", error, why);
     return error ? error : tls_server_create(s->files.cert, s->files.key, &s->tls, why);
 }
 
@@ -101,9 +111,11 @@ static int open_run(struct server *s, struct refusal *why)
     s->catalogue = catalogue_create();
     if (!s->catalogue)
         return -ENOMEM;
-    int error = o->modes_dir ? catalogue_load(s->catalogue, o->modes_dir, why) : 0;
+    int error = 0;
+    if (o->modes_dir)
+        error = in_option("--modes", catalogue_load(s->catalogue, o->modes_dir, why), why);
     if (!error)
-        error = endpoint_create(o->stubs_dir, &s->endpoint, why);
+        error = in_option("--stubs", endpoint_create(o->stubs_dir, &s->endpoint, why), why);
     struct run_config config = { .loop = &s->loop,
                                  .catalogue = s->catalogue,
                                  .endpoint = s->endpoint,
@@ -113,14 +125,8 @@ static int open_run(struct server *s, struct refusal *why)
                                  .time_scale = o->time_scale };
     if (!error)
         error = run_create(&config, &s->run);
-    if (!error && strcmp(o->mode, "normal") != 0) {
-        error = run_set_mode_text(s->run, o->mode, why);
-        if (error > 0) {
-            char where[sizeof why->where];
-            snprintf(where, sizeof where, "--mode %.100s (%.40s)", o->mode, why->where);
-            memcpy(why->where, where, sizeof where);
-        }
-    }
+    if (!error && strcmp(o->mode, "normal") != 0)
+        error = in_option("--mode", run_set_mode_text(s->run, o->mode, why), why);
     return error;
 }
 

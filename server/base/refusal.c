@@ -20,6 +20,14 @@ static void drop_torn_character(char *text)
         *last = '\0';
 }
 
+/* Input quoted in a refusal must not begin a line of its own, nor talk to a terminal. */
+static void blank_controls(char *text)
+{
+    for (; *text; text++)
+        if ((uint8_t)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
 int refuse(struct refusal *why, const char *where, const char *allowed, const char *what, ...)
 {
     if (!why)
@@ -37,6 +45,8 @@ int refuse(struct refusal *why, const char *where, const char *allowed, const ch
     drop_torn_character(made.where);
     drop_torn_character(made.what);
     drop_torn_character(made.allowed);
+    blank_controls(made.where);
+    blank_controls(made.what);
     *why = made;
     return BAD_INPUT;
 }

@@ -63,8 +63,6 @@ static bool start_engine(struct session *s, bool h2)
     if (s->silenced != WIRE_OPEN) /* only witnesses from the start */
         engine_watch(e, s->silenced == WIRE_STALLED || s->silenced == WIRE_HOLED ? WATCH_HOLD
                                                                                  : WATCH_ONLY);
-    else
-        engine_pump(e); /* the server's connection preface (RFC 9113 3.4) */
     return true;
 }
 
@@ -106,6 +104,8 @@ static void established(void *owner, const char *alpn)
         return;
     session_idle(s);
     mode_fire(&s->mode, ON_HANDSHAKE, NULL);
+    if (session_serving(s))
+        engine_pump(s->engine); /* the server's connection preface (RFC 9113 3.4) */
 }
 
 static void received(void *owner, const uint8_t *bytes, size_t n)
