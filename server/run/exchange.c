@@ -90,10 +90,10 @@ void exchange_drop_all(struct session *s)
 }
 
 /* The fields that a request and a stale request share. */
-static void ledger_request(struct session *s, const struct request *request, int32_t stream)
+static void ledger_request(struct session *s, const struct request *request, int32_t stream,
+                           const struct attempt_key *key)
 {
     struct ledger *l = s->run->ledger;
-    const struct attempt_key key = attempts_key(request, HASH_START);
     const struct header *connection = request_header(request, "connection");
     char names[2048];
     size_t len = 0;
@@ -111,9 +111,9 @@ static void ledger_request(struct session *s, const struct request *request, int
     ledger_text(l, F_METHOD, request->method);
     ledger_text(l, F_TARGET, request->target);
     ledger_text(l, F_AUTHORITY, request->authority);
-    if (key.key) {
-        ledger_bytes(l, F_KEY, key.key->value, key.key->value_len);
-        ledger_text(l, F_KEY_FROM, key.from);
+    if (key->key) {
+        ledger_bytes(l, F_KEY, key->key->value, key->key->value_len);
+        ledger_text(l, F_KEY_FROM, key->from);
     }
     if (connection)
         ledger_bytes(l, F_CONNECTION_HEADER, connection->value, connection->value_len);
@@ -213,8 +213,10 @@ static void headers(void *host, struct exchange *ex)
         return;
     sx->reached = REACHED_HEADERS;
     sx->attempt = held_attempt(s);
+    sx->target = ex->request.target;
+    sx->key = attempts_key(&ex->request, HASH_START);
     ledger_begin(s->run->ledger, EV_REQUEST, s->id, ex->nth);
-    ledger_request(s, &ex->request, ex->stream);
+    ledger_request(s, &ex->request, ex->stream, &sx->key);
     ledger_int(s->run->ledger, F_IDLE_BEFORE, sx->idle_before);
     ledger_commit(s->run->ledger);
     if (strncmp(ex->request.target, "/mode/", 6) == 0)
@@ -243,7 +245,7 @@ static void tell_came_late(struct session *s, const struct session_exchange *sx,
 {
     s->from_hole = false;
     ledger_begin(s->run->ledger, EV_STALE_REQUEST, s->id, ex->nth);
-    ledger_request(s, &ex->request, ex->stream);
+    ledger_request(s, &ex->request, ex->stream, &sx->key);
     ledger_text(s->run->ledger, F_SENT_INTO, wire_state_name(WIRE_HOLED));
     ledger_int(s->run->ledger, F_AFTER_FAULT, wire_hole_used(s->wire) - wire_fault_since(s->wire));
     ledger_int(s->run->ledger, F_ATTEMPT, sx->attempt);
@@ -257,11 +259,14 @@ static void complete(void *host, struct exchange *ex)
     struct session_exchange *sx = ex->data;
     if (!sx || sx->reached > REACHED_HEADERS)
         return;
-    const struct attempt_key key = attempts_key(&ex->request, sx->digest);
     sx->reached = REACHED_COMPLETE;
-    sx->chain = key.hash;
+    if (sx->body_bytes > 0) {
+        struct request as_sent = ex->request;
+        as_sent.target = sx->target;
+        sx->key = attempts_key(&as_sent, sx->digest);
+    }
     if (!sx->attempt)
-        sx->attempt = attempts_begin(s->run->attempts, key.hash);
+        sx->attempt = attempts_begin(s->run->attempts, sx->key.hash);
     if (s->from_hole)
         tell_came_late(s, sx, ex);
     ledger_begin(s->run->ledger, EV_REQUEST_COMPLETE, s->id, ex->nth);
@@ -321,8 +326,8 @@ static void settled(struct session_exchange *sx)
     ledger_begin(s->run->ledger, EV_RESPONSE_END, s->id, sx->copy.nth);
     ledger_int(s->run->ledger, F_STATUS, sx->status);
     ledger_commit(s->run->ledger);
-    if (sx->chain)
-        attempts_answered(s->run->attempts, sx->chain);
+    if (sx->attempt)
+        attempts_answered(s->run->attempts, sx->key.hash);
     link_remove(&sx->link);
     mode_fire(&s->mode, ON_RESPONSE_END, &sx->mx);
     free_exchange(sx);
@@ -392,7 +397,7 @@ static void stale_request(void *host, const struct request *request, int32_t str
     if (s->silenced != WIRE_OPEN && !s->stale_seen) {
         /* It came with the bytes on which the fault fired: sent while all was well. */
         ledger_begin(l, EV_REQUEST, s->id, s->begun);
-        ledger_request(s, request, stream);
+        ledger_request(s, request, stream, &key);
         ledger_int(l, F_ATTEMPT, attempt);
         ledger_int(l, F_COMPLETE, whole);
         ledger_commit(l);
@@ -400,7 +405,7 @@ static void stale_request(void *host, const struct request *request, int32_t str
     }
     int64_t since = state == WIRE_OPEN ? s->mode.goaway_at : wire_fault_since(s->wire);
     ledger_begin(l, EV_STALE_REQUEST, s->id, 0);
-    ledger_request(s, request, stream);
+    ledger_request(s, request, stream, &key);
     ledger_text(l, F_SENT_INTO, state == WIRE_OPEN ? "goaway" : wire_state_name(state));
     if (since != MOMENT_NONE)
         ledger_int(l, F_AFTER_FAULT, clock_now() - since);

@@ -40,16 +40,16 @@ struct session {
     struct wire *wire;
     struct engine *engine; /* NULL until the protocol is known */
     struct mode_conn mode;
-    char mode_text[128];   /* the last /mode/... prefix that was obeyed */
-    uint8_t sniffed;       /* bytes of the h2 preface seen so far on a clear connection */
-    bool stale_seen;       /* bytes came after the fault that put it out of service */
-    bool from_hole;        /* the next request was sent into a black hole */
+    char mode_text[128];      /* the last /mode/... prefix that was obeyed */
+    uint8_t sniffed;          /* bytes of the h2 preface seen so far on a clear connection */
+    bool stale_seen;          /* bytes came after the fault that put it out of service */
+    bool from_hole;           /* the next request was sent into a black hole */
     enum wire_state silenced; /* the state a fault put the wire into; WIRE_OPEN: in service */
-    int64_t idle_since;    /* MOMENT_NONE: busy, or nothing can be asked of it yet */
-    uint32_t begun;        /* exchanges so far */
-    uint32_t open;         /* of these, not over yet */
-    struct link exchanges; /* not answered yet */
-    struct link leaving;   /* answered; their last bytes are on the way to the kernel */
+    int64_t idle_since;       /* MOMENT_NONE: busy, or nothing can be asked of it yet */
+    uint32_t begun;           /* exchanges so far */
+    uint32_t open;            /* of these, not over yet */
+    struct link exchanges;    /* not answered yet */
+    struct link leaving;      /* answered; their last bytes are on the way to the kernel */
     struct buf held_attempts; /* attempt numbers (uint32_t) of stale requests to be served later */
 };
 
@@ -64,8 +64,10 @@ struct session_exchange {
     enum reached reached;
     bool start_fired, lost_told;
     int64_t idle_before;
-    uint64_t body_bytes, digest, chain;
-    uint32_t attempt;
+    uint64_t body_bytes, digest;
+    const char *target;     /* as sent, with the mode that obey_url takes off */
+    struct attempt_key key; /* from REACHED_HEADERS on */
+    uint32_t attempt;       /* 0: not counted yet */
     int status;
     uint64_t end_mark; /* wire_queued() after its last byte */
     int problem;       /* status of an answer of our own instead of the endpoint's; 0: none */
