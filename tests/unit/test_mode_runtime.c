@@ -167,6 +167,10 @@ static void each_step_is_ledgered_with_its_arguments_and_its_verb_called(void **
                  table[i].step);
         snprintf(expected, sizeof expected, "fault(conn=7 test rule=0 age %s", table[i].happened);
         char *close = strchr(expected, ')');
+        if (!close) {
+            fail_msg("no ')' in %s", expected);
+            return;
+        }
         memmove(close + 9, close, strlen(close) + 1);
         memcpy(close, " late=0ms", 9);
         open_connection(rules);

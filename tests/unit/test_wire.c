@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "ledger/ledger.h"
+#include "tests/skip.h"
 #include "wire/caps.h"
 #include "wire/moment.h"
 #include "wire/wire.h"
@@ -313,10 +314,8 @@ static void a_reset_is_noticed_while_stalled(void **state)
 static void a_black_hole_acks_nothing_and_heals(void **state)
 {
     struct bench *b = *state;
-    if (!caps_have(CAP_BLACK_HOLE)) {
-        print_message("skipped: %s\n", caps_row(CAP_BLACK_HOLE)->why_not);
-        skip();
-    }
+    if (!caps_have(CAP_BLACK_HOLE))
+        skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
     assert_int_equal(wire_black_hole(b->wire), 0);
     client_says(b, "lost");
     run_for(300 * NS_PER_MS, NULL);
@@ -336,7 +335,7 @@ static void a_black_hole_waits_until_the_client_has_acked_what_was_sent(void **s
 {
     struct bench *b = *state;
     if (!caps_have(CAP_BLACK_HOLE))
-        skip();
+        skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
     wire_send(b->wire, "before", 6);
     assert_int_equal(wire_black_hole(b->wire), 0);
     assert_int_equal(client_sees(b), 6);
