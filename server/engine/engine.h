@@ -146,7 +146,8 @@ int h1_start(struct uv_loop_s *loop);
 void h1_stop(void);
 
 /* One engine for a connection.
- * Returns 0 or -errno (-EMFILE: h1 needs two descriptors). */
+ * Returns 0 or -errno. (h1 needs two descriptors for the length of an exchange; without them that
+ * exchange is answered 503 and lost.) */
 int h1_create(const struct engine_host *calls, void *host, struct engine **out);
 int h2_create(const struct engine_host *calls, void *host, struct engine **out);
 

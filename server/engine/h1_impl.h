@@ -1,0 +1,61 @@
+/* h1_impl.h - what h1.c and h1_watch.c share. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "engine/engine.h"
+#include "engine/h1_head.h"
+#include "engine/h1_pair.h"
+
+enum h1_mode { H1_SERVING, H1_HOLDING, H1_WATCHING };
+
+struct h1 {
+    struct engine base;
+    enum h1_mode mode;
+    bool working;  /* see h1.c */
+    bool deaf;     /* all that is left of the input is dropped */
+    bool last;     /* finished() when the open exchange is over */
+    bool finished; /* finished() was called */
+    bool stopping; /* engine_shutdown */
+    struct link busy;
+    struct h1_head in;       /* the request being received and served */
+    struct buf pending;      /* input that `in` has not taken yet */
+    const char *input_ended; /* nothing is added to the input any more, and why */
+    uint32_t nth;
+
+    struct exchange ex;
+    bool open;            /* ex has begun and not ended */
+    bool seen;            /* headers() was called */
+    bool completed;       /* complete() was called */
+    bool answered;        /* engine_respond was called */
+    bool own;             /* the answer is in out, not libmicrohttpd's */
+    const char *lost_why; /* it ends as lost, when out is empty */
+    int seen_status;      /* what libmicrohttpd's output began with */
+    int status;
+    struct MHD_Response *answer;
+    struct h1_pair *pair;
+    struct buf out;
+
+    struct h1_head *witness; /* while watching; NULL for lack of memory */
+    bool flushed;            /* engine_watch_flush reported something */
+};
+
+static inline struct h1 *h1_of(struct engine *e)
+{
+    return (struct h1 *)e;
+}
+
+/* h1.c: settles at the end of this turn; lets go of libmicrohttpd's connection, of an answer not
+ * given to it yet; puts input into pending, within bounds. */
+void h1_wake(struct h1 *h);
+void h1_drop_pair(struct h1 *h);
+void h1_drop_answer(struct h1 *h);
+void h1_keep(struct h1 *h, const uint8_t *bytes, size_t n);
+
+/* h1_watch.c: input while watching; the end of the witness; and of struct engine_ops. */
+void h1_watch_input(struct h1 *h, const uint8_t *bytes, size_t n);
+void h1_watch_end(struct h1 *h);
+void h1_watch(struct engine *e, enum engine_watch how);
+bool h1_watch_whole(struct engine *e);
+void h1_watch_flush(struct engine *e);
+void h1_watch_resume(struct engine *e);

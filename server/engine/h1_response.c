@@ -1,0 +1,152 @@
+/* h1_response.c - see h1_response.h.
+ *
+ * libmicrohttpd can answer a request that was read to its end, or one of which nothing but the head
+ * was read. Any other answer, and the refusal of what it never gets to see, is written here.
+ */
+#include "engine/h1_response.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+static bool header_is(const struct header *h, const char *name)
+{
+    return h->name_len == strlen(name) && strncasecmp(h->name, name, h->name_len) == 0;
+}
+
+/* The engine's own business (engine.h), whatever the host says. */
+static bool is_ours(const struct header *h)
+{
+    return header_is(h, "Date") || header_is(h, "Content-Length") ||
+           header_is(h, "Transfer-Encoding");
+}
+
+/* Nothing in it may end the line early or be taken for another line. */
+static bool can_be_sent(const struct header *h)
+{
+    if (h->name_len == 0)
+        return false;
+    for (size_t i = 0; i < h->name_len; i++)
+        if ((uint8_t)h->name[i] <= ' ' || h->name[i] == ':' || h->name[i] == 0x7f)
+            return false;
+    return !(memchr(h->value, '\r', h->value_len) || memchr(h->value, '\n', h->value_len) ||
+             memchr(h->value, '\0', h->value_len));
+}
+
+static int check(const struct response *r)
+{
+    if (r->status < 200 || r->status > 999)
+        return -EINVAL;
+    for (size_t i = 0; i < r->header_count; i++)
+        if (!can_be_sent(&r->headers[i]))
+            return -EINVAL;
+    return 0;
+}
+
+static void release(const struct response *r)
+{
+    if (r->release)
+        r->release(r->release_arg);
+}
+
+/* libmicrohttpd wants NUL-terminated strings. */
+static int add_headers(const struct response *r, struct MHD_Response *to)
+{
+    struct buf line = { 0 };
+
+    for (size_t i = 0; i < r->header_count && !line.failed; i++) {
+        const struct header *h = &r->headers[i];
+        const char *name;
+
+        if (is_ours(h))
+            continue;
+        buf_consume(&line, buf_len(&line));
+        buf_add(&line, h->name, h->name_len);
+        buf_add(&line, "", 1);
+        buf_add(&line, h->value, h->value_len);
+        buf_add(&line, "", 1);
+        if (line.failed)
+            break;
+        name = (const char *)buf_bytes(&line);
+        if (MHD_add_response_header(to, name, name + h->name_len + 1) != MHD_YES)
+            log_debug("libmicrohttpd leaves out the response header \"%s\"", name);
+    }
+    int err = line.failed ? -ENOMEM : 0;
+    buf_free(&line);
+    return err;
+}
+
+int h1_response_make(const struct response *r, bool close, struct MHD_Response **out)
+{
+    struct MHD_Response *made = NULL;
+    int err = check(r);
+
+    if (!err && r->release && r->body_len)
+        made = MHD_create_response_from_buffer_with_free_callback_cls(r->body_len, (void *)r->body,
+                                                                      r->release, r->release_arg);
+    else if (!err)
+        made = MHD_create_response_from_buffer(r->body_len, (void *)r->body, MHD_RESPMEM_MUST_COPY);
+    if (!made || !r->body_len)
+        release(r);
+    if (!made)
+        return err ? err : -ENOMEM;
+    err = add_headers(r, made);
+    if (!err && close && MHD_add_response_header(made, "Connection", "close") != MHD_YES)
+        err = -ENOMEM;
+    if (err) {
+        MHD_destroy_response(made);
+        return err;
+    }
+    *out = made;
+    return 0;
+}
+
+/* RFC 9112 4: three digits and a phrase. */
+static void add_status_line(struct buf *out, int status)
+{
+    char date[CLOCK_IMF_SIZE];
+
+    clock_imf(clock_wall(clock_now()), date);
+    buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\nConnection: close\r\n", status,
+               MHD_get_reason_phrase_for((unsigned)status), date);
+}
+
+int h1_response_write(const struct response *r, bool head, struct buf *out)
+{
+    bool no_body = r->status == 204 || r->status == 304;
+    int err = check(r);
+
+    if (!err) {
+        add_status_line(out, r->status);
+        for (size_t i = 0; i < r->header_count; i++) {
+            const struct header *h = &r->headers[i];
+
+            if (is_ours(h) || header_is(h, "Connection"))
+                continue;
+            buf_add(out, h->name, h->name_len);
+            buf_text(out, ": ");
+            buf_add(out, h->value, h->value_len);
+            buf_text(out, "\r\n");
+        }
+        if (!no_body)
+            buf_printf(out, "Content-Length: %zu\r\n", r->body_len);
+        buf_text(out, "\r\n");
+        if (!no_body && !head)
+            buf_add(out, r->body, r->body_len);
+        err = out->failed ? -ENOMEM : 0;
+    }
+    release(r);
+    return err;
+}
+
+int h1_response_refuse(int status, const char *why, struct buf *out)
+{
+    add_status_line(out, status);
+    buf_printf(out, "Content-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s\n", strlen(why) + 1,
+               why);
+    return out->failed ? -ENOMEM : 0;
+}
