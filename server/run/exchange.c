@@ -385,6 +385,20 @@ static size_t room(void *host)
 
 /* --- What the client did to a dead connection, and other news of it */
 
+/* The number of the exchange that began, and whose header section is being told now; 0: it is a
+ * request behind it, which never began. */
+static uint32_t begun_exchange(struct session *s, int32_t stream)
+{
+    for (struct link *i = s->exchanges.next; i != &s->exchanges; i = i->next) {
+        struct session_exchange *sx = link_entry(i, struct session_exchange, link);
+        if (sx->reached == REACHED_BEGUN && sx->copy.stream == stream) {
+            sx->reached = REACHED_HEADERS;
+            return sx->copy.nth;
+        }
+    }
+    return 0;
+}
+
 static void stale_request(void *host, const struct request *request, int32_t stream, bool whole)
 {
     struct session *s = host;
@@ -396,7 +410,7 @@ static void stale_request(void *host, const struct request *request, int32_t str
         buf_add(&s->held_attempts, &attempt, sizeof attempt);
     if (s->silenced != WIRE_OPEN && !s->stale_seen) {
         /* It came with the bytes on which the fault fired: sent while all was well. */
-        ledger_begin(l, EV_REQUEST, s->id, s->begun);
+        ledger_begin(l, EV_REQUEST, s->id, begun_exchange(s, stream));
         ledger_request(s, request, stream, &key);
         ledger_int(l, F_ATTEMPT, attempt);
         ledger_int(l, F_COMPLETE, whole);
