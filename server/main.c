@@ -195,6 +195,7 @@ static void all_ended(void *arg)
     for (unsigned i = 0; i < 2; i++)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
     h1_stop();
+    h2_stop();
     moments_stop();
 }
 

@@ -145,6 +145,9 @@ struct engine_ops {
 int h1_start(struct uv_loop_s *loop);
 void h1_stop(void);
 
+/* Gives back the memory that h2 keeps for the next streams; may go on being used. */
+void h2_stop(void);
+
 /* One engine for a connection.
  * Returns 0 or -errno. (h1 needs two descriptors for the length of an exchange; without them that
  * exchange is answered 503 and lost.) */

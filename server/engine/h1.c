@@ -133,21 +133,34 @@ static void pass_on(struct h1 *h, const uint8_t *bytes, size_t n)
     h1_wake(h);
 }
 
-/* libmicrohttpd would make tables of the query's arguments and of cookies, which nobody here reads,
- * and 0.9.75 loops for ever when its pool has no room for them. So it gets to see no '?' and no
- * Cookie. A second call shows the header names again. */
-static void hide_tables(struct h1_head *in)
+/* What of a head libmicrohttpd needs to know: how the message is framed and whether the connection
+ * persists. The host is told of the whole head by our own parser, and a small one leaves
+ * libmicrohttpd's memory small, which it clears for each request (and 0.9.75 loops for ever when
+ * the tables it makes of a query or of cookies do not fit). */
+static bool frames_the_message(const struct header *f)
 {
-    char *text = (char *)in->text.data, *line_end = memchr(text, '\n', in->head_len);
-    char *p = text;
+    static const char *const names[] = { "Connection", "Content-Length", "Transfer-Encoding",
+                                         "Expect" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (f->name_len == strlen(names[i]) && strncasecmp(f->name, names[i], f->name_len) == 0)
+            return true;
+    return false;
+}
 
-    while ((p = memchr(p, '?', (size_t)(line_end - p))))
-        *p = '_';
+static int short_head(const struct h1_head *in, struct buf *out)
+{
+    const char *text = (const char *)in->text.data;
+    const char *version = (const char *)memchr(text, '\n', in->head_len) - strlen("HTTP/1.1");
+    if (version[7] == '\r')
+        version--;
+    buf_printf(out, "%s / %.8s\r\nHost: x\r\n", in->request.method, version);
     for (size_t i = 0; i < in->request.header_count; i++) {
         const struct header *f = &in->headers[i];
-        if (f->name_len == 6 && strncasecmp(f->name + 1, "ookie", 5) == 0)
-            text[f->name - text] ^= 1; /* Bookie */
+        if (frames_the_message(f))
+            buf_printf(out, "%.*s: %.*s\r\n", (int)f->name_len, f->name, (int)f->value_len,
+                       f->value);
     }
+    return buf_text(out, "\r\n");
 }
 
 static void pass_head_on(struct h1 *h)
@@ -160,9 +173,14 @@ static void pass_head_on(struct h1 *h)
         refuse(h, 503, "no descriptors or memory left to serve it");
         return;
     }
-    hide_tables(&h->in);
-    pass_on(h, buf_bytes(&h->in.text), h->in.head_len);
-    hide_tables(&h->in);
+    static struct buf head; /* used up here; kept, so that a request costs no allocation */
+    buf_consume(&head, buf_len(&head));
+    if (short_head(&h->in, &head)) {
+        buf_free(&head);
+        refuse(h, 503, "out of memory");
+        return;
+    }
+    pass_on(h, buf_bytes(&head), buf_len(&head));
 }
 
 /* Takes input up to the end of a message, and returns how much. */

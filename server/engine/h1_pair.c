@@ -20,7 +20,7 @@
 #include "engine/mhd_loop.h"
 
 #define POOL_SIZE                                                                                  \
-    (16 * 1024) /* of a libmicrohttpd connection; all of it is cleared for each request */
+    (8 * 1024) /* of a libmicrohttpd connection; all of it is cleared for each request */
 #define STOCK_MAX  1024
 #define STOCK_KEPT 16 /* stays when nothing is going on, also for when descriptors run out */
 #define TRIM_MS    250

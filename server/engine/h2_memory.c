@@ -9,6 +9,10 @@
  *
  * Only what is allocated while a session is made can be in a slot. It is known by its address. A
  * slot goes with its first block, which nghttp2 frees last.
+ *
+ * Everything else is small and short-lived, a dozen blocks a stream, and comes from stacks of freed
+ * blocks by size: the heap's own cache has room for seven of a size, and many streams at once need
+ * hundreds. Such a block has its size class in the 16 bytes before it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +38,77 @@ static struct {
     uint8_t *slot;        /* its slot, of which */
     size_t taken;         /* so much is taken */
 } range;
+
+#define CLASS_STEP 32
+#define CLASSES    16          /* blocks up to 512 bytes, the head included */
+#define CLASS_KEPT (64 * 1024) /* bytes of freed blocks that are kept, by class */
+#define HEAD       16          /* keeps the alignment of malloc */
+#if defined(__SANITIZE_ADDRESS__)
+#define POOLED 0 /* each block is one of the heap's, which ASan watches */
+#else
+#define POOLED 1
+#endif
+
+union head {
+    size_t class; /* CLASSES: larger, straight from the heap */
+    union head *next;
+};
+
+static struct {
+    union head *top;
+    size_t count;
+} pools[CLASSES];
+
+static void *pool_take(size_t size)
+{
+    size_t class = POOLED ? (size + HEAD - 1) / CLASS_STEP : CLASSES;
+    union head *head;
+    if (class < CLASSES && pools[class].top) {
+        head = pools[class].top;
+        pools[class].top = head->next;
+        pools[class].count--;
+    } else if (size > SIZE_MAX - HEAD ||
+               !(head = malloc(class < CLASSES ? (class + 1) * CLASS_STEP : size + HEAD))) {
+        return NULL;
+    }
+    head->class = class < CLASSES ? class : CLASSES;
+    return (uint8_t *)head + HEAD;
+}
+
+static void pool_give(void *block)
+{
+    if (!block)
+        return;
+    union head *head = (union head *)((uint8_t *)block - HEAD);
+    size_t class = head->class;
+    if (class >= CLASSES || pools[class].count * (class + 1) * CLASS_STEP >= CLASS_KEPT) {
+        free(head);
+        return;
+    }
+    head->next = pools[class].top;
+    pools[class].top = head;
+    pools[class].count++;
+}
+
+static void *pool_resize(void *block, size_t size)
+{
+    union head *head = (union head *)((uint8_t *)block - HEAD);
+    if (size > SIZE_MAX - HEAD)
+        return NULL;
+    if (head->class >= CLASSES) {
+        head = realloc(head, size + HEAD);
+        return head ? (uint8_t *)head + HEAD : NULL;
+    }
+    size_t room = (head->class + 1) * CLASS_STEP - HEAD;
+    if (size <= room)
+        return block;
+    void *moved = pool_take(size);
+    if (moved) {
+        memcpy(moved, block, room);
+        pool_give(block);
+    }
+    return moved;
+}
 
 static bool in_range(const void *block)
 {
@@ -75,7 +150,7 @@ static void *allocate(size_t size, void *unused)
 {
     if (!range.making || !range.slot || size < BUFFER_MIN || size > BUFFER_MAX ||
         range.taken + size > range.slot_size)
-        return malloc(size);
+        return pool_take(size);
     uint8_t *block = range.slot + range.taken;
     range.taken += size;
     return block;
@@ -84,8 +159,10 @@ static void *allocate(size_t size, void *unused)
 static void *allocate_zeroed(size_t count, size_t size, void *unused)
 {
     if (!range.making || range.slot || count != 1 || size < STRUCT_MIN || size > STRUCT_MAX ||
-        !(range.slot = take_slot()))
-        return calloc(count, size);
+        !(range.slot = take_slot())) {
+        void *block = size && count > SIZE_MAX / size ? NULL : pool_take(count * size);
+        return block ? memset(block, 0, count * size) : NULL;
+    }
     range.taken = (size + 15) / 16 * 16;
     return range.slot;
 }
@@ -93,7 +170,7 @@ static void *allocate_zeroed(size_t count, size_t size, void *unused)
 static void release(void *block, void *unused)
 {
     if (!in_range(block)) {
-        free(block);
+        pool_give(block);
         return;
     }
     size_t at = (size_t)((uint8_t *)block - range.start);
@@ -110,12 +187,12 @@ static void *reallocate(void *block, size_t size, void *unused)
     if (!block)
         return allocate(size, NULL); /* how nghttp2 makes its frame buffer */
     if (!in_range(block))
-        return realloc(block, size);
+        return pool_resize(block, size);
     size_t at = (size_t)((uint8_t *)block - range.start) % range.slot_size;
     size_t fits = range.slot_size - at;
     if (size <= fits)
         return block;
-    void *moved = malloc(size);
+    void *moved = pool_take(size);
     if (moved) {
         memcpy(moved, block, fits);
         release(block, NULL);
@@ -132,4 +209,16 @@ int h2_memory_session(nghttp2_session **out, const nghttp2_session_callbacks *ca
     range.making = false;
     range.slot = NULL;
     return error;
+}
+
+void h2_stop(void)
+{
+    for (size_t class = 0; class < CLASSES; class++) {
+        while (pools[class].top) {
+            union head *head = pools[class].top;
+            pools[class].top = head->next;
+            free(head);
+        }
+        pools[class].count = 0;
+    }
 }
