@@ -1,0 +1,194 @@
+#include "admin.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "client.h"
+#include "h1.h"
+
+bool admin_try(const struct server *s, const char *method, const char *path, const char *headers,
+               const char *body, struct admin_answer *answer)
+{
+    struct client_options to = { .port = s->admin };
+    struct buf out = { .data = NULL }, lines = { .data = NULL };
+    struct h1_response r = { .status = 0 };
+    struct client c;
+    bool whole = false;
+
+    *answer = (struct admin_answer){ .status = 0 };
+    buf_printf(&lines, "Connection: close\r\nContent-Type: application/json\r\n%s",
+               headers ? headers : "");
+    if (s->token)
+        buf_printf(&lines, "Authorization: Bearer %s\r\n", s->token);
+    buf_add(&lines, "", 1);
+    h1_compose(&out, method, path, (const char *)buf_bytes(&lines), body);
+    if (client_connect(&c, &to) && client_send(&c, buf_bytes(&out), buf_len(&out)) == 0)
+        whole = h1_read(&c, strcmp(method, "HEAD") == 0, &r, in_ms(PATIENCE_MS));
+    client_close(&c);
+    buf_free(&lines);
+    buf_free(&out);
+
+    if (whole) {
+        answer->status = r.status;
+        h1_header(&r, "Content-Type", answer->type, sizeof answer->type);
+        answer->type[strcspn(answer->type, "; ")] = '\0';
+        answer->text = r.body;
+        r.body = (struct buf){ .data = NULL };
+        answer->json = json_loadb((const char *)buf_bytes(&answer->text), buf_len(&answer->text),
+                                  JSON_DECODE_ANY, NULL);
+    }
+    h1_free(&r);
+    return whole;
+}
+
+void admin_free(struct admin_answer *answer)
+{
+    json_decref(answer->json);
+    buf_free(&answer->text);
+}
+
+json_t *admin_call(const struct server *s, int status, const char *method, const char *path,
+                   const char *body)
+{
+    struct admin_answer answer;
+
+    bool whole = admin_try(s, method, path, NULL, body, &answer);
+    check(whole, "%s %s: no answer", method, path);
+    check(answer.status == status, "%s %s %s: %d instead of %d: %s", method, path, body ? body : "",
+          answer.status, status, (const char *)buf_bytes(&answer.text));
+    json_t *json = json_incref(answer.json);
+    admin_free(&answer);
+    return json;
+}
+
+void admin_mode(const struct server *s, const char *mode, const char *params)
+{
+    char body[512];
+
+    snprintf(body, sizeof body, "{\"mode\":\"%s\",\"params\":%s,\"apply\":\"new\"}", mode,
+             params ? params : "{}");
+    json_decref(admin_call(s, 200, "PUT", "/v1/mode", body));
+}
+
+void admin_reset(const struct server *s)
+{
+    json_decref(admin_call(s, 200, "POST", "/v1/reset", ""));
+}
+
+bool admin_capability(const struct server *s, const char *name)
+{
+    json_t *all = admin_call(s, 200, "GET", "/v1/capabilities", NULL);
+    json_t *row, *found = NULL;
+    size_t i;
+
+    json_array_foreach(json_object_get(all, "capabilities"), i,
+                       row) if (strcmp(event_text(row, "name"), name) == 0) found = row;
+    bool have = event_true(found, "available");
+    check(found, "/v1/capabilities does not name %s", name);
+    json_decref(all);
+    return have;
+}
+
+void admin_do(const struct server *s, uint64_t connection, const char *steps)
+{
+    char path[64], body[256];
+
+    snprintf(path, sizeof path, "/v1/connections/%llu/do", (unsigned long long)connection);
+    snprintf(body, sizeof body, "{\"do\":%s}", steps);
+    json_decref(admin_call(s, 200, "POST", path, body));
+}
+
+json_t *admin_events(const struct server *s, uint64_t since, int64_t wait_ms, uint64_t *next)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "/v1/runs/default/events?since=%llu&wait=%lldms",
+             (unsigned long long)since, (long long)wait_ms);
+    json_t *answer = admin_call(s, 200, "GET", path, NULL);
+    json_t *events = json_incref(json_object_get(answer, "events"));
+    check(json_is_array(events), "the events are not an array");
+    *next = (uint64_t)json_integer_value(json_object_get(answer, "next"));
+    json_decref(answer);
+    return events;
+}
+
+static bool fits_text(const json_t *event, const char *member, const char *wanted)
+{
+    return !wanted || strcmp(event_text(event, member), wanted) == 0;
+}
+
+/* What is looked for in the ledger: NULL or 0 for anything. */
+struct wanted {
+    uint64_t connection;
+    const char *event, *step, *key;
+};
+
+static bool fits(const json_t *event, const struct wanted *w)
+{
+    return fits_text(event, "event", w->event) && fits_text(event, "step", w->step) &&
+           fits_text(event, "key", w->key) &&
+           (!w->connection ||
+            (uint64_t)json_integer_value(json_object_get(event, "connection")) == w->connection);
+}
+
+static json_t *look_up(const struct server *s, const struct wanted *w, int64_t until)
+{
+    uint64_t since = 0;
+
+    for (;;) {
+        int64_t left = (until - clock_now()) / NS_PER_MS;
+        json_t *events = admin_events(s, since, left > 0 ? left : 0, &since), *found = NULL, *event;
+        size_t i, count = json_array_size(events);
+
+        json_array_foreach(events, i, event) if (!found && fits(event, w)) found =
+            json_incref(event);
+        json_decref(events);
+        if (found || (count == 0 && left <= 0))
+            return found;
+    }
+}
+
+json_t *ledger_await(const struct server *s, uint64_t connection, const char *event,
+                     const char *step)
+{
+    const struct wanted w = { .connection = connection, .event = event, .step = step };
+
+    return look_up(s, &w, in_ms(PATIENCE_MS));
+}
+
+json_t *ledger_await_key(const struct server *s, uint64_t connection, const char *key)
+{
+    const struct wanted w = { .connection = connection, .key = key };
+
+    return look_up(s, &w, in_ms(PATIENCE_MS));
+}
+
+json_t *ledger_find(const struct server *s, uint64_t connection, const char *event,
+                    const char *step)
+{
+    const struct wanted w = { .connection = connection, .event = event, .step = step };
+
+    return look_up(s, &w, 0);
+}
+
+double event_ms(const json_t *event, const char *member)
+{
+    const json_t *value = json_object_get(event, member);
+
+    check(json_is_number(value), "the event %s has no number %s", event_text(event, "event"),
+          member);
+    return json_number_value(value);
+}
+
+const char *event_text(const json_t *event, const char *member)
+{
+    const char *text = json_string_value(json_object_get(event, member));
+
+    return text ? text : "";
+}
+
+bool event_true(const json_t *event, const char *member)
+{
+    return json_is_true(json_object_get(event, member));
+}

@@ -1,0 +1,92 @@
+/* talk.h - the same conversation from every seat: HTTP/1.1 or HTTP/2, clear or TLS.
+ *
+ * A seat is where a client sits; a stage is one test at one seat, with its server and its
+ * connections; a talk is one connection of it. A scenario is written once and runs from all seats
+ * that it names.
+ */
+#pragma once
+
+#include "admin.h"
+#include "check.h"
+#include "client.h"
+#include "h1.h"
+#include "h2.h"
+#include "server.h"
+#include "tests/skip.h"
+
+#define ENTITLEMENT "/api/entitlement/get"
+
+struct seat {
+    const char *name;
+    bool h2;
+    enum client_tls tls;
+};
+
+#define SEAT_H1_CLEAR 1u
+#define SEAT_H1_TLS   2u
+#define SEAT_H2_CLEAR 4u
+#define SEAT_H2_TLS   8u
+#define SEAT_H1_TLS12 16u
+#define SEATS_H1      (SEAT_H1_CLEAR | SEAT_H1_TLS | SEAT_H1_TLS12)
+#define SEATS_H2      (SEAT_H2_CLEAR | SEAT_H2_TLS)
+#define SEATS_TLS     (SEAT_H1_TLS | SEAT_H2_TLS | SEAT_H1_TLS12)
+#define SEATS_ALL     (SEATS_H1 | SEATS_H2)
+
+struct talk {
+    const struct seat *seat;
+    struct client c;
+    struct h2 h2;
+    uint64_t connection; /* the server's id, once it has answered */
+    int32_t stream;      /* of the last request */
+    int64_t asked_at, answered_at;
+    uint64_t raw_answered; /* c.raw_in when the last answer had come */
+    int status;            /* of the last answer */
+    struct buf body;       /* NUL-terminated */
+};
+
+#define STAGE_TALKS 16
+
+struct stage {
+    const struct server *server;
+    const struct seat *seat;
+    struct talk *talks[STAGE_TALKS];
+    unsigned count;
+};
+
+struct scenario {
+    const char *title; /* snake_case sentence */
+    void (*run)(struct stage *stage);
+    unsigned seats;
+};
+
+#define SCENARIO(function, where)                                                                  \
+    {                                                                                              \
+#function, function, where                                                                 \
+    }
+
+/* Runs all scenarios from their seats as one cmocka group against one server, which is reset before
+ * each. options: for server_start. Returns what main should. */
+int scenarios_run(const char *group, const struct scenario *list, size_t count,
+                  const char *const *options);
+
+/* Another connection of the stage. */
+struct talk *talk_open(struct stage *stage);
+
+/* Appends a request on the talk. key: an Idempotency-Key, NULL for none. body: NULL for none. */
+void talk_compose(struct talk *t, struct buf *out, const char *method, const char *target,
+                  const char *key, const char *body);
+/* Sends a GET for the entitlement. Returns as client_send. */
+int talk_ask(struct talk *t, const char *key);
+int talk_ask_for(struct talk *t, const char *method, const char *target, const char *key,
+                 const char *body);
+/* Reads the answer to the last request into status and body. False: it did not come. */
+bool talk_answer(struct talk *t, int64_t until);
+/* Asks and is answered with 200, or the test fails. */
+void talk_served(struct talk *t);
+/* Closes the client's end. */
+void talk_close(struct talk *t);
+/* Closes and frees all of the stage's. */
+void stage_clear(struct stage *stage);
+
+/* A number under "served" in the last answer. */
+uint64_t talk_served_number(const struct talk *t, const char *member);

@@ -1,0 +1,407 @@
+/* The admin API: what it changes is changed on the wire, and what it refuses it explains. */
+#include "witness.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define IDLE_MS 200
+
+static void problem(const struct stage *stage, int status, const char *method, const char *path,
+                    const char *body, const char *named)
+{
+    struct admin_answer answer;
+
+    bool whole = admin_try(stage->server, method, path, NULL, body, &answer);
+    check(whole, "%s %s: no answer", method, path);
+    const char *text = (const char *)buf_bytes(&answer.text);
+    check(answer.status == status, "%s %s %s: %d instead of %d: %s", method, path, body ? body : "",
+          answer.status, status, text);
+    assert_string_equal(answer.type, "application/problem+json");
+    check(answer.json, "%s %s: not JSON: %s", method, path, text);
+    check(*event_text(answer.json, "title"), "%s %s: no title: %s", method, path, text);
+    check(json_integer_value(json_object_get(answer.json, "status")) == status,
+          "%s %s: status in %s", method, path, text);
+    check(strstr(text, named), "%s %s %s: does not name %s: %s", method, path, body ? body : "",
+          named, text);
+    admin_free(&answer);
+}
+
+static void errors_are_problems_that_name_the_place(struct stage *stage)
+{
+    static const struct {
+        int status;
+        const char *method, *path, *body, *named;
+    } cases[] = {
+        { 404, "GET", "/v1/nowhere", NULL, "" },
+        { 404, "GET", "/v1/connections/999999999", NULL, "" },
+        { 404, "GET", "/v1/connections/x", NULL, "" },
+        { 404, "GET", "/v1/modes/no-such", NULL, "" },
+        { 405, "DELETE", "/v1/mode", NULL, "" },
+        { 405, "POST", "/healthz", "{}", "" },
+        { 400, "PUT", "/v1/mode", "{", "" },
+        { 400, "PUT", "/v1/mode", "[]", "$" },
+        { 400, "PUT", "/v1/mode", "{}", "mode" },
+        { 400, "PUT", "/v1/mode", "{\"mode\":1}", "$.mode" },
+        { 400, "PUT", "/v1/mode", "{\"mode\":\"normal\",\"mode\":\"normal\"}", "" },
+        { 400, "PUT", "/v1/mode", "{\"mode\":\"normal\",\"extra\":1}", "extra" },
+        { 400, "PUT", "/v1/mode", "{\"mode\":\"normal\"} {}", "" },
+        { 400, "PUT", "/v1/mode", "{\"mode\":\"normal\",\"apply\":\"some\"}", "$.apply" },
+        { 404, "PUT", "/v1/mode", "{\"mode\":\"no-such\"}", "no-such" },
+        { 400, "PUT", "/v1/mode", "{\"mode\":\"idle-close\",\"params\":{\"idel\":\"1s\"}}",
+          "idel" },
+        { 400, "PUT", "/v1/mode", "{\"mode\":\"idle-close\",\"params\":{\"idle\":\"soon\"}}",
+          "$.params.idle" },
+        { 400, "PUT", "/v1/mode", "{\"mode\":\"idle-close\",\"params\":{\"idle\":7}}",
+          "$.params.idle" },
+        { 400, "PUT", "/v1/mode", "{\"mode\":\"idle-close\",\"params\":{\"notify\":\"true\"}}",
+          "$.params.notify" },
+        { 404, "POST", "/v1/connections/999999999/do", "{\"do\":[\"rst\"]}", "" },
+        { 400, "GET", "/v1/runs/default/events?since=x", NULL, "since" },
+        { 400, "GET", "/v1/runs/default/events?since=-1", NULL, "since" },
+        { 400, "GET", "/v1/runs/default/events?wait=soon", NULL, "wait" },
+        { 400, "GET", "/v1/runs/default/events?wait=2h", NULL, "wait" },
+        { 400, "GET", "/v1/runs/default/events?sins=1", NULL, "sins" },
+        { 404, "GET", "/v1/runs/other/events", NULL, "" },
+        { 409, "PUT", "/v1/modes/normal", "{\"name\":\"normal\"}", "" },
+        { 400, "PUT", "/v1/modes/mine", "{\"name\":\"other\",\"summary\":\"x\",\"rules\":[]}", "" },
+        { 400, "PUT", "/v1/modes/mine",
+          "{\"name\":\"mine\",\"summary\":\"x\",\"rules\":[{\"on\":\"tuesday\",\"do\":[]}]}",
+          "$.rules[0]" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        problem(stage, cases[i].status, cases[i].method, cases[i].path, cases[i].body,
+                cases[i].named);
+    /* None of it changed the mode. */
+    json_t *mode = admin_call(stage->server, 200, "GET", "/v1/mode", NULL);
+    assert_string_equal(event_text(mode, "mode"), "normal");
+    json_decref(mode);
+}
+
+static void do_refuses_steps_it_does_not_know(struct stage *stage)
+{
+    static const struct {
+        const char *steps, *named;
+    } cases[] = {
+        { "[\"dance\"]", "$.do[0]" },
+        { "[\"fin\",\"dance\"]", "$.do[1]" },
+        { "[]", "$.do" },
+        { "[7]", "$.do[0]" },
+        { "[{\"wait\":\"x\"}]", "$.do[0]" },
+        { "[{\"fin\":{\"notfy\":true}}]", "$.do[0]" },
+        { "[\"hold\"]", "$.do[0]" }, /* acts on an exchange: there is none */
+    };
+    struct talk *t = talk_open(stage);
+    char path[64], body[128];
+
+    talk_served(t);
+    snprintf(path, sizeof path, "/v1/connections/%llu/do", (unsigned long long)t->connection);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(body, sizeof body, "{\"do\":%s}", cases[i].steps);
+        problem(stage, 400, "POST", path, body, cases[i].named);
+    }
+    if (!stage->seat->h2)
+        problem(stage, 400, "POST", path, "{\"do\":[\"goaway\"]}", "$.do[0]");
+    talk_served(t);
+}
+
+static void do_acts_on_the_connection_now(struct stage *stage)
+{
+    struct talk *fin = talk_open(stage), *rst = talk_open(stage), *later = talk_open(stage);
+
+    talk_served(fin);
+    talk_served(rst);
+    talk_served(later);
+    admin_do(stage->server, fin->connection, "[\"fin\"]");
+    assert_true(client_wait_end(&fin->c, in_ms(LATE_MS)));
+    assert_true(fin->c.fin);
+    assert_false(fin->c.close_notify);
+    check_fault(stage, fin, "do", "fin", 0);
+
+    admin_do(stage->server, rst->connection, "[\"rst\"]");
+    assert_true(client_wait_end(&rst->c, in_ms(LATE_MS)));
+    assert_true(rst->c.rst);
+    check_fault(stage, rst, "do", "rst", 0);
+
+    int64_t asked = clock_now();
+    admin_do(stage->server, later->connection,
+             "[{\"wait\":\"200ms\"},{\"fin\":{\"notify\":true}}]");
+    assert_true(client_wait_end(&later->c, in_ms(200 + LATE_MS)));
+    assert_true(later->c.fin_at - asked >= 200 * NS_PER_MS);
+    assert_int_equal(later->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
+}
+
+static void do_says_goaway_with_the_fields_it_is_given(struct stage *stage)
+{
+    struct talk *t = talk_open(stage);
+
+    talk_served(t);
+    admin_do(stage->server, t->connection, "[\"goaway_notice\"]");
+    assert_true(h2_wait_frame(&t->h2, NGHTTP2_GOAWAY, in_ms(LATE_MS)));
+    assert_int_equal(t->h2.goaway.last, 0x7fffffff);
+    assert_int_equal(t->h2.goaway.error, NGHTTP2_NO_ERROR);
+    talk_served(t); /* a notice takes nothing away */
+    admin_do(stage->server, t->connection,
+             "[{\"goaway\":{\"error\":\"ENHANCE_YOUR_CALM\",\"last\":\"none\","
+             "\"debug\":\"calm\"}}]");
+    assert_true(h2_wait_frame(&t->h2, NGHTTP2_GOAWAY, in_ms(LATE_MS)));
+    assert_int_equal(t->h2.goaway.last, 0);
+    assert_int_equal(t->h2.goaway.error, NGHTTP2_ENHANCE_YOUR_CALM);
+    assert_int_equal(t->h2.goaway.debug_len, 4);
+}
+
+static void do_says_close_notify_and_leaves_tcp_open(struct stage *stage)
+{
+    struct talk *t = talk_open(stage);
+
+    talk_served(t);
+    admin_do(stage->server, t->connection, "[\"close_notify\"]");
+    int64_t until = in_ms(LATE_MS);
+    while (!t->c.close_notify && client_look(&t->c, until))
+        ;
+    check(t->c.close_notify && !t->c.fin, "no bare close_notify: %s", client_story(&t->c));
+    check(client_silent(&t->c, in_ms(200)), "not silent: %s", client_story(&t->c));
+}
+
+static void the_mode_changes_for_all_or_for_new_connections(struct stage *stage)
+{
+    struct talk *old = talk_open(stage);
+
+    talk_served(old);
+    admin_mode(stage->server, "idle-close", "{\"idle\":\"200ms\"}"); /* apply: new */
+    struct talk *young = talk_open(stage);
+    talk_served(young);
+    check(client_wait_fin(&young->c, in_ms(IDLE_MS + LATE_MS)), "the new one: no FIN");
+    check(client_silent(&old->c, in_ms(50)), "the old one: %s", client_story(&old->c));
+    talk_served(old);
+
+    /* All: also those that are idle already, from when they became it. */
+    json_decref(admin_call(stage->server, 200, "PUT", "/v1/mode",
+                           "{\"mode\":\"idle-close\",\"params\":{\"idle\":\"200ms\"},"
+                           "\"apply\":\"all\"}"));
+    check(client_wait_fin(&old->c, in_ms(IDLE_MS + LATE_MS)), "the old one: no FIN");
+    check_moment(old, old->c.fin_at, IDLE_MS);
+
+    json_t *mode = admin_call(stage->server, 200, "GET", "/v1/mode", NULL);
+    assert_string_equal(event_text(mode, "mode"), "idle-close");
+    assert_string_equal(event_text(json_object_get(mode, "params"), "idle"), "200ms");
+    json_decref(mode);
+}
+
+static void reset_brings_normal_mode_and_an_empty_ledger(struct stage *stage)
+{
+    struct talk *t = talk_open(stage);
+    uint64_t next;
+
+    talk_served(t);
+    admin_mode(stage->server, "reset-idle", "{\"idle\":\"200ms\"}");
+    json_decref(admin_events(stage->server, 0, 0, &next));
+    admin_reset(stage->server);
+    json_t *events = admin_events(stage->server, 0, 0, &next);
+    assert_int_equal(json_array_size(events), 1);
+    assert_string_equal(event_text(json_array_get(events, 0), "event"), "cleared");
+    json_decref(events);
+    check(client_silent(&t->c, in_ms(IDLE_MS + 100)), "not silent: %s", client_story(&t->c));
+    talk_served(t);
+    json_t *mode = admin_call(stage->server, 200, "GET", "/v1/mode", NULL);
+    assert_string_equal(event_text(mode, "mode"), "normal");
+    json_decref(mode);
+}
+
+static void a_waiting_call_wakes_on_an_event(struct stage *stage)
+{
+    struct client_options to = { .port = stage->server->admin };
+    struct h1_response r;
+    struct client waiting;
+    char request[200];
+    uint64_t next;
+
+    json_decref(admin_events(stage->server, 0, 0, &next));
+    snprintf(request, sizeof request,
+             "GET /v1/runs/default/events?since=%llu&wait=30s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+             (unsigned long long)next);
+    assert_true(client_connect(&waiting, &to));
+    client_text(&waiting, request);
+    check(client_silent(&waiting, in_ms(200)), "it did not wait: %s", client_story(&waiting));
+    int64_t began = clock_now();
+    struct talk *t = talk_open(stage);
+    bool whole = h1_read(&waiting, false, &r, in_ms(PATIENCE_MS));
+    check(whole, "it did not wake: %s", client_story(&waiting));
+    assert_true(clock_now() - began < LATE_MS * NS_PER_MS);
+    assert_int_equal(r.status, 200);
+    assert_non_null(strstr((const char *)buf_bytes(&r.body), "connection_open"));
+    h1_free(&r);
+    client_close(&waiting);
+    talk_served(t);
+}
+
+static void a_waiting_call_ends_with_its_time(struct stage *stage)
+{
+    uint64_t next;
+
+    json_decref(admin_events(stage->server, 0, 0, &next));
+    int64_t began = clock_now();
+    json_t *events = admin_events(stage->server, next, 200, &next);
+    int64_t took = clock_now() - began;
+    assert_int_equal(json_array_size(events), 0);
+    json_decref(events);
+    check(took >= 200 * NS_PER_MS && took < LATE_MS * NS_PER_MS, "took %lld ns", (long long)took);
+}
+
+static void events_are_numbered_without_a_gap(struct stage *stage)
+{
+    uint64_t next = 0, expected = 0;
+
+    for (int i = 0; i < 3; i++)
+        talk_served(talk_open(stage));
+    json_t *events = admin_events(stage->server, 0, 0, &next), *event;
+    size_t i;
+    json_array_foreach(events, i, event)
+    {
+        uint64_t seq = (uint64_t)json_integer_value(json_object_get(event, "seq"));
+        assert_true(!expected || seq == expected);
+        expected = seq + 1;
+        assert_non_null(json_object_get(event, "at"));
+        assert_true(event_ms(event, "ms") >= 0);
+    }
+    assert_int_equal(next, expected - 1);
+    json_decref(events);
+}
+
+static void a_live_connection_can_be_looked_at(struct stage *stage)
+{
+    struct talk *t = talk_open(stage);
+    char path[64], peer[32];
+
+    talk_served(t);
+    snprintf(path, sizeof path, "/v1/connections/%llu", (unsigned long long)t->connection);
+    json_t *one = admin_call(stage->server, 200, "GET", path, NULL);
+    snprintf(peer, sizeof peer, "127.0.0.1:%u", client_port(&t->c));
+    assert_string_equal(event_text(one, "peer"), peer);
+    assert_string_equal(event_text(one, "state"), "open");
+    assert_string_equal(event_text(one, "protocol"), stage->seat->h2 ? "h2" : "http/1.1");
+    assert_string_equal(event_text(one, "mode"), "normal");
+    assert_string_equal(event_text(one, "listener"),
+                        stage->seat->tls == CLIENT_CLEAR ? "http" : "https");
+    assert_int_equal(json_is_null(json_object_get(one, "tls")), stage->seat->tls == CLIENT_CLEAR);
+    assert_int_equal(json_integer_value(json_object_get(one, "exchanges")), 1);
+    assert_int_equal(json_integer_value(json_object_get(one, "open_exchanges")), 0);
+    assert_int_equal(json_integer_value(json_object_get(one, "bytes_out")), t->c.raw_in);
+    assert_true(event_ms(one, "idle_ms") >= 0);
+    json_decref(one);
+
+    json_t *all = admin_call(stage->server, 200, "GET", "/v1/connections", NULL), *row;
+    size_t i, found = 0;
+    json_array_foreach(json_object_get(all, "connections"), i, row) found +=
+        (uint64_t)json_integer_value(json_object_get(row, "id")) == t->connection;
+    assert_int_equal(found, 1);
+    json_decref(all);
+}
+
+static void a_mode_of_ones_own_works_like_a_built_in_one(struct stage *stage)
+{
+    json_decref(admin_call(
+        stage->server, 201, "PUT", "/v1/modes/slow-then-gone",
+        "{\"name\":\"slow-then-gone\",\"summary\":\"Answers late, then resets.\",\"params\":"
+        "{\"late\":{\"type\":\"duration\",\"default\":\"150ms\",\"about\":\"how late\"}},"
+        "\"rules\":[{\"on\":\"request\",\"at\":\"headers\",\"do\":[{\"delay\":\"$late\"}]},"
+        "{\"on\":\"response\",\"at\":\"end\",\"do\":[{\"wait\":\"100ms\"},\"rst\"]}]}"));
+    admin_mode(stage->server, "slow-then-gone", NULL);
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    assert_true(t->answered_at - t->asked_at >= 150 * NS_PER_MS);
+    assert_true(client_wait_end(&t->c, in_ms(LATE_MS)));
+    assert_true(t->c.rst);
+    check_moment(t, t->c.rst_at, 250);
+    check_fault(stage, t, "slow-then-gone", "delay", 0);
+    check_fault(stage, t, "slow-then-gone", "rst", 0);
+    json_decref(admin_call(stage->server, 204, "DELETE", "/v1/modes/slow-then-gone", NULL));
+    problem(stage, 404, "GET", "/v1/modes/slow-then-gone", NULL, "");
+}
+
+static void a_mode_can_hold_and_give_other_answers(struct stage *stage)
+{
+    json_decref(admin_call(
+        stage->server, 201, "PUT", "/v1/modes/odd",
+        "{\"name\":\"odd\",\"summary\":\"Odd answers.\",\"rules\":["
+        "{\"on\":\"request\",\"at\":\"headers\",\"nth\":\"1\",\"do\":[{\"respond\":{\"status\":503,"
+        "\"headers\":{\"Retry-After\":\"1\"},\"body\":\"later\"}}]},"
+        "{\"on\":\"request\",\"at\":\"headers\",\"nth\":\"2\",\"do\":[\"hold\"]}]}"));
+    admin_mode(stage->server, "odd", NULL);
+    struct talk *t = talk_open(stage);
+    assert_int_equal(talk_ask(t, NULL), 0);
+    check(talk_answer(t, in_ms(PATIENCE_MS)), "no answer: %s", client_story(&t->c));
+    assert_int_equal(t->status, 503);
+    assert_string_equal((const char *)buf_bytes(&t->body), "later");
+    assert_int_equal(talk_ask(t, NULL), 0);
+    assert_false(talk_answer(t, in_ms(300)));
+    assert_false(t->c.fin || t->c.rst);
+    json_decref(admin_call(stage->server, 204, "DELETE", "/v1/modes/odd", NULL));
+}
+
+/* A mode that is added to the catalogue comes here too, and its scenarios into a test_faults file.
+ */
+static void the_catalogue_lists_the_modes_that_are_tested(struct stage *stage)
+{
+    static const char *const names[] = {
+        "normal",     "idle-close", "goaway-idle", "half-open",
+        "black-hole", "stall-idle", "reset-idle",  "close-on-reuse"
+    };
+    json_t *all = admin_call(stage->server, 200, "GET", "/v1/modes", NULL);
+
+    for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+        json_t *row, *found = NULL;
+        size_t i;
+        json_array_foreach(json_object_get(all, "modes"), i,
+                           row) if (strcmp(event_text(row, "name"), names[k]) == 0) found = row;
+        check(found, "the catalogue has no %s", names[k]);
+        check(*event_text(found, "summary"), "%s has no summary", names[k]);
+        assert_true(event_true(found, "built_in"));
+    }
+    assert_int_equal(json_array_size(json_object_get(all, "modes")),
+                     sizeof names / sizeof names[0]);
+    json_decref(all);
+}
+
+static void the_authority_is_handed_out(struct stage *stage)
+{
+    struct admin_answer answer;
+    char pem[8192];
+
+    FILE *f = fopen(stage->server->ca, "re");
+    assert_non_null(f);
+    size_t n = fread(pem, 1, sizeof pem, f);
+    fclose(f);
+    assert_true(admin_try(stage->server, "GET", "/v1/ca.pem", NULL, NULL, &answer));
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(buf_len(&answer.text), n);
+    assert_memory_equal(buf_bytes(&answer.text), pem, n);
+    admin_free(&answer);
+    assert_true(admin_try(stage->server, "GET", "/v1/ca.der", NULL, NULL, &answer));
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(buf_bytes(&answer.text)[0], 0x30); /* a DER SEQUENCE */
+    admin_free(&answer);
+}
+
+int main(void)
+{
+    static const struct scenario list[] = {
+        SCENARIO(errors_are_problems_that_name_the_place, SEAT_H1_CLEAR),
+        SCENARIO(do_refuses_steps_it_does_not_know, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(do_acts_on_the_connection_now, SEATS_ALL),
+        SCENARIO(do_says_goaway_with_the_fields_it_is_given, SEATS_H2),
+        SCENARIO(do_says_close_notify_and_leaves_tcp_open, SEATS_TLS),
+        SCENARIO(the_mode_changes_for_all_or_for_new_connections, SEAT_H1_TLS | SEAT_H2_CLEAR),
+        SCENARIO(reset_brings_normal_mode_and_an_empty_ledger, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(a_waiting_call_wakes_on_an_event, SEAT_H1_CLEAR),
+        SCENARIO(a_waiting_call_ends_with_its_time, SEAT_H1_CLEAR),
+        SCENARIO(events_are_numbered_without_a_gap, SEAT_H1_TLS),
+        SCENARIO(a_live_connection_can_be_looked_at, SEATS_ALL),
+        SCENARIO(a_mode_of_ones_own_works_like_a_built_in_one, SEAT_H1_TLS | SEAT_H2_CLEAR),
+        SCENARIO(a_mode_can_hold_and_give_other_answers, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(the_catalogue_lists_the_modes_that_are_tested, SEAT_H1_CLEAR),
+        SCENARIO(the_authority_is_handed_out, SEAT_H1_CLEAR),
+    };
+
+    return scenarios_run("the admin API", list, sizeof list / sizeof list[0], NULL);
+}

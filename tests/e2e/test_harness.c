@@ -1,0 +1,196 @@
+/* The raw client itself: it sees FIN, RST and silence apart, and reads messages right. Its server
+ * is a socket in this program. */
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "client.h"
+#include "h1.h"
+#include "h2.h"
+
+struct pair {
+    struct client c;
+    int peer; /* -1: closed */
+};
+
+static int setup(void **state)
+{
+    static struct pair pair;
+    struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof name;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (bind(listener, (struct sockaddr *)&name, sizeof name) < 0 || listen(listener, 1) < 0 ||
+        getsockname(listener, (struct sockaddr *)&name, &len) < 0)
+        return -1;
+    struct client_options to = { .port = ntohs(name.sin_port) };
+    if (!client_connect(&pair.c, &to))
+        return -1;
+    pair.peer = accept(listener, NULL, NULL);
+    close(listener);
+    *state = &pair;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct pair *p = *state;
+
+    client_close(&p->c);
+    if (p->peer >= 0)
+        close(p->peer);
+    return 0;
+}
+
+static void say(struct pair *p, const char *text)
+{
+    assert_int_equal(write(p->peer, text, strlen(text)), strlen(text));
+}
+
+static void reset(struct pair *p)
+{
+    struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+    setsockopt(p->peer, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(p->peer);
+    p->peer = -1;
+}
+
+static void silence_is_neither_bytes_nor_an_end(void **state)
+{
+    struct pair *p = *state;
+    int64_t until = in_ms(50);
+
+    assert_true(client_silent(&p->c, until));
+    assert_true(clock_now() >= until);
+    say(p, "x");
+    assert_false(client_silent(&p->c, in_ms(PATIENCE_MS)));
+    assert_int_equal(p->c.raw_in, 1);
+}
+
+static void fin_is_seen_after_the_bytes_before_it(void **state)
+{
+    struct pair *p = *state;
+
+    say(p, "abc");
+    shutdown(p->peer, SHUT_WR);
+    assert_true(client_wait_end(&p->c, in_ms(PATIENCE_MS)));
+    assert_true(p->c.fin);
+    assert_false(p->c.rst);
+    assert_int_equal(buf_len(&p->c.in), 3);
+    assert_true(p->c.last_byte_at <= p->c.fin_at);
+}
+
+static void rst_is_no_fin(void **state)
+{
+    struct pair *p = *state;
+
+    reset(p);
+    assert_true(client_wait_end(&p->c, in_ms(PATIENCE_MS)));
+    assert_true(p->c.rst);
+    assert_false(p->c.fin);
+    assert_true(client_silent(&p->c, in_ms(10)));
+}
+
+static void rst_is_seen_after_a_fin(void **state)
+{
+    struct pair *p = *state;
+
+    shutdown(p->peer, SHUT_WR);
+    assert_true(client_wait_fin(&p->c, in_ms(PATIENCE_MS)));
+    assert_false(client_wait_rst(&p->c, in_ms(20)));
+    reset(p);
+    assert_true(client_wait_rst(&p->c, in_ms(PATIENCE_MS)));
+    assert_true(p->c.fin_at <= p->c.rst_at);
+}
+
+static void what_the_peers_kernel_took_is_acked(void **state)
+{
+    struct pair *p = *state;
+
+    assert_int_equal(client_text(&p->c, "unread but ACKed"), 0);
+    assert_true(client_wait_acked(&p->c, in_ms(PATIENCE_MS)));
+    assert_int_equal(client_unacked(&p->c), 0);
+}
+
+static void h1_bodies_are_framed_by_length_chunks_or_the_end(void **state)
+{
+    static const struct {
+        const char *bytes, *body;
+        int status;
+        bool head;
+    } cases[] = {
+        { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello", 200, false },
+        { "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
+          "hello", 200, false },
+        { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "", 200, true },
+        { "HTTP/1.1 100 Continue\r\n\r\n", "", 100, false },
+        { "HTTP/1.1 204 No Content\r\n\r\n", "", 204, false },
+        { "HTTP/1.0 400 Bad\r\n\r\nto the end", "to the end", 400, false }, /* the last one */
+    };
+    struct pair *p = *state;
+    size_t count = sizeof cases / sizeof cases[0];
+
+    for (size_t i = 0; i < count; i++)
+        say(p, cases[i].bytes);
+    shutdown(p->peer, SHUT_WR);
+    for (size_t i = 0; i < count; i++) {
+        struct h1_response r;
+        assert_true(h1_read(&p->c, cases[i].head, &r, in_ms(PATIENCE_MS)));
+        assert_int_equal(r.status, cases[i].status);
+        assert_string_equal((const char *)buf_bytes(&r.body), cases[i].body);
+        h1_free(&r);
+    }
+}
+
+static void an_h1_response_cut_short_is_not_whole(void **state)
+{
+    struct pair *p = *state;
+    struct h1_response r;
+
+    say(p, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell");
+    shutdown(p->peer, SHUT_WR);
+    assert_false(h1_read(&p->c, false, &r, in_ms(PATIENCE_MS)));
+    h1_free(&r);
+}
+
+static void h2_frames_are_noted(void **state)
+{
+    static const uint8_t goaway[] = { 0, 0, 0, 7, 0, 0, 0, 2, 'w', 'h', 'y' };
+    static const uint8_t settings[] = { 0, 3, 0, 0, 0, 100 };
+    struct pair *p = *state;
+    struct buf out = { .data = NULL };
+    struct h2 h;
+
+    h2_start(&h, &p->c);
+    h2_compose_frame(&out, NGHTTP2_SETTINGS, 0, 0, settings, sizeof settings);
+    h2_compose_frame(&out, NGHTTP2_GOAWAY, 0, 0, goaway, sizeof goaway);
+    assert_int_equal(write(p->peer, buf_bytes(&out), buf_len(&out)), buf_len(&out));
+    assert_true(h2_wait_frame(&h, NGHTTP2_GOAWAY, in_ms(PATIENCE_MS)));
+    assert_int_equal(h.settings[NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS], 100);
+    assert_int_equal(h.goaway.last, 7);
+    assert_int_equal(h.goaway.error, NGHTTP2_INTERNAL_ERROR);
+    assert_int_equal(h.goaway.debug_len, 3);
+    assert_false(h2_next(&h, in_ms(20)));
+    buf_free(&out);
+    h2_free(&h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(silence_is_neither_bytes_nor_an_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(fin_is_seen_after_the_bytes_before_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(rst_is_no_fin, setup, teardown),
+        cmocka_unit_test_setup_teardown(rst_is_seen_after_a_fin, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_peers_kernel_took_is_acked, setup, teardown),
+        cmocka_unit_test_setup_teardown(h1_bodies_are_framed_by_length_chunks_or_the_end, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(an_h1_response_cut_short_is_not_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(h2_frames_are_noted, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("the raw client", tests, NULL, NULL);
+}

@@ -1,0 +1,249 @@
+/* The command line: every option refuses what it cannot use, with exit status 2 and one line that
+ * names it. */
+#include "check.h"
+#include "client.h"
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define EXIT_SETUP 2
+
+static char scratch[64];
+
+static int setup(void **state)
+{
+    scratch_create(scratch, sizeof scratch);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    scratch_remove(scratch);
+    return 0;
+}
+
+/* Writes a file below the scratch directory and returns its path. */
+static const char *scratch_file(const char *name, const char *text)
+{
+    static char path[128];
+    char dir[128];
+
+    snprintf(path, sizeof path, "%s/%s", scratch, name);
+    snprintf(dir, sizeof dir, "%.*s", (int)(strrchr(path, '/') - path), path);
+    assert_true(mkdir(dir, 0700) == 0 || errno == EEXIST);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    return path;
+}
+
+/* `hangup serve` on free ports, but for one or two options, which must be refused. */
+static void refused(const char *named, const char *option, const char *value, const char *option2,
+                    const char *value2)
+{
+    char state[80];
+    const char *arguments[24] = { "serve" };
+    unsigned n = 1;
+    struct buf out = { .data = NULL }, err = { .data = NULL };
+    static const char *const listeners[] = { "--https", "--https1", "--http", "--admin" };
+
+    snprintf(state, sizeof state, "%s/state", scratch);
+    for (unsigned i = 0; i < 4; i++)
+        if (strcmp(option, listeners[i]) != 0) {
+            arguments[n++] = listeners[i];
+            arguments[n++] = "127.0.0.1:0";
+        }
+    if (strcmp(option, "--state") != 0) {
+        arguments[n++] = "--state";
+        arguments[n++] = state;
+    }
+    arguments[n++] = option;
+    arguments[n++] = value;
+    if (value)
+        arguments[n++] = option2;
+    if (option2)
+        arguments[n++] = value2;
+    int status = server_run(arguments, &out, &err);
+    /* Log lines may come before it; the complaint is one line, the last. */
+    const char *text = (const char *)buf_bytes(&err), *line = strstr(text, "hangup serve: ");
+    const char *line_end = line ? strchr(line, '\n') : NULL;
+    check(status == EXIT_SETUP, "%s %s: exit status %d: %s", option, value ? value : "", status,
+          text);
+    check(line && strstr(line, named), "%s %s: %s is not named: %s", option, value ? value : "",
+          named, text);
+    check(line_end && !line_end[1], "%s %s: not one line at the end: %s", option,
+          value ? value : "", text);
+    check(buf_len(&out) == 1, "%s: wrote to stdout: %s", option, (const char *)buf_bytes(&out));
+    buf_free(&out);
+    buf_free(&err);
+}
+
+static void addresses_that_are_none_are_refused(void **state)
+{
+    static const char *const options[] = { "--https", "--https1", "--http", "--admin" };
+    static const char *const values[] = { "",
+                                          "nonsense",
+                                          "127.0.0.1",
+                                          "127.0.0.1:",
+                                          "127.0.0.1:x",
+                                          "127.0.0.1:65536",
+                                          "127.0.0.1:-1",
+                                          "[::1",
+                                          "[::1]8443",
+                                          "::1:8443",
+                                          "1.2.3:80",
+                                          "www.example.com:80",
+                                          "127.0.0.1:80:80",
+                                          "192.0.2.1:0", /* not of this machine (RFC 5737) */
+                                          " :8443",
+                                          "two\nlines" };
+
+    for (unsigned i = 0; i < sizeof options / sizeof options[0]; i++)
+        for (unsigned k = 0; k < sizeof values / sizeof values[0]; k++)
+            refused(options[i], options[i], values[k], NULL, NULL);
+}
+
+static void bad_values_are_refused(void **state)
+{
+    static const struct {
+        const char *option, *value, *named;
+    } cases[] = {
+        { "--mode", "no-such-mode", "no-such-mode" },
+        { "--mode", "idle-close;idle=soon", "idle" },
+        { "--mode", "idle-close;idle=-5s", "idle" },
+        { "--mode", "idle-close;idle=999999h", "idle" },
+        { "--mode", "idle-close;no-such=1", "no-such" },
+        { "--mode", "idle-close;idle", "--mode" },
+        { "--mode", "", "--mode" },
+        { "--mode", "%", "--mode" },
+        { "--mode", "two\nlines", "--mode" },
+        { "--no\nsuch", "1", "such" },
+        { "--time-scale", "0", "--time-scale" },
+        { "--time-scale", "-1", "--time-scale" },
+        { "--time-scale", "fast", "--time-scale" },
+        { "--time-scale", "1x", "--time-scale" },
+        { "--time-scale", "nan", "--time-scale" },
+        { "--time-scale", "inf", "--time-scale" },
+        { "--time-scale", "1e99", "--time-scale" },
+        { "--body-limit", "-1", "--body-limit" },
+        { "--body-limit", "1k", "--body-limit" },
+        { "--body-limit", "", "--body-limit" },
+        { "--body-limit", "99999999999999999999", "--body-limit" },
+        { "--ledger-limit", "much", "--ledger-limit" },
+        { "--ledger-limit", "99999999999999999999", "--ledger-limit" },
+        { "--name", "", "--name" },
+        { "--name", "two words", "--name" },
+        { "--name", "a..b", "--name" },
+        { "--name", "a*b.example", "--name" },
+        { "--name", "-x.example", "--name" },
+        { "--admin-token", "", "--admin-token" },
+        { "--admin-token", "two words", "--admin-token" },
+        { "--admin-token", "line\nbreak", "--admin-token" },
+        { "--modes", "/nonexistent", "--modes" },
+        { "--stubs", "/nonexistent", "--stubs" },
+        { "--state", "/proc/nowhere/state", "/proc/nowhere" },
+        { "--state", "/dev/null", "/dev/null" },
+        { "--state", "", "--state" },
+        { "--no-such", "1", "--no-such" },
+        { "serve", "serve", "serve" },
+        { "--https1", NULL, "--https1" },
+        { "--state", NULL, "--state" },
+        { "--time-scale", NULL, "--time-scale" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        refused(cases[i].named, cases[i].option, cases[i].value, NULL, NULL);
+}
+
+static void certificates_that_do_not_serve_are_refused(void **state)
+{
+    char garbage[128];
+
+    snprintf(garbage, sizeof garbage, "%s", scratch_file("garbage/cert.pem", "no certificate\n"));
+    refused("--key", "--cert", garbage, NULL, NULL);
+    refused("--cert", "--key", garbage, NULL, NULL);
+    refused("/nonexistent", "--cert", "/nonexistent", "--key", "/nonexistent");
+    refused("cert.pem", "--cert", garbage, "--key", garbage);
+}
+
+static void directories_with_bad_files_are_refused(void **state)
+{
+    char dir[128];
+
+    scratch_file("modes/broken.json", "{\"name\":\"broken\",");
+    snprintf(dir, sizeof dir, "%s/modes", scratch);
+    refused("broken.json", "--modes", dir, NULL, NULL);
+    scratch_file("odd/odd.json", "{\"name\":\"odd\",\"summary\":\"x\",\"rules\":[{\"on\":\"x\"}]}");
+    snprintf(dir, sizeof dir, "%s/odd", scratch);
+    refused("odd.json", "--modes", dir, NULL, NULL);
+}
+
+static void a_port_in_use_is_refused(void **state)
+{
+    struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof name;
+    char address[32];
+    static const char *const options[] = { "--https", "--https1", "--http", "--admin" };
+
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(bind(fd, (struct sockaddr *)&name, sizeof name), errno);
+    assert_return_code(listen(fd, 1), errno);
+    assert_return_code(getsockname(fd, (struct sockaddr *)&name, &len), errno);
+    snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(name.sin_port));
+    for (unsigned i = 0; i < 4; i++) {
+        refused(options[i], options[i], address, NULL, NULL);
+        refused("in use", options[i], address, NULL, NULL);
+    }
+    close(fd);
+}
+
+static void commands_without_a_server_say_what_they_are_asked(void **state)
+{
+    static const struct {
+        const char *arguments[4];
+        int status;
+        const char *out, *err;
+    } cases[] = {
+        { { "--version" }, 0, "hangup ", NULL },
+        { { "--help" }, 0, "--https1", NULL },
+        { { "modes" }, 0, "goaway-idle", NULL },
+        { { "modes", "goaway-idle" }, 0, "grace", NULL },
+        { { "modes", "no-such" }, EXIT_SETUP, NULL, "no-such" },
+        { { "dance" }, EXIT_SETUP, NULL, "dance" },
+        { { NULL }, EXIT_SETUP, NULL, "serve" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buf out = { .data = NULL }, err = { .data = NULL };
+        int status = server_run(cases[i].arguments, &out, &err);
+        const char *said = (const char *)buf_bytes(&out),
+                   *complained = (const char *)buf_bytes(&err);
+        check(status == cases[i].status, "case %zu: exit status %d: %s", i, status, complained);
+        check(!cases[i].out || strstr(said, cases[i].out), "case %zu: %s", i, said);
+        check(!cases[i].err || strstr(complained, cases[i].err), "case %zu: %s", i, complained);
+        buf_free(&out);
+        buf_free(&err);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_that_are_none_are_refused),
+        cmocka_unit_test(bad_values_are_refused),
+        cmocka_unit_test(certificates_that_do_not_serve_are_refused),
+        cmocka_unit_test(directories_with_bad_files_are_refused),
+        cmocka_unit_test(a_port_in_use_is_refused),
+        cmocka_unit_test(commands_without_a_server_say_what_they_are_asked),
+    };
+
+    return cmocka_run_group_tests_name("the command line", tests, setup, teardown);
+}

@@ -1,0 +1,154 @@
+/* A request can choose the mode of its own connection by URL: /mode/NAME;k=v/REST. */
+#include "witness.h"
+
+#include <string.h>
+
+#define IDLE_MS 200
+
+/* Asks with a mode in the URL and is answered as without it. */
+static void served_with(struct talk *t, const char *target)
+{
+    assert_int_equal(talk_ask_for(t, "GET", target, NULL, NULL), 0);
+    check(talk_answer(t, in_ms(PATIENCE_MS)), "no answer: %s", client_story(&t->c));
+    check(t->status == 200, "%s: status %d: %s", target, t->status,
+          (const char *)buf_bytes(&t->body));
+    t->connection = talk_served_number(t, "connection");
+}
+
+static void check_idle_close(struct stage *stage, struct talk *t)
+{
+    check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "no end: %s", client_story(&t->c));
+    assert_true(t->c.fin);
+    assert_false(t->c.close_notify);
+    check_nothing_read(t);
+    check_moment(t, t->c.fin_at, IDLE_MS);
+    check_fault(stage, t, "idle-close", "fin", IDLE_MS);
+}
+
+static void the_url_sets_the_mode_of_its_connection_alone(struct stage *stage)
+{
+    struct talk *other = talk_open(stage), *t = talk_open(stage);
+
+    talk_served(other);
+    served_with(t, "/mode/idle-close;idle=200ms" ENTITLEMENT);
+    check_idle_close(stage, t);
+    assert_false(other->c.fin);
+    check(client_silent(&other->c, in_ms(IDLE_MS)), "not silent: %s", client_story(&other->c));
+    talk_served(other);
+    talk_served(talk_open(stage));
+    assert_null(ledger_find(stage->server, other->connection, "fault", NULL));
+
+    json_t *mode = ledger_await(stage->server, t->connection, "mode", NULL);
+    check(mode, "the ledger has no mode event on the connection");
+    json_decref(mode);
+    json_t *run = admin_call(stage->server, 200, "GET", "/v1/mode", NULL);
+    assert_string_equal(event_text(run, "mode"), "normal");
+    json_decref(run);
+}
+
+static void the_values_may_be_percent_encoded(struct stage *stage)
+{
+    struct talk *t = talk_open(stage);
+
+    served_with(t, "/mode/idle%2Dclose;idle=%32%30%30ms" ENTITLEMENT);
+    check_idle_close(stage, t);
+}
+
+/* URL builders that take the mode for one path segment encode its ';' and '=' too. */
+static void the_separators_may_be_percent_encoded(struct stage *stage)
+{
+    struct talk *t = talk_open(stage);
+
+    served_with(t, "/mode/idle-close%3Bidle%3d200ms" ENTITLEMENT);
+    check_idle_close(stage, t);
+}
+
+static void the_same_prefix_again_does_not_begin_anew(struct stage *stage)
+{
+    static const char target[] =
+        "/mode/close-on-reuse;how=fin;read=complete" ENTITLEMENT "?device=tv";
+    struct talk *t = talk_open(stage);
+
+    served_with(t, target);
+    assert_int_equal(talk_ask_for(t, "GET", target, NULL, NULL), 0);
+    check(client_wait_end(&t->c, in_ms(LATE_MS)), "no end: %s", client_story(&t->c));
+    assert_true(t->c.fin);
+    check_nothing_read(t);
+    check_fault(stage, t, "close-on-reuse", "fin", 0);
+}
+
+static void a_later_request_may_go_back_to_normal(struct stage *stage)
+{
+    struct talk *t = talk_open(stage);
+
+    served_with(t, "/mode/idle-close;idle=400ms" ENTITLEMENT);
+    served_with(t, "/mode/normal" ENTITLEMENT);
+    check(client_silent(&t->c, in_ms(700)), "not silent: %s", client_story(&t->c));
+    talk_served(t);
+}
+
+static void what_is_no_mode_is_refused_with_a_problem(struct stage *stage)
+{
+    static const struct {
+        const char *target;
+        int status;
+        const char *named; /* what the detail must name */
+    } cases[] = {
+        { "/mode/no-such-mode" ENTITLEMENT, 404, "no-such-mode" },
+        { "/mode/idle-close;idle=soon" ENTITLEMENT, 400, "idle" },
+        { "/mode/idle-close;idle=-1s" ENTITLEMENT, 400, "idle" },
+        { "/mode/idle-close;idel=1s" ENTITLEMENT, 400, "idel" },
+        { "/mode/idle-close;idle" ENTITLEMENT, 400, "=" },
+        { "/mode/idle-close;idle=1s;idle=2s" ENTITLEMENT, 400, "idle" },
+        { "/mode/idle-close;notify=perhaps" ENTITLEMENT, 400, "notify" },
+        { "/mode/idle-close;;" ENTITLEMENT, 400, "" },
+        { "/mode/%zz" ENTITLEMENT, 400, "" },
+        { "/mode/%00" ENTITLEMENT, 400, "" },
+        { "/mode/" ENTITLEMENT, 400, "" },
+        { "/mode/..%2f..%2fetc" ENTITLEMENT, 400, "" },
+    };
+    struct talk *t = talk_open(stage);
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(talk_ask_for(t, "GET", cases[i].target, NULL, NULL), 0);
+        check(talk_answer(t, in_ms(PATIENCE_MS)), "%s: no answer: %s", cases[i].target,
+              client_story(&t->c));
+        check(t->status == cases[i].status, "%s: status %d", cases[i].target, t->status);
+        json_t *problem = json_loadb((const char *)buf_bytes(&t->body), buf_len(&t->body), 0, NULL);
+        check(problem, "%s: the body is not JSON", cases[i].target);
+        check(strstr(event_text(problem, "detail"), cases[i].named), "%s: the detail is \"%s\"",
+              cases[i].target, event_text(problem, "detail"));
+        assert_int_equal(json_integer_value(json_object_get(problem, "status")), t->status);
+        json_decref(problem);
+    }
+    /* None of it changed anything. */
+    talk_served(t);
+    check(client_silent(&t->c, in_ms(IDLE_MS)), "not silent: %s", client_story(&t->c));
+}
+
+static void a_mode_without_its_capability_is_refused_with_409(struct stage *stage)
+{
+    struct talk *t = talk_open(stage);
+
+    if (admin_capability(stage->server, "black_hole"))
+        skip_because("black_hole is available here: nothing to refuse");
+    assert_int_equal(talk_ask_for(t, "GET", "/mode/black-hole" ENTITLEMENT, NULL, NULL), 0);
+    assert_true(talk_answer(t, in_ms(PATIENCE_MS)));
+    assert_int_equal(t->status, 409);
+    assert_non_null(strstr((const char *)buf_bytes(&t->body), "NET_ADMIN"));
+}
+
+int main(void)
+{
+    static const struct scenario list[] = {
+        SCENARIO(the_url_sets_the_mode_of_its_connection_alone, SEATS_ALL),
+        SCENARIO(the_values_may_be_percent_encoded, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(the_separators_may_be_percent_encoded, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(the_same_prefix_again_does_not_begin_anew, SEAT_H1_TLS | SEAT_H2_CLEAR),
+        SCENARIO(a_later_request_may_go_back_to_normal, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(what_is_no_mode_is_refused_with_a_problem, SEATS_ALL),
+        SCENARIO(a_mode_without_its_capability_is_refused_with_409, SEAT_H1_CLEAR | SEAT_H2_TLS),
+    };
+
+    return scenarios_run("modes by URL", list, sizeof list / sizeof list[0], NULL);
+}
