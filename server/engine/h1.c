@@ -461,6 +461,10 @@ static void after_run(void)
         struct h1 *h = link_entry(now.next, struct h1, busy);
 
         link_remove(&h->busy);
+        if (h->working) {
+            h1_wake(h); /* this run was from inside let_catch_up: settled when input() is through */
+            continue;
+        }
         settle(h);
         if (is_busy(h) && link_empty(&h->busy))
             link_append(&busy, &h->busy);
