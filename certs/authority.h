@@ -26,5 +26,5 @@ struct authority_files {
  * wall clock in seconds (0: the real one; tests pass others).
  * Returns 0, BAD_INPUT (a bad name: where is "--name"; an unusable state directory or a damaged
  * authority: where is the path) or -errno. */
-int authority_open(const char *state_dir, const char *const *names, size_t name_count, long long now,
-                   struct authority_files *out, struct refusal *why);
+int authority_open(const char *state_dir, const char *const *names, size_t name_count,
+                   long long now, struct authority_files *out, struct refusal *why);

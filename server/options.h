@@ -21,8 +21,8 @@ struct options {
     size_t body_limit, ledger_bytes;
 };
 
-/* Reads the arguments behind "serve". Texts point into argv or the environment. Returns 0, BAD_INPUT
- * or -ENOMEM. */
+/* Reads the arguments behind "serve". Texts point into argv or the environment. Returns 0,
+ * BAD_INPUT or -ENOMEM. */
 int options_parse(int argc, char **argv, struct options *out, struct refusal *why);
 
 /* One line an option. */

@@ -13,11 +13,11 @@
  *
  * Watching: after engine_watch the engine no longer serves. Requests in later input are reported
  * with stale_request instead of begin; nothing at all is put out, no callback but stale_request and
- * frame is made, and engine_respond is taken without effect. WATCH_ONLY is for ever: exchanges still
- * open are lost when the engine is destroyed. WATCH_HOLD keeps what arrives and what is to be sent,
- * so that engine_resume can serve all of it as if it had just come. A change from HOLD to ONLY is
- * possible. engine_watch may be called from inside begin(), headers() ... of an exchange; one that
- * has begun and whose header section comes later is reported with stale_request as well.
+ * frame is made, and engine_respond is taken without effect. WATCH_ONLY is for ever: exchanges
+ * still open are lost when the engine is destroyed. WATCH_HOLD keeps what arrives and what is to be
+ * sent, so that engine_resume can serve all of it as if it had just come. A change from HOLD to
+ * ONLY is possible. engine_watch may be called from inside begin(), headers() ... of an exchange;
+ * one that has begun and whose header section comes later is reported with stale_request as well.
  */
 #pragma once
 
@@ -58,25 +58,26 @@ struct response {
 
 struct exchange {
     struct engine *engine;
-    uint32_t nth;   /* 1 for the connection's first request */
-    int32_t stream; /* h2 stream id; 0 on h1 */
+    uint32_t nth;           /* 1 for the connection's first request */
+    int32_t stream;         /* h2 stream id; 0 on h1 */
     struct request request; /* from headers() on */
-    void *data;     /* the host's own; NULL at begin */
+    void *data;             /* the host's own; NULL at begin */
 };
 
 /* What a peer's h2 frame said. */
 enum engine_frame { FRAME_SETTINGS, FRAME_PING, FRAME_PING_ACK, FRAME_GOAWAY, FRAME_RST_STREAM };
 struct engine_frame_info {
     enum engine_frame kind;
-    int32_t stream;      /* RST_STREAM: which; GOAWAY: last stream */
-    uint32_t error;      /* GOAWAY, RST_STREAM */
-    const char *text;    /* GOAWAY: debug data; SETTINGS: "NAME=VALUE ..."; PING: opaque in hex */
+    int32_t stream;   /* RST_STREAM: which; GOAWAY: last stream */
+    uint32_t error;   /* GOAWAY, RST_STREAM */
+    const char *text; /* GOAWAY: debug data; SETTINGS: "NAME=VALUE ..."; PING: opaque in hex */
     size_t text_len;
 };
 
 struct engine_host {
     /* The first bytes of a request arrived: on h1 its first octet after the previous request, on h2
-     * the frame header of the HEADERS frame that opens a stream. Nothing else is known of it yet. */
+     * the frame header of the HEADERS frame that opens a stream. Nothing else is known of it yet.
+     */
     void (*begin)(void *host, struct exchange *ex);
     /* Its header section is complete; ex->request is set. */
     void (*headers)(void *host, struct exchange *ex);
@@ -96,11 +97,11 @@ struct engine_host {
      * others are "". stream: 0 on h1. */
     void (*stale_request)(void *host, const struct request *request, int32_t stream, bool whole);
     void (*frame)(void *host, const struct engine_frame_info *info);
-    /* The client broke the protocol; the engine answers as the RFCs ask (400, GOAWAY ...). what: one
-     * clause for the ledger. */
+    /* The client broke the protocol; the engine answers as the RFCs ask (400, GOAWAY ...). what:
+     * one clause for the ledger. */
     void (*protocol_error)(void *host, const char *what);
-    /* The engine is done (Connection: close, protocol error, GOAWAY and drained ...): close orderly.
-     * Once, the last call but for lost(). Never while watching. */
+    /* The engine is done (Connection: close, protocol error, GOAWAY and drained ...): close
+     * orderly. Once, the last call but for lost(). Never while watching. */
     void (*finished)(void *host);
 };
 
@@ -171,7 +172,8 @@ static inline void engine_pump(struct engine *e)
     e->ops->pump(e);
 }
 
-/* The client will send no more. Exchanges whose request is whole are still answered, then finished(). */
+/* The client will send no more. Exchanges whose request is whole are still answered, then
+ * finished(). */
 static inline void engine_peer_closed(struct engine *e)
 {
     e->ops->peer_closed(e);

@@ -213,7 +213,7 @@ int h2_memory_session(nghttp2_session **out, const nghttp2_session_callbacks *ca
 
 void h2_stop(void)
 {
-    for (size_t class = 0; class < CLASSES; class++) {
+    for (size_t class = 0; class < CLASSES; class ++) {
         while (pools[class].top) {
             union head *head = pools[class].top;
             pools[class].top = head->next;

@@ -12,7 +12,8 @@ enum capability {
 struct capability_row {
     const char *name;  /* "black_hole" */
     const char *about; /* what it is for */
-    const char *needs; /* what would make it available: the Linux capability and the docker option */
+    const char
+        *needs; /* what would make it available: the Linux capability and the docker option */
     bool available;
     char why_not[160]; /* the error met when trying; empty when available */
 };

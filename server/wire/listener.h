@@ -20,7 +20,8 @@ typedef void (*listener_accepted)(void *owner, int fd, const struct sockaddr *pe
  *     "127.0.0.1:0"  "[::1]:9000"
  *     "localhost:9000"        both loopback addresses, the same port on both
  * Port 0 lets the kernel choose. No name is ever looked up but "localhost".
- * Returns 0, BAD_INPUT (the text, or an address in use or not ours: why->where is "--NAME") or -errno. */
+ * Returns 0, BAD_INPUT (the text, or an address in use or not ours: why->where is "--NAME") or
+ * -errno. */
 int listener_open(struct uv_loop_s *loop, const char *name, const char *address,
                   listener_accepted accepted, void *owner, struct listener **out,
                   struct refusal *why);

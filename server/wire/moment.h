@@ -25,8 +25,9 @@ void moments_stop(void);
 
 /* A zeroed struct with reached set is a moment that is not armed. */
 
-/* Arms m (again) for the absolute moment due; MOMENT_NONE cancels. A moment in the past is reached in
- * the next turn of the loop. Returns 0 or -ENOMEM (not armed; re-arming an armed one never fails). */
+/* Arms m (again) for the absolute moment due; MOMENT_NONE cancels. A moment in the past is reached
+ * in the next turn of the loop. Returns 0 or -ENOMEM (not armed; re-arming an armed one never
+ * fails). */
 int moment_at(struct moment *m, int64_t due);
 void moment_cancel(struct moment *m);
 

@@ -19,10 +19,11 @@
 #include "base/log.h"
 #include "wire/wire_impl.h"
 
-#define READ_SIZE   65536
-#define OUT_LIMIT   (128 * 1024)
-#define STALL_LIMIT (256 * 1024) /* read this much while stalled; then the client's window closes  \
-                                  */
+#define READ_SIZE 65536
+#define OUT_LIMIT (128 * 1024)
+#define STALL_LIMIT                                                                                \
+    (256 * 1024) /* read this much while stalled; then the client's window closes                  \
+                  */
 #define FLUSH_PATIENCE (30 * NS_PER_S) /* without progress, when ending */
 #define LINGER         (2 * NS_PER_S)  /* for the client's FIN, after ours */
 

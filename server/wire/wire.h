@@ -55,14 +55,15 @@ const char *wire_state_name(enum wire_state state);
 enum wire_fin_acked {
     WIRE_FIN_NONE,    /* we sent none */
     WIRE_FIN_ACKED,   /* seen ACKed before the bytes came: the client's kernel knew */
-    WIRE_FIN_CROSSED, /* still not ACKed when the bytes were read: they crossed, nobody is to blame */
+    WIRE_FIN_CROSSED, /* still not ACKed when the bytes were read: they crossed, nobody is to blame
+                       */
     WIRE_FIN_UNCLEAR  /* ACKed by now, but perhaps only after the bytes were sent */
 };
 const char *wire_fin_acked_name(enum wire_fin_acked acked);
 
 struct wire_owner {
-    /* The TLS handshake is complete; alpn is what was agreed on ("h2", "http/1.1"), "" without ALPN.
-     * Not called on a clear connection, which is open from the start. */
+    /* The TLS handshake is complete; alpn is what was agreed on ("h2", "http/1.1"), "" without
+     * ALPN. Not called on a clear connection, which is open from the start. */
     void (*established)(void *owner, const char *alpn);
     /* Plaintext from the client while open. */
     void (*received)(void *owner, const uint8_t *bytes, size_t n);
@@ -92,7 +93,7 @@ struct wire_config {
     struct uv_loop_s *loop;
     const struct wire_owner *owner_calls;
     void *owner;
-    struct ledger *ledger;  /* for transport events, under this id */
+    struct ledger *ledger; /* for transport events, under this id */
     uint64_t id;
     struct tls_server *tls; /* NULL: clear */
     bool h2;                /* offer h2 in ALPN beside http/1.1 */
@@ -106,7 +107,8 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out);
  * returned. Ignored unless open. */
 void wire_send(struct wire *w, const void *bytes, size_t n);
 
-/* How much more may be queued now without growing past the bound; 0 when the client does not read. */
+/* How much more may be queued now without growing past the bound; 0 when the client does not read.
+ */
 size_t wire_room(const struct wire *w);
 
 /* Plaintext bytes queued, and of these handed to the kernel, since the wire was made: what was
@@ -146,9 +148,9 @@ bool wire_is_tls(const struct wire *w);
 int64_t wire_fault_since(const struct wire *w);
 /* How stale bytes being handed up now relate to our FIN. */
 enum wire_fin_acked wire_fin_acked(const struct wire *w);
-/* When the last black hole was first seen to swallow a segment (MOMENT_NONE: it did not). The kernel
- * counts them per socket; the count is read every 20 ms at first, every 1/100 of the hole's age
- * later, so this is late by at most that. */
+/* When the last black hole was first seen to swallow a segment (MOMENT_NONE: it did not). The
+ * kernel counts them per socket; the count is read every 20 ms at first, every 1/100 of the hole's
+ * age later, so this is late by at most that. */
 int64_t wire_hole_used(const struct wire *w);
 /* Totals of bytes on the socket, TLS included. */
 uint64_t wire_bytes_in(const struct wire *w);

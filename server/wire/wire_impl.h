@@ -1,5 +1,5 @@
-/* wire_impl.h - the wire's inside, for wire.c (reading, writing, ending), tls.c (TLS on it), verbs.c
- * (the faults) and watch.c (what the kernel knows of a dead connection).
+/* wire_impl.h - the wire's inside, for wire.c (reading, writing, ending), tls.c (TLS on it),
+ * verbs.c (the faults) and watch.c (what the kernel knows of a dead connection).
  */
 #pragma once
 
@@ -25,10 +25,10 @@ struct wire {
     gnutls_session_t tls; /* NULL: clear */
     bool established;     /* HTTP may flow (clear: from the start) */
     bool hello_seen;
-    bool tls_done;        /* TLS carries nothing more towards us (close_notify, fatal alert) */
-    bool notified;        /* we sent close_notify */
+    bool tls_done; /* TLS carries nothing more towards us (close_notify, fatal alert) */
+    bool notified; /* we sent close_notify */
     char sni[64];
-    const uint8_t *in;    /* what GnuTLS may pull now */
+    const uint8_t *in; /* what GnuTLS may pull now */
     size_t in_len;
 
     struct buf out;  /* for the kernel, TLS records or plain */
@@ -38,7 +38,7 @@ struct wire {
     bool shut;       /* shutdown(SHUT_WR) was done */
     bool peer_fin;   /* the client's FIN was read */
     bool peer_closed_told;
-    const char *end_by;   /* who began the orderly end */
+    const char *end_by; /* who began the orderly end */
 
     /* Plaintext accounting, see wire_handed(): one checkpoint under way at a time. */
     uint64_t queued, handed, mark_plain, mark_out;
@@ -57,7 +57,8 @@ struct wire {
 
 /* --- wire.c */
 
-/* Puts out what is queued as far as the state lets it, shuts down or goes quiet when it is all out. */
+/* Puts out what is queued as far as the state lets it, shuts down or goes quiet when it is all out.
+ */
 void wire_flush(struct wire *w);
 /* Sets what the loop watches the socket for, from the state. */
 void wire_poll(struct wire *w);
