@@ -284,7 +284,7 @@ void mode_fire(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchang
     struct mode_program *program = mode_ref(mc->program);
     bool silenced = false;
     for (unsigned i = 0; i < program->by_slot[slot].count; i++) {
-        if (silenced || mc->program != program)
+        if (silenced || mc->program != program || (mx && mx->over))
             break;
         silenced = fire_rule(mc, program, program->by_slot[slot].rules[i], mx, false, ON_TIME);
     }
@@ -341,6 +341,11 @@ static void idle_reached(struct moment *m, int64_t late)
     int64_t armed_for = m->due;
     if (mc->idle_since == MOMENT_NONE)
         return;
+    if (mc->wire && wire_unread(mc->wire) > 0) { /* not idle: the loop has yet to read it */
+        if (moment_at(m, clock_now() + NS_PER_MS) != 0)
+            log_no_memory(mc);
+        return;
+    }
     fire_due(mc, ON_IDLE, &mc->idle_since, &mc->idle_done, armed_for + late, armed_for);
     arm(mc, &mc->idle, ON_IDLE, mc->idle_since, mc->idle_done);
 }
@@ -386,12 +391,17 @@ void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *h
     arm(mc, &mc->age, ON_AGE, mc->accepted_at, 0);
 }
 
+void mode_conn_stop_scripts(struct mode_conn *mc)
+{
+    while (!link_empty(&mc->scripts))
+        script_destroy(link_entry(mc->scripts.next, struct script, link));
+}
+
 void mode_conn_finish(struct mode_conn *mc)
 {
     moment_cancel(&mc->idle);
     moment_cancel(&mc->age);
-    while (!link_empty(&mc->scripts))
-        script_destroy(link_entry(mc->scripts.next, struct script, link));
+    mode_conn_stop_scripts(mc);
     mode_unref(mc->program);
     mc->program = NULL;
     free(mc->fired);
@@ -434,4 +444,5 @@ void mode_exchange_over(struct mode_exchange *mx)
     mode_unref(mx->program);
     mx->program = NULL;
     mx->instead = NULL;
+    mx->over = true;
 }

@@ -65,6 +65,7 @@ struct mode_exchange {
     const struct response *instead; /* the answer that respond gave, or NULL; lives as long as
                                        this exchange's program reference */
     struct mode_program *program;   /* keeps instead alive */
+    bool over;                      /* mode_exchange_over was called */
 };
 
 /* Starts with program (a reference is taken): sets everything but wire, engine and over, which are
@@ -80,8 +81,8 @@ void mode_conn_finish(struct mode_conn *mc);
 void mode_conn_set(struct mode_conn *mc, struct mode_program *program);
 
 /* Fires the rules of a slot that fit. mx is the exchange in the request and response slots, else
- * NULL. When it returns, look at mx->gates, mx->instead and wire_state(): the connection may have
- * been silenced. */
+ * NULL; its memory stays until this returns, also when it is over by then. When it returns, look at
+ * mx->gates, mx->instead and wire_state(): the connection may have been silenced. */
 void mode_fire(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchange *mx);
 
 /* Runs a program's only rule now, whatever its trigger (the admin API's "do"). Returns 0 or
@@ -91,6 +92,10 @@ int mode_run(struct mode_conn *mc, struct mode_program *program, const char *by)
 /* The connection became idle at this moment, or is busy again. */
 void mode_idle(struct mode_conn *mc, int64_t since);
 void mode_busy(struct mode_conn *mc);
+
+/* Ends what rules have begun on this connection: no step of theirs comes any more. The host opens
+ * the gates that they had closed. */
+void mode_conn_stop_scripts(struct mode_conn *mc);
 
 /* An exchange is over: its scripts lose it (their exchange steps become no-ops), its program
  * reference is given back. */

@@ -287,7 +287,8 @@ const struct step_row step_rows[] = {
       .fault = true,
       .exec = do_goaway_notice },
     { .name = "close_notify",
-      .about = "a TLS close_notify without touching TCP; skipped on a clear connection",
+      .about = "a TLS close_notify without touching TCP; requests are read and no longer answered; "
+               "skipped on a clear connection",
       .args = no_args,
       .slots = IN_OPEN & ~IN(ON_ACCEPT),
       .over = OVER_BOTH,

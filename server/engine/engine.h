@@ -21,6 +21,7 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -180,8 +181,9 @@ static inline void engine_peer_closed(struct engine *e)
 }
 
 /* Answers an exchange, once. HEAD, 204 and 304 are the engine's business (no body). An answer
- * before complete ends the exchange with the rest of the request read and dropped, within bounds;
- * on h1 the connection then closes. Returns 0 or -errno (then the exchange is lost). */
+ * before complete ends the exchange with the rest of the request read and dropped, within bounds
+ * (h2: 16 MiB, then RST_STREAM(NO_ERROR)); on h1 the connection then closes. Returns 0 or -errno
+ * (then the exchange is lost). */
 static inline int engine_respond(struct exchange *ex, const struct response *response)
 {
     return ex->engine->ops->respond(ex, response);
@@ -229,11 +231,11 @@ static inline void engine_destroy(struct engine *e)
  * stale_request and never answered. Return 0, or -ENOTSUP on h1. */
 static inline int engine_goaway(struct engine *e, const struct goaway *goaway)
 {
-    return e->ops->goaway ? e->ops->goaway(e, goaway) : -95;
+    return e->ops->goaway ? e->ops->goaway(e, goaway) : -ENOTSUP;
 }
 
 /* GOAWAY(2^31-1, NO_ERROR): new streams are still served. */
 static inline int engine_goaway_notice(struct engine *e)
 {
-    return e->ops->goaway_notice ? e->ops->goaway_notice(e) : -95;
+    return e->ops->goaway_notice ? e->ops->goaway_notice(e) : -ENOTSUP;
 }

@@ -36,10 +36,15 @@ enum h2_outcome { H2_OPEN, H2_ANSWERED, H2_LOST };
 
 /* A stream that a client opened. Held (refs) by nghttp2 as its stream's user data, by the engine
  * until the host was told how it ended, and by whoever calls the host about it. */
+/* Of a request that was answered early so much is read and dropped, as many clients look at an
+ * answer only when they have sent all; then RST_STREAM(NO_ERROR) asks for an end (RFC 9113 8.1). */
+#define H2_DROP_MAX ((size_t)16 * 1024 * 1024)
+
 struct h2_exchange {
     struct exchange pub;
     struct link link, over; /* in h2.exchanges; in h2.over */
     unsigned refs;
+    size_t dropped;         /* body bytes behind an early answer */
     bool stale;             /* never begins: only reported, with stale_request */
     bool stale_told;        /* it was */
     bool opened;            /* nghttp2 holds it */

@@ -75,18 +75,25 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
 {
     struct h2 *h = user;
     struct h2_exchange *ex = find(session, stream);
-    if (ex) {
-        h->news->ex = ex;
-        h->news->body = data;
-        h->news->body_len = len;
+    if (!ex)
+        return 0;
+    if (ex->outcome == H2_ANSWERED) { /* early */
+        ex->dropped += len;
+        if (ex->dropped > H2_DROP_MAX && ex->dropped - len <= H2_DROP_MAX)
+            nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR);
     }
+    if (ex->told) /* only the stream still holds it, and may close with this very frame */
+        return 0;
+    h->news->ex = ex;
+    h->news->body = data;
+    h->news->body_len = len;
     return 0;
 }
 
 static void message_read(struct h2 *h, nghttp2_session *session, const nghttp2_frame *frame)
 {
     struct h2_exchange *ex = find(session, frame->hd.stream_id);
-    if (!ex)
+    if (!ex || ex->told)
         return;
     h->news->ex = ex;
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
@@ -190,8 +197,6 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         return 0;
     ex->outcome = H2_ANSWERED;
     link_append(&h->over, &ex->over);
-    if (!ex->whole) /* an early answer: RFC 9113 8.1 */
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, ex->pub.stream, NGHTTP2_NO_ERROR);
     return 0;
 }
 

@@ -42,11 +42,8 @@ static struct session_exchange *take_exchange(void)
     return sx;
 }
 
-static void free_exchange(struct session_exchange *sx)
+static void recycle(struct session_exchange *sx)
 {
-    struct session *s = sx->session;
-    mode_exchange_over(&sx->mx);
-    link_remove(&sx->link);
     free(sx->problem_text);
     if (pooled < POOL_MAX) {
         link_append(&pool, &sx->link);
@@ -54,7 +51,36 @@ static void free_exchange(struct session_exchange *sx)
     } else {
         free(sx);
     }
-    s->open--;
+}
+
+/* It is over; its memory goes, when nobody up the stack looks at it any more. */
+static void free_exchange(struct session_exchange *sx)
+{
+    mode_exchange_over(&sx->mx);
+    link_remove(&sx->link);
+    sx->session->open--;
+    sx->over = true;
+    if (sx->pins == 0)
+        recycle(sx);
+}
+
+/* Fires the rules of a slot; a step of theirs may end this very exchange. Returns whether it goes
+ * on; if not, it is gone. */
+static bool fire(struct session_exchange *sx, enum trigger_slot slot)
+{
+    sx->pins++;
+    mode_fire(&sx->session->mode, slot, &sx->mx);
+    sx->pins--;
+    if (!sx->over)
+        return true;
+    if (sx->pins == 0)
+        recycle(sx);
+    return false;
+}
+
+static bool is_closed(const struct session *s)
+{
+    return wire_state(s->wire) == WIRE_CLOSED;
 }
 
 /* --- Ledger */
@@ -65,15 +91,22 @@ static void tell_lost(struct session_exchange *sx, const char *why)
     if (sx->lost_told)
         return;
     sx->lost_told = true;
+    if (sx->reached == REACHED_HEADERS && !sx->attempt)
+        sx->attempt = attempts_begin(s->run->attempts, sx->key.hash);
     ledger_begin(s->run->ledger, EV_EXCHANGE_LOST, s->id, sx->copy.nth);
     ledger_text(s->run->ledger, F_REACHED, reached_names[sx->reached]);
+    if (sx->attempt)
+        ledger_int(s->run->ledger, F_ATTEMPT, sx->attempt);
     ledger_text(s->run->ledger, F_WHY, why);
     ledger_commit(s->run->ledger);
 }
 
-void exchange_tell_lost(struct session *s, const char *why)
+void exchange_tell_lost(struct session *s, const char *why, bool leaving)
 {
-    for (struct link *i = s->exchanges.next; i != &s->exchanges; i = i->next)
+    struct link *i;
+    for (i = s->exchanges.next; i != &s->exchanges; i = i->next)
+        tell_lost(link_entry(i, struct session_exchange, link), why);
+    for (i = s->leaving.next; leaving && i != &s->leaving; i = i->next)
         tell_lost(link_entry(i, struct session_exchange, link), why);
 }
 
@@ -95,16 +128,15 @@ static void ledger_request(struct session *s, const struct request *request, int
 {
     struct ledger *l = s->run->ledger;
     const struct header *connection = request_header(request, "connection");
-    char names[2048];
+    static char names[8192]; /* more than the ledger takes, so that it is the one to cut */
     size_t len = 0;
-    for (size_t i = 0; i < request->header_count; i++) {
+    for (size_t i = 0; i < request->header_count && len + 1 < sizeof names; i++) {
         const struct header *h = &request->headers[i];
-        if (len + h->name_len + 1 > sizeof names)
-            break;
         if (len)
             names[len++] = '\n';
-        memcpy(names + len, h->name, h->name_len);
-        len += h->name_len;
+        size_t n = h->name_len < sizeof names - len ? h->name_len : sizeof names - len;
+        memcpy(names + len, h->name, n);
+        len += n;
     }
     if (stream)
         ledger_int(l, F_STREAM, stream);
@@ -167,9 +199,11 @@ static void begin(void *host, struct exchange *ex)
 {
     struct session *s = host;
     int64_t now = clock_now();
-    struct session_exchange *sx = take_exchange();
+    struct session_exchange *sx = is_closed(s) ? NULL : take_exchange();
+    if (!sx && is_closed(s))
+        return; /* pipelined behind the end: nothing is told of it */
     if (!sx) {
-        wire_abort(s->wire, "server: out of memory");
+        wire_abort(s->wire, "server", "out of memory");
         return;
     }
     sx->session = s;
@@ -184,7 +218,7 @@ static void begin(void *host, struct exchange *ex)
     s->open++;
     s->idle_since = MOMENT_NONE;
     mode_busy(&s->mode);
-    mode_fire(&s->mode, ON_FIRST_BYTE, &sx->mx);
+    fire(sx, ON_FIRST_BYTE);
 }
 
 static void answer_too_large(struct session_exchange *sx)
@@ -219,20 +253,22 @@ static void headers(void *host, struct exchange *ex)
 {
     struct session *s = host;
     struct session_exchange *sx = ex->data;
-    if (!sx)
+    if (!sx || is_closed(s))
         return;
     sx->reached = REACHED_HEADERS;
-    sx->attempt = held_attempt(s);
+    if (!sx->request_told)
+        sx->attempt = held_attempt(s);
     sx->target = ex->request.target;
     sx->key = attempts_key(&ex->request, HASH_START);
-    ledger_begin(s->run->ledger, EV_REQUEST, s->id, ex->nth);
-    ledger_request(s, &ex->request, ex->stream, &sx->key);
-    ledger_int(s->run->ledger, F_IDLE_BEFORE, sx->idle_before);
-    ledger_commit(s->run->ledger);
+    if (!sx->request_told) {
+        ledger_begin(s->run->ledger, EV_REQUEST, s->id, ex->nth);
+        ledger_request(s, &ex->request, ex->stream, &sx->key);
+        ledger_int(s->run->ledger, F_IDLE_BEFORE, sx->idle_before);
+        ledger_commit(s->run->ledger);
+    }
     if (strncmp(ex->request.target, "/mode/", 6) == 0)
         obey_url(sx, &ex->request);
-    mode_fire(&s->mode, ON_HEADERS, &sx->mx);
-    if (declares_more_than(&ex->request, s->run->config.body_limit))
+    if (fire(sx, ON_HEADERS) && declares_more_than(&ex->request, s->run->config.body_limit))
         answer_too_large(sx);
 }
 
@@ -240,7 +276,7 @@ static void body(void *host, struct exchange *ex, const void *bytes, size_t n)
 {
     struct session *s = host;
     struct session_exchange *sx = ex->data;
-    if (!sx || sx->reached > REACHED_HEADERS)
+    if (!sx || sx->reached > REACHED_HEADERS || is_closed(s))
         return;
     sx->body_bytes += n;
     sx->digest = hash_more(sx->digest, bytes, n);
@@ -248,11 +284,15 @@ static void body(void *host, struct exchange *ex, const void *bytes, size_t n)
         answer_too_large(sx);
 }
 
-/* A request that was sent into a black hole and came when the hole was healed. */
+/* A request that was sent into a black hole and came when the hole was healed: within the time in
+ * which the client's kernel has sent again what it sent in vain. */
 static void tell_came_late(struct session *s, const struct session_exchange *sx,
                            const struct exchange *ex)
 {
-    s->from_hole = false;
+    bool late = clock_now() > s->from_hole_until;
+    s->from_hole_until = 0;
+    if (late)
+        return;
     ledger_begin(s->run->ledger, EV_STALE_REQUEST, s->id, ex->nth);
     ledger_request(s, &ex->request, ex->stream, &sx->key);
     ledger_text(s->run->ledger, F_SENT_INTO, wire_state_name(WIRE_HOLED));
@@ -266,8 +306,9 @@ static void complete(void *host, struct exchange *ex)
 {
     struct session *s = host;
     struct session_exchange *sx = ex->data;
-    if (!sx || sx->reached > REACHED_HEADERS)
+    if (!sx || sx->reached > REACHED_HEADERS || is_closed(s))
         return;
+    bool counted = sx->attempt != 0;
     sx->reached = REACHED_COMPLETE;
     if (sx->body_bytes > 0) {
         struct request as_sent = ex->request;
@@ -276,19 +317,20 @@ static void complete(void *host, struct exchange *ex)
     }
     if (!sx->attempt)
         sx->attempt = attempts_begin(s->run->attempts, sx->key.hash);
-    if (s->from_hole)
+    if (s->from_hole_until && !counted)
         tell_came_late(s, sx, ex);
     ledger_begin(s->run->ledger, EV_REQUEST_COMPLETE, s->id, ex->nth);
     ledger_int(s->run->ledger, F_BODY_BYTES, (int64_t)sx->body_bytes);
     ledger_int(s->run->ledger, F_ATTEMPT, sx->attempt);
     ledger_commit(s->run->ledger);
-    mode_fire(&s->mode, ON_COMPLETE, &sx->mx);
-    exchange_try_answer(sx);
+    if (fire(sx, ON_COMPLETE))
+        exchange_try_answer(sx);
 }
 
 static bool may_answer(const struct session_exchange *sx)
 {
-    return sx->reached == REACHED_COMPLETE && sx->mx.gates == 0 && session_serving(sx->session);
+    return sx->reached == REACHED_COMPLETE && sx->mx.gates == 0 && session_serving(sx->session) &&
+           wire_can_send(sx->session->wire);
 }
 
 void exchange_try_answer(struct session_exchange *sx)
@@ -301,8 +343,7 @@ void exchange_try_answer(struct session_exchange *sx)
         return;
     if (!sx->start_fired) {
         sx->start_fired = true;
-        mode_fire(&s->mode, ON_RESPONSE_START, &sx->mx);
-        if (!may_answer(sx))
+        if (!fire(sx, ON_RESPONSE_START) || !may_answer(sx))
             return;
     }
     if (sx->problem) {
@@ -325,6 +366,33 @@ void exchange_try_answer(struct session_exchange *sx)
     int error = engine_respond(ex, &response);
     if (error < 0)
         log_warn("connection %llu: cannot answer: %s", (unsigned long long)s->id, strerror(-error));
+}
+
+void exchange_try_all(struct session *s)
+{
+    static uint32_t pass;
+    struct link *i = s->exchanges.next;
+    pass++;
+    while (i != &s->exchanges) {
+        struct session_exchange *sx = link_entry(i, struct session_exchange, link);
+        if (sx->tried == pass) {
+            i = i->next;
+            continue;
+        }
+        sx->tried = pass;
+        exchange_try_answer(sx); /* which may end any of them */
+        i = s->exchanges.next;
+    }
+}
+
+void exchange_let_go(struct session *s)
+{
+    for (struct link *i = s->exchanges.next; i != &s->exchanges; i = i->next) {
+        struct session_exchange *sx = link_entry(i, struct session_exchange, link);
+        sx->mx.gates = 0;
+        sx->mx.instead = NULL;
+    }
+    exchange_try_all(s);
 }
 
 /* --- The end of an exchange */
@@ -375,6 +443,7 @@ static void lost(void *host, struct exchange *ex, const char *why)
     if (!sx)
         return;
     sx->copy.nth = ex->nth;
+    sx->mx.ex = &sx->copy;
     tell_lost(sx, why);
     free_exchange(sx);
     session_idle(s);
@@ -394,18 +463,16 @@ static size_t room(void *host)
 
 /* --- What the client did to a dead connection, and other news of it */
 
-/* The number of the exchange that began, and whose header section is being told now; 0: it is a
- * request behind it, which never began. */
-static uint32_t begun_exchange(struct session *s, int32_t stream)
+/* The exchange that began, and whose header section is being told now; NULL: it is a request behind
+ * it, which never began. */
+static struct session_exchange *begun_exchange(struct session *s, int32_t stream)
 {
     for (struct link *i = s->exchanges.next; i != &s->exchanges; i = i->next) {
         struct session_exchange *sx = link_entry(i, struct session_exchange, link);
-        if (sx->reached == REACHED_BEGUN && sx->copy.stream == stream) {
-            sx->reached = REACHED_HEADERS;
-            return sx->copy.nth;
-        }
+        if (sx->reached == REACHED_BEGUN && sx->copy.stream == stream && !sx->request_told)
+            return sx;
     }
-    return 0;
+    return NULL;
 }
 
 static void stale_request(void *host, const struct request *request, int32_t stream, bool whole)
@@ -413,21 +480,31 @@ static void stale_request(void *host, const struct request *request, int32_t str
     struct session *s = host;
     struct ledger *l = s->run->ledger;
     enum wire_state state = wire_state(s->wire);
+    if (state == WIRE_CLOSED)
+        return;
     const struct attempt_key key = attempts_key(request, HASH_START);
     uint32_t attempt = attempts_begin(s->run->attempts, key.hash);
-    if (s->silenced == WIRE_STALLED)
-        buf_add(&s->held_attempts, &attempt, sizeof attempt);
+    struct session_exchange *sx = begun_exchange(s, stream);
+    if (sx)
+        sx->attempt = attempt;
+    else if ((s->silenced == WIRE_STALLED || s->silenced == WIRE_HOLED) &&
+             buf_add(&s->held_attempts, &attempt, sizeof attempt) < 0)
+        buf_free(&s->held_attempts); /* they will be counted once more, when they are served */
     if (s->silenced != WIRE_OPEN && !s->stale_seen) {
         /* It came with the bytes on which the fault fired: sent while all was well. */
-        ledger_begin(l, EV_REQUEST, s->id, begun_exchange(s, stream));
+        if (sx)
+            sx->request_told = true;
+        ledger_begin(l, EV_REQUEST, s->id, sx ? sx->copy.nth : 0);
         ledger_request(s, request, stream, &key);
+        if (sx)
+            ledger_int(l, F_IDLE_BEFORE, sx->idle_before);
         ledger_int(l, F_ATTEMPT, attempt);
         ledger_int(l, F_COMPLETE, whole);
         ledger_commit(l);
         return;
     }
     int64_t since = state == WIRE_OPEN ? s->mode.goaway_at : wire_fault_since(s->wire);
-    ledger_begin(l, EV_STALE_REQUEST, s->id, 0);
+    ledger_begin(l, EV_STALE_REQUEST, s->id, sx ? sx->copy.nth : 0);
     ledger_request(s, request, stream, &key);
     ledger_text(l, F_SENT_INTO, state == WIRE_OPEN ? "goaway" : wire_state_name(state));
     if (since != MOMENT_NONE)
@@ -448,6 +525,8 @@ static void frame(void *host, const struct engine_frame_info *info)
     };
     struct session *s = host;
     struct ledger *l = s->run->ledger;
+    if (is_closed(s))
+        return;
     ledger_begin(l, events[info->kind], s->id, 0);
     if (info->kind == FRAME_RST_STREAM)
         ledger_int(l, F_STREAM, info->stream);
@@ -467,6 +546,8 @@ static void frame(void *host, const struct engine_frame_info *info)
 static void protocol_error(void *host, const char *what)
 {
     struct session *s = host;
+    if (is_closed(s))
+        return;
     ledger_begin(s->run->ledger, EV_PROTOCOL_ERROR, s->id, 0);
     ledger_text(s->run->ledger, F_WHY, what);
     ledger_commit(s->run->ledger);

@@ -106,10 +106,8 @@ void run_reset(struct run *run)
     struct link *i, *next;
     run_set_mode(run, "normal", NULL, false, APPLY_ALL, &why);
     for (i = run->sessions.next; i != &run->sessions; i = next) {
-        struct session *s = link_entry(i, struct session, link);
-        next = i->next; /* sessions are freed from the loop, not from inside wire_abort */
-        if (s->silenced != WIRE_OPEN)
-            wire_abort(s->wire, "reset");
+        next = i->next; /* sessions are freed from the loop, not from inside this */
+        session_let_go(link_entry(i, struct session, link));
     }
     attempts_clear(run->attempts);
     ledger_clear(run->ledger);
@@ -156,7 +154,7 @@ int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *wh
 void run_abort(struct run *run)
 {
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next) {
-        wire_abort(link_entry(i, struct session, link)->wire, "shutdown");
+        wire_abort(link_entry(i, struct session, link)->wire, "shutdown", NULL);
     }
 }
 

@@ -43,7 +43,7 @@ struct session {
     char mode_text[128];      /* the last /mode/... prefix that was obeyed */
     uint8_t sniffed;          /* bytes of the h2 preface seen so far on a clear connection */
     bool stale_seen;          /* bytes came after the fault that put it out of service */
-    bool from_hole;           /* the next request was sent into a black hole */
+    int64_t from_hole_until;  /* a request that is whole by then was sent into a black hole */
     enum wire_state silenced; /* the state a fault put the wire into; WIRE_OPEN: in service */
     int64_t idle_since;       /* MOMENT_NONE: busy, or nothing can be asked of it yet */
     uint32_t begun;           /* exchanges so far */
@@ -62,6 +62,10 @@ struct session_exchange {
     struct mode_exchange mx;
     struct exchange copy; /* what mx points at once the engine's own is gone */
     enum reached reached;
+    unsigned pins;     /* callers up the stack that look at it again */
+    bool over;         /* only pins keep its memory */
+    bool request_told; /* the ledger has its request */
+    uint32_t tried;    /* by which exchange_try_all() */
     bool start_fired, lost_told;
     int64_t idle_before;
     uint64_t body_bytes, digest;
@@ -86,6 +90,8 @@ json_t *session_json(const struct session *s);
 void session_idle(struct session *s);
 /* Another mode for this connection alone, ledgered. */
 void session_set_mode(struct session *s, struct mode_program *program);
+/* Ends what a rule has begun here, and what a fault holds; a connection in service stays open. */
+void session_let_go(struct session *s);
 /* The server stops: finish what is open, then close; silenced connections end at once. */
 void session_shutdown(struct session *s);
 
@@ -93,9 +99,14 @@ void session_shutdown(struct session *s);
 extern const struct engine_host session_engine_host;
 /* Answers it if all is there and nothing holds it. */
 void exchange_try_answer(struct session_exchange *sx);
+/* The same for each that is open. */
+void exchange_try_all(struct session *s);
+/* Opens all gates and forgets all answers that rules have given. */
+void exchange_let_go(struct session *s);
 /* Ends those whose last bytes are with the kernel. */
 void exchange_settle(struct session *s);
-/* Ledgers all open ones as lost, once; the engine lets go of them later. */
-void exchange_tell_lost(struct session *s, const char *why);
+/* Ledgers open ones as lost, once; the engine lets go of them later. leaving: also those whose last
+ * bytes are on their way. */
+void exchange_tell_lost(struct session *s, const char *why, bool leaving);
 /* Frees what is left at the end of a connection. */
 void exchange_drop_all(struct session *s);

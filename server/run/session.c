@@ -52,7 +52,7 @@ static bool start_engine(struct session *s, bool h2)
         static struct log_gate gate;
         log_sometimes(&gate, LOG_WARN, "cannot serve connection %llu: %s",
                       (unsigned long long)s->id, strerror(-error));
-        wire_abort(s->wire, "server: out of descriptors or memory");
+        wire_abort(s->wire, "server", "out of descriptors or memory");
         return false;
     }
     s->engine = s->mode.engine = e;
@@ -66,9 +66,8 @@ static bool start_engine(struct session *s, bool h2)
     return true;
 }
 
-/* On a clear connection the first bytes decide: the h2 preface or anything else. Returns how many
- * bytes of the input belong to what was held back and are to be given to the engine first; false
- * while it is undecided. */
+/* On a clear connection the first bytes decide: the h2 preface or anything else. Returns whether
+ * the engine runs; what was held back until then has been given to it. */
 static bool sniff(struct session *s, const uint8_t *bytes, size_t n)
 {
     size_t seen = s->sniffed, i = 0;
@@ -125,7 +124,7 @@ static void stale(void *owner, const uint8_t *bytes, size_t n)
 static bool stale_whole(void *owner)
 {
     struct session *s = owner;
-    return !s->engine || engine_watched_whole(s->engine);
+    return s->engine ? engine_watched_whole(s->engine) : s->sniffed == 0;
 }
 
 static void peer_closed(void *owner, bool at_end)
@@ -145,12 +144,14 @@ static void progress(void *owner)
         engine_pump(s->engine);
 }
 
-static uint32_t ending(void *owner)
+static uint32_t ending(void *owner, const char *by)
 {
     struct session *s = owner;
     if (s->engine && s->silenced != WIRE_OPEN)
         engine_watch_flush(s->engine);
-    exchange_tell_lost(s, "the connection ended");
+    exchange_tell_lost(
+        s, strcmp(by, "fault") == 0 ? "a fault ended the connection" : "the connection ended",
+        true);
     return s->begun;
 }
 
@@ -197,22 +198,21 @@ static void silenced(void *host, bool for_ever)
     if (s->engine)
         engine_watch(s->engine, for_ever ? WATCH_ONLY : WATCH_HOLD);
     if (for_ever)
-        exchange_tell_lost(s, "a fault ended the connection");
+        exchange_tell_lost(s, "a fault ended the connection", false);
 }
 
 static void resumed(void *host)
 {
     struct session *s = host;
-    struct link *i, *next;
-    s->from_hole = s->silenced == WIRE_HOLED && wire_hole_used(s->wire) != MOMENT_NONE;
+    int64_t now = clock_now(), used = wire_hole_used(s->wire);
+    s->from_hole_until = 0;
+    if (s->silenced == WIRE_HOLED && used != MOMENT_NONE)
+        s->from_hole_until = now + 2 * (now - used) + 250 * NS_PER_MS;
     s->silenced = WIRE_OPEN;
     s->stale_seen = false;
     if (s->engine)
         engine_resume(s->engine);
-    for (i = s->exchanges.next; i != &s->exchanges; i = next) {
-        next = i->next;
-        exchange_try_answer(link_entry(i, struct session_exchange, link));
-    }
+    exchange_try_all(s);
     session_idle(s);
 }
 
@@ -265,8 +265,10 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
         .tls = listener->tls ? run->config.tls : NULL,
         .h2 = listener->h2,
     };
-    if (!s || wire_create(&config, fd, &s->wire) < 0) {
-        log_error("no memory for a connection");
+    int error = s ? wire_create(&config, fd, &s->wire) : -ENOMEM;
+    if (error) {
+        static struct log_gate gate;
+        log_sometimes(&gate, LOG_ERROR, "a connection was turned away: %s", strerror(-error));
         free(s);
         close(fd);
         return;
@@ -294,12 +296,22 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     mode_fire(&s->mode, ON_ACCEPT, NULL);
 }
 
+void session_let_go(struct session *s)
+{
+    if (s->silenced != WIRE_OPEN) {
+        wire_abort(s->wire, "reset", NULL);
+        return;
+    }
+    mode_conn_stop_scripts(&s->mode);
+    exchange_let_go(s);
+}
+
 void session_shutdown(struct session *s)
 {
     if (s->engine && session_serving(s))
         engine_shutdown(s->engine);
     else if (s->silenced != WIRE_OPEN)
-        wire_abort(s->wire, "shutdown");
+        wire_abort(s->wire, "shutdown", NULL);
     else
         wire_close(s->wire);
 }

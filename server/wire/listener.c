@@ -158,6 +158,7 @@ static bool parse_address(const char *text, struct target *t)
     if (host[0] == '[' && host[host_len - 1] == ']') {
         host[host_len - 1] = '\0';
         v6->sin6_family = AF_INET6;
+        t->every = strcmp(host + 1, "::") == 0;
         return inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1;
     }
     v4->sin_family = AF_INET;

@@ -16,7 +16,7 @@ struct listener;
 typedef void (*listener_accepted)(void *owner, int fd, const struct sockaddr *peer, socklen_t len);
 
 /* Opens name ("https") on an address:
- *     ":8443"  "8443"         every address, IPv6 and IPv4 (IPv4 alone where there is no IPv6)
+ *     ":8443"  "[::]:8443"    every address, IPv6 and IPv4 (IPv4 alone where there is no IPv6)
  *     "127.0.0.1:0"  "[::1]:9000"
  *     "localhost:9000"        both loopback addresses, the same port on both
  * Port 0 lets the kernel choose. No name is ever looked up but "localhost".

@@ -55,8 +55,7 @@ static ssize_t push(gnutls_transport_ptr_t transport, const giovec_t *parts, int
 
 struct hello {
     struct wire *wire;
-    char alpn[256]; /* offered, '\n' between */
-    size_t alpn_len;
+    struct buf alpn; /* offered, '\n' between */
     bool resumption;
 };
 
@@ -77,13 +76,9 @@ static void note_server_name(struct wire *w, const uint8_t *data, size_t size)
 static void note_alpn(struct hello *hello, const uint8_t *data, size_t size)
 {
     for (size_t i = 2; i < size && data[i] <= size - i - 1; i += (size_t)data[i] + 1) {
-        size_t len = data[i];
-        if (hello->alpn_len + len + 1 > sizeof hello->alpn)
-            return;
-        if (hello->alpn_len)
-            hello->alpn[hello->alpn_len++] = '\n';
-        memcpy(hello->alpn + hello->alpn_len, data + i + 1, len);
-        hello->alpn_len += len;
+        if (buf_len(&hello->alpn))
+            buf_add(&hello->alpn, "\n", 1);
+        buf_add(&hello->alpn, data + i + 1, data[i]);
     }
 }
 
@@ -110,9 +105,11 @@ static int client_hello(gnutls_session_t session, unsigned type, unsigned when, 
     gnutls_ext_raw_parse(&hello, note_extension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
     ledger_begin(w->ledger, EV_CLIENT_HELLO, w->id, 0);
     ledger_text(w->ledger, F_SNI, w->sni[0] ? w->sni : NULL);
-    ledger_bytes(w->ledger, F_ALPN_OFFERED, hello.alpn, hello.alpn_len);
+    ledger_bytes(w->ledger, F_ALPN_OFFERED, (const char *)buf_bytes(&hello.alpn),
+                 buf_len(&hello.alpn));
     ledger_int(w->ledger, F_RESUMPTION_OFFERED, hello.resumption);
     ledger_commit(w->ledger);
+    buf_free(&hello.alpn);
     return 0;
 }
 
@@ -207,7 +204,7 @@ static bool shake(struct wire *w)
 {
     if (w->state != WIRE_HANDSHAKE) { /* stalled or holed: later; ended: never */
         if (w->state == WIRE_STALLED || w->state == WIRE_HOLED)
-            buf_add(&w->held, w->in, w->in_len);
+            wire_hold(w, w->in, w->in_len);
         return false;
     }
     int result = gnutls_handshake(w->tls);
@@ -242,12 +239,38 @@ static bool open_record(struct wire *w)
     return w->in_len > 0 || gnutls_record_check_pending(w->tls) > 0;
 }
 
+/* Follows the records in what the client sends (RFC 8446 5.1), to know where one is cut. */
+static void follow_records(struct wire *w, const uint8_t *bytes, size_t n)
+{
+    while (n > 0) {
+        if (w->record_left > 0) {
+            size_t part = n < w->record_left ? n : w->record_left;
+            w->record_left -= (uint32_t)part;
+            bytes += part;
+            n -= part;
+            continue;
+        }
+        w->record_head[w->record_have++] = *bytes++;
+        n--;
+        if (w->record_have == sizeof w->record_head) {
+            w->record_left = (uint32_t)w->record_head[3] << 8 | w->record_head[4];
+            w->record_have = 0;
+        }
+    }
+}
+
+bool wire_tls_cut(const struct wire *w)
+{
+    return w->record_have > 0 || w->record_left > 0;
+}
+
 void wire_tls_input(struct wire *w)
 {
+    follow_records(w, w->in, w->in_len);
     bool more = true;
     while (more && w->state != WIRE_CLOSED && !w->tls_done) {
         if (w->established && w->state == WIRE_HOLED) {
-            buf_add(&w->held, w->in, w->in_len);
+            wire_hold(w, w->in, w->in_len);
             break;
         }
         more = w->established ? open_record(w) : shake(w);

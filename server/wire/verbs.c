@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
@@ -40,16 +41,25 @@ static void delay_acks(struct wire *w)
     setsockopt(w->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
 }
 
+/* What TLS wanted to say in a stall (an answer to a KeyUpdate) is never said when the stall becomes
+ * another fault. */
+static void drop_unsaid(struct wire *w)
+{
+    if (w->muted)
+        buf_consume(&w->out, buf_len(&w->out));
+    w->muted = false;
+}
+
 /* --- fin, rst, forget, close_notify */
 
 int wire_fin(struct wire *w, bool notify)
 {
     if (!serving(w) && w->state != WIRE_STALLED)
         return WIRE_TOO_LATE;
+    drop_unsaid(w);
     if (notify)
         wire_tls_notify(w);
     enter(w, WIRE_FINNED);
-    w->muted = false;
     wire_flush(w);
     return 0;
 }
@@ -68,9 +78,9 @@ int wire_forget(struct wire *w, bool exact)
         return WIRE_TOO_LATE;
     if (exact && !caps_have(CAP_REPAIR))
         return -EPERM;
+    drop_unsaid(w);
     enter(w, WIRE_FORGOTTEN);
     w->exact = exact;
-    w->muted = false;
     delay_acks(w);
     wire_flush(w);
     return 0;
@@ -102,7 +112,7 @@ int wire_stall(struct wire *w)
 static void serve_again(struct wire *w)
 {
     w->state = w->established ? WIRE_OPEN : WIRE_HANDSHAKE;
-    w->muted = false;
+    w->muted = w->hup_seen = false;
     moment_at(&w->limit, clock_now());
     wire_flush(w);
 }
@@ -133,6 +143,16 @@ static void hole_begins(struct wire *w)
     wire_watch_hole(w);
 }
 
+/* Looks whether the kernel can forget the connection: only when nothing of ours is on its way. */
+static void forget_look(struct wire *w)
+{
+    int64_t now = clock_now();
+    if (wire_unacked(w) > 0 && now - w->fault_since < DRAIN_MAX)
+        moment_at(&w->limit, now + DRAIN_LOOK);
+    else
+        wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
+}
+
 /* Looks whether the hole can begin now that the client has ACKed all we sent. */
 static void drain_look(struct wire *w)
 {
@@ -157,7 +177,9 @@ static void drain_look(struct wire *w)
     ledger_text(w->ledger, F_WHY, why);
     ledger_int(w->ledger, F_AFTER_FAULT, now - w->fault_since);
     ledger_commit(w->ledger);
-    if (!error)
+    if (error)
+        wire_end(w, WIRE_LAST_RST, "server", strerror(-error));
+    else
         hole_begins(w);
 }
 
@@ -167,6 +189,7 @@ int wire_black_hole(struct wire *w)
         return WIRE_TOO_LATE;
     if (!caps_have(CAP_BLACK_HOLE))
         return -EPERM;
+    w->hole_used_at = MOMENT_NONE;
     if (buf_len(&w->out) == 0 && wire_unacked(w) == 0) {
         int error = attach_filter(w);
         if (error)
@@ -215,7 +238,7 @@ void wire_verb_drained(struct wire *w)
     case WIRE_FORGOTTEN:
         w->muted = true;
         if (w->exact)
-            wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
+            forget_look(w);
         break;
     case WIRE_STALLED:
         w->muted = true;
@@ -236,7 +259,9 @@ void wire_verb_limit(struct wire *w)
         wire_end(w, WIRE_LAST_CLOSE, "fault", "fin");
         break;
     case WIRE_FORGOTTEN: /* the kernel can keep the promise without us, if it lets us go quietly */
-        if (caps_have(CAP_REPAIR))
+        if (w->exact)
+            forget_look(w);
+        else if (caps_have(CAP_REPAIR))
             wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
         break;
     case WIRE_STALLED:

@@ -33,6 +33,12 @@ int wire_unacked(const struct wire *w)
     return ioctl(w->fd, SIOCOUTQ, &bytes) < 0 ? 0 : bytes;
 }
 
+int wire_unread(const struct wire *w)
+{
+    int bytes = 0;
+    return w->fd < 0 || ioctl(w->fd, FIONREAD, &bytes) < 0 ? 0 : bytes;
+}
+
 static uint32_t segments_dropped(const struct wire *w)
 {
     uint32_t info[SK_MEMINFO_VARS] = { 0 };
@@ -52,9 +58,8 @@ static bool fin_unacked(int tcp_state)
 static void fin_sample(struct moment *m, int64_t late)
 {
     struct wire *w = link_entry(m, struct wire, sample);
-    int waiting = 0;
     bool acked = !fin_unacked(wire_tcp_state(w));
-    if (acked && (ioctl(w->fd, FIONREAD, &waiting) < 0 || waiting > 0))
+    if (acked && wire_unread(w) > 0)
         return; /* bytes came too, perhaps before the ACK: it stays unclear */
     int64_t now = clock_now();
     if (!acked) {

@@ -61,7 +61,7 @@ static void poll_closed(uv_handle_t *handle)
 static const char *last_words(struct wire *w, enum wire_last last)
 {
     struct linger now = { .l_onoff = 1, .l_linger = 0 };
-    int on = 1, unread = 0;
+    int on = 1;
     if (wire_tcp_state(w) == TCP_CLOSE)
         return "nothing"; /* both sides had ended it, or a reset did */
     if (last == WIRE_LAST_QUIET && setsockopt(w->fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on) == 0)
@@ -70,7 +70,7 @@ static const char *last_words(struct wire *w, enum wire_last last)
         setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
         return "rst";
     }
-    if (ioctl(w->fd, FIONREAD, &unread) == 0 && unread > 0)
+    if (wire_unread(w) > 0)
         return "rst"; /* the kernel's way of closing with bytes unread */
     return "fin";
 }
@@ -81,7 +81,7 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
         return;
     if (w->hole_in_effect)
         wire_watch_hole_end(w);
-    uint32_t exchanges = w->calls->ending(w->owner);
+    uint32_t exchanges = w->calls->ending(w->owner, by);
     const char *seen = last_words(w, last);
     ledger_begin(w->ledger, EV_CONNECTION_END, w->id, 0);
     ledger_text(w->ledger, F_BY, by);
@@ -100,10 +100,10 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
     uv_close((uv_handle_t *)&w->poll, poll_closed);
 }
 
-void wire_abort(struct wire *w, const char *by)
+void wire_abort(struct wire *w, const char *by, const char *how)
 {
     bool silent = w->state == WIRE_HOLED || w->state == WIRE_FORGOTTEN;
-    wire_end(w, silent ? WIRE_LAST_QUIET : WIRE_LAST_CLOSE, by, NULL);
+    wire_end(w, silent ? WIRE_LAST_QUIET : WIRE_LAST_CLOSE, by, how);
 }
 
 static void socket_error(struct wire *w, int error)
@@ -203,7 +203,7 @@ void wire_flush(struct wire *w)
 
 void wire_send(struct wire *w, const void *bytes, size_t n)
 {
-    if (w->state != WIRE_OPEN || n == 0)
+    if (!wire_can_send(w) || n == 0)
         return;
     take_spare_out(w);
     int error;
@@ -215,7 +215,7 @@ void wire_send(struct wire *w, const void *bytes, size_t n)
     }
     w->queued += n;
     if (error)
-        wire_end(w, WIRE_LAST_RST, "server", "out of memory");
+        wire_end(w, WIRE_LAST_RST, "server", strerror(-error));
     else if (!w->corked)
         wire_flush(w);
 }
@@ -246,31 +246,9 @@ void wire_tell_peer_closed(struct wire *w, bool at_end)
     w->calls->peer_closed(w->owner, at_end);
 }
 
-void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n)
-{
-    switch (w->state) {
-    case WIRE_OPEN:
-        w->calls->received(w->owner, bytes, n);
-        break;
-    case WIRE_FINNED:
-    case WIRE_FORGOTTEN:
-    case WIRE_STALLED:
-        w->calls->stale(w->owner, bytes, n);
-        break;
-    case WIRE_HOLED: /* came before the hole, is looked at after it */
-        if (buf_add(&w->held, bytes, n) < 0)
-            wire_end(w, WIRE_LAST_QUIET, "server", "out of memory");
-        break;
-    case WIRE_HANDSHAKE: /* only TLS reads then */
-    case WIRE_ENDING:
-    case WIRE_CLOSED:
-        break;
-    }
-}
-
 static void note_stale(struct wire *w, size_t n)
 {
-    w->stalled_bytes += n;
+    w->stale_noted = true;
     ledger_begin(w->ledger, EV_STALE_BYTES, w->id, 0);
     ledger_int(w->ledger, F_BYTES, (int64_t)n);
     ledger_text(w->ledger, F_SENT_INTO, state_names[w->state]);
@@ -280,19 +258,72 @@ static void note_stale(struct wire *w, size_t n)
     ledger_commit(w->ledger);
 }
 
+void wire_hold(struct wire *w, const uint8_t *bytes, size_t n)
+{
+    if (buf_add(&w->held, bytes, n) < 0)
+        wire_end(w, WIRE_LAST_QUIET, "server", "out of memory");
+}
+
+void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n)
+{
+    switch (w->state) {
+    case WIRE_OPEN:
+        w->calls->received(w->owner, bytes, n);
+        break;
+    case WIRE_FINNED:
+    case WIRE_FORGOTTEN:
+    case WIRE_STALLED:
+        if (!w->stale_noted)
+            note_stale(w, w->reading);
+        w->calls->stale(w->owner, bytes, n);
+        break;
+    case WIRE_HOLED: /* came before the hole, is looked at after it */
+        wire_hold(w, bytes, n);
+        break;
+    case WIRE_HANDSHAKE: /* only TLS reads then */
+    case WIRE_ENDING:
+    case WIRE_CLOSED:
+        break;
+    }
+}
+
 /* The RST that a closed socket would have sent to these bytes. */
 static void answer_stale(struct wire *w)
 {
     wire_end(w, WIRE_LAST_RST, "fault", NULL);
 }
 
+/* Out of service, with all we had to say said: what comes now draws a RST. */
+static bool is_dead(const struct wire *w)
+{
+    return (w->state == WIRE_FINNED && w->shut) || (w->state == WIRE_FORGOTTEN && w->muted);
+}
+
+/* The end of a reading in which the client sent into a dead connection. */
+static void took_stale(struct wire *w, size_t n)
+{
+    bool cut = w->tls && wire_tls_cut(w);
+    if (!w->stale_noted && w->tls_done && w->notified && w->state == WIRE_FINNED)
+        return; /* its close_notify in answer to ours is due (RFC 8446 6.1); its FIN will follow */
+    if (!w->stale_noted)
+        note_stale(w, n);
+    if (!cut && w->calls->stale_whole(w->owner)) {
+        answer_stale(w);
+    } else if (!w->stale_waiting) {
+        w->stale_waiting = true;
+        moment_at(&w->limit, clock_now() + WIRE_STALE_WAIT);
+    }
+}
+
 static void take(struct wire *w, const uint8_t *bytes, size_t n)
 {
     /* What comes with the read in which a fault fires was sent before it, and is not stale. */
-    bool dead = w->state == WIRE_FINNED || w->state == WIRE_FORGOTTEN;
+    bool dead = is_dead(w);
     uint64_t handed = w->handed;
-    if (dead || w->state == WIRE_STALLED)
-        note_stale(w, n);
+    w->stale_noted = !dead && w->state != WIRE_STALLED;
+    w->reading = n;
+    if (w->state == WIRE_STALLED)
+        w->stalled_bytes += n;
     w->corked = true;
     if (w->tls) {
         w->in = bytes;
@@ -303,16 +334,18 @@ static void take(struct wire *w, const uint8_t *bytes, size_t n)
     }
     w->corked = false;
     wire_flush(w);
+    wire_poll(w); /* which a muted flush leaves out */
     if (w->handed != handed && w->state != WIRE_CLOSED)
         w->calls->progress(w->owner);
-    if (dead && (w->state == WIRE_FINNED || w->state == WIRE_FORGOTTEN)) {
-        if (w->calls->stale_whole(w->owner)) {
-            answer_stale(w);
-        } else if (!w->stale_waiting) {
-            w->stale_waiting = true;
-            moment_at(&w->limit, clock_now() + WIRE_STALE_WAIT);
-        }
-    }
+    if (dead && is_dead(w))
+        took_stale(w, n);
+}
+
+/* The client's kernel forgets its half of a closed connection within 60 s; then ours is free to go.
+ */
+static void let_go_later(struct wire *w)
+{
+    moment_at(&w->limit, clock_now() + 2 * 60 * NS_PER_S);
 }
 
 static void fin_received(struct wire *w)
@@ -411,6 +444,11 @@ static void polled(uv_poll_t *poll, int status, int events)
         if (w->handed != handed && w->state != WIRE_CLOSED)
             w->calls->progress(w->owner);
     }
+    if ((events & UV_DISCONNECT) && w->state == WIRE_STALLED) {
+        w->hup_seen = true;
+        let_go_later(w);
+        wire_poll(w);
+    }
     if ((events & UV_READABLE) && w->state != WIRE_CLOSED && wants_to_read(w)) {
         read_once(w);
         if (w->tls_done && w->state == WIRE_OPEN)
@@ -425,6 +463,8 @@ void wire_poll(struct wire *w)
     int events = wants_to_read(w) ? UV_READABLE : 0;
     if (buf_len(&w->out) > 0 && !w->muted && !w->shut)
         events |= UV_WRITABLE;
+    if (!events && w->state == WIRE_STALLED && !w->peer_fin && !w->hup_seen)
+        events = UV_DISCONNECT; /* what it sent is left in the kernel; its end is noticed */
     if (!events)
         events = UV_PRIORITIZED; /* nothing but errors */
     if (events == w->polled)
@@ -533,6 +573,11 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out)
 enum wire_state wire_state(const struct wire *w)
 {
     return w->state;
+}
+
+bool wire_can_send(const struct wire *w)
+{
+    return w->state == WIRE_OPEN && !w->notified;
 }
 
 bool wire_is_tls(const struct wire *w)

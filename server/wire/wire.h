@@ -17,9 +17,11 @@
  *
  * "ending" is the orderly close of RFC 9112 9.6 after wire_close: flush, close_notify, FIN, read
  * until the peer closes or a while passes. "finned", "forgotten", "stalled" and "holed" are faults;
- * the wire goes on watching what the client does (stale use), for at most WIRE_WATCH_MAX.
+ * the wire goes on watching what the client does (stale use): for at most WIRE_WATCH_MAX; a stalled
+ * one until two minutes after the client's FIN; a forgotten one, where the kernel does not let us
+ * go quietly, as long as the client keeps it.
  *
- * Calls from inside callbacks are fine, but for wire_destroy. Every callback but closed() may be
+ * Calls from inside callbacks are fine. Every callback but closed() may be
  * followed by others; after closed() the wire is gone and its owner must forget the pointer. It is
  * always called from the loop, never from inside a verb.
  */
@@ -74,8 +76,8 @@ struct wire_owner {
      * the rest WIRE_STALE_WAIT to come. */
     bool (*stale_whole)(void *owner);
     /* It is about to be over: write last events, return how many exchanges there were. Called once,
-     * also from inside verbs and wire_send. The connection_end event follows. */
-    uint32_t (*ending)(void *owner);
+     * also from inside verbs and wire_send. The connection_end event, with this by, follows. */
+    uint32_t (*ending)(void *owner, const char *by);
     /* The client's FIN came (at_end: after a TLS close_notify or on a clear connection; otherwise
      * the TLS stream is truncated). Only while open; the owner answers with wire_close when it has
      * no more to say. */
@@ -104,7 +106,7 @@ struct wire_config {
 int wire_create(const struct wire_config *config, int fd, struct wire **out);
 
 /* Queues plaintext and tries to send it, at the latest when the callback it was called from has
- * returned. Ignored unless open. */
+ * returned. Ignored unless wire_can_send. */
 void wire_send(struct wire *w, const void *bytes, size_t n);
 
 /* How much more may be queued now without growing past the bound; 0 when the client does not read.
@@ -138,12 +140,15 @@ int wire_heal(struct wire *w);
 /* Reads, ACKs and answers nothing; wire_resume ends it. */
 int wire_stall(struct wire *w);
 int wire_resume(struct wire *w);
-/* A close_notify without touching TCP. TLS only. */
+/* A close_notify without touching TCP. TLS only. Nothing can follow it: wire_send does nothing from
+ * then on. */
 int wire_close_notify(struct wire *w);
 
 /* --- Looking */
 enum wire_state wire_state(const struct wire *w);
 bool wire_is_tls(const struct wire *w);
+/* Open, and no close_notify was sent. */
+bool wire_can_send(const struct wire *w);
 /* When the last fault state began (MOMENT_NONE: there was none). */
 int64_t wire_fault_since(const struct wire *w);
 /* How stale bytes being handed up now relate to our FIN. */
@@ -153,6 +158,8 @@ enum wire_fin_acked wire_fin_acked(const struct wire *w);
  * age later, so this is late by at most that. */
 int64_t wire_hole_used(const struct wire *w);
 /* Totals of bytes on the socket, TLS included. */
+/* Bytes that wait in the kernel to be read. */
+int wire_unread(const struct wire *w);
 uint64_t wire_bytes_in(const struct wire *w);
 uint64_t wire_bytes_out(const struct wire *w);
 /* {"version","cipher","sni","resumed"} as ledgered; each "" before the handshake or on clear. */
@@ -163,5 +170,6 @@ struct wire_tls_info {
 void wire_tls_info(const struct wire *w, struct wire_tls_info *info);
 
 /* Ends it at once for the server's own reasons (shutdown, no memory): quietly where the state
- * promised silence (a black hole, if the kernel lets us), FIN otherwise. by goes to the ledger. */
-void wire_abort(struct wire *w, const char *by);
+ * promised silence (a black hole, if the kernel lets us), FIN otherwise. by and how go to the
+ * ledger; how NULL: what the client sees of it. */
+void wire_abort(struct wire *w, const char *by, const char *how);

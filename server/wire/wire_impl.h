@@ -27,7 +27,7 @@ struct wire {
     bool hello_seen;
     bool tls_done; /* TLS carries nothing more towards us (close_notify, fatal alert) */
     bool notified; /* we sent close_notify */
-    char sni[64];
+    char sni[256];
     const uint8_t *in; /* what GnuTLS may pull now */
     size_t in_len;
 
@@ -45,6 +45,12 @@ struct wire {
     uint64_t out_total; /* bytes ever appended to out */
     uint64_t bytes_in, bytes_out;
     uint64_t stalled_bytes;
+    uint8_t record_head[5]; /* of the TLS record being received, of which */
+    uint8_t record_have;    /* so much has come, */
+    uint32_t record_left;   /* and so much of its body is to come */
+    size_t reading;         /* bytes of the present reading */
+    bool stale_noted;       /* the ledger has the stale bytes of this reading */
+    bool hup_seen;          /* while stalled and not reading: the client has closed */
 
     int64_t opened_at, fault_since, fin_acked_at, hole_used_at;
     bool hole_in_effect; /* the filter is attached */
@@ -64,6 +70,8 @@ void wire_flush(struct wire *w);
 void wire_poll(struct wire *w);
 /* Hands plaintext (clear: the socket's bytes) up or away, by the state. */
 void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n);
+/* Keeps bytes for when the wire is back in service. */
+void wire_hold(struct wire *w, const uint8_t *bytes, size_t n);
 /* The client will send no more; tells the owner once. */
 void wire_tell_peer_closed(struct wire *w, bool at_end);
 /* The end: ledgers it, closes the socket. quiet: nothing goes out, if the kernel lets us. */
@@ -83,6 +91,8 @@ void wire_verb_limit(struct wire *w);
 int wire_tls_create(struct wire *w, struct tls_server *server, bool h2);
 /* Works on w->in until it is used up or the state says stop. */
 void wire_tls_input(struct wire *w);
+/* Has the client sent a part of a record, of which the rest is to come? */
+bool wire_tls_cut(const struct wire *w);
 /* Queues a close_notify, once. */
 void wire_tls_notify(struct wire *w);
 /* Seals plaintext into w->out. Returns 0 or -errno. */

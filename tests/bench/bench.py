@@ -41,8 +41,8 @@ ROWS = [
 ]
 # Title, listener, ALPN, and the most kB a connection for hangup.
 MEMORY = [
-    ('h1 TLS', 'https1', 'http/1.1', 24),
-    ('h2 TLS', 'https', 'h2', 28),
+    ('memory, h1 TLS', 'https1', 'http/1.1', 24),
+    ('memory, h2 TLS', 'https', 'h2', 28),
 ]
 
 
@@ -253,11 +253,11 @@ def table(head, rows):
     print(flush=True)
 
 
-def bench_speed(setting, seconds, rounds):
+def bench_speed(setting, measured, seconds, rounds):
     hangup, *others = servers = [kind(setting) for kind in (Hangup, Nginx, Nghttpd)]
     rows = []
     try:
-        for title, listener, load, bars in ROWS:
+        for title, listener, load, bars in measured:
             print(f'{title}: {rounds} rounds', file=sys.stderr)
             rivals = [rival for rival in others if rival.name in bars]
             rates = {server.name: [] for server in (hangup, *rivals)}
@@ -302,10 +302,10 @@ def hold_memory(kind, setting, listener, alpn, connections):
         server.stop()
 
 
-def bench_memory(setting, connections):
+def bench_memory(setting, measured, connections):
     rows = []
-    for title, listener, alpn, bar in MEMORY:
-        print(f'memory, {title}: {connections} connections', file=sys.stderr)
+    for title, listener, alpn, bar in measured:
+        print(f'{title}: {connections} connections', file=sys.stderr)
         ours = hold_memory(Hangup, setting, listener, alpn, connections)
         nginx = hold_memory(Nginx, setting, listener, alpn, connections)
         nghttpd = hold_memory(Nghttpd, setting, listener, alpn, connections) if alpn == 'h2' else None
@@ -319,19 +319,23 @@ def main():
                                       formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument('--hangup', required=True, help=argparse.SUPPRESS)
     options.add_argument('--seconds', type=int, default=1, help='of a round (default 1)')
-    options.add_argument('--rounds', type=int, default=7, help='of each row (default 7)')
+    options.add_argument('--rounds', type=int, default=5, help='of each row (default 5)')
     options.add_argument('--connections', type=int, default=2000,
                          help='to hold for the memory (default 2000)')
-    options.add_argument('--only', choices=('speed', 'memory'), help='one part of it')
+    options.add_argument('--only', default='', metavar='TITLE',
+                         help='only rows whose title begins so: "h1", "h2 TLS", "memory"')
     args = options.parse_args()
+    speed, memory = ([row for row in rows if row[0].startswith(args.only)] for rows in (ROWS, MEMORY))
+    if not speed and not memory:
+        options.error(f'no row begins with "{args.only}"')
     with tempfile.TemporaryDirectory(prefix='hangup-bench-') as folder:
         os.chmod(folder, 0o755)
         setting = Setting(args.hangup, pathlib.Path(folder))
         print(f'{len(setting.body)} bytes of body; {args.rounds} rounds of {args.seconds} s')
-        if args.only != 'memory':
-            bench_speed(setting, args.seconds, args.rounds)
-        if args.only != 'speed':
-            bench_memory(setting, args.connections)
+        if speed:
+            bench_speed(setting, speed, args.seconds, args.rounds)
+        if memory:
+            bench_memory(setting, memory, args.connections)
 
 
 if __name__ == '__main__':

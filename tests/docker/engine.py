@@ -1,4 +1,5 @@
 """A Docker Engine to test with: the one that runs, or one of our own that leaves nothing behind."""
+import fcntl
 import os
 import pathlib
 import re
@@ -48,7 +49,7 @@ class Engine:
 
     def __init__(self):
         self.own = False
-        self.daemon = self.folder = self.firewall = None
+        self.daemon = self.folder = self.firewall = self.lock = None
 
     def __enter__(self):
         if subprocess.run(['docker', 'info'], capture_output=True).returncode:
@@ -76,10 +77,15 @@ class Engine:
             shutil.rmtree(self.folder, ignore_errors=True)
         if self.firewall:
             self.firewall.restore()
+        if self.lock:
+            self.lock.close()
 
     def _start(self):
         if os.geteuid() != 0:
             raise RuntimeError('no Docker Engine answers, and only root can start one')
+        # Two engines would fight over the bridge and the packet filter: one run at a time.
+        self.lock = open(pathlib.Path(tempfile.gettempdir(), 'hangup-docker.lock'), 'w')
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.firewall = Firewall()
         self.folder = tempfile.mkdtemp(prefix='hangup-docker-')
         # The kernel may have only the one or the other kind of packet filter.

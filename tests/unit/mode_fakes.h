@@ -197,6 +197,7 @@ uint64_t ledger_commit(struct ledger *l)
 
 struct wire {
     enum wire_state state;
+    int unread;
     bool tls;
     int outcome; /* of the next verb */
 };
@@ -261,6 +262,11 @@ const char *wire_state_name(enum wire_state state)
     static const char *const names[] = { "handshake", "open",    "ending", "finned",
                                          "forgotten", "stalled", "holed",  "closed" };
     return names[state];
+}
+
+int wire_unread(const struct wire *w)
+{
+    return w->unread;
 }
 
 bool wire_is_tls(const struct wire *w)

@@ -57,7 +57,7 @@ static bool stale_whole(void *owner)
     return b->stale_is_whole;
 }
 
-static uint32_t ending(void *owner)
+static uint32_t ending(void *owner, const char *by)
 {
     return 7;
 }
@@ -142,7 +142,7 @@ static int tear_down(void **state)
 {
     struct bench *b = *state;
     if (!b->closed)
-        wire_abort(b->wire, "test");
+        wire_abort(b->wire, "test", NULL);
     run_for(PATIENCE, &b->closed);
     assert_true(b->closed);
     close(b->client);
@@ -342,7 +342,7 @@ static void a_black_hole_waits_until_the_client_has_acked_what_was_sent(void **s
     run_for(200 * NS_PER_MS, NULL);
     client_says(b, "lost");
     assert_int_equal(client_unacked(b), 4);
-    wire_abort(b->wire, "test");
+    wire_abort(b->wire, "test", NULL);
     run_for(PATIENCE, &b->closed);
     assert_true(ledger_has(b, "\"how\":\"silence\""));
     assert_int_equal(client_sees(b), -EAGAIN);
