@@ -444,6 +444,11 @@ static void polled(uv_poll_t *poll, int status, int events)
         if (w->handed != handed && w->state != WIRE_CLOSED)
             w->calls->progress(w->owner);
     }
+    if (events & UV_PRIORITIZED) {
+        char urgent; /* out-of-band data, which nobody asked for: taken, so that it wakes us no more */
+        if (recv(w->fd, &urgent, 1, MSG_OOB | MSG_DONTWAIT) <= 0)
+            uv_poll_stop(&w->poll);
+    }
     if ((events & UV_DISCONNECT) && w->state == WIRE_STALLED) {
         w->hup_seen = true;
         let_go_later(w);
