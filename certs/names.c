@@ -103,13 +103,6 @@ int name_parse(const char *text, struct name *out, struct refusal *why)
     return 0;
 }
 
-const char *name_text(const struct name *name, char out[NAME_TEXT_SIZE])
-{
-    if (name->is_ip)
-        return inet_ntop(name->len == 4 ? AF_INET : AF_INET6, name->bytes, out, NAME_TEXT_SIZE);
-    return memcpy(out, name->bytes, name->len + 1);
-}
-
 static bool same(const struct name *a, const struct name *b)
 {
     return a->is_ip == b->is_ip && a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;

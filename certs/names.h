@@ -27,10 +27,6 @@ struct names {
  * Returns 0 or BAD_INPUT, where being "--name". */
 int name_parse(const char *text, struct name *out, struct refusal *why);
 
-/* Writes a name as people do; the size is enough for every one. Returns out. */
-#define NAME_TEXT_SIZE (NAME_MAX_DNS + 1)
-const char *name_text(const struct name *name, char out[NAME_TEXT_SIZE]);
-
 /* Its place, or names->count when it is not among them. */
 size_t names_find(const struct names *names, const struct name *name);
 

@@ -180,7 +180,6 @@ int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
 
 /* Where a step can stand: bits of slots, and the admin API's "do". */
 #define IN(slot)   (1u << (slot))
-#define IN_DO      (1u << TRIGGER_SLOTS)
 #define IN_REQUEST (IN(ON_FIRST_BYTE) | IN(ON_HEADERS) | IN(ON_COMPLETE))
 #define IN_ANY     ((1u << (TRIGGER_SLOTS + 1)) - 1)
 #define SLOT_OF_DO TRIGGER_SLOTS

@@ -1,6 +1,7 @@
 /* steps.c - what a rule does: the steps, their arguments, and how they are done. */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "engine/engine.h"

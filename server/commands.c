@@ -26,9 +26,11 @@ static void show_params(const json_t *mode)
     json_object_foreach(json_object_get(mode, "params"), name, param)
     {
         char *value = json_dumps(json_object_get(param, "default"), JSON_ENCODE_ANY);
-        printf("  %-10s %-9s default %-8s %s\n", name, text(param, "type"), value ? value : "",
-               text(param, "about"));
+        char *allowed = json_dumps(json_object_get(param, "allowed"), JSON_COMPACT);
+        printf("  %-10s %-9s default %-8s %s%s%s\n", name, text(param, "type"), value ? value : "",
+               text(param, "about"), allowed ? "; one of " : "", allowed ? allowed : "");
         free(value);
+        free(allowed);
     }
 }
 
@@ -65,6 +67,11 @@ int command_modes(int argc, char **argv)
     if (argc > 1) {
         fprintf(stderr, "hangup modes: %s: one NAME at most\n", argv[1]);
         status = 2;
+    } else if (argc == 1 && strcmp(argv[0], "--language") == 0) {
+        json_t *language = mode_language();
+        json_dumpf(language, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(language);
     } else if (argc == 1 && !(mode = catalogue_get(c, argv[0]))) {
         fprintf(stderr, "hangup modes: %s: no such mode; `hangup modes` lists them\n", argv[0]);
         status = 2;
@@ -80,21 +87,45 @@ int command_modes(int argc, char **argv)
 
 /* --- healthcheck */
 
-static bool healthy(uint16_t port)
+/* Where to ask a server that listens on this address: 0 when it is none. */
+static socklen_t address_of(const char *text, struct sockaddr_storage *out)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+    char host[INET6_ADDRSTRLEN + 2] = "", *end;
+    const char *colon = strrchr(text, ':'), *port_text = colon ? colon + 1 : text;
+    unsigned long port = strtoul(port_text, &end, 10);
+    size_t len = colon ? (size_t)(colon - text) : 0;
+    memset(out, 0, sizeof *out);
+    if (end == port_text || *end || port == 0 || port > 65535 || len >= sizeof host)
+        return 0;
+    memcpy(host, text, len);
+    if (host[0] == '[' && host[len - 1] == ']') {
+        host[len - 1] = '\0';
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((uint16_t)port);
+        return inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1 ? sizeof *v6 : 0;
+    }
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons((uint16_t)port);
+    v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK); /* also one of "every address" */
+    if (!host[0] || strcmp(host, "localhost") == 0 || strcmp(host, "0.0.0.0") == 0)
+        return sizeof *v4;
+    return inet_pton(AF_INET, host, &v4->sin_addr) == 1 ? sizeof *v4 : 0;
+}
+
+static bool healthy(const struct sockaddr_storage *to, socklen_t len)
 {
     static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
                                   "Connection: close\r\n\r\n";
-    struct sockaddr_in to = { .sin_family = AF_INET,
-                              .sin_port = htons(port),
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     struct timeval patience = { .tv_sec = 3 };
     char answer[16] = "";
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(to->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    bool ok = connect(fd, (struct sockaddr *)&to, sizeof to) == 0 &&
+    bool ok = connect(fd, (const struct sockaddr *)to, len) == 0 &&
               send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == sizeof request - 1 &&
               recv(fd, answer, 12, MSG_WAITALL) == 12 && memcmp(answer, "HTTP/1.1 200", 12) == 0;
     close(fd);
@@ -110,15 +141,18 @@ int command_healthcheck(int argc, char **argv)
         fprintf(stderr, "hangup healthcheck: %s: only --admin ADDR is allowed\n", argv[0]);
         return 2;
     }
-    const char *colon = strrchr(address, ':');
-    char *end;
-    unsigned long port = strtoul(colon ? colon + 1 : address, &end, 10);
-    if (*end || port == 0 || port > 65535) {
-        fprintf(stderr, "hangup healthcheck: --admin: %s is not an address with a port\n", address);
+    struct sockaddr_storage to;
+    socklen_t len = address_of(address, &to);
+    if (!len) {
+        fprintf(
+            stderr,
+            "hangup healthcheck: --admin: \"%s\" is no address; allowed: PORT, :PORT, IPV4:PORT, "
+            "[IPV6]:PORT or localhost:PORT\n",
+            address);
         return 2;
     }
-    if (healthy((uint16_t)port))
+    if (healthy(&to, len))
         return 0;
-    fprintf(stderr, "hangup healthcheck: no answer from /healthz on port %lu\n", port);
+    fprintf(stderr, "hangup healthcheck: no answer from /healthz at %s\n", address);
     return 1;
 }

@@ -1,7 +1,8 @@
 /* commands.h - what the binary can do besides serving. Each returns an exit status. */
 #pragma once
 
-/* `hangup modes [NAME]`: lists the catalogue, or shows one mode. */
+/* `hangup modes [NAME | --language]`: lists the catalogue, shows one mode, or prints what a mode
+ * can say as JSON: triggers, steps and their arguments. */
 int command_modes(int argc, char **argv);
 
 /* `hangup healthcheck [--admin ADDR]`: 0 when the admin API at ADDR (localhost:9000) answers

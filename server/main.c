@@ -1,6 +1,5 @@
 /* main.c - arguments, start, stop; the only file that knows everyone. */
 #include <errno.h>
-#include <gnutls/gnutls.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -105,38 +104,35 @@ static int open_certificates(struct server *s, struct refusal *why)
     return error ? error : tls_server_create(s->files.cert, s->files.key, &s->tls, why);
 }
 
-static int open_run(struct server *s, struct refusal *why)
+/* What can be refused without a trace: nothing was written to the state directory yet. */
+static int open_catalogue(struct server *s, struct refusal *why)
 {
     const struct options *o = &s->options;
+    struct mode_program *mode;
+    int error = 0;
     s->catalogue = catalogue_create();
     if (!s->catalogue)
         return -ENOMEM;
-    int error = 0;
     if (o->modes_dir)
         error = in_option("--modes", catalogue_load(s->catalogue, o->modes_dir, why), why);
     if (!error)
         error = in_option("--stubs", endpoint_create(o->stubs_dir, &s->endpoint, why), why);
-    struct run_config config = { .loop = &s->loop,
-                                 .catalogue = s->catalogue,
-                                 .endpoint = s->endpoint,
-                                 .tls = s->tls,
-                                 .ledger_bytes = o->ledger_bytes,
-                                 .body_limit = o->body_limit,
-                                 .time_scale = o->time_scale };
+    if (error)
+        return error;
+    error =
+        catalogue_compile_text(s->catalogue, o->mode, strlen(o->mode), o->time_scale, &mode, why);
     if (!error)
-        error = run_create(&config, &s->run);
-    if (!error && strcmp(o->mode, "normal") != 0)
-        error = in_option("--mode", run_set_mode_text(s->run, o->mode, why), why);
-    return error;
+        mode_unref(mode);
+    return in_option("--mode", error, why);
 }
 
 static int open_listeners(struct server *s, struct refusal *why)
 {
     const struct options *o = &s->options;
     const char *const addresses[] = { o->https, o->https1, o->http };
-    s->kinds[HTTPS] = (struct run_listener){ s->run, "https", true, true };
-    s->kinds[HTTPS1] = (struct run_listener){ s->run, "https1", true, false };
-    s->kinds[HTTP] = (struct run_listener){ s->run, "http", false, true };
+    s->kinds[HTTPS] = (struct run_listener){ NULL, "https", true, true };
+    s->kinds[HTTPS1] = (struct run_listener){ NULL, "https1", true, false };
+    s->kinds[HTTP] = (struct run_listener){ NULL, "http", false, true };
     listener_set_out_of_descriptors(out_of_descriptors, s);
     for (unsigned i = 0; i < DATA_LISTENERS; i++) {
         if (strcmp(addresses[i], "off") == 0)
@@ -146,6 +142,31 @@ static int open_listeners(struct server *s, struct refusal *why)
         if (error)
             return error;
     }
+    return 0;
+}
+
+/* The listeners accept from the loop only, which does not run yet. */
+static int open_run(struct server *s, struct refusal *why)
+{
+    const struct options *o = &s->options;
+    struct run_config config = { .loop = &s->loop,
+                                 .catalogue = s->catalogue,
+                                 .endpoint = s->endpoint,
+                                 .tls = s->tls,
+                                 .ledger_bytes = o->ledger_bytes,
+                                 .body_limit = o->body_limit,
+                                 .time_scale = o->time_scale };
+    int error = run_create(&config, &s->run);
+    for (unsigned i = 0; i < DATA_LISTENERS; i++)
+        s->kinds[i].run = s->run;
+    if (!error && strcmp(o->mode, "normal") != 0)
+        error = in_option("--mode", run_set_mode_text(s->run, o->mode, why), why);
+    return error;
+}
+
+static int open_admin(struct server *s, struct refusal *why)
+{
+    const struct options *o = &s->options;
     struct admin_config config = { .loop = &s->loop,
                                    .run = s->run,
                                    .catalogue = s->catalogue,
@@ -245,19 +266,28 @@ static int start(struct server *s, struct refusal *why)
     if (!error)
         error = watch_signals(s);
     if (!error)
+        error = open_catalogue(s, why);
+    if (!error)
+        error = open_listeners(s, why);
+    if (!error)
         error = open_certificates(s, why);
     if (!error)
         error = open_run(s, why);
-    return error ? error : open_listeners(s, why);
+    return error ? error : open_admin(s, why);
 }
+
+static int command_help(int argc, char **argv);
 
 static int command_serve(int argc, char **argv)
 {
     static struct server server;
     struct refusal why;
+    if (argc == 1 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))
+        return command_help(0, NULL);
     int error = options_parse(argc, argv, &server.options, &why);
     if (error)
         return report(error, &why);
+    log_set_level(server.options.log_level);
     more_descriptors();
     caps_probe();
     error = start(&server, &why);
@@ -276,8 +306,6 @@ static int command_serve(int argc, char **argv)
 
 /* --- Commands */
 
-static int command_help(int argc, char **argv);
-
 static int command_version(int argc, char **argv)
 {
     puts("hangup " HANGUP_VERSION);
@@ -289,7 +317,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     { "serve", "[OPTION ...]", "serve, and misbehave as told", command_serve },
-    { "modes", "[NAME]", "list the modes, or show one", command_modes },
+    { "modes", "[NAME|--language]", "list the modes, show one, or the language", command_modes },
     { "healthcheck", "[--admin ADDR]", "exit 0 when a server's admin API answers",
       command_healthcheck },
     { "--version", "", "print the version", command_version },
@@ -300,7 +328,7 @@ static void help(FILE *to)
 {
     fprintf(to, "hangup - a test server that hangs up on its clients, exactly as told\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        fprintf(to, "  hangup %-11s %-15s %s\n", commands[i].name, commands[i].arguments,
+        fprintf(to, "  hangup %-11s %-17s %s\n", commands[i].name, commands[i].arguments,
                 commands[i].about);
     fprintf(to, "\nOptions of serve:\n");
     options_help(to);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, NAMES, SCALE, SIZE };
+enum kind { TEXT, NAMES, SCALE, SIZE, LEVEL };
 
 struct row {
     const char *name, *value, *about;
@@ -43,6 +43,8 @@ static const struct row rows[] = {
       offsetof(struct options, body_limit) },
     { "--ledger-limit", "BYTES", "memory of the ledger; the oldest events go first (67108864)",
       SIZE, offsetof(struct options, ledger_bytes) },
+    { "--log-level", "LEVEL", "debug, info, warn or error (info)", LEVEL,
+      offsetof(struct options, log_level) },
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
@@ -79,6 +81,19 @@ static int set_size(const struct row *row, const char *value, size_t *out, struc
     return 0;
 }
 
+static int set_level(const struct row *row, const char *value, enum log_level *out,
+                     struct refusal *why)
+{
+    static const char *const names[] = { "debug", "info", "warn", "error" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            *out = (enum log_level)i;
+            return 0;
+        }
+    }
+    return bad_value(why, row, value, row->about);
+}
+
 static int set(const struct row *row, const char *value, struct options *o, struct refusal *why)
 {
     void *place = (char *)o + row->place;
@@ -97,6 +112,8 @@ static int set(const struct row *row, const char *value, struct options *o, stru
         return set_scale(row, value, place, why);
     case SIZE:
         return set_size(row, value, place, why);
+    case LEVEL:
+        return set_level(row, value, place, why);
     }
     return -EINVAL;
 }
@@ -139,6 +156,7 @@ int options_parse(int argc, char **argv, struct options *out, struct refusal *wh
                          .http = ":8080",
                          .admin = "localhost:9000",
                          .mode = "normal",
+                         .log_level = LOG_INFO,
                          .time_scale = 1,
                          .body_limit = 1024 * 1024,
                          .ledger_bytes = 64 * 1024 * 1024 };

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/log.h"
 #include "base/refusal.h"
 
 #define OPTION_NAMES_MAX 64
@@ -17,6 +18,7 @@ struct options {
     const char *admin_token;
     const char *names[OPTION_NAMES_MAX];
     unsigned name_count;
+    enum log_level log_level;
     double time_scale;
     size_t body_limit, ledger_bytes;
 };

@@ -58,7 +58,7 @@ json_t *run_mode(const struct run *run);
 void run_reset(struct run *run);
 
 /* Live connections: an array of objects, oldest first; or one, NULL if there is none of this id.
- * {"id","listener","peer","state","protocol","tls":{...}|null,"mode","params","age_ms","idle_ms"|null,
+ * {"id","ordinal","listener","peer","state","protocol","tls":{...}|null,"mode","params","age_ms","idle_ms"|null,
  *  "exchanges","open_exchanges","bytes_in","bytes_out"}. New references. */
 json_t *run_connections(const struct run *run);
 json_t *run_connection(const struct run *run, uint64_t id);

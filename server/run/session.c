@@ -318,6 +318,12 @@ void session_shutdown(struct session *s)
 
 /* --- Looking */
 
+/* As the ledger shows spans: milliseconds with three decimals. */
+static double shown_ms(int64_t ns)
+{
+    return (double)(ns / NS_PER_US) / 1000;
+}
+
 json_t *session_json(const struct session *s)
 {
     int64_t now = clock_now();
@@ -329,14 +335,14 @@ json_t *session_json(const struct session *s)
                              "sni", tls.sni, "resumed", tls.resumed);
     json_t *idle = json_null();
     if (s->idle_since != MOMENT_NONE)
-        idle = json_real((double)(now - s->idle_since) / NS_PER_MS);
+        idle = json_real(shown_ms(now - s->idle_since));
     return json_pack(
         "{s:I, s:I, s:s, s:s, s:s, s:s?, s:o, s:s, s:o, s:f, s:o, s:i, s:i, s:I, s:I}", "id",
         (json_int_t)s->id, "ordinal", (json_int_t)s->ordinal, "listener", s->listener->name, "peer",
         s->peer, "state", wire_state_name(wire_state(s->wire)), "protocol",
         s->engine ? engine_protocol(s->engine) : NULL, "tls", tls_json, "mode",
         s->mode.program->name, "params", json_loads(s->mode.program->params, 0, NULL), "age_ms",
-        (double)(now - s->opened_at) / NS_PER_MS, "idle_ms", idle, "exchanges", (int)s->begun,
-        "open_exchanges", (int)s->open, "bytes_in", (json_int_t)wire_bytes_in(s->wire), "bytes_out",
+        shown_ms(now - s->opened_at), "idle_ms", idle, "exchanges", (int)s->begun, "open_exchanges",
+        (int)s->open, "bytes_in", (json_int_t)wire_bytes_in(s->wire), "bytes_out",
         (json_int_t)wire_bytes_out(s->wire));
 }
