@@ -130,10 +130,10 @@ static bool stale_whole(void *owner)
 static void peer_closed(void *owner, bool at_end)
 {
     struct session *s = owner;
-    if (s->engine)
+    if (s->engine && wire_can_send(s->wire))
         engine_peer_closed(s->engine);
     else
-        wire_close(s->wire);
+        wire_close(s->wire); /* nothing that is open could be answered */
 }
 
 static void progress(void *owner)

@@ -1,0 +1,117 @@
+/* Corners where faults, the ledger and the engines meet; each was wrong once. */
+#include "witness.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+/* Puts rules in force as a mode of their own. */
+static void rules(const struct stage *stage, const char *json)
+{
+    struct buf mode = { .data = NULL };
+    buf_printf(&mode,
+               "{\"name\":\"corner\",\"summary\":\"s\",\"client_sees\":\"c\",\"basis\":\"b\","
+               "\"exercises\":[],\"params\":{},\"rules\":%s}",
+               json);
+    buf_add(&mode, "", 1);
+    struct admin_answer answer;
+    assert_true(admin_try(stage->server, "PUT", "/v1/modes/corner",
+                          "Content-Type: application/json\r\n", (const char *)buf_bytes(&mode),
+                          &answer));
+    check(answer.status == 200 || answer.status == 201, "the mode was refused with %d",
+          answer.status);
+    admin_free(&answer);
+    buf_free(&mode);
+    admin_mode(stage->server, "corner", "{}");
+}
+
+static void after_close_notify_requests_are_read_and_never_answered(struct stage *stage)
+{
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    admin_do(stage->server, t->connection, "[\"close_notify\"]");
+    check(!client_silent(&t->c, in_ms(PATIENCE_MS)), "no close_notify: %s", client_story(&t->c));
+    assert_true(t->c.close_notify);
+    talk_ask(t, "behind");
+    json_decref(ledger_await_key(stage->server, t->connection, "behind"));
+    check(!client_wait_end(&t->c, in_ms(200)), "TCP was touched: %s", client_story(&t->c));
+    talk_close(t);
+    json_t *end = ledger_await(stage->server, t->connection, "connection_end", NULL);
+    assert_string_equal(event_text(end, "by"), "client");
+    json_decref(end);
+}
+
+static void a_step_that_ends_its_own_exchange_is_survived(struct stage *stage)
+{
+    rules(stage, "[{\"on\":\"request\",\"do\":[{\"delay\":\"30ms\"}]},"
+                 "{\"on\":\"response\",\"at\":\"start\",\"over\":\"h2\","
+                 "\"do\":[{\"goaway\":{\"last\":\"none\"}}]},"
+                 "{\"on\":\"response\",\"at\":\"start\",\"do\":[{\"respond\":{\"status\":503}}]}]");
+    struct talk *t = talk_open(stage);
+    for (int i = 0; i < 5; i++)
+        talk_ask(t, NULL);
+    client_silent(&t->c, in_ms(150));
+    admin_mode(stage->server, "normal", "{}");
+    talk_served(talk_open(stage));
+}
+
+static void reset_ends_what_rules_have_begun(struct stage *stage)
+{
+    rules(stage, "[{\"on\":\"request\",\"nth\":1,\"do\":[\"hold\"]},"
+                 "{\"on\":\"request\",\"nth\":1,\"do\":[{\"wait\":\"300ms\"},\"rst\"]}]");
+    struct talk *t = talk_open(stage);
+    talk_ask(t, "held");
+    json_decref(ledger_await_key(stage->server, 0, "held"));
+    check(!talk_answer(t, in_ms(50)), "not held: %s", client_story(&t->c));
+    admin_reset(stage->server);
+    check(talk_answer(t, in_ms(PATIENCE_MS)), "not let go: %s", client_story(&t->c));
+    assert_int_equal(t->status, 200);
+    check(client_silent(&t->c, in_ms(400)), "a step outlived the reset: %s", client_story(&t->c));
+}
+
+static void a_full_stall_costs_nothing_and_ends_with_the_client(struct stage *stage)
+{
+    static char filler[512 * 1024];
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    admin_do(stage->server, t->connection, "[\"stall\"]");
+    memset(filler, 'x', sizeof filler);
+    struct buf out = { .data = NULL };
+    talk_compose(t, &out, "POST", ENTITLEMENT, NULL, NULL);
+    buf_add(&out, filler, sizeof filler);
+    send(t->c.fd, buf_bytes(&out), buf_len(&out), MSG_DONTWAIT | MSG_NOSIGNAL);
+    buf_free(&out);
+    json_decref(ledger_await(stage->server, t->connection, "stale_bytes", NULL));
+    long before = server_cpu_ms(stage->server);
+    client_silent(&t->c, in_ms(500));
+    talk_close(t);
+    struct talk *other = talk_open(stage);
+    talk_served(other);
+    client_silent(&other->c, in_ms(500));
+    long used = server_cpu_ms(stage->server) - before;
+    check(used < 300, "a stalled connection used %ld ms of a second", used);
+}
+
+static void an_attempt_that_a_fault_cut_at_its_headers_counts(struct stage *stage)
+{
+    rules(stage, "[{\"on\":\"request\",\"at\":\"headers\",\"nth\":2,\"do\":[\"fin\"]}]");
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    talk_ask(t, "again");
+    check(client_wait_fin(&t->c, in_ms(PATIENCE_MS)), "no FIN: %s", client_story(&t->c));
+    struct talk *retry = talk_open(stage);
+    talk_ask(retry, "again");
+    check(talk_answer(retry, in_ms(PATIENCE_MS)), "no answer: %s", client_story(&retry->c));
+    assert_int_equal(talk_served_number(retry, "attempt"), 2);
+}
+
+int main(void)
+{
+    static const struct scenario list[] = {
+        SCENARIO(after_close_notify_requests_are_read_and_never_answered, SEATS_TLS),
+        SCENARIO(a_step_that_ends_its_own_exchange_is_survived, SEATS_ALL),
+        SCENARIO(reset_ends_what_rules_have_begun, SEATS_ALL),
+        SCENARIO(a_full_stall_costs_nothing_and_ends_with_the_client, SEAT_H1_CLEAR),
+        SCENARIO(an_attempt_that_a_fault_cut_at_its_headers_counts, SEATS_ALL),
+    };
+    return scenarios_run("corners", list, sizeof list / sizeof list[0], NULL);
+}
