@@ -11,6 +11,7 @@
 #include "modes/runtime.h"
 #include "run/attempts.h"
 #include "run/run.h"
+#include "wire/listener.h"
 #include "wire/wire.h"
 
 #define PREFACE     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" /* RFC 9113 3.4 */
@@ -35,7 +36,7 @@ struct session {
     struct run *run;
     const struct run_listener *listener;
     uint64_t id, ordinal;
-    char peer[56];
+    char peer[ADDRESS_TEXT_SIZE];
     int64_t opened_at;
     struct wire *wire;
     struct engine *engine; /* NULL until the protocol is known */

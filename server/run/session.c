@@ -5,7 +5,6 @@
  */
 #include "run/run_impl.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,24 +232,6 @@ void session_set_mode(struct session *s, struct mode_program *program)
 
 /* --- Beginning and end */
 
-static void peer_text(const struct sockaddr *peer, char *out, size_t size)
-{
-    char host[INET6_ADDRSTRLEN] = "";
-    if (peer->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
-        bool mapped = IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
-        if (mapped)
-            inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], host, sizeof host);
-        else
-            inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
-        snprintf(out, size, mapped ? "%s:%u" : "[%s]:%u", host, ntohs(v6->sin6_port));
-    } else {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
-        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
-        snprintf(out, size, "%s:%u", host, ntohs(v4->sin_port));
-    }
-}
-
 void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
 {
     const struct run_listener *listener = owner;
@@ -284,7 +265,7 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     link_init(&s->leaving);
     link_append(&run->sessions, &s->link);
     run->session_count++;
-    peer_text(peer, s->peer, sizeof s->peer);
+    address_text(peer, s->peer, sizeof s->peer);
     ledger_begin(run->ledger, EV_CONNECTION_OPEN, s->id, 0);
     ledger_text(run->ledger, F_LISTENER, listener->name);
     ledger_text(run->ledger, F_PEER, s->peer);

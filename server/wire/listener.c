@@ -165,12 +165,16 @@ static bool parse_address(const char *text, struct target *t)
     return inet_pton(AF_INET, host, &v4->sin_addr) == 1;
 }
 
-static void address_text(const struct sockaddr_storage *address, char *out, size_t size)
+void address_text(const struct sockaddr *address, char *out, size_t size)
 {
     char host[INET6_ADDRSTRLEN] = "";
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-    if (address->ss_family == AF_INET6) {
+    bool is_v6 = address->sa_family == AF_INET6;
+    if (is_v6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+        inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], host, sizeof host);
+        snprintf(out, size, "%s:%u", host, ntohs(v6->sin6_port));
+    } else if (is_v6) {
         inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
         snprintf(out, size, "[%s]:%u", host, ntohs(v6->sin6_port));
     } else {
@@ -202,7 +206,7 @@ static int bind_one(struct listener *l, struct sockaddr_storage address, uint16_
         close(fd);
         return error;
     }
-    address_text(&address, b->text, sizeof b->text);
+    address_text((struct sockaddr *)&address, b->text, sizeof b->text);
     l->port = ntohs(v6 ? ((struct sockaddr_in6 *)&address)->sin6_port
                        : ((struct sockaddr_in *)&address)->sin_port);
     b->fd = fd;
