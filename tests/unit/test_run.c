@@ -1,0 +1,288 @@
+/* A run over real sockets: its mode, its connections, accepting without memory, its end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "endpoint/endpoint.h"
+#include "engine/engine.h"
+#include "ledger/ledger.h"
+#include "modes/catalogue.h"
+#include "run/run.h"
+#include "wire/moment.h"
+
+#define PATIENCE (5 * NS_PER_S)
+#define REQUEST  "GET /api/entitlement/get HTTP/1.1\r\nHost: x\r\n\r\n"
+
+static uv_loop_t loop;
+static struct catalogue *catalogue;
+static struct endpoint *endpoint;
+static struct run *run;
+static struct run_listener listener = { .name = "http", .h2 = true };
+
+/* calloc() fails when this reaches 0; -1: never. */
+static int calloc_fails = -1;
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size)
+{
+    if (calloc_fails >= 0 && calloc_fails-- == 0)
+        return NULL;
+    return __real_calloc(count, size);
+}
+
+struct alarm_clock {
+    struct moment moment;
+    bool rung;
+};
+
+static void ring(struct moment *m, int64_t late)
+{
+    ((struct alarm_clock *)m)->rung = true;
+}
+
+/* Runs the loop until the condition holds, or for ns. */
+static bool run_until(bool (*holds)(void), int64_t ns)
+{
+    struct alarm_clock end = { .moment.reached = ring };
+    moment_at(&end.moment, clock_now() + ns);
+    while (!end.rung && !(holds && holds()))
+        uv_run(&loop, UV_RUN_ONCE);
+    moment_cancel(&end.moment);
+    return holds && holds();
+}
+
+static bool is_empty(void)
+{
+    return run_connection_count(run) == 0;
+}
+
+/* Connects a client and hands the server's end to the run. Returns the client's end. */
+static int connect_client(void)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof at;
+    int listening = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listening, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    getsockname(listening, (struct sockaddr *)&at, &len);
+    assert_int_equal(connect(client, (struct sockaddr *)&at, len), 0);
+    int fd = accept4(listening, (struct sockaddr *)&at, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    close(listening);
+    fcntl(client, F_SETFL, O_NONBLOCK);
+    run_accept(&listener, fd, (struct sockaddr *)&at, len);
+    return client;
+}
+
+static json_t *newest_connection(void)
+{
+    json_t *all = run_connections(run);
+    json_t *last = json_incref(json_array_get(all, json_array_size(all) - 1));
+    json_decref(all);
+    return last;
+}
+
+static uint64_t newest_id(void)
+{
+    json_t *c = newest_connection();
+    uint64_t id = (uint64_t)json_integer_value(json_object_get(c, "id"));
+    json_decref(c);
+    return id;
+}
+
+static void assert_member(json_t *object, const char *member, const char *value)
+{
+    assert_string_equal(json_string_value(json_object_get(object, member)), value);
+}
+
+static void assert_mode(const char *name)
+{
+    json_t *mode = run_mode(run);
+    assert_member(mode, "mode", name);
+    json_decref(mode);
+}
+
+static int do_steps(uint64_t id, const char *text, struct refusal *why)
+{
+    json_t *steps = json_loads(text, 0, NULL);
+    int outcome = run_do(run, id, steps, why);
+    json_decref(steps);
+    return outcome;
+}
+
+static void a_mode_that_cannot_be_set_leaves_the_old_one(void **state)
+{
+    struct refusal why;
+    json_t *params = json_pack("{s:s}", "idle", "soon");
+    assert_mode("normal");
+    assert_int_equal(run_set_mode_text(run, "idle-close;idle=1s", &why), 0);
+    assert_int_equal(run_set_mode(run, "nope", NULL, false, APPLY_ALL, &why), MODE_UNKNOWN);
+    assert_int_equal(run_set_mode(run, "half-open", params, false, APPLY_ALL, &why), BAD_INPUT);
+    assert_string_equal(why.where, "$.params.idle");
+    assert_mode("idle-close");
+    run_reset(run);
+    assert_mode("normal");
+    json_decref(params);
+}
+
+static void a_connection_is_listed_while_it_lives(void **state)
+{
+    char answer[512];
+    int client = connect_client();
+    assert_int_equal(send(client, REQUEST, strlen(REQUEST), 0), strlen(REQUEST));
+    run_until(NULL, 50 * NS_PER_MS);
+    assert_true(recv(client, answer, sizeof answer, 0) > 12);
+    assert_memory_equal(answer, "HTTP/1.1 200", 12);
+    json_t *c = newest_connection();
+    assert_member(c, "protocol", "http/1.1");
+    assert_member(c, "state", "open");
+    assert_member(c, "listener", "http");
+    assert_int_equal(json_integer_value(json_object_get(c, "exchanges")), 1);
+    assert_true(json_is_number(json_object_get(c, "idle_ms")));
+    assert_null(run_connection(run, 1 + newest_id()));
+    json_decref(c);
+    close(client);
+    assert_true(run_until(is_empty, PATIENCE));
+}
+
+static void steps_act_on_a_live_connection_only(void **state)
+{
+    char byte;
+    struct refusal why;
+    int client = connect_client();
+    uint64_t id = newest_id();
+    assert_int_equal(do_steps(id + 1, "[\"rst\"]", &why), RUN_NO_CONNECTION);
+    assert_int_equal(do_steps(id, "[\"explode\"]", &why), BAD_INPUT);
+    assert_int_equal(run_connection_count(run), 1);
+    assert_int_equal(do_steps(id, "[\"rst\"]", &why), 0);
+    assert_true(run_until(is_empty, PATIENCE));
+    assert_int_equal(recv(client, &byte, 1, 0), -1);
+    assert_int_equal(errno, ECONNRESET);
+    close(client);
+}
+
+static void reset_lets_go_what_a_fault_holds_and_keeps_the_rest(void **state)
+{
+    struct refusal why;
+    int kept = connect_client();
+    uint64_t kept_id = newest_id();
+    int held = connect_client();
+    assert_int_equal(do_steps(newest_id(), "[\"stall\"]", &why), 0);
+    run_reset(run);
+    run_until(NULL, 20 * NS_PER_MS);
+    assert_int_equal(run_connection_count(run), 1);
+    assert_int_equal(newest_id(), kept_id);
+    close(kept);
+    close(held);
+    assert_true(run_until(is_empty, PATIENCE));
+}
+
+static void a_connection_without_memory_is_turned_away(void **state)
+{
+    int turned_away = 0;
+    for (int n = 0; n < 2; n++) {
+        char byte;
+        calloc_fails = n;
+        int client = connect_client();
+        calloc_fails = -1;
+        run_until(NULL, 10 * NS_PER_MS);
+        turned_away += is_empty() && recv(client, &byte, 1, 0) == 0;
+        close(client);
+        assert_true(run_until(is_empty, PATIENCE));
+    }
+    assert_int_equal(turned_away, 2);
+}
+
+static void an_exchange_without_memory_ends_its_connection_alone(void **state)
+{
+    for (int n = 0; n < 12; n++) {
+        int client = connect_client();
+        run_until(NULL, 2 * NS_PER_MS);
+        assert_int_equal(send(client, REQUEST, strlen(REQUEST), 0), strlen(REQUEST));
+        calloc_fails = n;
+        run_until(NULL, 10 * NS_PER_MS);
+        calloc_fails = -1;
+        close(client);
+        assert_true(run_until(is_empty, PATIENCE));
+    }
+    a_connection_is_listed_while_it_lives(state);
+}
+
+static bool done;
+
+static void note_done(void *arg)
+{
+    done = true;
+}
+
+static bool is_done(void)
+{
+    return done;
+}
+
+static void shutdown_ends_every_connection_and_says_so(void **state)
+{
+    char byte;
+    int client = connect_client();
+    run_shutdown(run, 50 * NS_PER_MS, note_done, NULL);
+    assert_true(run_until(is_done, PATIENCE));
+    assert_true(is_empty());
+    assert_int_equal(recv(client, &byte, 1, 0), 0);
+    close(client);
+}
+
+static int start(void **state)
+{
+    struct refusal why;
+    log_set_level(LOG_ERROR + 1);
+    if (uv_loop_init(&loop) || moments_start(&loop) || h1_start(&loop) ||
+        !(catalogue = catalogue_create()) || endpoint_create(NULL, &endpoint, &why))
+        return -1;
+    struct run_config config = { .loop = &loop,
+                                 .catalogue = catalogue,
+                                 .endpoint = endpoint,
+                                 .ledger_bytes = 1 << 20,
+                                 .body_limit = 1000,
+                                 .time_scale = 1 };
+    int error = run_create(&config, &run);
+    listener.run = run;
+    return error;
+}
+
+static int stop(void **state)
+{
+    run_destroy(run);
+    h1_stop();
+    h2_stop();
+    moments_stop();
+    uv_run(&loop, UV_RUN_DEFAULT);
+    endpoint_destroy(endpoint);
+    catalogue_destroy(catalogue);
+    return uv_loop_close(&loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_mode_that_cannot_be_set_leaves_the_old_one),
+        cmocka_unit_test(a_connection_is_listed_while_it_lives),
+        cmocka_unit_test(steps_act_on_a_live_connection_only),
+        cmocka_unit_test(reset_lets_go_what_a_fault_holds_and_keeps_the_rest),
+        cmocka_unit_test(a_connection_without_memory_is_turned_away),
+        cmocka_unit_test(an_exchange_without_memory_ends_its_connection_alone),
+        cmocka_unit_test(shutdown_ends_every_connection_and_says_so),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
