@@ -445,7 +445,8 @@ static void polled(uv_poll_t *poll, int status, int events)
             w->calls->progress(w->owner);
     }
     if (events & UV_PRIORITIZED) {
-        char urgent; /* out-of-band data, which nobody asked for: taken, so that it wakes us no more */
+        char urgent; /* out-of-band data, which nobody asked for: taken, so that it wakes us no more
+                      */
         if (recv(w->fd, &urgent, 1, MSG_OOB | MSG_DONTWAIT) <= 0)
             uv_poll_stop(&w->poll);
     }

@@ -55,10 +55,9 @@ static void fake_pump(struct engine *e)
 {
 }
 
-static const struct engine_ops fake_ops = { .protocol = "h2",
-                                            .pump = fake_pump,
-                                            .goaway = fake_goaway,
-                                            .goaway_notice = fake_goaway_notice };
+static const struct engine_ops fake_ops = {
+    .protocol = "h2", .pump = fake_pump, .goaway = fake_goaway, .goaway_notice = fake_goaway_notice
+};
 static struct engine engine = { .ops = &fake_ops };
 
 /* Opens the connection over h2 in a mode of these rules. */
