@@ -1,4 +1,4 @@
-/* attempts.h - which attempt of the same request this is (design 5.3).
+/* attempts.h - which attempt of the same request this is.
  *
  * Attempts are joined by the first of Idempotency-Key, X-Request-ID, traceparent that is present,
  * else by method, target and a digest of the body. A chain is the attempts in order, up to the

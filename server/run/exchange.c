@@ -198,10 +198,10 @@ static void obey_url(struct session_exchange *sx, struct request *request)
 static void begin(void *host, struct exchange *ex)
 {
     struct session *s = host;
-    int64_t now = clock_now();
-    struct session_exchange *sx = is_closed(s) ? NULL : take_exchange();
-    if (!sx && is_closed(s))
+    if (is_closed(s))
         return; /* pipelined behind the end: nothing is told of it */
+    int64_t now = clock_now();
+    struct session_exchange *sx = take_exchange();
     if (!sx) {
         wire_abort(s->wire, "server", "out of memory");
         return;

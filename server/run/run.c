@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
-
 int run_create(const struct run_config *config, struct run **out)
 {
     struct refusal why;

@@ -25,7 +25,7 @@ struct session *session_find(const struct run *run, uint64_t id)
     return NULL;
 }
 
-/* --- Idle (design 2): no exchange open, and none begun, since the last byte was handed over */
+/* --- Idle: no exchange open, and none begun, since the last byte was handed over */
 
 void session_idle(struct session *s)
 {

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/log.h"
 #include "wire/caps.h"
 #include "wire/wire_impl.h"
 

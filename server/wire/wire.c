@@ -16,7 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "wire/wire_impl.h"
 
 #define READ_SIZE 65536

@@ -53,7 +53,7 @@ enum wire_state {
 };
 const char *wire_state_name(enum wire_state state);
 
-/* How a client's use of a connection relates to our FIN (design 5.2). */
+/* How a client's use of a connection relates to our FIN. */
 enum wire_fin_acked {
     WIRE_FIN_NONE,    /* we sent none */
     WIRE_FIN_ACKED,   /* seen ACKed before the bytes came: the client's kernel knew */
