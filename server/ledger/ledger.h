@@ -26,6 +26,7 @@
     X(PROTOCOL, "protocol", "the connection speaks this HTTP version")                             \
     X(REQUEST, "request", "the header section of a request is complete")                           \
     X(REQUEST_COMPLETE, "request_complete", "the request's last byte was read")                    \
+    X(PROCESSED, "processed", "the endpoint did what the request asks; its answer is ready")       \
     X(RESPONSE_START, "response_start", "the response is about to be sent")                        \
     X(RESPONSE_END, "response_end", "the response's last byte was handed to the kernel")           \
     X(EXCHANGE_LOST, "exchange_lost", "an exchange ended before its response was whole")           \
@@ -47,6 +48,7 @@
     X(PROTOCOL_ERROR, "protocol_error", "the client broke HTTP; what we answered")                 \
     X(CONNECTION_END, "connection_end", "the connection is over: by whom, how, totals")            \
     X(MODE, "mode", "the mode of the run or of one connection changed")                            \
+    X(PLAN, "plan", "the plan of the run changed: which connections get which mode")               \
     X(MARK, "mark", "the test harness named a moment")                                             \
     X(CLEARED, "cleared", "the ledger was emptied by a reset")                                     \
     X(OUT_OF_DESCRIPTORS, "out_of_descriptors", "connections wait: no file descriptors are left")
@@ -104,6 +106,12 @@
     X(NAME, "name", TEXT)                                                                          \
     X(PARAMS, "params", JSON)                                                                      \
     X(APPLY, "apply", TEXT)                                                                        \
+    X(PLAN, "plan", JSON)                                                                          \
+    X(SEED, "seed", INT)                                                                           \
+    X(ENTRY, "entry", INT)                                                                         \
+    X(NUMBER, "number", INT)                                                                       \
+    X(LIVE, "live", INT)                                                                           \
+    X(TIME_SCALE, "time_scale", JSON)                                                              \
     X(BYTES_IN, "bytes_in", INT)                                                                   \
     X(BYTES_OUT, "bytes_out", INT)                                                                 \
     X(EXCHANGES, "exchanges", INT)                                                                 \
