@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -10,6 +9,8 @@
 #include <sys/capability.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "wire/filter.h"
 
 #define NEEDS "CAP_NET_ADMIN (docker run --cap-add NET_ADMIN; compose: cap_add: [NET_ADMIN])"
 
@@ -33,13 +34,6 @@ static void raise_net_admin(void)
         cap_set_flag(caps, CAP_EFFECTIVE, 1, &wanted, CAP_SET) == 0)
         cap_set_proc(caps);
     cap_free(caps);
-}
-
-static int try_filter(int fd)
-{
-    struct sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
-    struct sock_fprog program = { .len = 1, .filter = &drop_all };
-    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 static int try_repair(int fd)
@@ -88,7 +82,7 @@ void caps_probe(void)
     raise_net_admin();
     int other = -1;
     int fd = connected_socket(&other);
-    probe(&rows[CAP_BLACK_HOLE], fd, try_filter);
+    probe(&rows[CAP_BLACK_HOLE], fd, filter_drop_all);
     probe(&rows[CAP_REPAIR], fd, try_repair);
     if (fd >= 0) {
         close(fd);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "wire/caps.h"
+#include "wire/filter.h"
 #include "wire/moment.h"
 
 #define SOCKETS_MAX    2
@@ -37,6 +40,17 @@ struct listener {
     void *owner;
     struct bound bound[SOCKETS_MAX];
     unsigned count, closing;
+    enum listener_answer answer;
+    struct link waiting; /* accepted, but not handed over yet */
+    struct moment hand_over;
+};
+
+/* A connection that had to be taken out of a socket before that stopped listening. */
+struct waiting {
+    struct link link;
+    int fd;
+    struct sockaddr_storage peer;
+    socklen_t peer_len;
 };
 
 static struct {
@@ -57,22 +71,26 @@ void listener_set_out_of_descriptors(void (*hook)(void *owner), void *owner)
 
 static void acceptable(uv_poll_t *poll, int status, int events);
 
-static void set_accepting(bool on)
+static void watch(struct listener *l)
 {
-    for (struct link *i = listeners.all.next; i != &listeners.all; i = i->next) {
-        struct listener *l = link_entry(i, struct listener, link);
-        for (unsigned k = 0; k < l->count; k++) {
-            if (on)
-                uv_poll_start(&l->bound[k].poll, UV_READABLE, acceptable);
-            else
-                uv_poll_stop(&l->bound[k].poll);
-        }
+    bool on = l->answer != LISTENER_REFUSES && !moment_armed(&listeners.retry);
+    for (unsigned i = 0; i < l->count; i++) {
+        if (on)
+            uv_poll_start(&l->bound[i].poll, UV_READABLE, acceptable);
+        else
+            uv_poll_stop(&l->bound[i].poll);
     }
+}
+
+static void watch_all(void)
+{
+    for (struct link *i = listeners.all.next; i != &listeners.all; i = i->next)
+        watch(link_entry(i, struct listener, link));
 }
 
 static void retry_reached(struct moment *m, int64_t late)
 {
-    set_accepting(true);
+    watch_all();
 }
 
 static void pause_all(int error)
@@ -80,7 +98,7 @@ static void pause_all(int error)
     listeners.retry.reached = retry_reached;
     if (moment_at(&listeners.retry, clock_now() + RETRY) < 0)
         return; /* stay level-triggered rather than never wake up */
-    set_accepting(false);
+    watch_all();
     if (listeners.said)
         return;
     listeners.said = true;
@@ -89,27 +107,161 @@ static void pause_all(int error)
         listeners.hook(listeners.hook_owner);
 }
 
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* The next connection that waits in the kernel, or -1 and errno. */
+static int take(struct bound *b, struct sockaddr_storage *peer, socklen_t *len)
+{
+    *len = sizeof *peer;
+    int fd = accept4(b->fd, (struct sockaddr *)peer, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0 && b->listener->answer == LISTENER_DROPS)
+        filter_none(fd); /* a socket made in the instant the filter came has a copy of it */
+    return fd;
+}
+
+static void hand_over(struct listener *l)
+{
+    while (!link_empty(&l->waiting) && !l->closing) {
+        struct waiting *first = link_entry(l->waiting.next, struct waiting, link);
+        struct waiting w = *first;
+        link_remove(&first->link);
+        free(first);
+        l->accepted(l->owner, w.fd, (struct sockaddr *)&w.peer, w.peer_len);
+    }
+}
+
 static void acceptable(uv_poll_t *poll, int status, int events)
 {
     struct bound *b = poll->data;
     struct listener *l = b->listener;
-    for (int i = 0; i < ACCEPT_AT_ONCE && !l->closing; i++) {
+    hand_over(l);
+    for (int i = 0; i < ACCEPT_AT_ONCE && !l->closing && l->answer != LISTENER_REFUSES; i++) {
         struct sockaddr_storage peer;
-        socklen_t len = sizeof peer;
-        int fd = accept4(b->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        socklen_t len;
+        int fd = take(b, &peer, &len);
         if (fd >= 0) {
             if (listeners.said) {
                 listeners.said = false;
                 log_info("accepting connections again");
             }
             l->accepted(l->owner, fd, (struct sockaddr *)&peer, len);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        } else if (is_shortage(errno)) {
             pause_all(errno);
             return;
         } else if (errno == EAGAIN) {
             return;
         } /* anything else is about that one connection (accept(2)): go on */
     }
+}
+
+/* --- How a SYN is answered */
+
+static void hand_over_reached(struct moment *m, int64_t late)
+{
+    hand_over(link_entry(m, struct listener, hand_over));
+}
+
+static bool has_some(const struct bound *b)
+{
+    struct pollfd one = { .fd = b->fd, .events = POLLIN };
+    return poll(&one, 1, 0) > 0 && (one.revents & POLLIN);
+}
+
+/* Takes what the kernel has accepted so far. Returns 0 or -errno. */
+static int set_aside_from(struct bound *b)
+{
+    for (int i = 0; i <= BACKLOG && has_some(b);
+         i++) { /* what comes meanwhile may go on for ever */
+        struct waiting *one = malloc(sizeof *one);
+        if (!one)
+            return -ENOMEM;
+        one->fd = take(b, &one->peer, &one->peer_len);
+        if (one->fd >= 0) {
+            link_append(&b->listener->waiting, &one->link);
+            continue;
+        }
+        int error = errno;
+        free(one);
+        if (is_shortage(error))
+            return -error;
+    }
+    return 0;
+}
+
+/* The same for all sockets. It is handed over from the loop: the owner may be in accepted() now. */
+static int set_aside(struct listener *l)
+{
+    l->hand_over.reached = hand_over_reached;
+    int error = moment_at(&l->hand_over, clock_now());
+    for (unsigned i = 0; i < l->count && !error; i++)
+        error = set_aside_from(&l->bound[i]);
+    return error;
+}
+
+/* On Linux shutdown() for reading ends a listening socket's listening: SYNs draw RST, and listen()
+ * revives it. It stays bound, for the port was told to bind() (bind_one sees to that). Meanwhile
+ * nobody else may have the port, not even with SO_REUSEADDR, which is for two that listen not. */
+static void stop_listening(struct bound *b)
+{
+    int off = 0;
+    uv_poll_stop(&b->poll);
+    setsockopt(b->fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof off);
+    shutdown(b->fd, SHUT_RD);
+}
+
+static int start_listening(struct bound *b)
+{
+    int on = 1; /* or the connections that are left of the port's would be in the way */
+    setsockopt(b->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    return listen(b->fd, BACKLOG) < 0 ? -errno : 0;
+}
+
+/* Returns 0, or -errno with nothing changed. Cannot fail on the way to LISTENER_REFUSES, nor from
+ * LISTENER_DROPS to LISTENER_ACCEPTS. */
+static int change(struct bound *b, enum listener_answer from, enum listener_answer to)
+{
+    int error = 0;
+    if (to == LISTENER_DROPS)
+        error = filter_drop_all(b->fd);
+    if (!error && from == LISTENER_REFUSES) {
+        error = start_listening(b);
+        if (error && to == LISTENER_DROPS)
+            filter_none(b->fd);
+    }
+    if (to == LISTENER_REFUSES)
+        stop_listening(b);
+    if (from == LISTENER_DROPS)
+        filter_none(b->fd);
+    return error;
+}
+
+int listener_answer(struct listener *l, enum listener_answer answer)
+{
+    if (answer == l->answer)
+        return 0;
+    if (answer == LISTENER_DROPS && !caps_have(CAP_BLACK_HOLE))
+        return -EPERM;
+    int error = 0;
+    if (answer == LISTENER_REFUSES) /* which resets what waits in the kernel */
+        error = set_aside(l);
+    else if (l->answer == LISTENER_DROPS)
+        set_aside(l); /* for take() to see them while it knows of the filter */
+    unsigned done = 0;
+    while (!error && done < l->count) {
+        error = change(&l->bound[done], l->answer, answer);
+        done += !error;
+    }
+    if (error) {
+        while (done > 0)
+            change(&l->bound[--done], answer, l->answer);
+        return error;
+    }
+    l->answer = answer;
+    watch(l);
+    return 0;
 }
 
 /* --- Opening */
@@ -183,32 +335,59 @@ void address_text(const struct sockaddr *address, char *out, size_t size)
     }
 }
 
+static uint16_t *port_of(struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)address)->sin6_port
+                                          : &((struct sockaddr_in *)address)->sin_port;
+}
+
+/* A socket bound to the address, whose port 0 is replaced by the one that the kernel chose. Returns
+ * it or -errno. */
+static int bound_socket(struct sockaddr_storage *address, bool v6_only)
+{
+    bool v6 = address->ss_family == AF_INET6;
+    socklen_t len = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    int on = 1, only = v6_only;
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if ((v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) < 0) ||
+        bind(fd, (struct sockaddr *)address, len) < 0 ||
+        getsockname(fd, (struct sockaddr *)address, &len) < 0) {
+        int error = -errno;
+        close(fd);
+        return error;
+    }
+    return fd;
+}
+
 /* Binds one more socket. Returns 0 or -errno; l->port is what it got. */
 static int bind_one(struct listener *l, struct sockaddr_storage address, uint16_t port,
                     bool v6_only)
 {
     struct bound *b = &l->bound[l->count];
-    bool v6 = address.ss_family == AF_INET6;
-    socklen_t len = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    int on = 1, only = v6_only, error;
-    if (v6)
-        ((struct sockaddr_in6 *)&address)->sin6_port = htons(port);
-    else
-        ((struct sockaddr_in *)&address)->sin_port = htons(port);
-    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int chooser = -1;
+    *port_of(&address) = htons(port);
+    if (!port) {
+        /* A socket keeps its port while it is not listening only if bind() was told it
+         * (stop_listening). So another one has the kernel choose, and holds the port until then. */
+        chooser = bound_socket(&address, v6_only);
+        if (chooser < 0)
+            return chooser;
+    }
+    int fd = bound_socket(&address, v6_only);
+    if (chooser >= 0)
+        close(chooser);
     if (fd < 0)
-        return -errno;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if ((v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) < 0) ||
-        bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, BACKLOG) < 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
-        error = -errno;
+        return fd;
+    if (listen(fd, BACKLOG) < 0) {
+        int error = -errno;
         close(fd);
         return error;
     }
     address_text((struct sockaddr *)&address, b->text, sizeof b->text);
-    l->port = ntohs(v6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                       : ((struct sockaddr_in *)&address)->sin_port);
+    l->port = ntohs(*port_of(&address));
     b->fd = fd;
     l->count++;
     return 0;
@@ -267,6 +446,7 @@ int listener_open(struct uv_loop_s *loop, const char *name, const char *address,
     snprintf(l->name, sizeof l->name, "%s", name);
     l->accepted = accepted;
     l->owner = owner;
+    link_init(&l->waiting);
     int error = target.every       ? bind_every(l, target.port)
                 : target.localhost ? bind_localhost(l, target.port)
                                    : bind_one(l, target.address, target.port, true);
@@ -323,6 +503,13 @@ void listener_close(struct listener *l)
     if (link_empty(&listeners.all))
         moment_cancel(&listeners.retry);
     l->closing = l->count;
+    moment_cancel(&l->hand_over);
+    while (!link_empty(&l->waiting)) {
+        struct waiting *one = link_entry(l->waiting.next, struct waiting, link);
+        link_remove(&one->link);
+        close(one->fd);
+        free(one);
+    }
     for (unsigned i = 0; i < l->count; i++) {
         uv_poll_stop(&l->bound[i].poll);
         uv_close((uv_handle_t *)&l->bound[i].poll, poll_closed);

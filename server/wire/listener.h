@@ -38,6 +38,13 @@ uint16_t listener_port(const struct listener *l);
 /* The i-th socket's address as text ("[::]:8443"), NULL after the last one. */
 const char *listener_address(const struct listener *l, unsigned i);
 
+/* How a SYN is answered: as usual; with RST; not at all (CAP_BLACK_HOLE). What was accepted by the
+ * kernel before the change is still handed over, from the loop. The port stays ours meanwhile.
+ * Returns 0, -EPERM when the capability is missing, or -errno (-EMFILE: no descriptors for those
+ * who wait, whom refusing would reset); then nothing was changed. Fine from inside accepted(). */
+enum listener_answer { LISTENER_ACCEPTS, LISTENER_REFUSES, LISTENER_DROPS };
+int listener_answer(struct listener *l, enum listener_answer answer);
+
 /* Without descriptors (EMFILE, ENFILE, ENOBUFS, ENOMEM) all listeners pause, say so once in the
  * log and through this hook, and try again every 100 ms: connections wait in the backlog. */
 void listener_set_out_of_descriptors(void (*hook)(void *owner), void *owner);

@@ -4,6 +4,11 @@
  * Everything in the view is consumed before the wire returns to the loop: GnuTLS says "again" after
  * a record that carries no data (a ticket, a KeyUpdate) although more is there, so only an empty
  * view means that the socket has to be asked.
+ *
+ * Putting a handshake off at the ClientHello is not left to GnuTLS, whose hooks cannot do it in all
+ * cases (a TLS 1.2 ticket is answered regardless, so is a hello that draws a HelloRetryRequest). A
+ * session that has read the hello is thrown away, with nothing said, and a new one reads everything
+ * again when the wire is back in service.
  */
 #include <errno.h>
 #include <gnutls/gnutls.h>
@@ -13,9 +18,35 @@
 #include "wire/wire_impl.h"
 
 #define RECORD_MAX 16384
+#define EARLY_MAX  (256 * 1024) /* more than GnuTLS takes for a handshake message */
 
 /* Extensions of a ClientHello (RFC 8446 4.2, RFC 6066, RFC 7301, RFC 5077). */
 enum { EXT_SERVER_NAME = 0, EXT_ALPN = 16, EXT_SESSION_TICKET = 35, EXT_PRE_SHARED_KEY = 41 };
+
+/* Follows the records in what the client sends (RFC 8446 5.1), to know where one is cut. */
+static void follow_records(struct wire *w, const uint8_t *bytes, size_t n)
+{
+    while (n > 0) {
+        if (w->record_left > 0) {
+            size_t part = n < w->record_left ? n : w->record_left;
+            w->record_left -= (uint32_t)part;
+            bytes += part;
+            n -= part;
+            continue;
+        }
+        w->record_head[w->record_have++] = *bytes++;
+        n--;
+        if (w->record_have == sizeof w->record_head) {
+            w->record_left = (uint32_t)w->record_head[3] << 8 | w->record_head[4];
+            w->record_have = 0;
+        }
+    }
+}
+
+bool wire_tls_cut(const struct wire *w)
+{
+    return w->record_have > 0 || w->record_left > 0;
+}
 
 static ssize_t pull(gnutls_transport_ptr_t transport, void *out, size_t size)
 {
@@ -28,6 +59,7 @@ static ssize_t pull(gnutls_transport_ptr_t transport, void *out, size_t size)
     }
     size_t n = size < w->in_len ? size : w->in_len;
     memcpy(out, w->in, n);
+    follow_records(w, w->in, n);
     w->in += n;
     w->in_len -= n;
     return (ssize_t)n;
@@ -94,13 +126,8 @@ static int note_extension(void *context, unsigned id, const unsigned char *data,
     return 0;
 }
 
-static int client_hello(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
-                        const gnutls_datum_t *message)
+static void ledger_hello(struct wire *w, const gnutls_datum_t *message)
 {
-    struct wire *w = gnutls_session_get_ptr(session);
-    if (!incoming || w->hello_seen)
-        return 0; /* the second one, after a HelloRetryRequest, adds nothing */
-    w->hello_seen = true;
     struct hello hello = { .wire = w };
     gnutls_ext_raw_parse(&hello, note_extension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
     ledger_begin(w->ledger, EV_CLIENT_HELLO, w->id, 0);
@@ -110,7 +137,25 @@ static int client_hello(gnutls_session_t session, unsigned type, unsigned when, 
     ledger_int(w->ledger, F_RESUMPTION_OFFERED, hello.resumption);
     ledger_commit(w->ledger);
     buf_free(&hello.alpn);
-    return 0;
+}
+
+/* Is the handshake going on? Not in a fault, and not after a fatal alert of ours. */
+static bool shaking(const struct wire *w)
+{
+    return w->state == WIRE_HANDSHAKE && !w->tls_done;
+}
+
+static int client_hello(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                        const gnutls_datum_t *message)
+{
+    struct wire *w = gnutls_session_get_ptr(session);
+    if (!incoming || w->hello_seen)
+        return 0; /* the second one, after a HelloRetryRequest, adds nothing; nor the same again */
+    w->hello_seen = true;
+    ledger_hello(w, message);
+    if (w->calls->hello)
+        w->calls->hello(w->owner);
+    return shaking(w) ? 0 : GNUTLS_E_AGAIN; /* which draws no alert */
 }
 
 int wire_tls_create(struct wire *w, struct tls_server *server, bool h2)
@@ -121,6 +166,8 @@ int wire_tls_create(struct wire *w, struct tls_server *server, bool h2)
     };
     if (gnutls_init(&w->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK) < 0)
         return -ENOMEM;
+    w->server = server;
+    w->offers_h2 = h2;
     gnutls_session_set_ptr(w->tls, w);
     gnutls_transport_set_ptr(w->tls, w);
     gnutls_transport_set_pull_function(w->tls, pull);
@@ -142,6 +189,12 @@ int wire_tls_create(struct wire *w, struct tls_server *server, bool h2)
 
 /* --- Records */
 
+static void send_alert(struct wire *w, int level, int description)
+{
+    if (!wire_shape_put_alert(w, level, description))
+        gnutls_alert_send(w->tls, level, description);
+}
+
 static void tls_failed(struct wire *w, int error)
 {
     char what[128];
@@ -151,7 +204,9 @@ static void tls_failed(struct wire *w, int error)
     ledger_commit(w->ledger);
     w->tls_done = true;
     if (w->state == WIRE_HANDSHAKE || w->state == WIRE_OPEN) {
-        gnutls_alert_send_appropriate(w->tls, error);
+        int level, description = gnutls_error_to_alert(error, &level);
+        if (!w->notified)
+            send_alert(w, level, description);
         w->notified = true; /* a fatal alert ends TLS: no close_notify after it (RFC 8446 6.2) */
         wire_begin_ending(w);
     }
@@ -199,16 +254,65 @@ static void established(struct wire *w)
     w->calls->established(w->owner, name);
 }
 
+/* Keeps what is left of the present reading for when the wire is back in service. */
+static void hold_rest(struct wire *w)
+{
+    wire_hold(w, w->in, w->in_len);
+    w->in_len = 0;
+}
+
+/* Where the present reading begins: w->in moves on, its end stays. */
+static const uint8_t *reading_start(const struct wire *w)
+{
+    return w->in + w->in_len - w->reading;
+}
+
+/* While the ClientHello is not there yet: keeps what came of it, see put_off(). */
+static void keep_early(struct wire *w)
+{
+    if (w->hello_seen)
+        buf_free(&w->early);
+    else if (!shaking(w) || !w->calls->hello)
+        return; /* held, or dropped, or not needed */
+    else if (buf_len(&w->early) + w->reading > EARLY_MAX)
+        tls_failed(w, GNUTLS_E_HANDSHAKE_TOO_LARGE);
+    else if (buf_add(&w->early, reading_start(w), w->reading) < 0)
+        wire_end(w, WIRE_LAST_QUIET, "server", "out of memory");
+}
+
+/* hello() stalled the wire, or put it into a black hole: the handshake is to begin anew later. */
+static void put_off(struct wire *w)
+{
+    gnutls_session_t old = w->tls;
+    int error = wire_tls_create(w, w->server, w->offers_h2);
+    if (error) {
+        w->tls = old;
+        wire_end(w, WIRE_LAST_QUIET, "server", strerror(-error));
+        return;
+    }
+    gnutls_deinit(old);
+    wire_hold(w, buf_bytes(&w->early), buf_len(&w->early));
+    w->in = reading_start(w);
+    w->in_len = w->reading;
+    hold_rest(w);
+    w->record_have = 0;
+    w->record_left = 0;
+}
+
 /* One step of the handshake. Returns false when there is no more to do with what was read. */
 static bool shake(struct wire *w)
 {
     if (w->state != WIRE_HANDSHAKE) { /* stalled or holed: later; ended: never */
         if (w->state == WIRE_STALLED || w->state == WIRE_HOLED)
-            wire_hold(w, w->in, w->in_len);
+            hold_rest(w);
         return false;
     }
     int result = gnutls_handshake(w->tls);
-    if (result == GNUTLS_E_SUCCESS)
+    if (w->state == WIRE_STALLED || w->state == WIRE_HOLED)
+        put_off(w);
+    else if (!shaking(w))
+        return false; /* hello() ended it */
+    else if (result == GNUTLS_E_SUCCESS)
         established(w);
     else if (result == GNUTLS_E_WARNING_ALERT_RECEIVED)
         alert_received(w, false);
@@ -233,49 +337,27 @@ static bool open_record(struct wire *w)
     else if (n == GNUTLS_E_FATAL_ALERT_RECEIVED)
         alert_received(w, true);
     else if (n == GNUTLS_E_REHANDSHAKE) /* TLS 1.2 only; declined, as RFC 5246 7.2.2 allows */
-        gnutls_alert_send(w->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+        wire_alert(w, false, GNUTLS_A_NO_RENEGOTIATION);
     else if (gnutls_error_is_fatal((int)n))
         tls_failed(w, (int)n);
     return w->in_len > 0 || gnutls_record_check_pending(w->tls) > 0;
 }
 
-/* Follows the records in what the client sends (RFC 8446 5.1), to know where one is cut. */
-static void follow_records(struct wire *w, const uint8_t *bytes, size_t n)
-{
-    while (n > 0) {
-        if (w->record_left > 0) {
-            size_t part = n < w->record_left ? n : w->record_left;
-            w->record_left -= (uint32_t)part;
-            bytes += part;
-            n -= part;
-            continue;
-        }
-        w->record_head[w->record_have++] = *bytes++;
-        n--;
-        if (w->record_have == sizeof w->record_head) {
-            w->record_left = (uint32_t)w->record_head[3] << 8 | w->record_head[4];
-            w->record_have = 0;
-        }
-    }
-}
-
-bool wire_tls_cut(const struct wire *w)
-{
-    return w->record_have > 0 || w->record_left > 0;
-}
-
 void wire_tls_input(struct wire *w)
 {
-    follow_records(w, w->in, w->in_len);
     bool more = true;
     while (more && w->state != WIRE_CLOSED && !w->tls_done) {
         if (w->established && w->state == WIRE_HOLED) {
-            wire_hold(w, w->in, w->in_len);
+            hold_rest(w);
             break;
         }
         more = w->established ? open_record(w) : shake(w);
     }
+    follow_records(w, w->in, w->in_len); /* dropped */
+    w->in += w->in_len;
     w->in_len = 0;
+    if (!w->established && w->state != WIRE_CLOSED)
+        keep_early(w);
 }
 
 int wire_tls_seal(struct wire *w, const void *bytes, size_t n)
@@ -296,7 +378,22 @@ void wire_tls_notify(struct wire *w)
     if (!w->tls || !w->established || w->notified)
         return;
     w->notified = true;
-    gnutls_bye(w->tls, GNUTLS_SHUT_WR);
+    if (!wire_shape_put_alert(w, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY))
+        gnutls_bye(w->tls, GNUTLS_SHUT_WR);
+}
+
+int wire_alert(struct wire *w, bool fatal, int description)
+{
+    if (!w->tls || w->notified || !wire_serving(w))
+        return WIRE_TOO_LATE;
+    send_alert(w, fatal ? GNUTLS_AL_FATAL : GNUTLS_AL_WARNING, description);
+    if (fatal || description == GNUTLS_A_CLOSE_NOTIFY) {
+        w->notified = true;
+        w->tls_done = w->tls_done || !w->established; /* an established one can still be heard */
+    }
+    if (!w->corked)
+        wire_flush(w);
+    return 0;
 }
 
 void wire_tls_info(const struct wire *w, struct wire_tls_info *info)

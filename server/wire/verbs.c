@@ -7,7 +7,6 @@
  * is not silence.
  */
 #include <errno.h>
-#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -15,12 +14,12 @@
 #include <sys/socket.h>
 
 #include "wire/caps.h"
+#include "wire/filter.h"
 #include "wire/wire_impl.h"
 
 #define DRAIN_LOOK (NS_PER_MS)
-#define DRAIN_MAX  (3 * NS_PER_S)
 
-static bool serving(const struct wire *w)
+bool wire_serving(const struct wire *w)
 {
     return w->state == WIRE_HANDSHAKE || w->state == WIRE_OPEN;
 }
@@ -30,6 +29,10 @@ static void enter(struct wire *w, enum wire_state state)
     w->state = state;
     w->fault_since = clock_now();
     w->stale_waiting = false;
+    if (w->peer_fin) { /* no probe belongs into a fault */
+        int off = 0;
+        setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &off, sizeof off);
+    }
     moment_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
 }
 
@@ -40,40 +43,63 @@ static void delay_acks(struct wire *w)
     setsockopt(w->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
 }
 
-/* What TLS wanted to say in a stall (an answer to a KeyUpdate) is never said when the stall becomes
- * another fault. */
-static void drop_unsaid(struct wire *w)
+/* What was to be said in a stall (an answer to a KeyUpdate, what lies behind a cut) is never said
+ * when the stall becomes another fault. Returns whether there was any: behind such a gap the client
+ * could not read what TLS says. */
+static bool drop_unsaid(struct wire *w)
 {
-    if (w->muted)
-        buf_consume(&w->out, buf_len(&w->out));
+    bool any = w->muted && wire_discard(w);
     w->muted = false;
+    return any;
 }
 
 /* --- fin, rst, forget, close_notify */
 
+void wire_linger(struct wire *w, int64_t ns)
+{
+    w->linger = ns;
+}
+
 int wire_fin(struct wire *w, bool notify)
 {
-    if (!serving(w) && w->state != WIRE_STALLED)
+    if (!wire_serving(w) && w->state != WIRE_STALLED)
         return WIRE_TOO_LATE;
-    drop_unsaid(w);
-    if (notify)
+    bool gap = drop_unsaid(w);
+    if (notify && !gap)
         wire_tls_notify(w);
     enter(w, WIRE_FINNED);
     wire_flush(w);
     return 0;
 }
 
-int wire_rst(struct wire *w)
+/* RST once what is queued has left and is ACKed. */
+static void reset_drained(struct wire *w)
 {
-    if (w->state == WIRE_CLOSED)
+    enter(w, WIRE_RESETTING);
+    w->drained_at = w->fault_since;
+    moment_at(&w->limit, w->drained_at + WIRE_DRAIN_MAX);
+    if (w->shut)
+        wire_verb_drained(w);
+    else
+        wire_flush(w);
+}
+
+int wire_rst(struct wire *w, bool drain)
+{
+    if (w->state == WIRE_CLOSED || (drain && w->state == WIRE_RESETTING))
         return WIRE_TOO_LATE;
-    wire_end(w, WIRE_LAST_RST, "fault", NULL);
+    if (!drain || w->state == WIRE_HOLED) {
+        wire_end(w, WIRE_LAST_RST, "fault", NULL);
+        return 0;
+    }
+    drop_unsaid(w);
+    reset_drained(w);
     return 0;
 }
 
 int wire_forget(struct wire *w, bool exact)
 {
-    if (!serving(w) && w->state != WIRE_STALLED)
+    if (!wire_serving(w) && w->state != WIRE_STALLED)
         return WIRE_TOO_LATE;
     if (exact && !caps_have(CAP_REPAIR))
         return -EPERM;
@@ -96,23 +122,30 @@ int wire_close_notify(struct wire *w)
 
 /* --- stall */
 
-int wire_stall(struct wire *w)
+static void stall(struct wire *w)
 {
-    if (!serving(w))
-        return WIRE_TOO_LATE;
     enter(w, WIRE_STALLED);
     w->stalled_bytes = 0;
     moment_cancel(&w->limit);
+}
+
+int wire_stall(struct wire *w)
+{
+    if (!wire_serving(w))
+        return WIRE_TOO_LATE;
+    stall(w);
     wire_flush(w);
     return 0;
 }
 
-/* Back into service; what came meanwhile is looked at in the next turn of the loop. */
+/* Back into service, or to where an orderly end was cut; what came meanwhile is looked at in the
+ * next turn of the loop. */
 static void serve_again(struct wire *w)
 {
-    w->state = w->established ? WIRE_OPEN : WIRE_HANDSHAKE;
+    int64_t now = clock_now();
+    w->state = w->end_by ? WIRE_ENDING : w->established ? WIRE_OPEN : WIRE_HANDSHAKE;
     w->muted = w->hup_seen = false;
-    moment_at(&w->limit, clock_now());
+    moment_at(&w->limit, w->end_by ? now + FLUSH_PATIENCE : now);
     wire_flush(w);
 }
 
@@ -128,12 +161,9 @@ int wire_resume(struct wire *w)
 
 static int attach_filter(struct wire *w)
 {
-    struct sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
-    struct sock_fprog program = { .len = 1, .filter = &drop_all };
-    if (setsockopt(w->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0)
-        return -errno;
-    w->hole_in_effect = true;
-    return 0;
+    int error = filter_drop_all(w->fd);
+    w->hole_in_effect = !error;
+    return error;
 }
 
 static void hole_begins(struct wire *w)
@@ -142,26 +172,55 @@ static void hole_begins(struct wire *w)
     wire_watch_hole(w);
 }
 
+/* Has the client ACKed all we sent, as far as we wait for that? If not, looks again in a while. */
+static bool acked_or_late(struct wire *w, int *unacked)
+{
+    int64_t now = clock_now();
+    *unacked = wire_unacked(w) + (w->muted || w->shut ? 0 : (int)wire_waiting(w));
+    if (*unacked == 0 || now - w->drained_at >= WIRE_DRAIN_MAX)
+        return true;
+    moment_at(&w->limit, now + DRAIN_LOOK);
+    return false;
+}
+
+static void ledger_done(struct wire *w, const char *step, const char *why)
+{
+    ledger_begin(w->ledger, EV_FAULT_DONE, w->id, 0);
+    ledger_text(w->ledger, F_STEP, step);
+    ledger_text(w->ledger, F_WHY, why);
+    ledger_int(w->ledger, F_AFTER_FAULT, clock_now() - w->fault_since);
+    ledger_commit(w->ledger);
+}
+
 /* Looks whether the kernel can forget the connection: only when nothing of ours is on its way. */
 static void forget_look(struct wire *w)
 {
-    int64_t now = clock_now();
-    if (wire_unacked(w) > 0 && now - w->fault_since < DRAIN_MAX)
-        moment_at(&w->limit, now + DRAIN_LOOK);
-    else
+    int unacked;
+    if (acked_or_late(w, &unacked))
         wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
 }
 
-/* Looks whether the hole can begin now that the client has ACKed all we sent. */
-static void drain_look(struct wire *w)
+/* Looks whether the RST can go out. */
+static void rst_look(struct wire *w)
 {
-    int unacked = wire_unacked(w);
-    int64_t now = clock_now();
-    char why[96];
-    if (unacked > 0 && now - w->fault_since < DRAIN_MAX) {
-        moment_at(&w->limit, now + DRAIN_LOOK);
+    int unacked;
+    char why[96] = "in effect: all we sent is ACKed";
+    if (!acked_or_late(w, &unacked))
         return;
-    }
+    if (unacked > 0)
+        snprintf(why, sizeof why, "in effect, but %d bytes of ours are not ACKed", unacked);
+    ledger_done(w, "rst", why);
+    wire_end(w, WIRE_LAST_RST, "fault", NULL);
+}
+
+/* Looks whether the hole can begin. */
+static void hole_look(struct wire *w)
+{
+    int unacked;
+    char why[96] = "in effect: all we sent is ACKed";
+    if (!acked_or_late(w, &unacked))
+        return;
+    w->muted = true;
     int error = attach_filter(w);
     if (error)
         snprintf(why, sizeof why, "the kernel refused it: errno %d", -error);
@@ -169,13 +228,7 @@ static void drain_look(struct wire *w)
         snprintf(why, sizeof why,
                  "in effect, but %d bytes of ours are not ACKed and will be retransmitted",
                  unacked);
-    else
-        snprintf(why, sizeof why, "in effect: all we sent is ACKed");
-    ledger_begin(w->ledger, EV_FAULT_DONE, w->id, 0);
-    ledger_text(w->ledger, F_STEP, "black_hole");
-    ledger_text(w->ledger, F_WHY, why);
-    ledger_int(w->ledger, F_AFTER_FAULT, now - w->fault_since);
-    ledger_commit(w->ledger);
+    ledger_done(w, "black_hole", why);
     if (error)
         wire_end(w, WIRE_LAST_RST, "server", strerror(-error));
     else
@@ -184,12 +237,12 @@ static void drain_look(struct wire *w)
 
 int wire_black_hole(struct wire *w)
 {
-    if (!serving(w) && w->state != WIRE_STALLED)
+    if (!wire_serving(w) && w->state != WIRE_STALLED)
         return WIRE_TOO_LATE;
     if (!caps_have(CAP_BLACK_HOLE))
         return -EPERM;
     w->hole_used_at = MOMENT_NONE;
-    if (buf_len(&w->out) == 0 && wire_unacked(w) == 0) {
+    if ((w->muted || wire_waiting(w) == 0) && wire_unacked(w) == 0) {
         int error = attach_filter(w);
         if (error)
             return error;
@@ -200,20 +253,22 @@ int wire_black_hole(struct wire *w)
         return 0;
     }
     enter(w, WIRE_HOLED);
-    w->muted = false;
-    wire_flush(w); /* goes on in wire_verb_drained */
+    if (w->muted) /* nothing is said in a stall, nor on the way from it */
+        wire_verb_drained(w);
+    else
+        wire_flush(w); /* goes on in wire_verb_drained */
     return 0;
 }
 
 int wire_heal(struct wire *w)
 {
-    int off = 0;
     if (w->state != WIRE_HOLED)
         return WIRE_TOO_LATE;
     if (w->hole_in_effect) {
         wire_watch_hole_end(w);
-        if (setsockopt(w->fd, SOL_SOCKET, SO_DETACH_FILTER, &off, sizeof off) < 0)
-            return -errno;
+        int error = filter_none(w->fd);
+        if (error)
+            return error;
         w->hole_in_effect = false;
     }
     serve_again(w);
@@ -222,13 +277,22 @@ int wire_heal(struct wire *w)
 
 /* --- Moments on the way */
 
+/* What was queued took its time to leave: the fault has its effect only from now on. */
+static void in_effect(struct wire *w)
+{
+    w->fault_since = w->drained_at;
+    moment_at(&w->limit, w->drained_at + WIRE_WATCH_MAX);
+}
+
 void wire_verb_drained(struct wire *w)
 {
+    w->drained_at = clock_now();
     switch (w->state) {
     case WIRE_FINNED:
         w->shut = true;
         shutdown(w->fd, SHUT_WR);
         delay_acks(w);
+        in_effect(w);
         if (w->peer_fin)
             wire_end(w, WIRE_LAST_CLOSE, "fault", "fin");
         else
@@ -236,6 +300,7 @@ void wire_verb_drained(struct wire *w)
         break;
     case WIRE_FORGOTTEN:
         w->muted = true;
+        in_effect(w);
         if (w->exact)
             forget_look(w);
         break;
@@ -244,7 +309,11 @@ void wire_verb_drained(struct wire *w)
         break;
     case WIRE_HOLED:
         w->muted = true;
-        drain_look(w);
+        hole_look(w);
+        break;
+    case WIRE_RESETTING:
+        w->muted = true;
+        rst_look(w);
         break;
     default:
         break;
@@ -253,6 +322,10 @@ void wire_verb_drained(struct wire *w)
 
 void wire_verb_limit(struct wire *w)
 {
+    if (wire_shape_waits(w)) { /* we are not done ourselves */
+        moment_at(&w->limit, clock_now() + WIRE_DRAIN_MAX);
+        return;
+    }
     switch (w->state) {
     case WIRE_FINNED:
         wire_end(w, WIRE_LAST_CLOSE, "fault", "fin");
@@ -260,7 +333,7 @@ void wire_verb_limit(struct wire *w)
     case WIRE_FORGOTTEN: /* the kernel can keep the promise without us, if it lets us go quietly */
         if (w->exact)
             forget_look(w);
-        else if (caps_have(CAP_REPAIR))
+        else if (w->peer_fin || caps_have(CAP_REPAIR))
             wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
         break;
     case WIRE_STALLED:
@@ -270,9 +343,32 @@ void wire_verb_limit(struct wire *w)
         if (w->hole_in_effect)
             wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
         else
-            drain_look(w);
+            hole_look(w);
+        break;
+    case WIRE_RESETTING:
+        rst_look(w);
         break;
     default:
+        break;
+    }
+}
+
+void wire_verb_cut(struct wire *w, enum wire_cut how)
+{
+    switch (how) {
+    case WIRE_CUT_FIN:
+        wire_discard(w);
+        enter(w, WIRE_FINNED);
+        wire_flush(w);
+        break;
+    case WIRE_CUT_RST:
+        wire_discard(w);
+        reset_drained(w);
+        break;
+    case WIRE_CUT_STALL:
+        stall(w);
+        w->muted = true; /* what lies behind is kept, for a resume */
+        wire_poll(w);
         break;
     }
 }

@@ -1,9 +1,9 @@
-/* wire.c - the socket of a wire: reading, writing, the orderly end. wire.h has the table of states.
+/* wire.c - the socket of a wire: reading, the orderly end. wire.h has the table of states, send.c
+ * the writing.
  *
  * Reading goes through one static buffer: what it holds is used up before the loop goes on, and
- * what must wait is copied to w->held. Writing goes through w->out, which is empty and without
- * memory most of the time. While the owner is in a callback the wire is corked: all it says leaves
- * in one send.
+ * what must wait is copied to w->held. While the owner is in a callback the wire is corked: all it
+ * says leaves in one send.
  */
 #include "wire/wire.h"
 
@@ -19,17 +19,15 @@
 #include "wire/wire_impl.h"
 
 #define READ_SIZE 65536
-#define OUT_LIMIT (128 * 1024)
 #define STALL_LIMIT                                                                                \
-    (256 * 1024) /* read this much while stalled; then the client's window closes                  \
-                  */
-#define FLUSH_PATIENCE (30 * NS_PER_S) /* without progress, when ending */
-#define LINGER         (2 * NS_PER_S)  /* for the client's FIN, after ours */
+    (256 * 1024)              /* read this much while stalled; then the client's window closes     \
+                               */
+#define LINGER (2 * NS_PER_S) /* for the client's FIN, after ours */
 
 static const char *const state_names[] = {
     [WIRE_HANDSHAKE] = "handshake", [WIRE_OPEN] = "open",           [WIRE_ENDING] = "ending",
     [WIRE_FINNED] = "finned",       [WIRE_FORGOTTEN] = "forgotten", [WIRE_STALLED] = "stalled",
-    [WIRE_HOLED] = "holed",         [WIRE_CLOSED] = "closed",
+    [WIRE_HOLED] = "holed",         [WIRE_RESETTING] = "resetting", [WIRE_CLOSED] = "closed",
 };
 
 const char *wire_state_name(enum wire_state state)
@@ -51,7 +49,9 @@ static void poll_closed(uv_handle_t *handle)
     w->calls->closed(w->owner);
     if (w->tls)
         gnutls_deinit(w->tls);
+    wire_shape_destroy(w);
     buf_free(&w->out);
+    buf_free(&w->early);
     buf_free(&w->held);
     free(w);
 }
@@ -92,6 +92,8 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
     ledger_commit(w->ledger);
     moment_cancel(&w->limit);
     moment_cancel(&w->sample);
+    if (w->shape)
+        wire_shape_stop(w);
     w->state = WIRE_CLOSED;
     uv_poll_stop(&w->poll);
     close(w->fd);
@@ -102,10 +104,14 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
 void wire_abort(struct wire *w, const char *by, const char *how)
 {
     bool silent = w->state == WIRE_HOLED || w->state == WIRE_FORGOTTEN;
-    wire_end(w, silent ? WIRE_LAST_QUIET : WIRE_LAST_CLOSE, by, how);
+    wire_end(w,
+             silent                       ? WIRE_LAST_QUIET
+             : w->state == WIRE_RESETTING ? WIRE_LAST_RST
+                                          : WIRE_LAST_CLOSE,
+             by, how);
 }
 
-static void socket_error(struct wire *w, int error)
+void wire_socket_error(struct wire *w, int error)
 {
     if (error == ECONNRESET || error == EPIPE) {
         ledger_begin(w->ledger, EV_PEER_RST, w->id, 0);
@@ -114,125 +120,6 @@ static void socket_error(struct wire *w, int error)
     } else {
         wire_end(w, WIRE_LAST_CLOSE, "network", strerror(error));
     }
-}
-
-/* --- Writing */
-
-static struct buf spare_out; /* the memory of an emptied w->out, for the next one that needs some */
-
-static void release_out(struct wire *w)
-{
-    w->out.start = w->out.end = 0;
-    if (!spare_out.data && w->out.size <= OUT_LIMIT) {
-        spare_out = w->out;
-        w->out = (struct buf){ 0 };
-    } else {
-        buf_free(&w->out);
-    }
-}
-
-static void take_spare_out(struct wire *w)
-{
-    if (w->out.data || !spare_out.data)
-        return;
-    w->out = spare_out;
-    spare_out = (struct buf){ 0 };
-}
-
-/* Moves the checkpoint on: all plaintext queued when it was set is in the kernel once all bytes
- * appended by then are. */
-static void account(struct wire *w)
-{
-    uint64_t sent = w->out_total - buf_len(&w->out);
-    if (w->mark_plain > w->handed && sent >= w->mark_out)
-        w->handed = w->mark_plain;
-    if (buf_len(&w->out) == 0)
-        w->handed = w->queued;
-    if (w->mark_plain <= w->handed) {
-        w->mark_plain = w->queued;
-        w->mark_out = w->out_total;
-    }
-}
-
-/* All is out in state "ending": FIN, then wait for the client's. */
-static void ending_drained(struct wire *w)
-{
-    if (w->shut)
-        return;
-    w->shut = true;
-    if (w->peer_fin) {
-        wire_end(w, WIRE_LAST_CLOSE, w->end_by, "fin");
-        return;
-    }
-    shutdown(w->fd, SHUT_WR);
-    moment_at(&w->limit, clock_now() + LINGER);
-}
-
-void wire_flush(struct wire *w)
-{
-    if (w->state == WIRE_CLOSED || w->muted || w->shut)
-        return;
-    while (buf_len(&w->out) > 0) {
-        ssize_t n = send(w->fd, buf_bytes(&w->out), buf_len(&w->out), MSG_NOSIGNAL);
-        if (n < 0) {
-            if (errno == EINTR)
-                continue;
-            if (errno != EAGAIN) {
-                socket_error(w, errno);
-                return;
-            }
-            break;
-        }
-        buf_consume(&w->out, (size_t)n);
-        w->bytes_out += (uint64_t)n;
-        if (w->state == WIRE_ENDING)
-            moment_at(&w->limit, clock_now() + FLUSH_PATIENCE);
-    }
-    account(w);
-    if (buf_len(&w->out) == 0) {
-        if (w->out.data)
-            release_out(w);
-        if (w->state == WIRE_ENDING)
-            ending_drained(w);
-        else if (w->state != WIRE_OPEN && w->state != WIRE_HANDSHAKE)
-            wire_verb_drained(w);
-    }
-    wire_poll(w);
-}
-
-void wire_send(struct wire *w, const void *bytes, size_t n)
-{
-    if (!wire_can_send(w) || n == 0)
-        return;
-    take_spare_out(w);
-    int error;
-    if (w->tls) {
-        error = wire_tls_seal(w, bytes, n);
-    } else {
-        error = buf_add(&w->out, bytes, n);
-        w->out_total += n;
-    }
-    w->queued += n;
-    if (error)
-        wire_end(w, WIRE_LAST_RST, "server", strerror(-error));
-    else if (!w->corked)
-        wire_flush(w);
-}
-
-size_t wire_room(const struct wire *w)
-{
-    size_t len = buf_len(&w->out);
-    return w->state == WIRE_OPEN && len < OUT_LIMIT ? OUT_LIMIT - len : 0;
-}
-
-uint64_t wire_queued(const struct wire *w)
-{
-    return w->queued;
-}
-
-uint64_t wire_handed(const struct wire *w)
-{
-    return w->handed;
 }
 
 /* --- Reading */
@@ -272,6 +159,7 @@ void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n)
     case WIRE_FINNED:
     case WIRE_FORGOTTEN:
     case WIRE_STALLED:
+    case WIRE_RESETTING:
         if (!w->stale_noted)
             note_stale(w, w->reading);
         w->calls->stale(w->owner, bytes, n);
@@ -298,6 +186,12 @@ static bool is_dead(const struct wire *w)
     return (w->state == WIRE_FINNED && w->shut) || (w->state == WIRE_FORGOTTEN && w->muted);
 }
 
+/* After a FIN of ours: what comes is discarded for a while. */
+static bool lingers(const struct wire *w)
+{
+    return w->state == WIRE_FINNED && clock_now() - w->fault_since < w->linger;
+}
+
 /* The end of a reading in which the client sent into a dead connection. */
 static void took_stale(struct wire *w, size_t n)
 {
@@ -306,6 +200,8 @@ static void took_stale(struct wire *w, size_t n)
         return; /* its close_notify in answer to ours is due (RFC 8446 6.1); its FIN will follow */
     if (!w->stale_noted)
         note_stale(w, n);
+    if (lingers(w))
+        return;
     if (!cut && w->calls->stale_whole(w->owner)) {
         answer_stale(w);
     } else if (!w->stale_waiting) {
@@ -319,7 +215,7 @@ static void take(struct wire *w, const uint8_t *bytes, size_t n)
     /* What comes with the read in which a fault fires was sent before it, and is not stale. */
     bool dead = is_dead(w);
     uint64_t handed = w->handed;
-    w->stale_noted = !dead && w->state != WIRE_STALLED;
+    w->stale_noted = !dead && w->state != WIRE_STALLED && w->state != WIRE_RESETTING;
     w->reading = n;
     if (w->state == WIRE_STALLED)
         w->stalled_bytes += n;
@@ -347,6 +243,19 @@ static void let_go_later(struct wire *w)
     moment_at(&w->limit, clock_now() + 2 * 60 * NS_PER_S);
 }
 
+/* The client may have only shut down its writing side and wait for an answer that is held back; or
+ * it has closed, and its kernel forgets the connection within 60 s. Probes (RFC 9293 3.8.4) tell:
+ * they are ACKed or draw RST. */
+static void ask_whether_it_lives(struct wire *w)
+{
+    int on = 1, idle = 90, interval = 30;
+    if (w->state != WIRE_OPEN)
+        return;
+    setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
 static void fin_received(struct wire *w)
 {
     w->peer_fin = true;
@@ -358,6 +267,7 @@ static void fin_received(struct wire *w)
         return;
     case WIRE_OPEN:
         wire_tell_peer_closed(w, !w->tls || w->tls_done);
+        ask_whether_it_lives(w);
         break;
     case WIRE_ENDING:
         if (w->shut)
@@ -368,13 +278,15 @@ static void fin_received(struct wire *w)
             wire_end(w, WIRE_LAST_CLOSE, "fault", "fin");
         break;
     case WIRE_FORGOTTEN: /* a FIN is a segment too */
+        if (!is_dead(w))
+            break;
         note_stale(w, 0);
         answer_stale(w);
         break;
-    case WIRE_STALLED: /* the client's kernel forgets its half within 60 s; then ours is free to go
-                        */
-        moment_at(&w->limit, clock_now() + 2 * 60 * NS_PER_S);
+    case WIRE_STALLED:
+        let_go_later(w);
         break;
+    case WIRE_RESETTING:
     case WIRE_HOLED:
     case WIRE_CLOSED:
         break;
@@ -389,7 +301,7 @@ static bool wants_to_read(const struct wire *w)
         return false;
     if (w->state == WIRE_STALLED)
         return w->stalled_bytes < STALL_LIMIT;
-    return w->state != WIRE_OPEN || buf_len(&w->out) < OUT_LIMIT;
+    return w->state != WIRE_OPEN || wire_waiting(w) < OUT_LIMIT;
 }
 
 /* Reads once. Returns true when there may be more. */
@@ -403,7 +315,7 @@ static bool read_once(struct wire *w)
     } else if (n == 0) {
         fin_received(w);
     } else if (errno != EAGAIN && errno != EINTR) {
-        socket_error(w, errno);
+        wire_socket_error(w, errno);
     }
     return n > 0;
 }
@@ -426,7 +338,7 @@ static void failed(struct wire *w)
     if (w->state == WIRE_CLOSED)
         return;
     getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-    socket_error(w, error ? error : ECONNRESET);
+    wire_socket_error(w, error ? error : ECONNRESET);
 }
 
 static void polled(uv_poll_t *poll, int status, int events)
@@ -437,12 +349,8 @@ static void polled(uv_poll_t *poll, int status, int events)
         failed(w);
         return;
     }
-    if (events & UV_WRITABLE) {
-        uint64_t handed = w->handed;
-        wire_flush(w);
-        if (w->handed != handed && w->state != WIRE_CLOSED)
-            w->calls->progress(w->owner);
-    }
+    if (events & UV_WRITABLE)
+        wire_go_on(w);
     if (events & UV_PRIORITIZED) {
         char urgent; /* out-of-band data, which nobody asked for: taken, so that it wakes us no more
                       */
@@ -466,7 +374,7 @@ void wire_poll(struct wire *w)
     if (w->state == WIRE_CLOSED)
         return;
     int events = wants_to_read(w) ? UV_READABLE : 0;
-    if (buf_len(&w->out) > 0 && !w->muted && !w->shut)
+    if (wire_leaving(w) > 0 && !w->muted && !w->shut)
         events |= UV_WRITABLE;
     if (!events && w->state == WIRE_STALLED && !w->peer_fin && !w->hup_seen)
         events = UV_DISCONNECT; /* what it sent is left in the kernel; its end is noticed */
@@ -479,6 +387,20 @@ void wire_poll(struct wire *w)
 }
 
 /* --- The orderly end */
+
+/* All is out in state "ending": FIN, then wait for the client's. */
+void wire_ending_drained(struct wire *w)
+{
+    if (w->shut)
+        return;
+    w->shut = true;
+    if (w->peer_fin) {
+        wire_end(w, WIRE_LAST_CLOSE, w->end_by, "fin");
+        return;
+    }
+    shutdown(w->fd, SHUT_WR);
+    moment_at(&w->limit, clock_now() + LINGER);
+}
 
 void wire_begin_ending(struct wire *w)
 {
@@ -519,7 +441,10 @@ static void limit_reached(struct moment *m, int64_t late)
         take_held(w);
         break;
     case WIRE_ENDING:
-        wire_end(w, WIRE_LAST_CLOSE, w->end_by, w->shut ? "fin" : NULL);
+        if (wire_shape_waits(w)) /* it is our pace that is slow, not the client */
+            moment_at(&w->limit, clock_now() + FLUSH_PATIENCE);
+        else
+            wire_end(w, WIRE_LAST_CLOSE, w->end_by, w->shut ? "fin" : NULL);
         break;
     case WIRE_FINNED:
     case WIRE_FORGOTTEN:
@@ -530,6 +455,7 @@ static void limit_reached(struct moment *m, int64_t late)
         /* fall through */
     case WIRE_STALLED:
     case WIRE_HOLED:
+    case WIRE_RESETTING:
         wire_verb_limit(w);
         break;
     case WIRE_CLOSED:

@@ -10,16 +10,20 @@
  *     open       yes     yes     up, to received()           up, to peer_closed()
  *     handshake  yes     TLS     to TLS                      close
  *     ending     yes     no      read and dropped            close
- *     finned     yes     no      stale: up, then RST         close
+ *     finned     yes     no      stale: up, then RST (*)     close
  *     forgotten  yes     no      stale: up, then RST         RST
  *     stalled    yes     no      stale: up, ACKed, held      noted, nothing said
  *     holed      no      no      dropped by the kernel       dropped by the kernel
+ *     resetting  yes     no      stale: up, ACKed            noted
+ *
+ * (*) or discarded, while wire_linger says so.
  *
  * "ending" is the orderly close of RFC 9112 9.6 after wire_close: flush, close_notify, FIN, read
- * until the peer closes or a while passes. "finned", "forgotten", "stalled" and "holed" are faults;
- * the wire goes on watching what the client does (stale use): for at most WIRE_WATCH_MAX; a stalled
- * one until two minutes after the client's FIN; a forgotten one, where the kernel does not let us
- * go quietly, as long as the client keeps it.
+ * until the peer closes or a while passes. The others below it are faults; the wire goes on
+ * watching what the client does (stale use): for at most WIRE_WATCH_MAX; a stalled one until two
+ * minutes after the client's FIN; a forgotten one, where the kernel does not let us go quietly, as
+ * long as the client keeps it; a resetting one until its RST. In each of them what was queued
+ * before leaves first; only then, where it is paced, the state is in effect.
  *
  * Calls from inside callbacks are fine. Every callback but closed() may be
  * followed by others; after closed() the wire is gone and its owner must forget the pointer. It is
@@ -49,7 +53,8 @@ enum wire_state {
     WIRE_FORGOTTEN,
     WIRE_STALLED,
     WIRE_HOLED,
-    WIRE_CLOSED /* the socket is gone; closed() is about to come */
+    WIRE_RESETTING, /* RST as soon as all that was sent is ACKed */
+    WIRE_CLOSED     /* the socket is gone; closed() is about to come */
 };
 const char *wire_state_name(enum wire_state state);
 
@@ -63,13 +68,19 @@ enum wire_fin_acked {
 };
 const char *wire_fin_acked_name(enum wire_fin_acked acked);
 
+/* What ends the bytes that a cut lets through. */
+enum wire_cut { WIRE_CUT_FIN, WIRE_CUT_RST, WIRE_CUT_STALL };
+
 struct wire_owner {
+    /* The ClientHello was read, and nothing answered. Once; never on a clear connection. Verbs may
+     * be called from inside: what they do comes before the ServerHello. NULL: nobody cares. */
+    void (*hello)(void *owner);
     /* The TLS handshake is complete; alpn is what was agreed on ("h2", "http/1.1"), "" without
      * ALPN. Not called on a clear connection, which is open from the start. */
     void (*established)(void *owner, const char *alpn);
     /* Plaintext from the client while open. */
     void (*received)(void *owner, const uint8_t *bytes, size_t n);
-    /* Plaintext from the client in finned, forgotten and stalled. */
+    /* Plaintext from the client in finned, forgotten, stalled and resetting. */
     void (*stale)(void *owner, const uint8_t *bytes, size_t n);
     /* In finned and forgotten, once the stale bytes of a reading were all given (which may be none:
      * a TLS alert): true when they hold no half request, so that the RST goes out now; false gives
@@ -82,6 +93,10 @@ struct wire_owner {
      * the TLS stream is truncated). Only while open; the owner answers with wire_close when it has
      * no more to say. */
     void (*peer_closed)(void *owner, bool at_end);
+    /* A cut is reached: the wire is in its new state (finned, stalled, resetting; closed where its
+     * RST is out already, or the client was gone). Called from the loop, never from inside a verb
+     * or wire_send. NULL: nobody uses wire_cut. */
+    void (*was_cut)(void *owner);
     /* Bytes went to the kernel: wire_handed has grown, wire_room may have. Not called from inside
      * wire_send: look at wire_handed after it. */
     void (*progress)(void *owner);
@@ -109,12 +124,13 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out);
  * returned. Ignored unless wire_can_send. */
 void wire_send(struct wire *w, const void *bytes, size_t n);
 
-/* How much more may be queued now without growing past the bound; 0 when the client does not read.
- */
+/* How much more may be queued now without growing past the bound; 0 when the client does not read,
+ * or the pace lets out no more. */
 size_t wire_room(const struct wire *w);
 
-/* Plaintext bytes queued, and of these handed to the kernel, since the wire was made: what was
- * queued when wire_queued() was q is in the kernel once wire_handed() >= q. */
+/* Plaintext bytes queued (injected ones included), and of these handed to the kernel, since the
+ * wire was made: what was queued when wire_queued() was q is in the kernel once wire_handed() >= q.
+ * What is discarded, lies behind a cut or in a TLS record that it divides, is never handed. */
 uint64_t wire_queued(const struct wire *w);
 uint64_t wire_handed(const struct wire *w);
 
@@ -129,8 +145,15 @@ void wire_close(struct wire *w);
 
 /* FIN (RFC 9293 3.6); TLS close_notify (RFC 8446 6.1) before it if notify. */
 int wire_fin(struct wire *w, bool notify);
-/* RST now; what was queued is discarded. */
-int wire_rst(struct wire *w);
+/* For ns from the FIN on (DURATION_NEVER: always) what comes is read and discarded, and draws a RST
+ * only later: the lingering close of RFC 9112 9.6. Call it before wire_fin. */
+void wire_linger(struct wire *w, int64_t ns);
+/* RST now; what was queued is discarded. drain: RST once the client's kernel has ACKed all that was
+ * queued, or WIRE_DRAIN_MAX after our kernel last took some of it (the ledger says so: fault_done);
+ * until then nothing else is said, and what comes is stale. A black hole lets no ACK through: RST
+ * now. */
+#define WIRE_DRAIN_MAX (3 * NS_PER_S)
+int wire_rst(struct wire *w, bool drain);
 /* Says nothing; RST answers the client's next segment. exact: the kernel forgets the connection
  * (TCP_REPAIR), so that not even an ACK precedes that RST - and nothing that comes can be read. */
 int wire_forget(struct wire *w, bool exact);
@@ -143,6 +166,38 @@ int wire_resume(struct wire *w);
 /* A close_notify without touching TCP. TLS only. Nothing can follow it: wire_send does nothing from
  * then on. */
 int wire_close_notify(struct wire *w);
+
+/* A TLS alert (RFC 8446 6) without touching TCP. After a fatal one nothing can be said, as after
+ * wire_close_notify. TLS only; also from hello(): the handshake then ends. */
+int wire_alert(struct wire *w, bool fatal, int description);
+
+/* --- Shaping: how what is queued leaves. Takes no state of its own. -ENOMEM: nothing was done. */
+
+/* At most chunk bytes of plaintext at once, each chunk in a TLS record and a send of its own (over
+ * 16384 bytes: in as few records as hold it), the next one at the earliest every ns after the one
+ * before has left; the first may leave at once. (Chunks over 65536 bytes become smaller ones at
+ * shorter times, for the same rate.) What was laid out before leaves at once; another call sets the
+ * pace of what waits, too. chunk 0: no limit any more, what waits leaves. TLS's own records are not
+ * paced. The verbs that let out what was queued, and the orderly close, wait for it. */
+int wire_pace(struct wire *w, uint32_t chunk, int64_t every);
+
+/* Lets so many bytes more onto the socket (TLS records included, so that one may be divided),
+ * counted behind what is queued by now; once the last of them is in the kernel (at the soonest in
+ * the next turn of the loop) it does what how says, ledgers fault_done, and calls was_cut(): FIN
+ * without close_notify; RST once they are ACKed, as wire_rst(drain); or a stall. What lies behind
+ * is discarded; but a stall can end: then wire_resume lets out the rest, the divided record's too.
+ *
+ * It stays armed until so many bytes were queued, however many responses that takes, and goes
+ * before the FIN of an orderly close. When the connection ends before, nothing comes of it. A verb
+ * called before it is reached lets no more than these bytes out first, and takes its place; after a
+ * stall or hole that ended it is there still. Another call moves it. In a handshake, open, stalled
+ * and holed only. */
+int wire_cut(struct wire *w, uint64_t after, enum wire_cut how);
+
+/* Puts bytes of the caller's choice out, behind what is queued, and at its pace. tls: inside TLS,
+ * if it is established; otherwise straight onto the socket, between TLS records. In a handshake,
+ * and where wire_can_send. */
+int wire_inject(struct wire *w, const void *bytes, size_t n, bool tls);
 
 /* --- Looking */
 enum wire_state wire_state(const struct wire *w);

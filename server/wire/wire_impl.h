@@ -1,5 +1,6 @@
-/* wire_impl.h - the wire's inside, for wire.c (reading, writing, ending), tls.c (TLS on it),
- * verbs.c (the faults) and watch.c (what the kernel knows of a dead connection).
+/* wire_impl.h - the wire's inside, for wire.c (reading, ending), send.c (writing), shape.c (limits
+ * on writing), tls.c (TLS on it), verbs.c (the faults) and watch.c (what the kernel knows of a dead
+ * connection).
  */
 #pragma once
 
@@ -11,6 +12,11 @@
 #include "wire/moment.h"
 #include "wire/tls_server.h"
 #include "wire/wire.h"
+
+#define OUT_LIMIT      (128 * 1024)    /* of what waits to leave */
+#define FLUSH_PATIENCE (30 * NS_PER_S) /* without progress, when ending */
+
+struct shape;
 
 struct wire {
     uv_poll_t poll;
@@ -24,19 +30,23 @@ struct wire {
 
     gnutls_session_t tls; /* NULL: clear */
     bool established;     /* HTTP may flow (clear: from the start) */
+    struct tls_server *server;
+    bool offers_h2;
     bool hello_seen;
-    bool tls_done; /* TLS carries nothing more towards us (close_notify, fatal alert) */
-    bool notified; /* we sent close_notify */
+    struct buf early; /* what has come of the ClientHello, while it is not there yet */
+    bool tls_done;    /* TLS carries nothing more towards us (close_notify, fatal alert) */
+    bool notified;    /* we sent close_notify */
     char sni[256];
     const uint8_t *in; /* what GnuTLS may pull now */
     size_t in_len;
 
-    struct buf out;  /* for the kernel, TLS records or plain */
-    struct buf held; /* read, but to be looked at only after heal or resume */
-    bool corked;     /* in a callback: flush once, at its end */
-    bool muted;      /* put nothing on the wire, whatever is queued */
-    bool shut;       /* shutdown(SHUT_WR) was done */
-    bool peer_fin;   /* the client's FIN was read */
+    struct buf out;      /* for the kernel, TLS records or plain */
+    struct shape *shape; /* NULL: nothing limits what leaves */
+    struct buf held;     /* read, but to be looked at only after heal or resume */
+    bool corked;         /* in a callback: flush once, at its end */
+    bool muted;          /* put nothing on the wire, whatever is queued */
+    bool shut;           /* shutdown(SHUT_WR) was done */
+    bool peer_fin;       /* the client's FIN was read */
     bool peer_closed_told;
     const char *end_by; /* who began the orderly end */
 
@@ -53,6 +63,9 @@ struct wire {
     bool hup_seen;          /* while stalled and not reading: the client has closed */
 
     int64_t opened_at, fault_since, fin_acked_at, hole_used_at;
+    int64_t drained_at;  /* all that was queued before the verb was in the kernel; resetting: or the
+                            kernel last took some of it */
+    int64_t linger; /* finned: how long what comes is discarded */
     bool hole_in_effect; /* the filter is attached */
     uint32_t drops_before, drops_seen;
     struct moment limit; /* of the state: linger, stale wait, watch, drain */
@@ -63,9 +76,6 @@ struct wire {
 
 /* --- wire.c */
 
-/* Puts out what is queued as far as the state lets it, shuts down or goes quiet when it is all out.
- */
-void wire_flush(struct wire *w);
 /* Sets what the loop watches the socket for, from the state. */
 void wire_poll(struct wire *w);
 /* Hands plaintext (clear: the socket's bytes) up or away, by the state. */
@@ -77,8 +87,51 @@ void wire_tell_peer_closed(struct wire *w, bool at_end);
 /* The end: ledgers it, closes the socket. quiet: nothing goes out, if the kernel lets us. */
 enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET };
 void wire_end(struct wire *w, enum wire_last last, const char *by, const char *how);
+void wire_socket_error(struct wire *w, int error);
 /* Begins the orderly end (state "ending"). */
 void wire_begin_ending(struct wire *w);
+/* All is out in state "ending". */
+void wire_ending_drained(struct wire *w);
+
+/* --- send.c */
+
+/* Puts out what is queued as far as the state lets it, shuts down or goes quiet when it is all out.
+ */
+void wire_flush(struct wire *w);
+/* The same, from the loop: tells the owner about progress. */
+void wire_go_on(struct wire *w);
+/* Queues bytes, sealed into TLS records or as they are, and flushes unless corked. */
+void wire_put(struct wire *w, const void *bytes, size_t n, bool sealed);
+/* Appends to w->out. Returns 0 or -errno. */
+int wire_lay(struct wire *w, const void *bytes, size_t n, bool sealed);
+/* Bytes of w->out that may leave now; bytes that wait to leave, in w->out or before it. */
+size_t wire_leaving(const struct wire *w);
+size_t wire_waiting(const struct wire *w);
+
+/* --- shape.c. All but those that say so are for a wire that has a shape. */
+
+/* Puts bytes behind what waits. Returns 0 or -ENOMEM. */
+int wire_shape_put(struct wire *w, const void *bytes, size_t n, bool sealed);
+/* Puts a TLS alert behind what waits. Returns false, and has done nothing, when nothing waits: then
+ * it can be sent at once. For any wire. */
+bool wire_shape_put_alert(struct wire *w, int level, int description);
+/* Lays into w->out what may leave now. Returns whether there was any. May end the wire. */
+bool wire_shape_release(struct wire *w);
+/* Of the len bytes of w->out, those in front of the cut. */
+size_t wire_shape_leaving(const struct wire *w, size_t len);
+/* Bytes that wait to be laid. */
+size_t wire_shape_waiting(const struct wire *w);
+/* Plaintext bytes queued that wait, lie behind the cut or were discarded. */
+uint64_t wire_shape_behind(const struct wire *w);
+/* With w->out empty up to the cut: is that all that may leave in this state? */
+bool wire_shape_over(struct wire *w);
+/* Does something wait for the moment that the pace sets? For any wire. */
+bool wire_shape_waits(const struct wire *w);
+/* The wire is over; its memory is to be freed. destroy is for any wire. */
+void wire_shape_stop(struct wire *w);
+void wire_shape_destroy(struct wire *w);
+/* Drops all that has not left. Returns whether there was any. For any wire. */
+bool wire_discard(struct wire *w);
 
 /* --- verbs.c */
 
@@ -86,6 +139,10 @@ void wire_begin_ending(struct wire *w);
 void wire_verb_drained(struct wire *w);
 /* The limit was reached in a fault state. */
 void wire_verb_limit(struct wire *w);
+/* The cut is reached, and is ledgered: enters the state. */
+void wire_verb_cut(struct wire *w, enum wire_cut how);
+/* Does the connection serve its client (handshake or open)? */
+bool wire_serving(const struct wire *w);
 
 /* --- tls.c */
 int wire_tls_create(struct wire *w, struct tls_server *server, bool h2);

@@ -1,199 +1,6 @@
 /* The wire's verbs on a clear connection, as the client's socket sees them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-#include <uv.h>
-
-#include "base/buf.h"
-#include "ledger/ledger.h"
 #include "tests/skip.h"
-#include "wire/caps.h"
-#include "wire/moment.h"
-#include "wire/wire.h"
-
-#define PATIENCE (5 * NS_PER_S)
-
-static uv_loop_t loop;
-
-/* A wire, the client's end of its connection, and what the owner was told. */
-struct bench {
-    struct wire *wire;
-    int client;
-    struct ledger *ledger;
-    struct buf received, stale;
-    bool peer_closed, closed, stale_is_whole;
-    unsigned progress;
-};
-
-static void received(void *owner, const uint8_t *bytes, size_t n)
-{
-    struct bench *b = owner;
-    buf_add(&b->received, bytes, n);
-}
-
-static void stale(void *owner, const uint8_t *bytes, size_t n)
-{
-    struct bench *b = owner;
-    buf_add(&b->stale, bytes, n);
-}
-
-static bool stale_whole(void *owner)
-{
-    struct bench *b = owner;
-    return b->stale_is_whole;
-}
-
-static uint32_t ending(void *owner, const char *by)
-{
-    return 7;
-}
-
-static void peer_closed(void *owner, bool at_end)
-{
-    struct bench *b = owner;
-    assert_true(at_end);
-    b->peer_closed = true;
-}
-
-static void progress(void *owner)
-{
-    struct bench *b = owner;
-    b->progress++;
-}
-
-static void closed(void *owner)
-{
-    struct bench *b = owner;
-    b->closed = true;
-}
-
-static const struct wire_owner calls = {
-    .received = received,
-    .stale = stale,
-    .stale_whole = stale_whole,
-    .ending = ending,
-    .peer_closed = peer_closed,
-    .progress = progress,
-    .closed = closed,
-};
-
-static void wake(struct moment *m, int64_t late)
-{
-    *(bool *)(m + 1) = true;
-}
-
-/* Runs the loop until *done or for ns. */
-static void run_for(int64_t ns, const bool *done)
-{
-    struct {
-        struct moment moment;
-        bool over;
-    } end = { .moment.reached = wake };
-    moment_at(&end.moment, clock_now() + ns);
-    while (!end.over && !(done && *done))
-        uv_run(&loop, UV_RUN_ONCE);
-    moment_cancel(&end.moment);
-}
-
-static void connect_bench(struct bench *b)
-{
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof at;
-    int listening = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(listening, (struct sockaddr *)&at, len), 0);
-    assert_int_equal(listen(listening, 1), 0);
-    getsockname(listening, (struct sockaddr *)&at, &len);
-    b->client = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(b->client, (struct sockaddr *)&at, len), 0);
-    int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
-    close(listening);
-    fcntl(b->client, F_SETFL, O_NONBLOCK);
-    b->ledger = ledger_create(1 << 20);
-    b->stale_is_whole = true;
-    struct wire_config config = {
-        .loop = &loop, .owner_calls = &calls, .owner = b, .ledger = b->ledger, .id = 1
-    };
-    assert_int_equal(wire_create(&config, fd, &b->wire), 0);
-}
-
-static int set_up(void **state)
-{
-    struct bench *b = calloc(1, sizeof *b);
-    connect_bench(b);
-    *state = b;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *b = *state;
-    if (!b->closed)
-        wire_abort(b->wire, "test", NULL);
-    run_for(PATIENCE, &b->closed);
-    assert_true(b->closed);
-    close(b->client);
-    buf_free(&b->received);
-    buf_free(&b->stale);
-    ledger_destroy(b->ledger);
-    free(b);
-    return 0;
-}
-
-/* --- The client's seat */
-
-/* What recv says: bytes, 0 for FIN, or -errno. */
-static int client_sees(struct bench *b)
-{
-    char bytes[256];
-    run_for(30 * NS_PER_MS, NULL);
-    ssize_t n = recv(b->client, bytes, sizeof bytes, 0);
-    return n < 0 ? -errno : (int)n;
-}
-
-static void client_says(struct bench *b, const char *text)
-{
-    assert_int_equal(send(b->client, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-    run_for(30 * NS_PER_MS, NULL);
-}
-
-static int client_unacked(struct bench *b)
-{
-    int bytes = -1;
-    ioctl(b->client, SIOCOUTQ, &bytes);
-    return bytes;
-}
-
-/* Has a RST come? After a FIN recv() keeps saying 0, but sending fails (tcp(7), EPIPE). */
-static bool client_was_reset(struct bench *b)
-{
-    run_for(30 * NS_PER_MS, NULL);
-    return send(b->client, "x", 1, MSG_NOSIGNAL) < 0 && (errno == EPIPE || errno == ECONNRESET);
-}
-
-static bool ledger_has(struct bench *b, const char *part)
-{
-    struct buf out = { 0 };
-    uint64_t next;
-    ledger_read(b->ledger, 0, 1000, 1 << 20, "\n", &out, &next);
-    buf_add(&out, "", 1);
-    bool found = strstr((const char *)buf_bytes(&out), part) != NULL;
-    buf_free(&out);
-    return found;
-}
+#include "wire_bench.h"
 
 static void both_ways_carry_bytes_while_open(void **state)
 {
@@ -237,6 +44,24 @@ static void a_client_that_closes_after_our_fin_gets_no_reset(void **state)
     assert_true(ledger_has(b, "\"by\":\"fault\",\"how\":\"fin\""));
 }
 
+static void what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset(void **state)
+{
+    struct bench *b = *state;
+    wire_linger(b->wire, 200 * NS_PER_MS);
+    int64_t ended = clock_now();
+    assert_int_equal(wire_fin(b->wire, false), 0);
+    assert_int_equal(client_sees(b), 0);
+    client_says(b, "first");
+    client_says(b, "second");
+    assert_int_equal(buf_len(&b->stale), 11);
+    assert_true(ledger_has(b, "\"sent_into\":\"finned\""));
+    run_for(ended + 210 * NS_PER_MS - clock_now(), NULL);
+    assert_false(b->closed);
+    client_says(b, "third");
+    assert_true(b->closed);
+    assert_true(client_was_reset(b));
+}
+
 static void half_a_stale_request_is_given_time_and_then_reset(void **state)
 {
     struct bench *b = *state;
@@ -254,8 +79,8 @@ static void half_a_stale_request_is_given_time_and_then_reset(void **state)
 static void rst_is_a_reset_at_once(void **state)
 {
     struct bench *b = *state;
-    assert_int_equal(wire_rst(b->wire), 0);
-    assert_int_equal(wire_rst(b->wire), WIRE_TOO_LATE);
+    assert_int_equal(wire_rst(b->wire, false), 0);
+    assert_int_equal(wire_rst(b->wire, false), WIRE_TOO_LATE);
     assert_int_equal(client_sees(b), -ECONNRESET);
 }
 
@@ -391,19 +216,6 @@ static void a_client_that_does_not_read_bounds_what_is_queued(void **state)
     assert_int_equal(buf_len(&b->received), 18);
 }
 
-static int start_loop(void **state)
-{
-    caps_probe();
-    return uv_loop_init(&loop) || moments_start(&loop);
-}
-
-static int stop_loop(void **state)
-{
-    moments_stop();
-    uv_run(&loop, UV_RUN_DEFAULT);
-    return uv_loop_close(&loop);
-}
-
 #define scenario(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -412,6 +224,7 @@ int main(void)
         scenario(both_ways_carry_bytes_while_open),
         scenario(fin_is_a_fin_and_later_bytes_draw_a_reset),
         scenario(a_client_that_closes_after_our_fin_gets_no_reset),
+        scenario(what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset),
         scenario(half_a_stale_request_is_given_time_and_then_reset),
         scenario(rst_is_a_reset_at_once),
         scenario(forget_says_nothing_until_the_client_does),

@@ -1,0 +1,420 @@
+/* shape.c - limits on how a wire's bytes leave: pacing, cutting, and bytes of the caller's choice.
+ *
+ * What is queued on a wire with a shape goes into a list first, as it came: plaintext unsealed, for
+ * how much of it goes into a TLS record is only decided when it leaves. From the list it is laid
+ * into w->out, where the rest of the wire takes over. Two things hold it back in the list: the
+ * pace, whose gate is closed while its moment is armed or a chunk has not quite left; and the cut,
+ * behind which nothing is laid. What the cut divides lies in w->out as a whole, and only its front
+ * leaves. TLS's own records (handshake, KeyUpdate) pass the list by, but not the cut.
+ *
+ * A cut called for while something waits is an item of the list itself: how many bytes TLS will
+ * make of what lies before it is not known until they are laid.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/wire_impl.h"
+
+#define PIECE     16384 /* laid at once: the largest TLS record (RFC 8446 5.1) */
+#define CHUNK_MAX 65536 /* larger ones would be held up by OUT_LIMIT */
+
+enum kind { SEALED, RAW, ALERT, CUT };
+
+struct item {
+    struct item *next;
+    enum kind kind;
+    struct buf bytes;       /* SEALED, RAW */
+    int level, description; /* ALERT */
+};
+
+struct shape {
+    struct wire *wire;
+    struct item *first, *last;
+    size_t waiting;        /* bytes in the list */
+    uint64_t behind, past; /* see wire_shape_behind; of these, laid behind the cut */
+    bool failed;           /* memory ran out: the next flush ends the wire */
+
+    uint32_t chunk; /* 0: no pace */
+    int64_t every;
+    bool in_flight;  /* a chunk is laid, and not all of it has left */
+    int64_t left_at; /* when the last chunk had */
+    struct moment pace;
+
+    bool cut_placed; /* there is one, and it is known where: */
+    uint64_t cut_at; /* in bytes of out_total */
+    uint64_t cut_after;
+    enum wire_cut cut_how;
+    struct moment cut_over;
+};
+
+/* --- The list */
+
+static void drop_item(struct shape *s)
+{
+    struct item *item = s->first;
+    s->first = item->next;
+    if (!s->first)
+        s->last = NULL;
+    s->waiting -= buf_len(&item->bytes);
+    buf_free(&item->bytes);
+    free(item);
+}
+
+static void drop_all(struct shape *s)
+{
+    while (s->first)
+        drop_item(s);
+}
+
+static struct item *add_item(struct shape *s, enum kind kind)
+{
+    struct item *item = calloc(1, sizeof *item);
+    if (!item)
+        return NULL;
+    item->kind = kind;
+    if (s->last)
+        s->last->next = item;
+    else
+        s->first = item;
+    s->last = item;
+    return item;
+}
+
+int wire_shape_put(struct wire *w, const void *bytes, size_t n, bool sealed)
+{
+    struct shape *s = w->shape;
+    enum kind kind = sealed ? SEALED : RAW;
+    struct item *item = s->last && s->last->kind == kind ? s->last : add_item(s, kind);
+    if (!item || buf_add(&item->bytes, bytes, n) < 0)
+        return -ENOMEM;
+    s->waiting += n;
+    s->behind += n;
+    return 0;
+}
+
+bool wire_shape_put_alert(struct wire *w, int level, int description)
+{
+    if (!w->shape || !w->shape->first)
+        return false;
+    struct item *item = add_item(w->shape, ALERT);
+    if (item) {
+        item->level = level;
+        item->description = description;
+    }
+    w->shape->failed = !item;
+    return true;
+}
+
+size_t wire_shape_waiting(const struct wire *w)
+{
+    return w->shape->waiting;
+}
+
+uint64_t wire_shape_behind(const struct wire *w)
+{
+    return w->shape->behind;
+}
+
+/* --- The cut's place */
+
+static bool cut_full(const struct wire *w)
+{
+    return w->shape->cut_placed && w->out_total >= w->shape->cut_at;
+}
+
+static bool cut_reached(const struct wire *w)
+{
+    return w->shape->cut_placed && w->out_total - buf_len(&w->out) >= w->shape->cut_at;
+}
+
+static void place_cut(struct wire *w)
+{
+    struct shape *s = w->shape;
+    uint64_t most = UINT64_MAX - w->out_total;
+    s->cut_at = w->out_total + (s->cut_after < most ? s->cut_after : most);
+    s->cut_placed = true;
+}
+
+/* What was laid behind it may leave. */
+static void lift_cut(struct shape *s)
+{
+    s->cut_placed = false;
+    s->behind -= s->past;
+    s->past = 0;
+    for (struct item **at = &s->first, *before = NULL; *at; before = *at, at = &(*at)->next) {
+        struct item *item = *at;
+        if (item->kind != CUT)
+            continue;
+        *at = item->next;
+        if (s->last == item)
+            s->last = before;
+        free(item);
+        break;
+    }
+}
+
+size_t wire_shape_leaving(const struct wire *w, size_t len)
+{
+    const struct shape *s = w->shape;
+    if (!s->cut_placed)
+        return len;
+    uint64_t sent = w->out_total - len, left = sent < s->cut_at ? s->cut_at - sent : 0;
+    return left < len ? (size_t)left : len;
+}
+
+/* --- Laying */
+
+/* Of n bytes just laid, counts those that a receiver can use: of a record that is cut in two none.
+ */
+static void count_laid(struct wire *w, enum kind kind, size_t n)
+{
+    struct shape *s = w->shape;
+    uint64_t over = cut_full(w) ? w->out_total - s->cut_at : 0;
+    size_t past = kind == RAW && over < n ? (size_t)over : over > 0 ? n : 0;
+    s->past += past;
+    s->behind -= n - past;
+}
+
+/* Lays up to n bytes of an item, in front of the cut or across it. */
+static int lay_bytes(struct wire *w, struct item *item, size_t n)
+{
+    while (n > 0 && buf_len(&item->bytes) > 0 && !cut_full(w)) {
+        size_t piece = buf_len(&item->bytes);
+        piece = piece < n ? piece : n;
+        piece = piece < PIECE ? piece : PIECE;
+        int error = wire_lay(w, buf_bytes(&item->bytes), piece, item->kind == SEALED);
+        if (error)
+            return error;
+        buf_consume(&item->bytes, piece);
+        w->shape->waiting -= piece;
+        n -= piece;
+        count_laid(w, item->kind, piece);
+    }
+    return 0;
+}
+
+static void lay_alert(struct wire *w, const struct item *item)
+{
+    if (item->level == GNUTLS_AL_WARNING && item->description == GNUTLS_A_CLOSE_NOTIFY)
+        gnutls_bye(w->tls, GNUTLS_SHUT_WR);
+    else
+        gnutls_alert_send(w->tls, item->level, item->description);
+}
+
+/* Lays the first item, or as much of it as may leave at once. Returns 0 or -errno. */
+static int lay_first(struct wire *w)
+{
+    struct shape *s = w->shape;
+    struct item *item = s->first;
+    int error = 0;
+    switch (item->kind) {
+    case SEALED:
+    case RAW:
+        error = lay_bytes(w, item, s->chunk ? s->chunk : SIZE_MAX);
+        s->in_flight = s->chunk != 0;
+        break;
+    case ALERT:
+        lay_alert(w, item);
+        break;
+    case CUT:
+        place_cut(w);
+        break;
+    }
+    if (!error && buf_len(&item->bytes) == 0)
+        drop_item(s);
+    return error;
+}
+
+static void no_memory(struct wire *w)
+{
+    wire_end(w, WIRE_LAST_RST, "server", strerror(ENOMEM));
+}
+
+/* A chunk has left: closes the gate for a while. */
+static void chunk_left(struct wire *w)
+{
+    struct shape *s = w->shape;
+    s->in_flight = false;
+    s->left_at = clock_now();
+    if (s->chunk && moment_at(&s->pace, s->left_at + s->every) != 0)
+        no_memory(w); /* rather than to be early */
+}
+
+/* May the first item be laid now? */
+static bool gate_open(const struct wire *w)
+{
+    const struct shape *s = w->shape;
+    if (!s->first || cut_full(w))
+        return false;
+    if (!s->chunk || s->first->kind == CUT)
+        return true;
+    return buf_len(&w->out) == 0 && (s->first->kind == ALERT || !moment_armed(&s->pace));
+}
+
+bool wire_shape_release(struct wire *w)
+{
+    struct shape *s = w->shape;
+    uint64_t before = w->out_total;
+    if (s->failed)
+        no_memory(w);
+    if (w->state != WIRE_CLOSED && s->in_flight && buf_len(&w->out) == 0)
+        chunk_left(w);
+    while (w->state != WIRE_CLOSED && gate_open(w)) {
+        int error = lay_first(w);
+        if (error && w->tls_done)
+            drop_item(s); /* a fatal alert has ended TLS, both ways (RFC 8446 6.2) */
+        else if (error)
+            wire_end(w, WIRE_LAST_RST, "server", strerror(-error));
+    }
+    return w->state != WIRE_CLOSED && w->out_total != before;
+}
+
+bool wire_shape_over(struct wire *w)
+{
+    struct shape *s = w->shape;
+    if (!cut_reached(w))
+        return !s->first;
+    if (!wire_serving(w) && w->state != WIRE_ENDING)
+        return true; /* a verb came first: the cut only bounds what goes before it */
+    if (!moment_armed(&s->cut_over) && moment_at(&s->cut_over, clock_now()) != 0)
+        no_memory(w);
+    return false;
+}
+
+bool wire_shape_waits(const struct wire *w)
+{
+    const struct shape *s = w->shape;
+    return s && s->first && moment_armed(&s->pace) && !cut_reached(w);
+}
+
+/* --- Beginning and end */
+
+static void pace_reached(struct moment *m, int64_t late)
+{
+    wire_go_on(link_entry(m, struct shape, pace)->wire);
+}
+
+/* Takes effect from the loop, so that no verb and no wire_send changes the state unexpectedly. */
+static void cut_is_over(struct moment *m, int64_t late)
+{
+    struct shape *s = link_entry(m, struct shape, cut_over);
+    struct wire *w = s->wire;
+    char why[64];
+    if (!cut_reached(w) || (!wire_serving(w) && w->state != WIRE_ENDING))
+        return;
+    snprintf(why, sizeof why, "in effect: %" PRIu64 " bytes were let out", s->cut_after);
+    ledger_begin(w->ledger, EV_FAULT_DONE, w->id, 0);
+    ledger_text(w->ledger, F_STEP, "cut");
+    ledger_text(w->ledger, F_WHY, why);
+    ledger_int(w->ledger, F_BYTES, (int64_t)s->cut_after);
+    ledger_commit(w->ledger);
+    lift_cut(s);
+    wire_verb_cut(w, s->cut_how);
+    if (w->calls->was_cut)
+        w->calls->was_cut(w->owner);
+}
+
+static int need_shape(struct wire *w)
+{
+    if (w->shape)
+        return 0;
+    w->shape = calloc(1, sizeof *w->shape);
+    if (!w->shape)
+        return -ENOMEM;
+    w->shape->wire = w;
+    w->shape->pace.reached = pace_reached;
+    w->shape->cut_over.reached = cut_is_over;
+    return 0;
+}
+
+void wire_shape_stop(struct wire *w)
+{
+    moment_cancel(&w->shape->pace);
+    moment_cancel(&w->shape->cut_over);
+}
+
+void wire_shape_destroy(struct wire *w)
+{
+    if (!w->shape)
+        return;
+    drop_all(w->shape);
+    free(w->shape);
+    w->shape = NULL;
+}
+
+bool wire_discard(struct wire *w)
+{
+    struct shape *s = w->shape;
+    bool any = buf_len(&w->out) > 0 || (s && s->first);
+    if (any)
+        w->notified = false; /* a close_notify would be the last of it */
+    buf_consume(&w->out, buf_len(&w->out));
+    w->mark_plain = w->handed;
+    w->mark_out = w->out_total;
+    if (s) {
+        drop_all(s);
+        lift_cut(s);
+        s->in_flight = false;
+        s->behind = w->queued - w->handed;
+    }
+    return any;
+}
+
+/* --- The verbs */
+
+int wire_pace(struct wire *w, uint32_t chunk, int64_t every)
+{
+    if (w->state == WIRE_CLOSED || w->shut || (w->state == WIRE_FORGOTTEN && w->muted))
+        return WIRE_TOO_LATE;
+    if (chunk == 0 && !w->shape)
+        return 0;
+    int error = need_shape(w);
+    if (error)
+        return error;
+    struct shape *s = w->shape;
+    uint32_t parts = chunk / CHUNK_MAX + (chunk % CHUNK_MAX != 0);
+    s->chunk = parts ? chunk / parts : 0;
+    s->every = parts ? every / parts : 0;
+    if (!s->chunk)
+        moment_cancel(&s->pace);
+    else if (moment_armed(&s->pace) && s->left_at + s->every < s->pace.due)
+        moment_at(&s->pace, s->left_at + s->every);
+    if (!w->corked)
+        wire_go_on(w); /* what waited may have made room: nobody else would tell */
+    return 0;
+}
+
+int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
+{
+    if (!wire_serving(w) && w->state != WIRE_STALLED && w->state != WIRE_HOLED)
+        return WIRE_TOO_LATE;
+    int error = need_shape(w);
+    if (error)
+        return error;
+    struct shape *s = w->shape;
+    lift_cut(s);
+    if (s->first && !add_item(s, CUT))
+        return -ENOMEM;
+    s->cut_after = after;
+    s->cut_how = how;
+    if (!s->first)
+        place_cut(w);
+    if (!w->corked)
+        wire_flush(w);
+    return 0;
+}
+
+int wire_inject(struct wire *w, const void *bytes, size_t n, bool tls)
+{
+    if (w->state != WIRE_HANDSHAKE && !wire_can_send(w))
+        return WIRE_TOO_LATE;
+    uint64_t handed = w->handed;
+    if (n > 0)
+        wire_put(w, bytes, n, tls && w->tls && w->established);
+    if (!w->corked && w->handed != handed && w->state != WIRE_CLOSED)
+        w->calls->progress(w->owner); /* what waited before it has left, too */
+    return 0;
+}

@@ -1,0 +1,229 @@
+/* wire_bench.h - a wire on a connection over loopback, and its client's seat. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "ledger/ledger.h"
+#include "wire/caps.h"
+#include "wire/moment.h"
+#include "wire/wire.h"
+
+#define PATIENCE (5 * NS_PER_S)
+
+static uv_loop_t loop;
+
+/* A wire, the client's end of its connection, and what the owner was told. */
+struct bench {
+    struct wire *wire;
+    int client;
+    struct ledger *ledger;
+    struct buf received, stale;
+    bool peer_closed, closed, stale_is_whole, established;
+    unsigned progress;
+    uint64_t handed;          /* in the end */
+    unsigned cuts;            /* how often was_cut was called, */
+    enum wire_state cut_into; /* and the state then */
+};
+
+static inline void received(void *owner, const uint8_t *bytes, size_t n)
+{
+    struct bench *b = owner;
+    buf_add(&b->received, bytes, n);
+}
+
+static inline void stale(void *owner, const uint8_t *bytes, size_t n)
+{
+    struct bench *b = owner;
+    buf_add(&b->stale, bytes, n);
+}
+
+static inline bool stale_whole(void *owner)
+{
+    struct bench *b = owner;
+    return b->stale_is_whole;
+}
+
+static inline uint32_t ending(void *owner, const char *by)
+{
+    struct bench *b = owner;
+    b->handed = wire_handed(b->wire);
+    return 7;
+}
+
+static inline void peer_closed(void *owner, bool at_end)
+{
+    struct bench *b = owner;
+    assert_true(at_end || wire_is_tls(b->wire));
+    b->peer_closed = true;
+}
+
+static inline void progress(void *owner)
+{
+    struct bench *b = owner;
+    b->progress++;
+}
+
+static inline void established(void *owner, const char *alpn)
+{
+    struct bench *b = owner;
+    b->established = true;
+}
+
+static inline void was_cut(void *owner)
+{
+    struct bench *b = owner;
+    b->cuts++;
+    b->cut_into = wire_state(b->wire);
+}
+
+static inline void closed(void *owner)
+{
+    struct bench *b = owner;
+    b->closed = true;
+}
+
+static const struct wire_owner calls = {
+    .established = established,
+    .received = received,
+    .stale = stale,
+    .stale_whole = stale_whole,
+    .ending = ending,
+    .peer_closed = peer_closed,
+    .was_cut = was_cut,
+    .progress = progress,
+    .closed = closed,
+};
+
+static inline void wake(struct moment *m, int64_t late)
+{
+    *(bool *)(m + 1) = true;
+}
+
+/* Runs the loop until *done or for ns. */
+static inline void run_for(int64_t ns, const bool *done)
+{
+    struct {
+        struct moment moment;
+        bool over;
+    } end = { .moment.reached = wake };
+    moment_at(&end.moment, clock_now() + ns);
+    while (!end.over && !(done && *done))
+        uv_run(&loop, UV_RUN_ONCE);
+    moment_cancel(&end.moment);
+}
+
+static inline void connect_bench(struct bench *b, struct tls_server *tls)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof at;
+    int listening = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listening, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    getsockname(listening, (struct sockaddr *)&at, &len);
+    b->client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(b->client, (struct sockaddr *)&at, len), 0);
+    int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
+    close(listening);
+    fcntl(b->client, F_SETFL, O_NONBLOCK);
+    b->ledger = ledger_create(1 << 20);
+    b->stale_is_whole = true;
+    struct wire_config config = {
+        .loop = &loop, .owner_calls = &calls, .owner = b, .ledger = b->ledger, .id = 1, .tls = tls
+    };
+    assert_int_equal(wire_create(&config, fd, &b->wire), 0);
+}
+
+static inline int set_up(void **state)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    connect_bench(b, NULL);
+    *state = b;
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    struct bench *b = *state;
+    if (!b->closed)
+        wire_abort(b->wire, "test", NULL);
+    run_for(PATIENCE, &b->closed);
+    assert_true(b->closed);
+    close(b->client);
+    buf_free(&b->received);
+    buf_free(&b->stale);
+    ledger_destroy(b->ledger);
+    free(b);
+    return 0;
+}
+
+/* --- The client's seat */
+
+/* What recv says: bytes, 0 for FIN, or -errno. */
+static inline int client_sees(struct bench *b)
+{
+    char bytes[256];
+    run_for(30 * NS_PER_MS, NULL);
+    ssize_t n = recv(b->client, bytes, sizeof bytes, 0);
+    return n < 0 ? -errno : (int)n;
+}
+
+static inline void client_says(struct bench *b, const char *text)
+{
+    assert_int_equal(send(b->client, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+    run_for(30 * NS_PER_MS, NULL);
+}
+
+static inline int client_unacked(struct bench *b)
+{
+    int bytes = -1;
+    ioctl(b->client, SIOCOUTQ, &bytes);
+    return bytes;
+}
+
+/* Has a RST come? After a FIN recv() keeps saying 0, but sending fails (tcp(7), EPIPE). */
+static inline bool client_was_reset(struct bench *b)
+{
+    run_for(30 * NS_PER_MS, NULL);
+    return send(b->client, "x", 1, MSG_NOSIGNAL) < 0 && (errno == EPIPE || errno == ECONNRESET);
+}
+
+static inline bool ledger_has(struct bench *b, const char *part)
+{
+    struct buf out = { 0 };
+    uint64_t next;
+    ledger_read(b->ledger, 0, 1000, 1 << 20, "\n", &out, &next);
+    buf_add(&out, "", 1);
+    bool found = strstr((const char *)buf_bytes(&out), part) != NULL;
+    buf_free(&out);
+    return found;
+}
+
+static inline int start_loop(void **state)
+{
+    caps_probe();
+    return uv_loop_init(&loop) || moments_start(&loop);
+}
+
+static inline int stop_loop(void **state)
+{
+    moments_stop();
+    uv_run(&loop, UV_RUN_DEFAULT);
+    return uv_loop_close(&loop);
+}
