@@ -75,6 +75,11 @@ struct engine_frame_info {
     size_t text_len;
 };
 
+/* Where in a response it stops: after so many octets of it - on h1 of the message, on h2 of its
+ * frames, frame heads included -, or after so many of its content, which on h2 is the end of a DATA
+ * frame (0: of the header section). */
+enum engine_stop { STOP_OCTETS, STOP_CONTENT };
+
 struct engine_host {
     /* The first bytes of a request arrived: on h1 its first octet after the previous request, on h2
      * the frame header of the HEADERS frame that opens a stream. Nothing else is known of it yet.
@@ -89,6 +94,13 @@ struct engine_host {
     void (*responded)(void *host, struct exchange *ex);
     /* It will not be answered, or not in full. why: one clause ("stream reset by the client"). */
     void (*lost)(void *host, struct exchange *ex, const char *why);
+    /* engine_stop_at is reached: exactly so much of the response was given to output(), and no more
+     * of it is until engine_go_on; with STOP_OCTETS nothing at all of the connection is, not even
+     * frames of the verbs. Of two places that coincide, octets come first, and content after
+     * engine_go_on. responded comes only after engine_go_on; lost may come instead (the client
+     * resets the stream, a verb ends the exchange), and on h2 then finishes the frame that was cut:
+     * the connection goes on. NULL: the host does not use engine_stop_at. */
+    void (*stopped)(void *host, struct exchange *ex, enum engine_stop of);
     /* Bytes for the wire. Called from engine_input, engine_pump, engine_respond and the verbs, or
      * from the loop. Only ever as much as room() said, but for small control messages. */
     void (*output)(void *host, const void *bytes, size_t n);
@@ -117,6 +129,23 @@ struct goaway {
     size_t debug_len;
 };
 
+/* What an h2 engine can be made to do for the rest of the connection. What was queued before the
+ * call leaves as it would have without it. */
+enum engine_setting {
+    ENGINE_IGNORE_PINGS,    /* bool: no PING is ACKed, those that come meanwhile never */
+    ENGINE_IGNORE_SETTINGS, /* bool: no SETTINGS is ACKed, the same */
+    ENGINE_KEEP_WINDOWS,    /* bool: no WINDOW_UPDATE is sent; false again: those due are */
+    /* SETTINGS_INITIAL_WINDOW_SIZE, sent now; counts from the client's ACK (RFC 9113 6.5.3). */
+    ENGINE_INITIAL_WINDOW, /* at most 2^31-1 */
+    /* SETTINGS_MAX_CONCURRENT_STREAMS, sent now. Streams above it are refused from now on, whether
+     * the client has ACKed it or not: RST_STREAM(REFUSED_STREAM) (RFC 9113 5.1.2); the exchange
+     * begins and is lost. Those that are open stay. */
+    ENGINE_MAX_STREAMS,
+    /* bool: no response begins or goes on, engine_respond waits. PING and SETTINGS are ACKed, the
+     * verbs' frames leave. */
+    ENGINE_HOLD_STREAMS,
+};
+
 struct engine_ops;
 
 /* The head of each engine; the rest is h1.c's and h2.c's own. */
@@ -132,6 +161,9 @@ struct engine_ops {
     void (*pump)(struct engine *e);
     void (*peer_closed)(struct engine *e);
     int (*respond)(struct exchange *ex, const struct response *response);
+    int (*stop_at)(struct exchange *ex, enum engine_stop of, uint64_t n);
+    void (*go_on)(struct exchange *ex);
+    bool (*said_all)(const struct exchange *ex);
     void (*shutdown)(struct engine *e);
     void (*watch)(struct engine *e, enum engine_watch how);
     bool (*watched_whole)(struct engine *e);
@@ -141,6 +173,9 @@ struct engine_ops {
     /* h2 only, NULL on h1 */
     int (*goaway)(struct engine *e, const struct goaway *goaway);
     int (*goaway_notice)(struct engine *e);
+    int (*rst_stream)(struct engine *e, int32_t stream, uint32_t error);
+    int (*ping)(struct engine *e, const uint8_t opaque[8]);
+    int (*set)(struct engine *e, enum engine_setting setting, uint32_t value);
 };
 
 /* Once per process: h1 starts its libmicrohttpd daemon on the loop. Returns 0 or -errno. */
@@ -187,6 +222,31 @@ static inline void engine_peer_closed(struct engine *e)
 static inline int engine_respond(struct exchange *ex, const struct response *response)
 {
     return ex->engine->ops->respond(ex, response);
+}
+
+/* Makes the response stop there, once for each kind; before engine_respond, or from stopped() or
+ * before engine_go_on for a place further on. The place of a response that is shorter is never
+ * reached; one that is as long stops before its end is said (h2: END_STREAM follows in a DATA frame
+ * of its own). Of the body of a HEAD nothing is sent, so no content place but 0 is reached. An
+ * interim response (100) does not count. Returns 0 or -errno: -EINVAL for a place that was passed,
+ * or that cannot be as its frame has begun; -ENOTSUP without stopped(). */
+static inline int engine_stop_at(struct exchange *ex, enum engine_stop of, uint64_t n)
+{
+    return ex->engine->ops->stop_at ? ex->engine->ops->stop_at(ex, of, n) : -ENOTSUP;
+}
+
+/* Goes on after stopped(); also from inside it. While held by engine_watch or ENGINE_HOLD_STREAMS,
+ * what is left follows when that ends. Without effect unless it was told to have stopped. */
+static inline void engine_go_on(struct exchange *ex)
+{
+    if (ex->engine->ops->go_on)
+        ex->engine->ops->go_on(ex);
+}
+
+/* From stopped(): is nothing of the response left to be said, not even its end? */
+static inline bool engine_said_all(const struct exchange *ex)
+{
+    return ex->engine->ops->said_all(ex);
 }
 
 /* The server stops: h2 says GOAWAY(NO_ERROR, last seen), h1 answers with Connection: close; both
@@ -238,4 +298,27 @@ static inline int engine_goaway(struct engine *e, const struct goaway *goaway)
 static inline int engine_goaway_notice(struct engine *e)
 {
     return e->ops->goaway_notice ? e->ops->goaway_notice(e) : -ENOTSUP;
+}
+
+/* RST_STREAM (RFC 9113 6.4): exactly this frame, whatever state the stream is in, also idle or
+ * closed. An exchange that is open on it is lost, and nothing of it but lost() is told any more;
+ * what the client sends on the stream later is ignored (5.1), but counts in the connection's
+ * window. Returns 0, -ENOMEM, or -ENOTSUP on h1. */
+static inline int engine_rst_stream(struct engine *e, int32_t stream, uint32_t error)
+{
+    return e->ops->rst_stream ? e->ops->rst_stream(e, stream, error) : -ENOTSUP;
+}
+
+/* PING (RFC 9113 6.7); its ACK is reported with frame(). Returns 0, -ENOMEM, or -ENOTSUP on h1. */
+static inline int engine_ping(struct engine *e, const uint8_t opaque[8])
+{
+    return e->ops->ping ? e->ops->ping(e, opaque) : -ENOTSUP;
+}
+
+/* Called before anything was put out (nothing was pumped, no input given), the values of SETTINGS
+ * are in the engine's first SETTINGS frame; later they are in one of their own. Returns 0, -EINVAL,
+ * -ENOMEM (a bool can be set again then), or -ENOTSUP on h1. */
+static inline int engine_set(struct engine *e, enum engine_setting setting, uint32_t value)
+{
+    return e->ops->set ? e->ops->set(e, setting, value) : -ENOTSUP;
 }

@@ -96,6 +96,8 @@ static void end(struct h1 *h)
         calls(h)->lost(h->base.host, &h->ex, h->lost_why);
     else
         calls(h)->responded(h->base.host, &h->ex);
+    if (h->stop)
+        h1_stop_end(h);
     if (h->in.at == H1_WHOLE)
         h1_head_next(&h->in);
     if (h->mode == H1_SERVING && (h->last || h->stopping))
@@ -274,6 +276,9 @@ static void serve_pending(struct h1 *h)
 static enum MHD_Result queue_answer(struct h1 *h, struct h1_pair *p)
 {
     struct MHD_Response *answer = h->answer;
+
+    if (h->stop)
+        h1_stop_count(h, h1_pair_unread(p));
     enum MHD_Result queued = MHD_queue_response(p->mhd, (unsigned)h->status, answer);
 
     h->answer = NULL;
@@ -346,8 +351,8 @@ static bool drain(struct h1 *h)
     return empty;
 }
 
-/* Hands out what we wrote ourselves. */
-static void drain_own(struct h1 *h)
+/* Hands out what we wrote ourselves. Returns whether that is all. */
+static bool drain_own(struct h1 *h)
 {
     size_t room;
 
@@ -358,6 +363,7 @@ static void drain_own(struct h1 *h)
         if (h->mode != H1_WATCHING) /* which drops it */
             buf_consume(&h->out, n);
     }
+    return buf_len(&h->out) == 0;
 }
 
 /* libmicrohttpd closed the connection before it had answered in full: on its own account. */
@@ -379,7 +385,7 @@ static void on_given_up(struct h1 *h)
 static void settle_exchange(struct h1 *h)
 {
     if (h->pair && !h->own) {
-        bool empty = drain(h);
+        bool empty = h->stops ? h1_stop_drain(h) : drain(h);
 
         if (h->mode != H1_SERVING || !empty)
             return;
@@ -396,8 +402,9 @@ static void settle_exchange(struct h1 *h)
             on_given_up(h);
     }
     if (h->own) {
-        drain_own(h);
-        if (h->mode == H1_SERVING && buf_len(&h->out) == 0)
+        bool empty = h->stops ? h1_stop_drain(h) : drain_own(h);
+
+        if (h->mode == H1_SERVING && empty)
             end(h);
     }
 }
@@ -506,6 +513,8 @@ static int respond(struct exchange *ex, const struct response *response)
         err = h1_response_write(response, head, &h->out);
         if (err)
             buf_free(&h->out);
+        else if (h->stop)
+            h1_stop_count(h, 0);
         h1_wake(h);
     }
     if (err) {
@@ -539,6 +548,7 @@ static void destroy(struct engine *e)
         calls(h)->lost(h->base.host, &h->ex, "the connection ended");
     }
     h1_drop_answer(h);
+    h1_stop_end(h);
     h1_watch_end(h);
     link_remove(&h->busy);
     h1_head_free(&h->in);
@@ -553,6 +563,9 @@ static const struct engine_ops h1_ops = {
     .pump = pump,
     .peer_closed = peer_closed,
     .respond = respond,
+    .stop_at = h1_stop_at,
+    .go_on = h1_stop_go_on,
+    .said_all = h1_stop_said_all,
     .shutdown = shut_down,
     .watch = h1_watch,
     .watched_whole = h1_watch_whole,

@@ -1,4 +1,4 @@
-/* h1_impl.h - what h1.c and h1_watch.c share. */
+/* h1_impl.h - what h1.c, h1_stop.c and h1_watch.c share. */
 #pragma once
 
 #include "base/buf.h"
@@ -33,6 +33,8 @@ struct h1 {
     int seen_status;      /* what libmicrohttpd's output began with */
     int status;
     struct MHD_Response *answer;
+    struct h1_stop *stop; /* where the response stops; NULL: nowhere */
+    bool stops;           /* it is on its way, and goes out by h1_stop_drain */
     struct h1_pair *pair;
     struct buf out;
 
@@ -51,6 +53,16 @@ void h1_wake(struct h1 *h);
 void h1_drop_pair(struct h1 *h);
 void h1_drop_answer(struct h1 *h);
 void h1_keep(struct h1 *h, const uint8_t *bytes, size_t n);
+
+/* h1_stop.c, for an exchange with stop set: the response is what comes behind so many octets; hands
+ * out what there is, up to a place, and returns whether that is all there is for now; forgets the
+ * places. And of struct engine_ops. */
+void h1_stop_count(struct h1 *h, size_t before);
+bool h1_stop_drain(struct h1 *h);
+void h1_stop_end(struct h1 *h);
+int h1_stop_at(struct exchange *ex, enum engine_stop of, uint64_t n);
+void h1_stop_go_on(struct exchange *ex);
+bool h1_stop_said_all(const struct exchange *ex);
 
 /* h1_watch.c: input while watching; the end of the witness; and of struct engine_ops. */
 void h1_watch_input(struct h1 *h, const uint8_t *bytes, size_t n);

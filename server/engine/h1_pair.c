@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -325,6 +326,21 @@ size_t h1_pair_read(struct h1_pair *p, void *bytes, size_t size)
     ssize_t n = recv(p->fd, bytes, size, 0);
 
     return n > 0 ? (size_t)n : 0;
+}
+
+size_t h1_pair_peek(struct h1_pair *p, void *bytes, size_t size)
+{
+    ssize_t n = recv(p->fd, bytes, size, MSG_PEEK);
+
+    return n > 0 ? (size_t)n : 0;
+}
+
+size_t h1_pair_unread(const struct h1_pair *p)
+{
+    int n = 0;
+
+    ioctl(p->fd, FIONREAD, &n);
+    return (size_t)n;
 }
 
 void h1_pair_suspend(struct h1_pair *p)

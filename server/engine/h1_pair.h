@@ -62,6 +62,10 @@ size_t h1_pair_backlog(const struct h1_pair *p);
 /* Octets from libmicrohttpd: how many, at most size. Fewer than size: there are no more now. */
 size_t h1_pair_read(struct h1_pair *p, void *bytes, size_t size);
 
+/* The same octets, which stay there; and how many there are for sure. */
+size_t h1_pair_peek(struct h1_pair *p, void *bytes, size_t size);
+size_t h1_pair_unread(const struct h1_pair *p);
+
 /* From the handler: it is not called again before h1_pair_resume, which kicks. */
 void h1_pair_suspend(struct h1_pair *p);
 void h1_pair_resume(struct h1_pair *p);

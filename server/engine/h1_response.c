@@ -80,6 +80,21 @@ static int add_headers(const struct response *r, struct MHD_Response *to)
     return err;
 }
 
+/* libmicrohttpd takes "keep-alive" out of a Connection header, and says it itself only when told
+ * to; never when it closes. */
+static bool says_keep_alive(const struct response *r)
+{
+    static const char wanted[] = "keep-alive";
+
+    for (size_t i = 0; i < r->header_count; i++) {
+        const struct header *h = &r->headers[i];
+        if (header_is(h, "Connection") && h->value_len == sizeof wanted - 1 &&
+            strncasecmp(h->value, wanted, h->value_len) == 0)
+            return true;
+    }
+    return false;
+}
+
 int h1_response_make(const struct response *r, bool close, struct MHD_Response **out)
 {
     struct MHD_Response *made = NULL;
@@ -97,6 +112,8 @@ int h1_response_make(const struct response *r, bool close, struct MHD_Response *
     err = add_headers(r, made);
     if (!err && close && MHD_add_response_header(made, "Connection", "close") != MHD_YES)
         err = -ENOMEM;
+    if (!err && !close && says_keep_alive(r))
+        MHD_set_response_options(made, MHD_RF_SEND_KEEP_ALIVE_HEADER, MHD_RO_END);
     if (err) {
         MHD_destroy_response(made);
         return err;

@@ -2,7 +2,8 @@
  *
  * The parts: this file takes input, calls the host and knows when the connection is done;
  * h2_session.c is nghttp2 and its callbacks; h2_exchange.c holds requests, h2_answer.c makes
- * responses, h2_output.c puts out; h2_frames.c has frames of our own.
+ * responses, h2_output.c puts out; h2_stop.c stops responses where the host says, h2_verbs.c is the
+ * other misbehaviour on demand, h2_frames.c has frames of our own.
  *
  * Three rules make it safe for the host to call any verb from any callback:
  *
@@ -10,7 +11,7 @@
  *    nghttp2 a frame at a time (a new stream's frame header by itself, so that begin comes before
  *    anything of the request is read); its callbacks only note what happened, and the host is told
  *    when nghttp2 has returned. So a verb called by the host takes effect at once.
- * 2. Output always ends on a frame boundary (h2_output.c).
+ * 2. Output always ends on a frame boundary (h2_output.c), or nothing more is put out (h2_stop.c).
  * 3. An exchange is counted by its holders: whoever calls the host about it holds it meanwhile.
  *
  * While an engine watches, input goes the same way, since header compression must be kept up. With
@@ -61,7 +62,7 @@ static void tell_headers(struct h2 *h, struct h2_exchange *ex)
     h->engine.calls->headers(h->engine.host, &ex->pub);
     if (ex->stored)
         h2_answer_stored(ex);
-    else if (ex->expects && !ex->answered && !ex->whole && ex->outcome == H2_OPEN)
+    else
         h2_answer_continue(ex);
 }
 
@@ -77,7 +78,7 @@ static void hold_body(struct h2 *h, struct h2_exchange *ex, const uint8_t *body,
 /* Tells what is known of an exchange and was not told yet, as long as the host lets it. */
 static void advance(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, size_t n)
 {
-#define MAY (serving(h) && !ex->told)
+#define MAY (serving(h) && !ex->told && !ex->reset_said)
     const struct engine_host *calls = h->engine.calls;
     ex->refs++;
     if (MAY && !ex->begun)
@@ -130,19 +131,40 @@ static void lose_all(struct h2 *h, const char *why)
         h2_exchange_lose(link_entry(i, struct h2_exchange, link), why);
 }
 
-static void tell_all_over(struct h2 *h)
+/* The next whose outcome is to be told. That of one which stops the connection waits. */
+static struct h2_exchange *first_over(struct h2 *h)
 {
-    while (serving(h) && !link_empty(&h->over))
-        tell_over(h, link_entry(h->over.next, struct h2_exchange, over));
+    struct link *i = h->over.next;
+    if (i != &h->over && h->block && link_entry(i, struct h2_exchange, over) == h->block->ex)
+        i = i->next;
+    return i == &h->over ? NULL : link_entry(i, struct h2_exchange, over);
 }
 
-/* The client will send no more: what is not whole will never be. */
+static void tell_all_over(struct h2 *h)
+{
+    struct h2_exchange *ex;
+    while (serving(h) && (ex = first_over(h)))
+        tell_over(h, ex);
+}
+
+/* Does its response wait for a WINDOW_UPDATE (RFC 9113 6.9)? */
+static bool wants_window(struct h2 *h, const struct h2_exchange *ex)
+{
+    return ex->answered && ex->opened && !ex->stored && !ex->stop.at &&
+           ex->body_sent < ex->body_len &&
+           (nghttp2_session_get_remote_window_size(h->session) <= 0 ||
+            nghttp2_session_get_stream_remote_window_size(h->session, ex->pub.stream) <= 0);
+}
+
+/* The client will send no more: what is not whole will never be, and no window grows. */
 static void lose_halves(struct h2 *h)
 {
     for (struct link *i = h->exchanges.next; i != &h->exchanges; i = i->next) {
         struct h2_exchange *ex = link_entry(i, struct h2_exchange, link);
         if (!ex->whole && !(ex->answered && ex->headers_in))
             h2_exchange_lose(ex, "the client closed before the request was whole");
+        else if (wants_window(h, ex))
+            h2_exchange_lose(ex, "the client closed with no window left for the response");
     }
 }
 
@@ -173,8 +195,10 @@ void h2_settle(struct h2 *h)
     h->telling = true;
     if (h->peer_gone)
         lose_halves(h);
-    tell_all_over(h);
-    if (serving(h) && is_done(h)) {
+    do {
+        tell_all_over(h);
+    } while (serving(h) && h->stop_reached && h2_stop_tell(h));
+    if (serving(h) && !h->block && is_done(h)) {
         if (h->failed)
             say_failure(h);
         lose_all(h, "the connection is closed");
@@ -310,6 +334,8 @@ static size_t least(size_t a, size_t b)
 static size_t take(struct h2 *h, const uint8_t *bytes, size_t n)
 {
     if (h->preface_left > 0) {
+        if (!h->greeted)
+            h2_session_greet(h);
         n = least(n, h->preface_left);
         h->preface_left -= (uint8_t)n;
         feed(h, bytes, n);
@@ -450,6 +476,8 @@ static void destroy(struct engine *e)
     h->watch = H2_SERVING;
     h->finished = true; /* nothing is put out any more */
     lose_all(h, "the connection ended");
+    free(h->block);
+    h->block = NULL;
     tell_all_over(h);
     while (!link_empty(&h->exchanges)) {
         struct h2_exchange *ex = link_entry(h->exchanges.next, struct h2_exchange, link);
@@ -467,6 +495,9 @@ static const struct engine_ops ops = {
     .pump = pump,
     .peer_closed = peer_closed,
     .respond = h2_respond,
+    .stop_at = h2_stop_at,
+    .go_on = h2_go_on,
+    .said_all = h2_said_all,
     .shutdown = shut_down,
     .watch = watch,
     .watched_whole = watched_whole,
@@ -475,6 +506,9 @@ static const struct engine_ops ops = {
     .destroy = destroy,
     .goaway = h2_goaway,
     .goaway_notice = h2_goaway_notice,
+    .rst_stream = h2_rst_stream,
+    .ping = h2_ping,
+    .set = h2_set,
 };
 
 int h2_create(const struct engine_host *calls, void *host, struct engine **out)

@@ -14,7 +14,7 @@
 #define NV_INLINE 64 /* without memory from the heap */
 
 /* An answer that came before its request's header section: whether it has a body is not known yet.
- */
+ * Or one that waits for the end of ENGINE_HOLD_STREAMS. */
 struct h2_stored {
     int status;
     size_t header_count;
@@ -58,15 +58,20 @@ void h2_answer_drop(struct h2_exchange *ex)
 static h2_ssize read_body(nghttp2_session *session, int32_t stream, uint8_t *unused, size_t length,
                           uint32_t *flags, nghttp2_data_source *source, void *user)
 {
+    struct h2 *h = user;
     struct h2_exchange *ex = source->ptr;
     size_t rest = ex->body_len - ex->body_sent;
+    size_t n = rest < length ? rest : length;
     if (ex->outcome != H2_OPEN)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    size_t n = h2_output_grant(user, rest < length ? rest : length);
-    if (n == 0)
+    int not_now = h->special ? h2_stop_ask(h, ex, &n) : 0;
+    if (not_now)
+        return not_now;
+    n = h2_output_grant(h, n);
+    if (n == 0 && h->paused)
         return NGHTTP2_ERR_PAUSE;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (n == rest)
+    if (n == rest && ex->stop.content != ex->body_len + 1) /* or it ends with the next frame */
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     return (h2_ssize)n;
 }
@@ -149,7 +154,9 @@ static int submit_with(struct h2_exchange *ex, nghttp2_nv *nv, int status,
     if (!bodiless)
         nv[n++] = OWN("content-length", length_text, decimal(ex->body_len, length_text));
 
-    bool body = ex->body_len > 0 && !bodiless && !ex->is_head;
+    if (bodiless || ex->is_head)
+        ex->body_len = 0;                                  /* none of it is sent */
+    bool body = ex->body_len > 0 || ex->stop.content == 1; /* or it stops behind this section */
     h2_data_provider provider = { .source.ptr = ex, .read_callback = read_body };
     return h2_submit_response(h->session, ex->pub.stream, nv, n, body ? &provider : NULL);
 }
@@ -202,7 +209,7 @@ int h2_respond(struct exchange *pub, const struct response *response)
     }
     int error = set_body(ex, response);
     if (!error)
-        error = ex->headers_in
+        error = ex->headers_in && !h->hold_streams
                     ? submit(ex, response->status, response->headers, response->header_count)
                     : store(ex, response);
     if (error) {
@@ -217,6 +224,8 @@ int h2_respond(struct exchange *pub, const struct response *response)
 
 void h2_answer_stored(struct h2_exchange *ex)
 {
+    if (h2_of(ex->pub.engine)->hold_streams)
+        return;
     if (ex->outcome == H2_OPEN &&
         submit(ex, ex->stored->status, ex->stored->headers, ex->stored->header_count) < 0)
         h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, "the server has no memory for the answer");
@@ -228,5 +237,8 @@ void h2_answer_continue(struct h2_exchange *ex)
 {
     struct h2 *h = h2_of(ex->pub.engine);
     nghttp2_nv nv = OWN(":status", "100", 3);
+    if (!ex->expects || ex->answered || ex->whole || ex->outcome != H2_OPEN || h->hold_streams)
+        return;
+    ex->expects = false;
     nghttp2_submit_headers(h->session, NGHTTP2_FLAG_NONE, ex->pub.stream, NULL, &nv, 1, NULL);
 }

@@ -146,11 +146,13 @@ void h2_exchange_request(struct h2_exchange *ex)
 void h2_exchange_lose(struct h2_exchange *ex, const char *why)
 {
     struct h2 *h = h2_of(ex->pub.engine);
-    if (ex->outcome != H2_OPEN || ex->stale)
+    if (ex->stale || ex->outcome == H2_LOST || (ex->outcome == H2_ANSWERED && !h2_stop_cuts(ex)))
         return;
+    if (ex->outcome == H2_OPEN)
+        link_append(&h->over, &ex->over);
     ex->outcome = H2_LOST;
     ex->why = why;
-    link_append(&h->over, &ex->over);
+    h2_stop_release(ex);
 }
 
 void h2_exchange_abort(struct h2_exchange *ex, uint32_t code, const char *why)

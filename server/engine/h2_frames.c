@@ -16,22 +16,57 @@ static void put32(uint8_t *out, uint32_t value)
     out[3] = (uint8_t)value;
 }
 
-int h2_frame_goaway(struct buf *out, int32_t last, uint32_t error, const void *debug, size_t len)
+/* Appends a frame's header, and makes room for its payload of n octets: adding that cannot fail. */
+static int begin_frame(struct buf *out, uint8_t type, int32_t stream, size_t n)
 {
-    uint8_t frame[H2_FRAME_HEAD + 8] = { 0 };
-    if (len > GOAWAY_DEBUG_MAX)
-        len = GOAWAY_DEBUG_MAX;
-    if (buf_reserve(out, sizeof frame + len) < 0) {
+    uint8_t head[H2_FRAME_HEAD] = { 0 };
+    if (buf_reserve(out, sizeof head + n) < 0) {
         out->failed = false; /* nothing of it was appended: what is there stays good */
         return -ENOMEM;
     }
-    put32(frame, (uint32_t)(8 + len) << 8 | NGHTTP2_GOAWAY);
-    put32(frame + H2_FRAME_HEAD, (uint32_t)last);
-    put32(frame + H2_FRAME_HEAD + 4, error);
-    buf_add(out, frame, sizeof frame);
+    put32(head, (uint32_t)n << 8 | type);
+    put32(head + 5, (uint32_t)stream);
+    return buf_add(out, head, sizeof head);
+}
+
+/* A frame whose payload is one number. */
+static int number_frame(struct buf *out, uint8_t type, int32_t stream, uint32_t number)
+{
+    uint8_t payload[4];
+    put32(payload, number);
+    if (begin_frame(out, type, stream, sizeof payload) < 0)
+        return -ENOMEM;
+    return buf_add(out, payload, sizeof payload);
+}
+
+int h2_frame_goaway(struct buf *out, int32_t last, uint32_t error, const void *debug, size_t len)
+{
+    uint8_t payload[8];
+    if (len > GOAWAY_DEBUG_MAX)
+        len = GOAWAY_DEBUG_MAX;
+    if (begin_frame(out, NGHTTP2_GOAWAY, 0, sizeof payload + len) < 0)
+        return -ENOMEM;
+    put32(payload, (uint32_t)last);
+    put32(payload + 4, error);
+    buf_add(out, payload, sizeof payload);
     if (len)
         buf_add(out, debug, len);
     return 0;
+}
+
+int h2_frame_rst_stream(struct buf *out, int32_t stream, uint32_t error)
+{
+    return number_frame(out, NGHTTP2_RST_STREAM, stream, error);
+}
+
+int h2_frame_ping(struct buf *out, const uint8_t opaque[8])
+{
+    return begin_frame(out, NGHTTP2_PING, 0, 8) < 0 ? -ENOMEM : buf_add(out, opaque, 8);
+}
+
+int h2_frame_window_update(struct buf *out, int32_t stream, uint32_t increment)
+{
+    return number_frame(out, NGHTTP2_WINDOW_UPDATE, stream, increment);
 }
 
 static const char *const settings_names[] = {

@@ -32,7 +32,32 @@ typedef ssize_t h2_ssize;
 #define H2_BODY_INLINE    512
 #define H2_LAST_MAX       INT32_MAX
 
+/* What nghttp2 is given as SETTINGS_MAX_CONCURRENT_STREAMS: one it does not know (of those for
+ * experiments), as it would end the connection when a stream is above an acknowledged number. The
+ * identifier is set right on the way out, and h2_session.c refuses the stream. */
+#define H2_OUR_MAX_STREAMS 0xf003
+
 enum h2_outcome { H2_OPEN, H2_ANSWERED, H2_LOST };
+
+enum h2_stopped { H2_RUNS, H2_AT_OCTETS, H2_AT_CONTENT };
+
+/* Where a response is to stop, see h2_stop.c. All zeros: nowhere. */
+struct h2_stop {
+    uint64_t octets, content; /* the places, plus one; 0: none */
+    uint64_t out;             /* octets of the response's frames that were put out */
+    enum h2_stopped at;       /* it has stopped there */
+    bool told;                /* so */
+    bool counted;             /* out is kept */
+    bool deferred;            /* nghttp2 waits for nghttp2_session_resume_data */
+};
+
+/* The frame that stopped the whole connection. */
+struct h2_block {
+    struct h2_exchange *ex; /* NULL: it was lost, and nothing is waited for */
+    bool whole_section;     /* the frame ends a header section or is DATA */
+    size_t start, end;      /* of octets[]: what was not put out yet */
+    uint8_t octets[];
+};
 
 /* A stream that a client opened. Held (refs) by nghttp2 as its stream's user data, by the engine
  * until the host was told how it ended, and by whoever calls the host about it. */
@@ -52,11 +77,14 @@ struct h2_exchange {
     bool begun, headers_told, complete_told, told; /* host calls made; told: the last one */
     bool behind;                                   /* a hold has kept some of these back */
     bool reset_by_client;
+    bool reset_said;       /* by RST_STREAM of our own: nghttp2's is not for the wire */
     uint32_t error;        /* nghttp2 reset the stream: the client broke the protocol */
     bool is_head, expects; /* method HEAD; Expect: 100-continue */
     bool answered;         /* engine_respond was called */
     enum h2_outcome outcome;
-    const char *why;          /* it was lost */
+    const char *why;      /* it was lost */
+    uint32_t window_kept; /* see h2 */
+    struct h2_stop stop;
     struct buf held;          /* body bytes that a hold keeps */
     struct h2_stored *stored; /* an answer given before the header section was read */
     const uint8_t *body;      /* of the answer */
@@ -121,6 +149,19 @@ struct h2 {
     /* Output */
     size_t room;
     bool pumping, again, force, paused;
+    bool special;        /* any of what follows, or of the stops, or limit, was ever used */
+    bool mute;           /* the frame that nghttp2 is about to give is not for the wire */
+    bool stop_reached;   /* by an exchange whose host was not told */
+    int32_t mute_stream; /* reset by us before nghttp2 knew it */
+    struct h2_block *block;
+    struct h2_exchange *saying; /* its header section is being put out, and its octets counted */
+    /* Settings, by the host */
+    bool ignore_pings, ignore_settings, keep_windows, hold_streams;
+    bool greeted;            /* our SETTINGS were given to nghttp2 */
+    uint32_t window_kept;    /* octets that WINDOW_UPDATE frames kept back would give */
+    uint32_t initial_window; /* of our first SETTINGS */
+    uint32_t max_streams;    /* that we have said last, or are going to say first */
+    uint32_t streams;        /* that the client has open (RFC 9113 5.1.2), also refused ones */
     /* End */
     bool telling;
     bool shutting;
@@ -144,6 +185,8 @@ void h2_settle(struct h2 *h);
 
 /* --- h2_session.c: nghttp2 and its callbacks */
 int h2_session_create(struct h2 *h);
+/* Our first SETTINGS; must come before anything else is given to nghttp2. */
+void h2_session_greet(struct h2 *h);
 
 /* --- h2_exchange.c */
 struct h2_exchange *h2_exchange_create(struct h2 *h, int32_t stream);
@@ -161,6 +204,7 @@ void h2_exchange_abort(struct h2_exchange *ex, uint32_t code, const char *why);
 int h2_respond(struct exchange *ex, const struct response *response);
 /* Gives nghttp2 the answer that waited for the header section. */
 void h2_answer_stored(struct h2_exchange *ex);
+/* 100 (Continue), if its client waits for it still. */
 void h2_answer_continue(struct h2_exchange *ex);
 /* Gives up the body. */
 void h2_answer_drop(struct h2_exchange *ex);
@@ -172,12 +216,51 @@ void h2_pump(struct h2 *h, bool force);
 /* How many of n body bytes may be put out in a DATA frame now; 0: none, pause. */
 size_t h2_output_grant(struct h2 *h, size_t n);
 void h2_output_put(struct h2 *h, const uint8_t *bytes, size_t n);
+
+/* --- h2_verbs.c */
 int h2_goaway(struct engine *e, const struct goaway *goaway);
 int h2_goaway_notice(struct engine *e);
+int h2_rst_stream(struct engine *e, int32_t stream, uint32_t error);
+int h2_ping(struct engine *e, const uint8_t opaque[8]);
+int h2_set(struct engine *e, enum engine_setting setting, uint32_t value);
+/* nghttp2 is about to give a frame that is not DATA: is it one that does not leave? */
+bool h2_verbs_mute(struct h2 *h, const nghttp2_frame *frame);
+
+/* --- h2_stop.c */
+int h2_stop_at(struct exchange *ex, enum engine_stop of, uint64_t n);
+void h2_go_on(struct exchange *ex);
+bool h2_said_all(const struct exchange *ex);
+/* Has a response stopped the whole connection? */
+static inline bool h2_blocked(const struct h2 *h)
+{
+    return h->block && h->watch != H2_WATCHING;
+}
+/* Puts out the rest of the frame that h->block holds, if it may. Returns whether the connection
+ * goes on. */
+bool h2_stop_pass(struct h2 *h);
+/* How much of the body may go into the next DATA frame: makes *n smaller, or returns
+ * NGHTTP2_ERR_PAUSE or NGHTTP2_ERR_DEFERRED. */
+int h2_stop_ask(struct h2 *h, struct h2_exchange *ex, size_t *n);
+/* nghttp2 is about to give a frame that is not DATA: sets h->saying. */
+void h2_stop_watch(struct h2 *h, const nghttp2_frame *frame);
+/* Puts out a frame of h->saying, as far as its place. */
+void h2_stop_put(struct h2 *h, const uint8_t *frame, size_t n);
+/* The same with a DATA frame, and counts body_sent. */
+void h2_stop_put_data(struct h2 *h, struct h2_exchange *ex, const uint8_t *head, size_t length);
+/* Does it wait for engine_go_on with octets of its response, even the last ones, not put out? */
+bool h2_stop_cuts(const struct h2_exchange *ex);
+/* The exchange is lost: what it stops goes on. */
+void h2_stop_release(struct h2_exchange *ex);
+/* Tells the host of one stop; returns whether there was one. */
+bool h2_stop_tell(struct h2 *h);
 
 /* --- h2_frames.c */
-/* Appends a GOAWAY frame. Returns 0 or -ENOMEM. Debug data beyond a frame's size is cut. */
+/* Each appends a frame. Returns 0 or -ENOMEM (then nothing was). GOAWAY's debug data is cut at a
+ * frame's size. */
 int h2_frame_goaway(struct buf *out, int32_t last, uint32_t error, const void *debug, size_t len);
+int h2_frame_rst_stream(struct buf *out, int32_t stream, uint32_t error);
+int h2_frame_ping(struct buf *out, const uint8_t opaque[8]);
+int h2_frame_window_update(struct buf *out, int32_t stream, uint32_t increment);
 /* Fills *info, with texts in text, from a peer's frame; false if the host is not to be told. */
 bool h2_frame_info(const nghttp2_frame *frame, struct engine_frame_info *info, char *text,
                    size_t size);

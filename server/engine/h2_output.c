@@ -5,17 +5,17 @@
  * output() must therefore not make another connection's engine put out; for this one's own engine
  * it may call anything, what it asks for is done when it returns.
  *
- * A pump always ends on a frame boundary: room() bounds the DATA frames before they are made, and
- * any other frame that has begun goes out whole. That is where frames of our own (GOAWAY) go, which
- * nghttp2 must not know of: its own have effects that a mode did not ask for.
+ * A pump always ends on a frame boundary, unless a response is to stop inside one (h2_stop.c):
+ * room() bounds the DATA frames before they are made, and any other frame that has begun goes out
+ * whole. The boundary is where frames of our own (h2_verbs.c) go, which nghttp2 must not know of:
+ * its own have effects that a mode did not ask for.
  */
-#include <errno.h>
 #include <string.h>
 
-#include "engine/h2_error.h"
 #include "engine/h2_impl.h"
 
 #define SCRATCH   16384 /* the plaintext of one TLS record */
+#define SETTING   6     /* octets of one in a SETTINGS frame */
 #define GRANT_MIN 1024  /* do not cut a body into DATA frames smaller than this for tidiness */
 
 static struct {
@@ -75,13 +75,33 @@ static uint32_t get32(const uint8_t *in)
     return (uint32_t)in[0] << 24 | (uint32_t)in[1] << 16 | (uint32_t)in[2] << 8 | in[3];
 }
 
-/* Once a GOAWAY of ours has disowned streams, nghttp2's frames about them are not for the wire, and
- * its own GOAWAY must not take back that promise (RFC 9113 6.8). */
-static void put_frame(struct h2 *h, const uint8_t *frame, size_t n)
+/* Our SETTINGS, with the identifier that nghttp2 was not to know (H2_OUR_MAX_STREAMS). */
+static void put_settings(struct h2 *h, const uint8_t *frame, size_t n)
+{
+    h2_output_put(h, frame, H2_FRAME_HEAD);
+    for (size_t at = H2_FRAME_HEAD; at < n; at += SETTING) {
+        uint8_t entry[SETTING];
+        memcpy(entry, frame + at, SETTING);
+        if (entry[0] == H2_OUR_MAX_STREAMS >> 8 && entry[1] == (H2_OUR_MAX_STREAMS & 0xff)) {
+            entry[0] = 0;
+            entry[1] = NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS;
+        }
+        h2_output_put(h, entry, SETTING);
+    }
+}
+
+/* Where verbs have made the connection a special one. Once a GOAWAY of ours has disowned streams,
+ * nghttp2's frames about them are not for the wire, and its own GOAWAY must not take back that
+ * promise (RFC 9113 6.8). */
+static void put_special(struct h2 *h, const uint8_t *frame, size_t n)
 {
     uint32_t limit = (uint32_t)h->limit;
     bool about_stream = frame[3] == NGHTTP2_RST_STREAM || frame[3] == NGHTTP2_WINDOW_UPDATE;
-    if (h->limit == H2_LAST_MAX || n < H2_FRAME_HEAD + 4) {
+    if (h->mute) {
+        h->mute = false;
+    } else if (h->saying) {
+        h2_stop_put(h, frame, n);
+    } else if (h->limit == H2_LAST_MAX || n < H2_FRAME_HEAD + 4) {
         h2_output_put(h, frame, n);
     } else if (frame[3] == NGHTTP2_GOAWAY && get32(frame + H2_FRAME_HEAD) > limit) {
         const uint8_t last[4] = { (uint8_t)(limit >> 24), (uint8_t)(limit >> 16),
@@ -94,7 +114,7 @@ static void put_frame(struct h2 *h, const uint8_t *frame, size_t n)
     }
 }
 
-/* All that nghttp2 has to say, until room is short. */
+/* All that nghttp2 has to say, until room is short or a response stops the connection. */
 static void drain(struct h2 *h)
 {
     ask_room(h);
@@ -111,8 +131,14 @@ static void drain(struct h2 *h)
             h2_fail(h, NGHTTP2_INTERNAL_ERROR, NULL, true);
             return;
         }
-        if (n > 0) {
-            put_frame(h, frame, (size_t)n);
+        if (n > H2_FRAME_HEAD && frame[3] == NGHTTP2_SETTINGS) {
+            put_settings(h, frame, (size_t)n);
+        } else if (n > 0 && !h->special) {
+            h2_output_put(h, frame, (size_t)n);
+        } else if (n > 0) {
+            put_special(h, frame, (size_t)n);
+            if (h2_blocked(h))
+                return;
         } else if (h->paused && scratch.used > 0) {
             flush(h);
             ask_room(h);
@@ -120,6 +146,24 @@ static void drain(struct h2 *h)
             return;
         }
     }
+}
+
+static void put_out(struct h2 *h)
+{
+    if (h->block) {
+        if (!h2_stop_pass(h))
+            return;
+        flush(h); /* so that room() knows of it */
+    }
+    if (!h->sealed)
+        drain(h);
+    if (h2_blocked(h))
+        return;
+    if (h->force && buf_len(&h->control)) {
+        h2_output_put(h, buf_bytes(&h->control), buf_len(&h->control));
+        buf_free(&h->control);
+    }
+    h->force = false;
 }
 
 void h2_pump(struct h2 *h, bool force)
@@ -135,15 +179,11 @@ void h2_pump(struct h2 *h, bool force)
     h2_news_clear(&news);
     h->news = &news;
     h->pumping = true;
+    if (!h->greeted)
+        h2_session_greet(h);
     do {
         h->again = false;
-        if (!h->sealed)
-            drain(h);
-        if (h->force && buf_len(&h->control)) {
-            h2_output_put(h, buf_bytes(&h->control), buf_len(&h->control));
-            buf_free(&h->control);
-        }
-        h->force = false;
+        put_out(h);
         flush(h);
     } while (h->again);
     h->pumping = false;
@@ -151,60 +191,4 @@ void h2_pump(struct h2 *h, bool force)
     if (news.error[0] && h->watch == H2_SERVING)
         h->engine.calls->protocol_error(h->engine.host, news.error);
     h2_settle(h);
-}
-
-/* --- GOAWAY as a verb */
-
-/* Streams above last are not served from now on. */
-static void disown(struct h2 *h, int32_t last)
-{
-    if (last >= h->limit)
-        return;
-    h->limit = last;
-    for (struct link *i = h->exchanges.next; i != &h->exchanges; i = i->next) {
-        struct h2_exchange *ex = link_entry(i, struct h2_exchange, link);
-        if (ex->pub.stream > last)
-            h2_exchange_abort(ex, NGHTTP2_NO_ERROR, "its stream is above the last of our GOAWAY");
-    }
-}
-
-static int say_goaway(struct h2 *h, int32_t last, uint32_t error, const void *debug, size_t len)
-{
-    if (h->watch == H2_WATCHING || h->finished || h->failed)
-        return 0;
-    if (h2_frame_goaway(&h->control, last, error, debug, len) < 0)
-        return -ENOMEM;
-    h2_pump(h, true);
-    disown(h, last);
-    h2_pump(h, false);
-    return 0;
-}
-
-int h2_goaway(struct engine *e, const struct goaway *goaway)
-{
-    struct h2 *h = h2_of(e);
-    int64_t last = 0;
-    switch (goaway->last) {
-    case GOAWAY_LAST_SEEN:
-        last = h->newest;
-        break;
-    case GOAWAY_LAST_NONE:
-        break;
-    case GOAWAY_LAST_NUMBER:
-        last = goaway->number;
-        break;
-    case GOAWAY_LAST_OFFSET:
-        last = (int64_t)h->newest + goaway->number;
-        break;
-    }
-    if (last < 0)
-        last = 0;
-    if (last > H2_LAST_MAX)
-        last = H2_LAST_MAX;
-    return say_goaway(h, (int32_t)last, goaway->error, goaway->debug, goaway->debug_len);
-}
-
-int h2_goaway_notice(struct engine *e)
-{
-    return say_goaway(h2_of(e), H2_LAST_MAX, NGHTTP2_NO_ERROR, NULL, 0);
 }

@@ -10,6 +10,8 @@
 #include "engine/h2_error.h"
 #include "engine/h2_impl.h"
 
+static const char reset_by_client[] = "stream reset by the client";
+
 static struct h2_exchange *find(nghttp2_session *session, int32_t stream)
 {
     return nghttp2_session_get_stream_user_data(session, stream);
@@ -42,8 +44,14 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct h2 *h = user;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
-    if (!h->current)
+    h->streams++;
+    if (!h->current || h->current->reset_said)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (h->streams > h->max_streams && !h->current->stale) {
+        h2_exchange_abort(h->current, NGHTTP2_REFUSED_STREAM,
+                          "refused: too many concurrent streams");
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, h->current);
     h->current->opened = true;
     h->current->refs++;
@@ -115,6 +123,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         struct h2_exchange *ex = find(session, frame->hd.stream_id);
         if (ex)
             ex->reset_by_client = true;
+        else if (h->block && h->block->ex && h->block->ex->pub.stream == frame->hd.stream_id)
+            h2_exchange_lose(h->block->ex, reset_by_client);
     }
     h->news->frame_read =
         h2_frame_info(frame, &h->news->frame, h->news->text, sizeof h->news->text);
@@ -130,18 +140,13 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
             h2_frame_info(frame, &h->news->frame, h->news->text, sizeof h->news->text);
         return 0;
     }
-    if (error != NGHTTP2_ERR_HTTP_HEADER && error != NGHTTP2_ERR_HTTP_MESSAGING &&
-        error != NGHTTP2_ERR_REFUSED_STREAM)
+    if (error != NGHTTP2_ERR_HTTP_HEADER && error != NGHTTP2_ERR_HTTP_MESSAGING)
         return 0; /* the stream is reset, or the connection ends: both are seen then */
     struct h2_exchange *ex = h->current;
     if (!ex || ex->pub.stream != frame->hd.stream_id)
         ex = find(session, frame->hd.stream_id);
     if (!ex || ex->stale)
         return 0;
-    if (error == NGHTTP2_ERR_REFUSED_STREAM) {
-        h2_exchange_lose(ex, "refused: too many concurrent streams");
-        return 0;
-    }
     h2_exchange_lose(ex, "the request was malformed");
     snprintf(h->news->error, sizeof h->news->error, "stream %d: malformed request: %s",
              frame->hd.stream_id,
@@ -164,6 +169,10 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
                      size_t length, nghttp2_data_source *source, void *user)
 {
     struct h2_exchange *ex = source->ptr;
+    if (ex->stop.counted) {
+        h2_stop_put_data(user, ex, head, length);
+        return h2_blocked(user) ? NGHTTP2_ERR_PAUSE : 0; /* it has put out this frame */
+    }
     h2_output_put(user, head, H2_FRAME_HEAD);
     h2_output_put(user, ex->body + ex->body_sent, length);
     ex->body_sent += length;
@@ -173,6 +182,10 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
 static int before_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct h2 *h = user;
+    if (h->special) {
+        h->mute = h2_verbs_mute(h, frame);
+        h2_stop_watch(h, frame);
+    }
     if (frame->hd.type != NGHTTP2_GOAWAY)
         return 0;
     /* nghttp2 ends the connection, and says why in the debug data. */
@@ -214,12 +227,13 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
 {
     struct h2 *h = user;
     struct h2_exchange *ex = find(session, stream);
+    h->streams--;
     if (!ex)
         return 0;
     if (h->watch == H2_WATCHING) {
         /* It stays open towards the host, which hears of its end when the engine is destroyed. */
     } else if (ex->reset_by_client) {
-        h2_exchange_lose(ex, "stream reset by the client");
+        h2_exchange_lose(ex, reset_by_client);
     } else if (ex->outcome == H2_OPEN) {
         ex->error = error;
         h2_exchange_lose(ex, "the stream was reset for a protocol error");
@@ -267,14 +281,22 @@ static int set_up_once(void)
 
 int h2_session_create(struct h2 *h)
 {
-    static const nghttp2_settings_entry settings[] = {
-        { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS_MAX },
-    };
     if (set_up_once() < 0 || h2_memory_session(&h->session, callbacks, h, option) < 0)
         return -ENOMEM;
-    if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings, 1) < 0) {
-        nghttp2_session_del(h->session);
-        return -ENOMEM;
-    }
+    h->max_streams = H2_STREAMS_MAX;
+    h->initial_window = NGHTTP2_INITIAL_WINDOW_SIZE;
     return 0;
+}
+
+void h2_session_greet(struct h2 *h)
+{
+    const nghttp2_settings_entry settings[] = {
+        { H2_OUR_MAX_STREAMS, h->max_streams },
+        { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, h->initial_window },
+    };
+    size_t n =
+        h->initial_window == NGHTTP2_INITIAL_WINDOW_SIZE ? 1 : 2; /* the default is not said */
+    h->greeted = true;
+    if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings, n) < 0)
+        h2_fail(h, NGHTTP2_INTERNAL_ERROR, NULL, true);
 }

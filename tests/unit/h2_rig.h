@@ -40,6 +40,7 @@ struct rig {
     void (*on_complete)(struct rig *rig, struct exchange *ex);
     void (*on_responded)(struct rig *rig, struct exchange *ex);
     void (*on_lost)(struct rig *rig, struct exchange *ex);
+    void (*on_stopped)(struct rig *rig, struct exchange *ex);
     bool quiet; /* body() is counted, not logged */
     /* The nghttp2 client, if one is used */
     nghttp2_session *client;
@@ -109,6 +110,14 @@ static void rig_lost(void *host, struct exchange *ex, const char *why)
         rig->on_lost(rig, ex);
 }
 
+static void rig_stopped(void *host, struct exchange *ex, enum engine_stop of)
+{
+    struct rig *rig = host;
+    buf_printf(&rig->log, "stopped %d %s\n", ex->stream, of == STOP_OCTETS ? "octets" : "content");
+    if (rig->on_stopped)
+        rig->on_stopped(rig, ex);
+}
+
 static void rig_output(void *host, const void *bytes, size_t n)
 {
     struct rig *rig = host;
@@ -155,8 +164,19 @@ static void rig_finished(void *host)
 }
 
 static const struct engine_host rig_calls = {
-    rig_begin,  rig_headers, rig_body,  rig_complete, rig_responded,      rig_lost,
-    rig_output, rig_room,    rig_stale, rig_frame,    rig_protocol_error, rig_finished,
+    .begin = rig_begin,
+    .headers = rig_headers,
+    .body = rig_body,
+    .complete = rig_complete,
+    .responded = rig_responded,
+    .lost = rig_lost,
+    .stopped = rig_stopped,
+    .output = rig_output,
+    .room = rig_room,
+    .stale_request = rig_stale,
+    .frame = rig_frame,
+    .protocol_error = rig_protocol_error,
+    .finished = rig_finished,
 };
 
 static inline struct rig *rig_create(void)

@@ -506,6 +506,30 @@ static void peer_closed_lets_whole_requests_be_answered(void **state)
     rig_destroy(rig);
 }
 
+/* Nothing can make the client's window grow any more. */
+static void peer_closed_loses_what_waits_for_a_window(void **state)
+{
+    static const uint8_t window_of_3[] = { 0, 4, 0, 0, 0, 3 };
+    for (int closed_before = 0; closed_before <= 1; closed_before++) {
+        struct rig *rig = rig_ready();
+        rig_frame_in(rig, NGHTTP2_SETTINGS, 0, 0, window_of_3, sizeof window_of_3);
+        rig->on_complete = keep_for_later;
+        rig_get(rig, 1);
+        if (closed_before)
+            engine_peer_closed(rig->engine);
+        rig_frames(rig);
+        respond_now(rig, rig->last);
+        assert_string_equal(rig_frames(rig), "HEADERS 1\nDATA 1 3\n");
+        assert_int_equal(rig->finished, closed_before);
+        if (!closed_before)
+            engine_peer_closed(rig->engine);
+        assert_non_null(strstr(rig_log(rig),
+                               "lost 1: the client closed with no window left for the "
+                               "response\nfinished\n"));
+        rig_destroy(rig);
+    }
+}
+
 static void shutdown_says_goaway_and_finishes_what_is_open(void **state)
 {
     struct rig *rig = rig_ready();
@@ -590,6 +614,7 @@ int main(void)
         cmocka_unit_test(expect_is_answered_with_100_unless_it_is_answered_already),
         cmocka_unit_test(a_stream_reset_by_the_client_is_lost),
         cmocka_unit_test(peer_closed_lets_whole_requests_be_answered),
+        cmocka_unit_test(peer_closed_loses_what_waits_for_a_window),
         cmocka_unit_test(shutdown_says_goaway_and_finishes_what_is_open),
         cmocka_unit_test(the_clients_goaway_ends_it_once_nothing_is_open),
         cmocka_unit_test(open_exchanges_are_lost_at_destroy),

@@ -1,0 +1,272 @@
+/* h1_rig.h - for the tests of the HTTP/1.1 engine: a host that writes down what it is told, over
+ * memory, and a loop.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "engine/engine.h"
+
+enum when { NEVER, AT_BEGIN, AT_HEADERS, AT_BODY, AT_COMPLETE };
+
+struct host {
+    struct engine *engine;
+    struct buf trace; /* what the engine called, "begin headers(GET /) ..." */
+    struct buf out;
+    size_t room;
+    enum when answer; /* with response */
+    enum when watch;  /* with watch_how */
+    enum engine_watch watch_how;
+    struct response response;
+    struct exchange *open; /* the one begun and not ended */
+    size_t body_bytes;
+    unsigned released;
+    void (*stopped)(struct host *t, struct exchange *ex); /* in stopped(), if set */
+    void (*put_out)(struct host *t);                      /* in output(), if set */
+};
+
+static uv_loop_t loop;
+
+/* Some turns of the loop: enough for anything that is not waiting for us. */
+static inline void turns(void)
+{
+    for (int i = 0; i < 12; i++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+static inline void at(struct host *t, struct exchange *ex, enum when when)
+{
+    if (t->watch == when)
+        engine_watch(t->engine, t->watch_how);
+    if (t->answer == when)
+        engine_respond(ex, &t->response);
+}
+
+static inline void on_begin(void *host, struct exchange *ex)
+{
+    struct host *t = host;
+
+    assert_null(t->open);
+    assert_null(ex->data);
+    t->open = ex;
+    ex->data = t;
+    buf_printf(&t->trace, "begin%u ", ex->nth);
+    at(t, ex, AT_BEGIN);
+}
+
+static inline void on_headers(void *host, struct exchange *ex)
+{
+    struct host *t = host;
+
+    assert_ptr_equal(ex, t->open);
+    assert_ptr_equal(ex->data, t);
+    buf_printf(&t->trace, "headers(%s %s %s %zu) ", ex->request.method, ex->request.target,
+               ex->request.authority, ex->request.header_count);
+    at(t, ex, AT_HEADERS);
+}
+
+static inline void on_body(void *host, struct exchange *ex, const void *bytes, size_t n)
+{
+    struct host *t = host;
+
+    assert_ptr_equal(ex, t->open);
+    assert_true(n > 0);
+    if (t->body_bytes == 0)
+        buf_text(&t->trace, "body ");
+    t->body_bytes += n;
+    at(t, ex, AT_BODY);
+}
+
+static inline void on_complete(void *host, struct exchange *ex)
+{
+    struct host *t = host;
+
+    assert_ptr_equal(ex, t->open);
+    buf_text(&t->trace, "complete ");
+    at(t, ex, AT_COMPLETE);
+}
+
+static inline void on_responded(void *host, struct exchange *ex)
+{
+    struct host *t = host;
+
+    assert_ptr_equal(ex, t->open);
+    t->open = NULL;
+    buf_text(&t->trace, "responded ");
+}
+
+static inline void on_lost(void *host, struct exchange *ex, const char *why)
+{
+    struct host *t = host;
+
+    assert_ptr_equal(ex, t->open);
+    assert_true(strlen(why) > 0);
+    t->open = NULL;
+    buf_text(&t->trace, "lost ");
+}
+
+static inline void on_stopped(void *host, struct exchange *ex, enum engine_stop of)
+{
+    struct host *t = host;
+
+    assert_ptr_equal(ex, t->open);
+    buf_printf(&t->trace, "%s@%zu ", of == STOP_OCTETS ? "octets" : "content", buf_len(&t->out));
+    if (t->stopped)
+        t->stopped(t, ex);
+}
+
+static inline void on_output(void *host, const void *bytes, size_t n)
+{
+    struct host *t = host;
+
+    assert_true(n > 0 && n <= t->room);
+    t->room -= n;
+    buf_add(&t->out, bytes, n);
+    if (t->put_out)
+        t->put_out(t);
+    engine_pump(t->engine); /* as a wire does that makes room at once */
+}
+
+static inline size_t on_room(void *host)
+{
+    return ((struct host *)host)->room;
+}
+
+static inline void on_stale_request(void *host, const struct request *r, int32_t stream, bool whole)
+{
+    struct host *t = host;
+
+    buf_printf(&t->trace, "stale(%s %s %s %zu %s) ", r->method, r->target, r->authority,
+               r->header_count, whole ? "whole" : "part");
+}
+
+static inline void on_frame(void *host, const struct engine_frame_info *info)
+{
+    fail();
+}
+
+static inline void on_protocol_error(void *host, const char *what)
+{
+    struct host *t = host;
+
+    assert_true(strlen(what) > 0);
+    buf_text(&t->trace, "error ");
+}
+
+static inline void on_finished(void *host)
+{
+    struct host *t = host;
+
+    buf_text(&t->trace, "finished ");
+}
+
+static const struct engine_host calls = {
+    .begin = on_begin,
+    .headers = on_headers,
+    .body = on_body,
+    .complete = on_complete,
+    .responded = on_responded,
+    .lost = on_lost,
+    .stopped = on_stopped,
+    .output = on_output,
+    .room = on_room,
+    .stale_request = on_stale_request,
+    .frame = on_frame,
+    .protocol_error = on_protocol_error,
+    .finished = on_finished,
+};
+
+#define OK_RESPONSE                                                                                \
+    {                                                                                              \
+        .status = 200, .body = "hello", .body_len = 5                                              \
+    }
+
+static inline void host_init(struct host *t, enum when answer)
+{
+    *t = (struct host){ .room = SIZE_MAX, .answer = answer, .watch = NEVER };
+    t->response = (struct response)OK_RESPONSE;
+    assert_int_equal(h1_create(&calls, t, &t->engine), 0);
+    assert_string_equal(engine_protocol(t->engine), "http/1.1");
+}
+
+static inline void host_free(struct host *t)
+{
+    engine_destroy(t->engine);
+    assert_null(t->open);
+    buf_free(&t->trace);
+    buf_free(&t->out);
+}
+
+static inline void say(struct host *t, const char *text)
+{
+    engine_input(t->engine, (const uint8_t *)text, strlen(text));
+}
+
+static inline const char *trace(struct host *t)
+{
+    buf_add(&t->trace, "", 1);
+    t->trace.end--;
+    return (const char *)buf_bytes(&t->trace);
+}
+
+static inline const char *out(struct host *t)
+{
+    buf_add(&t->out, "", 1);
+    t->out.end--;
+    return (const char *)buf_bytes(&t->out);
+}
+
+static inline void forget(struct host *t)
+{
+    buf_consume(&t->trace, buf_len(&t->trace));
+    buf_consume(&t->out, buf_len(&t->out));
+    t->body_bytes = 0;
+}
+
+static inline unsigned count(const char *text, const char *part)
+{
+    unsigned n = 0;
+
+    for (const char *p = text; (p = strstr(p, part)); p++)
+        n++;
+    return n;
+}
+
+static inline void assert_begins(const char *text, const char *with)
+{
+    if (strncmp(text, with, strlen(with)) != 0)
+        fail_msg("\"%s\" does not begin with \"%s\"", text, with);
+}
+
+static inline void assert_ends(const char *text, const char *with)
+{
+    if (strlen(text) < strlen(with) || strcmp(text + strlen(text) - strlen(with), with) != 0)
+        fail_msg("\"%s\" does not end with \"%s\"", text, with);
+}
+
+#define GET     "GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n"
+#define SEEN    "headers(GET /a?b h 1) complete "
+#define POST(n) "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: " #n "\r\n\r\n"
+
+static inline int loop_set_up(void **state)
+{
+    uv_loop_init(&loop);
+    return h1_start(&loop);
+}
+
+static inline int loop_tear_down(void **state)
+{
+    h1_stop();
+    uv_run(&loop, UV_RUN_DEFAULT);
+    return uv_loop_close(&loop);
+}

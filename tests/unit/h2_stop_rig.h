@@ -1,0 +1,47 @@
+/* h2_stop_rig.h - for the tests of HTTP/2 responses that stop: exchanges that stop at a place. */
+#pragma once
+
+#include "h2_rig.h"
+
+static enum engine_stop of;
+static uint64_t place;
+static struct exchange *stopped; /* most recently */
+
+static inline void stop_and_respond(struct rig *rig, struct exchange *ex)
+{
+    assert_int_equal(engine_stop_at(ex, of, place), 0);
+    assert_int_equal(engine_respond(ex, &rig->response), 0);
+}
+
+static inline void respond_now(struct rig *rig, struct exchange *ex)
+{
+    assert_int_equal(engine_respond(ex, &rig->response), 0);
+}
+
+static inline void note(struct rig *rig, struct exchange *ex)
+{
+    stopped = ex;
+}
+
+static inline struct rig *rig_stopping(enum engine_stop at, uint64_t n)
+{
+    struct rig *rig = rig_ready();
+    of = at;
+    place = n;
+    stopped = NULL;
+    rig->on_complete = stop_and_respond;
+    rig->on_stopped = note;
+    return rig;
+}
+
+static inline void ping(struct rig *rig)
+{
+    rig_frame_in(rig, NGHTTP2_PING, 0, 0, "12345678", 8);
+}
+
+/* Octets of the header section's frame, the first that was put out. Its Date makes them differ. */
+static inline size_t section_len(struct rig *rig)
+{
+    const uint8_t *p = buf_bytes(&rig->out);
+    return 9 + ((size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2]);
+}

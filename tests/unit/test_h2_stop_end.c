@@ -1,0 +1,312 @@
+/* test_h2_stop_end.c - HTTP/2 responses that have stopped, and whose exchange or connection ends,
+ * or is held. */
+#include "h2_stop_rig.h"
+
+/* --- Memory as the tests want it (--wrap) */
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+
+static size_t fail_from = SIZE_MAX; /* blocks of this size and more are not there */
+
+void *__wrap_malloc(size_t n)
+{
+    return n >= fail_from ? NULL : __real_malloc(n);
+}
+
+/* Stream 1 stopped after n octets, inside a frame, with nothing behind it said. */
+static struct rig *rig_stopped_inside(uint64_t n)
+{
+    struct rig *rig = rig_stopping(STOP_OCTETS, n);
+    rig_get(rig, 1);
+    assert_non_null(stopped);
+    assert_int_equal(buf_len(&rig->out), n);
+    assert_string_equal(rig_log(rig), "begin 1\nheaders 1 GET /\ncomplete 1\nstopped 1 octets\n");
+    rig->on_complete = respond_now;
+    return rig;
+}
+
+/* --- The end of an exchange that has stopped */
+
+static void the_frame_is_finished_when_the_client_resets_the_stream(void **state)
+{
+    struct rig *rig = rig_stopped_inside(20);
+    rig_get(rig, 3);
+    rig_frame_in(rig, NGHTTP2_RST_STREAM, 0, 3, "\0\0\0\x08", 4); /* another one */
+    assert_int_equal(buf_len(&rig->out), 20);
+    rig_get(rig, 5);
+    assert_int_equal(buf_len(&rig->out), 20);
+    rig_log(rig);
+    rig_frame_in(rig, NGHTTP2_RST_STREAM, 0, 1, "\0\0\0\x08", 4);
+    assert_string_equal(rig_frames(rig), "HEADERS 1\nHEADERS 5\nDATA 5 5 END_STREAM\n");
+    assert_string_equal(rig_log(rig), "frame RST_STREAM 1 CANCEL []\n"
+                                      "lost 1: stream reset by the client\nresponded 5\n");
+    rig_destroy(rig);
+}
+
+/* nghttp2 believes that stream 1 is closed: its END_STREAM is in the frame that is kept. */
+static struct rig *rig_stopped_in_the_last_frame(bool at_its_end)
+{
+    struct rig *rig = rig_stopping(STOP_CONTENT, 0);
+    rig_get(rig, 1);
+    size_t n = section_len(rig) + 9 + (at_its_end ? 5 : 2);
+    assert_int_equal(engine_stop_at(stopped, STOP_OCTETS, n), 0);
+    engine_go_on(stopped);
+    assert_int_equal(buf_len(&rig->out), n);
+    assert_int_equal(rig->ended, 0);
+    rig_log(rig);
+    return rig;
+}
+
+static void the_last_frame_is_finished_too(void **state)
+{
+    for (unsigned how = 0; how < 4; how++) {
+        struct rig *rig = rig_stopped_in_the_last_frame(how % 2);
+        bool lost = how % 2 == 0;
+        if (how < 2) {
+            rig_frame_in(rig, NGHTTP2_RST_STREAM, 0, 1, "\0\0\0\x08", 4);
+            assert_string_equal(rig_log(rig), lost ? "frame RST_STREAM 1 CANCEL []\n"
+                                                     "lost 1: stream reset by the client\n"
+                                                   : "frame RST_STREAM 1 CANCEL []\n");
+        } else {
+            engine_rst_stream(rig->engine, 1, NGHTTP2_CANCEL);
+            assert_string_equal(rig_log(rig), lost ? "lost 1: the server reset its stream\n" : "");
+        }
+        if (!lost) /* all of it had left, and it waits to be let go on */
+            engine_go_on(stopped);
+        assert_string_equal(rig_log(rig), lost ? "" : "responded 1\n");
+        assert_string_equal(rig_frames(rig), how < 2 ? "HEADERS 1\nDATA 1 5 END_STREAM\n"
+                                                     : "HEADERS 1\nDATA 1 5 END_STREAM\n"
+                                                       "RST_STREAM 1 CANCEL\n");
+        rig_destroy(rig);
+    }
+}
+
+static void the_frame_is_finished_before_rst_stream(void **state)
+{
+    struct rig *rig = rig_stopped_inside(20);
+    rig_get(rig, 3);
+    engine_rst_stream(rig->engine, 3, NGHTTP2_CANCEL); /* of another one it waits */
+    assert_int_equal(buf_len(&rig->out), 20);
+    engine_rst_stream(rig->engine, 1, NGHTTP2_CANCEL);
+    assert_string_equal(rig_frames(rig), "HEADERS 1\nRST_STREAM 3 CANCEL\nRST_STREAM 1 CANCEL\n");
+    assert_int_equal(rig->ended, 2);
+    rig_destroy(rig);
+}
+
+static void reset_it(struct rig *rig, struct exchange *ex)
+{
+    engine_rst_stream(rig->engine, ex->stream, NGHTTP2_CANCEL);
+    engine_go_on(ex);
+}
+
+static void rst_stream_may_be_said_when_it_has_stopped(void **state)
+{
+    static const struct {
+        enum engine_stop of;
+        uint64_t place;
+        const char *frames;
+    } rows[] = {
+        { STOP_CONTENT, 0, "HEADERS 1\nRST_STREAM 1 CANCEL\n" },
+        { STOP_CONTENT, 3, "HEADERS 1\nDATA 1 3\nRST_STREAM 1 CANCEL\n" },
+        { STOP_CONTENT, 5, "HEADERS 1\nDATA 1 5\nRST_STREAM 1 CANCEL\n" },
+        { STOP_OCTETS, 3, "HEADERS 1\nRST_STREAM 1 CANCEL\n" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rig *rig = rig_stopping(rows[i].of, rows[i].place);
+        rig->on_stopped = reset_it;
+        rig_get(rig, 1);
+        assert_string_equal(rig_frames(rig), rows[i].frames);
+        assert_int_equal(rig->ended, 1);
+        rig->on_complete = respond_now;
+        rig_get(rig, 3);
+        assert_string_equal(rig_frames(rig), "HEADERS 3\nDATA 3 5 END_STREAM\n");
+        rig_destroy(rig);
+    }
+}
+
+static void goaway_waits_unless_it_ends_the_exchange(void **state)
+{
+    static const struct goaway none = { .last = GOAWAY_LAST_NONE }, seen = { 0 };
+    struct rig *rig = rig_stopped_inside(20);
+    engine_goaway(rig->engine, &seen);
+    assert_int_equal(buf_len(&rig->out), 20);
+    engine_go_on(stopped);
+    assert_string_equal(rig_frames(rig),
+                        "HEADERS 1\nDATA 1 5 END_STREAM\nGOAWAY last=1 NO_ERROR\n");
+    rig_destroy(rig);
+
+    rig = rig_stopped_inside(20);
+    engine_goaway(rig->engine, &none);
+    assert_string_equal(rig_frames(rig), "HEADERS 1\nGOAWAY last=0 NO_ERROR\n");
+    assert_string_equal(rig_log(rig), "lost 1: its stream is above the last of our GOAWAY\n");
+    rig_destroy(rig);
+}
+
+static void the_end_of_the_connection_waits(void **state)
+{
+    struct rig *rig = rig_stopped_inside(20);
+    rig_frame_in(rig, NGHTTP2_DATA, 0, 0, "x", 1);
+    engine_pump(rig->engine);
+    assert_int_equal(buf_len(&rig->out), 20);
+    assert_int_equal(rig->finished, 0);
+    engine_go_on(stopped);
+    const char *frames = rig_frames(rig);
+    assert_memory_equal(frames, "HEADERS 1\nGOAWAY", 16);
+    assert_int_equal(rig->finished, 1);
+    assert_int_equal(rig->errors, 1);
+    rig_destroy(rig);
+
+    rig = rig_stopped_inside(20);
+    engine_shutdown(rig->engine);
+    engine_peer_closed(rig->engine);
+    assert_int_equal(buf_len(&rig->out), 20);
+    assert_int_equal(rig->finished, 0);
+    engine_go_on(stopped);
+    assert_string_equal(rig_frames(rig),
+                        "HEADERS 1\nDATA 1 5 END_STREAM\nGOAWAY last=1 NO_ERROR\n");
+    assert_int_equal(rig->finished, 1);
+    rig_destroy(rig);
+
+    rig = rig_stopped_inside(20);
+    for (unsigned i = 0; i < 20000; i++) /* a flood is kept within bounds */
+        ping(rig);
+    assert_int_equal(buf_len(&rig->out), 20);
+    rig_destroy(rig);
+}
+
+static void what_has_stopped_is_lost_with_the_connection(void **state)
+{
+    for (unsigned how = 0; how < 4; how++) {
+        struct rig *rig = how == 0   ? rig_stopped_inside(20)
+                          : how == 1 ? rig_stopped_in_the_last_frame(false)
+                          : how == 2 ? rig_stopped_in_the_last_frame(true)
+                                     : rig_stopping(STOP_CONTENT, 3);
+        if (how == 3)
+            rig_get(rig, 1);
+        rig_log(rig);
+        engine_destroy(rig->engine);
+        assert_string_equal(rig_log(rig),
+                            how == 2 ? "responded 1\n" : "lost 1: the connection ended\n");
+        assert_int_equal(h2_create(&rig_calls, rig, &rig->engine), 0);
+        rig_destroy(rig);
+    }
+}
+
+/* --- Watching */
+
+static void a_hold_and_a_stop_both_hold(void **state)
+{
+    for (unsigned hold_ends_first = 0; hold_ends_first < 2; hold_ends_first++) {
+        struct rig *rig = rig_stopped_inside(20);
+        engine_watch(rig->engine, WATCH_HOLD);
+        rig_get(rig, 3);
+        if (hold_ends_first)
+            engine_resume(rig->engine);
+        else
+            engine_go_on(stopped);
+        assert_int_equal(buf_len(&rig->out), 20);
+        if (hold_ends_first)
+            engine_go_on(stopped);
+        else
+            engine_resume(rig->engine);
+        assert_string_equal(rig_frames(rig), "HEADERS 1\nHEADERS 3\nDATA 1 5 END_STREAM\n"
+                                             "DATA 3 5 END_STREAM\n");
+        rig_destroy(rig);
+    }
+}
+
+static void nothing_follows_once_it_watches(void **state)
+{
+    struct rig *rig = rig_stopped_inside(20);
+    engine_watch(rig->engine, WATCH_ONLY);
+    engine_go_on(stopped);
+    rig_get(rig, 3);
+    for (unsigned i = 0; i < 3000; i++)
+        ping(rig);
+    engine_pump(rig->engine);
+    assert_int_equal(buf_len(&rig->out), 20);
+    assert_int_equal(rig->ended, 0);
+    assert_int_equal(rig->stale, 1);
+    rig_destroy(rig);
+
+    rig = rig_stopped_in_the_last_frame(false);
+    engine_watch(rig->engine, WATCH_ONLY);
+    engine_destroy(rig->engine);
+    assert_string_equal(rig_log(rig), "lost 1: the connection ended\n");
+    assert_int_equal(h2_create(&rig_calls, rig, &rig->engine), 0);
+    rig_destroy(rig);
+}
+
+static void watch_it(struct rig *rig, struct exchange *ex)
+{
+    engine_watch(rig->engine, WATCH_ONLY);
+}
+
+static void watching_may_begin_when_it_has_stopped(void **state)
+{
+    struct rig *rig = rig_stopping(STOP_OCTETS, 20);
+    rig->on_stopped = watch_it;
+    rig_get(rig, 1);
+    rig_get(rig, 3);
+    assert_int_equal(buf_len(&rig->out), 20);
+    assert_int_equal(rig->stale, 1);
+    rig_destroy(rig);
+}
+
+/* --- With held streams, and without memory */
+
+static void held_streams_stay_held(void **state)
+{
+    struct rig *rig = rig_stopping(STOP_CONTENT, 3);
+    rig_get(rig, 1);
+    rig_frames(rig);
+    engine_set(rig->engine, ENGINE_HOLD_STREAMS, 1);
+    engine_go_on(stopped);
+    assert_string_equal(rig_frames(rig), "");
+    engine_set(rig->engine, ENGINE_HOLD_STREAMS, 0);
+    assert_string_equal(rig_frames(rig), "DATA 1 2 END_STREAM\n");
+    rig_destroy(rig);
+}
+
+static void released(void *arg)
+{
+}
+
+static void what_cannot_stop_ends_the_connection(void **state)
+{
+    static const uint8_t get[] = "\0\0\6\1\5\0\0\0\1" GET_BLOCK;
+    static char body[5000];
+    struct rig *rig = rig_stopping(STOP_OCTETS, 200);
+    rig->response.body = body;
+    rig->response.body_len = sizeof body;
+    rig->response.release = released;
+    buf_reserve(&rig->out, 20000);
+    fail_from = 4500; /* what is left of the DATA frame */
+    engine_input(rig->engine, get, sizeof get - 1);
+    fail_from = SIZE_MAX;
+    assert_string_equal(rig_frames(rig),
+                        "HEADERS 1\nDATA 1 5000 END_STREAM\nGOAWAY last=1 INTERNAL_ERROR\n");
+    assert_null(stopped);
+    assert_int_equal(rig->finished, 1);
+    rig_destroy(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_frame_is_finished_when_the_client_resets_the_stream),
+        cmocka_unit_test(the_last_frame_is_finished_too),
+        cmocka_unit_test(the_frame_is_finished_before_rst_stream),
+        cmocka_unit_test(rst_stream_may_be_said_when_it_has_stopped),
+        cmocka_unit_test(goaway_waits_unless_it_ends_the_exchange),
+        cmocka_unit_test(the_end_of_the_connection_waits),
+        cmocka_unit_test(what_has_stopped_is_lost_with_the_connection),
+        cmocka_unit_test(a_hold_and_a_stop_both_hold),
+        cmocka_unit_test(nothing_follows_once_it_watches),
+        cmocka_unit_test(watching_may_begin_when_it_has_stopped),
+        cmocka_unit_test(held_streams_stay_held),
+        cmocka_unit_test(what_cannot_stop_ends_the_connection),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
