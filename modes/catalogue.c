@@ -99,17 +99,78 @@ void catalogue_destroy(struct catalogue *c)
     free(c);
 }
 
+/* --- Making whole what extends another */
+
+/* The catalogue as it would be with more documents. */
+struct view {
+    const struct catalogue *c;
+    json_t *const *more;
+    size_t count;
+};
+
+static bool is_more(const void *arg, const json_t *document)
+{
+    const struct view *view = arg;
+    for (size_t i = 0; i < view->count; i++)
+        if (view->more[i] == document)
+            return true;
+    return false;
+}
+
+static const json_t *find_in_view(const void *arg, const char *name)
+{
+    const struct view *view = arg;
+    for (size_t i = 0; i < view->count; i++) {
+        const char *each = name_of(view->more[i]);
+        if (each && strcmp(each, name) == 0)
+            return view->more[i];
+    }
+    return catalogue_get(view->c, name);
+}
+
+static int check_in_view(const struct view *view, const json_t *document, struct refusal *why)
+{
+    json_t *whole;
+    size_t inherited;
+    int error = extends_resolve(document, find_in_view, view, &whole, &inherited, why);
+    if (error)
+        return error;
+    error = mode_check(whole, why);
+    if (error == BAD_INPUT && why)
+        extends_refused(document, inherited, why);
+    json_decref(whole);
+    return error;
+}
+
+/* Modes that stay, and extend one that is replaced, must go on being right. */
+static int check_dependents(const struct view *view, struct refusal *why)
+{
+    int error = 0;
+    for (size_t i = 0; i < view->c->count && !error; i++) {
+        const json_t *document = view->c->entries[i].document;
+        if (find_in_view(view, name_of(document)) != document ||
+            !extends_touches(document, find_in_view, view, is_more))
+            continue;
+        struct refusal inner = { 0 };
+        error = check_in_view(view, document, &inner);
+        if (error == BAD_INPUT)
+            refuse(why, "$", "a mode that those can extend which do",
+                   "\"%.63s\" extends it and would break: %.60s: %.80s", name_of(document),
+                   inner.where, inner.what);
+    }
+    return error;
+}
+
 /* --- The tester's own */
 
 /* A user mode must not take a built-in name, and its name must be what the caller calls it. */
-static int check(const struct catalogue *c, const char *name, const json_t *document,
-                 struct refusal *why)
+static int check_name(const struct catalogue *c, const char *name, const json_t *document,
+                      struct refusal *why)
 {
-    int error = mode_check(document, why);
-    if (error)
-        return error;
+    if (!name_of(document))
+        return 0; /* which the compiler refuses */
     if (strcmp(name_of(document), name) != 0)
-        return refuse(why, "$.name", name, "the mode calls itself \"%s\"", name_of(document));
+        return refuse(why, "$.name", name, "the mode calls itself \"%.63s\"", name_of(document));
     bool found;
     size_t i = find(c, name, &found);
     if (found && c->entries[i].built_in)
@@ -120,25 +181,55 @@ static int check(const struct catalogue *c, const char *name, const json_t *docu
 int catalogue_put(struct catalogue *c, const char *name, const json_t *document,
                   struct refusal *why)
 {
-    int error = check(c, name, document, why);
-    if (error)
-        return error;
-    if (c->count >= USER_MODES_MAX && !catalogue_get(c, name))
-        return refuse(why, "$", "at most 1024 modes", "there are too many modes");
     json_t *copy = json_deep_copy(document);
-    if (!copy || reserve(c, 1) != 0) {
-        json_decref(copy);
+    if (!copy)
         return -ENOMEM;
-    }
-    insert(c, copy, false);
-    return 0;
+    const struct view view = { c, &copy, 1 };
+    int error = check_name(c, name, copy, why);
+    if (!error)
+        error = check_in_view(&view, copy, why);
+    if (!error)
+        error = check_dependents(&view, why);
+    if (!error && c->count >= USER_MODES_MAX && !catalogue_get(c, name))
+        error = refuse(why, "$", "at most 1024 modes", "there are too many modes");
+    if (!error)
+        error = reserve(c, 1);
+    if (error)
+        json_decref(copy);
+    else
+        insert(c, copy, false);
+    return error;
 }
 
+/* How many letters must be put in, taken out or changed to make one text of the other. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[MODE_NAME_SIZE], len = strnlen(b, MODE_NAME_SIZE - 1);
+    for (size_t j = 0; j <= len; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i] && i < MODE_NAME_SIZE; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < len; j++) {
+            size_t least = diagonal + (a[i] != b[j]);
+            diagonal = row[j + 1];
+            least = least < row[j] + 1 ? least : row[j] + 1;
+            row[j + 1] = least < diagonal + 1 ? least : diagonal + 1;
+        }
+    }
+    return row[len];
+}
+
+/* Lists the names that may have been meant: there are too many to list them all. */
 static int refuse_unknown(const struct catalogue *c, const char *name, struct refusal *why)
 {
     struct name_list names = { 0 };
-    for (size_t i = 0; i < c->count; i++)
-        name_list_add(&names, name_of(c->entries[i].document));
+    for (size_t i = 0; i < c->count; i++) {
+        const char *other = name_of(c->entries[i].document);
+        if (distance(name, other) * 3 <= strlen(name) || (strlen(name) >= 3 && strstr(other, name)))
+            name_list_add(&names, other);
+    }
+    name_list_add(&names, "a name that `hangup modes` or GET /v1/modes lists");
     refuse(why, "$.mode", names.text, "no mode is called \"%.*s\"", MODE_NAME_SIZE, name);
     return MODE_UNKNOWN;
 }
@@ -151,6 +242,13 @@ int catalogue_remove(struct catalogue *c, const char *name, struct refusal *why)
         return refuse_unknown(c, name, why);
     if (c->entries[i].built_in)
         return refuse(why, "$.name", "a mode of your own", "\"%s\" is a built-in mode", name);
+    for (size_t k = 0; k < c->count; k++) {
+        const json_t *other = c->entries[k].document;
+        const char *base = json_string_value(json_object_get(other, "extends"));
+        if (base && strcmp(base, name) == 0)
+            return refuse(why, "$.name", "a mode that no other extends",
+                          "\"%.63s\" extends it: remove that first", name_of(other));
+    }
     json_decref(c->entries[i].document);
     c->count--;
     memmove(&c->entries[i], &c->entries[i + 1], (c->count - i) * sizeof *c->entries);
@@ -194,6 +292,14 @@ static int read_document(const char *path, const char *where, json_t **out, stru
     return error;
 }
 
+/* Puts the file's name before the place of a refusal. */
+static int refuse_in_file(struct refusal *why, const char *file, const struct refusal *inner)
+{
+    char where[sizeof inner->where * 3];
+    snprintf(where, sizeof where, "%s: %s", file, inner->where);
+    return refuse(why, where, inner->allowed, "%s", inner->what);
+}
+
 static int load_file(const struct catalogue *c, const char *dir, const char *file, json_t **out,
                      struct refusal *why)
 {
@@ -201,22 +307,26 @@ static int load_file(const struct catalogue *c, const char *dir, const char *fil
     if (snprintf(path, sizeof path, "%s/%s", dir, file) >= (int)sizeof path)
         return refuse(why, dir, "a shorter path", "the path is too long");
     snprintf(name, sizeof name, "%.*s", (int)(strlen(file) - 5), file);
-    json_t *document = NULL;
-    int error = read_document(path, file, &document, why);
-    if (error)
-        return error;
+    int error = read_document(path, file, out, why);
     struct refusal inner = { 0 };
-    error = check(c, name, document, &inner);
-    if (error == BAD_INPUT) {
-        char where[sizeof inner.where * 3];
-        snprintf(where, sizeof where, "%s: %s", file, inner.where);
-        refuse(why, where, inner.allowed, "%s", inner.what);
+    if (!error)
+        error = check_name(c, name, *out, &inner);
+    return error == BAD_INPUT && inner.where[0] ? refuse_in_file(why, file, &inner) : error;
+}
+
+/* Checks the documents of a directory's files, with each other and with the modes there are. */
+static int check_files(const struct catalogue *c, struct dirent *const *files,
+                       json_t *const *documents, size_t count, struct refusal *why)
+{
+    const struct view view = { c, documents, count };
+    struct refusal inner = { 0 };
+    int error = 0;
+    for (size_t i = 0; i < count && !error; i++) {
+        error = check_in_view(&view, documents[i], &inner);
+        if (error == BAD_INPUT)
+            refuse_in_file(why, files[i]->d_name, &inner);
     }
-    if (error)
-        json_decref(document);
-    else
-        *out = document;
-    return error;
+    return error ? error : check_dependents(&view, why);
 }
 
 int catalogue_load(struct catalogue *c, const char *dir, struct refusal *why)
@@ -233,6 +343,8 @@ int catalogue_load(struct catalogue *c, const char *dir, struct refusal *why)
         error = refuse(why, dir, "at most 1024 modes", "there are too many modes");
     for (int i = 0; i < count && !error; i++)
         error = load_file(c, dir, files[i]->d_name, &documents[i], why);
+    if (!error)
+        error = check_files(c, files, documents, (size_t)count, why);
     if (!error)
         error = reserve(c, (size_t)count);
     for (int i = 0; i < count; i++) {
@@ -265,13 +377,34 @@ const json_t *catalogue_at(const struct catalogue *c, size_t i, bool *built_in)
     return c->entries[i].document;
 }
 
+static int resolve(const struct catalogue *c, const json_t *document, json_t **out,
+                   struct refusal *why)
+{
+    const struct view view = { c, NULL, 0 };
+    size_t inherited;
+    return extends_resolve(document, find_in_view, &view, out, &inherited, why);
+}
+
+json_t *catalogue_resolved(const struct catalogue *c, const char *name)
+{
+    const json_t *document = catalogue_get(c, name);
+    json_t *whole = NULL;
+    return document && resolve(c, document, &whole, NULL) == 0 ? whole : NULL;
+}
+
 int catalogue_compile(const struct catalogue *c, const char *name, const json_t *params,
                       bool lenient, double scale, struct mode_program **out, struct refusal *why)
 {
     const json_t *document = catalogue_get(c, name);
     if (!document)
         return refuse_unknown(c, name, why);
-    return mode_compile(document, params, lenient, scale, out, why);
+    json_t *whole;
+    int error = resolve(c, document, &whole, why);
+    if (error)
+        return error;
+    error = mode_compile(whole, params, lenient, scale, out, why);
+    json_decref(whole);
+    return error;
 }
 
 int catalogue_compile_text(const struct catalogue *c, const char *text, size_t len, double scale,

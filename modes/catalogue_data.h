@@ -1,7 +1,10 @@
-/* catalogue_data.h - the built-in mode files as text; the table is made at build time. */
+/* catalogue_data.h - the built-in mode files, and the cases, as text; the tables are made at build
+ * time (tools/embed.py).
+ */
 #pragma once
 
 struct catalogue_file {
-    const char *name, *text; /* ends with a row of NULLs */
+    const char *name, *text; /* the file's name without ".json"; ends with a row of NULLs */
 };
-extern const struct catalogue_file catalogue_files[];
+extern const struct catalogue_file catalogue_files[]; /* modes/catalogue */
+extern const struct catalogue_file case_files[];      /* cases */

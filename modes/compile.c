@@ -12,6 +12,8 @@
 #include "base/duration.h"
 #include "modes/language.h"
 
+#define BOOLEAN JSON_TRUE /* or JSON_FALSE */
+
 /* The members of a mode document. */
 static const struct member_row {
     const char *name;
@@ -24,6 +26,10 @@ static const struct member_row {
     { "client_sees", JSON_STRING, false, "a text" },
     { "basis", JSON_STRING, false, "a text" },
     { "exercises", JSON_ARRAY, false, "a list of mitigation names" },
+    { "assumed", BOOLEAN, false,
+      "true: the way in which the infrastructure closes is not known, but assumed" },
+    { "group", JSON_STRING, false, MODE_GROUPS },
+    { "extends", JSON_STRING, false, "the name of another mode" },
     { "params", JSON_OBJECT, false, "an object of parameters by name" },
     { "rules", JSON_ARRAY, true, "a list of at most 64 rules" },
 };
@@ -44,7 +50,8 @@ static int check_members(struct compiler *c, const struct path *root, const json
         struct path here = PATH_KEY(root, key);
         if (i == MEMBERS)
             return refuse_at(c, &here, names.text, "a mode has no such member");
-        if (json_typeof(value) != members[i].type)
+        json_type type = json_is_false(value) ? BOOLEAN : json_typeof(value);
+        if (type != members[i].type)
             return refuse_at(c, &here, members[i].allowed, "it has the wrong type");
     }
     for (size_t i = 0; i < MEMBERS; i++) {
@@ -53,6 +60,20 @@ static int check_members(struct compiler *c, const struct path *root, const json
             return refuse_at(c, &here, members[i].allowed, "it is missing");
     }
     return 0;
+}
+
+static int check_group(struct compiler *c, const struct path *root, const json_t *document)
+{
+    const char *group = json_string_value(json_object_get(document, "group")), *at = MODE_GROUPS;
+    struct path here = PATH_KEY(root, "group");
+    if (!group)
+        return 0;
+    for (size_t n; *at; at += n + strspn(at + n, ", ")) {
+        n = strcspn(at, ",");
+        if (strlen(group) == n && memcmp(group, at, n) == 0)
+            return 0;
+    }
+    return refuse_at(c, &here, MODE_GROUPS, "this is not a group");
 }
 
 static int check_document(struct compiler *c, const json_t *document)
@@ -69,7 +90,14 @@ static int check_document(struct compiler *c, const json_t *document)
     int error = check_members(c, &root, document);
     if (error)
         return error;
+    error = check_group(c, &root, document);
+    if (error)
+        return error;
     struct path name = PATH_KEY(&root, "name"), exercises = PATH_KEY(&root, "exercises");
+    struct path extends = PATH_KEY(&root, "extends");
+    if (json_object_get(document, "extends"))
+        return refuse_at(c, &extends, "a mode that stands alone",
+                         "a mode that extends another one can only be compiled by the catalogue");
     if (!mode_name_ok(json_string_value(json_object_get(document, "name"))))
         return refuse_at(c, &name, MODE_NAME_ALLOWED, "this cannot be a mode's name");
     size_t i;
@@ -152,6 +180,7 @@ static int fill_tables(struct program *program)
 static int name_program(struct compiler *c, const char *name)
 {
     struct mode_program *head = &c->program->head;
+    head->scale = c->scale;
     head->name = program_text(c->program, name, strlen(name));
     size_t size = json_dumpb(c->values, NULL, 0, JSON_COMPACT);
     char *text = program_alloc(c->program, size + 1);
@@ -222,9 +251,11 @@ int mode_compile_steps(const json_t *steps, unsigned over, double scale, struct 
     c.values = json_object();
     int error = rule && c.values ? 0 : -ENOMEM;
     if (!error) {
-        *rule = (struct mode_rule){
-            .slot = ON_ACCEPT, .on = "do", .times = UINT32_MAX, .over = over ? over : OVER_BOTH
-        };
+        *rule = (struct mode_rule){ .slot = ON_ACCEPT,
+                                    .on = "do",
+                                    .times = UINT32_MAX,
+                                    .over = over ? over : OVER_BOTH,
+                                    .connections = MODE_RANGE_ALL };
         error = params_expand(&c, &at, steps, &expanded);
     }
     if (!error)

@@ -43,21 +43,38 @@ static json_t *capability_names(unsigned needs, bool *failed)
     return list;
 }
 
+static json_t *member_names(unsigned members, bool *failed)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < RULE_MEMBERS; i++)
+        if (members & TAKES(i))
+            add(list, json_string(rule_member_rows[i].name), failed);
+    return list;
+}
+
+static json_t *place_json(const struct at_row *row, bool *failed)
+{
+    json_t *object = named(row->name, row->about, failed);
+    if (row->counted) {
+        put(object, "counted", json_true(), failed);
+        put(object, "min", json_integer(row->min), failed);
+        put(object, "max", json_integer(PLACE_MAX), failed);
+    }
+    return object;
+}
+
 static json_t *trigger_json(const struct trigger_row *row, bool *failed)
 {
     json_t *object = named(row->name, row->about, failed);
     if (row->at) {
         json_t *places = json_array();
         for (const struct at_row *at = row->at; at->name; at++)
-            add(places, named(at->name, at->about, failed), failed);
+            add(places, place_json(at, failed), failed);
         put(object, "at", places, failed);
         put(object, "default_at", json_string(row->default_at), failed);
     }
-    json_t *takes = json_array();
-    for (unsigned i = 0; i < RULE_MEMBERS; i++)
-        if (row->takes & (1u << i))
-            add(takes, json_string(rule_member_rows[i].name), failed);
-    put(object, "takes", takes, failed);
+    put(object, "takes", member_names(row->takes, failed), failed);
+    put(object, "requires", member_names(row->requires, failed), failed);
     if (row->times != UINT32_MAX)
         put(object, "default_times", json_integer(row->times), failed);
     return object;
@@ -71,6 +88,12 @@ static json_t *arg_json(const struct arg_row *arg, bool *failed)
     if (arg->type == VALUE_INT) {
         put(object, "min", json_integer(arg->min), failed);
         put(object, "max", json_integer(arg->max), failed);
+    }
+    if (arg->type == VALUE_CHOICE) {
+        json_t *choices = json_array();
+        for (const char *const *choice = arg->choices; *choice; choice++)
+            add(choices, json_string(*choice), failed);
+        put(object, "choices", choices, failed);
     }
     if (arg->fallback)
         put(object, "default", json_loads(arg->fallback, JSON_DECODE_ANY, NULL), failed);

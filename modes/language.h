@@ -21,6 +21,7 @@ struct mode_exchange;
 #define MODE_RULES_MAX    64
 #define MODE_STEPS_MAX    64
 #define MODE_PARAMS_MAX   32
+#define MODE_EXTENDS_MAX  8
 #define MODE_DOCUMENT_MAX ((size_t)64 * 1024)  /* bytes of a document as compact JSON */
 #define MODE_TEXT_MAX     4096                 /* bytes of one text argument or parameter */
 #define MODE_EXPANDED_MAX ((size_t)256 * 1024) /* bytes that parameters may put into the rules */
@@ -53,6 +54,7 @@ struct compiler {
     struct program *program;
     struct refusal *why;
     double scale;
+    unsigned over;    /* of the rule being read */
     json_t *values;   /* the parameters in force; NULL: there are none */
     size_t expanded;  /* bytes put in for parameters so far */
     bool any_machine; /* capabilities are left aside */
@@ -86,9 +88,20 @@ struct name_list {
 };
 void name_list_add(struct name_list *list, const char *name);
 
-/* A name in the language: lower case letters, digits, and inside of it "-" and "_". */
-#define MODE_NAME_ALLOWED "lower case letters, digits, \"-\" and \"_\", at most 63 characters"
-bool mode_name_ok(const char *name);
+/* --- Extending (extends.c) */
+
+/* A document by its name; NULL: there is none. */
+typedef const json_t *mode_find(const void *arg, const char *name);
+
+/* Makes a document whole: *out is a new reference, which has no "extends". *inherited: how many of
+ * its rules are not its own. Returns 0, BAD_INPUT or -ENOMEM. */
+int extends_resolve(const json_t *document, mode_find *find, const void *arg, json_t **out,
+                    size_t *inherited, struct refusal *why);
+/* Whether is_it is true for the document or one that it extends. */
+bool extends_touches(const json_t *document, mode_find *find, const void *arg,
+                     bool (*is_it)(const void *arg, const json_t *document));
+/* Turns the place of a mistake in the whole document into one in the document as written. */
+void extends_refused(const json_t *document, size_t inherited, struct refusal *why);
 
 /* --- Types of arguments and parameters (values.c) */
 
@@ -101,7 +114,10 @@ enum value_type {
     VALUE_ERROR_CODE,
     VALUE_LAST_STREAM,
     VALUE_HEADERS,
+    VALUE_HEADER_NAME,
+    VALUE_HEADER_VALUE,
     VALUE_BODY,
+    VALUE_HEX,
     VALUE_TYPES
 };
 
@@ -112,7 +128,7 @@ struct arg_row {
     enum value_type type;
     const char *fallback; /* as JSON text; NULL: it may be left out, and then is zero */
     bool required;
-    int64_t min, max;           /* of an int */
+    int64_t min, max;           /* of an int; of hex digits: how many bytes */
     const char *const *choices; /* of a choice; ends with NULL */
     unsigned needs;             /* capabilities (1u << CAP_...) that a bool takes when true */
 };
@@ -134,6 +150,9 @@ int value_read(struct compiler *c, const struct path *at, const struct arg_row *
  * for value_read to refuse. NULL without memory. */
 json_t *value_from_text(enum value_type type, const char *text);
 
+/* The value of a hexadecimal digit; -1: it is none. */
+int hex_digit(char c);
+
 /* --- Parameters (params.c) */
 
 /* Reads the declarations, and the values given for them (may be NULL), into c->values. */
@@ -143,10 +162,23 @@ int params_read(struct compiler *c, const json_t *declared, const json_t *given,
  */
 int params_expand(struct compiler *c, const struct path *at, const json_t *json, json_t **out);
 
-/* --- Triggers (triggers.c) */
+/* --- Triggers (rows: triggers.c; reading: trigger_read.c) */
 
 /* The members of a rule beside "on" and "do"; a trigger takes some of them. */
-enum rule_member { RULE_AT, RULE_AFTER, RULE_OVER, RULE_NTH, RULE_TIMES, RULE_MEMBERS };
+enum rule_member {
+    RULE_AT,
+    RULE_AFTER,
+    RULE_NAME,
+    RULE_UNLESS,
+    RULE_OVER,
+    RULE_NTH,
+    RULE_IDLE,
+    RULE_AGE,
+    RULE_CONNECTION,
+    RULE_TIMES,
+    RULE_MEMBERS
+};
+#define TAKES(member) (1u << (member))
 
 struct rule_member_row {
     const char *name, *about, *allowed;
@@ -157,7 +189,10 @@ struct at_row {
     const char *name; /* NULL ends a table */
     enum trigger_slot slot;
     const char *about;
+    bool counted; /* {"bytes": 700}, or "bytes:700" as text: so many, at least min */
+    int64_t min;
 };
+#define PLACE_MAX (INT64_C(1) << 40)
 
 struct trigger_row {
     const char *name; /* NULL ends the table */
@@ -165,10 +200,9 @@ struct trigger_row {
     const struct at_row *at; /* its places; NULL: only slot */
     const char *default_at;
     enum trigger_slot slot;
-    unsigned takes; /* 1u << RULE_... */
-    bool needs_after;
-    uint32_t nth_first; /* the first request it can be about */
-    uint32_t times;     /* without "times"; UINT32_MAX: no limit */
+    unsigned takes, requires; /* TAKES(RULE_...) */
+    uint32_t nth_first;       /* the first request it can be about */
+    uint32_t times;           /* without "times"; UINT32_MAX: no limit */
 };
 extern const struct trigger_row trigger_rows[];
 
@@ -176,22 +210,32 @@ extern const struct trigger_row trigger_rows[];
 int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
                  struct mode_rule *rule);
 
-/* --- Steps (steps.c) */
+/* --- Steps (rows: steps.c; doing: step_wire.c, step_engine.c, step_exchange.c; reading:
+ * sequence.c) */
 
 /* Where a step can stand: bits of slots, and the admin API's "do". */
 #define IN(slot)   (1u << (slot))
 #define IN_REQUEST (IN(ON_FIRST_BYTE) | IN(ON_HEADERS) | IN(ON_COMPLETE))
-#define IN_ANY     ((1u << (TRIGGER_SLOTS + 1)) - 1)
+#define IN_MIDDLE  (IN(ON_RESPONSE_BYTES) | IN(ON_RESPONSE_CONTENT))
+#define IN_ANY     (((1u << (TRIGGER_SLOTS + 1)) - 1) & ~IN(ON_LISTEN)) /* on a connection */
 #define SLOT_OF_DO TRIGGER_SLOTS
 
 /* What a step does to the connection as a whole. */
 enum step_effect {
     EFFECT_NONE,
+    EFFECT_CHANGES,  /* in service, but never again as it was */
     EFFECT_SILENCES, /* out of service until a resuming step */
     EFFECT_RESUMES,
     EFFECT_ENDS,    /* for ever, though the socket is still there */
     EFFECT_DESTROYS /* for ever, and nothing is left */
 };
+
+/* Completes the arguments once they are read: 0, BAD_INPUT or -ENOMEM. */
+typedef int step_build(struct compiler *c, const struct path *at, struct mode_step *step);
+/* Does it: 0, WIRE_TOO_LATE, STEP_SKIPPED or -errno. program is the one that step is from. */
+typedef int step_exec(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                      const struct mode_step *step);
+#define STEP_SKIPPED 2 /* it means nothing on this connection (close_notify without TLS) */
 
 struct step_row {
     const char *name; /* NULL ends the table */
@@ -202,25 +246,30 @@ struct step_row {
     unsigned over;              /* OVER_* that it can work on */
     unsigned needs;             /* capabilities: 1u << CAP_... */
     bool fault;                 /* it is ledgered before it happens */
-    bool in_exchange;  /* it acts on the exchange, and is left out when there is none any more */
-    bool gates;        /* keeps the exchange unanswered */
-    bool pauses;       /* takes the time of its first argument */
-    bool after_end;    /* makes sense on a connection that a step has ended */
-    bool while_silent; /* makes sense on one that a step has silenced */
-    bool from_loop;    /* not from inside an engine's callback: it may start many exchanges */
+    bool in_exchange;   /* it acts on the exchange, and is left out when there is none any more */
+    bool ends_exchange; /* nothing of it can come any more */
+    bool gates;         /* keeps the exchange unanswered, or its response where it is */
+    bool pauses;        /* takes the time of its first argument */
+    bool after_end;     /* makes sense on a connection that a step has ended */
+    bool while_silent;  /* makes sense on one that a step has silenced */
+    bool from_loop;     /* not from inside an engine's callback: it may start many exchanges */
+    bool behind;        /* what the engine has answered goes out before it */
+    enum step_listener listener;
     enum step_effect effect;
     const char *resumed_by; /* the step that ends the silence, for EFFECT_SILENCES */
-    /* Completes the arguments once they are read; NULL: nothing to complete. 0, BAD_INPUT, -ENOMEM
-     */
-    int (*build)(struct compiler *c, const struct path *at, struct mode_step *step);
-    /* Does it: 0, WIRE_TOO_LATE, STEP_SKIPPED or -errno. NULL: the runtime does it, by the flags.
-     */
-    int (*exec)(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                const struct mode_step *step);
+    step_build *build;      /* NULL: nothing to complete */
+    step_exec *exec;        /* NULL: the runtime or the run does it, by the flags */
 };
 extern const struct step_row step_rows[];
 
-#define STEP_SKIPPED 2 /* it means nothing on this connection (close_notify without TLS) */
+/* What the rows name. */
+step_exec do_fin, do_rst, do_forget, do_black_hole, do_heal, do_stall, do_resume, do_close_notify;
+step_exec do_alert, do_throttle, do_drip, do_cut, do_inject;
+step_exec do_goaway, do_goaway_notice, do_ping, do_ignore_pings, do_ignore_settings, do_window;
+step_exec do_max_streams, do_rst_stream, do_refuse;
+step_exec do_respond, do_header;
+step_build build_drip, build_inject, build_goaway, build_respond, build_header;
+extern const char *const alert_levels[], *const alert_names[], *const cut_names[]; /* choices */
 
 /* Calls place for each place where a step can stand ("idle", "request at headers"). */
 void step_places(const struct step_row *row, void (*place)(void *arg, const char *name), void *arg);

@@ -5,7 +5,8 @@
  * rules into a table by trigger, so that a connection pays nothing for triggers without a rule.
  *
  * What triggers, steps and arguments exist is said once, by the rows of triggers.c and steps.c;
- * checking, help, listing and docs derive from them.
+ * checking, help, listing and docs derive from them. A document that extends another is resolved by
+ * the catalogue first (catalogue.h): what is compiled stands alone.
  */
 #pragma once
 
@@ -22,16 +23,22 @@
 /* The places in a connection's life where rules can be. "request" and "reuse" share the three
  * request slots: reuse is request with nth "2-". */
 enum trigger_slot {
-    ON_ACCEPT,         /* the connection was accepted; nothing was read */
-    ON_HANDSHAKE,      /* TLS is established (never on a clear connection) */
-    ON_FIRST_BYTE,     /* request at first_byte */
-    ON_HEADERS,        /* request at headers */
-    ON_COMPLETE,       /* request at complete */
-    ON_RESPONSE_START, /* nothing of the response was sent */
-    ON_RESPONSE_END,   /* its last byte was handed to the kernel */
-    ON_IDLE,           /* idle for `after` */
-    ON_AGE,            /* accepted `after` ago */
-    ON_STALE,          /* bytes came after we ended or silenced it; before the wire reacts */
+    ON_LISTEN,           /* the next connection would get this mode, or a mark: about listeners */
+    ON_ACCEPT,           /* the connection was accepted; nothing was read */
+    ON_CLIENT_HELLO,     /* the TLS ClientHello was read; nothing was answered */
+    ON_HANDSHAKE,        /* TLS is established (never on a clear connection) */
+    ON_PROTOCOL,         /* the HTTP version is known; nothing of it was said */
+    ON_FIRST_BYTE,       /* request at first_byte */
+    ON_HEADERS,          /* request at headers */
+    ON_COMPLETE,         /* request at complete */
+    ON_RESPONSE_START,   /* nothing of the response was sent */
+    ON_RESPONSE_BYTES,   /* response at {"bytes": N}: so many of its octets are with the kernel */
+    ON_RESPONSE_CONTENT, /* response at {"content": N}: so much of its content is */
+    ON_RESPONSE_END,     /* its last byte was handed to the kernel */
+    ON_IDLE,             /* idle for `after` */
+    ON_AGE,              /* accepted `after` ago */
+    ON_MARK,             /* a mark of this name was set `after` ago */
+    ON_STALE,            /* bytes came after we ended or silenced it; before the wire reacts */
     TRIGGER_SLOTS
 };
 
@@ -39,14 +46,32 @@ enum trigger_slot {
 #define OVER_H2   2u
 #define OVER_BOTH 3u
 
+struct mode_bytes {
+    const uint8_t *bytes;
+    size_t len;
+};
+
 union mode_value {
     int64_t number; /* int, bool, duration (ns, already scaled), index into a choice */
     const char *text;
+    const struct mode_bytes *bytes;
+    const struct header *header;
     const struct response *response;
     const struct goaway *goaway;
 };
 
 #define STEP_ARGS 6
+
+/* Which connections, by their number: first, first + every, ... up to last. */
+struct mode_range {
+    uint32_t first, last, every;
+};
+#define MODE_RANGE_ALL ((struct mode_range){ 0, UINT32_MAX, 1 })
+
+/* Reads "2", "2-4", "3-", and of these every so many-th: "1-/2". False: it is none. Number 0 is in
+ * none that can be read, only in MODE_RANGE_ALL. */
+bool mode_range_parse(const char *text, struct mode_range *out);
+bool mode_range_has(const struct mode_range *range, uint32_t number);
 
 struct step_row;
 struct mode_step {
@@ -55,14 +80,32 @@ struct mode_step {
     const char *arguments; /* the same as compact JSON, for the ledger; NULL: it has none */
 };
 
+/* What a step in slot ON_LISTEN does to the run's listeners; the run does it. */
+enum step_listener {
+    LISTENER_STEP_NONE,
+    LISTENER_STEP_REFUSE,
+    LISTENER_STEP_DROP,
+    LISTENER_STEP_ACCEPT
+};
+enum step_listener mode_step_listener(const struct mode_step *step);
+const char *mode_step_name(const struct mode_step *step);
+/* How long the next step is to wait for, in ns (DURATION_NEVER: for ever); -1: it takes no time. */
+int64_t mode_step_pause(const struct mode_step *step);
+
 struct mode_rule {
     unsigned number; /* its place in the file, from 0; for the ledger */
     enum trigger_slot slot;
-    const char *on;               /* the trigger's name as written */
-    unsigned over;                /* OVER_* */
-    uint32_t nth_first, nth_last; /* which requests of the connection; 1..UINT32_MAX */
-    uint32_t times;               /* at most so often on one connection; UINT32_MAX: no limit */
-    int64_t after;                /* idle, age: ns */
+    const char *on;                /* the trigger's name as written */
+    unsigned over;                 /* OVER_* */
+    uint32_t nth_first, nth_last;  /* which requests of the connection; 1..UINT32_MAX */
+    uint32_t times;                /* at most so often on one connection; UINT32_MAX: no limit */
+    struct mode_range connections; /* only these */
+    int64_t after;                 /* idle, age, mark, listen: ns */
+    int64_t age;                   /* request, response: only when accepted so long ago, ns */
+    int64_t idle_before;           /* reuse: only when idle so long before, ns */
+    uint64_t place;                /* response at bytes or content: how many */
+    const char *mark;              /* mark, listen: the mark's name; NULL: listen without one */
+    const char *unless;            /* mark: the mark that calls it off while it waits; or NULL */
     const struct mode_step *steps;
     unsigned step_count;
 };
@@ -72,6 +115,7 @@ struct mode_program {
     unsigned refs;
     const char *name;
     const char *params; /* the values in force, as JSON text */
+    double scale;       /* that its durations were multiplied with */
     unsigned rule_count;
     const struct mode_rule *rules; /* as in the file */
     struct {
@@ -106,8 +150,16 @@ int mode_compile(const json_t *document, const json_t *params, bool lenient, dou
 int mode_compile_steps(const json_t *steps, unsigned over, double scale, struct mode_program **out,
                        struct refusal *why);
 
+/* What a mode's "group" can be, for the listing. */
+#define MODE_GROUPS "normal, idle, reuse, response, h2, establishing, scene, profile"
+
 /* Checks that a document could be compiled with its defaults, capabilities left aside. */
 int mode_check(const json_t *document, struct refusal *why);
+
+/* A name in the language (of modes, parameters, marks): lower case letters, digits, and inside of
+ * it "-" and "_". */
+#define MODE_NAME_ALLOWED "lower case letters, digits, \"-\" and \"_\", at most 63 characters"
+bool mode_name_ok(const char *name);
 
 /* Reads "NAME[;k=v]..." (percent-encoding undone): name into a buffer of MODE_NAME_SIZE, the
  * parameters as an object of strings (new reference). Returns 0, BAD_INPUT or -ENOMEM. */

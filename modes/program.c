@@ -56,6 +56,21 @@ void mode_unref(struct mode_program *head)
     free(program);
 }
 
+enum step_listener mode_step_listener(const struct mode_step *step)
+{
+    return step->row->listener;
+}
+
+const char *mode_step_name(const struct mode_step *step)
+{
+    return step->row->name;
+}
+
+int64_t mode_step_pause(const struct mode_step *step)
+{
+    return step->row->pauses ? step->arg[0].number : -1;
+}
+
 /* Writes the parents first. Cut when out is full. */
 static size_t path_write(const struct path *path, char out[PATH_SIZE], size_t len)
 {

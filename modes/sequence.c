@@ -7,9 +7,10 @@
 
 /* What the steps so far have made of the connection and the exchange. */
 struct so_far {
-    const struct step_row *ended;  /* by this step; NULL: it lives */
-    const struct step_row *silent; /* because of this one; NULL: it is not */
-    bool waited, held;
+    const struct step_row *ended;          /* by this step; NULL: it lives */
+    const struct step_row *silent;         /* because of this one; NULL: it is not */
+    const struct step_row *exchange_ended; /* no answer can come, because of this one */
+    bool waited;
 };
 
 static int find_row(struct compiler *c, const struct path *at, const char *name,
@@ -51,10 +52,13 @@ static int check_place(struct compiler *c, const struct path *at, const struct s
     if (!(row->slots & (1u << slot))) {
         struct name_list places = { 0 };
         step_places(row, list_place, &places);
-        const char *why = slot == SLOT_OF_DO ? "it acts on an exchange, and there is none here"
-                          : row->in_exchange ? "there is no exchange here that it could act on"
-                          : slot == ON_STALE ? "the connection has ended or is silent by then"
-                                             : "the connection is not ready for it yet";
+        const char *why = row->listener        ? "it acts on the listeners, not on a connection"
+                          : slot == ON_LISTEN  ? "there is no connection here that it could act on"
+                          : slot == SLOT_OF_DO ? "it acts on an exchange, and there is none here"
+                          : IN(slot) & IN_MIDDLE ? "half of a response is out"
+                          : row->in_exchange     ? "there is no exchange here that it could act on"
+                          : slot == ON_STALE     ? "the connection has ended or is silent by then"
+                                                 : "the connection is not ready for it yet";
         return refuse_at(c, at,
                          slot == SLOT_OF_DO ? "steps that act on the connection" : places.text,
                          "\"%s\" does not fit here: %s", row->name, why);
@@ -86,9 +90,10 @@ static int check_order(struct compiler *c, const struct path *at, const struct s
         return refuse_at(c, at, "delay in place of wait: it holds the answer back",
                          "the answer is on its way by the time of \"%s\", after \"wait\"",
                          row->name);
-    if (row->in_exchange && so_far->held)
+    if (row->in_exchange && so_far->exchange_ended)
         return refuse_at(c, at, "steps that act on the connection",
-                         "\"%s\" means nothing after \"hold\", which never answers", row->name);
+                         "\"%s\" means nothing after \"%s\", which never answers", row->name,
+                         so_far->exchange_ended->name);
 
     if (row->effect == EFFECT_ENDS || row->effect == EFFECT_DESTROYS)
         so_far->ended = row;
@@ -97,7 +102,8 @@ static int check_order(struct compiler *c, const struct path *at, const struct s
     if (row->effect == EFFECT_RESUMES)
         so_far->silent = NULL;
     so_far->waited = so_far->waited || (row->pauses && !row->gates);
-    so_far->held = so_far->held || (row->gates && !row->pauses);
+    if ((row->gates && !row->pauses) || row->ends_exchange)
+        so_far->exchange_ended = row;
     return 0;
 }
 
@@ -227,6 +233,7 @@ int steps_read(struct compiler *c, const struct path *at, const json_t *json, un
     if (!steps)
         return -ENOMEM;
     struct so_far so_far = { 0 };
+    c->over = rule->over;
     for (size_t i = 0; i < count; i++) {
         struct path here = PATH_INDEX(at, i), named;
         const json_t *args;

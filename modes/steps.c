@@ -1,150 +1,25 @@
-/* steps.c - what a rule does: the steps, their arguments, and how they are done. */
-#include <errno.h>
-#include <string.h>
-#include <strings.h>
-
-#include "base/clock.h"
-#include "engine/engine.h"
+/* steps.c - what a rule does: the rows of the steps and of their arguments. */
 #include "modes/language.h"
-#include "modes/runtime.h"
-#include "wire/wire.h"
 
-/* --- Doing */
-
-static int do_fin(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                  const struct mode_step *step)
-{
-    return wire_fin(mc->wire, step->arg[0].number);
-}
-
-static int do_rst(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                  const struct mode_step *step)
-{
-    return wire_rst(mc->wire);
-}
-
-static int do_forget(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                     const struct mode_step *step)
-{
-    return wire_forget(mc->wire, step->arg[0].number);
-}
-
-static int do_black_hole(struct mode_conn *mc, struct mode_exchange *mx,
-                         struct mode_program *program, const struct mode_step *step)
-{
-    return wire_black_hole(mc->wire);
-}
-
-static int do_heal(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                   const struct mode_step *step)
-{
-    return wire_heal(mc->wire);
-}
-
-static int do_stall(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                    const struct mode_step *step)
-{
-    return wire_stall(mc->wire);
-}
-
-static int do_resume(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                     const struct mode_step *step)
-{
-    return wire_resume(mc->wire);
-}
-
-static int do_goaway(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                     const struct mode_step *step)
-{
-    if (wire_state(mc->wire) != WIRE_OPEN)
-        return WIRE_TOO_LATE;
-    int outcome = mc->engine ? engine_goaway(mc->engine, step->arg[1].goaway) : -ENOTSUP;
-    if (!outcome)
-        mc->goaway_at = clock_now();
-    return outcome;
-}
-
-static int do_goaway_notice(struct mode_conn *mc, struct mode_exchange *mx,
-                            struct mode_program *program, const struct mode_step *step)
-{
-    if (wire_state(mc->wire) != WIRE_OPEN)
-        return WIRE_TOO_LATE;
-    return mc->engine ? engine_goaway_notice(mc->engine) : -ENOTSUP;
-}
-
-static int do_close_notify(struct mode_conn *mc, struct mode_exchange *mx,
-                           struct mode_program *program, const struct mode_step *step)
-{
-    return wire_is_tls(mc->wire) ? wire_close_notify(mc->wire) : STEP_SKIPPED;
-}
-
-static int do_respond(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                      const struct mode_step *step)
-{
-    mode_ref(program);
-    mode_unref(mx->program);
-    mx->program = program;
-    mx->instead = step->arg[2].response;
-    return 0;
-}
-
-/* --- Completing arguments */
-
-/* goaway {error, last, debug}: the frame is arg[1]. */
-static int build_goaway(struct compiler *c, const struct path *at, struct mode_step *step)
-{
-    struct goaway *goaway = program_alloc(c->program, sizeof *goaway);
-    if (!goaway)
-        return -ENOMEM;
-    *goaway = *step->arg[1].goaway;
-    goaway->error = (uint32_t)step->arg[0].number;
-    goaway->debug = step->arg[2].text;
-    goaway->debug_len = strlen(step->arg[2].text);
-    step->arg[1].goaway = goaway;
-    return 0;
-}
-
-static bool has_header(const struct response *response, const struct header *wanted)
-{
-    for (size_t i = 0; i < response->header_count; i++)
-        if (response->headers[i].name_len == wanted->name_len &&
-            strncasecmp(response->headers[i].name, wanted->name, wanted->name_len) == 0)
-            return true;
-    return false;
-}
-
-/* respond {status, headers, body}: the response is arg[2]. */
-static int build_respond(struct compiler *c, const struct path *at, struct mode_step *step)
-{
-    const struct response *given = step->arg[1].response, *body = step->arg[2].response;
-    int status = (int)step->arg[0].number;
-    if (body->body_len && (status == 204 || status == 304)) {
-        struct path here = PATH_KEY(at, "body");
-        return refuse_at(c, &here, "\"\"", "an answer with status %d has no body", status);
-    }
-    struct response *response = program_alloc(c->program, sizeof *response);
-    struct header *headers = program_alloc(c->program, (given->header_count + 1) * sizeof *headers);
-    if (!response || !headers)
-        return -ENOMEM;
-    memcpy(headers, given->headers, given->header_count * sizeof *headers);
-    response->status = status;
-    response->headers = headers;
-    response->header_count = given->header_count;
-    response->body = body->body;
-    response->body_len = body->body_len;
-    if (body->body_len && !has_header(given, body->headers))
-        headers[response->header_count++] = *body->headers;
-    step->arg[2].response = response;
-    return 0;
-}
-
-/* --- The rows */
+/* --- Arguments */
 
 static const struct arg_row no_args[] = { { 0 } };
 
 static const struct arg_row fin_args[] = {
     { .name = "notify",
       .about = "TLS close_notify before it (RFC 8446 6.1)",
+      .type = VALUE_BOOL,
+      .fallback = "false" },
+    { .name = "linger",
+      .about = "so long after the FIN what comes is discarded, and draws RST only later",
+      .type = VALUE_DURATION,
+      .fallback = "\"0s\"" },
+    { 0 },
+};
+
+static const struct arg_row rst_args[] = {
+    { .name = "drain",
+      .about = "only when all that was sent has been ACKed (at the latest after 3 s)",
       .type = VALUE_BOOL,
       .fallback = "false" },
     { 0 },
@@ -169,6 +44,131 @@ static const struct arg_row goaway_args[] = {
       .type = VALUE_LAST_STREAM,
       .fallback = "\"seen\"" },
     { .name = "debug", .about = "the debug data", .type = VALUE_TEXT, .fallback = "\"\"" },
+    { .name = "then_hold",
+      .about = "after it no response begins or goes on; PING and SETTINGS are still ACKed",
+      .type = VALUE_BOOL,
+      .fallback = "false" },
+    { 0 },
+};
+
+static const struct arg_row alert_args[] = {
+    { .name = "description",
+      .about = "which alert, by its name in RFC 8446 6.2",
+      .type = VALUE_CHOICE,
+      .choices = alert_names,
+      .fallback = "\"internal_error\"" },
+    { .name = "level",
+      .about = "after a fatal one nothing can be said",
+      .type = VALUE_CHOICE,
+      .choices = alert_levels,
+      .fallback = "\"fatal\"" },
+    { 0 },
+};
+
+static const struct arg_row throttle_args[] = {
+    { .name = "rate",
+      .about = "bytes of plaintext a second; 0 ends it",
+      .type = VALUE_INT,
+      .required = true,
+      .max = 1000000000 },
+    { 0 },
+};
+
+static const struct arg_row drip_args[] = {
+    { .name = "chunk",
+      .about = "bytes of plaintext at a time; 0 ends it",
+      .type = VALUE_INT,
+      .fallback = "1",
+      .max = 65536 },
+    { .name = "every",
+      .about = "the time between two of them",
+      .type = VALUE_DURATION,
+      .fallback = "\"1s\"" },
+    { 0 },
+};
+
+static const struct arg_row cut_args[] = {
+    { .name = "after",
+      .about = "so many bytes more go onto the socket, TLS records included",
+      .type = VALUE_INT,
+      .required = true,
+      .max = PLACE_MAX },
+    { .name = "how",
+      .about = "what comes then: FIN, RST once they are ACKed, or silence",
+      .type = VALUE_CHOICE,
+      .choices = cut_names,
+      .fallback = "\"fin\"" },
+    { 0 },
+};
+
+static const struct arg_row inject_args[] = {
+    { .name = "text",
+      .about = "the bytes as a text; exactly one of text and hex",
+      .type = VALUE_TEXT,
+      .fallback = "\"\"" },
+    { .name = "hex",
+      .about = "the bytes in hexadecimal digits",
+      .type = VALUE_HEX,
+      .fallback = "\"\"",
+      .max = MODE_TEXT_MAX / 2 },
+    { .name = "tls",
+      .about = "inside TLS where it is established; false: straight onto the socket",
+      .type = VALUE_BOOL,
+      .fallback = "true" },
+    { 0 },
+};
+
+static const struct arg_row ping_args[] = {
+    { .name = "opaque",
+      .about = "its data, 16 hexadecimal digits",
+      .type = VALUE_HEX,
+      .fallback = "\"0000000000000000\"",
+      .min = 8,
+      .max = 8 },
+    { 0 },
+};
+
+static const struct arg_row on_args[] = {
+    { .name = "on",
+      .about = "false: they are ACKed again",
+      .type = VALUE_BOOL,
+      .fallback = "true" },
+    { 0 },
+};
+
+static const struct arg_row window_args[] = {
+    { .name = "initial",
+      .about = "SETTINGS_INITIAL_WINDOW_SIZE, said when it differs from the one in force",
+      .type = VALUE_INT,
+      .fallback = "65535",
+      .max = INT32_MAX },
+    { .name = "update",
+      .about = "false: no WINDOW_UPDATE is sent",
+      .type = VALUE_BOOL,
+      .fallback = "true" },
+    { 0 },
+};
+
+static const struct arg_row max_streams_args[] = {
+    { .name = "count",
+      .about = "SETTINGS_MAX_CONCURRENT_STREAMS",
+      .type = VALUE_INT,
+      .required = true,
+      .max = INT32_MAX },
+    { 0 },
+};
+
+static const struct arg_row rst_stream_args[] = {
+    { .name = "error",
+      .about = "the error code",
+      .type = VALUE_ERROR_CODE,
+      .fallback = "\"INTERNAL_ERROR\"" },
+    { 0 },
+};
+
+static const struct arg_row header_args[] = {
+    { .name = "name", .about = "the header", .type = VALUE_HEADER_NAME, .required = true },
+    { .name = "value", .about = "its value", .type = VALUE_HEADER_VALUE, .required = true },
     { 0 },
 };
 
@@ -198,9 +198,15 @@ static const struct arg_row respond_args[] = {
     { 0 },
 };
 
+/* --- Where steps can stand. In the middle of a response an engine may have said half a frame: only
+ * the wire can be told something then. */
+
 #define IN_OPEN     (IN_ANY & ~IN(ON_STALE))
-#define IN_ENGINE   (IN_OPEN & ~(IN(ON_ACCEPT) | IN(ON_HANDSHAKE)))
+#define IN_WHOLE    (IN_OPEN & ~IN(ON_RESPONSE_BYTES))
+#define IN_ENGINE   (IN_WHOLE & ~(IN(ON_ACCEPT) | IN(ON_CLIENT_HELLO) | IN(ON_HANDSHAKE)))
 #define IN_EXCHANGE (IN_REQUEST | IN(ON_RESPONSE_START))
+
+/* --- The rows */
 
 const struct step_row step_rows[] = {
     { .name = "fin",
@@ -209,15 +215,17 @@ const struct step_row step_rows[] = {
       .slots = IN_ANY,
       .over = OVER_BOTH,
       .fault = true,
+      .behind = true,
       .while_silent = true,
       .effect = EFFECT_ENDS,
       .exec = do_fin },
     { .name = "rst",
-      .about = "ends the connection with RST; what was queued is discarded",
-      .args = no_args,
+      .about = "ends the connection with RST; what was queued is discarded, unless drain",
+      .args = rst_args,
       .slots = IN_ANY,
       .over = OVER_BOTH,
       .fault = true,
+      .behind = true,
       .after_end = true,
       .while_silent = true,
       .effect = EFFECT_DESTROYS,
@@ -228,6 +236,7 @@ const struct step_row step_rows[] = {
       .slots = IN_ANY,
       .over = OVER_BOTH,
       .fault = true,
+      .behind = true,
       .while_silent = true,
       .effect = EFFECT_ENDS,
       .exec = do_forget },
@@ -238,6 +247,7 @@ const struct step_row step_rows[] = {
       .over = OVER_BOTH,
       .needs = 1u << CAP_BLACK_HOLE,
       .fault = true,
+      .behind = true,
       .while_silent = true,
       .effect = EFFECT_SILENCES,
       .resumed_by = "heal",
@@ -258,6 +268,7 @@ const struct step_row step_rows[] = {
       .slots = IN_OPEN,
       .over = OVER_BOTH,
       .fault = true,
+      .behind = true,
       .effect = EFFECT_SILENCES,
       .resumed_by = "resume",
       .exec = do_stall },
@@ -278,6 +289,7 @@ const struct step_row step_rows[] = {
       .slots = IN_ENGINE,
       .over = OVER_H2,
       .fault = true,
+      .effect = EFFECT_CHANGES,
       .build = build_goaway,
       .exec = do_goaway },
     { .name = "goaway_notice",
@@ -287,6 +299,49 @@ const struct step_row step_rows[] = {
       .over = OVER_H2,
       .fault = true,
       .exec = do_goaway_notice },
+    { .name = "ping",
+      .about = "an HTTP/2 PING (RFC 9113 6.7)",
+      .args = ping_args,
+      .shorthand = true,
+      .slots = IN_ENGINE,
+      .over = OVER_H2,
+      .fault = true,
+      .exec = do_ping },
+    { .name = "ignore_pings",
+      .about = "the client's PINGs are not ACKed",
+      .args = on_args,
+      .shorthand = true,
+      .slots = IN_ENGINE,
+      .over = OVER_H2,
+      .fault = true,
+      .effect = EFFECT_CHANGES,
+      .exec = do_ignore_pings },
+    { .name = "ignore_settings",
+      .about = "the client's SETTINGS are not ACKed",
+      .args = on_args,
+      .shorthand = true,
+      .slots = IN_ENGINE,
+      .over = OVER_H2,
+      .fault = true,
+      .effect = EFFECT_CHANGES,
+      .exec = do_ignore_settings },
+    { .name = "window",
+      .about = "how much request content the client may send (RFC 9113 5.2)",
+      .args = window_args,
+      .slots = IN_ENGINE,
+      .over = OVER_H2,
+      .fault = true,
+      .effect = EFFECT_CHANGES,
+      .exec = do_window },
+    { .name = "max_streams",
+      .about = "how many streams the client may have open (RFC 9113 5.1.2)",
+      .args = max_streams_args,
+      .shorthand = true,
+      .slots = IN_ENGINE,
+      .over = OVER_H2,
+      .fault = true,
+      .effect = EFFECT_CHANGES,
+      .exec = do_max_streams },
     { .name = "close_notify",
       .about = "a TLS close_notify without touching TCP; requests are read and no longer answered; "
                "skipped on a clear connection",
@@ -294,30 +349,93 @@ const struct step_row step_rows[] = {
       .slots = IN_OPEN & ~IN(ON_ACCEPT),
       .over = OVER_BOTH,
       .fault = true,
+      .behind = true,
+      .effect = EFFECT_CHANGES,
       .exec = do_close_notify },
+    { .name = "alert",
+      .about =
+          "a TLS alert without touching TCP; in client_hello it ends the handshake; skipped on a "
+          "clear connection",
+      .args = alert_args,
+      .shorthand = true,
+      .slots = IN_OPEN & ~IN(ON_ACCEPT),
+      .over = OVER_BOTH,
+      .fault = true,
+      .behind = true,
+      .effect = EFFECT_CHANGES,
+      .exec = do_alert },
+    { .name = "throttle",
+      .about = "from now on so many bytes a second leave",
+      .args = throttle_args,
+      .shorthand = true,
+      .slots = IN_OPEN,
+      .over = OVER_BOTH,
+      .fault = true,
+      .behind = true,
+      .effect = EFFECT_CHANGES,
+      .exec = do_throttle },
+    { .name = "drip",
+      .about = "from now on so many bytes leave at a time, each in a TLS record and a send of its "
+               "own",
+      .args = drip_args,
+      .slots = IN_OPEN,
+      .over = OVER_BOTH,
+      .fault = true,
+      .behind = true,
+      .effect = EFFECT_CHANGES,
+      .build = build_drip,
+      .exec = do_drip },
+    { .name = "cut",
+      .about =
+          "so many bytes more leave, then the connection ends in the middle; another cut moves "
+          "it",
+      .args = cut_args,
+      .shorthand = true,
+      .slots = IN_OPEN,
+      .over = OVER_BOTH,
+      .fault = true,
+      .behind = true,
+      .effect = EFFECT_CHANGES,
+      .exec = do_cut },
+    { .name = "inject",
+      .about =
+          "puts bytes out past HTTP; before TLS is established (accept, client_hello) straight "
+          "onto the socket",
+      .args = inject_args,
+      .shorthand = true,
+      .slots = IN_WHOLE,
+      .over = OVER_BOTH,
+      .fault = true,
+      .behind = true,
+      .build = build_inject,
+      .exec = do_inject },
     { .name = "wait",
       .about = "lets time pass before the next step; does not hold an answer back",
       .args = time_args,
       .shorthand = true,
-      .slots = IN_ANY,
+      .slots = IN_ANY | IN(ON_LISTEN),
       .over = OVER_BOTH,
       .pauses = true,
       .after_end = true,
       .while_silent = true },
     { .name = "delay",
-      .about = "holds the exchange's answer back for a while; the next steps come after it",
+      .about =
+          "holds the exchange's answer back, or its response where it is, for a while; the next "
+          "steps come after it",
       .args = time_args,
       .shorthand = true,
-      .slots = IN_EXCHANGE,
+      .slots = IN_EXCHANGE | IN_MIDDLE,
       .over = OVER_BOTH,
       .fault = true,
       .in_exchange = true,
       .gates = true,
       .pauses = true },
     { .name = "hold",
-      .about = "never answers the exchange; the next steps go on at once",
+      .about =
+          "never answers the exchange, or never goes on with its response; the next steps come at "
+          "once",
       .args = no_args,
-      .slots = IN_EXCHANGE,
+      .slots = IN_EXCHANGE | IN_MIDDLE,
       .over = OVER_BOTH,
       .fault = true,
       .in_exchange = true,
@@ -332,5 +450,56 @@ const struct step_row step_rows[] = {
       .in_exchange = true,
       .build = build_respond,
       .exec = do_respond },
+    { .name = "header",
+      .about =
+          "sets a header in whatever the exchange is answered with; replaces others of its name",
+      .args = header_args,
+      .slots = IN_EXCHANGE,
+      .over = OVER_BOTH,
+      .fault = true,
+      .in_exchange = true,
+      .build = build_header,
+      .exec = do_header },
+    { .name = "rst_stream",
+      .about = "ends the exchange's stream with RST_STREAM (RFC 9113 6.4); the connection stays",
+      .args = rst_stream_args,
+      .shorthand = true,
+      .slots = IN_EXCHANGE | IN(ON_RESPONSE_CONTENT) | IN(ON_RESPONSE_END),
+      .over = OVER_H2,
+      .fault = true,
+      .in_exchange = true,
+      .ends_exchange = true,
+      .exec = do_rst_stream },
+    { .name = "refuse",
+      .about = "RST_STREAM(REFUSED_STREAM): the request was not processed (RFC 9113 8.7)",
+      .args = no_args,
+      .slots = IN(ON_HEADERS) | IN(ON_COMPLETE), /* later it was processed */
+      .over = OVER_H2,
+      .fault = true,
+      .in_exchange = true,
+      .ends_exchange = true,
+      .exec = do_refuse },
+    { .name = "refuse_syn",
+      .about = "the listeners answer each SYN with RST, as a closed port does",
+      .args = no_args,
+      .slots = IN(ON_LISTEN),
+      .over = OVER_BOTH,
+      .fault = true,
+      .listener = LISTENER_STEP_REFUSE },
+    { .name = "drop_syn",
+      .about = "the listeners answer no SYN",
+      .args = no_args,
+      .slots = IN(ON_LISTEN),
+      .over = OVER_BOTH,
+      .needs = 1u << CAP_BLACK_HOLE,
+      .fault = true,
+      .listener = LISTENER_STEP_DROP },
+    { .name = "listen",
+      .about = "the listeners accept again",
+      .args = no_args,
+      .slots = IN(ON_LISTEN),
+      .over = OVER_BOTH,
+      .fault = true,
+      .listener = LISTENER_STEP_ACCEPT },
     { 0 },
 };

@@ -8,14 +8,6 @@
 
 #define TEXT_MAX 4096
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Undoes the percent-encoding (RFC 3986 2.1) of text into out, which has room for len + 1, with a
  * NUL. False: it is broken, or what it encodes is no text (a NUL, not UTF-8). */
 static bool decode(const char *text, size_t len, char *out)
@@ -24,8 +16,8 @@ static bool decode(const char *text, size_t len, char *out)
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
         if (c == '%') {
-            int high = i + 2 < len ? hex(text[i + 1]) : -1;
-            int low = i + 2 < len ? hex(text[i + 2]) : -1;
+            int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
+            int low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return false;
             c = (char)(high << 4 | low);

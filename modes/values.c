@@ -165,20 +165,51 @@ static bool is_the_engines(const char *name)
     return false;
 }
 
-static int read_header(struct compiler *c, const struct path *at, const char *name,
-                       const json_t *json, struct header *out)
+static int check_header_name(struct compiler *c, const struct path *at, const char *name)
+{
+    if (!is_token(name))
+        return refuse_at(c, at, "a token (RFC 9110 5.6.2)", "this is not a header's name");
+    if (is_the_engines(name))
+        return refuse_at(c, at, "any but Content-Length, Transfer-Encoding, Date and Upgrade",
+                         "this header is made from the answer itself");
+    return 0;
+}
+
+static int read_header_name(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                            const json_t *json, union mode_value *out)
+{
+    if (!json_is_string(json) || json_string_length(json) > MODE_TEXT_MAX)
+        return refuse_value(c, at, arg, json);
+    int error = check_header_name(c, at, json_string_value(json));
+    return error ? error : read_text(c, at, arg, json, out);
+}
+
+static int read_header_value(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                             const json_t *json, union mode_value *out)
 {
     if (!json_is_string(json) || !is_field_value(json_string_value(json)) ||
         json_string_length(json) > MODE_TEXT_MAX) {
         char shown[SHOWN_SIZE];
-        return refuse_at(c, at, "a text of at most 4096 bytes without control characters",
-                         "%s is not a header's value", json_shown(json, shown));
+        return refuse_at(c, at, value_rows[VALUE_HEADER_VALUE].about, "%s is not a header's value",
+                         json_shown(json, shown));
     }
+    return read_text(c, at, arg, json, out);
+}
+
+static int read_header(struct compiler *c, const struct path *at, const char *name,
+                       const json_t *json, struct header *out)
+{
+    union mode_value value;
+    int error = check_header_name(c, at, name);
+    if (!error)
+        error = read_header_value(c, at, NULL, json, &value);
+    if (error)
+        return error;
     out->name_len = strlen(name);
     out->name = program_text(c->program, name, out->name_len);
     out->value_len = json_string_length(json);
-    out->value = program_text(c->program, json_string_value(json), out->value_len);
-    return out->name && out->value ? 0 : -ENOMEM;
+    out->value = value.text;
+    return out->name ? 0 : -ENOMEM;
 }
 
 /* A struct response with nothing but headers. */
@@ -200,12 +231,6 @@ static int read_headers(struct compiler *c, const struct path *at, const struct 
     json_object_foreach((json_t *)json, name, value)
     {
         struct path here = PATH_KEY(at, name);
-        if (!is_token(name))
-            return refuse_at(c, &here, "a token (RFC 9110 5.6.2)", "this is not a header's name");
-        if (is_the_engines(name))
-            return refuse_at(c, &here,
-                             "any but Content-Length, Transfer-Encoding, Date and Upgrade",
-                             "this header is made from the answer itself");
         int error = read_header(c, &here, name, value, &headers[response->header_count]);
         if (error)
             return error;
@@ -243,6 +268,50 @@ static int read_body(struct compiler *c, const struct path *at, const struct arg
     return response->body ? 0 : -ENOMEM;
 }
 
+/* --- Bytes */
+
+int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int refuse_hex(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                      const json_t *json)
+{
+    char allowed[96], shown[SHOWN_SIZE];
+    if (arg->min == arg->max)
+        snprintf(allowed, sizeof allowed, "%lld hexadecimal digits", 2 * (long long)arg->max);
+    else
+        snprintf(allowed, sizeof allowed, "hexadecimal digits, two a byte, at most %lld",
+                 2 * (long long)arg->max);
+    return refuse_at(c, at, allowed, "%s is not that", json_shown(json, shown));
+}
+
+static int read_hex(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                    const json_t *json, union mode_value *out)
+{
+    size_t len = json_string_length(json) / 2;
+    const char *text = json_string_value(json);
+    if (!text || json_string_length(json) % 2 || (int64_t)len < arg->min || (int64_t)len > arg->max)
+        return refuse_hex(c, at, arg, json);
+    struct mode_bytes *made = program_alloc(c->program, sizeof *made);
+    uint8_t *bytes = program_alloc(c->program, len + 1);
+    if (!made || !bytes)
+        return -ENOMEM;
+    for (size_t i = 0; i < len; i++) {
+        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return refuse_hex(c, at, arg, json);
+        bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    *made = (struct mode_bytes){ bytes, len };
+    out->bytes = made;
+    return 0;
+}
+
 const struct value_row value_rows[VALUE_TYPES] = {
     [VALUE_BOOL] = { "bool", "true or false", true, read_bool },
     [VALUE_INT] = { "int", "an integer", true, read_int },
@@ -257,7 +326,12 @@ const struct value_row value_rows[VALUE_TYPES] = {
                             false, read_last_stream },
     [VALUE_HEADERS] = { "headers object", "an object of header names and their values as texts",
                         false, read_headers },
+    [VALUE_HEADER_NAME] = { "header name", "a token (RFC 9110 5.6.2)", false, read_header_name },
+    [VALUE_HEADER_VALUE] = { "header value",
+                             "a text of at most 4096 bytes without control characters", false,
+                             read_header_value },
     [VALUE_BODY] = { "body", "a text, or any JSON value", false, read_body },
+    [VALUE_HEX] = { "hex", "hexadecimal digits, two a byte", false, read_hex },
 };
 
 int value_read(struct compiler *c, const struct path *at, const struct arg_row *arg,

@@ -3,6 +3,7 @@
 
 With --check nothing is written; the exit status says whether the document is up to date.
 """
+import copy
 import json
 import sys
 from pathlib import Path
@@ -14,10 +15,20 @@ HEAD = """# Modes
 Each mode is one file in [modes/catalogue](../modes/catalogue). How to write your own:
 [writing-modes.md](writing-modes.md). Modes and their parameters are given as JSON
 (`{"mode": "idle-close", "params": {"idle": "2s"}}`) or as text (`idle-close;idle=2s`).
-
-| mode | what it does |
-|---|---|
 """
+
+GROUPS = {
+    "normal": "A server that behaves",
+    "idle": "What happens to idle connections",
+    "reuse": "What happens to a request on a connection that was used before",
+    "response": "What happens to a response",
+    "h2": "HTTP/2",
+    "establishing": "Establishing a connection",
+    "scene": "Scenes: several connections, and marks that the test harness sets",
+    "profile": "Profiles: infrastructure with its default times",
+}
+
+ASSUMED = "how it closes is not documented, but assumed"
 
 
 def cell(text):
@@ -35,40 +46,97 @@ def allowed(param):
 
 
 def shown(value):
-    """A default as one would write it in the text form."""
-    return value if isinstance(value, str) else json.dumps(value)
+    """A default as one would write it in the text form, without breaking a line or a table."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text[1:-1] if isinstance(value, str) and value else text
 
 
-def step_names(rules):
-    """The names of all steps that are used."""
-    for rule in rules:
+def whole(mode, modes):
+    """The mode with all that it inherits."""
+    if "extends" not in mode:
+        return mode
+    made = copy.deepcopy(whole(modes[mode["extends"]], modes))
+    params, rules = made.get("params", {}), made.get("rules", [])
+    for name, param in mode.get("params", {}).items():
+        if isinstance(param, dict):
+            params[name] = param
+        else:
+            params[name]["default"] = param
+    return made | mode | {"params": params, "rules": rules + mode.get("rules", [])}
+
+
+def values(mode, text):
+    """What a text in a rule can become: {value: None, or the parameter's value that makes it}."""
+    if not isinstance(text, str) or not text.startswith("$") or text.startswith("$$"):
+        return {text: None}
+    name = text[1:]
+    param = mode["params"][name]
+    others = {"choice": param.get("allowed", []), "bool": [False, True]}.get(param["type"], [])
+    made = {value: f"{name}={shown(value)}" for value in others}
+    return made | {param["default"]: None}
+
+
+def needs_capability(mode):
+    """None; "" when a mode needs CAP_NET_ADMIN; or with which parameters it does."""
+    found = set()
+    for rule in mode["rules"]:
         for step in rule["do"]:
-            yield step if isinstance(step, str) else next(iter(step))
+            name, args = (step, {}) if isinstance(step, str) else next(iter(step.items()))
+            for value, why in values(mode, name).items():
+                if value in ("black_hole", "drop_syn"):
+                    found.add(why)
+            if name == "forget" and isinstance(args, dict):
+                exact = values(mode, args.get("exact", False))
+                if True in exact:
+                    found.add(exact[True])
+    if not found:
+        return None
+    return "" if None in found else " or ".join(f"`{why}`" for why in sorted(found))
 
 
 def section(mode):
     """The part of the document about one mode."""
     lines = [f"## {mode['name']}", "", mode["summary"], ""]
     lines += [f"- **The client sees:** {mode['client_sees']}", f"- **Basis:** {mode['basis']}"]
-    if mode["exercises"]:
+    if mode.get("assumed"):
+        lines.append(f"- **Assumed:** {ASSUMED}")
+    if "extends" in mode:
+        lines.append(f"- **Extends:** [{mode['extends']}](#{mode['extends']})")
+    if mode.get("exercises"):
         names = ", ".join(f"`{name}`" for name in mode["exercises"])
         lines.append(f"- **Exercises:** {names}")
-    if "black_hole" in step_names(mode["rules"]):
-        lines.append("- **Needs:** CAP_NET_ADMIN (`docker run --cap-add NET_ADMIN`)")
-    if mode["params"]:
+    needs = needs_capability(mode)
+    if needs is not None:
+        only = f", with {needs}" if needs else ""
+        lines.append(f"- **Needs:** CAP_NET_ADMIN (`docker run --cap-add NET_ADMIN`){only}")
+    if mode.get("params"):
         lines += ["", "| parameter | default | allowed | |", "|---|---|---|---|"]
         for name, param in mode["params"].items():
-            default = shown(param["default"])
+            default = cell(shown(param["default"]))
             lines.append(f"| `{name}` | `{default}` | {allowed(param)} | {cell(param['about'])} |")
+    return "\n".join(lines) + "\n"
+
+
+def group_table(title, modes):
+    """The list of a group's modes."""
+    lines = [f"**{title}**", "", "| mode | what it does |", "|---|---|"]
+    for mode in modes:
+        note = f" ({ASSUMED})" if mode.get("assumed") else ""
+        lines.append(f"| [{mode['name']}](#{mode['name']}) | {cell(mode['summary'])}{note} |")
     return "\n".join(lines) + "\n"
 
 
 def document(root):
     """The whole text."""
-    files = sorted((root / "modes" / "catalogue").glob("*.json"))
-    modes = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    rows = [f"| [{mode['name']}](#{mode['name']}) | {cell(mode['summary'])} |" for mode in modes]
-    return HEAD + "\n".join(rows) + "\n\n" + "\n".join(section(mode) for mode in modes)
+    files = (root / "modes" / "catalogue").glob("*.json")
+    written = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    modes = [whole(written[name], written) for name in sorted(written)]
+    parts = [HEAD]
+    for group, title in GROUPS.items():
+        members = [mode for mode in modes if mode["group"] == group]
+        if members:
+            parts.append(group_table(title, members))
+    return "\n".join(parts + [section(mode) for mode in modes])
 
 
 def main():

@@ -183,7 +183,9 @@ void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
 
 void ledger_text(struct ledger *l, enum ledger_field field, const char *text)
 {
-    if (text)
+    if (field == F_TIME_SCALE)
+        note(" scale=%s", text);
+    else if (text)
         note(" %s", text);
 }
 
@@ -212,14 +214,20 @@ static int verb(struct wire *w, enum wire_state next, const char *name, int argu
     return outcome;
 }
 
+void wire_linger(struct wire *w, int64_t ns)
+{
+    if (ns)
+        note("linger(%lld) ", (long long)ns);
+}
+
 int wire_fin(struct wire *w, bool notify)
 {
     return verb(w, WIRE_FINNED, "fin", notify);
 }
 
-int wire_rst(struct wire *w)
+int wire_rst(struct wire *w, bool drain)
 {
-    return verb(w, WIRE_CLOSED, "rst", -1);
+    return verb(w, WIRE_CLOSED, drain ? "rst_drained" : "rst", -1);
 }
 
 int wire_forget(struct wire *w, bool exact)
@@ -252,6 +260,42 @@ int wire_close_notify(struct wire *w)
     return verb(w, w->state, "close_notify", -1);
 }
 
+/* What a verb that changes no state was given. */
+static int shaped(struct wire *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int shaped(struct wire *w, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    note("%s ", text);
+    int outcome = w->outcome;
+    w->outcome = 0;
+    return outcome;
+}
+
+int wire_alert(struct wire *w, bool fatal, int description)
+{
+    return shaped(w, "alert(%s %d)", fatal ? "fatal" : "warning", description);
+}
+
+int wire_pace(struct wire *w, uint32_t chunk, int64_t every)
+{
+    return shaped(w, "pace(%u/%lldus)", chunk, (long long)(every / 1000));
+}
+
+int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
+{
+    return shaped(w, "cut(%llu %d)", (unsigned long long)after, (int)how);
+}
+
+int wire_inject(struct wire *w, const void *bytes, size_t n, bool tls)
+{
+    return shaped(w, "inject(%zu \"%.*s\" %s)", n, (int)n, (const char *)bytes,
+                  tls ? "tls" : "socket");
+}
+
 enum wire_state wire_state(const struct wire *w)
 {
     return w->state;
@@ -259,8 +303,8 @@ enum wire_state wire_state(const struct wire *w)
 
 const char *wire_state_name(enum wire_state state)
 {
-    static const char *const names[] = { "handshake", "open",    "ending", "finned",
-                                         "forgotten", "stalled", "holed",  "closed" };
+    static const char *const names[] = { "handshake", "open",  "ending",    "finned", "forgotten",
+                                         "stalled",   "holed", "resetting", "closed" };
     return names[state];
 }
 

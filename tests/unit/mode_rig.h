@@ -1,0 +1,174 @@
+/* mode_rig.h - a connection with a mode, on faked wire and engine, as the tests of the runtime want
+ * it. Include once in a test program, in place of mode_fakes.h.
+ */
+#pragma once
+
+#include "mode_fakes.h"
+
+#include <errno.h>
+
+#include "engine/engine.h"
+#include "modes/runtime.h"
+
+#define MS NS_PER_MS
+#define S  NS_PER_S
+
+/* --- The connection under test, and its host */
+
+static struct wire wire;
+static struct mode_conn conn;
+static void (*on_silenced)(void), (*on_resumed)(void), (*on_released)(struct mode_exchange *mx);
+
+static void released(void *host, struct mode_exchange *mx)
+{
+    note("released(%u) ", mx->ex->nth);
+    if (on_released)
+        on_released(mx);
+}
+
+static void silenced(void *host, bool for_ever)
+{
+    note("silenced(%s) ", for_ever ? "for ever" : "for now");
+    if (on_silenced)
+        on_silenced();
+}
+
+static void resumed(void *host)
+{
+    note("resumed ");
+    if (on_resumed)
+        on_resumed();
+}
+
+static const struct mode_host host_calls = { released, silenced, resumed };
+
+static int fake_goaway(struct engine *e, const struct goaway *goaway)
+{
+    note("goaway(%u %d %d \"%.*s\") ", goaway->error, (int)goaway->last, goaway->number,
+         (int)goaway->debug_len, (const char *)goaway->debug);
+    return 0;
+}
+
+static int fake_goaway_notice(struct engine *e)
+{
+    note("goaway_notice ");
+    return 0;
+}
+
+static unsigned pumps;
+static void fake_pump(struct engine *e)
+{
+    pumps++;
+}
+
+static void (*on_rst_stream)(void);
+static int engine_outcome; /* of the next setting, PING or RST_STREAM */
+
+static int outcome_once(void)
+{
+    int outcome = engine_outcome;
+    engine_outcome = 0;
+    return outcome;
+}
+
+static int fake_rst_stream(struct engine *e, int32_t stream, uint32_t error)
+{
+    note("rst_stream(%d %u) ", stream, error);
+    if (on_rst_stream)
+        on_rst_stream();
+    return outcome_once();
+}
+
+static int fake_ping(struct engine *e, const uint8_t opaque[8])
+{
+    note("ping(%02x..%02x) ", opaque[0], opaque[7]);
+    return outcome_once();
+}
+
+static int fake_set(struct engine *e, enum engine_setting setting, uint32_t value)
+{
+    static const char *const names[] = {
+        [ENGINE_IGNORE_PINGS] = "ignore_pings", [ENGINE_IGNORE_SETTINGS] = "ignore_settings",
+        [ENGINE_KEEP_WINDOWS] = "keep_windows", [ENGINE_INITIAL_WINDOW] = "initial_window",
+        [ENGINE_MAX_STREAMS] = "max_streams",   [ENGINE_HOLD_STREAMS] = "hold_streams",
+    };
+    note("%s=%u ", names[setting], value);
+    return outcome_once();
+}
+
+static const struct engine_ops fake_ops = {
+    .protocol = "h2",
+    .pump = fake_pump,
+    .goaway = fake_goaway,
+    .goaway_notice = fake_goaway_notice,
+    .rst_stream = fake_rst_stream,
+    .ping = fake_ping,
+    .set = fake_set,
+};
+static struct engine engine = { .ops = &fake_ops };
+
+/* Opens the connection over h2 in a mode of these rules. */
+static void open_connection(const char *rules)
+{
+    struct mode_program *program = program_of(rules);
+    if (conn.calls)
+        mode_conn_finish(&conn);
+    wire = (struct wire){ .state = WIRE_OPEN, .tls = true };
+    conn = (struct mode_conn){ .wire = &wire, .engine = &engine, .over = OVER_H2 };
+    mode_conn_init(&conn, &host_calls, NULL, NULL, 7, program);
+    mode_unref(program);
+    arm_calls = 0;
+    forget_what_happened();
+}
+
+static inline void set_mode(const char *rules)
+{
+    struct mode_program *program = program_of(rules);
+    mode_conn_set(&conn, program);
+    mode_unref(program);
+}
+
+static int set_up(void **state)
+{
+    now = 1000 * S;
+    on_silenced = on_resumed = NULL;
+    on_released = NULL;
+    on_rst_stream = NULL;
+    engine_outcome = 0;
+    pumps = 0;
+    moments_fail = false;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    allocations_left = -1;
+    if (conn.calls)
+        mode_conn_finish(&conn);
+    conn.calls = NULL;
+    assert_int_equal(armed_count, 0); /* nothing is left in the heap */
+    return 0;
+}
+
+struct request_made {
+    struct exchange ex;
+    struct mode_exchange mx;
+};
+
+static inline struct request_made request(uint32_t nth)
+{
+    return (struct request_made){ .ex = { .nth = nth, .stream = (int32_t)(2 * nth - 1) } };
+}
+
+static inline struct mode_exchange *begin(struct request_made *made)
+{
+    made->mx.conn = &conn;
+    made->mx.ex = &made->ex;
+    return &made->mx;
+}
+
+#define BEGIN(name, nth)                                                                           \
+    struct request_made name##_made = request(nth);                                                \
+    struct mode_exchange *name = begin(&name##_made)
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
