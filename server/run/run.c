@@ -1,25 +1,32 @@
-/* run.c - a run: its mode, its connections, its end. */
+/* run.c - a run: its plan, its marks, its connections, its end. */
 #include "run/run_impl.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 int run_create(const struct run_config *config, struct run **out)
 {
     struct refusal why;
+    struct mode_program *normal;
     struct run *run = calloc(1, sizeof *run);
     if (!run)
         return -ENOMEM;
     run->config = *config;
     link_init(&run->sessions);
+    link_init(&run->listening.scripts);
     run->ledger = ledger_create(config->ledger_bytes);
     run->attempts = attempts_create();
     int error = run->ledger && run->attempts ? 0 : -ENOMEM;
     if (!error)
         error = catalogue_compile(config->catalogue, "normal", NULL, false, config->time_scale,
-                                  &run->mode, &why);
+                                  &normal, &why);
+    if (!error && !(run->plan = plan_of_mode(normal))) {
+        mode_unref(normal);
+        error = -ENOMEM;
+    }
     if (error) {
         run_destroy(run);
         return error < 0 ? error : -EINVAL;
@@ -34,7 +41,8 @@ void run_destroy(struct run *run)
         return;
     assert(link_empty(&run->sessions));
     moment_cancel(&run->grace);
-    mode_unref(run->mode);
+    listening_stop(run);
+    plan_unref(run->plan);
     attempts_destroy(run->attempts);
     ledger_destroy(run->ledger);
     free(run);
@@ -45,30 +53,58 @@ struct ledger *run_ledger(struct run *run)
     return run->ledger;
 }
 
-/* --- The mode */
+/* --- The plan. A mode is a plan of one entry that fits all. */
 
-static void ledger_mode(struct run *run, enum run_apply apply)
+void run_ledger_scale(struct run *run, double scale)
 {
-    ledger_begin(run->ledger, EV_MODE, 0, 0);
-    ledger_text(run->ledger, F_MODE_NAME, run->mode->name);
-    ledger_text(run->ledger, F_PARAMS, run->mode->params);
+    char text[32];
+    snprintf(text, sizeof text, "%.15g", scale);
+    ledger_text(run->ledger, F_TIME_SCALE, text);
+}
+
+static void ledger_plan(struct run *run, enum run_apply apply)
+{
+    if (plan_is_mode(run->plan)) {
+        const struct mode_program *mode = plan_only_mode(run->plan);
+        ledger_begin(run->ledger, EV_MODE, 0, 0);
+        ledger_text(run->ledger, F_MODE_NAME, mode->name);
+        ledger_text(run->ledger, F_PARAMS, mode->params);
+    } else {
+        char *text = json_dumps(plan_json(run->plan), JSON_COMPACT);
+        ledger_begin(run->ledger, EV_PLAN, 0, 0);
+        ledger_text(run->ledger, F_PLAN, text);
+        free(text);
+    }
+    ledger_int(run->ledger, F_SEED, (int64_t)run->seed);
     ledger_text(run->ledger, F_APPLY, apply == APPLY_ALL ? "all" : "new");
+    ledger_int(run->ledger, F_LIVE, (int64_t)run->session_count);
+    run_ledger_scale(run, run->config.time_scale);
     ledger_commit(run->ledger);
 }
 
 /* Takes over the caller's reference. */
-static void install(struct run *run, struct mode_program *program, enum run_apply apply)
+static void install(struct run *run, struct plan *plan, enum run_apply apply)
 {
-    mode_unref(run->mode);
-    run->mode = program;
-    ledger_mode(run, apply);
-    if (apply == APPLY_NEW)
-        return;
-    for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next) {
-        struct session *s = link_entry(i, struct session, link);
-        s->mode_text[0] = '\0';
-        mode_conn_set(&s->mode, program);
+    plan_unref(run->plan);
+    run->plan = plan;
+    run->number = 0;
+    ledger_plan(run, apply);
+    for (struct link *i = run->sessions.next; apply == APPLY_ALL && i != &run->sessions;
+         i = i->next)
+        session_replan(link_entry(i, struct session, link));
+    listening_look(run);
+}
+
+/* Takes over the caller's reference. */
+static int install_mode(struct run *run, struct mode_program *program, enum run_apply apply)
+{
+    struct plan *plan = plan_of_mode(program);
+    if (!plan) {
+        mode_unref(program);
+        return -ENOMEM;
     }
+    install(run, plan, apply);
+    return 0;
 }
 
 int run_set_mode(struct run *run, const char *name, const json_t *params, bool lenient,
@@ -77,9 +113,7 @@ int run_set_mode(struct run *run, const char *name, const json_t *params, bool l
     struct mode_program *program;
     int error = catalogue_compile(run->config.catalogue, name, params, lenient,
                                   run->config.time_scale, &program, why);
-    if (!error)
-        install(run, program, apply);
-    return error;
+    return error ? error : install_mode(run, program, apply);
 }
 
 int run_set_mode_text(struct run *run, const char *text, struct refusal *why)
@@ -87,15 +121,40 @@ int run_set_mode_text(struct run *run, const char *text, struct refusal *why)
     struct mode_program *program;
     int error = catalogue_compile_text(run->config.catalogue, text, strlen(text),
                                        run->config.time_scale, &program, why);
-    if (!error)
-        install(run, program, APPLY_ALL);
-    return error;
+    return error ? error : install_mode(run, program, APPLY_ALL);
+}
+
+int run_set_plan(struct run *run, const json_t *json, const uint64_t *seed, enum run_apply apply,
+                 struct refusal *why)
+{
+    struct plan *plan;
+    int error = plan_compile(run->config.catalogue, json, run->config.time_scale,
+                             seed ? *seed : run->seed, &plan, why);
+    if (error)
+        return error;
+    if (seed)
+        run->seed = *seed;
+    install(run, plan, apply);
+    return 0;
+}
+
+void run_set_time_scale(struct run *run, double scale)
+{
+    run->config.time_scale = scale;
+}
+
+double run_time_scale(const struct run *run)
+{
+    return run->config.time_scale;
 }
 
 json_t *run_mode(const struct run *run)
 {
-    return json_pack("{s:s, s:o, s:f}", "mode", run->mode->name, "params",
-                     json_loads(run->mode->params, 0, NULL), "time_scale", run->config.time_scale);
+    const struct mode_program *mode = plan_only_mode(run->plan);
+    json_t *params = mode ? json_loads(mode->params, 0, NULL) : NULL;
+    return json_pack("{s:s?, s:o?, s:f, s:O?, s:I}", "mode", mode ? mode->name : NULL, "params",
+                     params, "time_scale", run->config.time_scale, "plan", plan_json(run->plan),
+                     "seed", (json_int_t)run->seed);
 }
 
 void run_reset(struct run *run)
@@ -109,6 +168,21 @@ void run_reset(struct run *run)
     }
     attempts_clear(run->attempts);
     ledger_clear(run->ledger);
+}
+
+/* --- Marks */
+
+int run_mark(struct run *run, const char *name, uint64_t *seq, struct refusal *why)
+{
+    if (!mode_name_ok(name))
+        return refuse(why, "$.mark", MODE_NAME_ALLOWED, "this cannot be a mark's name");
+    ledger_begin(run->ledger, EV_MARK, 0, 0);
+    ledger_text(run->ledger, F_NAME, name);
+    *seq = ledger_commit(run->ledger);
+    for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
+        mode_mark(&link_entry(i, struct session, link)->mode, name);
+    listening_mark(run, name);
+    return 0;
 }
 
 /* --- Connections */
@@ -169,6 +243,7 @@ void run_shutdown(struct run *run, int64_t grace_ns, void (*done)(void *arg), vo
 {
     run->done = done;
     run->done_arg = arg;
+    listening_stop(run);
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
         session_shutdown(link_entry(i, struct session, link));
     run->grace.reached = grace_over;

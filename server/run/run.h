@@ -1,4 +1,4 @@
-/* run.h - an isolated test session: its connections, its mode, its ledger. The default run always
+/* run.h - an isolated test session: its connections, its plan, its ledger. The default run always
  * exists.
  */
 #pragma once
@@ -13,6 +13,7 @@
 struct catalogue;
 struct endpoint;
 struct ledger;
+struct listener;
 struct run;
 struct tls_server;
 struct uv_loop_s;
@@ -35,7 +36,13 @@ struct run_listener {
     struct run *run;
     const char *name; /* "https" */
     bool tls, h2;
+    struct listener *socket; /* set by run_add_listener */
+    struct run_listener *next;
 };
+
+/* The run acts on this listener (refuses, drops SYNs) as its modes say; both are to outlive the
+ * run's last connection. */
+void run_add_listener(struct run_listener *listener, struct listener *socket);
 
 /* A listener_accepted: owner is a struct run_listener. */
 void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len);
@@ -50,11 +57,30 @@ int run_set_mode(struct run *run, const char *name, const json_t *params, bool l
                  enum run_apply apply, struct refusal *why);
 int run_set_mode_text(struct run *run, const char *text, struct refusal *why);
 
-/* {"mode": NAME, "params": {...}, "time_scale": 1.0}. New reference. */
+/* {"mode": NAME, "params": {...}, "time_scale": 1.0, "plan": [...], "seed": 0}. mode and params are
+ * null when the plan is not one mode for all, plan is when a mode was set. New reference. */
 json_t *run_mode(const struct run *run);
 
+/* Sets which connections get which mode (spec of a plan: docs/admin-api.md). seed: NULL keeps the
+ * one in force. All or nothing; refusals start with "$.plan[i]". */
+int run_set_plan(struct run *run, const json_t *plan, const uint64_t *seed, enum run_apply apply,
+                 struct refusal *why);
+
+#define RUN_SEED_MAX (1ll << 53) /* what every reader of JSON keeps exactly */
+
+/* Multiplies the durations of what is set from now on. */
+#define RUN_SCALE_MIN 1e-6
+#define RUN_SCALE_MAX 1e6
+void run_set_time_scale(struct run *run, double scale);
+double run_time_scale(const struct run *run);
+
+/* Names this moment: ledgers it, then fires the rules that wait for it. *seq: the event's number.
+ * Returns 0 or BAD_INPUT for what is no name. */
+int run_mark(struct run *run, const char *name, uint64_t *seq, struct refusal *why);
+
 /* Back to "normal" for all, ledger empty, attempts forgotten. Connections that a fault holds
- * (finned, forgotten, stalled, holed) are let go; the others stay open. */
+ * (finned, forgotten, stalled, holed) or has changed for good (a pace, a cut, a GOAWAY ...) are
+ * ended; the others stay open. */
 void run_reset(struct run *run);
 
 /* Live connections: an array of objects, oldest first; or one, NULL if there is none of this id.

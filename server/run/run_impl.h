@@ -1,5 +1,5 @@
-/* run_impl.h - the inside of a run, for run.c (the run), session.c (its connections) and exchange.c
- * (their exchanges).
+/* run_impl.h - the inside of a run, for run.c (the run), listening.c (its listeners), session.c
+ * (its connections), and exchange.c, answer.c, places.c and witness.c (their exchanges).
  */
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "modes/catalogue.h"
 #include "modes/runtime.h"
 #include "run/attempts.h"
+#include "run/plan.h"
 #include "run/run.h"
 #include "wire/listener.h"
 #include "wire/wire.h"
@@ -17,11 +18,24 @@
 #define PREFACE     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" /* RFC 9113 3.4 */
 #define PREFACE_LEN (sizeof PREFACE - 1)
 
+/* What the listeners of a run do, and why. */
+struct listening {
+    struct run_listener *listeners;
+    enum listener_answer answer;
+    struct mode_program *program; /* what the next connection gets; a reference. NULL: none yet */
+    bool answered;                /* a rule of program has said what they do */
+    struct link scripts;          /* its rules at work */
+    unsigned script_count;
+};
+
 struct run {
     struct run_config config;
     struct ledger *ledger;
     struct attempts *attempts;
-    struct mode_program *mode;
+    struct plan *plan;
+    uint64_t seed;
+    uint32_t number; /* connections accepted since the plan was set */
+    struct listening listening;
     struct link sessions;
     size_t session_count;
     uint64_t ordinal;
@@ -41,21 +55,31 @@ struct session {
     struct wire *wire;
     struct engine *engine; /* NULL until the protocol is known */
     struct mode_conn mode;
+    struct plan *undecided;   /* its entry depends on the protocol; NULL: it has its mode */
     char mode_text[128];      /* the last /mode/... prefix that was obeyed */
     uint8_t sniffed;          /* bytes of the h2 preface seen so far on a clear connection */
+    bool protocol_fired;      /* the rules of "protocol" have */
     bool stale_seen;          /* bytes came after the fault that put it out of service */
     int64_t from_hole_until;  /* a request that is whole by then was sent into a black hole */
     enum wire_state silenced; /* the state a fault put the wire into; WIRE_OPEN: in service */
     int64_t idle_since;       /* MOMENT_NONE: busy, or nothing can be asked of it yet */
     uint32_t begun;           /* exchanges so far */
     uint32_t open;            /* of these, not over yet */
+    uint32_t stops;           /* of these, stopped at a place that is not with the kernel yet */
     struct link exchanges;    /* not answered yet */
     struct link leaving;      /* answered; their last bytes are on the way to the kernel */
-    struct buf held_attempts; /* attempt numbers (uint32_t) of stale requests to be served later */
+    struct buf held_attempts; /* struct held_attempt, of stale requests to be served later */
+};
+
+struct held_attempt {
+    int32_t stream; /* 0 on h1, where they are served in order */
+    uint32_t attempt;
 };
 
 /* How far an exchange has got. */
 enum reached { REACHED_BEGUN, REACHED_HEADERS, REACHED_COMPLETE, REACHED_ANSWERING };
+
+#define STOP_KINDS 2 /* of enum engine_stop */
 
 struct session_exchange {
     struct link link;
@@ -67,15 +91,19 @@ struct session_exchange {
     bool over;         /* only pins keep its memory */
     bool request_told; /* the ledger has its request */
     uint32_t tried;    /* by which exchange_try_all() */
-    bool start_fired, lost_told;
-    int64_t idle_before;
+    bool start_fired, end_told;
     uint64_t body_bytes, digest;
     const char *target;     /* as sent, with the mode that obey_url takes off */
     struct attempt_key key; /* from REACHED_HEADERS on */
     uint32_t attempt;       /* 0: not counted yet */
     int status;
-    uint64_t end_mark; /* wire_queued() after its last byte */
-    int problem;       /* status of an answer of our own instead of the endpoint's; 0: none */
+    int64_t place[STOP_KINDS]; /* the next place of each kind at which the response stops */
+    uint8_t stopped;           /* 1u << kind: it has, and the rules there have not fired yet */
+    bool standing;             /* it has, and was not told to go on */
+    bool said_all;             /* with nothing left to be said */
+    uint64_t stop_mark;        /* wire_queued() then */
+    uint64_t end_mark;         /* wire_queued() after its last byte */
+    int problem; /* status of an answer of our own instead of the endpoint's; 0: none */
     char *problem_text;
 };
 
@@ -84,30 +112,83 @@ static inline bool session_serving(const struct session *s)
     return wire_state(s->wire) == WIRE_OPEN && s->silenced == WIRE_OPEN;
 }
 
+/* Whether an answer may begin or go on. */
+static inline bool session_may_say(const struct session *s)
+{
+    return session_serving(s) && wire_can_send(s->wire) && !s->mode.held;
+}
+
+/* --- run.c */
+/* Adds F_TIME_SCALE to the event being written. */
+void run_ledger_scale(struct run *run, double scale);
+
+/* --- listening.c */
+/* The next connection may get another mode than before. */
+void listening_look(struct run *run);
+void listening_mark(struct run *run, const char *mark);
+/* Nothing is armed any more. */
+void listening_stop(struct run *run);
+
 /* --- session.c */
 struct session *session_find(const struct run *run, uint64_t id);
 json_t *session_json(const struct session *s);
 /* Looks whether the connection has become idle. */
 void session_idle(struct session *s);
-/* Another mode for this connection alone, ledgered. */
-void session_set_mode(struct session *s, struct mode_program *program);
-/* Ends what a rule has begun here, and what a fault holds; a connection in service stays open. */
+/* Another mode for this connection alone, ledgered. entry: of the plan; negative: none. */
+void session_set_mode(struct session *s, struct mode_program *program, int entry);
+/* Another plan, for which this connection is older: it gets what it has for such. */
+void session_replan(struct session *s);
+/* Ends what a rule has begun here, and a connection that a fault holds or has changed for good;
+ * others stay open. */
 void session_let_go(struct session *s);
 /* The server stops: finish what is open, then close; silenced connections end at once. */
 void session_shutdown(struct session *s);
 
 /* --- exchange.c */
 extern const struct engine_host session_engine_host;
-/* Answers it if all is there and nothing holds it. */
-void exchange_try_answer(struct session_exchange *sx);
-/* The same for each that is open. */
-void exchange_try_all(struct session *s);
-/* Opens all gates and forgets all answers that rules have given. */
-void exchange_let_go(struct session *s);
+/* Keeps its memory, also when it ends, until it is unpinned. exchange_unpin returns whether it goes
+ * on; if not, it is gone. */
+void exchange_pin(struct session_exchange *sx);
+bool exchange_unpin(struct session_exchange *sx);
+/* Fires the rules of a slot; a step of theirs may end this very exchange. Returns whether it goes
+ * on; if not, it is gone. */
+bool exchange_fire(struct session_exchange *sx, enum trigger_slot slot);
 /* Ends those whose last bytes are with the kernel. */
 void exchange_settle(struct session *s);
-/* Ledgers open ones as lost, once; the engine lets go of them later. leaving: also those whose last
- * bytes are on their way. */
+/* Ledgers that open ones are over, once: lost, unless the client has all of it; the engine lets go
+ * of them later. leaving: also those whose last bytes are on their way. */
 void exchange_tell_lost(struct session *s, const char *why, bool leaving);
 /* Frees what is left at the end of a connection. */
 void exchange_drop_all(struct session *s);
+
+/* --- answer.c */
+/* Takes /mode/NAME off the request's target, and sets that mode. */
+void answer_obey_url(struct session_exchange *sx, struct request *request);
+/* Answers it if all is there and nothing holds it; lets an answer that stands go on. */
+void answer_go_on(struct session_exchange *sx);
+/* The same for each that is open. */
+void answer_all(struct session *s);
+/* Opens all gates and forgets all answers that rules have given. */
+void answer_let_go(struct session *s);
+
+/* --- places.c */
+/* Before engine_respond: where it is to stop. */
+void places_begin(struct session_exchange *sx);
+void places_stopped(void *host, struct exchange *ex, enum engine_stop of);
+/* wire_handed may have grown: fires the rules of the places that are reached by now. */
+void places_look(struct session *s);
+/* Lets a response that stands go on, unless something holds it. */
+void places_go_on(struct session_exchange *sx);
+/* It is over. */
+void places_forget(struct session_exchange *sx);
+
+/* --- witness.c */
+/* Adds the fields that a request and a stale request share to the event being written. */
+void witness_request(struct session *s, const struct request *request, int32_t stream,
+                     const struct attempt_key *key);
+/* Ledgers a request that came late, out of a black hole. */
+void witness_came_late(struct session *s, const struct session_exchange *sx,
+                       const struct exchange *ex);
+void witness_stale_request(void *host, const struct request *request, int32_t stream, bool whole);
+void witness_frame(void *host, const struct engine_frame_info *info);
+void witness_protocol_error(void *host, const char *what);

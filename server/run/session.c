@@ -41,6 +41,59 @@ static void session_busy(struct session *s)
     mode_busy(&s->mode);
 }
 
+/* --- The plan */
+
+static void ledger_mode(const struct session *s, int entry)
+{
+    ledger_text(s->run->ledger, F_MODE_NAME, s->mode.program->name);
+    if (entry >= 0)
+        ledger_int(s->run->ledger, F_ENTRY, entry);
+}
+
+void session_set_mode(struct session *s, struct mode_program *program, int entry)
+{
+    mode_conn_set(&s->mode, program);
+    ledger_begin(s->run->ledger, EV_MODE, s->id, 0);
+    ledger_mode(s, entry);
+    ledger_text(s->run->ledger, F_PARAMS, program->params);
+    ledger_commit(s->run->ledger);
+}
+
+/* Picks for a connection that is new, or new to the plan. Returns what plan_pick did. */
+static int pick(struct session *s)
+{
+    struct plan *plan = s->run->plan;
+    int picked = plan_pick(plan, s->mode.number, s->id, s->mode.over);
+    plan_unref(s->undecided);
+    s->undecided = picked == PLAN_LATER ? plan_ref(plan) : NULL;
+    return picked;
+}
+
+void session_replan(struct session *s)
+{
+    s->mode_text[0] = '\0';
+    s->mode.number = 0;
+    int picked = pick(s);
+    struct mode_program *program = plan_program(s->run->plan, picked);
+    if (plan_is_mode(s->run->plan))
+        mode_conn_set(&s->mode, program);
+    else
+        session_set_mode(s, program, picked);
+}
+
+/* The protocol is known: what depends on it is decided. */
+static void decide(struct session *s)
+{
+    struct plan *plan = s->undecided;
+    if (!plan)
+        return;
+    s->undecided = NULL;
+    int picked = plan_pick(plan, s->mode.number, s->id, s->mode.over);
+    if (picked >= 0)
+        session_set_mode(s, plan_program(plan, picked), picked);
+    plan_unref(plan);
+}
+
 /* --- The engine */
 
 static bool start_engine(struct session *s, bool h2)
@@ -59,10 +112,20 @@ static bool start_engine(struct session *s, bool h2)
     ledger_begin(s->run->ledger, EV_PROTOCOL, s->id, 0);
     ledger_text(s->run->ledger, F_PROTOCOL_NAME, engine_protocol(e));
     ledger_commit(s->run->ledger);
+    decide(s);
     if (s->silenced != WIRE_OPEN) /* only witnesses from the start */
         engine_watch(e, s->silenced == WIRE_STALLED || s->silenced == WIRE_HOLED ? WATCH_HOLD
                                                                                  : WATCH_ONLY);
     return true;
+}
+
+/* The HTTP version is known, and nothing of it was said. */
+static void fire_protocol(struct session *s)
+{
+    if (s->protocol_fired || !session_serving(s))
+        return;
+    s->protocol_fired = true;
+    mode_fire(&s->mode, ON_PROTOCOL, NULL);
 }
 
 /* On a clear connection the first bytes decide: the h2 preface or anything else. Returns whether
@@ -82,6 +145,7 @@ static bool sniff(struct session *s, const uint8_t *bytes, size_t n)
     s->sniffed = 0;
     if (!start_engine(s, seen == PREFACE_LEN))
         return false;
+    fire_protocol(s);
     if (held)
         engine_input(s->engine, (const uint8_t *)PREFACE, held);
     return true;
@@ -95,6 +159,12 @@ static void input(struct session *s, const uint8_t *bytes, size_t n)
 
 /* --- What the wire tells */
 
+static void hello(void *owner)
+{
+    struct session *s = owner;
+    mode_fire(&s->mode, ON_CLIENT_HELLO, NULL);
+}
+
 static void established(void *owner, const char *alpn)
 {
     struct session *s = owner;
@@ -102,6 +172,7 @@ static void established(void *owner, const char *alpn)
         return;
     session_idle(s);
     mode_fire(&s->mode, ON_HANDSHAKE, NULL);
+    fire_protocol(s);
     if (session_serving(s))
         engine_pump(s->engine); /* the server's connection preface (RFC 9113 3.4) */
 }
@@ -129,7 +200,7 @@ static bool stale_whole(void *owner)
 static void peer_closed(void *owner, bool at_end)
 {
     struct session *s = owner;
-    if (s->engine && wire_can_send(s->wire))
+    if (s->engine && wire_can_send(s->wire) && !s->mode.held)
         engine_peer_closed(s->engine);
     else
         wire_close(s->wire); /* nothing that is open could be answered */
@@ -139,6 +210,7 @@ static void progress(void *owner)
 {
     struct session *s = owner;
     exchange_settle(s);
+    places_look(s);
     if (s->engine && session_serving(s))
         engine_pump(s->engine);
 }
@@ -163,6 +235,7 @@ static void closed(void *owner)
     engine_destroy(s->engine);
     exchange_drop_all(s);
     mode_conn_finish(&s->mode);
+    plan_unref(s->undecided);
     buf_free(&s->held_attempts);
     link_remove(&s->link);
     run->session_count--;
@@ -171,22 +244,11 @@ static void closed(void *owner)
         moment_at(&run->grace, clock_now());
 }
 
-static const struct wire_owner wire_calls = {
-    .established = established,
-    .received = received,
-    .stale = stale,
-    .stale_whole = stale_whole,
-    .ending = ending,
-    .peer_closed = peer_closed,
-    .progress = progress,
-    .closed = closed,
-};
-
 /* --- What the rules tell */
 
 static void released(void *host, struct mode_exchange *mx)
 {
-    exchange_try_answer(link_entry(mx, struct session_exchange, mx));
+    answer_go_on(link_entry(mx, struct session_exchange, mx));
 }
 
 static void silenced(void *host, bool for_ever)
@@ -200,6 +262,17 @@ static void silenced(void *host, bool for_ever)
         exchange_tell_lost(s, "a fault ended the connection", false);
 }
 
+/* As silenced(), by a cut that a rule had prepared. What lies behind it, whole responses too, is
+ * never sent. */
+static void was_cut(void *owner)
+{
+    struct session *s = owner;
+    bool for_ever = wire_state(s->wire) != WIRE_STALLED;
+    silenced(s, for_ever);
+    if (for_ever)
+        exchange_tell_lost(s, "a fault ended the connection", true);
+}
+
 static void resumed(void *host)
 {
     struct session *s = host;
@@ -209,26 +282,34 @@ static void resumed(void *host)
         s->from_hole_until = now + 2 * (now - used) + 250 * NS_PER_MS;
     s->silenced = WIRE_OPEN;
     s->stale_seen = false;
-    if (s->engine)
-        engine_resume(s->engine);
-    exchange_try_all(s);
+    if (s->engine) {
+        fire_protocol(s);
+        if (session_serving(s))
+            engine_resume(s->engine);
+    }
+    places_look(s);
+    answer_all(s);
     session_idle(s);
 }
+
+static const struct wire_owner wire_calls = {
+    .hello = hello,
+    .established = established,
+    .received = received,
+    .stale = stale,
+    .stale_whole = stale_whole,
+    .ending = ending,
+    .peer_closed = peer_closed,
+    .was_cut = was_cut,
+    .progress = progress,
+    .closed = closed,
+};
 
 static const struct mode_host mode_calls = {
     .released = released,
     .silenced = silenced,
     .resumed = resumed,
 };
-
-void session_set_mode(struct session *s, struct mode_program *program)
-{
-    ledger_begin(s->run->ledger, EV_MODE, s->id, 0);
-    ledger_text(s->run->ledger, F_MODE_NAME, program->name);
-    ledger_text(s->run->ledger, F_PARAMS, program->params);
-    ledger_commit(s->run->ledger);
-    mode_conn_set(&s->mode, program);
-}
 
 /* --- Beginning and end */
 
@@ -258,7 +339,10 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     s->listener = listener;
     s->id = ++last_id;
     s->ordinal = ++run->ordinal;
-    s->opened_at = clock_now();
+    s->mode.number = run->number < UINT32_MAX ? ++run->number : run->number;
+    int picked = pick(s);
+    mode_conn_init(&s->mode, &mode_calls, s, run->ledger, s->id, plan_program(run->plan, picked));
+    s->opened_at = s->mode.accepted_at;
     s->silenced = WIRE_OPEN;
     s->idle_since = MOMENT_NONE;
     link_init(&s->exchanges);
@@ -270,29 +354,31 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     ledger_text(run->ledger, F_LISTENER, listener->name);
     ledger_text(run->ledger, F_PEER, s->peer);
     ledger_int(run->ledger, F_ORDINAL, (int64_t)s->ordinal);
+    ledger_int(run->ledger, F_NUMBER, s->mode.number);
+    ledger_mode(s, plan_is_mode(run->plan) ? PLAN_NONE : picked);
     ledger_commit(run->ledger);
-    mode_conn_init(&s->mode, &mode_calls, s, run->ledger, s->id, run->mode);
     s->mode.wire = s->wire;
     session_idle(s);
+    listening_look(run);
     mode_fire(&s->mode, ON_ACCEPT, NULL);
 }
 
 void session_let_go(struct session *s)
 {
-    if (s->silenced != WIRE_OPEN) {
+    if (s->silenced != WIRE_OPEN || s->mode.changed) {
         wire_abort(s->wire, "reset", NULL);
         return;
     }
     mode_conn_stop_scripts(&s->mode);
-    exchange_let_go(s);
+    answer_let_go(s);
 }
 
 void session_shutdown(struct session *s)
 {
-    if (s->engine && session_serving(s))
-        engine_shutdown(s->engine);
-    else if (s->silenced != WIRE_OPEN)
+    if (s->silenced != WIRE_OPEN || s->mode.held)
         wire_abort(s->wire, "shutdown", NULL);
+    else if (s->engine && session_serving(s))
+        engine_shutdown(s->engine);
     else
         wire_close(s->wire);
 }

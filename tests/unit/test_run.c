@@ -1,36 +1,5 @@
 /* A run over real sockets: its mode, its connections, accepting without memory, its end. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <unistd.h>
-#include <uv.h>
-
-#include "base/clock.h"
-#include "base/log.h"
-#include "endpoint/endpoint.h"
-#include "engine/engine.h"
-#include "ledger/ledger.h"
-#include "modes/catalogue.h"
-#include "run/run.h"
-#include "wire/moment.h"
-
-#define PATIENCE (5 * NS_PER_S)
-#define REQUEST  "GET /api/entitlement/get HTTP/1.1\r\nHost: x\r\n\r\n"
-
-static uv_loop_t loop;
-static struct catalogue *catalogue;
-static struct endpoint *endpoint;
-static struct run *run;
-static struct run_listener listener = { .name = "http", .h2 = true };
+#include "run_rig.h"
 
 /* calloc() fails when this reaches 0; -1: never. */
 static int calloc_fails = -1;
@@ -41,70 +10,6 @@ void *__wrap_calloc(size_t count, size_t size)
     if (calloc_fails >= 0 && calloc_fails-- == 0)
         return NULL;
     return __real_calloc(count, size);
-}
-
-struct alarm_clock {
-    struct moment moment;
-    bool rung;
-};
-
-static void ring(struct moment *m, int64_t late)
-{
-    ((struct alarm_clock *)m)->rung = true;
-}
-
-/* Runs the loop until the condition holds, or for ns. */
-static bool run_until(bool (*holds)(void), int64_t ns)
-{
-    struct alarm_clock end = { .moment.reached = ring };
-    moment_at(&end.moment, clock_now() + ns);
-    while (!end.rung && !(holds && holds()))
-        uv_run(&loop, UV_RUN_ONCE);
-    moment_cancel(&end.moment);
-    return holds && holds();
-}
-
-static bool is_empty(void)
-{
-    return run_connection_count(run) == 0;
-}
-
-/* Connects a client and hands the server's end to the run. Returns the client's end. */
-static int connect_client(void)
-{
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof at;
-    int listening = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(listening, (struct sockaddr *)&at, len), 0);
-    assert_int_equal(listen(listening, 1), 0);
-    getsockname(listening, (struct sockaddr *)&at, &len);
-    assert_int_equal(connect(client, (struct sockaddr *)&at, len), 0);
-    int fd = accept4(listening, (struct sockaddr *)&at, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    close(listening);
-    fcntl(client, F_SETFL, O_NONBLOCK);
-    run_accept(&listener, fd, (struct sockaddr *)&at, len);
-    return client;
-}
-
-static json_t *newest_connection(void)
-{
-    json_t *all = run_connections(run);
-    json_t *last = json_incref(json_array_get(all, json_array_size(all) - 1));
-    json_decref(all);
-    return last;
-}
-
-static uint64_t newest_id(void)
-{
-    json_t *c = newest_connection();
-    uint64_t id = (uint64_t)json_integer_value(json_object_get(c, "id"));
-    json_decref(c);
-    return id;
-}
-
-static void assert_member(json_t *object, const char *member, const char *value)
-{
-    assert_string_equal(json_string_value(json_object_get(object, member)), value);
 }
 
 static void assert_mode(const char *name)
@@ -243,36 +148,6 @@ static void shutdown_ends_every_connection_and_says_so(void **state)
     close(client);
 }
 
-static int start(void **state)
-{
-    struct refusal why;
-    log_set_level(LOG_ERROR + 1);
-    if (uv_loop_init(&loop) || moments_start(&loop) || h1_start(&loop) ||
-        !(catalogue = catalogue_create()) || endpoint_create(NULL, &endpoint, &why))
-        return -1;
-    struct run_config config = { .loop = &loop,
-                                 .catalogue = catalogue,
-                                 .endpoint = endpoint,
-                                 .ledger_bytes = 1 << 20,
-                                 .body_limit = 1000,
-                                 .time_scale = 1 };
-    int error = run_create(&config, &run);
-    listener.run = run;
-    return error;
-}
-
-static int stop(void **state)
-{
-    run_destroy(run);
-    h1_stop();
-    h2_stop();
-    moments_stop();
-    uv_run(&loop, UV_RUN_DEFAULT);
-    endpoint_destroy(endpoint);
-    catalogue_destroy(catalogue);
-    return uv_loop_close(&loop);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,5 +159,5 @@ int main(void)
         cmocka_unit_test(an_exchange_without_memory_ends_its_connection_alone),
         cmocka_unit_test(shutdown_ends_every_connection_and_says_so),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, rig_start, rig_stop);
 }

@@ -1,0 +1,208 @@
+/* listening.c - rules on "listen": what the run's listeners do with the next connection.
+ *
+ * The mode that the next connection would get decides. Its rules without a mark run when it becomes
+ * the next one's: when a plan is set, or when the connection before was accepted; those with a mark
+ * run at that mark. As long as the next connection's mode stays the same, its rules are not run
+ * again. When it changes, what the old one's rules have begun ends, and the listeners accept again
+ * unless a rule of the new one has said otherwise by then.
+ *
+ * Steps run as those of connections do (modes/runtime.c), on all listeners alike.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/log.h"
+#include "run/run_impl.h"
+
+/* A test harness that sets marks faster than their scripts end must not fill the memory. */
+#define SCRIPTS_MAX 256
+
+#define ON_TIME INT64_MIN /* lateness of what was not due at a moment */
+
+struct script {
+    struct link link;
+    struct moment moment;
+    struct run *run;
+    struct mode_program *program;
+    const struct mode_rule *rule;
+    unsigned next; /* step */
+};
+
+/* --- The listeners */
+
+/* All of them or none. Returns 0 or -errno. */
+static int set_answer(struct listening *l, enum listener_answer answer)
+{
+    int error = 0;
+    struct run_listener *i = l->listeners;
+    while (i && (error = listener_answer(i->socket, answer)) == 0)
+        i = i->next;
+    if (!error) {
+        l->answer = answer;
+        return 0;
+    }
+    for (struct run_listener *k = l->listeners; k != i; k = k->next)
+        listener_answer(k->socket, l->answer);
+    return error;
+}
+
+void run_add_listener(struct run_listener *listener, struct listener *socket)
+{
+    struct listening *l = &listener->run->listening;
+    listener->socket = socket;
+    listener->next = l->listeners;
+    l->listeners = listener;
+    if (l->answer != LISTENER_ACCEPTS)
+        listener_answer(socket, l->answer);
+}
+
+/* --- Scripts */
+
+static void script_destroy(struct script *s)
+{
+    s->run->listening.script_count--;
+    link_remove(&s->link);
+    moment_cancel(&s->moment);
+    mode_unref(s->program);
+    free(s);
+}
+
+static void do_step(struct script *s, const struct mode_step *step, int64_t late)
+{
+    static const enum listener_answer answers[] = {
+        [LISTENER_STEP_REFUSE] = LISTENER_REFUSES,
+        [LISTENER_STEP_DROP] = LISTENER_DROPS,
+        [LISTENER_STEP_ACCEPT] = LISTENER_ACCEPTS,
+    };
+    struct ledger *l = s->run->ledger;
+    enum step_listener what = mode_step_listener(step);
+    if (what == LISTENER_STEP_NONE)
+        return;
+    ledger_begin(l, EV_FAULT, 0, 0);
+    ledger_text(l, F_MODE_NAME, s->program->name);
+    ledger_int(l, F_RULE, s->rule->number);
+    ledger_text(l, F_TRIGGER, s->rule->on);
+    ledger_text(l, F_STEP, mode_step_name(step));
+    ledger_text(l, F_ARGUMENTS, step->arguments);
+    if (late != ON_TIME)
+        ledger_int(l, F_LATE, late);
+    if (s->program->scale != 1)
+        run_ledger_scale(s->run, s->program->scale);
+    ledger_commit(l);
+    s->run->listening.answered = true;
+    int error = set_answer(&s->run->listening, answers[what]);
+    if (!error)
+        return;
+    ledger_begin(l, EV_FAULT_DONE, 0, 0);
+    ledger_text(l, F_STEP, mode_step_name(step));
+    ledger_text(l, F_WHY, strerror(-error));
+    ledger_commit(l);
+}
+
+static void log_no_memory(void)
+{
+    static struct log_gate gate;
+    log_sometimes(&gate, LOG_WARN,
+                  "a rule on \"listen\" did not run: out of memory, or too many do");
+}
+
+/* Goes on after ns; for "never", or without memory, the script ends. */
+static void pause_script(struct script *s, int64_t ns)
+{
+    if (ns == DURATION_NEVER) {
+        script_destroy(s);
+    } else if (moment_at(&s->moment, clock_now() + ns) != 0) {
+        log_no_memory();
+        script_destroy(s);
+    }
+}
+
+/* Runs what can run now; frees the script at its end. */
+static void script_run(struct script *s, int64_t late)
+{
+    while (s->next < s->rule->step_count) {
+        const struct mode_step *step = &s->rule->steps[s->next++];
+        int64_t pause = mode_step_pause(step);
+        if (pause >= 0) {
+            pause_script(s, pause);
+            return;
+        }
+        do_step(s, step, late);
+    }
+    script_destroy(s);
+}
+
+static void script_reached(struct moment *m, int64_t late)
+{
+    script_run(link_entry(m, struct script, moment), late);
+}
+
+static void start(struct run *run, const struct mode_rule *rule)
+{
+    struct listening *l = &run->listening;
+    struct script *s = l->script_count < SCRIPTS_MAX ? calloc(1, sizeof *s) : NULL;
+    if (!s) {
+        log_no_memory();
+        return;
+    }
+    s->moment.reached = script_reached;
+    s->run = run;
+    s->program = mode_ref(l->program);
+    s->rule = rule;
+    link_append(&l->scripts, &s->link);
+    l->script_count++;
+    if (rule->after > 0)
+        pause_script(s, rule->after);
+    else
+        script_run(s, ON_TIME);
+}
+
+static void end_scripts(struct listening *l)
+{
+    while (!link_empty(&l->scripts))
+        script_destroy(link_entry(l->scripts.next, struct script, link));
+}
+
+/* --- When rules fire */
+
+/* mark: NULL for the rules without one. */
+static void fire(struct run *run, const char *mark)
+{
+    const struct mode_program *program = run->listening.program;
+    for (unsigned i = 0; i < program->by_slot[ON_LISTEN].count; i++) {
+        const struct mode_rule *rule = program->by_slot[ON_LISTEN].rules[i];
+        if (mark ? rule->mark && strcmp(rule->mark, mark) == 0 : !rule->mark)
+            start(run, rule);
+    }
+}
+
+void listening_look(struct run *run)
+{
+    struct listening *l = &run->listening;
+    uint32_t next = run->number < UINT32_MAX ? run->number + 1 : run->number;
+    struct mode_program *program = plan_program(run->plan, plan_pick(run->plan, next, 0, 0));
+    if (program == l->program || run->done)
+        return;
+    end_scripts(l);
+    mode_unref(l->program);
+    l->program = mode_ref(program);
+    l->answered = false;
+    fire(run, NULL);
+    if (!l->answered && l->answer != LISTENER_ACCEPTS && set_answer(l, LISTENER_ACCEPTS) != 0)
+        log_error("the listeners cannot be made to accept again");
+}
+
+void listening_mark(struct run *run, const char *mark)
+{
+    if (run->listening.program && !run->done)
+        fire(run, mark);
+}
+
+void listening_stop(struct run *run)
+{
+    end_scripts(&run->listening);
+    mode_unref(run->listening.program);
+    run->listening.program = NULL;
+}

@@ -1,0 +1,110 @@
+/* places.c - places in a response at which rules fire.
+ *
+ * The engine stops the response behind the byte that a rule names. The rule fires when the wire has
+ * handed that byte to the kernel: at once, or when the wire makes progress. From the stop until the
+ * engine is told to go on the response stands; it goes on when no rule holds it, and the next place
+ * has been told to the engine by then.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "run/run_impl.h"
+
+static const enum trigger_slot slots[STOP_KINDS] = {
+    [STOP_OCTETS] = ON_RESPONSE_BYTES,
+    [STOP_CONTENT] = ON_RESPONSE_CONTENT,
+};
+
+/* Tells the engine of the next place behind one that is passed; -1: none is. */
+static void set_next(struct session_exchange *sx, enum engine_stop of, int64_t passed)
+{
+    struct session *s = sx->session;
+    sx->place[of] = mode_next_place(&s->mode, &sx->mx, slots[of], passed);
+    if (sx->place[of] < 0)
+        return;
+    int error = engine_stop_at(sx->mx.ex, of, (uint64_t)sx->place[of]);
+    if (error) {
+        static struct log_gate gate;
+        log_sometimes(&gate, LOG_WARN, "connection %llu: a response cannot be stopped: %s",
+                      (unsigned long long)s->id, strerror(-error));
+    }
+}
+
+void places_begin(struct session_exchange *sx)
+{
+    for (unsigned of = 0; of < STOP_KINDS; of++)
+        if (mode_has(sx->session->mode.program, slots[of]))
+            set_next(sx, (enum engine_stop)of, -1);
+}
+
+static void forget(struct session_exchange *sx, unsigned kinds)
+{
+    if (sx->stopped && !(sx->stopped & ~kinds))
+        sx->session->stops--;
+    sx->stopped &= (uint8_t)~kinds;
+}
+
+void places_forget(struct session_exchange *sx)
+{
+    forget(sx, UINT8_MAX);
+}
+
+static bool is_reached(const struct session_exchange *sx)
+{
+    const struct session *s = sx->session;
+    return sx->stopped && session_may_say(s) && wire_handed(s->wire) >= sx->stop_mark;
+}
+
+/* Fires the rules of the places at which it stands; their steps may end it. */
+static void reach(struct session_exchange *sx)
+{
+    while (is_reached(sx)) {
+        enum engine_stop of = sx->stopped & (1u << STOP_OCTETS) ? STOP_OCTETS : STOP_CONTENT;
+        int64_t place = sx->place[of];
+        forget(sx, 1u << of);
+        exchange_pin(sx);
+        mode_fire_at(&sx->session->mode, slots[of], &sx->mx, (uint64_t)place);
+        if (!exchange_unpin(sx))
+            return;
+        set_next(sx, of, place);
+    }
+    places_go_on(sx);
+}
+
+void places_stopped(void *host, struct exchange *ex, enum engine_stop of)
+{
+    struct session *s = host;
+    struct session_exchange *sx = ex->data;
+    if (!sx || wire_state(s->wire) == WIRE_CLOSED)
+        return;
+    if (!sx->stopped)
+        s->stops++;
+    sx->stopped |= (uint8_t)(1u << of);
+    sx->standing = true;
+    sx->said_all = engine_said_all(ex);
+    sx->stop_mark = wire_queued(s->wire);
+    if (is_reached(sx))
+        reach(sx);
+}
+
+void places_go_on(struct session_exchange *sx)
+{
+    struct session *s = sx->session;
+    if (!sx->standing || sx->stopped || sx->pins > 0 || sx->mx.gates > 0 || !session_may_say(s))
+        return;
+    sx->standing = false;
+    engine_go_on(sx->mx.ex);
+}
+
+void places_look(struct session *s)
+{
+    struct link *i = s->exchanges.next;
+    while (s->stops > 0 && i != &s->exchanges) {
+        struct session_exchange *sx = link_entry(i, struct session_exchange, link);
+        i = i->next;
+        if (sx->pins == 0 && is_reached(sx)) {
+            reach(sx); /* which may end any of them */
+            i = s->exchanges.next;
+        }
+    }
+}

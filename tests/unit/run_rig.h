@@ -1,0 +1,207 @@
+/* run_rig.h - a run over real sockets, for the tests of run/. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "endpoint/endpoint.h"
+#include "engine/engine.h"
+#include "ledger/ledger.h"
+#include "modes/catalogue.h"
+#include "run/run.h"
+#include "wire/moment.h"
+
+#define PATIENCE (5 * NS_PER_S)
+#define REQUEST  "GET /api/entitlement/get HTTP/1.1\r\nHost: x\r\n\r\n"
+
+static uv_loop_t loop;
+static struct catalogue *catalogue;
+static struct endpoint *endpoint;
+static struct run *run;
+static struct run_listener listener = { .name = "http", .h2 = true };
+
+struct alarm_clock {
+    struct moment moment;
+    bool rung;
+};
+
+static inline void ring(struct moment *m, int64_t late)
+{
+    ((struct alarm_clock *)m)->rung = true;
+}
+
+/* Runs the loop until the condition holds, or for ns. */
+static inline bool run_until(bool (*holds)(void), int64_t ns)
+{
+    struct alarm_clock end = { .moment.reached = ring };
+    moment_at(&end.moment, clock_now() + ns);
+    while (!end.rung && !(holds && holds()))
+        uv_run(&loop, UV_RUN_ONCE);
+    moment_cancel(&end.moment);
+    return holds && holds();
+}
+
+static inline bool is_empty(void)
+{
+    return run_connection_count(run) == 0;
+}
+
+/* Connects a client and hands the server's end to the run. Returns the client's end. */
+static inline int connect_client(void)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof at;
+    int listening = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listening, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    getsockname(listening, (struct sockaddr *)&at, &len);
+    assert_int_equal(connect(client, (struct sockaddr *)&at, len), 0);
+    int fd = accept4(listening, (struct sockaddr *)&at, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    close(listening);
+    fcntl(client, F_SETFL, O_NONBLOCK);
+    run_accept(&listener, fd, (struct sockaddr *)&at, len);
+    return client;
+}
+
+static inline json_t *newest_connection(void)
+{
+    json_t *all = run_connections(run);
+    json_t *last = json_incref(json_array_get(all, json_array_size(all) - 1));
+    json_decref(all);
+    return last;
+}
+
+static inline uint64_t newest_id(void)
+{
+    json_t *c = newest_connection();
+    uint64_t id = (uint64_t)json_integer_value(json_object_get(c, "id"));
+    json_decref(c);
+    return id;
+}
+
+/* --- The ledger. The events since a sequence number; the caller's. */
+
+static inline json_t *events_since(uint64_t since)
+{
+    struct buf text = { 0 };
+    uint64_t next;
+    buf_add(&text, "[", 1);
+    assert_true(ledger_read(run_ledger(run), since, SIZE_MAX, SIZE_MAX, ",", &text, &next) >= 0);
+    buf_add(&text, "]", 1);
+    json_t *events = json_loadb((const char *)buf_bytes(&text), buf_len(&text), 0, NULL);
+    assert_non_null(events);
+    buf_free(&text);
+    return events;
+}
+
+/* The first of the events that is called so, NULL if there is none; borrowed. */
+static inline json_t *event_called(const json_t *events, const char *name)
+{
+    size_t i;
+    json_t *event;
+    json_array_foreach(events, i, event)
+    {
+        if (strcmp(json_string_value(json_object_get(event, "event")), name) == 0)
+            return event;
+    }
+    return NULL;
+}
+
+static inline size_t count_events(const json_t *events, const char *name)
+{
+    size_t i, n = 0;
+    json_t *event;
+    json_array_foreach(events, i, event)
+    {
+        n += strcmp(json_string_value(json_object_get(event, "event")), name) == 0;
+    }
+    return n;
+}
+
+static inline json_int_t number_in(const json_t *event, const char *member)
+{
+    assert_non_null(event);
+    assert_true(json_is_integer(json_object_get(event, member)));
+    return json_integer_value(json_object_get(event, member));
+}
+
+/* --- Modes. rules: the list as JSON text. */
+
+static inline void put_mode(const char *name, const char *rules)
+{
+    struct refusal why = { 0 };
+    json_t *list = json_loads(rules, 0, NULL);
+    assert_non_null(list);
+    json_t *mode = json_pack("{s:s, s:s, s:s, s:o}", "name", name, "summary", "For a test.",
+                             "client_sees", "What the test looks for.", "rules", list);
+    if (catalogue_put(catalogue, name, mode, &why) != 0)
+        fail_msg("%s: %s: %s", rules, why.where, why.what);
+    json_decref(mode);
+}
+
+static inline void set_rules(const char *rules)
+{
+    struct refusal why = { 0 };
+    put_mode("test-mode", rules);
+    assert_int_equal(run_set_mode(run, "test-mode", NULL, false, APPLY_ALL, &why), 0);
+}
+
+static inline int set_plan(const char *text, const uint64_t *seed, enum run_apply apply,
+                           struct refusal *why)
+{
+    json_t *plan = json_loads(text, 0, NULL);
+    assert_non_null(plan);
+    int outcome = run_set_plan(run, plan, seed, apply, why);
+    json_decref(plan);
+    return outcome;
+}
+
+static inline void assert_member(json_t *object, const char *member, const char *value)
+{
+    assert_string_equal(json_string_value(json_object_get(object, member)), value);
+}
+
+static inline int rig_start(void **state)
+{
+    struct refusal why;
+    log_set_level(LOG_ERROR + 1);
+    if (uv_loop_init(&loop) || moments_start(&loop) || h1_start(&loop) ||
+        !(catalogue = catalogue_create()) || endpoint_create(NULL, &endpoint, &why))
+        return -1;
+    struct run_config config = { .loop = &loop,
+                                 .catalogue = catalogue,
+                                 .endpoint = endpoint,
+                                 .ledger_bytes = 1 << 20,
+                                 .body_limit = 1000,
+                                 .time_scale = 1 };
+    int error = run_create(&config, &run);
+    listener.run = run;
+    return error;
+}
+
+static inline int rig_stop(void **state)
+{
+    run_destroy(run);
+    h1_stop();
+    h2_stop();
+    moments_stop();
+    uv_run(&loop, UV_RUN_DEFAULT);
+    endpoint_destroy(endpoint);
+    catalogue_destroy(catalogue);
+    return uv_loop_close(&loop);
+}

@@ -1,0 +1,606 @@
+/* Rules at work in a run over real sockets: plans on live connections, marks, headers, and places
+ * in responses.
+ */
+#include "run_rig.h"
+
+static char got[65536]; /* what a client has read */
+static size_t got_len;
+static int reading; /* the client that reads */
+static size_t wanted;
+
+static void start_reading(int client)
+{
+    reading = client;
+    got_len = 0;
+}
+
+/* Reads what there is. False: the connection has ended. */
+static bool read_more(void)
+{
+    ssize_t n = recv(reading, got + got_len, sizeof got - 1 - got_len, 0);
+    if (n > 0)
+        got_len += (size_t)n;
+    got[got_len] = '\0';
+    return n > 0 || (n < 0 && errno == EAGAIN);
+}
+
+static bool got_wanted(void)
+{
+    return read_more() && got_len >= wanted;
+}
+
+static bool got_end(void)
+{
+    return !read_more();
+}
+
+/* A whole answer: its header section, and the content that that declares. */
+static bool got_answer(void)
+{
+    read_more();
+    const char *length = strcasestr(got, "\r\ncontent-length:"), *end = strstr(got, "\r\n\r\n");
+    return length && end && got_len >= (size_t)(end + 4 - got) + strtoul(length + 17, NULL, 10);
+}
+
+static void ask(int client)
+{
+    start_reading(client);
+    assert_int_equal(send(client, REQUEST, strlen(REQUEST), 0), strlen(REQUEST));
+}
+
+static void assert_answered(int client)
+{
+    ask(client);
+    assert_true(run_until(got_answer, PATIENCE));
+    assert_memory_equal(got, "HTTP/1.1 200 ", 13);
+}
+
+static void end(int client)
+{
+    close(client);
+    run_reset(run);
+    assert_true(run_until(is_empty, PATIENCE));
+}
+
+static uint64_t now_in_ledger(void)
+{
+    return ledger_last(run_ledger(run));
+}
+
+/* --- Plans */
+
+static void connections_are_numbered_since_the_plan_was_set(void **state)
+{
+    struct refusal why = { 0 };
+    uint64_t since = now_in_ledger();
+    int older = connect_client();
+    assert_int_equal(
+        set_plan("[{\"connection\": 2, \"mode\": \"idle-close\"}]", NULL, APPLY_ALL, &why), 0);
+    int first = connect_client(), second = connect_client();
+    json_t *events = events_since(since), *plan = event_called(events, "plan");
+    assert_int_equal(number_in(plan, "live"), 1);
+    assert_int_equal(number_in(plan, "seed"), 0);
+    assert_member(plan, "apply", "all");
+    assert_int_equal(json_array_size(json_object_get(plan, "plan")), 1);
+    json_t *opened = json_array_get(events, json_array_size(events) - 2);
+    assert_int_equal(number_in(opened, "number"), 1);
+    assert_member(opened, "mode", "normal");
+    assert_null(json_object_get(opened, "entry"));
+    opened = json_array_get(events, json_array_size(events) - 1);
+    assert_int_equal(number_in(opened, "number"), 2);
+    assert_member(opened, "mode", "idle-close");
+    assert_int_equal(number_in(opened, "entry"), 0);
+    json_decref(events);
+    close(older);
+    close(first);
+    end(second);
+}
+
+static void a_plan_that_is_refused_changes_nothing(void **state)
+{
+    struct refusal why = { 0 };
+    uint64_t seed = 7, since;
+    assert_int_equal(
+        set_plan("[{\"mode\": \"idle-close\", \"connection\": \"1-\"}]", &seed, APPLY_ALL, &why),
+        0);
+    json_t *before = run_mode(run);
+    seed = 8;
+    since = now_in_ledger();
+    assert_int_equal(set_plan("[{\"mode\": \"idle-close\", \"connection\": \"1-\"},"
+                              " {\"mode\": \"idle-close\", \"over\": 3}]",
+                              &seed, APPLY_ALL, &why),
+                     BAD_INPUT);
+    json_t *after = run_mode(run);
+    assert_true(json_equal(before, after));
+    assert_int_equal(now_in_ledger(), since);
+    assert_true(json_is_null(json_object_get(after, "mode")));
+    assert_int_equal(number_in(after, "seed"), 7);
+    json_decref(before);
+    json_decref(after);
+    run_reset(run);
+}
+
+/* Live connections keep what they have with "new", and get what fits older ones with "all". */
+static void apply_says_what_a_plan_is_to_live_connections(void **state)
+{
+    struct refusal why = { 0 };
+    static const char plan[] = "[{\"mode\": \"idle-close\", \"connection\": \"1-\"},"
+                               " {\"mode\": \"half-open\"}]";
+    int client = connect_client();
+    assert_int_equal(set_plan(plan, NULL, APPLY_NEW, &why), 0);
+    json_t *c = newest_connection();
+    assert_member(c, "mode", "normal");
+    json_decref(c);
+    uint64_t since = now_in_ledger();
+    assert_int_equal(set_plan(plan, NULL, APPLY_ALL, &why), 0);
+    c = newest_connection();
+    assert_member(c, "mode", "half-open");
+    json_decref(c);
+    json_t *events = events_since(since), *mode = event_called(events, "mode");
+    assert_int_equal(number_in(mode, "connection"), newest_id());
+    assert_int_equal(number_in(mode, "entry"), 1);
+    json_decref(events);
+    end(client);
+}
+
+static void an_entry_with_over_waits_for_the_protocol(void **state)
+{
+    struct refusal why = { 0 };
+    assert_int_equal(set_plan("[{\"mode\": \"idle-close\", \"over\": \"h2\"},"
+                              " {\"mode\": \"half-open\", \"over\": \"h1\"}]",
+                              NULL, APPLY_ALL, &why),
+                     0);
+    uint64_t since = now_in_ledger();
+    int client = connect_client();
+    json_t *c = newest_connection();
+    assert_member(c, "mode", "normal");
+    json_decref(c);
+    assert_answered(client);
+    json_t *events = events_since(since);
+    assert_member(event_called(events, "connection_open"), "mode", "normal");
+    assert_null(json_object_get(event_called(events, "connection_open"), "entry"));
+    assert_member(event_called(events, "mode"), "mode", "half-open");
+    assert_int_equal(number_in(event_called(events, "mode"), "entry"), 1);
+    json_decref(events);
+    end(client);
+}
+
+/* It was accepted under the plan before, which goes on deciding. */
+static void an_undecided_connection_keeps_its_plan(void **state)
+{
+    struct refusal why = { 0 };
+    assert_int_equal(
+        set_plan("[{\"mode\": \"half-open\", \"over\": \"h1\"}]", NULL, APPLY_ALL, &why), 0);
+    int client = connect_client();
+    assert_int_equal(run_set_mode(run, "idle-close", NULL, false, APPLY_NEW, &why), 0);
+    assert_answered(client);
+    json_t *c = newest_connection();
+    assert_member(c, "mode", "half-open");
+    json_decref(c);
+    end(client);
+}
+
+static void a_time_scale_is_for_what_is_set_from_then_on(void **state)
+{
+    struct refusal why = { 0 };
+    assert_int_equal(run_set_mode_text(run, "idle-close;idle=50ms", &why), 0);
+    run_set_time_scale(run, 1000);
+    int client = connect_client();
+    start_reading(client);
+    assert_true(run_until(got_end, PATIENCE)); /* set before: 50 ms */
+    uint64_t since = now_in_ledger();
+    assert_int_equal(run_set_mode_text(run, "idle-close;idle=50ms", &why), 0);
+    json_t *events = events_since(since);
+    assert_true(json_integer_value(json_object_get(event_called(events, "mode"), "time_scale")) ==
+                1000);
+    json_decref(events);
+    int other = connect_client();
+    start_reading(other);
+    assert_false(run_until(got_end, 150 * NS_PER_MS));
+    run_set_time_scale(run, 1);
+    close(client);
+    end(other);
+}
+
+/* --- Answers */
+
+static void what_the_endpoint_did_is_ledgered_as_processed(void **state)
+{
+    uint64_t since = now_in_ledger();
+    int client = connect_client();
+    assert_answered(client);
+    json_t *events = events_since(since), *processed = event_called(events, "processed");
+    assert_int_equal(number_in(processed, "attempt"), 1);
+    assert_true(number_in(processed, "seq") <
+                number_in(event_called(events, "response_start"), "seq"));
+    json_decref(events);
+
+    set_rules("[{\"on\": \"request\", \"do\": [{\"respond\": 503}]}]");
+    since = now_in_ledger();
+    ask(client);
+    assert_true(run_until(got_answer, PATIENCE));
+    assert_memory_equal(got, "HTTP/1.1 503 ", 13);
+    events = events_since(since);
+    assert_non_null(event_called(events, "response_start"));
+    assert_null(event_called(events, "processed"));
+    json_decref(events);
+    end(client);
+}
+
+static void a_lost_answer_was_processed(void **state)
+{
+    set_rules("[{\"on\": \"response\", \"at\": \"start\", \"do\": [\"fin\"]}]");
+    uint64_t since = now_in_ledger();
+    int client = connect_client();
+    ask(client);
+    assert_true(run_until(got_end, PATIENCE));
+    assert_int_equal(got_len, 0);
+    json_t *events = events_since(since);
+    assert_non_null(event_called(events, "processed"));
+    assert_null(event_called(events, "response_start"));
+    json_decref(events);
+    end(client);
+}
+
+static size_t count_in(const char *text, const char *part)
+{
+    size_t n = 0;
+    for (const char *at = text; (at = strcasestr(at, part)); at += strlen(part))
+        n++;
+    return n;
+}
+
+static void headers_that_rules_set_replace_those_of_the_answer(void **state)
+{
+    set_rules("[{\"on\": \"request\", \"do\": ["
+              "   {\"header\": {\"name\": \"X-First\", \"value\": \"one\"}},"
+              "   {\"header\": {\"name\": \"cache-control\", \"value\": \"no-store, test\"}},"
+              "   {\"header\": {\"name\": \"x-first\", \"value\": \"two\"}},"
+              "   {\"header\": {\"name\": \"X-Last\", \"value\": \"three\"}}]}]");
+    int client = connect_client();
+    assert_answered(client);
+    assert_int_equal(count_in(got, "cache-control:"), 1);
+    assert_int_equal(count_in(got, "\r\nx-first:"), 1);
+    const char *control = strstr(got, "no-store, test"), *two = strstr(got, "x-first: two"),
+               *three = strstr(got, "X-Last: three");
+    assert_true(control && two && three && control < two && two < three);
+
+    /* Control: without the rule they are not there. */
+    run_reset(run);
+    assert_answered(client);
+    assert_int_equal(count_in(got, "x-first:") + count_in(got, "x-last:"), 0);
+    end(client);
+}
+
+/* --- Places in responses */
+
+/* The octets of a whole answer, for which this client asks without any rule; its next one is as
+ * long.
+ */
+static size_t answer_size(int client, size_t *head)
+{
+    assert_answered(client);
+    *head = (size_t)(strstr(got, "\r\n\r\n") + 4 - got);
+    return got_len;
+}
+
+static void a_response_ends_behind_the_byte_that_a_rule_names(void **state)
+{
+    static const unsigned places[] = { 1, 2, 17, 100 };
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char rules[160];
+        snprintf(rules, sizeof rules,
+                 "[{\"on\": \"response\", \"at\": {\"bytes\": %u}, \"do\": [\"fin\"]}]", places[i]);
+        size_t head;
+        int client = connect_client();
+        assert_true(answer_size(client, &head) > places[i]);
+        set_rules(rules);
+        uint64_t since = now_in_ledger();
+        ask(client);
+        assert_true(run_until(got_end, PATIENCE));
+        assert_int_equal(got_len, places[i]);
+        json_t *events = events_since(since), *lost = event_called(events, "exchange_lost");
+        assert_member(lost, "reached", "answering");
+        assert_null(event_called(events, "response_end"));
+        json_decref(events);
+        end(client);
+    }
+}
+
+/* Nothing is behind it, but what comes there comes before the end of the exchange. */
+static void a_place_at_the_end_of_a_response_is_reached(void **state)
+{
+    for (int content = 0; content <= 1; content++) {
+        char rules[160];
+        int client = connect_client();
+        size_t head, whole = answer_size(client, &head);
+        snprintf(rules, sizeof rules,
+                 "[{\"on\": \"response\", \"at\": {\"%s\": %zu}, \"do\": [\"fin\"]}]",
+                 content ? "content" : "bytes", content ? whole - head : whole);
+        set_rules(rules);
+        uint64_t since = now_in_ledger();
+        ask(client);
+        assert_true(run_until(got_end, PATIENCE));
+        assert_int_equal(got_len, whole);
+        json_t *events = events_since(since);
+        assert_int_equal(count_events(events, "fault"), 1);
+        assert_int_equal(count_events(events, "response_end"), 1); /* the client has all of it */
+        assert_int_equal(count_events(events, "exchange_lost"), 0);
+        json_decref(events);
+        end(client);
+    }
+}
+
+static void a_place_behind_the_end_is_never_reached(void **state)
+{
+    char rules[160];
+    int client = connect_client();
+    size_t head, whole = answer_size(client, &head);
+    snprintf(rules, sizeof rules,
+             "[{\"on\": \"response\", \"at\": {\"bytes\": %zu}, \"do\": [\"fin\"]}]", whole + 1);
+    set_rules(rules);
+    uint64_t since = now_in_ledger();
+    assert_answered(client);
+    assert_answered(client);
+    json_t *events = events_since(since);
+    assert_int_equal(count_events(events, "fault"), 0);
+    assert_int_equal(count_events(events, "response_end"), 2);
+    json_decref(events);
+    end(client);
+}
+
+static void a_place_in_the_content_counts_behind_the_header_section(void **state)
+{
+    for (unsigned content = 0; content < 20; content += 19) {
+        char rules[160];
+        snprintf(rules, sizeof rules,
+                 "[{\"on\": \"response\", \"at\": {\"content\": %u}, \"do\": [\"fin\"]}]", content);
+        set_rules(rules);
+        int client = connect_client();
+        ask(client);
+        assert_true(run_until(got_end, PATIENCE));
+        assert_int_equal(got_len, strstr(got, "\r\n\r\n") + 4 - got + (ptrdiff_t)content);
+        end(client);
+    }
+}
+
+static void a_delay_at_a_place_pauses_the_response_there(void **state)
+{
+    set_rules("[{\"on\": \"response\", \"at\": {\"bytes\": 20}, \"do\": [{\"delay\": \"80ms\"}]},"
+              " {\"on\": \"response\", \"at\": {\"bytes\": 40}, \"do\": [{\"delay\": \"80ms\"}]}]");
+    int client = connect_client();
+    int64_t began = clock_now();
+    ask(client);
+    wanted = 20;
+    assert_true(run_until(got_wanted, PATIENCE));
+    assert_false(run_until(got_answer, 40 * NS_PER_MS));
+    assert_int_equal(got_len, 20);
+    wanted = 40;
+    assert_true(run_until(got_wanted, PATIENCE));
+    assert_true(clock_now() - began >= 80 * NS_PER_MS);
+    assert_true(run_until(got_answer, PATIENCE));
+    assert_true(clock_now() - began >= 160 * NS_PER_MS);
+
+    /* Control, on the same connection: a response goes out at once. */
+    run_reset(run);
+    assert_answered(client);
+    end(client);
+}
+
+static void a_response_that_is_held_goes_on_at_a_reset(void **state)
+{
+    set_rules("[{\"on\": \"response\", \"at\": {\"bytes\": 30}, \"do\": [\"hold\"]}]");
+    int client = connect_client();
+    ask(client);
+    assert_false(run_until(got_answer, 50 * NS_PER_MS));
+    assert_int_equal(got_len, 30);
+    run_reset(run);
+    assert_true(run_until(got_answer, PATIENCE));
+    end(client);
+}
+
+/* What a step has changed for good is not "normal" any more: a reset ends it, and spares others. */
+static void a_reset_ends_what_a_step_has_changed_for_good(void **state)
+{
+    static const char *const steps[] = { "{\"throttle\": 100000}", "{\"cut\": 100000}",
+                                         "{\"inject\": \"\\r\\n\"}" };
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        char rules[160];
+        bool changed = i < 2;
+        snprintf(rules, sizeof rules, "[{\"on\": \"response\", \"do\": [%s]}]", steps[i]);
+        set_rules(rules);
+        int client = connect_client();
+        assert_answered(client);
+        run_reset(run);
+        assert_int_equal(run_until(is_empty, changed ? PATIENCE : 20 * NS_PER_MS), changed);
+        end(client);
+    }
+}
+
+static void a_response_that_is_stalled_goes_on_when_it_resumes(void **state)
+{
+    set_rules("[{\"on\": \"response\", \"at\": {\"bytes\": 25}, \"times\": 1,"
+              "  \"do\": [\"stall\", {\"wait\": \"60ms\"}, \"resume\"]}]");
+    uint64_t since = now_in_ledger();
+    int client = connect_client();
+    int64_t began = clock_now();
+    ask(client);
+    assert_true(run_until(got_answer, PATIENCE));
+    assert_true(clock_now() - began >= 60 * NS_PER_MS);
+    json_t *events = events_since(since);
+    assert_int_equal(count_events(events, "fault"), 2);
+    assert_int_equal(count_events(events, "response_end"), 1);
+    assert_int_equal(count_events(events, "exchange_lost"), 0);
+    json_decref(events);
+    assert_answered(client);
+    end(client);
+}
+
+static void a_client_that_goes_while_a_response_stands_is_let_go(void **state)
+{
+    set_rules("[{\"on\": \"response\", \"at\": {\"bytes\": 25}, \"do\": [\"hold\"]}]");
+    int client = connect_client();
+    ask(client);
+    wanted = 25;
+    assert_true(run_until(got_wanted, PATIENCE));
+    struct linger now = { .l_onoff = 1 };
+    setsockopt(client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(client);
+    assert_true(run_until(is_empty, PATIENCE));
+    run_reset(run);
+}
+
+/* It is held where the client has all of it, or misses an octet. */
+static void what_a_client_that_goes_has_of_its_response_is_known(void **state)
+{
+    for (size_t missing = 0; missing <= 1; missing++) {
+        char rules[160];
+        int client = connect_client();
+        size_t head, whole = answer_size(client, &head);
+        snprintf(rules, sizeof rules,
+                 "[{\"on\": \"response\", \"at\": {\"bytes\": %zu}, \"do\": [\"hold\"]}]",
+                 whole - missing);
+        set_rules(rules);
+        uint64_t since = now_in_ledger();
+        ask(client);
+        wanted = whole - missing;
+        assert_true(run_until(got_wanted, PATIENCE));
+        struct linger now = { .l_onoff = 1 };
+        setsockopt(client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        close(client);
+        assert_true(run_until(is_empty, PATIENCE));
+        json_t *events = events_since(since);
+        assert_int_equal(count_events(events, "response_end"), !missing);
+        assert_int_equal(count_events(events, "exchange_lost"), missing);
+        json_decref(events);
+        run_reset(run);
+    }
+}
+
+/* A request that is stale while its connection is stalled, and served later, is one attempt. Its
+ * first octet came before the stall, or all of it did not. */
+static void a_request_that_waits_for_the_end_of_a_stall_is_counted_once(void **state)
+{
+    static const struct {
+        const char *on;
+        size_t before;
+    } cases[] = { { "{\"on\": \"request\", \"at\": \"first_byte\"", 1 },
+                  { "{\"on\": \"age\", \"after\": \"1ms\"", 0 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char rules[200];
+        snprintf(rules, sizeof rules,
+                 "[%s, \"do\": [\"stall\", {\"wait\": \"80ms\"}, \"resume\"]}]", cases[i].on);
+        set_rules(rules);
+        uint64_t since = now_in_ledger();
+        int client = connect_client();
+        send(client, REQUEST, cases[i].before, 0);
+        run_until(NULL, 20 * NS_PER_MS);
+        start_reading(client);
+        send(client, REQUEST + cases[i].before, strlen(REQUEST) - cases[i].before, 0);
+        assert_true(run_until(got_answer, PATIENCE));
+        json_t *events = events_since(since);
+        assert_int_equal(number_in(event_called(events, "stale_request"), "attempt"), 1);
+        assert_int_equal(number_in(event_called(events, "request_complete"), "attempt"), 1);
+        json_decref(events);
+        end(client);
+    }
+}
+
+/* --- Marks */
+
+static void a_mark_is_ledgered_and_fires_its_rules(void **state)
+{
+    struct refusal why = { 0 };
+    uint64_t seq = 0;
+    set_rules("[{\"on\": \"mark\", \"name\": \"background\", \"do\": [\"fin\"]}]");
+    int client = connect_client();
+    start_reading(client);
+    assert_int_equal(run_mark(run, "foreground", &seq, &why), 0);
+    assert_false(run_until(got_end, 30 * NS_PER_MS));
+    uint64_t since = now_in_ledger();
+    assert_int_equal(seq, since);
+    assert_int_equal(run_mark(run, "background", &seq, &why), 0);
+    assert_true(run_until(got_end, PATIENCE));
+    json_t *events = events_since(since), *mark = event_called(events, "mark");
+    assert_member(mark, "name", "background");
+    assert_int_equal(number_in(mark, "seq"), seq);
+    assert_member(event_called(events, "fault"), "trigger", "mark");
+    assert_true(number_in(event_called(events, "fault"), "seq") > (json_int_t)seq);
+    json_decref(events);
+    end(client);
+}
+
+static void a_mark_ends_many_connections_at_once(void **state)
+{
+    struct refusal why = { 0 };
+    uint64_t seq;
+    int clients[20];
+    set_rules("[{\"on\": \"mark\", \"name\": \"background\", \"do\": [\"rst\"]}]");
+    for (size_t i = 0; i < 20; i++)
+        clients[i] = connect_client();
+    assert_int_equal(run_connection_count(run), 20);
+    assert_int_equal(run_mark(run, "background", &seq, &why), 0);
+    assert_true(run_until(is_empty, PATIENCE));
+    for (size_t i = 0; i < 20; i++)
+        close(clients[i]);
+    run_reset(run);
+}
+
+static void what_is_no_name_is_no_mark(void **state)
+{
+    static const char *const names[] = { "",
+                                         "Background",
+                                         "a b",
+                                         "-a",
+                                         "\xc3\xa4",
+                                         "a234567890123456789012345678901234567890123456789012345"
+                                         "678901234" };
+    uint64_t seq = 77, since = now_in_ledger();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct refusal why = { 0 };
+        assert_int_equal(run_mark(run, names[i], &seq, &why), BAD_INPUT);
+        assert_string_equal(why.where, "$.mark");
+    }
+    assert_int_equal(seq, 77);
+    assert_int_equal(now_in_ledger(), since);
+}
+
+/* Whatever a test left behind when it failed is not the next one's. */
+static int reset(void **state)
+{
+    run_abort(run);
+    run_reset(run);
+    run_set_time_scale(run, 1);
+    return run_until(is_empty, PATIENCE) ? 0 : -1;
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, reset)
+    const struct CMUnitTest tests[] = {
+        TEST(connections_are_numbered_since_the_plan_was_set),
+        TEST(a_plan_that_is_refused_changes_nothing),
+        TEST(apply_says_what_a_plan_is_to_live_connections),
+        TEST(an_entry_with_over_waits_for_the_protocol),
+        TEST(an_undecided_connection_keeps_its_plan),
+        TEST(a_time_scale_is_for_what_is_set_from_then_on),
+        TEST(what_the_endpoint_did_is_ledgered_as_processed),
+        TEST(a_lost_answer_was_processed),
+        TEST(headers_that_rules_set_replace_those_of_the_answer),
+        TEST(a_response_ends_behind_the_byte_that_a_rule_names),
+        TEST(a_place_at_the_end_of_a_response_is_reached),
+        TEST(a_place_behind_the_end_is_never_reached),
+        TEST(a_place_in_the_content_counts_behind_the_header_section),
+        TEST(a_delay_at_a_place_pauses_the_response_there),
+        TEST(a_response_that_is_held_goes_on_at_a_reset),
+        TEST(a_reset_ends_what_a_step_has_changed_for_good),
+        TEST(a_response_that_is_stalled_goes_on_when_it_resumes),
+        TEST(a_client_that_goes_while_a_response_stands_is_let_go),
+        TEST(what_a_client_that_goes_has_of_its_response_is_known),
+        TEST(a_request_that_waits_for_the_end_of_a_stall_is_counted_once),
+        TEST(a_mark_is_ledgered_and_fires_its_rules),
+        TEST(a_mark_ends_many_connections_at_once),
+        TEST(what_is_no_name_is_no_mark),
+    };
+    return cmocka_run_group_tests(tests, rig_start, rig_stop);
+}
