@@ -1,8 +1,9 @@
 /* commands.h - what the binary can do besides serving. Each returns an exit status. */
 #pragma once
 
-/* `hangup modes [NAME | --language]`: lists the catalogue, shows one mode, or prints what a mode
- * can say as JSON: triggers, steps and their arguments. */
+/* `hangup modes [NAME | --language | --cases | --case NAME]`: lists the catalogue by group, shows
+ * one mode with what it extends, prints what a mode can say as JSON (triggers, steps and their
+ * arguments), lists the cases, or shows one. */
 int command_modes(int argc, char **argv);
 
 /* `hangup healthcheck [--admin ADDR]`: 0 when the admin API at ADDR (localhost:9000) answers

@@ -16,6 +16,7 @@
 #include "commands.h"
 #include "endpoint/endpoint.h"
 #include "engine/engine.h"
+#include "initial.h"
 #include "ledger/ledger.h"
 #include "modes/catalogue.h"
 #include "options.h"
@@ -35,6 +36,7 @@ struct server {
     uv_signal_t signals[2];
     bool stopping;
     struct options options;
+    struct initial initial;
     struct authority_files files;
     struct tls_server *tls;
     struct catalogue *catalogue;
@@ -108,7 +110,6 @@ static int open_certificates(struct server *s, struct refusal *why)
 static int open_catalogue(struct server *s, struct refusal *why)
 {
     const struct options *o = &s->options;
-    struct mode_program *mode;
     int error = 0;
     s->catalogue = catalogue_create();
     if (!s->catalogue)
@@ -117,22 +118,18 @@ static int open_catalogue(struct server *s, struct refusal *why)
         error = in_option("--modes", catalogue_load(s->catalogue, o->modes_dir, why), why);
     if (!error)
         error = in_option("--stubs", endpoint_create(o->stubs_dir, &s->endpoint, why), why);
-    if (error)
-        return error;
-    error =
-        catalogue_compile_text(s->catalogue, o->mode, strlen(o->mode), o->time_scale, &mode, why);
     if (!error)
-        mode_unref(mode);
-    return in_option("--mode", error, why);
+        error = initial_read(o, &s->initial, why);
+    return error ? error : initial_check(&s->initial, s->catalogue, o->time_scale, why);
 }
 
 static int open_listeners(struct server *s, struct refusal *why)
 {
     const struct options *o = &s->options;
     const char *const addresses[] = { o->https, o->https1, o->http };
-    s->kinds[HTTPS] = (struct run_listener){ NULL, "https", true, true };
-    s->kinds[HTTPS1] = (struct run_listener){ NULL, "https1", true, false };
-    s->kinds[HTTP] = (struct run_listener){ NULL, "http", false, true };
+    s->kinds[HTTPS] = (struct run_listener){ .name = "https", .tls = true, .h2 = true };
+    s->kinds[HTTPS1] = (struct run_listener){ .name = "https1", .tls = true, .h2 = false };
+    s->kinds[HTTP] = (struct run_listener){ .name = "http", .tls = false, .h2 = true };
     listener_set_out_of_descriptors(out_of_descriptors, s);
     for (unsigned i = 0; i < DATA_LISTENERS; i++) {
         if (strcmp(addresses[i], "off") == 0)
@@ -157,10 +154,15 @@ static int open_run(struct server *s, struct refusal *why)
                                  .body_limit = o->body_limit,
                                  .time_scale = o->time_scale };
     int error = run_create(&config, &s->run);
-    for (unsigned i = 0; i < DATA_LISTENERS; i++)
+    if (error)
+        return error;
+    for (unsigned i = 0; i < DATA_LISTENERS; i++) {
         s->kinds[i].run = s->run;
-    if (!error && strcmp(o->mode, "normal") != 0)
-        error = in_option("--mode", run_set_mode_text(s->run, o->mode, why), why);
+        if (s->listeners[i])
+            run_add_listener(&s->kinds[i], s->listeners[i]);
+    }
+    error = initial_set(&s->initial, s->run, why);
+    initial_free(&s->initial);
     return error;
 }
 
@@ -197,6 +199,9 @@ static void say_ready(struct server *s)
             json_object_set_new(ready, s->kinds[i].name, listener_json(s->listeners[i]));
     json_object_set_new(ready, "admin", listener_json(admin_listener(s->admin)));
     json_object_set_new(ready, "ca", s->options.cert ? json_null() : json_string(s->files.ca_pem));
+    json_object_set_new(ready, "mode", run_mode(s->run));
+    if (s->options.case_name)
+        json_object_set_new(ready, "case", json_string(s->options.case_name));
     json_object_set_new(ready, "pid", json_integer(getpid()));
     json_t *line = json_pack("{s:o}", "ready", ready);
     char *text = json_dumps(line, JSON_COMPACT);
@@ -318,6 +323,8 @@ static const struct {
 } commands[] = {
     { "serve", "[OPTION ...]", "serve, and misbehave as told", command_serve },
     { "modes", "[NAME|--language]", "list the modes, show one, or the language", command_modes },
+    { "modes", "--cases|--case NAME", "list the cases from real reports, or show one",
+      command_modes },
     { "healthcheck", "[--admin ADDR]", "exit 0 when a server's admin API answers",
       command_healthcheck },
     { "--version", "", "print the version", command_version },
@@ -328,7 +335,7 @@ static void help(FILE *to)
 {
     fprintf(to, "hangup - a test server that hangs up on its clients, exactly as told\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        fprintf(to, "  hangup %-11s %-17s %s\n", commands[i].name, commands[i].arguments,
+        fprintf(to, "  hangup %-11s %-19s %s\n", commands[i].name, commands[i].arguments,
                 commands[i].about);
     fprintf(to, "\nOptions of serve:\n");
     options_help(to);

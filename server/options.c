@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, NAMES, SCALE, SIZE, LEVEL };
+#include "run/run.h"
+
+enum kind { TEXT, NAMES, SCALE, SIZE, SEED, LEVEL };
 
 struct row {
     const char *name, *value, *about;
@@ -26,6 +28,12 @@ static const struct row rows[] = {
       offsetof(struct options, admin_token) },
     { "--mode", "NAME[;k=v]", "the mode to start in (normal)", TEXT,
       offsetof(struct options, mode) },
+    { "--plan", "FILE", "a plan to start with: which connections get which mode, JSON", TEXT,
+      offsetof(struct options, plan_file) },
+    { "--case", "NAME", "a case to start with; `hangup modes --cases` lists them", TEXT,
+      offsetof(struct options, case_name) },
+    { "--seed", "N", "decides what the probabilities of the plan or case draw", SEED,
+      offsetof(struct options, seed) },
     { "--modes", "DIR", "more modes, one JSON file each", TEXT,
       offsetof(struct options, modes_dir) },
     { "--stubs", "DIR", "serve this file tree beside the entitlement endpoint", TEXT,
@@ -64,7 +72,7 @@ static int set_scale(const struct row *row, const char *value, double *out, stru
 {
     char *end;
     double scale = strtod(value, &end);
-    if (end == value || *end || !(scale >= 1e-6 && scale <= 1e6))
+    if (end == value || *end || !(scale >= RUN_SCALE_MIN && scale <= RUN_SCALE_MAX))
         return bad_value(why, row, value, "a number from 0.000001 to 1000000");
     *out = scale;
     return 0;
@@ -78,6 +86,18 @@ static int set_size(const struct row *row, const char *value, size_t *out, struc
     if (errno || end == value || *end || value[0] < '0' || value[0] > '9' || size > 1ull << 40)
         return bad_value(why, row, value, "a whole number of bytes, at most 1099511627776");
     *out = size;
+    return 0;
+}
+
+static int set_seed(const struct row *row, const char *value, struct option_seed *out,
+                    struct refusal *why)
+{
+    char *end;
+    errno = 0;
+    unsigned long long seed = strtoull(value, &end, 10);
+    if (errno || *end || value[0] < '0' || value[0] > '9' || seed > RUN_SEED_MAX)
+        return bad_value(why, row, value, "a whole number, at most 9007199254740992");
+    *out = (struct option_seed){ true, seed };
     return 0;
 }
 
@@ -112,6 +132,8 @@ static int set(const struct row *row, const char *value, struct options *o, stru
         return set_scale(row, value, place, why);
     case SIZE:
         return set_size(row, value, place, why);
+    case SEED:
+        return set_seed(row, value, place, why);
     case LEVEL:
         return set_level(row, value, place, why);
     }
@@ -149,13 +171,27 @@ static int default_state_dir(struct options *o, struct refusal *why)
     return 0;
 }
 
+/* What cannot be said together. */
+static int check_together(const struct options *o, struct refusal *why)
+{
+    if (!o->cert != !o->key)
+        return refuse(why, o->cert ? "--key" : "--cert", "a file",
+                      "--cert and --key go together, and it is missing");
+    if ((o->mode != NULL) + (o->plan_file != NULL) + (o->case_name != NULL) > 1)
+        return refuse(why, o->case_name ? "--case" : "--plan", "one of --mode, --plan and --case",
+                      "it cannot go with %s", o->mode ? "--mode" : "--plan");
+    if (o->seed.given && !o->plan_file && !o->case_name)
+        return refuse(why, "--seed", "--plan or --case with it",
+                      "nothing is drawn without a plan or case");
+    return 0;
+}
+
 int options_parse(int argc, char **argv, struct options *out, struct refusal *why)
 {
     struct options o = { .https = ":8443",
                          .https1 = ":8444",
                          .http = ":8080",
                          .admin = "localhost:9000",
-                         .mode = "normal",
                          .log_level = LOG_INFO,
                          .time_scale = 1,
                          .body_limit = 1024 * 1024,
@@ -172,10 +208,9 @@ int options_parse(int argc, char **argv, struct options *out, struct refusal *wh
         if (error)
             return error;
     }
-    if (!o.cert != !o.key)
-        return refuse(why, o.cert ? "--key" : "--cert", "a file",
-                      "--cert and --key go together, and it is missing");
-    int error = o.state_dir || o.cert ? 0 : default_state_dir(&o, why);
+    int error = check_together(&o, why);
+    if (!error && !o.state_dir && !o.cert)
+        error = default_state_dir(&o, why);
     if (!error)
         *out = o;
     return error;

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -10,9 +11,16 @@
 
 #define OPTION_NAMES_MAX 64
 
+struct option_seed {
+    bool given;
+    uint64_t value;
+};
+
 struct options {
     const char *https, *https1, *http, *admin; /* addresses; "off" leaves a listener out */
-    const char *mode;                          /* NAME[;k=v] */
+    const char *mode;                          /* NAME[;k=v]; at most one of these three is set */
+    const char *plan_file, *case_name;
+    struct option_seed seed; /* of a plan or case */
     const char *modes_dir, *stubs_dir, *state_dir;
     const char *cert, *key;
     const char *admin_token;

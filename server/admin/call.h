@@ -140,7 +140,7 @@ int input_json(struct call *call);
  * for one that is not there. Returns 0, or BAD_INPUT with the call answered. */
 struct input_member {
     const char *name;
-    json_type type; /* JSON_STRING, JSON_OBJECT or JSON_ARRAY */
+    json_type type; /* JSON_STRING, _OBJECT, _ARRAY, _INTEGER; _REAL: any number */
     bool required;
     json_t **value;
 };
@@ -174,11 +174,16 @@ void calls_modes(struct call *call);
 void calls_mode_file(struct call *call);
 void calls_put_mode_file(struct call *call);
 void calls_delete_mode_file(struct call *call);
+void calls_language(struct call *call);
 void calls_mode(struct call *call);
 void calls_put_mode(struct call *call);
+void calls_patch_run(struct call *call);
+void calls_cases(struct call *call);
+void calls_case(struct call *call);
 void calls_connections(struct call *call);
 void calls_connection(struct call *call);
 void calls_do(struct call *call);
 void calls_reset(struct call *call);
 void calls_run(struct call *call);
+void calls_mark(struct call *call);
 void calls_events(struct call *call);

@@ -1,9 +1,9 @@
-/* calls_modes.c - the catalogue, and the mode in force. */
+/* calls_modes.c - the catalogue of modes, and the language they are written in. */
+#include <stdio.h>
 #include <string.h>
 
 #include "admin/call.h"
 #include "modes/catalogue.h"
-#include "run/run.h"
 
 /* Can it be set on this machine, as far as its defaults tell? */
 static void add_availability(const struct catalogue *c, const char *name, json_t *row)
@@ -18,21 +18,30 @@ static void add_availability(const struct catalogue *c, const char *name, json_t
         json_object_set_new(row, "why_not", json_string(why.what));
 }
 
-static const char *const listed[] = { "name",  "summary",   "client_sees",
-                                      "basis", "exercises", "params" };
+static void copy_members(const json_t *from, const char *const *names, json_t *to)
+{
+    for (; *names; names++) {
+        json_t *value = json_object_get(from, *names);
+        if (value)
+            json_object_set(to, *names, value);
+    }
+}
 
+/* With what it inherits, but without rules. NULL without memory. */
 static json_t *describe_mode(const struct catalogue *c, const json_t *document, bool built_in)
 {
-    json_t *row = json_object();
-    for (size_t i = 0; i < sizeof listed / sizeof *listed; i++) {
-        json_t *value = json_object_get(document, listed[i]);
-        if (value)
-            json_object_set(row, listed[i], value);
-    }
-    json_object_set_new(row, "built_in", json_boolean(built_in));
+    static const char *const own[] = { "name", "extends", NULL };
+    static const char *const whole[] = { "group", "assumed",   "summary", "client_sees",
+                                         "basis", "exercises", "params",  NULL };
     const char *name = json_string_value(json_object_get(document, "name"));
-    if (name)
-        add_availability(c, name, row);
+    json_auto_t *resolved = catalogue_resolved(c, name);
+    json_t *row = resolved ? json_object() : NULL;
+    if (!row)
+        return NULL;
+    copy_members(document, own, row);
+    copy_members(resolved, whole, row);
+    json_object_set_new(row, "built_in", json_boolean(built_in));
+    add_availability(c, name, row);
     return row;
 }
 
@@ -41,10 +50,11 @@ void calls_modes(struct call *call)
     const struct catalogue *c = call->admin->catalogue;
     json_t *modes = json_array();
     const json_t *document;
-    bool built_in;
-    for (size_t i = 0; (document = catalogue_at(c, i, &built_in)); i++)
-        json_array_append_new(modes, describe_mode(c, document, built_in));
-    answer_json(call, 200, json_pack("{s:o}", "modes", modes));
+    bool built_in, fits = modes;
+    for (size_t i = 0; fits && (document = catalogue_at(c, i, &built_in)); i++)
+        fits = json_array_append_new(modes, describe_mode(c, document, built_in)) == 0;
+    answer_json(call, 200, fits ? json_pack("{s:O}", "modes", modes) : NULL);
+    json_decref(modes);
 }
 
 static void answer_unknown(struct call *call)
@@ -53,13 +63,33 @@ static void answer_unknown(struct call *call)
                   "there is no mode of this name");
 }
 
+/* Is a parameter "true"? Returns 0, or BAD_INPUT with the call answered. */
+static int query_bool(struct call *call, const char *name, bool *out)
+{
+    size_t len;
+    const char *value = input_query(call, name, &len);
+    *out = value && len == 4 && memcmp(value, "true", 4) == 0;
+    if (!value || *out || (len == 5 && memcmp(value, "false", 5) == 0))
+        return 0;
+    char where[32];
+    snprintf(where, sizeof where, "?%s", name);
+    answer_refuse(call, 400, where, "true, false", "is neither");
+    return BAD_INPUT;
+}
+
 void calls_mode_file(struct call *call)
 {
-    const json_t *document = catalogue_get(call->admin->catalogue, call->arg);
-    if (document)
-        answer_json(call, 200, json_incref((json_t *)document));
-    else
+    const struct catalogue *c = call->admin->catalogue;
+    const json_t *document = catalogue_get(c, call->arg);
+    bool resolved;
+    if (query_bool(call, "resolved", &resolved))
+        return;
+    if (!document)
         answer_unknown(call);
+    else if (resolved)
+        answer_json(call, 200, catalogue_resolved(c, call->arg));
+    else
+        answer_json(call, 200, json_incref((json_t *)document));
 }
 
 static bool is_built_in(const struct catalogue *c, const char *name)
@@ -105,38 +135,15 @@ void calls_delete_mode_file(struct call *call)
     int rc = catalogue_remove(call->admin->catalogue, call->arg, &why);
     if (rc == MODE_UNKNOWN)
         answer_unknown(call);
+    else if (rc == BAD_INPUT) /* another one extends it */
+        answer_problem(call, 409, &why);
     else if (rc)
         answer_outcome(call, rc, &why);
     else
         answer_empty(call, 204);
 }
 
-void calls_mode(struct call *call)
+void calls_language(struct call *call)
 {
-    answer_json(call, 200, run_mode(call->admin->run));
-}
-
-void calls_put_mode(struct call *call)
-{
-    json_t *mode, *params, *apply;
-    const struct input_member members[] = {
-        { "mode", JSON_STRING, true, &mode },
-        { "params", JSON_OBJECT, false, &params },
-        { "apply", JSON_STRING, false, &apply },
-        { 0 },
-    };
-    if (input_members(call, members))
-        return;
-    const char *to = apply ? json_string_value(apply) : "all";
-    if (strcmp(to, "all") != 0 && strcmp(to, "new") != 0) {
-        answer_refuse(call, 400, "$.apply", "\"all\", \"new\"", "is neither");
-        return;
-    }
-    struct refusal why = { 0 };
-    int rc = run_set_mode(call->admin->run, json_string_value(mode), params, false,
-                          *to == 'a' ? APPLY_ALL : APPLY_NEW, &why);
-    if (rc)
-        answer_outcome(call, rc, &why);
-    else
-        calls_mode(call);
+    answer_json(call, 200, mode_language());
 }

@@ -23,6 +23,21 @@ void calls_reset(struct call *call)
     calls_run(call);
 }
 
+void calls_mark(struct call *call)
+{
+    json_t *mark;
+    const struct input_member members[] = { { "mark", JSON_STRING, true, &mark }, { 0 } };
+    if (input_members(call, members))
+        return;
+    struct refusal why = { 0 };
+    uint64_t seq = 0;
+    int rc = run_mark(call->admin->run, json_string_value(mark), &seq, &why);
+    if (rc)
+        answer_outcome(call, rc, &why);
+    else
+        answer_json(call, 201, json_pack("{s:O, s:I}", "mark", mark, "seq", (json_int_t)seq));
+}
+
 /* 0, which no connection has, if it is no id. */
 static uint64_t id_of(const struct call *call)
 {

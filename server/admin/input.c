@@ -120,7 +120,23 @@ int input_json(struct call *call)
 
 static const char *type_name(json_type type)
 {
-    return type == JSON_STRING ? "a string" : type == JSON_OBJECT ? "an object" : "an array";
+    switch (type) {
+    case JSON_STRING:
+        return "a string";
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_INTEGER:
+        return "a whole number";
+    case JSON_REAL:
+        return "a number";
+    default:
+        return "an array";
+    }
+}
+
+static bool fits_type(const json_t *value, json_type type)
+{
+    return json_typeof(value) == type || (type == JSON_REAL && json_is_integer(value));
 }
 
 static void list_members(const struct input_member *members, char *out, size_t size)
@@ -156,7 +172,7 @@ int input_members(struct call *call, const struct input_member *members)
             m++;
         if (!m->name)
             return refuse_member(call, key, names, "is not known");
-        if (json_typeof(value) != m->type)
+        if (!fits_type(value, m->type))
             return refuse_member(call, key, type_name(m->type), "is of another type");
     }
     for (const struct input_member *m = members; m->name; m++) {

@@ -1,91 +1,15 @@
+/* command_healthcheck.c - `hangup healthcheck`: asks a server whether it is alive. */
 #include "commands.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
-
-#include "modes/catalogue.h"
-
-/* --- modes */
-
-static const char *text(const json_t *mode, const char *member)
-{
-    const char *value = json_string_value(json_object_get(mode, member));
-    return value ? value : "";
-}
-
-static void show_params(const json_t *mode)
-{
-    const char *name;
-    json_t *param;
-    json_object_foreach(json_object_get(mode, "params"), name, param)
-    {
-        char *value = json_dumps(json_object_get(param, "default"), JSON_ENCODE_ANY);
-        char *allowed = json_dumps(json_object_get(param, "allowed"), JSON_COMPACT);
-        printf("  %-10s %-9s default %-8s %s%s%s\n", name, text(param, "type"), value ? value : "",
-               text(param, "about"), allowed ? "; one of " : "", allowed ? allowed : "");
-        free(value);
-        free(allowed);
-    }
-}
-
-static void show_mode(const json_t *mode)
-{
-    size_t i;
-    json_t *mitigation;
-    printf("%s: %s\n\n", text(mode, "name"), text(mode, "summary"));
-    printf("The client sees: %s\nBasis: %s\n", text(mode, "client_sees"), text(mode, "basis"));
-    json_t *exercises = json_object_get(mode, "exercises");
-    json_array_foreach(exercises, i, mitigation)
-        printf("%s%s", i ? ", " : "Exercises: ", json_string_value(mitigation));
-    if (json_array_size(exercises))
-        putchar('\n');
-    if (json_object_size(json_object_get(mode, "params"))) {
-        printf("\nParameters (%s;NAME=VALUE;...):\n", text(mode, "name"));
-        show_params(mode);
-    }
-    char *rules = json_dumps(json_object_get(mode, "rules"), JSON_INDENT(2));
-    printf("\nRules:\n%s\n", rules ? rules : "");
-    free(rules);
-}
-
-int command_modes(int argc, char **argv)
-{
-    struct catalogue *c = catalogue_create();
-    const json_t *mode = NULL;
-    int status = 0;
-    bool built_in;
-    if (!c) {
-        fprintf(stderr, "hangup modes: out of memory\n");
-        return 2;
-    }
-    if (argc > 1) {
-        fprintf(stderr, "hangup modes: %s: one NAME at most\n", argv[1]);
-        status = 2;
-    } else if (argc == 1 && strcmp(argv[0], "--language") == 0) {
-        json_t *language = mode_language();
-        json_dumpf(language, stdout, JSON_INDENT(2));
-        putchar('\n');
-        json_decref(language);
-    } else if (argc == 1 && !(mode = catalogue_get(c, argv[0]))) {
-        fprintf(stderr, "hangup modes: %s: no such mode; `hangup modes` lists them\n", argv[0]);
-        status = 2;
-    } else if (mode) {
-        show_mode(mode);
-    } else {
-        for (size_t i = 0; (mode = catalogue_at(c, i, &built_in)); i++)
-            printf("%-18s %s\n", text(mode, "name"), text(mode, "summary"));
-    }
-    catalogue_destroy(c);
-    return status;
-}
-
-/* --- healthcheck */
 
 /* Where to ask a server that listens on this address: 0 when it is none. */
 static socklen_t address_of(const char *text, struct sockaddr_storage *out)

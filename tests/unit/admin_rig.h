@@ -1,0 +1,398 @@
+/* admin_rig.h - for the tests of the admin API: it is served over its socket, on a run that is a
+ * stand-in with a real ledger and remembers what it was told, to a client in the same thread.
+ *
+ * Include once in a test program, which is linked with --wrap for malloc, calloc, strdup.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "admin/call.h"
+#include "base/clock.h"
+#include "modes/catalogue.h"
+#include "run/run.h"
+#include "wire/caps.h"
+#include "wire/listener.h"
+
+/* --- The run */
+
+struct run {
+    struct ledger *ledger;
+    char mode[64], params[256];
+    enum run_apply apply;
+    bool lenient;
+    char plan[4096], mark[64];
+    uint64_t seed;
+    bool seeded;          /* a seed was given */
+    double scale, set_at; /* the time scale, and what it was when something was last set */
+    int outcome;          /* of run_set_mode, run_set_plan, run_mark and run_do */
+    unsigned resets;
+    uint64_t done_on;
+    char steps[256];
+};
+
+static struct run the_run;
+
+struct ledger *run_ledger(struct run *run)
+{
+    return run->ledger;
+}
+
+static inline int outcome(const struct run *run, struct refusal *why)
+{
+    if (run->outcome > 0)
+        refuse(why, "$.params.idle", "what is allowed", "what is wrong");
+    return run->outcome;
+}
+
+static inline void keep(const json_t *value, char *out, size_t size)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    snprintf(out, size, "%s", text ? text : "-");
+    free(text);
+}
+
+int run_set_mode(struct run *run, const char *name, const json_t *params, bool lenient,
+                 enum run_apply apply, struct refusal *why)
+{
+    run->set_at = run->scale;
+    if (run->outcome)
+        return outcome(run, why);
+    snprintf(run->mode, sizeof run->mode, "%s", name);
+    keep(params, run->params, sizeof run->params);
+    run->lenient = lenient;
+    run->apply = apply;
+    return 0;
+}
+
+int run_set_plan(struct run *run, const json_t *plan, const uint64_t *seed, enum run_apply apply,
+                 struct refusal *why)
+{
+    run->set_at = run->scale;
+    if (run->outcome)
+        return outcome(run, why);
+    keep(plan, run->plan, sizeof run->plan);
+    run->seeded = seed != NULL;
+    run->seed = seed ? *seed : 0;
+    run->apply = apply;
+    return 0;
+}
+
+void run_set_time_scale(struct run *run, double scale)
+{
+    run->scale = scale;
+}
+
+double run_time_scale(const struct run *run)
+{
+    return run->scale;
+}
+
+json_t *run_mode(const struct run *run)
+{
+    return json_pack("{s:s, s:f}", "mode", run->mode, "time_scale", run->scale);
+}
+
+int run_mark(struct run *run, const char *name, uint64_t *seq, struct refusal *why)
+{
+    if (run->outcome)
+        return outcome(run, why);
+    snprintf(run->mark, sizeof run->mark, "%s", name);
+    *seq = 41;
+    return 0;
+}
+
+void run_reset(struct run *run)
+{
+    run->resets++;
+    ledger_clear(run->ledger);
+}
+
+json_t *run_connections(const struct run *run)
+{
+    return json_pack("[{s:i}]", "id", 7);
+}
+
+json_t *run_connection(const struct run *run, uint64_t id)
+{
+    return id == 7 ? json_pack("{s:i}", "id", 7) : NULL;
+}
+
+size_t run_connection_count(const struct run *run)
+{
+    return 1;
+}
+
+int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *why)
+{
+    if (id != 7)
+        return RUN_NO_CONNECTION;
+    if (run->outcome)
+        return outcome(run, why);
+    run->done_on = id;
+    keep(steps, run->steps, sizeof run->steps);
+    return 0;
+}
+
+static inline uint64_t commit(const char *name)
+{
+    ledger_begin(the_run.ledger, EV_MARK, 0, 0);
+    ledger_text(the_run.ledger, F_NAME, name);
+    return ledger_commit(the_run.ledger);
+}
+
+/* --- Memory that can end */
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+char *__real_strdup(const char *s);
+char *__wrap_strdup(const char *s);
+
+static long allocations_left = -1; /* -1: no limit; then one fails */
+static bool none_after;            /* and all that follow; until allocations_left is set anew */
+
+static inline bool spent(void)
+{
+    if (allocations_left == 0 && none_after)
+        return true;
+    return allocations_left >= 0 && allocations_left-- == 0;
+}
+
+void *__wrap_malloc(size_t n)
+{
+    return spent() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return spent() ? NULL : __real_calloc(n, size);
+}
+
+char *__wrap_strdup(const char *s)
+{
+    return spent() ? NULL : __real_strdup(s);
+}
+
+/* --- The server, and a client that shares its thread */
+
+static uv_loop_t loop;
+static struct admin *admin;
+static struct catalogue *catalogue;
+static const struct call_patience patient = { 10 * NS_PER_S, 60 * NS_PER_S, 120 * NS_PER_S };
+
+static inline void start(const struct admin_config *more)
+{
+    struct admin_config config = *more;
+    struct refusal why = { 0 };
+    config.loop = &loop;
+    config.run = &the_run;
+    config.catalogue = catalogue;
+    config.address = "127.0.0.1:0";
+    int rc = admin_start(&config, &admin, &why);
+    if (rc)
+        fail_msg("%d %s %s", rc, why.where, why.what);
+}
+
+static inline int set_up(void **state)
+{
+    memset(&the_run, 0, sizeof the_run);
+    strcpy(the_run.mode, "normal");
+    the_run.scale = 1;
+    call_patience = patient;
+    catalogue = catalogue_create();
+    the_run.ledger = ledger_create(1 << 20);
+    if (!catalogue || !the_run.ledger || uv_loop_init(&loop) || moments_start(&loop))
+        return -1;
+    start(&(struct admin_config){ 0 });
+    return 0;
+}
+
+static inline void stop_admin(void)
+{
+    admin_stop(admin);
+    admin = NULL;
+    uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+static inline int tear_down(void **state)
+{
+    stop_admin();
+    moments_stop();
+    uv_run(&loop, UV_RUN_DEFAULT);
+    ledger_destroy(the_run.ledger);
+    catalogue_destroy(catalogue);
+    return uv_loop_close(&loop);
+}
+
+static inline void turn(void)
+{
+    uv_run(&loop, UV_RUN_NOWAIT);
+    poll(NULL, 0, 1);
+}
+
+static inline void turns(int n)
+{
+    while (n--)
+        turn();
+}
+
+static inline int open_client(void)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                              .sin_port = htons(listener_port(admin_listener(admin))) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+static inline void send_text(int fd, const char *text, size_t n)
+{
+    while (n) {
+        ssize_t sent = send(fd, text, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0) {
+            if (errno != EAGAIN)
+                return; /* it was closed: what was received tells the rest */
+            sent = 0;
+        }
+        text += sent;
+        n -= (size_t)sent;
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+}
+
+struct reply {
+    int status; /* 0: closed without an answer */
+    char head[2048];
+    char *body;
+    size_t body_len;
+    json_t *json; /* of the body, or NULL */
+    bool closed;
+};
+
+static struct reply reply; /* the last one */
+
+static inline void forget_reply(void)
+{
+    free(reply.body);
+    json_decref(reply.json);
+    memset(&reply, 0, sizeof reply);
+}
+
+static inline const char *field(const char *name)
+{
+    static char value[512];
+    char line[64];
+    snprintf(line, sizeof line, "\r\n%s: ", name);
+    const char *at = strcasestr(reply.head, line);
+    if (!at)
+        return NULL;
+    at += strlen(line);
+    snprintf(value, sizeof value, "%.*s", (int)strcspn(at, "\r"), at);
+    return value;
+}
+
+/* Reads one response; head: without a body. Waits at most ms. */
+static inline bool receive(int fd, bool head, int ms)
+{
+    static char bytes[8 << 20];
+    size_t n = 0, want = SIZE_MAX;
+    int64_t until = clock_now() + ms * NS_PER_MS;
+    forget_reply();
+    while (n < want && clock_now() < until) {
+        turn();
+        ssize_t got = recv(fd, bytes + n, sizeof bytes - 1 - n, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN)) {
+            reply.closed = true;
+            break;
+        }
+        n += got > 0 ? (size_t)got : 0;
+        bytes[n] = '\0';
+        char *end = strstr(bytes, "\r\n\r\n");
+        if (!end || n == 0 || want != SIZE_MAX)
+            continue;
+        snprintf(reply.head, sizeof reply.head, "%.*s", (int)(end + 4 - bytes), bytes);
+        sscanf(bytes, "HTTP/1.1 %d", &reply.status);
+        const char *length = field("Content-Length");
+        want = (size_t)(end + 4 - bytes) + (head || !length ? 0 : strtoul(length, NULL, 10));
+    }
+    if (n < want)
+        return false;
+    reply.body_len = want - strlen(reply.head);
+    reply.body = __real_malloc(reply.body_len + 1);
+    memcpy(reply.body, bytes + strlen(reply.head), reply.body_len);
+    reply.body[reply.body_len] = '\0';
+    reply.json = json_loadb(reply.body, reply.body_len, 0, NULL);
+    return true;
+}
+
+/* Sends a whole request and reads its answer, on a connection of its own. */
+static inline int request(const char *text, size_t n)
+{
+    int fd = open_client();
+    send_text(fd, text, n);
+    receive(fd, strncmp(text, "HEAD ", 5) == 0, 5000);
+    close(fd);
+    turns(2);
+    return reply.status;
+}
+
+static inline int call(const char *method, const char *target, const char *fields, const char *body)
+{
+    struct buf text = { 0 };
+    buf_printf(&text, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s", method, target, fields);
+    if (body)
+        buf_printf(&text, "Content-Length: %zu\r\n", strlen(body));
+    buf_printf(&text, "\r\n%s", body ? body : "");
+    int status = request((const char *)buf_bytes(&text), buf_len(&text));
+    buf_free(&text);
+    return status;
+}
+
+#define JSON_TYPE "Content-Type: application/json\r\n"
+
+static inline int get(const char *target)
+{
+    return call("GET", target, "", NULL);
+}
+
+static inline const char *text_at(const char *name)
+{
+    const char *text = json_string_value(json_object_get(reply.json, name));
+    return text ? text : "";
+}
+
+static inline json_int_t number_at(const char *name)
+{
+    return json_integer_value(json_object_get(reply.json, name));
+}
+
+static inline void assert_problem(int status, const char *where, const char *allowed)
+{
+    if (reply.status != status || !strstr(text_at("where"), where) ||
+        !strstr(text_at("allowed"), allowed))
+        fail_msg("%d %s, wanted %d %s %s", reply.status, reply.body, status, where, allowed);
+    assert_string_equal(field("Content-Type"), "application/problem+json");
+    assert_int_equal(number_at("status"), status);
+    assert_string_equal(text_at("type"), "about:blank");
+    assert_true(text_at("title")[0] && text_at("detail")[0]);
+}

@@ -1,0 +1,242 @@
+/* test_admin_events.c - the admin API: how the ledger is read, and waited for. */
+#include "admin_rig.h"
+
+static const char *name_of_event(size_t i)
+{
+    json_t *event = json_array_get(json_object_get(reply.json, "events"), i);
+    return json_string_value(json_object_get(event, "name"));
+}
+
+static size_t event_count(void)
+{
+    return json_array_size(json_object_get(reply.json, "events"));
+}
+
+static void events_are_read_page_by_page(void **state)
+{
+    assert_int_equal(get("/v1/runs/default/events"), 200);
+    assert_string_equal(reply.body,
+                        "{\"events\":[],\"next\":0,\"first\":0,\"last\":0,\"dropped\":0}\n");
+    for (int i = 0; i < 25; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "m%d", i);
+        commit(name);
+    }
+    uint64_t since = 0, seen = 0;
+    while (since < 25) {
+        char target[64];
+        snprintf(target, sizeof target, "/v1/runs/default/events?since=%d&max=10", (int)since);
+        assert_int_equal(get(target), 200);
+        for (size_t i = 0; i < event_count(); i++, seen++) {
+            char name[8];
+            snprintf(name, sizeof name, "m%d", (int)seen);
+            assert_string_equal(name_of_event(i), name);
+        }
+        assert_int_equal(number_at("last"), 25);
+        since = (uint64_t)number_at("next");
+        assert_int_equal(atoi(field("Hangup-Next")), since);
+    }
+    assert_int_equal(seen, 25);
+}
+
+static void events_come_as_lines_to_who_asks_for_them(void **state)
+{
+    static const struct {
+        const char *accept;
+        int status;
+        bool lines;
+    } rows[] = {
+        { "", 200, false },
+        { "Accept: */*\r\n", 200, false },
+        { "Accept: application/json\r\n", 200, false },
+        { "Accept: application/*\r\n", 200, false },
+        { "Accept: application/x-ndjson\r\n", 200, true },
+        { "Accept: APPLICATION/X-NDJSON ; q=0.5\r\n", 200, true },
+        { "Accept: application/x-ndjson, */*;q=0.1\r\n", 200, true },
+        { "Accept: application/x-ndjson;q=0.2, application/json;q=0.9\r\n", 200, false },
+        { "Accept: application/json;q=0, */*\r\n", 200, true },
+        { "Accept: text/html, , */*;q=0.001\r\n", 200, false },
+        { "Accept: text/event-stream\r\n", 406, false },
+        { "Accept: */*;q=0\r\n", 406, false },
+        { "Accept: application/x-ndjsonx\r\n", 406, false },
+        { "Accept: ;;;,,,q=\r\n", 406, false },
+    };
+    commit("a");
+    commit("b");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (call("GET", "/v1/runs/default/events", rows[i].accept, NULL) != rows[i].status)
+            fail_msg("%s: %d", rows[i].accept, reply.status);
+        if (reply.status == 406)
+            assert_problem(406, "Accept", "application/x-ndjson");
+        else
+            assert_string_equal(field("Content-Type"),
+                                rows[i].lines ? "application/x-ndjson" : "application/json");
+    }
+    call("GET", "/v1/runs/default/events?since=0", "Accept: application/x-ndjson\r\n", NULL);
+    char *second = strchr(reply.body, '\n') + 1;
+    assert_int_equal(strncmp(reply.body, "{\"seq\":1,", 9), 0);
+    assert_int_equal(strncmp(second, "{\"seq\":2,", 9), 0);
+    assert_string_equal(strchr(second, '\n'), "\n");
+    assert_string_equal(field("Hangup-Next"), "2");
+}
+
+static void bad_questions_are_refused(void **state)
+{
+    static const struct {
+        const char *query, *where;
+    } rows[] = {
+        { "since=-1", "?since" },
+        { "since=", "?since" },
+        { "since=1x", "?since" },
+        { "since=2", "?since" },
+        { "since=99999999999999999999", "?since" },
+        { "since=0&since=0", "?since" },
+        { "max=0", "?max" },
+        { "max=10001", "?max" },
+        { "wait=never", "?wait" },
+        { "wait=61s", "?wait" },
+        { "wait=5", "?wait" },
+        { "wait", "?wait" },
+        { "wait=%35s", "?wait" },
+        { "sinc=1", "?sinc" },
+        { "=", "?" },
+    };
+    commit("one");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char target[128];
+        snprintf(target, sizeof target, "/v1/runs/default/events?%s", rows[i].query);
+        get(target);
+        assert_problem(400, rows[i].where, "");
+    }
+    assert_int_equal(get("/v1/runs/default/events?&since=1&&wait=0&"), 200);
+}
+
+static int ask_and_wait(const char *query)
+{
+    char text[200];
+    int fd = open_client();
+    int n = snprintf(text, sizeof text,
+                     "GET /v1/runs/default/events?%s HTTP/1.1\r\nHost: localhost\r\n\r\n", query);
+    send_text(fd, text, (size_t)n);
+    assert_false(receive(fd, false, 30));
+    assert_false(reply.closed);
+    return fd;
+}
+
+static bool anybody_waits(void)
+{
+    return !link_empty(&admin->waiters);
+}
+
+static void a_burst_wakes_a_waiting_call_once_with_all_of_it(void **state)
+{
+    int fd = ask_and_wait("wait=30s");
+    assert_true(anybody_waits());
+    for (int i = 0; i < 100; i++)
+        commit("burst");
+    assert_true(receive(fd, false, 2000));
+    assert_int_equal(event_count(), 100);
+    assert_int_equal(number_at("next"), 100);
+    assert_false(anybody_waits());
+    const char *again =
+        "GET /v1/runs/default/events?since=100&wait=30s HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    send_text(fd, again, strlen(again));
+    assert_false(receive(fd, false, 30));
+    commit("more");
+    assert_true(receive(fd, false, 2000));
+    assert_int_equal(event_count(), 1);
+    close(fd);
+}
+
+static void many_can_wait_for_the_same_event(void **state)
+{
+    int fds[20];
+    for (int i = 0; i < 20; i++)
+        fds[i] = ask_and_wait("since=0&wait=30s");
+    commit("x");
+    for (int i = 0; i < 20; i++) {
+        assert_true(receive(fds[i], false, 2000));
+        assert_int_equal(event_count(), 1);
+        close(fds[i]);
+    }
+    assert_false(anybody_waits());
+}
+
+static void waiting_ends_after_its_time(void **state)
+{
+    int64_t began = clock_now();
+    int fd = ask_and_wait("wait=100ms");
+    assert_true(receive(fd, false, 2000));
+    assert_int_equal(reply.status, 200);
+    assert_int_equal(event_count(), 0);
+    assert_true(clock_now() - began >= 100 * NS_PER_MS);
+    close(fd);
+}
+
+static void a_caller_that_goes_away_while_waiting_leaves_nothing(void **state)
+{
+    for (int i = 0; i < 300; i++) { /* more than connections are allowed */
+        char text[] = "GET /v1/runs/default/events?wait=60s HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        int fd = open_client();
+        send_text(fd, text, sizeof text - 1);
+        for (int t = 0; t < 100 && !anybody_waits(); t++)
+            turn();
+        assert_true(anybody_waits());
+        if (i % 2) {
+            struct linger now = { 1, 0 };
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        }
+        close(fd);
+        for (int t = 0; t < 100 && anybody_waits(); t++)
+            turn();
+        assert_false(anybody_waits());
+    }
+    commit("x");
+    assert_int_equal(get("/healthz"), 200);
+}
+
+static void stopping_answers_who_waits(void **state)
+{
+    int fd = ask_and_wait("wait=60s");
+    stop_admin();
+    assert_true(receive(fd, false, 1000));
+    assert_int_equal(reply.status, 200);
+    assert_int_equal(event_count(), 0);
+    close(fd);
+    start(&(struct admin_config){ 0 });
+}
+
+static void a_page_is_bounded(void **state)
+{
+    char name[4001];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    ledger_destroy(the_run.ledger);
+    the_run.ledger = ledger_create(16 << 20);
+    for (int i = 0; i < 2000; i++)
+        commit(name);
+    assert_int_equal(get("/v1/runs/default/events?max=10000"), 200);
+    assert_true(reply.body_len > 4000000 && reply.body_len < 4300000);
+    assert_true(number_at("next") < 2000);
+}
+
+int main(void)
+{
+    caps_probe();
+    json_set_alloc_funcs(__wrap_malloc, free); /* jansson is a library that --wrap does not reach */
+#define SERVED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        SERVED(events_are_read_page_by_page),
+        SERVED(events_come_as_lines_to_who_asks_for_them),
+        SERVED(bad_questions_are_refused),
+        SERVED(a_burst_wakes_a_waiting_call_once_with_all_of_it),
+        SERVED(many_can_wait_for_the_same_event),
+        SERVED(waiting_ends_after_its_time),
+        SERVED(a_caller_that_goes_away_while_waiting_leaves_nothing),
+        SERVED(stopping_answers_who_waits),
+        SERVED(a_page_is_bounded),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    forget_reply();
+    return failed;
+}

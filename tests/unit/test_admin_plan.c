@@ -1,0 +1,421 @@
+/* test_admin_plan.c - the admin API: how modes, plans, cases, time scale and marks are set. */
+#include "admin_rig.h"
+
+#include "modes/cases.h"
+
+#define CASE "01-answered-then-dead"
+
+static void put(const char *body, int status)
+{
+    if (call("PUT", "/v1/mode", JSON_TYPE, body) != status)
+        fail_msg("%s: %d: %s", body, reply.status, reply.body);
+}
+
+static void patch(const char *body, int status)
+{
+    if (call("PATCH", "/v1/runs/default", JSON_TYPE, body) != status)
+        fail_msg("%s: %d: %s", body, reply.status, reply.body);
+}
+
+/* --- Modes */
+
+static void the_mode_is_set_as_told(void **state)
+{
+    put("{\"mode\":\"idle-close\",\"params\":{\"idle\":\"2s\"},\"apply\":\"new\"}", 200);
+    assert_string_equal(the_run.mode, "idle-close");
+    assert_string_equal(the_run.params, "{\"idle\":\"2s\"}");
+    assert_int_equal(the_run.apply, APPLY_NEW);
+    assert_false(the_run.lenient);
+    assert_string_equal(text_at("mode"), "idle-close");
+    assert_int_equal(call("PUT", "/v1/mode", "", " {\"mode\":\"normal\"}\n"), 200);
+    assert_string_equal(the_run.params, "-");
+    assert_int_equal(the_run.apply, APPLY_ALL);
+    assert_int_equal(get("/v1/mode"), 200);
+    assert_string_equal(text_at("mode"), "normal");
+}
+
+/* --- Plans */
+
+static void a_plan_is_set_as_told(void **state)
+{
+    put("{\"plan\":[{\"connection\":\"1\",\"mode\":\"half-open\",\"params\":{\"idle\":\"2s\"}}],"
+        "\"seed\":7,\"apply\":\"new\"}",
+        200);
+    assert_string_equal(the_run.plan, "[{\"connection\":\"1\",\"mode\":\"half-open\",\"params\":"
+                                      "{\"idle\":\"2s\"}}]");
+    assert_true(the_run.seeded);
+    assert_int_equal(the_run.seed, 7);
+    assert_int_equal(the_run.apply, APPLY_NEW);
+    put("{\"plan\":[]}", 200); /* what a plan must be like is the run's business */
+    assert_string_equal(the_run.plan, "[]");
+    assert_false(the_run.seeded);
+    assert_int_equal(the_run.apply, APPLY_ALL);
+    assert_string_equal(text_at("mode"), "normal");
+}
+
+static void seeds_are_whole_numbers_up_to_2_to_the_53(void **state)
+{
+    put("{\"plan\":[],\"seed\":9007199254740992}", 200);
+    assert_int_equal(the_run.seed, 9007199254740992);
+    put("{\"plan\":[],\"seed\":0}", 200);
+    assert_true(the_run.seeded);
+    assert_int_equal(the_run.seed, 0);
+}
+
+/* --- Cases */
+
+static void a_case_sets_its_plan(void **state)
+{
+    json_t *one = NULL;
+    char plan[4096];
+    assert_int_equal(cases_get(CASE, &one, NULL), 0);
+    keep(json_object_get(one, "plan"), plan, sizeof plan);
+    json_decref(one);
+    put("{\"case\":\"" CASE "\",\"seed\":3,\"apply\":\"new\"}", 200);
+    assert_string_equal(the_run.plan, plan);
+    assert_int_equal(the_run.seed, 3);
+    assert_int_equal(the_run.apply, APPLY_NEW);
+}
+
+static void an_unknown_case_is_refused_with_the_names_there_are(void **state)
+{
+    put("{\"case\":\"01\"}", 404);
+    assert_problem(404, "$.case", CASE);
+    assert_string_equal(the_run.plan, "");
+    assert_int_equal(get("/v1/cases/01"), 404);
+    assert_problem(404, "/v1/cases/01", CASE);
+}
+
+static void what_a_cases_plan_meets_is_said_with_the_case(void **state)
+{
+    the_run.outcome = MODE_UNAVAILABLE;
+    put("{\"case\":\"" CASE "\"}", 409);
+    assert_problem(409, "$.case: $.params.idle", "what is allowed");
+}
+
+static void cases_are_listed_and_shown(void **state)
+{
+    assert_int_equal(get("/v1/cases"), 200);
+    json_t *list = json_object_get(reply.json, "cases"), *row = json_array_get(list, 0);
+    assert_int_equal(json_array_size(list), cases_count());
+    assert_string_equal(json_string_value(json_object_get(row, "name")), CASE);
+    assert_true(json_is_true(json_object_get(row, "available")));
+    assert_int_equal(get("/v1/cases/" CASE), 200);
+    assert_string_equal(text_at("name"), CASE);
+    json_t *one = NULL;
+    assert_int_equal(cases_get(CASE, &one, NULL), 0);
+    assert_true(json_equal(one, reply.json));
+    json_decref(one);
+}
+
+/* --- Time scale */
+
+static void the_time_scale_is_in_force_for_what_is_set_with_it(void **state)
+{
+    patch("{\"mode\":\"idle-close\",\"time_scale\":0.01}", 200);
+    assert_true(the_run.set_at == 0.01 && the_run.scale == 0.01);
+    assert_string_equal(text_at("id"), "default");
+    json_t *mode = json_object_get(reply.json, "mode");
+    assert_true(json_number_value(json_object_get(mode, "time_scale")) == 0.01);
+    patch("{\"plan\":[],\"time_scale\":2}", 200);
+    assert_true(the_run.set_at == 2 && the_run.scale == 2);
+    patch("{\"case\":\"" CASE "\"}", 200);
+    assert_true(the_run.set_at == 2 && the_run.scale == 2);
+    patch("{\"mode\":\"normal\",\"time_scale\":0.000001}", 200);
+    patch("{\"mode\":\"normal\",\"time_scale\":1e6}", 200);
+    assert_true(the_run.scale == 1e6);
+}
+
+static void a_refused_patch_leaves_the_time_scale(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"mode\":\"x\",\"time_scale\":5}",
+        "{\"plan\":[],\"time_scale\":5}",
+        "{\"case\":\"" CASE "\",\"time_scale\":5}",
+    };
+    patch("{\"mode\":\"a\",\"time_scale\":3}", 200);
+    the_run.outcome = BAD_INPUT;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        the_run.set_at = 0;
+        patch(bodies[i], 400);
+        assert_true(the_run.set_at == 5 && the_run.scale == 3);
+    }
+    patch("{\"case\":\"none\",\"time_scale\":5}", 404);
+    assert_true(the_run.scale == 3);
+    assert_string_equal(the_run.mode, "a");
+}
+
+/* --- What is refused */
+
+static void outcomes_become_statuses(void **state)
+{
+    static const struct {
+        int outcome, status;
+        const char *where;
+    } rows[] = {
+        { BAD_INPUT, 400, "$.params.idle" },
+        { MODE_UNKNOWN, 404, "$.params.idle" },
+        { MODE_UNAVAILABLE, 409, "$.params.idle" },
+        { -ENOMEM, 503, "" },
+        { -EPERM, 500, "" },
+    };
+    static const struct {
+        const char *method, *target, *body;
+    } calls[] = {
+        { "PUT", "/v1/mode", "{\"mode\":\"x\"}" },
+        { "PUT", "/v1/mode", "{\"plan\":[]}" },
+        { "PATCH", "/v1/runs/default", "{\"mode\":\"x\"}" },
+        { "POST", "/v1/connections/7/do", "{\"do\":[]}" },
+        { "POST", "/v1/runs/default/marks", "{\"mark\":\"x\"}" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        the_run.outcome = rows[i].outcome;
+        for (size_t k = 0; k < sizeof calls / sizeof *calls; k++) {
+            call(calls[k].method, calls[k].target, JSON_TYPE, calls[k].body);
+            assert_problem(rows[i].status, rows[i].where, "");
+        }
+    }
+}
+
+static void bad_bodies_are_refused_with_their_place(void **state)
+{
+    static const struct {
+        const char *body, *where, *allowed;
+    } rows[] = {
+        { NULL, "body", "JSON" },
+        { "", "body", "JSON" },
+        { "{", "line 1, column 1", "JSON" },
+        { "nonsense", "line 1", "JSON" },
+        { "{\"mode\":\"a\"}x", "line 1", "JSON" },
+        { "{\"mode\":\"a\",\"mode\":\"b\"}", "line 1", "once" },
+        { "{\"mode\":\"a\\u0000b\"}", "line 1", "" },
+        { "{\"mode\":\"\xff\"}", "line 1", "" },
+        { "[]", "$", "mode, params, plan, case, seed, apply" },
+        { "{}", "$", "exactly one of mode, plan and case" },
+        { "{\"apply\":\"new\"}", "$", "exactly one" },
+        { "{\"mode\":7}", "$.mode", "string" },
+        { "{\"mode\":\"a\",\"modus\":1}", "$.modus", "mode, params, plan" },
+        { "{\"mode\":\"a\",\"params\":null}", "$.params", "object" },
+        { "{\"mode\":\"a\",\"params\":[]}", "$.params", "object" },
+        { "{\"mode\":\"a\",\"apply\":\"some\"}", "$.apply", "all" },
+        { "{\"mode\":\"a\",\"apply\":true}", "$.apply", "string" },
+        { "{\"mode\":\"a\",\"plan\":[]}", "$", "exactly one" },
+        { "{\"mode\":\"a\",\"case\":\"b\"}", "$", "exactly one" },
+        { "{\"plan\":[],\"case\":\"b\"}", "$", "exactly one" },
+        { "{\"plan\":{}}", "$.plan", "array" },
+        { "{\"plan\":[],\"params\":{}}", "$.params", "entries" },
+        { "{\"case\":1}", "$.case", "string" },
+        { "{\"case\":\"" CASE "\",\"params\":{}}", "$.params", "entries" },
+        { "{\"mode\":\"a\",\"seed\":1}", "$.seed", "plan or case" },
+        { "{\"plan\":[],\"seed\":-1}", "$.seed", "9007199254740992" },
+        { "{\"plan\":[],\"seed\":9007199254740993}", "$.seed", "9007199254740992" },
+        { "{\"plan\":[],\"seed\":99999999999999999999}", "line 1", "" },
+        { "{\"plan\":[],\"seed\":1.5}", "$.seed", "whole number" },
+        { "{\"plan\":[],\"seed\":\"1\"}", "$.seed", "whole number" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        call("PUT", "/v1/mode", JSON_TYPE, rows[i].body);
+        assert_problem(400, rows[i].where, rows[i].allowed);
+        call("PATCH", "/v1/runs/default", JSON_TYPE, rows[i].body);
+        assert_problem(400, rows[i].where, rows[i].allowed);
+    }
+    assert_string_equal(the_run.mode, "normal");
+    assert_string_equal(the_run.plan, "");
+    put("{\"mode\":\"a\",\"time_scale\":1}", 400); /* not of this call */
+    assert_problem(400, "$.time_scale", "mode, params");
+}
+
+static void bad_time_scales_are_refused(void **state)
+{
+    static const char *const values[] = { "0",    "-1",    "0.0000009", "1000001",
+                                          "1e99", "\"1\"", "null",      "true" };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char body[100];
+        snprintf(body, sizeof body, "{\"mode\":\"a\",\"time_scale\":%s}", values[i]);
+        patch(body, 400);
+        assert_problem(400, "$.time_scale", "a number");
+    }
+    patch("{\"time_scale\":0.5}", 400);
+    assert_problem(400, "$.time_scale", "exactly one of mode, plan and case");
+    assert_true(the_run.scale == 1);
+    assert_string_equal(the_run.mode, "normal");
+}
+
+/* --- Marks */
+
+static void a_mark_is_set_and_its_event_named(void **state)
+{
+    assert_int_equal(call("POST", "/v1/runs/default/marks", JSON_TYPE, "{\"mark\":\"background\"}"),
+                     201);
+    assert_string_equal(the_run.mark, "background");
+    assert_string_equal(reply.body, "{\"mark\":\"background\",\"seq\":41}\n");
+}
+
+static void bad_marks_are_refused(void **state)
+{
+    static const struct {
+        const char *body, *where;
+    } rows[] = {
+        { "{}", "$.mark" },
+        { "{\"mark\":1}", "$.mark" },
+        { "{\"mark\":\"a\",\"name\":\"a\"}", "$.name" },
+        { "\"background\"", "line 1" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        call("POST", "/v1/runs/default/marks", JSON_TYPE, rows[i].body);
+        assert_problem(400, rows[i].where, "");
+    }
+    assert_string_equal(the_run.mark, "");
+    assert_int_equal(get("/v1/runs/default/marks"), 405);
+    assert_string_equal(field("Allow"), "POST, OPTIONS");
+}
+
+/* --- The language */
+
+static void the_language_is_told(void **state)
+{
+    json_t *language = mode_language();
+    assert_int_equal(get("/v1/language"), 200);
+    assert_true(json_equal(language, reply.json));
+    json_decref(language);
+}
+
+/* --- Modes that extend others */
+
+#define EXTENDS_IDLE                                                                               \
+    "{\"name\":\"later\",\"summary\":\"s\",\"group\":\"profile\",\"assumed\":true,"                \
+    "\"extends\":\"idle-close\",\"params\":{\"idle\":\"75s\"}}"
+
+static const json_t *row_of(const char *name)
+{
+    size_t i;
+    json_t *row;
+    assert_int_equal(get("/v1/modes"), 200);
+    json_array_foreach(json_object_get(reply.json, "modes"), i, row)
+    {
+        if (strcmp(json_string_value(json_object_get(row, "name")), name) == 0)
+            return row;
+    }
+    fail_msg("no %s", name);
+    return NULL;
+}
+
+static const char *row_text(const json_t *row, const char *member)
+{
+    const char *value = json_string_value(json_object_get(row, member));
+    return value ? value : "";
+}
+
+static void a_mode_that_extends_is_listed_with_what_it_inherits(void **state)
+{
+    assert_int_equal(call("PUT", "/v1/modes/later", JSON_TYPE, EXTENDS_IDLE), 201);
+    const json_t *row = row_of("later"), *idle;
+    assert_string_equal(row_text(row, "extends"), "idle-close");
+    assert_string_equal(row_text(row, "group"), "profile");
+    assert_true(json_is_true(json_object_get(row, "assumed")));
+    idle = json_object_get(json_object_get(row, "params"), "idle");
+    assert_string_equal(row_text(idle, "default"), "75s");
+    assert_string_equal(row_text(idle, "type"), "duration");
+    assert_non_null(json_object_get(json_object_get(row, "params"), "notify"));
+    assert_null(json_object_get(row, "rules"));
+
+    assert_int_equal(get("/v1/modes/later"), 200); /* as it was written: it can be PUT again */
+    json_t *written = json_loads(EXTENDS_IDLE, 0, NULL);
+    assert_true(json_equal(written, reply.json));
+    json_decref(written);
+    assert_int_equal(get("/v1/modes/later?resolved=false"), 200);
+    assert_string_equal(text_at("extends"), "idle-close");
+    assert_int_equal(get("/v1/modes/later?resolved=true"), 200);
+    assert_string_equal(text_at("extends"), "");
+    assert_true(json_array_size(json_object_get(reply.json, "rules")) > 0);
+    assert_int_equal(get("/v1/modes/later?resolved=1"), 400);
+    assert_problem(400, "?resolved", "true, false");
+}
+
+static void a_mode_that_another_extends_stays(void **state)
+{
+    static const char base[] = "{\"name\":\"base\",\"summary\":\"s\",\"rules\":[]}";
+    static const char upon[] = "{\"name\":\"upon\",\"summary\":\"s\",\"extends\":\"base\"}";
+    assert_int_equal(call("PUT", "/v1/modes/base", JSON_TYPE, base), 201);
+    assert_int_equal(call("PUT", "/v1/modes/upon", JSON_TYPE, upon), 201);
+    assert_int_equal(call("DELETE", "/v1/modes/base", "", NULL), 409);
+    assert_problem(409, "", "");
+    assert_int_equal(call("DELETE", "/v1/modes/upon", "", NULL), 204);
+    assert_int_equal(call("DELETE", "/v1/modes/base", "", NULL), 204);
+}
+
+/* --- Memory */
+
+/* All allocations fail from the n-th on: when a single one does, jansson's reader may write behind
+ * a string that it could not keep whole. */
+static void without_memory_nothing_is_set_by_halves(void **state)
+{
+    static const struct {
+        const char *method, *target, *body;
+    } rows[] = {
+        { "GET", "/v1/cases", "" },
+        { "GET", "/v1/cases/" CASE, "" },
+        { "POST", "/v1/runs/default/marks", "{\"mark\":\"a\"}" },
+        { "PATCH", "/v1/runs/default", "{\"case\":\"" CASE "\",\"time_scale\":5}" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bool failed = true;
+        for (long n = 0; failed && n < 100000; n += 1 + n / 64) { /* many in a long list */
+            char byte;
+            struct buf text = { 0 };
+            buf_printf(&text, "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n%s",
+                       rows[i].method, rows[i].target, strlen(rows[i].body), rows[i].body);
+            the_run.scale = 1;
+            the_run.plan[0] = '\0';
+            int fd = open_client();
+            allocations_left = n;
+            none_after = true;
+            send_text(fd, (const char *)buf_bytes(&text), buf_len(&text));
+            for (int t = 0; t < 50000 && recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0; t++)
+                uv_run(&loop, UV_RUN_NOWAIT);
+            failed = allocations_left == 0;
+            allocations_left = -1;
+            none_after = false;
+            receive(fd, false, 1000);
+            assert_true(reply.status / 100 == 2 || reply.status == 503 ||
+                        (!reply.status && reply.closed));
+            assert_true(reply.status / 100 != 2 || reply.json);
+            assert_true((the_run.scale == 5) == (the_run.plan[0] != '\0'));
+            buf_free(&text);
+            close(fd);
+            turns(1);
+        }
+        assert_false(failed);
+        assert_int_equal(reply.status / 100, 2);
+    }
+}
+
+int main(void)
+{
+    caps_probe();
+    json_set_alloc_funcs(__wrap_malloc, free); /* jansson is a library that --wrap does not reach */
+#define SERVED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        SERVED(the_mode_is_set_as_told),
+        SERVED(a_plan_is_set_as_told),
+        SERVED(seeds_are_whole_numbers_up_to_2_to_the_53),
+        SERVED(a_case_sets_its_plan),
+        SERVED(an_unknown_case_is_refused_with_the_names_there_are),
+        SERVED(what_a_cases_plan_meets_is_said_with_the_case),
+        SERVED(cases_are_listed_and_shown),
+        SERVED(the_time_scale_is_in_force_for_what_is_set_with_it),
+        SERVED(a_refused_patch_leaves_the_time_scale),
+        SERVED(outcomes_become_statuses),
+        SERVED(bad_bodies_are_refused_with_their_place),
+        SERVED(bad_time_scales_are_refused),
+        SERVED(a_mark_is_set_and_its_event_named),
+        SERVED(bad_marks_are_refused),
+        SERVED(the_language_is_told),
+        SERVED(a_mode_that_extends_is_listed_with_what_it_inherits),
+        SERVED(a_mode_that_another_extends_stays),
+        SERVED(without_memory_nothing_is_set_by_halves),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    forget_reply();
+    return failed;
+}
