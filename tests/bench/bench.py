@@ -11,6 +11,7 @@ Memory is what a fresh server's resident size grows by while it holds idle conne
 request each, with hangup's ledger emptied (that is bounded, and no part of a connection).
 """
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -40,6 +41,23 @@ ROWS = [
     ('h2c -m32', 'http', ('h2load', '-t1', '-c8', '-m32'), {'nghttpd': 1.3}),
     ('h2c -m1', 'http', ('h2load', '-t1', '-c8', '-m1'), {'nghttpd': 1.0}),
 ]
+# What a mode costs whose rules never fire: the same server with and without it.
+ARMED = {
+    'name': 'never-fires', 'summary': 'A rule on every trigger of a request, none of which fires.',
+    'rules': [
+        {'on': 'request', 'at': 'first_byte', 'nth': 4000000000, 'do': ['rst']},
+        {'on': 'request', 'at': 'headers', 'nth': 4000000000, 'do': ['rst']},
+        {'on': 'reuse', 'at': 'complete', 'idle': '1h', 'do': ['rst']},
+        {'on': 'response', 'at': 'start', 'nth': 4000000000, 'do': ['rst']},
+        {'on': 'response', 'at': {'bytes': 100}, 'nth': 4000000000, 'do': ['rst']},
+        {'on': 'response', 'at': 'end', 'nth': 4000000000, 'do': ['rst']},
+        {'on': 'idle', 'after': '1h', 'do': ['rst']},
+        {'on': 'age', 'after': '1h', 'do': ['rst']},
+        {'on': 'mark', 'name': 'never', 'do': ['rst']},
+    ],
+}
+COST = [(f'armed, {title}', listener, load, {'hangup': 0.98})
+        for title, listener, load, _ in ROWS if title in ('h1 clear', 'h1 TLS', 'h2 TLS -m32')]
 # Title, listener, ALPN, and the most kB a connection for hangup.
 MEMORY = [
     ('memory, h1 TLS', 'https1', 'http/1.1', 24),
@@ -77,9 +95,9 @@ def end(process):
 class Hangup:
     name = 'hangup'
 
-    def __init__(self, setting):
-        self.server = Server(setting.binary, *setting.certificate_arguments(),
-                             command_prefix=setting.pin_server)
+    def __init__(self, setting, binary=None, *arguments):
+        self.server = Server(binary or setting.binary, *setting.certificate_arguments(),
+                             *arguments, command_prefix=setting.pin_server)
 
     def url(self, listener):
         return self.server.url(listener, PATH)
@@ -96,6 +114,25 @@ class Hangup:
     def stop(self):
         if self.server.stop() != 0:
             raise RuntimeError('hangup did not end cleanly')
+
+
+class Armed(Hangup):
+    """Hangup with a mode whose rules are looked at and never fire."""
+    name = 'armed'
+
+    def __init__(self, setting):
+        folder = setting.folder / 'modes'
+        folder.mkdir(exist_ok=True)
+        (folder / f'{ARMED["name"]}.json').write_text(json.dumps(ARMED))
+        super().__init__(setting, None, '--modes', str(folder), '--mode', ARMED['name'])
+
+
+class Before(Hangup):
+    """Another build of hangup (--before), to see what a change costs."""
+    name = 'before'
+
+    def __init__(self, setting):
+        super().__init__(setting, setting.before)
 
 
 class Rival:
@@ -260,40 +297,42 @@ def table(head, rows):
     print(flush=True)
 
 
-def compare(title, rival, rates, shares, bar):
-    """A row of the table: hangup beside a rival."""
-    ratios = [a / b for a, b in zip(rates['hangup'], rates[rival])]
+def compare(title, ours, rival, rates, shares, bar):
+    """A row of the table: a server beside a rival."""
+    ratios = [a / b for a, b in zip(rates[ours], rates[rival])]
     # A server that did not have its core for itself did as much in less time.
     by_time = statistics.median(ratio * theirs / ours for ratio, ours, theirs
-                                in zip(ratios, shares['hangup'], shares[rival]))
+                                in zip(ratios, shares[ours], shares[rival]))
     ratio = statistics.median(ratios)
-    return [title, thousands(statistics.median(rates['hangup'])), rival,
+    return [title, thousands(statistics.median(rates[ours])), rival,
             thousands(statistics.median(rates[rival])), f'{ratio:.2f}',
             f'{min(ratios):.2f}-{max(ratios):.2f}', f'{by_time:.2f}', judge(ratio, bar, True)]
 
 
-def bench_speed(setting, measured, seconds, rounds):
-    hangup, *others = servers = [kind(setting) for kind in (Hangup, Nginx, Nghttpd)]
+def bench_speed(setting, measured, seconds, rounds, kinds):
+    """The first of the kinds of server beside those of the others that the rows name."""
+    first, *others = servers = [kind(setting) for kind in kinds]
     rows = []
     try:
         for title, listener, load, bars in measured:
             print(f'{title}: {rounds} rounds', file=sys.stderr)
             rivals = [rival for rival in others if rival.name in bars]
-            rates = {server.name: [] for server in (hangup, *rivals)}
-            shares = {server.name: [] for server in (hangup, *rivals)}
+            rates = {server.name: [] for server in (first, *rivals)}
+            shares = {server.name: [] for server in (first, *rivals)}
             for _ in range(rounds):
-                for server in (hangup, *rivals):
+                for server in (first, *rivals):
                     before, begun = processor_time(server.pid(listener)), time.monotonic()
                     rates[server.name].append(
                         measure(setting, load, server.url(listener), seconds))
                     busy = processor_time(server.pid(listener)) - before
                     shares[server.name].append(busy / (time.monotonic() - begun))
             for rival in rivals:
-                rows.append(compare(title, rival.name, rates, shares, bars[rival.name]))
+                rows.append(compare(title, first.name, rival.name, rates, shares,
+                                    bars[rival.name]))
     finally:
         for server in servers:
             server.stop()
-    table(['requests/s', 'hangup', 'beside', '', 'ratio', 'range', 'by CPU time', 'target'], rows)
+    table(['requests/s', first.name, 'beside', '', 'ratio', 'range', 'by CPU time', 'target'], rows)
 
 
 def resident(pid):
@@ -339,17 +378,26 @@ def main():
     options.add_argument('--connections', type=int, default=2000,
                          help='to hold for the memory (default 2000)')
     options.add_argument('--only', default='', metavar='TITLE',
-                         help='only rows whose title begins so: "h1", "h2 TLS", "memory"')
+                         help='only rows whose title begins so: "h1", "h2 TLS", "armed", "memory"')
+    options.add_argument('--before', metavar='BINARY',
+                         help='only this: beside another build of hangup, without a target')
     args = options.parse_args()
-    speed, memory = ([row for row in rows if row[0].startswith(args.only)] for rows in (ROWS, MEMORY))
-    if not speed and not memory:
+    tables = [ROWS, COST, MEMORY]
+    if args.before:
+        tables = [[(*row[:3], {'before': None}) for row in ROWS], [], []]
+    speed, cost, memory = ([row for row in rows if row[0].startswith(args.only)] for rows in tables)
+    if not speed and not cost and not memory:
         options.error(f'no row begins with "{args.only}"')
     with tempfile.TemporaryDirectory(prefix='hangup-bench-') as folder:
         os.chmod(folder, 0o755)
         setting = Setting(args.hangup, pathlib.Path(folder))
+        setting.before = args.before
         print(f'{len(setting.body)} bytes of body; {args.rounds} rounds of {args.seconds} s')
         if speed:
-            bench_speed(setting, speed, args.seconds, args.rounds)
+            rivals = (Before,) if args.before else (Nginx, Nghttpd)
+            bench_speed(setting, speed, args.seconds, args.rounds, (Hangup, *rivals))
+        if cost:
+            bench_speed(setting, cost, args.seconds, args.rounds, (Armed, Hangup))
         if memory:
             bench_memory(setting, memory, args.connections)
 

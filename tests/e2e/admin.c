@@ -62,6 +62,26 @@ json_t *admin_call(const struct server *s, int status, const char *method, const
     return json;
 }
 
+void admin_problem(const struct server *s, int status, const char *method, const char *path,
+                   const char *body, const char *named)
+{
+    struct admin_answer answer;
+
+    bool whole = admin_try(s, method, path, NULL, body, &answer);
+    check(whole, "%s %s: no answer", method, path);
+    const char *text = (const char *)buf_bytes(&answer.text);
+    check(answer.status == status, "%s %s %s: %d instead of %d: %s", method, path, body ? body : "",
+          answer.status, status, text);
+    assert_string_equal(answer.type, "application/problem+json");
+    check(answer.json, "%s %s: not JSON: %s", method, path, text);
+    check(*event_text(answer.json, "title"), "%s %s: no title: %s", method, path, text);
+    check(json_integer_value(json_object_get(answer.json, "status")) == status,
+          "%s %s: status in %s", method, path, text);
+    check(strstr(text, named), "%s %s %s: does not name %s: %s", method, path, body ? body : "",
+          named, text);
+    admin_free(&answer);
+}
+
 void admin_mode(const struct server *s, const char *mode, const char *params)
 {
     char body[512];
@@ -69,6 +89,37 @@ void admin_mode(const struct server *s, const char *mode, const char *params)
     snprintf(body, sizeof body, "{\"mode\":\"%s\",\"params\":%s,\"apply\":\"new\"}", mode,
              params ? params : "{}");
     json_decref(admin_call(s, 200, "PUT", "/v1/mode", body));
+}
+
+void admin_plan(const struct server *s, const char *plan, uint64_t seed)
+{
+    struct buf body = { .data = NULL };
+
+    buf_printf(&body, "{\"plan\":%s,\"seed\":%llu,\"apply\":\"new\"}", plan,
+               (unsigned long long)seed);
+    buf_add(&body, "", 1);
+    json_decref(admin_call(s, 200, "PUT", "/v1/mode", (const char *)buf_bytes(&body)));
+    buf_free(&body);
+}
+
+void admin_case(const struct server *s, const char *name)
+{
+    char body[128];
+
+    snprintf(body, sizeof body, "{\"case\":\"%s\",\"apply\":\"new\"}", name);
+    json_decref(admin_call(s, 200, "PUT", "/v1/mode", body));
+}
+
+uint64_t admin_mark(const struct server *s, const char *mark)
+{
+    char body[128];
+
+    snprintf(body, sizeof body, "{\"mark\":\"%s\"}", mark);
+    json_t *answer = admin_call(s, 201, "POST", "/v1/runs/default/marks", body);
+    uint64_t seq = (uint64_t)json_integer_value(json_object_get(answer, "seq"));
+    assert_string_equal(event_text(answer, "mark"), mark);
+    json_decref(answer);
+    return seq;
 }
 
 void admin_reset(const struct server *s)

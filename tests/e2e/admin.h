@@ -24,8 +24,18 @@ void admin_free(struct admin_answer *answer);
 json_t *admin_call(const struct server *s, int status, const char *method, const char *path,
                    const char *body);
 
+/* Fails the test unless the call is refused with this status and a problem that has `named` in it.
+ */
+void admin_problem(const struct server *s, int status, const char *method, const char *path,
+                   const char *body, const char *named);
+
 /* The default run's mode from now on, for connections to come. params: JSON, or NULL. */
 void admin_mode(const struct server *s, const char *mode, const char *params);
+/* The same with a plan (a JSON array) and a seed, and with the plan of a case. */
+void admin_plan(const struct server *s, const char *plan, uint64_t seed);
+void admin_case(const struct server *s, const char *name);
+/* Names this moment. Returns the sequence number of its event. */
+uint64_t admin_mark(const struct server *s, const char *mark);
 void admin_reset(const struct server *s);
 bool admin_capability(const struct server *s, const char *name);
 /* POST /v1/connections/{id}/do */

@@ -237,6 +237,16 @@ int client_text(struct client *c, const char *text)
     return client_send(c, text, strlen(text));
 }
 
+size_t client_fill(struct client *c, const void *bytes, size_t n)
+{
+    size_t taken = 0;
+    ssize_t sent;
+
+    while ((sent = send(c->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT)) >= 0)
+        taken += (size_t)sent;
+    return taken;
+}
+
 unsigned client_unacked(const struct client *c)
 {
     struct tcp_info info = { .tcpi_state = 0 };
@@ -330,6 +340,11 @@ static bool tcp_connect(struct client *c, const struct client_options *o)
             return false;
     }
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (o->patience_ms) { /* connect() heeds it */
+        struct timeval span = { .tv_sec = o->patience_ms / 1000,
+                                .tv_usec = o->patience_ms % 1000 * 1000 };
+        setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &span, sizeof span);
+    }
     if (connect(c->fd, name, o->v6 ? sizeof to6 : sizeof to) < 0) {
         if (errno == ECONNREFUSED || errno == ECONNRESET)
             note_rst(c);
@@ -369,9 +384,8 @@ static bool tls_prepare(struct client *c, const struct client_options *o)
     return true;
 }
 
-static bool tls_handshake(struct client *c)
+static bool tls_handshake(struct client *c, int64_t until)
 {
-    int64_t until = in_ms(PATIENCE_MS);
 
     for (;;) {
         int result = gnutls_handshake(c->tls);
@@ -397,7 +411,8 @@ bool client_connect(struct client *c, const struct client_options *o)
         return false;
     if (o->tls == CLIENT_CLEAR)
         return true;
-    if (!tls_prepare(c, o) || !tls_handshake(c))
+    int64_t until = in_ms(o->patience_ms ? o->patience_ms : PATIENCE_MS);
+    if (!tls_prepare(c, o) || !tls_handshake(c, until))
         return false;
     decrypt(c); /* what came right behind the handshake */
     return true;

@@ -29,6 +29,7 @@ struct client_options {
     bool v6;                 /* connect to ::1, not 127.0.0.1 */
     const char *source;      /* address to connect from; NULL: whatever the kernel picks */
     gnutls_datum_t *session; /* resume this one (client_session); NULL: a full handshake */
+    int64_t patience_ms;     /* for connecting, and as much for the handshake; 0: PATIENCE_MS */
 };
 
 struct client {
@@ -72,6 +73,10 @@ bool client_silent(struct client *c, int64_t until);
 /* Sends all of it. Returns 0 or -errno (a reset is also noted in c->rst). */
 int client_send(struct client *c, const void *bytes, size_t n);
 int client_text(struct client *c, const char *text);
+
+/* Sends these bytes again and again, on a clear connection, until the kernel takes no more. Returns
+ * how much it took. */
+size_t client_fill(struct client *c, const void *bytes, size_t n);
 
 /* Segments sent and not ACKed by the server's kernel. */
 unsigned client_unacked(const struct client *c);

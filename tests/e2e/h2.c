@@ -1,6 +1,7 @@
 #include "h2.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,8 +110,10 @@ static void note_settings(struct h2 *h, const struct h2_frame *f)
     }
     for (uint32_t i = 0; i + 6 <= f->length; i += 6) {
         unsigned id = (unsigned)f->payload[i] << 8 | f->payload[i + 1];
-        if (id < 8)
+        if (id < 8) {
             h->settings[id] = h2_get32(f->payload + i + 2);
+            h->settings_said |= 1u << id;
+        }
     }
     h->settings_seen = true;
     if (!h->no_acks)
@@ -146,6 +149,7 @@ static void note(struct h2 *h, const struct h2_frame *f)
             h2_send_frame(h, NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, f->payload, f->length);
         break;
     case NGHTTP2_WINDOW_UPDATE:
+        h->window_updates++;
         if (f->stream == 0)
             h->connection_window += h2_get32(f->payload);
         break;
@@ -154,6 +158,8 @@ static void note(struct h2 *h, const struct h2_frame *f)
         h->goaway.last = (int32_t)(h2_get32(f->payload) & 0x7fffffff);
         h->goaway.error = h2_get32(f->payload + 4);
         h->goaway.debug_len = f->length - 8;
+        snprintf(h->goaway.debug, sizeof h->goaway.debug, "%.*s", (int)f->length - 8,
+                 (const char *)f->payload + 8);
         h->goaway.at = f->at;
         break;
     default:

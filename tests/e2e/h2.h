@@ -42,12 +42,15 @@ struct h2 {
     int64_t connection_window; /* what WINDOW_UPDATEs on stream 0 gave us so far */
     int64_t uploaded;          /* DATA bytes sent, for the test to count */
     uint32_t settings[8];      /* the server's, by identifier; 0: not said */
+    unsigned settings_said;    /* a bit for each identifier that was, whatever its value */
+    unsigned window_updates;   /* WINDOW_UPDATE frames so far, of any stream */
     bool settings_seen, settings_acked, ping_acked;
     unsigned goaways;
     struct {
         int32_t last;
         uint32_t error;
         size_t debug_len;
+        char debug[64]; /* its beginning, NUL-terminated */
         int64_t at;
     } goaway; /* the last one */
 };

@@ -14,7 +14,7 @@ static const struct seat seats[] = {
 static struct server the_server;
 static const char *const *server_options;
 
-struct talk *talk_open(struct stage *stage)
+struct talk *talk_try(struct stage *stage, int64_t patience_ms, bool *connected)
 {
     const struct seat *seat = stage->seat;
     struct client_options to = {
@@ -22,6 +22,7 @@ struct talk *talk_open(struct stage *stage)
         .tls = seat->tls,
         .alpn = { seat->h2 ? "h2" : "http/1.1" },
         .ca = stage->server->ca,
+        .patience_ms = patience_ms,
     };
     char alpn[32];
 
@@ -30,10 +31,11 @@ struct talk *talk_open(struct stage *stage)
     assert_non_null(t);
     stage->talks[stage->count++] = t;
     t->seat = seat;
-    bool connected = client_connect(&t->c, &to);
+    *connected = client_connect(&t->c, &to);
     if (seat->h2)
         h2_init(&t->h2, &t->c);
-    check(connected, "no connection: %s", client_story(&t->c));
+    if (!*connected)
+        return t;
     client_alpn(&t->c, alpn);
     if (seat->tls != CLIENT_CLEAR)
         assert_string_equal(alpn, to.alpn[0]);
@@ -41,6 +43,15 @@ struct talk *talk_open(struct stage *stage)
         client_text(&t->c, H2_PREFACE);
         h2_send_frame(&t->h2, NGHTTP2_SETTINGS, 0, 0, NULL, 0);
     }
+    return t;
+}
+
+struct talk *talk_open(struct stage *stage)
+{
+    bool connected;
+    struct talk *t = talk_try(stage, 0, &connected);
+
+    check(connected, "no connection: %s", client_story(&t->c));
     return t;
 }
 

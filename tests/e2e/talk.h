@@ -71,6 +71,9 @@ int scenarios_run(const char *group, const struct scenario *list, size_t count,
 
 /* Another connection of the stage. */
 struct talk *talk_open(struct stage *stage);
+/* The same without expecting it to go well: *connected tells, the talk's client how it went.
+ * patience_ms: as in client_options. */
+struct talk *talk_try(struct stage *stage, int64_t patience_ms, bool *connected);
 
 /* Appends a request on the talk. key: an Idempotency-Key, NULL for none. body: NULL for none. */
 void talk_compose(struct talk *t, struct buf *out, const char *method, const char *target,

@@ -1,5 +1,6 @@
 /* The command line: every option refuses what it cannot use, with exit status 2 and one line that
  * names it. */
+#include "admin.h"
 #include "check.h"
 #include "client.h"
 #include "server.h"
@@ -126,6 +127,19 @@ static void bad_values_are_refused(void **state)
         { "--mode", "%", "--mode" },
         { "--mode", "two\nlines", "--mode" },
         { "--no\nsuch", "1", "such" },
+        { "--case", "01", "--case" },
+        { "--case", "no-such", "01-answered-then-dead" },
+        { "--case", "", "--case" },
+        { "--plan", "/nonexistent", "--plan" },
+        { "--plan", "/", "--plan" },
+        { "--plan", "", "--plan" },
+        { "--seed", "7", "--plan or --case" },
+        { "--seed", "-1", "--seed" },
+        { "--seed", "x", "--seed" },
+        { "--seed", "1.5", "--seed" },
+        { "--seed", "", "--seed" },
+        { "--seed", "9007199254740993", "--seed" },
+        { "--seed", "99999999999999999999", "--seed" },
         { "--time-scale", "0", "--time-scale" },
         { "--time-scale", "-1", "--time-scale" },
         { "--time-scale", "fast", "--time-scale" },
@@ -186,6 +200,117 @@ static void directories_with_bad_files_are_refused(void **state)
     refused("odd.json", "--modes", dir, NULL, NULL);
 }
 
+static void plans_that_are_none_are_refused(void **state)
+{
+    static const struct {
+        const char *text, *named;
+    } cases[] = {
+        { "", "line 1" },
+        { "[", "line 1" },
+        { "7", "line 1" },
+        { "[{\"mode\":\"normal\",\"mode\":\"normal\"}]", "duplicate" },
+        { "[{\"mode\":\"normal\"}] x", "line 1" },
+        { "{}", "$.plan: is missing" },
+        { "{\"plan\":7}", "$.plan" },
+        { "{\"plan\":[]}", "$.plan" },
+        { "{\"plan\":[{\"mode\":\"no-such\"}]}", "$.plan[0].mode" },
+        { "{\"plan\":[{\"mode\":\"normal\"}],\"apply\":\"new\"}", "$.apply" },
+        { "{\"plan\":[{\"mode\":\"normal\"}],\"seed\":-1}", "$.seed" },
+        { "{\"plan\":[{\"mode\":\"normal\"}],\"seed\":\"1\"}", "$.seed" },
+        { "[]", "--plan: $: " },
+        { "[{\"mode\":\"normal\"},{\"mode\":\"idle-close\",\"params\":{\"idle\":7}}]",
+          "--plan: $[1].params.idle: " },
+        { "{\"mode\":\"normal\",\"connection\":\"x\"}", "--plan: $.connection: " },
+    };
+
+    char state_dir[128];
+    snprintf(state_dir, sizeof state_dir, "%s/state", scratch);
+    scratch_remove(state_dir);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char path[128];
+        struct stat none;
+        snprintf(path, sizeof path, "%s", scratch_file("plan.json", cases[i].text));
+        refused("--plan", "--plan", path, NULL, NULL);
+        refused(cases[i].named, "--plan", path, NULL, NULL);
+        /* It was refused without a trace. */
+        assert_int_equal(stat(state_dir, &none), -1);
+    }
+}
+
+static void modes_plans_and_cases_exclude_each_other(void **state)
+{
+    const char *plan = scratch_file("plan.json", "[{\"mode\":\"normal\"}]");
+
+    refused("--plan: it cannot go with --mode", "--plan", plan, "--mode", "normal");
+    refused("--case: it cannot go with --mode", "--mode", "normal", "--case", "01");
+    refused("--case: it cannot go with --plan", "--plan", plan, "--case", "01");
+    refused("--seed", "--mode", "normal", "--seed", "1");
+}
+
+/* What the ready line says is set. New reference. */
+static json_t *started(const char *option, const char *value, const char *option2,
+                       const char *value2)
+{
+    const char *const options[] = { option, value, option2, value2, NULL };
+    struct server server = { .pid = 0 };
+
+    server_start(&server, options);
+    json_t *mode = json_incref(json_object_get(server.ready, "mode"));
+    const char *name = json_string_value(json_object_get(server.ready, "case"));
+    check(!strcmp(option ? option : "", "--case") == (name && !strcmp(name, value)),
+          "the case in the ready line");
+    json_t *asked = admin_call(&server, 200, "GET", "/v1/mode", NULL);
+    check(json_equal(mode, asked), "the ready line says something else than GET /v1/mode");
+    json_decref(asked);
+    server_stop(&server);
+    return mode;
+}
+
+static json_int_t seed_of(const json_t *mode)
+{
+    return json_integer_value(json_object_get(mode, "seed"));
+}
+
+static void the_ready_line_says_what_is_set(void **state)
+{
+    static const char text[] = "{\"plan\":[{\"connection\":1,\"mode\":\"idle-close\"},"
+                               "{\"mode\":\"normal\"}],\"seed\":5}";
+    char object[128], array[128];
+
+    snprintf(object, sizeof object, "%s", scratch_file("object.json", text));
+    snprintf(array, sizeof array, "%s", scratch_file("one.json", "[{\"mode\":\"normal\"}]"));
+
+    json_t *mode = started(NULL, NULL, NULL, NULL);
+    assert_string_equal(event_text(mode, "mode"), "normal");
+    assert_true(json_is_null(json_object_get(mode, "plan")));
+    json_decref(mode);
+
+    mode = started("--mode", "idle-close;idle=2s", "--time-scale", "0.5");
+    assert_string_equal(event_text(mode, "mode"), "idle-close");
+    assert_string_equal(event_text(json_object_get(mode, "params"), "idle"), "2s");
+    assert_true(event_ms(mode, "time_scale") == 0.5);
+    json_decref(mode);
+
+    mode = started("--plan", object, NULL, NULL);
+    assert_int_equal(json_array_size(json_object_get(mode, "plan")), 2);
+    assert_int_equal(seed_of(mode), 5);
+    json_decref(mode);
+
+    mode = started("--plan", object, "--seed", "9007199254740992");
+    assert_int_equal(seed_of(mode), 9007199254740992);
+    json_decref(mode);
+
+    mode = started("--plan", array, "--seed", "0");
+    assert_int_equal(json_array_size(json_object_get(mode, "plan")), 1);
+    assert_int_equal(seed_of(mode), 0);
+    json_decref(mode);
+
+    mode = started("--case", "01-answered-then-dead", "--seed", "3");
+    assert_int_equal(json_array_size(json_object_get(mode, "plan")), 2);
+    assert_int_equal(seed_of(mode), 3);
+    json_decref(mode);
+}
+
 static void a_port_in_use_is_refused(void **state)
 {
     struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -215,8 +340,18 @@ static void commands_without_a_server_say_what_they_are_asked(void **state)
         { { "--version" }, 0, "hangup ", NULL },
         { { "--help" }, 0, "--https1", NULL },
         { { "modes" }, 0, "goaway-idle", NULL },
+        { { "modes" }, 0, "\nWhile the connection is idle:\n", NULL },
+        { { "modes" }, 0, " [assumed]\n", NULL },
+        { { "modes", "aws-alb" }, 0, "\nAssumed: ", NULL },
         { { "modes", "goaway-idle" }, 0, "grace", NULL },
         { { "modes", "no-such" }, EXIT_SETUP, NULL, "no-such" },
+        { { "modes", "normal", "normal" }, EXIT_SETUP, NULL, "--case NAME" },
+        { { "modes", "--language" }, 0, "\"triggers\"", NULL },
+        { { "modes", "--cases" }, 0, "01-answered-then-dead", NULL },
+        { { "modes", "--case", "01-answered-then-dead" }, 0, "\"close-on-reuse\"", NULL },
+        { { "modes", "--case", "no-such" }, EXIT_SETUP, NULL, "01-answered-then-dead" },
+        { { "modes", "--case" }, EXIT_SETUP, NULL, "NAME" },
+        { { "modes", "--cases", "x" }, EXIT_SETUP, NULL, "x" },
         { { "dance" }, EXIT_SETUP, NULL, "dance" },
         { { NULL }, EXIT_SETUP, NULL, "serve" },
     };
@@ -241,6 +376,9 @@ int main(void)
         cmocka_unit_test(bad_values_are_refused),
         cmocka_unit_test(certificates_that_do_not_serve_are_refused),
         cmocka_unit_test(directories_with_bad_files_are_refused),
+        cmocka_unit_test(plans_that_are_none_are_refused),
+        cmocka_unit_test(modes_plans_and_cases_exclude_each_other),
+        cmocka_unit_test(the_ready_line_says_what_is_set),
         cmocka_unit_test(a_port_in_use_is_refused),
         cmocka_unit_test(commands_without_a_server_say_what_they_are_asked),
     };

@@ -94,3 +94,120 @@ void check_request_draws_rst(struct talk *t, const char *key)
     check(t->c.raw_in == before, "%llu bytes came before the RST",
           (unsigned long long)(t->c.raw_in - before));
 }
+
+void check_no_fault(const struct stage *stage, const struct talk *t)
+{
+    json_t *fault = ledger_find(stage->server, t->connection, "fault", NULL);
+
+    check(!fault, "the ledger has a fault: %s", event_text(fault, "step"));
+}
+
+void check_how(struct talk *t, const char *how)
+{
+    bool fin = strcmp(how, "fin") == 0, rst = strcmp(how, "rst") == 0;
+
+    if (fin || rst) {
+        check(client_wait_end(&t->c, in_ms(LATE_MS)), "no end: %s", client_story(&t->c));
+        check(rst ? t->c.rst && !t->c.fin : t->c.fin, "the wrong end: %s", client_story(&t->c));
+    } else {
+        check(client_silent(&t->c, in_ms(300)), "not silent: %s", client_story(&t->c));
+        check(!t->c.fin && !t->c.rst, "it ended: %s", client_story(&t->c));
+    }
+    assert_false(t->c.close_notify);
+}
+
+/* The events of this name about an exchange of the talk's connection: how many, and the first. New
+ * reference. */
+static json_t *exchange_events(const struct stage *stage, const struct talk *t, const char *event,
+                               uint64_t exchange, unsigned *count)
+{
+    uint64_t next;
+    json_t *events = admin_events(stage->server, 0, 0, &next), *first = NULL, *one;
+    size_t i;
+
+    *count = 0;
+    json_array_foreach(events, i, one)
+    {
+        if (strcmp(event_text(one, "event"), event) != 0 ||
+            (uint64_t)json_integer_value(json_object_get(one, "connection")) != t->connection ||
+            (uint64_t)json_integer_value(json_object_get(one, "exchange")) != exchange)
+            continue;
+        if ((*count)++ == 0)
+            first = json_incref(one);
+    }
+    json_decref(events);
+    return first;
+}
+
+uint64_t check_event(const struct stage *stage, const struct talk *t, const char *event,
+                     uint64_t exchange)
+{
+    unsigned count;
+    json_t *first = exchange_events(stage, t, event, exchange, &count);
+
+    check(first, "the ledger has no %s of exchange %llu", event, (unsigned long long)exchange);
+    uint64_t number = seq(first);
+    json_decref(first);
+    return number;
+}
+
+void check_lost(const struct stage *stage, const struct talk *t, uint64_t exchange,
+                const char *reached)
+{
+    unsigned count;
+
+    json_decref(ledger_await(stage->server, t->connection, "exchange_lost", NULL));
+    json_t *lost = exchange_events(stage, t, "exchange_lost", exchange, &count);
+    check(lost, "the ledger has no exchange_lost of exchange %llu", (unsigned long long)exchange);
+    assert_int_equal(count, 1);
+    assert_string_equal(event_text(lost, "reached"), reached);
+    json_decref(lost);
+}
+
+uint64_t check_processed(const struct stage *stage, const struct talk *t, uint64_t exchange)
+{
+    unsigned count;
+    json_t *processed = exchange_events(stage, t, "processed", exchange, &count);
+
+    check(processed, "the ledger has no processed of exchange %llu", (unsigned long long)exchange);
+    assert_int_equal(count, 1);
+    uint64_t number = seq(processed);
+    json_decref(processed);
+    return number;
+}
+
+void check_processed_before(const struct stage *stage, const struct talk *t, uint64_t exchange,
+                            uint64_t number)
+{
+    check(check_processed(stage, t, exchange) < number, "it was processed only after the fault");
+}
+
+void check_not_processed(const struct stage *stage, const struct talk *t, uint64_t exchange)
+{
+    unsigned count;
+
+    json_decref(exchange_events(stage, t, "processed", exchange, &count));
+    check(count == 0, "exchange %llu was processed", (unsigned long long)exchange);
+}
+
+struct talk *served_once(struct stage *stage, const char *mode, const char *params)
+{
+    admin_mode(stage->server, mode, params);
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    return t;
+}
+
+void check_gap(const struct stage *stage, const struct talk *t, const char *from, const char *to,
+               int64_t ms)
+{
+    json_t *first = ledger_await(stage->server, t->connection, "fault", from);
+    json_t *then = ledger_await(stage->server, t->connection, "fault", to);
+
+    check(first && then, "the ledger has no fault \"%s\"", first ? to : from);
+    double gap = event_ms(then, "ms") - event_ms(first, "ms");
+    check(gap >= (double)ms - TOLERANCE_MS, "%s only %.3f ms after %s", to, gap, from);
+    check(gap <= (double)(ms + LATE_MS), "%s %.3f ms after %s", to, gap, from);
+    json_decref(first);
+    json_decref(then);
+}

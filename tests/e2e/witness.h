@@ -29,3 +29,35 @@ void check_nothing_read(const struct talk *t);
 
 /* The client uses a dead connection: its request draws RST and not one byte. */
 void check_request_draws_rst(struct talk *t, const char *key);
+
+/* No rule fired on the talk's connection. */
+void check_no_fault(const struct stage *stage, const struct talk *t);
+
+/* How the server ends or leaves a connection, as its client sees it: "fin" without close_notify,
+ * "rst", or silence ("stall", "hold": neither FIN nor RST, and no byte for a while). */
+void check_how(struct talk *t, const char *how);
+
+/* The ledger has this exchange of the talk's connection as lost, and how far it got. */
+void check_lost(const struct stage *stage, const struct talk *t, uint64_t exchange,
+                const char *reached);
+
+/* The sequence number of the first such event about an exchange of the talk's connection; the test
+ * fails when there is none. */
+uint64_t check_event(const struct stage *stage, const struct talk *t, const char *event,
+                     uint64_t exchange);
+
+/* What the exchange asked for was carried out, once, before the event with this sequence number;
+ * or never. */
+void check_processed_before(const struct stage *stage, const struct talk *t, uint64_t exchange,
+                            uint64_t seq);
+/* The sequence number of its being carried out, once. */
+uint64_t check_processed(const struct stage *stage, const struct talk *t, uint64_t exchange);
+void check_not_processed(const struct stage *stage, const struct talk *t, uint64_t exchange);
+
+/* A new connection in this mode, whose first request is served without a fault. */
+struct talk *served_once(struct stage *stage, const char *mode, const char *params);
+
+/* Between two faults of the talk's connection, the first of each of these steps, so many
+ * milliseconds went by, and not much more. */
+void check_gap(const struct stage *stage, const struct talk *t, const char *from, const char *to,
+               int64_t ms);

@@ -1,0 +1,227 @@
+/* The catalogue's idle modes beside those of the faults_ tests: "idle-close-notify",
+ * "close-notify-only", "hint-lies", "honest-hint". */
+#include "witness.h"
+
+#include <string.h>
+
+#define IDLE_MS  200
+#define GRACE_MS 150
+
+static void normal_mode_gives_no_hint_and_leaves_an_idle_connection_alone(struct stage *stage)
+{
+    struct talk *t = talk_open(stage);
+
+    talk_served(t);
+    check(client_silent(&t->c, in_ms(IDLE_MS + GRACE_MS + 200)), "not silent: %s",
+          client_story(&t->c));
+    talk_served(t);
+    check_no_fault(stage, t);
+}
+
+static void idle_close_notify_ends_with_close_notify_and_fin(struct stage *stage)
+{
+    admin_mode(stage->server, "idle-close-notify", "{\"idle\":\"200ms\"}");
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+
+    check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "no end: %s", client_story(&t->c));
+    check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
+    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
+    check_moment(t, t->c.fin_at, IDLE_MS);
+    if (stage->seat->tls == CLIENT_CLEAR)
+        check_nothing_read(t);
+    uint64_t fault = check_fault(stage, t, "idle-close-notify", "fin", IDLE_MS);
+    await_fin_acked(stage, t);
+    check_request_draws_rst(t, "after-notify");
+    check_stale_request(stage, t, "after-notify", "finned", "acked");
+    check_end_after(stage, t, fault);
+}
+
+static void close_notify_only_ends_tls_and_leaves_tcp_open(struct stage *stage)
+{
+    admin_mode(stage->server, "close-notify-only", "{\"idle\":\"200ms\"}");
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+
+    int64_t until = in_ms(IDLE_MS + LATE_MS);
+    while (!t->c.close_notify && client_look(&t->c, until))
+        ;
+    check(t->c.close_notify && !t->c.fin && !t->c.rst, "no bare close_notify: %s",
+          client_story(&t->c));
+    check_moment(t, t->c.close_notify_at, IDLE_MS);
+    check_fault(stage, t, "close-notify-only", "close_notify", IDLE_MS);
+
+    /* A request is ACKed and read, and nothing answers it. */
+    uint64_t before = t->c.raw_in;
+    assert_int_equal(talk_ask(t, "after-notify"), 0);
+    check(client_wait_acked(&t->c, in_ms(LATE_MS)), "the request was not ACKed");
+    check(client_silent(&t->c, in_ms(300)), "not silent: %s", client_story(&t->c));
+    assert_int_equal(t->c.raw_in, before);
+    json_t *asked = ledger_await_key(stage->server, t->connection, "after-notify");
+    check(asked, "the ledger does not have the request");
+    json_decref(asked);
+    assert_null(ledger_find(stage->server, t->connection, "fault", "fin"));
+}
+
+static void close_notify_only_sends_its_fin_after_the_grace(struct stage *stage)
+{
+    admin_mode(stage->server, "close-notify-only", "{\"idle\":\"200ms\",\"grace\":\"150ms\"}");
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+
+    check(client_wait_end(&t->c, in_ms(IDLE_MS + GRACE_MS + LATE_MS)), "no end: %s",
+          client_story(&t->c));
+    check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
+    check_moment(t, t->c.fin_at, IDLE_MS + GRACE_MS);
+    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
+    uint64_t notify = check_fault(stage, t, "close-notify-only", "close_notify", IDLE_MS);
+    uint64_t fin = check_fault(stage, t, "close-notify-only", "fin", 0);
+    assert_true(notify < fin);
+}
+
+static void close_notify_only_means_nothing_without_tls(struct stage *stage)
+{
+    admin_mode(stage->server, "close-notify-only", "{\"idle\":\"200ms\"}");
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+
+    check(client_silent(&t->c, in_ms(IDLE_MS + 200)), "not silent: %s", client_story(&t->c));
+    json_t *done = ledger_await(stage->server, t->connection, "fault_done", "close_notify");
+    check(done && strncmp(event_text(done, "why"), "skipped", 7) == 0,
+          "the ledger does not say that it was skipped");
+    json_decref(done);
+    talk_served(t);
+}
+
+/* Asks; the answer's Keep-Alive and Connection headers must be these ("" for none). */
+static void check_hint(struct talk *t, const char *keep_alive, const char *connection)
+{
+    struct h1_response r;
+    char value[64] = "", other[64] = "";
+
+    assert_int_equal(talk_ask(t, NULL), 0);
+    bool whole = h1_read(&t->c, false, &r, in_ms(PATIENCE_MS));
+    if (whole) {
+        h1_header(&r, "Keep-Alive", value, sizeof value);
+        h1_header(&r, "Connection", other, sizeof other);
+        t->answered_at = t->c.last_byte_at;
+        t->raw_answered = t->c.raw_in;
+    }
+    int status = r.status;
+    h1_free(&r);
+    check(whole, "no answer: %s", client_story(&t->c));
+    assert_int_equal(status, 200);
+    assert_string_equal(value, keep_alive);
+    check(strcasecmp(other, connection) == 0, "Connection is \"%s\"", other);
+}
+
+static void a_hint_is_given_and_the_connection_ends(struct stage *stage, const char *mode,
+                                                    const char *params, const char *keep_alive,
+                                                    int64_t idle_ms)
+{
+    admin_mode(stage->server, mode, params);
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    check_hint(t, keep_alive, "keep-alive");
+    check_hint(t, keep_alive, "keep-alive");
+
+    check(client_wait_end(&t->c, in_ms(idle_ms + LATE_MS)), "no end: %s", client_story(&t->c));
+    check(t->c.fin && !t->c.rst && !t->c.close_notify, "no bare FIN: %s", client_story(&t->c));
+    check_moment(t, t->c.fin_at, idle_ms);
+    check_nothing_read(t);
+    check_fault(stage, t, mode, "header", 0);
+    check_fault(stage, t, mode, "fin", 0);
+    await_fin_acked(stage, t);
+    check_request_draws_rst(t, "hinted");
+    check_stale_request(stage, t, "hinted", "finned", "acked");
+}
+
+static void hint_lies_promises_a_minute_and_closes_sooner(struct stage *stage)
+{
+    a_hint_is_given_and_the_connection_ends(stage, "hint-lies", "{\"idle\":\"200ms\"}",
+                                            "timeout=60", IDLE_MS);
+}
+
+static void honest_hint_promises_what_it_does(struct stage *stage)
+{
+    a_hint_is_given_and_the_connection_ends(stage, "honest-hint",
+                                            "{\"idle\":\"1s\",\"hint\":\"timeout=1, max=100\"}",
+                                            "timeout=1, max=100", 1000);
+}
+
+/* What it says by default is what it does by default. */
+static void honest_hint_is_honest_by_default(struct stage *stage)
+{
+    admin_mode(stage->server, "honest-hint", NULL);
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    check_hint(t, "timeout=3", "keep-alive");
+    check(client_silent(&t->c, t->answered_at + 2800 * NS_PER_MS), "too early: %s",
+          client_story(&t->c));
+    check(client_wait_fin(&t->c, in_ms(200 + LATE_MS)), "no FIN: %s", client_story(&t->c));
+    check_moment(t, t->c.fin_at, 3000);
+}
+
+/* Without the mode there is no Keep-Alive header: the hint is the mode's. */
+static void normal_mode_sends_no_keep_alive(struct stage *stage)
+{
+    struct talk *t = talk_open(stage);
+
+    talk_served(t);
+    check_hint(t, "", "");
+}
+
+static void a_client_that_says_close_gets_no_hint(struct stage *stage)
+{
+    struct buf out = { .data = NULL };
+    struct h1_response r;
+    char value[64] = "";
+
+    admin_mode(stage->server, "hint-lies", "{\"idle\":\"200ms\"}");
+    struct talk *t = talk_open(stage);
+    h1_compose(&out, "GET", ENTITLEMENT, "Connection: close\r\n", NULL);
+    assert_int_equal(client_send(&t->c, buf_bytes(&out), buf_len(&out)), 0);
+    buf_free(&out);
+    bool whole = h1_read(&t->c, false, &r, in_ms(PATIENCE_MS));
+    if (whole)
+        h1_header(&r, "Connection", value, sizeof value);
+    h1_free(&r);
+    check(whole, "no answer: %s", client_story(&t->c));
+    check(client_wait_fin(&t->c, in_ms(LATE_MS)), "no FIN: %s", client_story(&t->c));
+    check(strcasecmp(value, "close") == 0, "Connection is \"%s\"", value);
+}
+
+static void hints_are_not_for_h2(struct stage *stage)
+{
+    static const char *const modes[] = { "hint-lies", "honest-hint" };
+
+    for (size_t i = 0; i < 2; i++) {
+        admin_mode(stage->server, modes[i], "{\"idle\":\"200ms\"}");
+        struct talk *t = talk_open(stage);
+        talk_served(t);
+        assert_false(h2_stream(&t->h2, t->stream)->hop_by_hop);
+        check(client_silent(&t->c, in_ms(IDLE_MS + 200)), "not silent: %s", client_story(&t->c));
+        talk_served(t);
+        assert_false(h2_stream(&t->h2, t->stream)->hop_by_hop);
+        check_no_fault(stage, t);
+    }
+}
+
+int main(void)
+{
+    static const struct scenario list[] = {
+        SCENARIO(normal_mode_gives_no_hint_and_leaves_an_idle_connection_alone, SEATS_ALL),
+        SCENARIO(idle_close_notify_ends_with_close_notify_and_fin, SEATS_ALL),
+        SCENARIO(close_notify_only_ends_tls_and_leaves_tcp_open, SEATS_TLS),
+        SCENARIO(close_notify_only_sends_its_fin_after_the_grace, SEATS_ALL),
+        SCENARIO(close_notify_only_means_nothing_without_tls, SEAT_H1_CLEAR | SEAT_H2_CLEAR),
+        SCENARIO(hint_lies_promises_a_minute_and_closes_sooner, SEATS_H1),
+        SCENARIO(honest_hint_promises_what_it_does, SEATS_H1),
+        SCENARIO(honest_hint_is_honest_by_default, SEAT_H1_TLS),
+        SCENARIO(normal_mode_sends_no_keep_alive, SEATS_H1),
+        SCENARIO(a_client_that_says_close_gets_no_hint, SEAT_H1_CLEAR | SEAT_H1_TLS),
+        SCENARIO(hints_are_not_for_h2, SEATS_H2),
+    };
+
+    return scenarios_run("modes: idle", list, sizeof list / sizeof list[0], NULL);
+}
