@@ -278,6 +278,8 @@ static void resumed(void *host)
     struct session *s = host;
     int64_t now = clock_now(), used = wire_hole_used(s->wire);
     s->from_hole_until = 0;
+    if (s->silenced == WIRE_HOLED)
+        s->mode.changed = true; /* its client may have gone, unheard */
     if (s->silenced == WIRE_HOLED && used != MOMENT_NONE)
         s->from_hole_until = now + 2 * (now - used) + 250 * NS_PER_MS;
     s->silenced = WIRE_OPEN;

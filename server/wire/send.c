@@ -112,6 +112,27 @@ void wire_go_on(struct wire *w)
         w->calls->progress(w->owner);
 }
 
+static void news_reached(struct moment *m, int64_t late)
+{
+    struct wire *w = link_entry(m, struct wire, news);
+    w->calls->progress(w->owner);
+}
+
+void wire_tell_later(struct wire *w, uint64_t handed)
+{
+    if (w->handed == handed || w->corked || w->state == WIRE_CLOSED)
+        return;
+    w->news.reached = news_reached;
+    moment_at(&w->news, clock_now());
+}
+
+void wire_let_out(struct wire *w)
+{
+    uint64_t handed = w->handed;
+    wire_flush(w);
+    wire_tell_later(w, handed);
+}
+
 int wire_lay(struct wire *w, const void *bytes, size_t n, bool sealed)
 {
     take_spare_out(w);

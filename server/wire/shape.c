@@ -69,17 +69,28 @@ static void drop_all(struct shape *s)
         drop_item(s);
 }
 
-static struct item *add_item(struct shape *s, enum kind kind)
+static struct item *make_item(enum kind kind)
 {
     struct item *item = calloc(1, sizeof *item);
-    if (!item)
-        return NULL;
-    item->kind = kind;
+    if (item)
+        item->kind = kind;
+    return item;
+}
+
+static void append(struct shape *s, struct item *item)
+{
     if (s->last)
         s->last->next = item;
     else
         s->first = item;
     s->last = item;
+}
+
+static struct item *add_item(struct shape *s, enum kind kind)
+{
+    struct item *item = make_item(kind);
+    if (item)
+        append(s, item);
     return item;
 }
 
@@ -104,7 +115,7 @@ bool wire_shape_put_alert(struct wire *w, int level, int description)
         item->level = level;
         item->description = description;
     }
-    w->shape->failed = !item;
+    w->shape->failed = w->shape->failed || !item;
     return true;
 }
 
@@ -383,7 +394,7 @@ int wire_pace(struct wire *w, uint32_t chunk, int64_t every)
     else if (moment_armed(&s->pace) && s->left_at + s->every < s->pace.due)
         moment_at(&s->pace, s->left_at + s->every);
     if (!w->corked)
-        wire_go_on(w); /* what waited may have made room: nobody else would tell */
+        wire_let_out(w); /* what waited may have made room */
     return 0;
 }
 
@@ -395,15 +406,18 @@ int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
     if (error)
         return error;
     struct shape *s = w->shape;
-    lift_cut(s);
-    if (s->first && !add_item(s, CUT))
+    struct item *item = s->first ? make_item(CUT) : NULL;
+    if (s->first && !item)
         return -ENOMEM;
+    lift_cut(s);
     s->cut_after = after;
     s->cut_how = how;
-    if (!s->first)
+    if (item)
+        append(s, item);
+    else
         place_cut(w);
     if (!w->corked)
-        wire_flush(w);
+        wire_let_out(w); /* an earlier cut may have held some back */
     return 0;
 }
 
@@ -414,7 +428,6 @@ int wire_inject(struct wire *w, const void *bytes, size_t n, bool tls)
     uint64_t handed = w->handed;
     if (n > 0)
         wire_put(w, bytes, n, tls && w->tls && w->established);
-    if (!w->corked && w->handed != handed && w->state != WIRE_CLOSED)
-        w->calls->progress(w->owner); /* what waited before it has left, too */
+    wire_tell_later(w, handed); /* what waited before it may have left, too */
     return 0;
 }

@@ -392,7 +392,7 @@ int wire_alert(struct wire *w, bool fatal, int description)
         w->tls_done = w->tls_done || !w->established; /* an established one can still be heard */
     }
     if (!w->corked)
-        wire_flush(w);
+        wire_let_out(w);
     return 0;
 }
 

@@ -29,8 +29,9 @@ static void enter(struct wire *w, enum wire_state state)
     w->state = state;
     w->fault_since = clock_now();
     w->stale_waiting = false;
-    if (w->peer_fin) { /* no probe belongs into a fault */
+    if (w->asks) { /* no probe belongs into a fault */
         int off = 0;
+        w->asks = false;
         setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &off, sizeof off);
     }
     moment_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
@@ -68,7 +69,7 @@ int wire_fin(struct wire *w, bool notify)
     if (notify && !gap)
         wire_tls_notify(w);
     enter(w, WIRE_FINNED);
-    wire_flush(w);
+    wire_let_out(w);
     return 0;
 }
 
@@ -81,7 +82,7 @@ static void reset_drained(struct wire *w)
     if (w->shut)
         wire_verb_drained(w);
     else
-        wire_flush(w);
+        wire_let_out(w);
 }
 
 int wire_rst(struct wire *w, bool drain)
@@ -107,7 +108,7 @@ int wire_forget(struct wire *w, bool exact)
     enter(w, WIRE_FORGOTTEN);
     w->exact = exact;
     delay_acks(w);
-    wire_flush(w);
+    wire_let_out(w);
     return 0;
 }
 
@@ -116,7 +117,7 @@ int wire_close_notify(struct wire *w)
     if (!w->tls || w->state != WIRE_OPEN || w->notified)
         return WIRE_TOO_LATE;
     wire_tls_notify(w);
-    wire_flush(w);
+    wire_let_out(w);
     return 0;
 }
 
@@ -126,7 +127,10 @@ static void stall(struct wire *w)
 {
     enter(w, WIRE_STALLED);
     w->stalled_bytes = 0;
-    moment_cancel(&w->limit);
+    if (w->peer_fin)
+        wire_let_go_later(w);
+    else
+        moment_cancel(&w->limit);
 }
 
 int wire_stall(struct wire *w)
@@ -134,7 +138,7 @@ int wire_stall(struct wire *w)
     if (!wire_serving(w))
         return WIRE_TOO_LATE;
     stall(w);
-    wire_flush(w);
+    wire_let_out(w);
     return 0;
 }
 
@@ -146,7 +150,7 @@ static void serve_again(struct wire *w)
     w->state = w->end_by ? WIRE_ENDING : w->established ? WIRE_OPEN : WIRE_HANDSHAKE;
     w->muted = w->hup_seen = false;
     moment_at(&w->limit, w->end_by ? now + FLUSH_PATIENCE : now);
-    wire_flush(w);
+    wire_let_out(w);
 }
 
 int wire_resume(struct wire *w)
@@ -154,6 +158,8 @@ int wire_resume(struct wire *w)
     if (w->state != WIRE_STALLED)
         return WIRE_TOO_LATE;
     serve_again(w);
+    if (w->peer_fin)
+        wire_ask_whether_it_lives(w);
     return 0;
 }
 
@@ -229,10 +235,12 @@ static void hole_look(struct wire *w)
                  "in effect, but %d bytes of ours are not ACKed and will be retransmitted",
                  unacked);
     ledger_done(w, "black_hole", why);
-    if (error)
+    if (error) {
         wire_end(w, WIRE_LAST_RST, "server", strerror(-error));
-    else
-        hole_begins(w);
+        return;
+    }
+    w->fault_since = clock_now(); /* see in_effect() */
+    hole_begins(w);
 }
 
 int wire_black_hole(struct wire *w)
@@ -256,7 +264,7 @@ int wire_black_hole(struct wire *w)
     if (w->muted) /* nothing is said in a stall, nor on the way from it */
         wire_verb_drained(w);
     else
-        wire_flush(w); /* goes on in wire_verb_drained */
+        wire_let_out(w); /* goes on in wire_verb_drained */
     return 0;
 }
 
@@ -272,6 +280,7 @@ int wire_heal(struct wire *w)
         w->hole_in_effect = false;
     }
     serve_again(w);
+    wire_ask_whether_it_lives(w); /* the client's RST may be among what was dropped */
     return 0;
 }
 
@@ -359,7 +368,7 @@ void wire_verb_cut(struct wire *w, enum wire_cut how)
     case WIRE_CUT_FIN:
         wire_discard(w);
         enter(w, WIRE_FINNED);
-        wire_flush(w);
+        wire_let_out(w);
         break;
     case WIRE_CUT_RST:
         wire_discard(w);

@@ -92,6 +92,7 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
     ledger_commit(w->ledger);
     moment_cancel(&w->limit);
     moment_cancel(&w->sample);
+    moment_cancel(&w->news);
     if (w->shape)
         wire_shape_stop(w);
     w->state = WIRE_CLOSED;
@@ -238,19 +239,18 @@ static void take(struct wire *w, const uint8_t *bytes, size_t n)
 
 /* The client's kernel forgets its half of a closed connection within 60 s; then ours is free to go.
  */
-static void let_go_later(struct wire *w)
+void wire_let_go_later(struct wire *w)
 {
     moment_at(&w->limit, clock_now() + 2 * 60 * NS_PER_S);
 }
 
-/* The client may have only shut down its writing side and wait for an answer that is held back; or
- * it has closed, and its kernel forgets the connection within 60 s. Probes (RFC 9293 3.8.4) tell:
- * they are ACKed or draw RST. */
-static void ask_whether_it_lives(struct wire *w)
+/* RFC 9293 3.8.4 */
+void wire_ask_whether_it_lives(struct wire *w)
 {
     int on = 1, idle = 90, interval = 30;
-    if (w->state != WIRE_OPEN)
+    if (!wire_serving(w))
         return;
+    w->asks = true;
     setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
     setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
     setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -267,7 +267,9 @@ static void fin_received(struct wire *w)
         return;
     case WIRE_OPEN:
         wire_tell_peer_closed(w, !w->tls || w->tls_done);
-        ask_whether_it_lives(w);
+        /* The client may have only shut down its writing side and wait for an answer that is held
+         * back; or it has closed, and its kernel forgets the connection within 60 s. */
+        wire_ask_whether_it_lives(w);
         break;
     case WIRE_ENDING:
         if (w->shut)
@@ -284,7 +286,7 @@ static void fin_received(struct wire *w)
         answer_stale(w);
         break;
     case WIRE_STALLED:
-        let_go_later(w);
+        wire_let_go_later(w);
         break;
     case WIRE_RESETTING:
     case WIRE_HOLED:
@@ -359,7 +361,7 @@ static void polled(uv_poll_t *poll, int status, int events)
     }
     if ((events & UV_DISCONNECT) && w->state == WIRE_STALLED) {
         w->hup_seen = true;
-        let_go_later(w);
+        wire_let_go_later(w);
         wire_poll(w);
     }
     if ((events & UV_READABLE) && w->state != WIRE_CLOSED && wants_to_read(w)) {
@@ -409,7 +411,7 @@ void wire_begin_ending(struct wire *w)
     wire_tls_notify(w);
     moment_at(&w->limit, clock_now() + FLUSH_PATIENCE);
     if (!w->corked)
-        wire_flush(w);
+        wire_let_out(w);
 }
 
 void wire_close(struct wire *w)

@@ -97,8 +97,8 @@ struct wire_owner {
      * RST is out already, or the client was gone). Called from the loop, never from inside a verb
      * or wire_send. NULL: nobody uses wire_cut. */
     void (*was_cut)(void *owner);
-    /* Bytes went to the kernel: wire_handed has grown, wire_room may have. Not called from inside
-     * wire_send: look at wire_handed after it. */
+    /* Bytes went to the kernel: wire_handed has grown, wire_room may have. Called from the loop,
+     * never from inside a verb or wire_send: look at wire_handed after wire_send. */
     void (*progress)(void *owner);
     /* The last call. */
     void (*closed)(void *owner);
@@ -212,9 +212,9 @@ enum wire_fin_acked wire_fin_acked(const struct wire *w);
  * kernel counts them per socket; the count is read every 20 ms at first, every 1/100 of the hole's
  * age later, so this is late by at most that. */
 int64_t wire_hole_used(const struct wire *w);
-/* Totals of bytes on the socket, TLS included. */
 /* Bytes that wait in the kernel to be read. */
 int wire_unread(const struct wire *w);
+/* Totals of bytes on the socket, TLS included. */
 uint64_t wire_bytes_in(const struct wire *w);
 uint64_t wire_bytes_out(const struct wire *w);
 /* {"version","cipher","sni","resumed"} as ledgered; each "" before the handshake or on clear. */

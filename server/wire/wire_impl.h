@@ -47,6 +47,7 @@ struct wire {
     bool muted;          /* put nothing on the wire, whatever is queued */
     bool shut;           /* shutdown(SHUT_WR) was done */
     bool peer_fin;       /* the client's FIN was read */
+    bool asks;           /* wire_ask_whether_it_lives */
     bool peer_closed_told;
     const char *end_by; /* who began the orderly end */
 
@@ -65,11 +66,12 @@ struct wire {
     int64_t opened_at, fault_since, fin_acked_at, hole_used_at;
     int64_t drained_at;  /* all that was queued before the verb was in the kernel; resetting: or the
                             kernel last took some of it */
-    int64_t linger; /* finned: how long what comes is discarded */
+    int64_t linger;      /* finned: how long what comes is discarded */
     bool hole_in_effect; /* the filter is attached */
     uint32_t drops_before, drops_seen;
     struct moment limit; /* of the state: linger, stale wait, watch, drain */
     struct moment sample;
+    struct moment news; /* progress() is due */
     bool stale_waiting; /* limit is WIRE_STALE_WAIT */
     bool exact;         /* forgotten: by the kernel too, once all is out */
 };
@@ -84,6 +86,9 @@ void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n);
 void wire_hold(struct wire *w, const uint8_t *bytes, size_t n);
 /* The client will send no more; tells the owner once. */
 void wire_tell_peer_closed(struct wire *w, bool at_end);
+/* The client has closed, and nothing is to be said: gives its kernel time to forget it, then ends.
+ */
+void wire_let_go_later(struct wire *w);
 /* The end: ledgers it, closes the socket. quiet: nothing goes out, if the kernel lets us. */
 enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET };
 void wire_end(struct wire *w, enum wire_last last, const char *by, const char *how);
@@ -93,6 +98,10 @@ void wire_begin_ending(struct wire *w);
 /* All is out in state "ending". */
 void wire_ending_drained(struct wire *w);
 
+/* Probes, from when it is idle for 90 s on, until a fault: they are ACKed, draw RST, or time out.
+ */
+void wire_ask_whether_it_lives(struct wire *w);
+
 /* --- send.c */
 
 /* Puts out what is queued as far as the state lets it, shuts down or goes quiet when it is all out.
@@ -100,6 +109,11 @@ void wire_ending_drained(struct wire *w);
 void wire_flush(struct wire *w);
 /* The same, from the loop: tells the owner about progress. */
 void wire_go_on(struct wire *w);
+/* The same, from inside a verb: the owner is told in the next turn of the loop. */
+void wire_let_out(struct wire *w);
+/* A verb may have let out more than it queued itself: if wire_handed() is not what it was, tells
+ * the owner in the next turn of the loop. */
+void wire_tell_later(struct wire *w, uint64_t handed);
 /* Queues bytes, sealed into TLS records or as they are, and flushes unless corked. */
 void wire_put(struct wire *w, const void *bytes, size_t n, bool sealed);
 /* Appends to w->out. Returns 0 or -errno. */

@@ -283,7 +283,8 @@ static void streams_above_the_new_maximum_are_refused(void **state)
     settings(rig, NGHTTP2_FLAG_ACK);
     rig_frames(rig);
     rig_log(rig);
-    rig_get(rig, 2001); /* after the ACK it is a broken client, of a stream alone (RFC 9113 5.1.2) */
+    rig_get(rig,
+            2001); /* after the ACK it is a broken client, of a stream alone (RFC 9113 5.1.2) */
     assert_string_equal(rig_frames(rig), "RST_STREAM 2001 REFUSED_STREAM\n");
     assert_string_equal(rig_log(rig),
                         "begin 2001\nlost 2001: refused: too many concurrent streams\n");

@@ -1,5 +1,6 @@
 /* The wire's verbs on a clear connection, as the client's socket sees them. */
 #include "tests/skip.h"
+#include "wire/wire_impl.h"
 #include "wire_bench.h"
 
 static void both_ways_carry_bytes_while_open(void **state)
@@ -136,6 +137,45 @@ static void a_reset_is_noticed_while_stalled(void **state)
     assert_true(ledger_has(b, "\"event\":\"peer_rst\""));
 }
 
+/* Its FIN is all that is ever heard of a client that has closed: nothing of ours draws a RST. */
+static void a_stall_ends_after_the_clients_fin_also_when_that_came_first(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_stall(b->wire), 0);
+    assert_false(moment_armed(&b->wire->limit)); /* for a client that may go on, it lasts */
+    assert_int_equal(wire_resume(b->wire), 0);
+    shutdown(b->client, SHUT_WR);
+    run_for(PATIENCE, &b->peer_closed);
+    assert_int_equal(wire_stall(b->wire), 0);
+    assert_true(moment_armed(&b->wire->limit));
+    assert_true(b->wire->limit.due <= clock_now() + 120 * NS_PER_S);
+    assert_int_equal(wire_state(b->wire), WIRE_STALLED);
+}
+
+static bool is_probed(const struct bench *b)
+{
+    int on;
+    socklen_t len = sizeof on;
+    assert_int_equal(getsockopt(b->socket, SOL_SOCKET, SO_KEEPALIVE, &on, &len), 0);
+    return on;
+}
+
+/* It may wait for its answer, or be gone. */
+static void a_client_that_closed_its_half_is_asked_whether_it_lives_but_in_a_fault(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_stall(b->wire), 0);
+    assert_int_equal(wire_resume(b->wire), 0);
+    assert_false(is_probed(b));
+    shutdown(b->client, SHUT_WR);
+    run_for(PATIENCE, &b->peer_closed);
+    assert_true(is_probed(b));
+    assert_int_equal(wire_stall(b->wire), 0);
+    assert_false(is_probed(b));
+    assert_int_equal(wire_resume(b->wire), 0);
+    assert_true(is_probed(b));
+}
+
 static void a_black_hole_acks_nothing_and_heals(void **state)
 {
     struct bench *b = *state;
@@ -154,6 +194,20 @@ static void a_black_hole_acks_nothing_and_heals(void **state)
         run_for(50 * NS_PER_MS, NULL);
     assert_int_equal(buf_len(&b->received), 4);
     assert_int_equal(client_unacked(b), 0);
+}
+
+/* A client that ended with RST in the hole was not heard, and is never heard of again. */
+static void a_client_is_asked_whether_it_lives_after_a_black_hole(void **state)
+{
+    struct bench *b = *state;
+    if (!caps_have(CAP_BLACK_HOLE))
+        skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
+    assert_int_equal(wire_black_hole(b->wire), 0);
+    assert_false(is_probed(b));
+    assert_int_equal(wire_heal(b->wire), 0);
+    assert_true(is_probed(b));
+    assert_int_equal(wire_stall(b->wire), 0); /* no probe belongs into a fault */
+    assert_false(is_probed(b));
 }
 
 static void a_black_hole_waits_until_the_client_has_acked_what_was_sent(void **state)
@@ -231,7 +285,10 @@ int main(void)
         scenario(a_forgotten_connection_answers_a_fin_with_a_reset),
         scenario(stall_acks_and_says_nothing_until_resumed),
         scenario(a_reset_is_noticed_while_stalled),
+        scenario(a_stall_ends_after_the_clients_fin_also_when_that_came_first),
+        scenario(a_client_that_closed_its_half_is_asked_whether_it_lives_but_in_a_fault),
         scenario(a_black_hole_acks_nothing_and_heals),
+        scenario(a_client_is_asked_whether_it_lives_after_a_black_hole),
         scenario(a_black_hole_waits_until_the_client_has_acked_what_was_sent),
         scenario(an_orderly_close_sends_fin_and_waits_for_the_clients),
         scenario(a_client_that_does_not_read_bounds_what_is_queued),

@@ -384,12 +384,14 @@ static void a_black_hole_begins_behind_what_is_paced(void **state)
         skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
     assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
     send_block(b, 40);
+    int64_t start = clock_now();
     assert_int_equal(wire_black_hole(b->wire), 0);
     run_until_raw(40);
     run_for(100 * MS, NULL);
     client_says(b, "lost");
     assert_int_equal(client_unacked(b), 4);
     assert_true(ledger_has(b, "in effect: all we sent is ACKed"));
+    assert_true(wire_fault_since(b->wire) - start >= 60 * MS);
 }
 
 static void a_reset_does_not_wait_for_the_pace(void **state)
@@ -594,6 +596,22 @@ static void another_cut_moves_the_first(void **state)
     assert_int_equal(b->cuts, 1);
 }
 
+static void what_a_moved_cut_lets_out_is_told_of(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 10, WIRE_CUT_FIN), 0);
+    send_block(b, 30);
+    assert_int_equal(wire_handed(b->wire), 10);
+    unsigned told = b->progress;
+    assert_int_equal(wire_cut(b->wire, 100, WIRE_CUT_FIN), 0);
+    assert_int_equal(wire_handed(b->wire), 30);
+    assert_int_equal(b->progress, told); /* never from inside a verb */
+    run_until_raw(30);
+    run_for(30 * MS, NULL);
+    assert_int_equal(b->progress, told + 1);
+    assert_int_equal(b->cuts, 0);
+}
+
 static void a_cut_holds_though_the_client_reads_late(void **state)
 {
     struct bench *b = *state;
@@ -639,10 +657,13 @@ static void a_cut_that_stalls_lets_the_rest_out_when_resumed(void **state)
     assert_int_equal(buf_len(&b->stale), 6);
     assert_int_equal(buf_len(&raw), 700);
     assert_int_equal(wire_handed(b->wire), 700);
+    unsigned told = b->progress;
     assert_int_equal(wire_resume(b->wire), 0);
+    assert_int_equal(b->progress, told); /* never from inside a verb */
     run_until_raw(1000);
     assert_true(came_in_order(&raw));
     assert_int_equal(wire_handed(b->wire), 1000);
+    assert_int_equal(b->progress, told + 1);
     wire_send(b->wire, block + 1000, 1000); /* it cuts once */
     run_until_raw(2000);
     assert_int_equal(b->cuts, 1);
@@ -669,9 +690,11 @@ static void a_stalling_cut_in_an_orderly_end_ends_it_when_resumed(void **state)
     run_until_cut(b);
     run_for(30 * MS, NULL);
     assert_false(saw_fin);
+    unsigned told = b->progress;
     assert_int_equal(wire_resume(b->wire), 0);
     assert_int_equal(wire_state(b->wire), WIRE_ENDING);
     run_until_fin();
+    assert_int_equal(b->progress, told + 1);
     assert_int_equal(buf_len(&raw), 1000);
 }
 
@@ -963,6 +986,20 @@ static void a_cut_without_memory_leaves_what_waits_alone(void **state)
     assert_int_equal(wire_state(b->wire), WIRE_OPEN);
 }
 
+static void a_cut_that_cannot_be_moved_stays_where_it_is(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
+    send_block(b, 30);
+    assert_int_equal(wire_cut(b->wire, 5, WIRE_CUT_FIN), 0);
+    no_memory = true;
+    assert_int_equal(wire_cut(b->wire, 8, WIRE_CUT_RST), -ENOMEM);
+    no_memory = false;
+    wire_send(b->wire, block + 30, 30);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), 35);
+}
+
 static void a_close_notify_that_cannot_be_kept_ends_the_wire(void **state)
 {
     struct bench *b = *state;
@@ -1057,6 +1094,7 @@ int main(void)
         clear(a_cut_goes_before_the_orderly_end),
         clear(a_connection_that_ends_before_the_cut_is_not_cut),
         clear(another_cut_moves_the_first),
+        clear(what_a_moved_cut_lets_out_is_told_of),
         clear(a_cut_holds_though_the_client_reads_late),
         clear(a_cut_that_resets_does_so_when_all_is_acked),
         clear(a_cut_that_stalls_lets_the_rest_out_when_resumed),
@@ -1081,6 +1119,7 @@ int main(void)
         clear(without_memory_nothing_is_shaped),
         clear(a_wire_that_cannot_keep_what_waits_is_reset),
         clear(a_cut_without_memory_leaves_what_waits_alone),
+        clear(a_cut_that_cannot_be_moved_stays_where_it_is),
         secured(a_close_notify_that_cannot_be_kept_ends_the_wire),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -33,6 +33,7 @@ static uv_loop_t loop;
 struct bench {
     struct wire *wire;
     int client;
+    int socket; /* the wire's own */
     struct ledger *ledger;
     struct buf received, stale;
     bool peer_closed, closed, stale_is_whole, established;
@@ -141,6 +142,7 @@ static inline void connect_bench(struct bench *b, struct tls_server *tls)
     assert_int_equal(connect(b->client, (struct sockaddr *)&at, len), 0);
     int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
     close(listening);
+    b->socket = fd;
     fcntl(b->client, F_SETFL, O_NONBLOCK);
     b->ledger = ledger_create(1 << 20);
     b->stale_is_whole = true;
