@@ -39,7 +39,8 @@ const json_t *catalogue_at(const struct catalogue *c, size_t i, bool *built_in);
  * such, or no memory. */
 json_t *catalogue_resolved(const struct catalogue *c, const char *name);
 
-/* Finds and compiles: 0, BAD_INPUT, MODE_UNKNOWN (allowed lists names like it), MODE_UNAVAILABLE. */
+/* Finds and compiles: 0, BAD_INPUT, MODE_UNKNOWN (allowed lists names like it), MODE_UNAVAILABLE.
+ */
 int catalogue_compile(const struct catalogue *c, const char *name, const json_t *params,
                       bool lenient, double scale, struct mode_program **out, struct refusal *why);
 

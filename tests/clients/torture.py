@@ -475,6 +475,11 @@ class Books(threading.Thread):
         if left:
             self.blame(event, f'exchanges {left} have not ended')
 
+    def lose_track(self):
+        """Events are gone: those of the connections from before cannot be checked any more."""
+        self.injected.update(self.peers[connection] for connection in self.open)
+        self.open.clear()
+
     def event(self, event):
         name, connection = event['event'], event.get('connection', 0)
         self.events[name] += 1
@@ -483,7 +488,7 @@ class Books(threading.Thread):
             if event['step'] in ('inject', 'alert'):
                 self.injected.add(self.peers.get(connection))
         if name == 'cleared':
-            self.open.clear()  # those from before cannot be checked any more
+            self.lose_track()
         if name == 'connection_open':
             self.open[connection] = {}
             self.peers[connection] = event['peer']
@@ -504,7 +509,7 @@ class Books(threading.Thread):
                 self.trouble = repr(trouble)
                 return
             if page['first'] > since + 1:
-                self.open.clear()
+                self.lose_track()
             for event in page['events']:
                 self.event(event)
             since = page['next']

@@ -77,17 +77,9 @@ void frame_ping_ignored(struct talk *t)
 
 void frame_post_begun(struct talk *t, const char *key)
 {
-    const char *fields[] = { ":method",
-                             "POST",
-                             ":scheme",
-                             t->c.tls ? "https" : "http",
-                             ":authority",
-                             "localhost",
-                             ":path",
-                             ENTITLEMENT,
-                             "idempotency-key",
-                             key,
-                             NULL };
+    const char *fields[] = { ":method",         "POST",      ":scheme", t->c.tls ? "https" : "http",
+                             ":authority",      "localhost", ":path",   ENTITLEMENT,
+                             "idempotency-key", key,         NULL };
     struct buf block = { .data = NULL };
 
     h2_compose_block(&t->h2, &block, fields);

@@ -4,7 +4,9 @@
 
 #include "talk.h"
 
-#define FRAMES_LAST_MAX 0x7fffffff /* RFC 9113 6.8: the last stream of a GOAWAY that gives notice */
+#define FRAMES_LAST_MAX                                                                            \
+    0x7fffffff /* RFC 9113 6.8: the last stream of a GOAWAY that gives notice                      \
+                */
 
 /* The next frame is of this type on this stream; otherwise the test fails. SETTINGS and their ACK
  * are passed over where another type is wanted: they belong to the connection's beginning. Good

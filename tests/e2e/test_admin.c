@@ -52,7 +52,7 @@ static void errors_are_problems_that_name_the_place(struct stage *stage)
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         admin_problem(stage->server, cases[i].status, cases[i].method, cases[i].path, cases[i].body,
-                cases[i].named);
+                      cases[i].named);
     /* None of it changed the mode. */
     json_t *mode = admin_call(stage->server, 200, "GET", "/v1/mode", NULL);
     assert_string_equal(event_text(mode, "mode"), "normal");

@@ -197,8 +197,8 @@ static void goaway_then_hang_promises_and_never_answers(struct stage *stage)
 
 static void goaway_then_hang_can_give_another_reason(struct stage *stage)
 {
-    struct talk *t = served_once(stage, "goaway-then-hang",
-                                 "{\"nth\":\"3\",\"error\":\"INTERNAL_ERROR\"}");
+    struct talk *t =
+        served_once(stage, "goaway-then-hang", "{\"nth\":\"3\",\"error\":\"INTERNAL_ERROR\"}");
 
     talk_served(t);
     assert_int_equal(talk_ask(t, NULL), 0);

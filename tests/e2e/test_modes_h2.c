@@ -212,7 +212,8 @@ static void max_streams_one_serves_one_after_the_other(struct stage *stage)
     assert_int_equal(t->h2.goaways, 0);
 }
 
-/* A client that knows, and opens a second stream all the same, breaks the protocol: a stream error. */
+/* A client that knows, and opens a second stream all the same, breaks the protocol: a stream error.
+ */
 static void max_streams_one_refuses_a_client_that_does_not_heed_it(struct stage *stage)
 {
     struct talk *t = served_once(stage, "max-streams-one", NULL);

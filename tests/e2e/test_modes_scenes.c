@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define AFTER_MS 150
-#define DEVICE   "{\"device\":\"tv\"}"
+#define AFTER_MS   150
+#define DEVICE     "{\"device\":\"tv\"}"
 #define SEATS_FOUR (SEAT_H1_CLEAR | SEAT_H1_TLS | SEATS_H2)
 
 static void needs_black_hole(const struct stage *stage)
@@ -376,8 +376,7 @@ int main(void)
         SCENARIO(suspend_is_not_called_off_by_a_late_return, SEATS_FOUR),
         SCENARIO(path_change_swallows_live_connections_alone, SEATS_FOUR),
         SCENARIO(path_change_can_heal, SEAT_H1_TLS | SEAT_H2_CLEAR),
-        SCENARIO(late_original_executes_after_its_retry,
-                 SEATS_FOUR),
+        SCENARIO(late_original_executes_after_its_retry, SEATS_FOUR),
         SCENARIO(late_original_is_about_the_connections_it_names, SEAT_H1_CLEAR | SEAT_H2_TLS),
         SCENARIO(flap_ends_every_other_connection, SEATS_ALL),
         SCENARIO(flap_can_begin_well, SEATS_ALL),

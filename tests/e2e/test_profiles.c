@@ -343,8 +343,8 @@ static void pings_do_not_keep_a_connection_from_being_idle(struct stage *stage)
 /* In the drain before Envoy's final GOAWAY new streams are served. */
 static void envoy_serves_new_streams_while_it_drains(struct stage *stage)
 {
-    struct talk *t = served_once(
-        stage, "envoy", "{\"idle\":\"150ms\",\"drain\":\"300ms\",\"close\":\"100ms\"}");
+    struct talk *t =
+        served_once(stage, "envoy", "{\"idle\":\"150ms\",\"drain\":\"300ms\",\"close\":\"100ms\"}");
 
     frame_goaway(t, NGHTTP2_NO_ERROR, FRAMES_LAST_MAX, "");
     talk_served(t);
@@ -361,12 +361,11 @@ static void profiles_have_their_real_times_by_default(struct stage *stage)
     static const struct {
         const char *mode, *param, *value;
     } others[] = {
-        { "apache", "linger", "2s" },   { "aws-alb", "age", "1h" },
-        { "envoy", "drain", "5s" },     { "envoy", "close", "1s" },
-        { "nginx", "requests", "1000" }, { "nginx", "linger", "5s" },
+        { "apache", "linger", "2s" }, { "aws-alb", "age", "1h" },      { "envoy", "drain", "5s" },
+        { "envoy", "close", "1s" },   { "nginx", "requests", "1000" }, { "nginx", "linger", "5s" },
     };
-    static const char *const assumed[] = { "aws-alb",    "carrier-nat", "cloudflare",
-                                           "gcp-alb",    "iis",         "tomcat" };
+    static const char *const assumed[] = { "aws-alb", "carrier-nat", "cloudflare",
+                                           "gcp-alb", "iis",         "tomcat" };
     json_t *answer = admin_call(stage->server, 200, "GET", "/v1/modes", NULL), *mode;
     size_t i, found = 0, found_others = 0, found_assumed = 0;
 

@@ -1,6 +1,6 @@
-/* driver.c - runs a fuzz target as a test: driver ROUNDS CORPUS..., files or directories. Each input
- * of the corpus as it is, then ROUNDS mutations of them, from a fixed seed. What makes it fail is
- * printed. HANGUP_TEST_SCALE multiplies ROUNDS. */
+/* driver.c - runs a fuzz target as a test: driver ROUNDS CORPUS..., files or directories. Each
+ * input of the corpus as it is, then ROUNDS mutations of them, from a fixed seed. What makes it
+ * fail is printed. HANGUP_TEST_SCALE multiplies ROUNDS. */
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
