@@ -4,9 +4,8 @@
 
 #include "talk.h"
 
-#define FRAMES_LAST_MAX                                                                            \
-    0x7fffffff /* RFC 9113 6.8: the last stream of a GOAWAY that gives notice                      \
-                */
+/* The last stream of a GOAWAY that only gives notice (RFC 9113 6.8). */
+#define FRAMES_LAST_MAX 0x7fffffff
 
 /* The next frame is of this type on this stream; otherwise the test fails. SETTINGS and their ACK
  * are passed over where another type is wanted: they belong to the connection's beginning. Good
