@@ -207,7 +207,7 @@ static size_t distance(const char *a, const char *b)
     size_t row[MODE_NAME_SIZE], len = strnlen(b, MODE_NAME_SIZE - 1);
     for (size_t j = 0; j <= len; j++)
         row[j] = j;
-    for (size_t i = 0; a[i] && i < MODE_NAME_SIZE; i++) {
+    for (size_t i = 0; i < MODE_NAME_SIZE && a[i]; i++) {
         size_t diagonal = row[0];
         row[0] = i + 1;
         for (size_t j = 0; j < len; j++) {
