@@ -1,0 +1,221 @@
+/* Alerts, at the ClientHello and later: the bytes that the client reads from its socket. */
+#include "hello_rig.h"
+
+static void sees_just_the_alert(struct bench *b, uint8_t level, uint8_t description)
+{
+    uint8_t bytes[256];
+    assert_int_equal(client_sees(b, bytes, sizeof bytes), 7);
+    assert_int_equal(bytes[0], 21); /* RFC 8446 5.1 */
+    assert_int_equal(bytes[1], 3);
+    assert_int_equal(bytes[4], 2);
+    assert_int_equal(bytes[5], level);
+    assert_int_equal(bytes[6], description);
+}
+
+static void alert_now(struct bench *b)
+{
+    assert_int_equal(wire_alert(b->wire, true, GNUTLS_A_INTERNAL_ERROR), 0);
+    assert_int_equal(wire_alert(b->wire, true, GNUTLS_A_INTERNAL_ERROR), WIRE_TOO_LATE);
+}
+
+static void a_fatal_alert_at_the_hello_is_all_that_is_said(void **state)
+{
+    for (size_t k = 0; k < COUNT(kinds); k++) {
+        struct bench b;
+        begin(&b, k, alert_now);
+        say_hello(&b);
+        sees_just_the_alert(&b, 2, GNUTLS_A_INTERNAL_ERROR);
+        assert_int_equal(client_sees_any(&b), -EAGAIN); /* TCP goes on */
+        assert_int_equal(send(b.client, "not TLS at all", 14, MSG_NOSIGNAL), 14);
+        assert_int_equal(client_sees_any(&b), -EAGAIN);
+        assert_false(b.closed);
+        shutdown(b.client, SHUT_WR);
+        run_for(PATIENCE, &b.closed);
+        assert_int_equal(client_sees_any(&b), 0);
+        assert_true(ledger_has(&b, "\"by\":\"client\",\"how\":\"fin\""));
+        assert_true(ledger_has(&b, "\"bytes_out\":7"));
+        assert_false(b.established);
+        end(&b);
+    }
+}
+
+static void a_client_understands_the_alert(void **state)
+{
+    for (size_t k = 0; k < COUNT(kinds); k++) {
+        struct bench b;
+        begin(&b, k, alert_now);
+        assert_int_equal(shake(&b), GNUTLS_E_FATAL_ALERT_RECEIVED);
+        assert_int_equal(gnutls_alert_get(b.tls), GNUTLS_A_INTERNAL_ERROR);
+        end(&b);
+    }
+}
+
+static void alert_and_fin_now(struct bench *b)
+{
+    alert_now(b);
+    assert_int_equal(wire_fin(b->wire, true), 0);
+}
+
+static void other_verbs_may_follow_an_alert(void **state)
+{
+    struct bench b;
+    begin(&b, TLS13, alert_and_fin_now);
+    say_hello(&b);
+    sees_just_the_alert(&b, 2, GNUTLS_A_INTERNAL_ERROR);
+    assert_int_equal(client_sees_any(&b), 0);
+    end(&b);
+
+    begin(&b, TLS13, alert_now);
+    say_hello(&b);
+    assert_int_equal(wire_stall(b.wire), 0);
+    assert_int_equal(send(b.client, "x", 1, MSG_NOSIGNAL), 1);
+    run_for(A_WHILE, NULL);
+    assert_int_equal(wire_resume(b.wire), 0);
+    run_for(A_WHILE, NULL);
+    assert_int_equal(wire_rst(b.wire, false), 0);
+    sees_just_the_alert(&b, 2, GNUTLS_A_INTERNAL_ERROR);
+    assert_int_equal(client_sees_any(&b), -ECONNRESET);
+    end(&b);
+}
+
+static void an_alert_after_a_stall_is_still_the_first_thing_said(void **state)
+{
+    for (size_t k = 0; k < COUNT(kinds); k++) {
+        struct bench b;
+        begin(&b, k, stall_now);
+        say_hello(&b);
+        assert_int_equal(wire_resume(b.wire), 0);
+        assert_int_equal(wire_alert(b.wire, true, GNUTLS_A_ACCESS_DENIED), 0);
+        sees_just_the_alert(&b, 2, GNUTLS_A_ACCESS_DENIED);
+        assert_int_equal(client_sees_any(&b), -EAGAIN);
+        end(&b);
+    }
+}
+
+static void an_alert_may_come_before_the_hello(void **state)
+{
+    struct bench b;
+    begin(&b, TLS13, NULL);
+    assert_int_equal(wire_alert(b.wire, true, GNUTLS_A_USER_CANCELED), 0);
+    sees_just_the_alert(&b, 2, GNUTLS_A_USER_CANCELED);
+    gnutls_handshake(b.tls);
+    assert_int_equal(client_sees_any(&b), -EAGAIN);
+    assert_int_equal(b.hellos, 0);
+    end(&b);
+}
+
+static void warning_now(struct bench *b)
+{
+    assert_int_equal(wire_alert(b->wire, false, GNUTLS_A_UNRECOGNIZED_NAME), 0);
+}
+
+/* As a server that does not know the name does it (RFC 6066 3). */
+static void a_warning_at_the_hello_lets_the_handshake_go_on(void **state)
+{
+    struct bench b;
+    uint8_t bytes[6];
+    begin(&b, TLS12, warning_now);
+    say_hello(&b);
+    assert_int_equal(recv(b.client, bytes, sizeof bytes, MSG_PEEK), sizeof bytes);
+    assert_int_equal(bytes[0], 21);
+    assert_int_equal(shake(&b), GNUTLS_E_WARNING_ALERT_RECEIVED);
+    assert_int_equal(gnutls_alert_get(b.tls), GNUTLS_A_UNRECOGNIZED_NAME);
+    works(&b);
+    end(&b);
+}
+
+static void an_alert_on_an_established_connection_reaches_the_client(void **state)
+{
+    for (size_t k = 0; k < COUNT(kinds); k++) {
+        struct bench b;
+        char byte;
+        begin(&b, k, NULL);
+        works(&b);
+        assert_int_equal(wire_alert(b.wire, true, GNUTLS_A_DECRYPT_ERROR), 0);
+        assert_false(wire_can_send(b.wire));
+        assert_int_equal(wire_alert(b.wire, false, GNUTLS_A_USER_CANCELED), WIRE_TOO_LATE);
+        assert_int_equal(wire_close_notify(b.wire), WIRE_TOO_LATE);
+        wire_send(b.wire, "late", 4);
+        run_for(A_WHILE, NULL);
+        assert_int_equal(gnutls_record_recv(b.tls, &byte, 1), GNUTLS_E_FATAL_ALERT_RECEIVED);
+        assert_int_equal(gnutls_alert_get(b.tls), GNUTLS_A_DECRYPT_ERROR);
+        assert_int_equal(client_sees_any(&b), -EAGAIN);
+        assert_false(b.closed);
+        wire_close(b.wire);
+        assert_int_equal(client_sees_any(&b), 0); /* and no close_notify behind the alert */
+        end(&b);
+    }
+}
+
+/* Not even the KeyUpdate that the client asks for in return (RFC 8446 4.6.3). */
+static void nothing_follows_a_last_alert(void **state)
+{
+    static const bool fatal[] = { true, false };
+    for (size_t i = 0; i < COUNT(fatal); i++) {
+        struct bench b;
+        begin(&b, TLS13, NULL);
+        works(&b);
+        assert_int_equal(wire_alert(b.wire, fatal[i], GNUTLS_A_CLOSE_NOTIFY), 0);
+        assert_false(wire_can_send(b.wire));
+        uint64_t before = wire_bytes_out(b.wire);
+        assert_int_equal(gnutls_session_key_update(b.tls, GNUTLS_KU_PEER), 0);
+        assert_int_equal(gnutls_record_send(b.tls, "still heard", 11), 11);
+        run_for(A_WHILE, NULL);
+        assert_int_equal(buf_len(&b.received), 4 + 11);
+        wire_send(b.wire, "late", 4);
+        run_for(A_WHILE, NULL);
+        assert_int_equal(wire_bytes_out(b.wire), before);
+        end(&b);
+    }
+}
+
+static void a_warning_leaves_the_connection_as_it_is(void **state)
+{
+    for (size_t k = TLS13; k <= TLS12; k++) {
+        struct bench b;
+        char bytes[8];
+        begin(&b, k, NULL);
+        works(&b);
+        assert_int_equal(wire_alert(b.wire, false, GNUTLS_A_USER_CANCELED), 0);
+        assert_true(wire_can_send(b.wire));
+        uint64_t before = wire_bytes_out(b.wire);
+        wire_send(b.wire, "more", 4);
+        run_for(A_WHILE, NULL);
+        assert_true(wire_bytes_out(b.wire) > before);
+        int first = (int)gnutls_record_recv(b.tls, bytes, sizeof bytes);
+        assert_int_equal(gnutls_alert_get(b.tls), GNUTLS_A_USER_CANCELED);
+        if (k == TLS12) { /* in TLS 1.3 this client takes every alert as fatal */
+            assert_int_equal(first, GNUTLS_E_WARNING_ALERT_RECEIVED);
+            assert_int_equal(gnutls_record_recv(b.tls, bytes, sizeof bytes), 4);
+        }
+        end(&b);
+    }
+}
+
+static void a_clear_connection_has_no_alerts(void **state)
+{
+    struct bench b;
+    connect_bench(&b, &calls, false);
+    open_client(&b, "NORMAL");
+    assert_int_equal(wire_alert(b.wire, true, GNUTLS_A_INTERNAL_ERROR), WIRE_TOO_LATE);
+    assert_int_equal(client_sees_any(&b), -EAGAIN);
+    assert_int_equal(b.hellos, 0);
+    end(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fatal_alert_at_the_hello_is_all_that_is_said),
+        cmocka_unit_test(a_client_understands_the_alert),
+        cmocka_unit_test(other_verbs_may_follow_an_alert),
+        cmocka_unit_test(an_alert_after_a_stall_is_still_the_first_thing_said),
+        cmocka_unit_test(an_alert_may_come_before_the_hello),
+        cmocka_unit_test(a_warning_at_the_hello_lets_the_handshake_go_on),
+        cmocka_unit_test(an_alert_on_an_established_connection_reaches_the_client),
+        cmocka_unit_test(nothing_follows_a_last_alert),
+        cmocka_unit_test(a_warning_leaves_the_connection_as_it_is),
+        cmocka_unit_test(a_clear_connection_has_no_alerts),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}

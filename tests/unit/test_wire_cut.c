@@ -1,0 +1,380 @@
+/* A wire that is cut after so many bytes, from the client's seat, clear and TLS. */
+#include "shape_rig.h"
+
+/* --- Cut */
+
+static void a_cut_lets_exactly_so_many_bytes_out_and_then_fin(void **state)
+{
+    struct bench *b = *state;
+    send_block(b, 100); /* before it, and not counted */
+    assert_int_equal(wire_cut(b->wire, 700, WIRE_CUT_FIN), 0);
+    wire_send(b->wire, block + 100, 2000);
+    assert_int_equal(b->cuts, 0); /* from the loop */
+    assert_int_equal(wire_handed(b->wire), 800);
+    run_until_fin();
+    assert_int_equal(b->cuts, 1);
+    assert_int_equal(b->cut_into, WIRE_FINNED);
+    assert_true(wire_fault_since(b->wire) != MOMENT_NONE);
+    assert_int_equal(buf_len(&raw), 800);
+    assert_true(came_in_order(&raw));
+    assert_int_equal(wire_handed(b->wire), 800);
+    assert_int_equal(wire_queued(b->wire), 2100);
+    assert_true(ledger_has(b, "\"step\":\"cut\",\"why\":\"in effect: 700 bytes were let out\""));
+    assert_true(ledger_has(b, "\"bytes\":700"));
+    client_says(b, "stale");
+    assert_int_equal(buf_len(&b->stale), 5);
+    run_for(PATIENCE, &b->closed);
+    assert_true(ledger_has(b, "\"how\":\"rst\""));
+    assert_int_equal(b->cuts, 1);
+}
+
+static void a_cut_stays_armed_for_later_responses(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 700, WIRE_CUT_FIN), 0);
+    send_block(b, 699);
+    run_for(30 * MS, NULL);
+    assert_int_equal(b->cuts, 0);
+    assert_int_equal(wire_state(b->wire), WIRE_OPEN);
+    wire_send(b->wire, block + 699, 1);
+    run_until_fin();
+    assert_int_equal(b->cuts, 1);
+    assert_int_equal(buf_len(&raw), 700);
+}
+
+static void a_cut_after_nothing_waits_for_what_is_queued(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
+    send_block(b, 30);
+    assert_int_equal(wire_cut(b->wire, 0, WIRE_CUT_FIN), 0);
+    wire_send(b->wire, "never", 5);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), 30);
+    assert_int_equal(wire_handed(b->wire), 30);
+}
+
+static void a_cut_after_nothing_on_a_quiet_connection_is_done_by_the_loop(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 0, WIRE_CUT_FIN), 0);
+    assert_int_equal(wire_state(b->wire), WIRE_OPEN);
+    assert_int_equal(b->cuts, 0);
+    run_until_cut(b);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), 0);
+}
+
+static void a_cut_counts_behind_what_is_paced(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
+    send_block(b, 30);
+    assert_int_equal(wire_cut(b->wire, 15, WIRE_CUT_FIN), 0);
+    wire_send(b->wire, block + 30, 100);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), 45);
+    assert_int_equal(wire_handed(b->wire), 45);
+    assert_true(came_in_order(&raw));
+}
+
+static void a_cut_goes_before_the_orderly_end(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 700, WIRE_CUT_RST), 0);
+    send_block(b, 2000);
+    wire_close(b->wire);
+    run_for(PATIENCE, &saw_rst);
+    assert_true(saw_rst);
+    assert_int_equal(buf_len(&raw), 700);
+    assert_int_equal(b->cuts, 1);
+    assert_true(ledger_has(b, "\"by\":\"fault\",\"how\":\"rst\""));
+}
+
+static void a_connection_that_ends_before_the_cut_is_not_cut(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 700, WIRE_CUT_RST), 0);
+    send_block(b, 600);
+    wire_close(b->wire);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), 600);
+    assert_int_equal(b->cuts, 0);
+    assert_false(ledger_has(b, "\"step\":\"cut\""));
+    assert_int_equal(wire_cut(b->wire, 7, WIRE_CUT_FIN), WIRE_TOO_LATE);
+}
+
+static void another_cut_moves_the_first(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 10, WIRE_CUT_RST), 0);
+    send_block(b, 5);
+    assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
+    assert_int_equal(wire_cut(b->wire, 100, WIRE_CUT_RST), 0);
+    wire_send(b->wire, block + 5, 30);
+    assert_int_equal(wire_cut(b->wire, 3, WIRE_CUT_RST), 0); /* behind what waits */
+    assert_int_equal(wire_cut(b->wire, 8, WIRE_CUT_FIN), 0);
+    wire_send(b->wire, block + 35, 30);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), 43);
+    assert_int_equal(b->cuts, 1);
+}
+
+static void what_a_moved_cut_lets_out_is_told_of(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 10, WIRE_CUT_FIN), 0);
+    send_block(b, 30);
+    assert_int_equal(wire_handed(b->wire), 10);
+    unsigned told = b->progress;
+    assert_int_equal(wire_cut(b->wire, 100, WIRE_CUT_FIN), 0);
+    assert_int_equal(wire_handed(b->wire), 30);
+    assert_int_equal(b->progress, told); /* never from inside a verb */
+    run_until_raw(30);
+    run_for(30 * MS, NULL);
+    assert_int_equal(b->progress, told + 1);
+    assert_int_equal(b->cuts, 0);
+}
+
+static void a_cut_holds_though_the_client_reads_late(void **state)
+{
+    struct bench *b = *state;
+    size_t sent = 0;
+    uv_poll_stop(&watch);
+    assert_int_equal(wire_cut(b->wire, 30 << 20, WIRE_CUT_FIN), 0);
+    while (wire_room(b->wire) > 0 && sent < 20u << 20) {
+        send_block(b, 65536);
+        sent += 65536;
+    }
+    assert_int_equal(wire_room(b->wire), 0);
+    assert_int_equal(wire_cut(b->wire, 100, WIRE_CUT_FIN), 0);
+    send_block(b, 65536);
+    run_for(30 * MS, NULL);
+    assert_int_equal(b->cuts, 0);
+    uv_poll_start(&watch, UV_READABLE, client_readable);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), sent + 100);
+    assert_int_equal(wire_handed(b->wire), sent + 100);
+}
+
+static void a_cut_that_resets_does_so_when_all_is_acked(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 70000, WIRE_CUT_RST), 0);
+    send_block(b, 100000);
+    run_for(PATIENCE, &saw_rst);
+    assert_true(saw_rst);
+    assert_false(saw_fin);
+    assert_int_equal(buf_len(&raw), 70000);
+    assert_int_equal(b->cuts, 1);
+    run_for(PATIENCE, &b->closed);
+}
+
+static void a_cut_that_stalls_lets_the_rest_out_when_resumed(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 700, WIRE_CUT_STALL), 0);
+    send_block(b, 1000);
+    run_until_cut(b);
+    assert_int_equal(b->cut_into, WIRE_STALLED);
+    client_says(b, "hello?");
+    assert_int_equal(buf_len(&b->stale), 6);
+    assert_int_equal(buf_len(&raw), 700);
+    assert_int_equal(wire_handed(b->wire), 700);
+    unsigned told = b->progress;
+    assert_int_equal(wire_resume(b->wire), 0);
+    assert_int_equal(b->progress, told); /* never from inside a verb */
+    run_until_raw(1000);
+    assert_true(came_in_order(&raw));
+    assert_int_equal(wire_handed(b->wire), 1000);
+    assert_int_equal(b->progress, told + 1);
+    wire_send(b->wire, block + 1000, 1000); /* it cuts once */
+    run_until_raw(2000);
+    assert_int_equal(b->cuts, 1);
+}
+
+static void a_fault_after_a_stalling_cut_drops_the_rest(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 700, WIRE_CUT_STALL), 0);
+    send_block(b, 1000);
+    run_until_cut(b);
+    assert_int_equal(wire_fin(b->wire, false), 0);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), 700);
+    assert_int_equal(wire_handed(b->wire), 700);
+}
+
+static void a_stalling_cut_in_an_orderly_end_ends_it_when_resumed(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 700, WIRE_CUT_STALL), 0);
+    send_block(b, 1000);
+    wire_close(b->wire);
+    run_until_cut(b);
+    run_for(30 * MS, NULL);
+    assert_false(saw_fin);
+    unsigned told = b->progress;
+    assert_int_equal(wire_resume(b->wire), 0);
+    assert_int_equal(wire_state(b->wire), WIRE_ENDING);
+    run_until_fin();
+    assert_int_equal(b->progress, told + 1);
+    assert_int_equal(buf_len(&raw), 1000);
+}
+
+static void a_verb_before_the_cut_takes_its_place(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 700, WIRE_CUT_RST), 0);
+    send_block(b, 1000);
+    assert_int_equal(wire_fin(b->wire, false), 0);
+    run_until_fin();
+    run_for(30 * MS, NULL);
+    assert_int_equal(buf_len(&raw), 700);
+    assert_int_equal(b->cuts, 0);
+    assert_false(saw_rst);
+}
+
+static void a_cut_is_still_there_after_a_stall_that_ended(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 700, WIRE_CUT_FIN), 0);
+    send_block(b, 1000);
+    assert_int_equal(wire_stall(b->wire), 0);
+    run_for(30 * MS, NULL);
+    assert_int_equal(b->cuts, 0);
+    assert_int_equal(buf_len(&raw), 700);
+    assert_int_equal(wire_resume(b->wire), 0);
+    run_until_fin();
+    assert_int_equal(b->cuts, 1);
+    assert_int_equal(buf_len(&raw), 700);
+}
+
+static void a_cut_divides_a_tls_record_and_counts_only_whole_ones(void **state)
+{
+    struct bench *b = *state;
+    establish(b);
+    assert_int_equal(wire_cut(b->wire, RECORD(100) + 60, WIRE_CUT_FIN), 0);
+    send_block(b, 100);
+    wire_send(b->wire, block + 100, 100);
+    assert_int_equal(wire_handed(b->wire), 100);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), RECORD(100) + 60);
+    assert_int_equal(wire_handed(b->wire), 100);
+    read_tls();
+    assert_int_equal(buf_len(&plain), 100);
+    assert_true(tls_was_cut());
+}
+
+static void a_cut_in_a_large_tls_answer_is_exact(void **state)
+{
+    struct bench *b = *state;
+    establish(b);
+    assert_int_equal(wire_cut(b->wire, 40000, WIRE_CUT_FIN), 0);
+    send_block(b, 100000);
+    wire_close(b->wire);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), 40000);
+    assert_int_equal(wire_handed(b->wire), 2 * 16384);
+    read_tls();
+    assert_int_equal(buf_len(&plain), 2 * 16384);
+    assert_true(tls_was_cut()); /* and no close_notify */
+}
+
+static void a_stalling_cut_resumes_in_the_middle_of_a_tls_record(void **state)
+{
+    struct bench *b = *state;
+    establish(b);
+    assert_int_equal(wire_cut(b->wire, 60, WIRE_CUT_STALL), 0);
+    send_block(b, 50000);
+    run_until_cut(b);
+    run_until_raw(60);
+    assert_int_equal(wire_handed(b->wire), 0);
+    assert_int_equal(wire_resume(b->wire), 0);
+    assert_int_equal(wire_handed(b->wire), 50000);
+    run_for(30 * MS, NULL);
+    read_tls();
+    assert_int_equal(buf_len(&plain), 50000);
+    assert_true(came_in_order(&plain));
+}
+
+static void no_close_notify_follows_half_a_record(void **state)
+{
+    struct bench *b = *state;
+    establish(b);
+    assert_int_equal(wire_cut(b->wire, 60, WIRE_CUT_STALL), 0);
+    send_block(b, 500);
+    run_until_cut(b);
+    assert_int_equal(wire_fin(b->wire, true), 0);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), 60);
+}
+
+static void a_cut_counts_the_handshake(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_cut(b->wire, 50, WIRE_CUT_FIN), 0);
+    assert_int_equal(gnutls_handshake(client), GNUTLS_E_AGAIN);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), 50);
+    assert_int_equal(b->cuts, 1);
+    assert_false(b->established);
+}
+
+/* --- Without memory */
+
+static void a_cut_without_memory_leaves_what_waits_alone(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
+    send_block(b, 30);
+    no_memory = true;
+    assert_int_equal(wire_cut(b->wire, 5, WIRE_CUT_FIN), -ENOMEM);
+    no_memory = false;
+    run_until_raw(30);
+    assert_int_equal(wire_state(b->wire), WIRE_OPEN);
+}
+
+static void a_cut_that_cannot_be_moved_stays_where_it_is(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
+    send_block(b, 30);
+    assert_int_equal(wire_cut(b->wire, 5, WIRE_CUT_FIN), 0);
+    no_memory = true;
+    assert_int_equal(wire_cut(b->wire, 8, WIRE_CUT_RST), -ENOMEM);
+    no_memory = false;
+    wire_send(b->wire, block + 30, 30);
+    run_until_fin();
+    assert_int_equal(buf_len(&raw), 35);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        clear(a_cut_lets_exactly_so_many_bytes_out_and_then_fin),
+        clear(a_cut_stays_armed_for_later_responses),
+        clear(a_cut_after_nothing_waits_for_what_is_queued),
+        clear(a_cut_after_nothing_on_a_quiet_connection_is_done_by_the_loop),
+        clear(a_cut_counts_behind_what_is_paced),
+        clear(a_cut_goes_before_the_orderly_end),
+        clear(a_connection_that_ends_before_the_cut_is_not_cut),
+        clear(another_cut_moves_the_first),
+        clear(what_a_moved_cut_lets_out_is_told_of),
+        clear(a_cut_holds_though_the_client_reads_late),
+        clear(a_cut_that_resets_does_so_when_all_is_acked),
+        clear(a_cut_that_stalls_lets_the_rest_out_when_resumed),
+        clear(a_fault_after_a_stalling_cut_drops_the_rest),
+        clear(a_stalling_cut_in_an_orderly_end_ends_it_when_resumed),
+        clear(a_verb_before_the_cut_takes_its_place),
+        clear(a_cut_is_still_there_after_a_stall_that_ended),
+        secured(a_cut_divides_a_tls_record_and_counts_only_whole_ones),
+        secured(a_cut_in_a_large_tls_answer_is_exact),
+        secured(a_stalling_cut_resumes_in_the_middle_of_a_tls_record),
+        secured(no_close_notify_follows_half_a_record),
+        secured(a_cut_counts_the_handshake),
+        clear(a_cut_without_memory_leaves_what_waits_alone),
+        clear(a_cut_that_cannot_be_moved_stays_where_it_is),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
