@@ -71,7 +71,9 @@ static h2_ssize read_body(nghttp2_session *session, int32_t stream, uint8_t *unu
     if (n == 0 && h->paused)
         return NGHTTP2_ERR_PAUSE;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (n == rest && ex->stop.content != ex->body_len + 1) /* or it ends with the next frame */
+    /* It ends with this frame; or with the next one, when it is to stop between. While what is said
+     * is dropped, nothing stops. */
+    if (n == rest && (ex->stop.content != ex->body_len + 1 || h->watch == H2_WATCHING))
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     return (h2_ssize)n;
 }

@@ -118,7 +118,7 @@ static void put_special(struct h2 *h, const uint8_t *frame, size_t n)
 static void drain(struct h2 *h)
 {
     ask_room(h);
-    for (;;) {
+    while (!h->sealed) {
         if (h->room == 0 && !h->force && h->watch != H2_WATCHING) {
             flush(h);
             if (ask_room(h) == 0)
@@ -155,8 +155,7 @@ static void put_out(struct h2 *h)
             return;
         flush(h); /* so that room() knows of it */
     }
-    if (!h->sealed)
-        drain(h);
+    drain(h);
     if (h2_blocked(h))
         return;
     if (h->force && buf_len(&h->control)) {

@@ -175,6 +175,19 @@ static void the_end_of_the_connection_waits(void **state)
     rig_destroy(rig);
 }
 
+/* What is said is dropped then, and reaches no place. */
+static void a_response_that_is_to_stop_at_its_end_ends_while_watching(void **state)
+{
+    struct rig *rig = rig_stopping(STOP_CONTENT, 5);
+    rig->room = 0;
+    rig_get(rig, 1);
+    engine_watch(rig->engine, WATCH_ONLY);
+    ping(rig); /* from where nghttp2 would go on for ever */
+    assert_null(stopped);
+    assert_string_equal(rig_frames(rig), "");
+    rig_destroy(rig);
+}
+
 static void what_has_stopped_is_lost_with_the_connection(void **state)
 {
     for (unsigned how = 0; how < 4; how++) {
@@ -301,6 +314,7 @@ int main(void)
         cmocka_unit_test(rst_stream_may_be_said_when_it_has_stopped),
         cmocka_unit_test(goaway_waits_unless_it_ends_the_exchange),
         cmocka_unit_test(the_end_of_the_connection_waits),
+        cmocka_unit_test(a_response_that_is_to_stop_at_its_end_ends_while_watching),
         cmocka_unit_test(what_has_stopped_is_lost_with_the_connection),
         cmocka_unit_test(a_hold_and_a_stop_both_hold),
         cmocka_unit_test(nothing_follows_once_it_watches),
