@@ -243,7 +243,8 @@ static inline void engine_go_on(struct exchange *ex)
         ex->engine->ops->go_on(ex);
 }
 
-/* From stopped(): is nothing of the response left to be said, not even its end? */
+/* Is the response put out, with its end, though responded() may be yet to come? Not to be asked
+ * when WATCH_ONLY has begun. */
 static inline bool engine_said_all(const struct exchange *ex)
 {
     return ex->engine->ops->said_all(ex);

@@ -60,6 +60,8 @@ bool h1_stop_said_all(const struct exchange *ex)
 {
     const struct h1 *h = h1_of(ex->engine);
 
+    if (!h->answered || h->lost_why)
+        return false;
     if (h->own)
         return buf_len(&h->out) == 0;
     return h->pair && h->pair->answered && h1_pair_unread(h->pair) == 0;

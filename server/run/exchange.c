@@ -100,17 +100,11 @@ static void tell_end(struct session_exchange *sx)
         attempts_answered(s->run->attempts, sx->key.hash);
 }
 
-/* It will not go on. A response that stands behind its last byte is with the client all the same.
- */
 static void tell_lost(struct session_exchange *sx, const char *why)
 {
     struct session *s = sx->session;
     if (sx->end_told)
         return;
-    if (sx->standing && sx->said_all && wire_handed(s->wire) >= sx->stop_mark) {
-        tell_end(sx);
-        return;
-    }
     sx->end_told = true;
     if (sx->reached == REACHED_HEADERS && !sx->attempt)
         sx->attempt = attempts_begin(s->run->attempts, sx->key.hash);
@@ -122,13 +116,45 @@ static void tell_lost(struct session_exchange *sx, const char *why)
     ledger_commit(s->run->ledger);
 }
 
+/* The engine has put out all of the response, and has no more say in it. */
+static void leave(struct session_exchange *sx, uint64_t end_mark)
+{
+    struct session *s = sx->session;
+    struct exchange *ex = sx->mx.ex;
+    sx->copy = *ex;
+    sx->copy.request = (struct request){ "", "", "", NULL, 0 };
+    sx->mx.ex = &sx->copy;
+    ex->data = NULL;
+    sx->end_mark = end_mark;
+    sx->standing = false;
+    places_forget(sx);
+    link_remove(&sx->link);
+    link_append(&s->leaving, &sx->link);
+}
+
+static bool is_handed(const struct session_exchange *sx)
+{
+    return wire_handed(sx->session->wire) >= sx->end_mark;
+}
+
 void exchange_tell_lost(struct session *s, const char *why, bool leaving)
 {
-    struct link *i;
-    for (i = s->exchanges.next; i != &s->exchanges; i = i->next)
-        tell_lost(link_entry(i, struct session_exchange, link), why);
-    for (i = s->leaving.next; leaving && i != &s->leaving; i = i->next)
-        tell_lost(link_entry(i, struct session_exchange, link), why);
+    struct link *i, *next;
+    for (i = s->exchanges.next; i != &s->exchanges; i = next) {
+        struct session_exchange *sx = link_entry(i, struct session_exchange, link);
+        next = i->next;
+        if (!sx->end_told && engine_said_all(sx->mx.ex))
+            leave(sx, sx->standing ? sx->stop_mark : wire_queued(s->wire));
+        else
+            tell_lost(sx, why);
+    }
+    for (i = s->leaving.next; i != &s->leaving; i = i->next) {
+        struct session_exchange *sx = link_entry(i, struct session_exchange, link);
+        if (!sx->end_told && is_handed(sx))
+            tell_end(sx);
+        else if (leaving)
+            tell_lost(sx, why);
+    }
 }
 
 void exchange_drop_all(struct session *s)
@@ -188,20 +214,15 @@ static bool declares_more_than(const struct request *request, size_t limit)
     return value > limit;
 }
 
-/* A request that was stale and held, and is served after all, has its number already. Those before
- * it were given up meanwhile. */
-static uint32_t held_attempt(struct session *s, int32_t stream)
+/* A request that was stale and held, and is served after all, has its number already. */
+static uint32_t held_attempt(struct session *s)
 {
-    struct held_attempt held = { .attempt = 0 };
-    bool found = false;
-    while (!found && buf_len(&s->held_attempts) >= sizeof held) {
-        memcpy(&held, buf_bytes(&s->held_attempts), sizeof held);
-        if (held.stream > stream)
-            break;
-        buf_consume(&s->held_attempts, sizeof held);
-        found = held.stream == stream;
+    uint32_t attempt = 0;
+    if (buf_len(&s->held_attempts) >= sizeof attempt) {
+        memcpy(&attempt, buf_bytes(&s->held_attempts), sizeof attempt);
+        buf_consume(&s->held_attempts, sizeof attempt);
     }
-    return found ? held.attempt : 0;
+    return attempt;
 }
 
 static void headers(void *host, struct exchange *ex)
@@ -212,7 +233,7 @@ static void headers(void *host, struct exchange *ex)
         return;
     sx->reached = REACHED_HEADERS;
     if (!sx->attempt)
-        sx->attempt = held_attempt(s, ex->stream);
+        sx->attempt = held_attempt(s);
     sx->target = ex->request.target;
     sx->key = attempts_key(&ex->request, HASH_START);
     if (!sx->request_told) {
@@ -270,9 +291,12 @@ static void complete(void *host, struct exchange *ex)
 static void settled(struct session_exchange *sx)
 {
     struct session *s = sx->session;
-    tell_end(sx);
+    bool ended_before = sx->end_told; /* the connection was, by a fault */
     link_remove(&sx->link);
-    mode_fire(&s->mode, ON_RESPONSE_END, &sx->mx);
+    if (!ended_before) {
+        tell_end(sx);
+        mode_fire(&s->mode, ON_RESPONSE_END, &sx->mx);
+    }
     free_exchange(sx);
     session_idle(s);
 }
@@ -281,7 +305,7 @@ void exchange_settle(struct session *s)
 {
     while (!link_empty(&s->leaving)) {
         struct session_exchange *sx = link_entry(s->leaving.next, struct session_exchange, link);
-        if (wire_handed(s->wire) < sx->end_mark)
+        if (!is_handed(sx))
             return;
         settled(sx);
     }
@@ -293,12 +317,7 @@ static void responded(void *host, struct exchange *ex)
     struct session_exchange *sx = ex->data;
     if (!sx)
         return;
-    sx->copy = *ex;
-    sx->copy.request = (struct request){ "", "", "", NULL, 0 };
-    sx->mx.ex = &sx->copy;
-    sx->end_mark = wire_queued(s->wire);
-    link_remove(&sx->link);
-    link_append(&s->leaving, &sx->link);
+    leave(sx, wire_queued(s->wire));
     exchange_settle(s);
 }
 

@@ -64,7 +64,7 @@ static void reach(struct session_exchange *sx)
         forget(sx, 1u << of);
         exchange_pin(sx);
         mode_fire_at(&sx->session->mode, slots[of], &sx->mx, (uint64_t)place);
-        if (!exchange_unpin(sx))
+        if (!exchange_unpin(sx) || !sx->standing)
             return;
         set_next(sx, of, place);
     }
@@ -81,7 +81,6 @@ void places_stopped(void *host, struct exchange *ex, enum engine_stop of)
         s->stops++;
     sx->stopped |= (uint8_t)(1u << of);
     sx->standing = true;
-    sx->said_all = engine_said_all(ex);
     sx->stop_mark = wire_queued(s->wire);
     if (is_reached(sx))
         reach(sx);

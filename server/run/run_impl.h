@@ -68,12 +68,7 @@ struct session {
     uint32_t stops;           /* of these, stopped at a place that is not with the kernel yet */
     struct link exchanges;    /* not answered yet */
     struct link leaving;      /* answered; their last bytes are on the way to the kernel */
-    struct buf held_attempts; /* struct held_attempt, of stale requests to be served later */
-};
-
-struct held_attempt {
-    int32_t stream; /* 0 on h1, where they are served in order */
-    uint32_t attempt;
+    struct buf held_attempts; /* attempt numbers (uint32_t) of stale requests to be served later */
 };
 
 /* How far an exchange has got. */
@@ -100,7 +95,6 @@ struct session_exchange {
     int64_t place[STOP_KINDS]; /* the next place of each kind at which the response stops */
     uint8_t stopped;           /* 1u << kind: it has, and the rules there have not fired yet */
     bool standing;             /* it has, and was not told to go on */
-    bool said_all;             /* with nothing left to be said */
     uint64_t stop_mark;        /* wire_queued() then */
     uint64_t end_mark;         /* wire_queued() after its last byte */
     int problem; /* status of an answer of our own instead of the endpoint's; 0: none */

@@ -256,10 +256,10 @@ static void silenced(void *host, bool for_ever)
     struct session *s = host;
     s->silenced = wire_state(s->wire);
     session_busy(s);
+    if (for_ever) /* while the engine knows what it has said */
+        exchange_tell_lost(s, "a fault ended the connection", false);
     if (s->engine)
         engine_watch(s->engine, for_ever ? WATCH_ONLY : WATCH_HOLD);
-    if (for_ever)
-        exchange_tell_lost(s, "a fault ended the connection", false);
 }
 
 /* As silenced(), by a cut that a rule had prepared. What lies behind it, whole responses too, is

@@ -66,13 +66,6 @@ static struct session_exchange *begun_exchange(struct session *s, int32_t stream
     return NULL;
 }
 
-/* Until it is served. */
-static void hold_attempt(struct session *s, struct held_attempt held)
-{
-    if (buf_add(&s->held_attempts, &held, sizeof held) < 0)
-        buf_free(&s->held_attempts); /* they will be counted once more, when they are served */
-}
-
 void witness_stale_request(void *host, const struct request *request, int32_t stream, bool whole)
 {
     struct session *s = host;
@@ -85,8 +78,9 @@ void witness_stale_request(void *host, const struct request *request, int32_t st
     struct session_exchange *sx = begun_exchange(s, stream);
     if (sx)
         sx->attempt = attempt;
-    else if (s->silenced == WIRE_STALLED || s->silenced == WIRE_HOLED)
-        hold_attempt(s, (struct held_attempt){ stream, attempt });
+    else if ((s->silenced == WIRE_STALLED || s->silenced == WIRE_HOLED) &&
+             buf_add(&s->held_attempts, &attempt, sizeof attempt) < 0)
+        buf_free(&s->held_attempts); /* they will be counted once more, when they are served */
     if (s->silenced != WIRE_OPEN && !s->stale_seen) {
         /* It came with the bytes on which the fault fired: sent while all was well. */
         if (sx)
