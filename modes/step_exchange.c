@@ -25,7 +25,7 @@ int build_respond(struct compiler *c, const struct path *at, struct mode_step *s
 {
     const struct response *given = step->arg[1].response, *body = step->arg[2].response;
     int status = (int)step->arg[0].number;
-    if (body->body_len && (status == 204 || status == 304)) {
+    if (body->body_len && response_has_no_content(status)) {
         struct path here = PATH_KEY(at, "body");
         return refuse_at(c, &here, "\"\"", "an answer with status %d has no body", status);
     }

@@ -237,7 +237,7 @@ static void refuse_body(struct call *call)
 /* Its header section is complete: anything that can be refused by it is, now. */
 static void examine(struct call *call, const char *method)
 {
-    if (target_parse(call->text, &call->target)) {
+    if (target_parse(method, call->text, &call->target)) {
         answer_refuse(call, 400, "target", "a path that GET /v1 lists", "is no path");
         return;
     }

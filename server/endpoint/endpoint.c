@@ -189,7 +189,7 @@ static void answer_other(struct endpoint *e, const struct request *request,
         endpoint_problem(e, 501, "This server is no proxy.", response);
         return;
     }
-    if (target_parse(request->target, &target) != 0) {
+    if (target_parse(request->method, request->target, &target) != 0) {
         endpoint_problem(e, 400, "The target is no path that could be served here.", response);
         return;
     }

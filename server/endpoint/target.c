@@ -44,7 +44,7 @@ static const char *after_scheme(const char *text)
     return NULL;
 }
 
-int target_parse(const char *text, struct target *out)
+int target_parse(const char *method, const char *text, struct target *out)
 {
     const char *path = text;
     out->authority = NULL;
@@ -61,8 +61,8 @@ int target_parse(const char *text, struct target *out)
     }
     size_t len = strcspn(path, "?#");
     out->query = path[len] == '?' ? path + len + 1 : NULL;
-    if (len == 0) { /* "http://host" means its root, RFC 9110 4.2.3 */
-        path = "/";
+    if (len == 0) { /* "http://host" is its root, but for OPTIONS the server (RFC 9112 3.2.4) */
+        path = strcmp(method, "OPTIONS") == 0 && !out->query ? "*" : "/";
         len = 1;
     }
     return decode(path, len, out->path);

@@ -14,7 +14,7 @@ struct target {
     size_t authority_len;
 };
 
-/* Takes a target apart; out points into text. BAD_INPUT: text is none of these forms, its path is
- * longer than TARGET_PATH_SIZE, or stands for something no path here can hold (a broken
- * percent-encoding, an encoded slash, a backslash, a control character). */
-int target_parse(const char *text, struct target *out);
+/* Takes the target of a request with this method apart; out points into text. BAD_INPUT: text is
+ * none of these forms, its path is longer than TARGET_PATH_SIZE, or stands for something no path
+ * here can hold (a broken percent-encoding, an encoded slash, a backslash, a control character). */
+int target_parse(const char *method, const char *text, struct target *out);

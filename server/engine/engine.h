@@ -45,6 +45,10 @@ struct request {
 /* The value of the first header of this name (any case), or NULL. */
 const struct header *request_header(const struct request *request, const char *name);
 
+/* Is text what Host and :authority may be: uri-host [ ":" port ] (RFC 9110 7.2, RFC 3986 3.2.2) and
+ * neither empty nor with userinfo? */
+bool request_authority_valid(const char *text, size_t len);
+
 struct response {
     int status;
     const struct header *headers; /* besides Date and Content-Length, which the engine adds; no
@@ -56,6 +60,12 @@ struct response {
     void (*release)(void *release_arg);
     void *release_arg;
 };
+
+/* No content may be sent with this status (RFC 9110 15.3.5, 15.3.6, 15.4.5). */
+static inline bool response_has_no_content(int status)
+{
+    return status == 204 || status == 205 || status == 304;
+}
 
 struct exchange {
     struct engine *engine;

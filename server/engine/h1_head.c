@@ -40,11 +40,6 @@ static bool header_is(const struct header *f, const char *name)
     return f->name_len == strlen(name) && strncasecmp(f->name, name, f->name_len) == 0;
 }
 
-static bool value_is(const struct header *f, const char *value)
-{
-    return f->value_len == strlen(value) && strncasecmp(f->value, value, f->value_len) == 0;
-}
-
 /* Splits a field line without its line end. White space behind the value is moved before it, since
  * libmicrohttpd 0.9 takes it for a part of the value. Returns NULL, or what is wrong. */
 static const char *parse_field(char *line, size_t len, struct header *f)
@@ -103,12 +98,65 @@ static size_t line_length(const char *text, const char *end, const char **next)
     return len && text[len - 1] == '\r' ? len - 1 : len;
 }
 
+static bool starts_with(const char *text, size_t len, const char *start)
+{
+    size_t n = strlen(start);
+
+    return len >= n && strncasecmp(text, start, n) == 0;
+}
+
+/* The authority of an absolute-form: the target's own, Host does not count (RFC 9112 3.2.2). */
+static const char *parse_absolute(struct h1_head *h, const char *target, size_t len)
+{
+    size_t scheme = starts_with(target, len, "http://")    ? 7
+                    : starts_with(target, len, "https://") ? 8
+                                                           : 0;
+    const char *authority = target + scheme, *end = authority;
+
+    if (!scheme)
+        return "request target of no form that RFC 9112 3.2 knows";
+    while (end < target + len && *end != '/' && *end != '?')
+        end++;
+    if (!request_authority_valid(authority, (size_t)(end - authority)))
+        return "request target without a valid host";
+    h->request.authority = keep_string(h, authority, (size_t)(end - authority));
+    return NULL;
+}
+
+/* The four forms of RFC 9112 3.2. */
+static bool parse_target(struct h1_head *h, const char *target, size_t len)
+{
+    const char *method = h->request.method, *wrong = NULL;
+
+    for (const char *p = target; p < target + len && !wrong; p++)
+        if ((uint8_t)*p <= 0x20 || *p == 0x7f)
+            wrong = "request target with a control character";
+        else if (*p == '#')
+            wrong = "request target with a fragment";
+    if (wrong)
+        ;
+    else if (strcmp(method, "CONNECT") == 0)
+        wrong = memchr(target, ':', len) && request_authority_valid(target, len)
+                    ? NULL
+                    : "CONNECT to something other than host:port";
+    else if (len == 1 && target[0] == '*')
+        wrong = strcmp(method, "OPTIONS") == 0 ? NULL : "\"*\" with a method other than OPTIONS";
+    else if (target[0] != '/')
+        wrong = parse_absolute(h, target, len);
+    if (wrong) {
+        broken(h, 400, wrong);
+        return false;
+    }
+    h->request.target = keep_string(h, target, len);
+    return true;
+}
+
 /* Method, target and version (RFC 9112 3). */
 static bool parse_request_line(struct h1_head *h, const char *line, size_t len, int *minor)
 {
     const char *end = line + len;
     const char *target = (const char *)memchr(line, ' ', len);
-    const char *version;
+    const char *target_end, *version;
 
     if (!target) {
         broken(h, 400, "request line without a target");
@@ -116,18 +164,12 @@ static bool parse_request_line(struct h1_head *h, const char *line, size_t len, 
     }
     h->request.method = keep_string(h, line, (size_t)(target - line));
     target++;
-    version = memchr(target, ' ', (size_t)(end - target));
-    if (!version || version == target) {
+    target_end = memchr(target, ' ', (size_t)(end - target));
+    if (!target_end || target_end == target) {
         broken(h, 400, "request line without a target and a version");
         return false;
     }
-    for (const char *p = target; p < version; p++)
-        if ((uint8_t)*p <= 0x20 || *p == 0x7f) {
-            broken(h, 400, "request target with a control character");
-            return false;
-        }
-    h->request.target = keep_string(h, target, (size_t)(version - target));
-    version++;
+    version = target_end + 1;
     if (end - version != 8 || memcmp(version, "HTTP/", 5) != 0 || version[5] < '0' ||
         version[5] > '9' || version[6] != '.' || version[7] < '0' || version[7] > '9') {
         broken(h, 400, "request line that does not end with an HTTP version");
@@ -138,55 +180,57 @@ static bool parse_request_line(struct h1_head *h, const char *line, size_t len, 
         return false;
     }
     *minor = version[7] - '0';
+    return parse_target(h, target, (size_t)(target_end - target));
+}
+
+/* Host, RFC 9112 3.2; an empty one is allowed there, and none in HTTP/1.0. */
+static bool parse_host(struct h1_head *h, const struct header *host, int minor)
+{
+    if (!host && minor > 0) {
+        broken(h, 400, "HTTP/1.1 request without Host");
+        return false;
+    }
+    if (host && host->value_len && !request_authority_valid(host->value, host->value_len)) {
+        broken(h, 400, "Host that is no host and port");
+        return false;
+    }
+    if (host && !*h->request.authority)
+        h->request.authority = keep_string(h, host->value, host->value_len);
     return true;
 }
 
-/* How long the body is (RFC 9112 6.3), and Host (RFC 9112 3.2). */
-static void parse_framing(struct h1_head *h, int minor)
+/* RFC 9112 6.1: chunked alone is known here; where it is not the last coding, or applied twice, the
+ * end of the message cannot be told (6.3). */
+static void parse_coding(struct h1_head *h, const struct header *coding)
 {
-    const struct header *length = NULL, *coding = NULL, *host = NULL;
+    const char *at = coding->value, *end = at + coding->value_len;
+    bool chunked = false, again = false, other = false;
 
-    for (size_t i = 0; i < h->request.header_count; i++) {
-        const struct header *f = &h->headers[i];
-        const struct header **slot = header_is(f, "Content-Length")      ? &length
-                                     : header_is(f, "Transfer-Encoding") ? &coding
-                                     : header_is(f, "Host")              ? &host
-                                                                         : NULL;
-        if (!slot)
-            continue;
-        if (*slot) {
-            broken(h, 400, "more than one Host, Content-Length or Transfer-Encoding");
-            return;
+    while (at < end) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        const char *next = comma ? comma + 1 : end, *stop = comma ? comma : end;
+
+        while (at < stop && is_space((uint8_t)*at))
+            at++;
+        while (stop > at && is_space((uint8_t)stop[-1]))
+            stop--;
+        if (stop > at) { /* an empty element of the list is none (RFC 9110 5.6.1) */
+            again |= chunked;
+            chunked = stop - at == 7 && strncasecmp(at, "chunked", 7) == 0;
+            other |= !chunked;
         }
-        *slot = f;
+        at = next;
     }
-    if (host) {
-        if (memchr(host->value, ' ', host->value_len) ||
-            memchr(host->value, '\t', host->value_len)) {
-            broken(h, 400, "Host with white space");
-            return;
-        }
-        h->request.authority = keep_string(h, host->value, host->value_len);
-    } else if (minor > 0) {
-        broken(h, 400, "HTTP/1.1 request without Host");
-        return;
-    }
-    if (coding) {
-        if (length || minor == 0) {
-            broken(h, 400,
-                   length ? "both Content-Length and Transfer-Encoding"
-                          : "Transfer-Encoding in HTTP/1.0");
-            return;
-        }
-        if (!value_is(coding, "chunked")) {
-            broken(h, 501, "Transfer-Encoding other than chunked");
-            return;
-        }
+    if (!chunked || again)
+        broken(h, 400, "Transfer-Encoding that does not end with chunked, applied once");
+    else if (other)
+        broken(h, 501, "Transfer-Encoding other than chunked");
+    else
         h->chunked = true;
-        return;
-    }
-    if (!length)
-        return;
+}
+
+static void parse_length(struct h1_head *h, const struct header *length)
+{
     if (length->value_len == 0) {
         broken(h, 400, "Content-Length that is no number");
         return;
@@ -205,12 +249,43 @@ static void parse_framing(struct h1_head *h, int minor)
     }
 }
 
+/* How long the body is (RFC 9112 6.3), and Host. */
+static void parse_framing(struct h1_head *h, int minor)
+{
+    const struct header *length = NULL, *coding = NULL, *host = NULL;
+
+    for (size_t i = 0; i < h->request.header_count; i++) {
+        const struct header *f = &h->headers[i];
+        const struct header **slot = header_is(f, "Content-Length")      ? &length
+                                     : header_is(f, "Transfer-Encoding") ? &coding
+                                     : header_is(f, "Host")              ? &host
+                                                                         : NULL;
+        if (!slot)
+            continue;
+        if (*slot) {
+            broken(h, 400, "more than one Host, Content-Length or Transfer-Encoding");
+            return;
+        }
+        *slot = f;
+    }
+    if (!parse_host(h, host, minor))
+        return;
+    if (coding && (length || minor == 0))
+        broken(h, 400,
+               length ? "both Content-Length and Transfer-Encoding"
+                      : "Transfer-Encoding in HTTP/1.0");
+    else if (coding)
+        parse_coding(h, coding);
+    else if (length)
+        parse_length(h, length);
+}
+
 /* Makes room for the header table (a line each) and for copies of the strings. */
 static int reserve_parts(struct h1_head *h)
 {
     size_t lines = 0, len = buf_len(&h->text);
 
-    if (buf_reserve(&h->text, len + 3))
+    if (buf_reserve(&h->text, 2 * len + 4)) /* the strings: method, target, authority */
         return -ENOMEM;
     for (const uint8_t *p = h->text.data, *end = p + len; p < end; p++)
         lines += *p == '\n';

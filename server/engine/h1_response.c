@@ -100,12 +100,13 @@ int h1_response_make(const struct response *r, bool close, struct MHD_Response *
     struct MHD_Response *made = NULL;
     int err = check(r);
 
-    if (!err && r->release && r->body_len)
-        made = MHD_create_response_from_buffer_with_free_callback_cls(r->body_len, (void *)r->body,
+    size_t len = r->status == 205 ? 0 : r->body_len; /* 204 and 304 libmicrohttpd knows */
+    if (!err && r->release && len)
+        made = MHD_create_response_from_buffer_with_free_callback_cls(len, (void *)r->body,
                                                                       r->release, r->release_arg);
     else if (!err)
-        made = MHD_create_response_from_buffer(r->body_len, (void *)r->body, MHD_RESPMEM_MUST_COPY);
-    if (!made || !r->body_len)
+        made = MHD_create_response_from_buffer(len, (void *)r->body, MHD_RESPMEM_MUST_COPY);
+    if (!made || !len)
         release(r);
     if (!made)
         return err ? err : -ENOMEM;
@@ -134,7 +135,7 @@ static void add_status_line(struct buf *out, int status)
 
 int h1_response_write(const struct response *r, bool head, struct buf *out)
 {
-    bool no_body = r->status == 204 || r->status == 304;
+    bool no_content = response_has_no_content(r->status);
     int err = check(r);
 
     if (!err) {
@@ -149,10 +150,10 @@ int h1_response_write(const struct response *r, bool head, struct buf *out)
             buf_add(out, h->value, h->value_len);
             buf_text(out, "\r\n");
         }
-        if (!no_body)
-            buf_printf(out, "Content-Length: %zu\r\n", r->body_len);
+        if (!no_content || r->status == 205) /* RFC 9110 8.6, 15.3.6 */
+            buf_printf(out, "Content-Length: %zu\r\n", no_content ? 0 : r->body_len);
         buf_text(out, "\r\n");
-        if (!no_body && !head)
+        if (!no_content && !head)
             buf_add(out, r->body, r->body_len);
         err = out->failed ? -ENOMEM : 0;
     }

@@ -140,7 +140,7 @@ static int submit_with(struct h2_exchange *ex, nghttp2_nv *nv, int status,
                        const struct header *headers, size_t count)
 {
     struct h2 *h = h2_of(ex->pub.engine);
-    bool bodiless = status == 204 || status == 304;
+    bool bodiless = response_has_no_content(status);
     char status_text[24], length_text[24];
     size_t n = 0;
 
@@ -153,7 +153,9 @@ static int submit_with(struct h2_exchange *ex, nghttp2_nv *nv, int status,
                               headers[i].name_len, headers[i].value_len, NGHTTP2_NV_FLAG_NONE };
     }
     nv[n++] = OWN("date", date_now(), CLOCK_IMF_SIZE - 1);
-    if (!bodiless)
+    if (status == 205)
+        nv[n++] = OWN("content-length", "0", 1);
+    else if (!bodiless)
         nv[n++] = OWN("content-length", length_text, decimal(ex->body_len, length_text));
 
     if (bodiless || ex->is_head)

@@ -200,6 +200,7 @@ void mhd_loop_stop(struct mhd_loop *m)
 {
     if (!m)
         return;
+    uv_poll_stop(&m->poll); /* before libmicrohttpd closes what it polls */
     MHD_stop_daemon(m->daemon);
     close_handles(m);
 }

@@ -194,6 +194,7 @@ static void answers_are_chosen_by_method_and_target(void **state)
         { "GET", "/api/%65ntitlement/get", 200, NULL },
         { "OPTIONS", "/api/entitlement/get", 204, "GET, HEAD, POST, OPTIONS" },
         { "OPTIONS", "*", 204, "GET, HEAD, POST, OPTIONS" },
+        { "OPTIONS", "https://localhost:8443", 204, "GET, HEAD, POST, OPTIONS" },
         { "PUT", "/api/entitlement/get", 405, "GET, HEAD, POST, OPTIONS" },
         { "DELETE", "/api/entitlement/get", 405, "GET, HEAD, POST, OPTIONS" },
         { "BREW", "/api/entitlement/get", 405, "GET, HEAD, POST, OPTIONS" },
@@ -264,7 +265,7 @@ static void targets_are_taken_apart(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct target t;
-        assert_int_equal(target_parse(rows[i].text, &t), 0);
+        assert_int_equal(target_parse("GET", rows[i].text, &t), 0);
         assert_string_equal(t.path, rows[i].path);
         assert_int_equal(!t.query, !rows[i].query);
         if (t.query)
@@ -275,6 +276,22 @@ static void targets_are_taken_apart(void **state)
     }
 }
 
+static void options_without_a_path_are_about_the_server(void **state)
+{
+    static const struct {
+        const char *method, *text, *path;
+    } rows[] = {
+        { "OPTIONS", "http://h", "*" },   { "OPTIONS", "http://h/", "/" },
+        { "OPTIONS", "http://h?q", "/" }, { "OPTIONS", "*", "*" },
+        { "GET", "http://h", "/" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct target t;
+        assert_int_equal(target_parse(rows[i].method, rows[i].text, &t), 0);
+        assert_string_equal(t.path, rows[i].path);
+    }
+}
+
 static void a_path_that_is_too_long_is_refused(void **state)
 {
     char text[TARGET_PATH_SIZE + 8];
@@ -282,10 +299,10 @@ static void a_path_that_is_too_long_is_refused(void **state)
     memset(text, 'a', sizeof text);
     text[0] = '/';
     text[TARGET_PATH_SIZE - 1] = '\0';
-    assert_int_equal(target_parse(text, &t), 0);
+    assert_int_equal(target_parse("GET", text, &t), 0);
     text[TARGET_PATH_SIZE - 1] = 'a';
     text[TARGET_PATH_SIZE] = '\0';
-    assert_int_equal(target_parse(text, &t), BAD_INPUT);
+    assert_int_equal(target_parse("GET", text, &t), BAD_INPUT);
 }
 
 /* --- Stubs */
@@ -591,6 +608,7 @@ int main(void)
         cmocka_unit_test(answers_are_chosen_by_method_and_target),
         cmocka_unit_test(a_problem_is_told_even_without_memory),
         cmocka_unit_test(targets_are_taken_apart),
+        cmocka_unit_test(options_without_a_path_are_about_the_server),
         cmocka_unit_test(a_path_that_is_too_long_is_refused),
         IN_DIR(a_file_is_served_at_its_path),
         IN_DIR(a_side_file_gives_status_headers_and_methods),

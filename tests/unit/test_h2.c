@@ -132,7 +132,7 @@ static void many_headers_take_memory_and_too_many_are_refused(void **state)
 
 /* --- Responses */
 
-static void head_204_and_304_have_no_data(void **state)
+static void head_and_statuses_without_content_have_no_data(void **state)
 {
     static const struct {
         const char *method;
@@ -141,7 +141,7 @@ static void head_204_and_304_have_no_data(void **state)
         size_t bytes;
     } rows[] = {
         { "GET", 200, "5", 5 }, { "HEAD", 200, "5", 0 }, { "GET", 204, "", 0 },
-        { "GET", 304, "", 0 },  { "HEAD", 404, "5", 0 },
+        { "GET", 304, "", 0 },  { "HEAD", 404, "5", 0 }, { "GET", 205, "0", 0 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct rig *rig = rig_create();
@@ -597,7 +597,7 @@ int main(void)
         cmocka_unit_test(the_host_header_stands_in_for_authority),
         cmocka_unit_test(connect_has_an_empty_target),
         cmocka_unit_test(many_headers_take_memory_and_too_many_are_refused),
-        cmocka_unit_test(head_204_and_304_have_no_data),
+        cmocka_unit_test(head_and_statuses_without_content_have_no_data),
         cmocka_unit_test(what_h2_forbids_is_left_out_of_responses),
         cmocka_unit_test(a_response_may_have_many_headers),
         cmocka_unit_test(a_borrowed_body_is_released_once),

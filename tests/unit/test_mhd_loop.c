@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -232,6 +233,41 @@ static void a_socket_that_is_not_taken_is_closed(void **state)
     close(fd);
 }
 
+/* How many descriptors the loop's epoll has, by what Linux tells of it. */
+static unsigned polled(void)
+{
+    char path[64], line[200];
+    unsigned count = 0;
+
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", uv_backend_fd(&loop));
+    FILE *info = fopen(path, "r");
+    assert_non_null(info);
+    while (fgets(line, sizeof line, info))
+        count += strncmp(line, "tfd:", 4) == 0;
+    fclose(info);
+    return count;
+}
+
+/* libmicrohttpd's epoll stays open by a copy of its descriptor, so that epoll does not forget it by
+ * itself when libmicrohttpd closes it. */
+static void nothing_that_is_closed_is_polled(void **state)
+{
+    int copies[64], n = 0;
+
+    assert_int_equal(start(0, NULL), 0);
+    turn(10);
+    unsigned before = polled();
+    for (int fd = 3; fd < 67; fd++)
+        copies[n++] = dup(fd);
+    mhd_loop_stop(m);
+    turn(10);
+    assert_int_equal(polled(), before - 1);
+    while (n > 0)
+        close(copies[--n]);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void stopping_nothing_is_fine(void **state)
 {
     mhd_loop_stop(NULL);
@@ -246,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_resumed_connection_is_served),
         cmocka_unit_test(the_timeouts_of_the_daemon_are_honoured),
         cmocka_unit_test(a_socket_that_is_not_taken_is_closed),
+        cmocka_unit_test(nothing_that_is_closed_is_polled),
         cmocka_unit_test(stopping_nothing_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
