@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "engine/h2_impl.h"
 
 #define NV_ADDED  3  /* :status, date, content-length */
@@ -53,6 +54,18 @@ void h2_answer_drop(struct h2_exchange *ex)
     ex->stored = NULL;
 }
 
+/* A DATA frame with nothing in it, and no end: nghttp2 would ask for the next one at once, for
+ * ever. No place and no window makes such a frame; should one all the same, the response ends here.
+ */
+static h2_ssize no_progress(struct h2_exchange *ex)
+{
+    static struct log_gate gate;
+    log_sometimes(&gate, LOG_ERROR, "h2: stream %d: its response made no progress and is given up",
+                  ex->pub.stream);
+    h2_exchange_lose(ex, "the server made no progress with its response");
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
 /* nghttp2 asks how much goes into a DATA frame; the bytes themselves go past it, see send_data in
  * h2_session.c. */
 static h2_ssize read_body(nghttp2_session *session, int32_t stream, uint8_t *unused, size_t length,
@@ -75,6 +88,8 @@ static h2_ssize read_body(nghttp2_session *session, int32_t stream, uint8_t *unu
      * is dropped, nothing stops. */
     if (n == rest && (ex->stop.content != ex->body_len + 1 || h->watch == H2_WATCHING))
         *flags |= NGHTTP2_DATA_FLAG_EOF;
+    else if (n == 0)
+        return no_progress(ex);
     return (h2_ssize)n;
 }
 

@@ -121,6 +121,9 @@ void h2_stop_watch(struct h2 *h, const nghttp2_frame *frame)
 int h2_stop_ask(struct h2 *h, struct h2_exchange *ex, size_t *n)
 {
     struct h2_stop *stop = &ex->stop;
+    if (h->watch == H2_WATCHING)
+        return 0; /* what is said is dropped: nobody would be told of the place, nor lets it go on
+                   */
     if (h->hold_streams)
         return NGHTTP2_ERR_PAUSE;
     if (stop->at == H2_AT_CONTENT) {

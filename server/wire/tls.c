@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "wire/wire_impl.h"
 
 #define RECORD_MAX 16384
@@ -343,6 +344,16 @@ static bool open_record(struct wire *w)
     return w->in_len > 0 || gnutls_record_check_pending(w->tls) > 0;
 }
 
+/* A step must use up something, or be the end of the handshake: it is GnuTLS that says so, and one
+ * that says "again" over bytes that it does not take would be asked for ever. */
+static void no_progress(struct wire *w)
+{
+    static struct log_gate gate;
+    log_sometimes(&gate, LOG_ERROR, "connection %llu: TLS takes nothing of what was read: it ends",
+                  (unsigned long long)w->id);
+    tls_failed(w, GNUTLS_E_INTERNAL_ERROR);
+}
+
 void wire_tls_input(struct wire *w)
 {
     bool more = true;
@@ -351,7 +362,12 @@ void wire_tls_input(struct wire *w)
             hold_rest(w);
             break;
         }
+        size_t unread = w->in_len, opened = gnutls_record_check_pending(w->tls);
+        bool shaken = w->established;
         more = w->established ? open_record(w) : shake(w);
+        if (more && !w->tls_done && w->in_len == unread && w->established == shaken &&
+            gnutls_record_check_pending(w->tls) == opened)
+            no_progress(w);
     }
     follow_records(w, w->in, w->in_len); /* dropped */
     w->in += w->in_len;

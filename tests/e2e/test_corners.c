@@ -104,6 +104,42 @@ static void an_attempt_that_a_fault_cut_at_its_headers_counts(struct stage *stag
     assert_int_equal(talk_served_number(retry, "attempt"), 2);
 }
 
+/* With the client's window for both streams at 50, stream 1 reaches its place with the first
+ * WINDOW_UPDATE; the second one lets stream 3 on, in a connection that says nothing any more. */
+static void windows_that_open_behind_a_fault_cost_nothing(struct stage *stage)
+{
+    static const uint8_t window[] = { 0, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0, 0, 0, 50 };
+    static const char *const cuts[] = { NULL, "[\"fin\"]", "[\"stall\"]", "[\"forget\"]" };
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        admin_mode(stage->server, "truncate", "{\"after\":100}");
+        struct talk *t = talk_open(stage);
+        h2_send_frame(&t->h2, NGHTTP2_SETTINGS, 0, 0, window, sizeof window);
+        int32_t first = h2_request(&t->h2, "GET", ENTITLEMENT);
+        int32_t second = h2_request(&t->h2, "GET", ENTITLEMENT);
+        while (h2_next(&t->h2, in_ms(PATIENCE_MS)) &&
+               buf_len(&h2_stream(&t->h2, second)->body) < 50)
+            ;
+        assert_int_equal(buf_len(&h2_stream(&t->h2, second)->body), 50);
+        json_t *opened = ledger_await(stage->server, 0, "connection_open", NULL);
+        if (cuts[i]) {
+            admin_do(stage->server, (uint64_t)event_ms(opened, "connection"), cuts[i]);
+        } else {
+            h2_send_frame(&t->h2, NGHTTP2_WINDOW_UPDATE, 0, first, "\0\0\1", 4);
+            check(client_wait_fin(&t->c, in_ms(PATIENCE_MS)), "no FIN: %s", client_story(&t->c));
+        }
+        long before = server_cpu_ms(stage->server);
+        json_decref(opened);
+        h2_send_frame(&t->h2, NGHTTP2_WINDOW_UPDATE, 0, second, "\0\0\1", 4);
+        client_silent(&t->c, in_ms(200));
+        admin_mode(stage->server, "normal", "{}");
+        talk_served(talk_open(stage));
+        long used = server_cpu_ms(stage->server) - before;
+        check(used < 150, "a window that opened took %ld ms of CPU time", used);
+        stage_clear(stage);
+        admin_reset(stage->server);
+    }
+}
+
 int main(void)
 {
     static const struct scenario list[] = {
@@ -112,6 +148,7 @@ int main(void)
         SCENARIO(reset_ends_what_rules_have_begun, SEATS_ALL),
         SCENARIO(a_full_stall_costs_nothing_and_ends_with_the_client, SEAT_H1_CLEAR),
         SCENARIO(an_attempt_that_a_fault_cut_at_its_headers_counts, SEATS_ALL),
+        SCENARIO(windows_that_open_behind_a_fault_cost_nothing, SEATS_H2),
     };
     return scenarios_run("corners", list, sizeof list / sizeof list[0], NULL);
 }

@@ -1,5 +1,21 @@
 /* test_h2_random.c - the HTTP/2 engine with any input and any verb, in any order. */
+#include <unistd.h>
+
+#include "base/log.h"
 #include "h2_rig.h"
+
+#define HANG                                                                                       \
+    120 /* seconds; a pump that does not end is a failure, not a test that waits for ever */
+
+/* What the engine complains of about itself (--wrap). */
+void __wrap_log_sometimes(struct log_gate *gate, enum log_level level, const char *format, ...);
+
+static unsigned complaints;
+
+void __wrap_log_sometimes(struct log_gate *gate, enum log_level level, const char *format, ...)
+{
+    complaints++;
+}
 
 static uint32_t seed;
 
@@ -73,6 +89,30 @@ static void ordinary_frame(struct buf *to, uint32_t *next)
         break;
     default:
         put_frame(to, NGHTTP2_PING, (uint8_t)dice(2), 0, "12345678", 8);
+    }
+}
+
+/* A client that gives windows by the octet, so that responses wait for them at any place. */
+static void stingy_frame(struct buf *to, uint32_t *next)
+{
+    uint32_t stream = *next > 1 ? 2 * dice(*next / 2) + 1 : 1;
+    const uint8_t more[] = { 0, 0, 0, (uint8_t)(1 + dice(12)) };
+    const uint8_t window[] = { 0, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0, 0, 0, (uint8_t)dice(9) };
+    switch (*next > 1 ? dice(12) : 0) {
+    case 0:
+    case 1:
+    case 2:
+        put_frame(to, NGHTTP2_HEADERS, END_STREAM | END_HEADERS, *next, GET_BLOCK, BLOCK_LEN);
+        *next += 2;
+        break;
+    case 3:
+        put_frame(to, NGHTTP2_SETTINGS, 0, 0, window, sizeof window);
+        break;
+    case 4:
+        put_frame(to, NGHTTP2_RST_STREAM, 0, stream, "\0\0\0\x08", 4);
+        break;
+    default:
+        put_frame(to, NGHTTP2_WINDOW_UPDATE, 0, stream, more, sizeof more);
     }
 }
 
@@ -254,6 +294,7 @@ static void fly(struct rig *rig, struct buf *flight)
     }
     buf_free(flight);
     assert_frames(rig);
+    assert_int_equal(complaints, 0);
     rig->on_lost = rig->on_responded = forget;
 }
 
@@ -293,6 +334,30 @@ static void verbs_in_any_order_leave_order_on_the_wire(void **state)
     assert_in_range(finished, 1, 2500);     /* nor all ended */
 }
 
+static void no_pump_runs_for_ever_while_windows_open_by_the_octet(void **state)
+{
+    static const uint8_t closed[] = { 0, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0, 0, 0, 3 };
+    unsigned stopped = 0, waited = 0;
+    for (uint32_t round = 0; round < 6000; round++) {
+        seed = round;
+        ends_in = dice(2) ? 2 : 20;
+        struct rig *rig = random_rig();
+        struct buf flight = { 0 };
+        uint32_t next = 1;
+        rig->response.body = "abcdefghijklmnopqrstuvwxyz";
+        rig->response.body_len = dice(27);
+        put_frame(&flight, NGHTTP2_SETTINGS, 0, 0, closed, sizeof closed);
+        for (uint32_t i = 0; i < 60; i++)
+            stingy_frame(&flight, &next);
+        fly(rig, &flight);
+        stopped += strstr(rig_log(rig), "stopped ") != NULL;
+        waited += pick(open_exchanges) != NULL;
+        rig_destroy(rig);
+    }
+    assert_in_range(stopped, 1000, 5990);
+    assert_in_range(waited, 100, 5990);
+}
+
 static void random_bytes_are_survived(void **state)
 {
     for (uint32_t round = 0; round < 500; round++) {
@@ -311,7 +376,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(anything_in_any_order_is_survived),
         cmocka_unit_test(verbs_in_any_order_leave_order_on_the_wire),
+        cmocka_unit_test(no_pump_runs_for_ever_while_windows_open_by_the_octet),
         cmocka_unit_test(random_bytes_are_survived),
     };
+    alarm(HANG);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

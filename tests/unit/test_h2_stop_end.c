@@ -1,5 +1,8 @@
 /* test_h2_stop_end.c - HTTP/2 responses that have stopped, and whose exchange or connection ends,
  * or is held. */
+#include <unistd.h>
+
+#include "base/log.h"
 #include "h2_stop_rig.h"
 
 /* --- Memory as the tests want it (--wrap) */
@@ -12,6 +15,17 @@ static size_t fail_from = SIZE_MAX; /* blocks of this size and more are not ther
 void *__wrap_malloc(size_t n)
 {
     return n >= fail_from ? NULL : __real_malloc(n);
+}
+
+/* --- What the engine complains of about itself (--wrap) */
+
+void __wrap_log_sometimes(struct log_gate *gate, enum log_level level, const char *format, ...);
+
+static unsigned complaints;
+
+void __wrap_log_sometimes(struct log_gate *gate, enum log_level level, const char *format, ...)
+{
+    complaints++;
 }
 
 /* Stream 1 stopped after n octets, inside a frame, with nothing behind it said. */
@@ -267,6 +281,66 @@ static void watching_may_begin_when_it_has_stopped(void **state)
     rig_destroy(rig);
 }
 
+/* Streams 1 and 3 wait for windows with a place ahead; what comes then is dropped, and comes to an
+ * end. */
+static void waiting_for_a_window_ends_with_watching(void **state)
+{
+    enum { WINDOWS = 7, PLACES = 7, HOWS = 3 };
+    for (unsigned row = 0; row < WINDOWS * PLACES * HOWS; row++) {
+        uint8_t window[] = { 0, 4, 0, 0, 0, (uint8_t)(row % WINDOWS) };
+        unsigned how = row / WINDOWS / PLACES;
+        struct rig *rig = rig_stopping(STOP_CONTENT, row / WINDOWS % PLACES);
+        rig_frame_in(rig, NGHTTP2_SETTINGS, 0, 0, window, sizeof window);
+        rig_get(rig, 1);
+        rig_get(rig, 3);
+        if (how == 1)
+            engine_watch(rig->engine, WATCH_HOLD);
+        if (how == 2)
+            rig_frame_in(rig, NGHTTP2_WINDOW_UPDATE, 0, 1, "\0\0\0\1", 4);
+        engine_watch(rig->engine, WATCH_ONLY);
+        size_t before = buf_len(&rig->out);
+        rig_frame_in(rig, NGHTTP2_WINDOW_UPDATE, 0, 3, "\0\0\0\1", 4);
+        rig_frame_in(rig, NGHTTP2_WINDOW_UPDATE, 0, 1, "\0\0\1\0", 4);
+        rig_frame_in(rig, NGHTTP2_WINDOW_UPDATE, 0, 3, "\0\0\1\0", 4);
+        rig_get(rig, 5);
+        assert_int_equal(rig->stale, 1);
+        assert_int_equal(buf_len(&rig->out), before);
+        assert_int_equal(complaints, 0);
+        rig_destroy(rig);
+    }
+}
+
+/* --- No pump without progress */
+
+int __real_h2_stop_ask(struct h2 *h, struct h2_exchange *ex, size_t *n);
+int __wrap_h2_stop_ask(struct h2 *h, struct h2_exchange *ex, size_t *n);
+
+static bool grants_nothing;
+
+int __wrap_h2_stop_ask(struct h2 *h, struct h2_exchange *ex, size_t *n)
+{
+    int error = __real_h2_stop_ask(h, ex, n);
+    if (grants_nothing)
+        *n = 0;
+    return error;
+}
+
+static void a_response_without_progress_is_given_up(void **state)
+{
+    struct rig *rig = rig_stopping(STOP_CONTENT, 2);
+    grants_nothing = true;
+    rig_get(rig, 1);
+    grants_nothing = false;
+    assert_int_equal(complaints, 1);
+    assert_string_equal(rig_frames(rig), "HEADERS 1\nRST_STREAM 1 INTERNAL_ERROR\n");
+    assert_string_equal(rig_log(rig), "begin 1\nheaders 1 GET /\ncomplete 1\n"
+                                      "lost 1: the server made no progress with its response\n");
+    rig->on_complete = respond_now;
+    rig_get(rig, 3);
+    assert_string_equal(rig_frames(rig), "HEADERS 3\nDATA 3 5 END_STREAM\n");
+    rig_destroy(rig);
+}
+
 /* --- With held streams, and without memory */
 
 static void held_streams_stay_held(void **state)
@@ -319,8 +393,11 @@ int main(void)
         cmocka_unit_test(a_hold_and_a_stop_both_hold),
         cmocka_unit_test(nothing_follows_once_it_watches),
         cmocka_unit_test(watching_may_begin_when_it_has_stopped),
+        cmocka_unit_test(waiting_for_a_window_ends_with_watching),
+        cmocka_unit_test(a_response_without_progress_is_given_up),
         cmocka_unit_test(held_streams_stay_held),
         cmocka_unit_test(what_cannot_stop_ends_the_connection),
     };
+    alarm(60); /* a pump that does not end is a failure, not a test that waits for ever */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

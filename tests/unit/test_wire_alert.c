@@ -192,6 +192,47 @@ static void a_warning_leaves_the_connection_as_it_is(void **state)
     }
 }
 
+/* A library that takes nothing of what is there, and says "again" (--wrap). */
+ssize_t __real_gnutls_record_recv(gnutls_session_t session, void *data, size_t size);
+ssize_t __wrap_gnutls_record_recv(gnutls_session_t session, void *data, size_t size);
+int __real_gnutls_handshake(gnutls_session_t session);
+int __wrap_gnutls_handshake(gnutls_session_t session);
+
+static gnutls_session_t client_of_stuck; /* the server's is stuck when this is set */
+
+ssize_t __wrap_gnutls_record_recv(gnutls_session_t session, void *data, size_t size)
+{
+    return client_of_stuck && session != client_of_stuck
+               ? GNUTLS_E_INTERRUPTED
+               : __real_gnutls_record_recv(session, data, size);
+}
+
+int __wrap_gnutls_handshake(gnutls_session_t session)
+{
+    return client_of_stuck && session != client_of_stuck ? GNUTLS_E_INTERRUPTED
+                                                         : __real_gnutls_handshake(session);
+}
+
+static void tls_that_makes_no_progress_ends(void **state)
+{
+    for (unsigned shaken = 0; shaken < 2; shaken++) {
+        struct bench b;
+        begin(&b, TLS13, NULL);
+        if (shaken)
+            works(&b);
+        client_of_stuck = b.tls;
+        if (shaken)
+            assert_int_equal(gnutls_record_send(b.tls, "x", 1), 1);
+        else
+            gnutls_handshake(b.tls);
+        run_for(A_WHILE, NULL);
+        client_of_stuck = NULL;
+        assert_true(ledger_has(&b, "\"event\":\"tls_failed\""));
+        assert_int_equal(wire_state(b.wire), WIRE_ENDING);
+        end(&b);
+    }
+}
+
 static void a_clear_connection_has_no_alerts(void **state)
 {
     struct bench b;
@@ -215,6 +256,7 @@ int main(void)
         cmocka_unit_test(an_alert_on_an_established_connection_reaches_the_client),
         cmocka_unit_test(nothing_follows_a_last_alert),
         cmocka_unit_test(a_warning_leaves_the_connection_as_it_is),
+        cmocka_unit_test(tls_that_makes_no_progress_ends),
         cmocka_unit_test(a_clear_connection_has_no_alerts),
     };
     return cmocka_run_group_tests(tests, start, stop);
