@@ -73,11 +73,13 @@ static void server_finish(struct server *server)
 #define FILE_BYTES   __attribute__((cleanup(free_datum))) gnutls_datum_t
 #define GNUTLS_BYTES __attribute__((cleanup(gnutls_free_datum))) gnutls_datum_t
 
-static void date_text(long long seconds, char out[sizeof "2026-01-02"])
+#define DATE_SIZE sizeof "2026-01-02 03:04"
+
+static void date_text(long long seconds, const char *format, char out[DATE_SIZE])
 {
     struct tm tm;
     time_t moment = (time_t)seconds;
-    if (!gmtime_r(&moment, &tm) || !strftime(out, sizeof "2026-01-02", "%F", &tm))
+    if (!gmtime_r(&moment, &tm) || !strftime(out, DATE_SIZE, format, &tm))
         strcpy(out, "?");
 }
 
@@ -184,11 +186,11 @@ static bool may_sign(gnutls_x509_crt_t cert)
 static int ca_check_dates(const struct store *store, gnutls_x509_crt_t cert, long long now,
                           struct refusal *why)
 {
-    char path[STORE_PATH_SIZE], date[sizeof "2026-01-02"];
+    char path[STORE_PATH_SIZE], date[DATE_SIZE], clock[DATE_SIZE];
     long long until = gnutls_x509_crt_get_expiration_time(cert);
     long long from = gnutls_x509_crt_get_activation_time(cert);
     store_path(store, CA_PEM, path);
-    date_text(until, date);
+    date_text(until, "%F", date);
     if (until <= now)
         return refuse(why, path, "to " REMOVE " and get " ANEW, "the authority expired on %s",
                       date);
@@ -196,9 +198,12 @@ static int ca_check_dates(const struct store *store, gnutls_x509_crt_t cert, lon
         log_warn("%s expires on %s, and the server certificate with it; " REMOVE
                  " before that, to get " ANEW,
                  path, date);
-    date_text(from, date);
+    date_text(from, "%F %R", date);
+    date_text(now, "%F %R", clock);
     if (from > now)
-        log_warn("%s is valid only from %s, so this machine's clock seems to be wrong", path, date);
+        return refuse(why, path, "a clock that is right, or to " REMOVE " and get " ANEW,
+                      "the authority is not valid before %s UTC, and the clock says %s", date,
+                      clock);
     return 0;
 }
 
@@ -397,8 +402,8 @@ static int server_open(const struct store *store, const struct ca *ca, const str
     failed = server_make(store, &server, ca, wanted, now, why);
     if (failed)
         return failed;
-    char date[sizeof "2026-01-02"];
-    date_text(mint_server_expiry(ca->cert, now), date);
+    char date[DATE_SIZE];
+    date_text(mint_server_expiry(ca->cert, now), "%F", date);
     log_info("made a server certificate, valid until %s: %s", date, fault);
     return 0;
 }

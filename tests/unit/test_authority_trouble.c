@@ -136,6 +136,37 @@ static void an_expired_authority_is_refused(void **unused)
     assert_non_null(strstr(why.allowed, "remove ca-key.pem"));
 }
 
+static void an_authority_that_is_not_valid_yet_is_refused_and_left_alone(void **unused)
+{
+    open_fine(NOW);
+    struct snapshot before = look();
+    static const long long early[] = { NOW - 3601, NOW - DAY, NOW - 3000 * DAY };
+    for (size_t i = 0; i < COUNT(early); i++) {
+        memset(&why, 0, sizeof why);
+        assert_int_equal(open_at(early[i]), BAD_INPUT);
+        assert_string_equal(why.where, files.ca_pem);
+        assert_non_null(strstr(why.what, "not valid before 2027-01-15 07:00 UTC"));
+        assert_non_null(strstr(why.allowed, "a clock that is right"));
+        assert_non_null(strstr(why.allowed, "remove ca-key.pem"));
+    }
+    assert_string_equal(changed_since(&before), "");
+    open_fine(NOW - 3600); /* its first second */
+    forget(&before);
+}
+
+/* The clock was set back, but not to before the authority. */
+static void a_server_certificate_that_is_not_valid_yet_is_made_anew(void **unused)
+{
+    open_fine(NOW);
+    assert_int_equal(unlink(in_state("server.pem")), 0);
+    open_fine(NOW + 10 * DAY);
+    struct snapshot before = look();
+    open_fine(NOW + 5 * DAY);
+    assert_string_equal(changed_since(&before), "server.pem ");
+    assert_true(serves("localhost", NOW + 5 * DAY));
+    forget(&before);
+}
+
 /* What a call writes to stderr. */
 static const char *logged_by(long long now, int *rc)
 {
@@ -471,6 +502,8 @@ int main(void)
         TEST(a_damaged_authority_is_refused_and_left_alone),
         TEST(doing_what_the_refusal_says_gives_a_new_authority),
         TEST(an_expired_authority_is_refused),
+        TEST(an_authority_that_is_not_valid_yet_is_refused_and_left_alone),
+        TEST(a_server_certificate_that_is_not_valid_yet_is_made_anew),
         TEST(near_its_end_the_authority_is_warned_about_and_certificates_end_with_it),
         TEST(a_key_that_others_could_read_is_made_private_with_a_warning),
         TEST(an_authority_of_ones_own_is_as_good),
