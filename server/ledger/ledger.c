@@ -28,6 +28,7 @@
 #define CHUNK_SIZE 65536
 #define TEXT_MAX   4096
 #define VARINT_MAX 10
+#define ITEM_HEAD  2
 
 /* How often the wall clock is read. Less often than the monotonic one, to save time; again and
  * again, because it may be set, and the monotonic one rests while the machine sleeps. */
@@ -248,6 +249,20 @@ void ledger_text(struct ledger *l, enum ledger_field field, const char *text)
         ledger_bytes(l, field, text, strlen(text));
 }
 
+/* Behind its length in two octets: no octet can stand between strings that are any bytes. */
+size_t ledger_item(char *list, size_t size, size_t len, const void *item, size_t n)
+{
+    if (size < ITEM_HEAD || len > size - ITEM_HEAD)
+        return len;
+    n = n < UINT16_MAX ? n : UINT16_MAX;
+    n = n < size - ITEM_HEAD - len ? n : size - ITEM_HEAD - len;
+    list[len] = (char)(n >> 8);
+    list[len + 1] = (char)n;
+    if (n)
+        memcpy(list + len + ITEM_HEAD, item, n);
+    return len + ITEM_HEAD + n;
+}
+
 uint64_t ledger_commit(struct ledger *l)
 {
     assert(l->open);
@@ -346,14 +361,14 @@ static int render_number(struct buf *out, enum kind kind, int64_t value)
 static int render_list(struct buf *out, const char *text, size_t len)
 {
     int r = buf_add(out, "[", 1);
-    for (size_t at = 0; at < len && !r;) {
-        const char *newline = memchr(text + at, '\n', len - at);
-        size_t item = newline ? (size_t)(newline - text) - at : len - at;
+    for (size_t at = 0; at + ITEM_HEAD <= len && !r;) {
+        size_t item = (size_t)(uint8_t)text[at] << 8 | (uint8_t)text[at + 1];
+        size_t there = len - at - ITEM_HEAD; /* less, where the list was cut */
         if (at > 0)
             r = buf_add(out, ",", 1);
         if (!r)
-            r = buf_json(out, text + at, item);
-        at += item + 1;
+            r = buf_json(out, text + at + ITEM_HEAD, item < there ? item : there);
+        at += ITEM_HEAD + item;
     }
     return r ? r : buf_add(out, "]", 1);
 }

@@ -54,8 +54,9 @@
     X(OUT_OF_DESCRIPTORS, "out_of_descriptors", "connections wait: no file descriptors are left")
 
 /* Field kinds: INT a number; TEXT a string; BOOL; SPAN nanoseconds, shown as milliseconds with
- * three decimals; LIST strings joined by '\n', shown as an array; JSON a text that is JSON, shown
- * as it is (left out with "cut" when longer than 4,096 bytes). symbol, JSON name, kind */
+ * three decimals; LIST strings, each put there by ledger_item, shown as an array; JSON a text that
+ * is JSON, shown as it is (left out with "cut" when longer than 4,096 bytes). Texts may be any
+ * bytes: what is no UTF-8 is shown as buf_json does. symbol, JSON name, kind */
 #define LEDGER_FIELDS(X)                                                                           \
     X(LISTENER, "listener", TEXT)                                                                  \
     X(PEER, "peer", TEXT)                                                                          \
@@ -152,6 +153,11 @@ void ledger_int(struct ledger *l, enum ledger_field field, int64_t value); /* IN
 void ledger_bytes(struct ledger *l, enum ledger_field field, const char *text, size_t len);
 void ledger_text(struct ledger *l, enum ledger_field field, const char *text); /* NULL: left out */
 uint64_t ledger_commit(struct ledger *l);
+
+/* Appends a string to those of a LIST, of which list, of this size, holds len bytes. Returns the
+ * new length. What does not fit is left out; LEDGER_LIST_SIZE holds more than the ledger takes. */
+#define LEDGER_LIST_SIZE 8192
+size_t ledger_item(char *list, size_t size, size_t len, const void *item, size_t n);
 
 /* The newest sequence number (0: none yet), the oldest still held (0: none), and how many events
  * were dropped since the ledger was made. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 
 static uint64_t last_id; /* connection ids are the process's, so that one names one connection */
 
@@ -393,15 +394,20 @@ static double shown_ms(int64_t ns)
     return (double)(ns / NS_PER_US) / 1000;
 }
 
+static json_t *shown_tls(const struct wire_tls_info *tls)
+{
+    char sni[2 * UINT8_MAX];
+    size_t sni_len = utf8_text(tls->sni, tls->sni_len, sni);
+    return json_pack("{s:s, s:s, s:o, s:b}", "version", tls->version, "cipher", tls->cipher, "sni",
+                     json_stringn(sni, sni_len), "resumed", tls->resumed);
+}
+
 json_t *session_json(const struct session *s)
 {
     int64_t now = clock_now();
     struct wire_tls_info tls;
     wire_tls_info(s->wire, &tls);
-    json_t *tls_json = json_null();
-    if (wire_is_tls(s->wire))
-        tls_json = json_pack("{s:s, s:s, s:s, s:b}", "version", tls.version, "cipher", tls.cipher,
-                             "sni", tls.sni, "resumed", tls.resumed);
+    json_t *tls_json = wire_is_tls(s->wire) ? shown_tls(&tls) : json_null();
     json_t *idle = json_null();
     if (s->idle_since != MOMENT_NONE)
         idle = json_real(shown_ms(now - s->idle_since));

@@ -12,16 +12,11 @@ void witness_request(struct session *s, const struct request *request, int32_t s
 {
     struct ledger *l = s->run->ledger;
     const struct header *connection = request_header(request, "connection");
-    static char names[8192]; /* more than the ledger takes, so that it is the one to cut */
+    static char names[LEDGER_LIST_SIZE];
     size_t len = 0;
-    for (size_t i = 0; i < request->header_count && len + 1 < sizeof names; i++) {
-        const struct header *h = &request->headers[i];
-        if (len)
-            names[len++] = '\n';
-        size_t n = h->name_len < sizeof names - len ? h->name_len : sizeof names - len;
-        memcpy(names + len, h->name, n);
-        len += n;
-    }
+    for (size_t i = 0; i < request->header_count; i++)
+        len = ledger_item(names, sizeof names, len, request->headers[i].name,
+                          request->headers[i].name_len);
     if (stream)
         ledger_int(l, F_STREAM, stream);
     ledger_text(l, F_METHOD, request->method);

@@ -87,12 +87,14 @@ static ssize_t push(gnutls_transport_ptr_t transport, const giovec_t *parts, int
 /* --- The ClientHello, as the client sent it */
 
 struct hello {
-    struct wire *wire;
-    struct buf alpn; /* offered, '\n' between */
+    const uint8_t *name; /* of the server, as the client asks for it */
+    size_t name_len;
+    char alpn[LEDGER_LIST_SIZE]; /* offered */
+    size_t alpn_len;
     bool resumption;
 };
 
-static void note_server_name(struct wire *w, const uint8_t *data, size_t size)
+static void note_server_name(struct hello *hello, const uint8_t *data, size_t size)
 {
     /* list length (2), then the only type there is: host_name 0 (1), length (2), name */
     if (size < 5 || data[2] != 0)
@@ -100,26 +102,22 @@ static void note_server_name(struct wire *w, const uint8_t *data, size_t size)
     size_t len = (size_t)data[3] << 8 | data[4];
     if (len > size - 5)
         return;
-    if (len > sizeof w->sni - 1)
-        len = sizeof w->sni - 1;
-    memcpy(w->sni, data + 5, len);
-    w->sni[len] = '\0';
+    hello->name = data + 5;
+    hello->name_len = len;
 }
 
 static void note_alpn(struct hello *hello, const uint8_t *data, size_t size)
 {
-    for (size_t i = 2; i < size && data[i] <= size - i - 1; i += (size_t)data[i] + 1) {
-        if (buf_len(&hello->alpn))
-            buf_add(&hello->alpn, "\n", 1);
-        buf_add(&hello->alpn, data + i + 1, data[i]);
-    }
+    for (size_t i = 2; i < size && data[i] <= size - i - 1; i += (size_t)data[i] + 1)
+        hello->alpn_len =
+            ledger_item(hello->alpn, sizeof hello->alpn, hello->alpn_len, data + i + 1, data[i]);
 }
 
 static int note_extension(void *context, unsigned id, const unsigned char *data, unsigned size)
 {
     struct hello *hello = context;
     if (id == EXT_SERVER_NAME)
-        note_server_name(hello->wire, data, size);
+        note_server_name(hello, data, size);
     else if (id == EXT_ALPN)
         note_alpn(hello, data, size);
     else if (id == EXT_PRE_SHARED_KEY || (id == EXT_SESSION_TICKET && size > 0))
@@ -129,15 +127,18 @@ static int note_extension(void *context, unsigned id, const unsigned char *data,
 
 static void ledger_hello(struct wire *w, const gnutls_datum_t *message)
 {
-    struct hello hello = { .wire = w };
+    static struct hello hello; /* used up within the call */
+    hello = (struct hello){ 0 };
     gnutls_ext_raw_parse(&hello, note_extension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
     ledger_begin(w->ledger, EV_CLIENT_HELLO, w->id, 0);
-    ledger_text(w->ledger, F_SNI, w->sni[0] ? w->sni : NULL);
-    ledger_bytes(w->ledger, F_ALPN_OFFERED, (const char *)buf_bytes(&hello.alpn),
-                 buf_len(&hello.alpn));
+    if (hello.name_len > 0)
+        ledger_bytes(w->ledger, F_SNI, (const char *)hello.name, hello.name_len);
+    ledger_bytes(w->ledger, F_ALPN_OFFERED, hello.alpn, hello.alpn_len);
     ledger_int(w->ledger, F_RESUMPTION_OFFERED, hello.resumption);
     ledger_commit(w->ledger);
-    buf_free(&hello.alpn);
+    w->sni_len = (uint8_t)(hello.name_len < sizeof w->sni ? hello.name_len : sizeof w->sni);
+    if (w->sni_len > 0)
+        memcpy(w->sni, hello.name, w->sni_len);
 }
 
 /* Is the handshake going on? Not in a fault, and not after a fatal alert of ours. */
@@ -414,10 +415,11 @@ int wire_alert(struct wire *w, bool fatal, int description)
 
 void wire_tls_info(const struct wire *w, struct wire_tls_info *info)
 {
-    *info = (struct wire_tls_info){ "", "", "", false };
+    *info = (struct wire_tls_info){ "", "", "", 0, false };
     if (!w->tls)
         return;
     info->sni = w->sni;
+    info->sni_len = w->sni_len;
     if (!w->established)
         return;
     info->version = gnutls_protocol_get_name(gnutls_protocol_get_version(w->tls));

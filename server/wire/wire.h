@@ -217,9 +217,11 @@ int wire_unread(const struct wire *w);
 /* Totals of bytes on the socket, TLS included. */
 uint64_t wire_bytes_in(const struct wire *w);
 uint64_t wire_bytes_out(const struct wire *w);
-/* {"version","cipher","sni","resumed"} as ledgered; each "" before the handshake or on clear. */
+/* {"version","cipher","sni","resumed"} as ledgered; each "" before the handshake or on clear. sni
+ * is any bytes, the first 255 of them, without a NUL behind. */
 struct wire_tls_info {
     const char *version, *cipher, *sni;
+    size_t sni_len;
     bool resumed;
 };
 void wire_tls_info(const struct wire *w, struct wire_tls_info *info);

@@ -33,10 +33,11 @@ struct wire {
     struct tls_server *server;
     bool offers_h2;
     bool hello_seen;
-    struct buf early; /* what has come of the ClientHello, while it is not there yet */
-    bool tls_done;    /* TLS carries nothing more towards us (close_notify, fatal alert) */
-    bool notified;    /* we sent close_notify */
-    char sni[256];
+    struct buf early;  /* what has come of the ClientHello, while it is not there yet */
+    bool tls_done;     /* TLS carries nothing more towards us (close_notify, fatal alert) */
+    bool notified;     /* we sent close_notify */
+    char sni[255];     /* the name that the ClientHello asks for, any bytes: */
+    uint8_t sni_len;   /* so many */
     const uint8_t *in; /* what GnuTLS may pull now */
     size_t in_len;
 

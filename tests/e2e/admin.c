@@ -36,7 +36,7 @@ bool admin_try(const struct server *s, const char *method, const char *path, con
         answer->text = r.body;
         r.body = (struct buf){ .data = NULL };
         answer->json = json_loadb((const char *)buf_bytes(&answer->text), buf_len(&answer->text),
-                                  JSON_DECODE_ANY, NULL);
+                                  JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     }
     h1_free(&r);
     return whole;

@@ -1,6 +1,7 @@
 /* TLS: versions, ALPN, resumption, the certificate; and which protocol a listener speaks. */
 #include "talk.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -139,6 +140,98 @@ static void the_ledger_tells_of_the_handshake(void **state)
     assert_true(*event_text(tls, "cipher"));
     assert_false(event_true(tls, "resumed"));
     json_decref(tls);
+}
+
+static ssize_t keep_bytes(gnutls_transport_ptr_t ptr, const void *bytes, size_t n)
+{
+    buf_add(ptr, bytes, n);
+    return (ssize_t)n;
+}
+
+static ssize_t no_bytes(gnutls_transport_ptr_t ptr, void *bytes, size_t n)
+{
+    errno = EAGAIN;
+    return -1;
+}
+
+/* A ClientHello that asks for a server of this name and for these protocols, whatever bytes they
+ * are. */
+static void raw_hello(struct buf *out, const void *name, size_t name_len,
+                      const gnutls_datum_t *alpn, unsigned alpn_count)
+{
+    gnutls_session_t session;
+    gnutls_certificate_credentials_t credentials;
+    char stands_in[256];
+
+    memset(stands_in, 'x', name_len);
+    gnutls_certificate_allocate_credentials(&credentials);
+    gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
+    gnutls_set_default_priority(session);
+    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
+    gnutls_server_name_set(session, GNUTLS_NAME_DNS, stands_in, name_len);
+    gnutls_alpn_set_protocols(session, alpn, alpn_count, 0);
+    gnutls_transport_set_ptr(session, out);
+    gnutls_transport_set_push_function(session, keep_bytes);
+    gnutls_transport_set_pull_function(session, no_bytes);
+    gnutls_handshake(session);
+    gnutls_deinit(session);
+    gnutls_certificate_free_credentials(credentials);
+    uint8_t *place = memmem(out->data, out->end, stands_in, name_len);
+    assert_non_null(place);
+    memcpy(place, name, name_len);
+}
+
+/* JSON has no bytes: what is no UTF-8 is shown, not left out, and hides nothing. */
+static void names_of_any_bytes_are_shown(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *shown; /* as JSON */
+    } cases[] = {
+        { "caf\xe9.test", 9, "\"caf\\u00e9.test\"" },
+        { "caf\xc3\xa9.test", 10, "\"caf\\u00e9.test\"" },
+        { "\xff\xfe\xfd\xfc\xfb", 5, "\"\\u00ff\\u00fe\\u00fd\\u00fc\\u00fb\"" },
+        { "a\0b\nc\"d\x7f", 8, "\"a\\u0000b\\nc\\\"d\\u007f\"" },
+    };
+    gnutls_datum_t alpn[3] = { { (unsigned char *)"\x0a\x0a", 2 }, /* RFC 8701 */
+                               { (unsigned char *)"\xfa\xfa", 2 },
+                               { (unsigned char *)"http/1.1", 8 } };
+
+    admin_mode(&server, "handshake-stall", NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct client_options to = { .port = server.https };
+        struct client c;
+        struct buf hello = { 0 };
+        char path[64];
+
+        raw_hello(&hello, cases[i].bytes, cases[i].len, alpn, 3);
+        assert_true(client_connect(&c, &to));
+        assert_int_equal(client_send(&c, buf_bytes(&hello), buf_len(&hello)), 0);
+        json_t *fault = ledger_await(&server, 0, "fault", "stall");
+        check(fault, "no stall");
+        uint64_t id = (uint64_t)event_ms(fault, "connection");
+        json_t *seen = ledger_await(&server, id, "client_hello", NULL);
+        json_t *shown = json_loads(cases[i].shown, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        json_t *offered = json_loads("[\"\\n\\n\", \"\\u00fa\\u00fa\", \"http/1.1\"]", 0, NULL);
+        check(json_equal(json_object_get(seen, "sni"), shown), "case %zu: ledger", i);
+        check(json_equal(json_object_get(seen, "alpn_offered"), offered), "case %zu: ALPN", i);
+        snprintf(path, sizeof path, "/v1/connections/%llu", (unsigned long long)id);
+        json_t *one = admin_call(&server, 200, "GET", path, NULL);
+        json_t *all = admin_call(&server, 200, "GET", "/v1/connections", NULL);
+        json_t *connections = json_object_get(all, "connections");
+        assert_int_equal(json_array_size(connections), 1);
+        check(json_equal(json_object_get(json_object_get(one, "tls"), "sni"), shown),
+              "case %zu: connection", i);
+        json_t *const mine[] = { fault, seen, shown, offered, one, all };
+        for (size_t k = 0; k < sizeof mine / sizeof mine[0]; k++)
+            json_decref(mine[k]);
+        buf_free(&hello);
+        client_close(&c);
+        admin_reset(&server);
+        admin_mode(&server, "handshake-stall", NULL);
+    }
+    admin_reset(&server);
 }
 
 static void resumes(enum client_tls version)
@@ -287,6 +380,7 @@ int main(void)
         cmocka_unit_test(alpn_decides_the_protocol),
         cmocka_unit_test(only_unknown_protocols_draw_no_application_protocol),
         cmocka_unit_test(the_ledger_tells_of_the_handshake),
+        cmocka_unit_test(names_of_any_bytes_are_shown),
         cmocka_unit_test(a_ticket_resumes_tls_1_2),
         cmocka_unit_test(a_ticket_resumes_tls_1_3),
         cmocka_unit_test(old_versions_are_refused_with_an_alert),

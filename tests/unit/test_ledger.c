@@ -131,6 +131,16 @@ static void sequence_numbers_start_at_one_without_gaps(void **state)
     }
 }
 
+/* A field with these strings, the last behind them NULL. */
+static void ledger_list(struct ledger *l, enum ledger_field field, const char *const *strings)
+{
+    static char list[LEDGER_LIST_SIZE];
+    size_t len = 0;
+    for (; *strings; strings++)
+        len = ledger_item(list, sizeof list, len, *strings, strlen(*strings));
+    ledger_bytes(l, field, list, len);
+}
+
 static void each_kind_of_field_has_its_json(void **state)
 {
     struct ledger *l = *state;
@@ -142,14 +152,14 @@ static void each_kind_of_field_has_its_json(void **state)
     ledger_int(l, F_RESUMED, 1);
     ledger_int(l, F_COMPLETE, 0);
     ledger_int(l, F_IDLE_BEFORE, 1234567890);
-    ledger_text(l, F_HEADERS, "Host\nX-\"y\"\n\nAccept");
-    ledger_text(l, F_ALPN_OFFERED, "");
+    ledger_list(l, F_HEADERS, (const char *const[]){ "Host", "X-\"y\"", "", "a\nb", NULL });
+    ledger_list(l, F_ALPN_OFFERED, (const char *const[]){ NULL });
     ledger_text(l, F_WHY, "");
     ledger_commit(l);
     assert_newest(l, "\"event\":\"request\",\"connection\":7,\"exchange\":3,\"stream\":5,"
                      "\"method\":\"GET\",\"target\":\"/a\\\"b\\n\\u00ff\",\"resumed\":true,"
                      "\"complete\":false,\"idle_before_ms\":1234.567,"
-                     "\"headers\":[\"Host\",\"X-\\\"y\\\"\",\"\",\"Accept\"],\"alpn_offered\":[],"
+                     "\"headers\":[\"Host\",\"X-\\\"y\\\"\",\"\",\"a\\nb\"],\"alpn_offered\":[],"
                      "\"why\":\"\"}");
 
     ledger_begin(l, EV_MARK, 0, 0);
@@ -208,8 +218,10 @@ static void every_event_and_field_has_a_distinct_name(void **state)
     }
     ledger_begin(l, EV_MARK, 1, 1);
     for (int i = 0; i < F_COUNT; i++) {
-        if (fields[i].kind == TEXT || fields[i].kind == LIST)
+        if (fields[i].kind == TEXT)
             ledger_text(l, i, "x");
+        else if (fields[i].kind == LIST)
+            ledger_list(l, i, (const char *const[]){ "x", NULL });
         else if (fields[i].kind == JSON)
             ledger_text(l, i, "{\"x\":1}");
         else
@@ -407,6 +419,36 @@ static void a_long_text_is_cut_and_the_event_says_so(void **state)
     }
 }
 
+/* Wherever the cut lies: in a string, or in what tells its length. */
+static void a_long_list_is_cut_and_keeps_its_beginning(void **state)
+{
+    struct ledger *l = *state;
+    static char list[LEDGER_LIST_SIZE];
+    fill_big('x');
+    for (size_t first = TEXT_MAX - 8; first <= TEXT_MAX + 2; first++) {
+        size_t len = ledger_item(list, sizeof list, 0, big, first);
+        for (int i = 0; i < 2000; i++)
+            len = ledger_item(list, sizeof list, len, "y\n", 2);
+        assert_true(len > TEXT_MAX && len <= sizeof list);
+        ledger_begin(l, EV_REQUEST, 0, 0);
+        ledger_bytes(l, F_HEADERS, list, len);
+        ledger_text(l, F_WHY, "after");
+        ledger_commit(l);
+        uint64_t next;
+        json_t *all = read_all(l, ledger_last(l) - 1, 1, &next);
+        const json_t *event = json_array_get(all, 0);
+        const json_t *items = json_object_get(event, "headers");
+        size_t held = first < TEXT_MAX - 2 ? first : TEXT_MAX - 2;
+        assert_int_equal(json_string_length(json_array_get(items, 0)), held);
+        for (size_t i = 1; i < json_array_size(items); i++)
+            assert_memory_equal(json_string_value(json_array_get(items, i)), "y\n",
+                                json_string_length(json_array_get(items, i)));
+        assert_true(json_is_true(json_object_get(event, "cut")));
+        assert_string_equal(text_of(event, "why"), "after");
+        json_decref(all);
+    }
+}
+
 static void a_text_is_cut_between_characters(void **state)
 {
     struct ledger *l = *state;
@@ -575,11 +617,11 @@ static void writing_goes_on_when_memory_runs_out(void **state)
 static void reading_without_memory_leaves_what_was_there(void **state)
 {
     struct ledger *l = *state;
-    fill_big('\n');
+    fill_big('\0'); /* a list of empty strings */
     for (int i = 0; i < 20; i++) {
         ledger_begin(l, EV_REQUEST, 1, 1);
         ledger_text(l, F_METHOD, "GET");
-        ledger_text(l, F_HEADERS, big);
+        ledger_bytes(l, F_HEADERS, big, sizeof big - 1);
         ledger_int(l, F_IDLE_BEFORE, 5);
         ledger_commit(l);
     }
@@ -626,6 +668,7 @@ int main(void)
         LEDGER_TEST(a_ledger_below_one_chunk_holds_one),
         LEDGER_TEST(a_long_text_is_cut_and_the_event_says_so),
         LEDGER_TEST(a_text_is_cut_between_characters),
+        LEDGER_TEST(a_long_list_is_cut_and_keeps_its_beginning),
         LEDGER_TEST(json_is_shown_as_it_is_and_left_out_when_too_long),
         LEDGER_TEST(an_event_larger_than_a_chunk_is_cut_to_one),
         LEDGER_TEST(clearing_empties_it_and_numbers_go_on),
