@@ -29,7 +29,7 @@ json_t *cases_at(size_t i)
 
 int cases_get(const char *name, json_t **out, struct refusal *why)
 {
-    struct name_list names = { 0 };
+    struct name_list names = { .meant.word = name };
     for (const struct catalogue_file *file = case_files; file->name; file++) {
         if (strcmp(file->name, name) == 0) {
             json_t *found = read_case(file);
@@ -41,5 +41,6 @@ int cases_get(const char *name, json_t **out, struct refusal *why)
         name_list_add(&names, file->name);
     }
     refuse(why, "$.case", names.text, "no case is called \"%.*s\"", MODE_NAME_SIZE, name);
+    refuse_meant(why, &names.meant);
     return MODE_UNKNOWN;
 }

@@ -201,36 +201,15 @@ int catalogue_put(struct catalogue *c, const char *name, const json_t *document,
     return error;
 }
 
-/* How many letters must be put in, taken out or changed to make one text of the other. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[MODE_NAME_SIZE], len = strnlen(b, MODE_NAME_SIZE - 1);
-    for (size_t j = 0; j <= len; j++)
-        row[j] = j;
-    for (size_t i = 0; i < MODE_NAME_SIZE && a[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < len; j++) {
-            size_t least = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            least = least < row[j] + 1 ? least : row[j] + 1;
-            row[j + 1] = least < diagonal + 1 ? least : diagonal + 1;
-        }
-    }
-    return row[len];
-}
-
-/* Lists the names that may have been meant: there are too many to list them all. */
+/* There are too many names to list them all. */
 static int refuse_unknown(const struct catalogue *c, const char *name, struct refusal *why)
 {
-    struct name_list names = { 0 };
-    for (size_t i = 0; i < c->count; i++) {
-        const char *other = name_of(c->entries[i].document);
-        if (distance(name, other) * 3 <= strlen(name) || (strlen(name) >= 3 && strstr(other, name)))
-            name_list_add(&names, other);
-    }
-    name_list_add(&names, "a name that `hangup modes` or GET /v1/modes lists");
-    refuse(why, "$.mode", names.text, "no mode is called \"%.*s\"", MODE_NAME_SIZE, name);
+    struct suggestions meant = { .word = name };
+    for (size_t i = 0; i < c->count; i++)
+        suggest_offer(&meant, name_of(c->entries[i].document));
+    refuse(why, "$.mode", "a name that `hangup modes` or GET /v1/modes lists",
+           "no mode is called \"%.*s\"", MODE_NAME_SIZE, name);
+    refuse_meant(why, &meant);
     return MODE_UNKNOWN;
 }
 
@@ -297,7 +276,9 @@ static int refuse_in_file(struct refusal *why, const char *file, const struct re
 {
     char where[sizeof inner->where * 3];
     snprintf(where, sizeof where, "%s: %s", file, inner->where);
-    return refuse(why, where, inner->allowed, "%s", inner->what);
+    if (why)
+        *why = *inner;
+    return refuse_in(why, where, NULL);
 }
 
 static int load_file(const struct catalogue *c, const char *dir, const char *file, json_t **out,

@@ -37,19 +37,19 @@ static const struct member_row {
 
 static int check_members(struct compiler *c, const struct path *root, const json_t *document)
 {
-    struct name_list names = { 0 };
-    for (size_t i = 0; i < MEMBERS; i++)
-        name_list_add(&names, members[i].name);
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)document, key, value)
     {
+        struct name_list names = { .meant.word = key };
         size_t i = 0;
         while (i < MEMBERS && strcmp(members[i].name, key) != 0)
-            i++;
+            name_list_add(&names, members[i++].name);
         struct path here = PATH_KEY(root, key);
-        if (i == MEMBERS)
-            return refuse_at(c, &here, names.text, "a mode has no such member");
+        if (i == MEMBERS) {
+            refuse_at(c, &here, names.text, "a mode has no such member");
+            return refuse_meant(c->why, &names.meant);
+        }
         json_type type = json_is_false(value) ? BOOLEAN : json_typeof(value);
         if (type != members[i].type)
             return refuse_at(c, &here, members[i].allowed, "it has the wrong type");
@@ -64,16 +64,19 @@ static int check_members(struct compiler *c, const struct path *root, const json
 
 static int check_group(struct compiler *c, const struct path *root, const json_t *document)
 {
-    const char *group = json_string_value(json_object_get(document, "group")), *at = MODE_GROUPS;
+    const char *group = json_string_value(json_object_get(document, "group"));
     struct path here = PATH_KEY(root, "group");
     if (!group)
         return 0;
-    for (size_t n; *at; at += n + strspn(at + n, ", ")) {
-        n = strcspn(at, ",");
-        if (strlen(group) == n && memcmp(group, at, n) == 0)
+    char names[] = MODE_GROUPS, *rest = names;
+    struct suggestions meant = { .word = group };
+    for (char *each; (each = strsep(&rest, ", "));) {
+        if (strcmp(group, each) == 0 && *each)
             return 0;
+        suggest_offer(&meant, each);
     }
-    return refuse_at(c, &here, MODE_GROUPS, "this is not a group");
+    refuse_at(c, &here, MODE_GROUPS, "this is not a group");
+    return refuse_meant(c->why, &meant);
 }
 
 static int check_document(struct compiler *c, const json_t *document)

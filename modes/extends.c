@@ -58,7 +58,7 @@ static int lay_param(json_t *inherited, const char *name, json_t *value, struct 
     json_t *declared = json_object_get(inherited, name);
     if (json_is_object(declared))
         return json_object_set(declared, "default", value) == 0 ? 0 : -ENOMEM;
-    struct name_list names = { 0 };
+    struct name_list names = { .meant.word = name };
     const char *key;
     json_t *each;
     json_object_foreach(inherited, key, each)
@@ -69,8 +69,9 @@ static int lay_param(json_t *inherited, const char *name, json_t *value, struct 
     struct path at = PATH_KEY(&params, name);
     char where[PATH_SIZE];
     path_text(&at, where);
-    return refuse(why, where, names.len ? names.text : "an object that declares a parameter",
-                  "there is no such parameter to inherit; a new one is declared by an object");
+    refuse(why, where, names.len ? names.text : "an object that declares a parameter",
+           "there is no such parameter to inherit; a new one is declared by an object");
+    return refuse_meant(why, &names.meant);
 }
 
 /* Lays one member over what was inherited. What is of the wrong type is left to the compiler. */

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/suggest.h"
 #include "modes/mode.h"
 
 struct compiler;
@@ -81,10 +82,12 @@ int refuse_at(struct compiler *c, const struct path *at, const char *allowed, co
 #define SHOWN_SIZE 64
 const char *json_shown(const json_t *json, char out[SHOWN_SIZE]);
 
-/* Appends "a, b, c" item by item; what does not fit is left out. */
+/* Appends "a, b, c" item by item; what does not fit is left out. With a word in meant, the names
+ * most like it are kept for refuse_meant, and must live so long. */
 struct name_list {
     char text[480];
     size_t len;
+    struct suggestions meant;
 };
 void name_list_add(struct name_list *list, const char *name);
 

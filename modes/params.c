@@ -16,19 +16,20 @@ static const char *const declaration_members[] = { "type", "default", "about",
 
 static int check_members(struct compiler *c, const struct path *at, const json_t *declared)
 {
-    struct name_list allowed = { 0 };
-    for (size_t i = 0; i < sizeof declaration_members / sizeof *declaration_members; i++)
-        name_list_add(&allowed, declaration_members[i]);
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)declared, key, value)
     {
+        struct name_list allowed = { .meant.word = key };
         bool known = false;
-        for (size_t i = 0; i < sizeof declaration_members / sizeof *declaration_members; i++)
+        for (size_t i = 0; i < sizeof declaration_members / sizeof *declaration_members; i++) {
+            name_list_add(&allowed, declaration_members[i]);
             known = known || strcmp(declaration_members[i], key) == 0;
+        }
         if (!known) {
             struct path here = PATH_KEY(at, key);
-            return refuse_at(c, &here, allowed.text, "a parameter has no such member");
+            refuse_at(c, &here, allowed.text, "a parameter has no such member");
+            return refuse_meant(c->why, &allowed.meant);
         }
     }
     return 0;
@@ -37,8 +38,8 @@ static int check_members(struct compiler *c, const struct path *at, const json_t
 static int read_type(struct compiler *c, const struct path *at, const json_t *declared,
                      struct arg_row *arg)
 {
-    struct name_list types = { 0 };
     const json_t *type = json_object_get(declared, "type");
+    struct name_list types = { .meant.word = json_string_value(type) };
     for (size_t i = 0; i < VALUE_TYPES; i++) {
         if (!value_rows[i].param)
             continue;
@@ -50,8 +51,10 @@ static int read_type(struct compiler *c, const struct path *at, const json_t *de
     }
     struct path here = PATH_KEY(at, "type");
     char shown[SHOWN_SIZE];
-    return type ? refuse_at(c, &here, types.text, "%s is not a type", json_shown(type, shown))
-                : refuse_at(c, &here, types.text, "it is missing");
+    if (!type)
+        return refuse_at(c, &here, types.text, "it is missing");
+    refuse_at(c, &here, types.text, "%s is not a type", json_shown(type, shown));
+    return refuse_meant(c->why, &types.meant);
 }
 
 static int read_bound(struct compiler *c, const struct path *at, const json_t *declared,
@@ -150,13 +153,15 @@ static int read_given(struct compiler *c, const struct path *at, const struct ar
     json_object_foreach((json_t *)given, name, value)
     {
         struct path here = PATH_KEY(at, name);
-        struct name_list names = { 0 };
+        struct name_list names = { .meant.word = name };
         const struct arg_row *arg = args;
         while (arg->name && strcmp(arg->name, name) != 0)
             name_list_add(&names, arg++->name);
-        if (!arg->name)
-            return refuse_at(c, &here, names.len ? names.text : "this mode has no parameters",
-                             "the mode has no such parameter");
+        if (!arg->name) {
+            refuse_at(c, &here, names.len ? names.text : "this mode has no parameters",
+                      "the mode has no such parameter");
+            return refuse_meant(c->why, &names.meant);
+        }
         json_auto_t *typed = lenient && json_is_string(value)
                                  ? value_from_text(arg->type, json_string_value(value))
                                  : json_incref(value);
@@ -221,13 +226,14 @@ static int expand_text(struct compiler *c, const struct path *at, const json_t *
     else {
         json_t *value = json_object_get(c->values, text + 1);
         if (!value) {
-            struct name_list names = { 0 };
+            struct name_list names = { .meant.word = text + 1 };
             const char *name;
             json_object_foreach(c->values, name, value) name_list_add(&names, name);
             name_list_add(&names, "(\"$$\" begins a text that has a \"$\")");
             char shown[SHOWN_SIZE];
-            return refuse_at(c, at, names.text, "%s is no parameter of this mode",
-                             json_shown(json, shown));
+            refuse_at(c, at, names.text, "%s is no parameter of this mode",
+                      json_shown(json, shown));
+            return refuse_meant(c->why, &names.meant);
         }
         int error = count_expanded(c, at, value);
         if (error)

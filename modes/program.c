@@ -108,20 +108,43 @@ int refuse_at(struct compiler *c, const struct path *at, const char *allowed, co
     return refuse(c->why, where, allowed, "%s", text);
 }
 
+struct shown {
+    char *text;
+    size_t len;
+    bool cut;
+};
+
+/* Takes what fits, and ends the dump when something did not. */
+static int show_part(const char *part, size_t len, void *arg)
+{
+    struct shown *shown = arg;
+    size_t room = SHOWN_SIZE - 1 - shown->len;
+    shown->cut = len > room;
+    if (shown->cut)
+        len = room;
+    memcpy(shown->text + shown->len, part, len);
+    shown->len += len;
+    return shown->cut ? -1 : 0;
+}
+
+/* Not json_dumpb: of a part that does not fit whole that puts out nothing. */
 const char *json_shown(const json_t *json, char out[SHOWN_SIZE])
 {
-    size_t n =
-        json_dumpb(json, out, SHOWN_SIZE - 1, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
-    if (n < SHOWN_SIZE)
-        out[n] = '\0';
-    else
+    struct shown shown = { .text = out };
+    int rc = json_dump_callback(json, show_part, &shown,
+                                JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+    if (rc != 0 && !shown.cut)
+        return "this"; /* no memory */
+    out[shown.len] = '\0';
+    if (shown.cut)
         memcpy(out + SHOWN_SIZE - 4, "...", 4);
-    return n ? out : "this";
+    return out;
 }
 
 void name_list_add(struct name_list *list, const char *name)
 {
     size_t len = strlen(name), comma = list->len ? 2 : 0;
+    suggest_offer(&list->meant, name);
     if (list->len + comma + len >= sizeof list->text)
         return;
     memcpy(list->text + list->len, ", ", comma);

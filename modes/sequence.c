@@ -16,7 +16,7 @@ struct so_far {
 static int find_row(struct compiler *c, const struct path *at, const char *name,
                     const struct step_row **out)
 {
-    struct name_list names = { 0 };
+    struct name_list names = { .meant.word = name };
     for (const struct step_row *row = step_rows; row->name; row++) {
         if (strcmp(row->name, name) == 0) {
             *out = row;
@@ -24,7 +24,8 @@ static int find_row(struct compiler *c, const struct path *at, const char *name,
         }
         name_list_add(&names, row->name);
     }
-    return refuse_at(c, at, names.text, "no step is called \"%.*s\"", MODE_NAME_SIZE, name);
+    refuse_at(c, at, names.text, "no step is called \"%.*s\"", MODE_NAME_SIZE, name);
+    return refuse_meant(c->why, &names.meant);
 }
 
 void step_places(const struct step_row *row, void (*place)(void *arg, const char *name), void *arg)
@@ -150,20 +151,20 @@ static int read_arg(struct compiler *c, const struct path *at, const char *step,
 static int check_arg_names(struct compiler *c, const struct path *at, const struct step_row *row,
                            const json_t *args)
 {
-    struct name_list names = { 0 };
-    for (const struct arg_row *arg = row->args; arg->name; arg++)
-        name_list_add(&names, arg->name);
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)args, key, value)
     {
+        struct name_list names = { .meant.word = key };
         const struct arg_row *arg = row->args;
         while (arg->name && strcmp(arg->name, key) != 0)
-            arg++;
+            name_list_add(&names, arg++->name);
         struct path here = PATH_KEY(at, key);
-        if (!arg->name)
-            return refuse_at(c, &here, names.len ? names.text : "no arguments",
-                             "\"%s\" has no such argument", row->name);
+        if (arg->name)
+            continue;
+        refuse_at(c, &here, names.len ? names.text : "no arguments", "\"%s\" has no such argument",
+                  row->name);
+        return refuse_meant(c->why, &names.meant);
     }
     return 0;
 }

@@ -19,7 +19,7 @@ static int read_on(struct compiler *c, const struct path *at, const json_t *json
 {
     const json_t *on = json_object_get(json, "on");
     struct path here = PATH_KEY(at, "on");
-    struct name_list names = { 0 };
+    struct name_list names = { .meant.word = json_string_value(on) };
     for (const struct trigger_row *row = trigger_rows; row->name; row++) {
         if (json_is_string(on) && strcmp(json_string_value(on), row->name) == 0) {
             *out = row;
@@ -28,20 +28,32 @@ static int read_on(struct compiler *c, const struct path *at, const json_t *json
         name_list_add(&names, row->name);
     }
     char shown[SHOWN_SIZE];
-    return on ? refuse_at(c, &here, names.text, "%s is not a trigger", json_shown(on, shown))
-              : refuse_at(c, &here, names.text, "it is missing: a rule says when it fires");
+    if (!on)
+        return refuse_at(c, &here, names.text, "it is missing: a rule says when it fires");
+    refuse_at(c, &here, names.text, "%s is not a trigger", json_shown(on, shown));
+    return refuse_meant(c->why, &names.meant);
 }
 
-/* The members a rule of this trigger must and may have; BAD_INPUT for another, or for none. */
-static int check_members(const struct reading *r)
+/* A member that is not known, or does not go with the trigger. */
+static int refuse_member(const struct reading *r, const char *key, bool known)
 {
-    struct name_list allowed = { 0 };
+    struct path here = PATH_KEY(r->at, key);
+    struct name_list allowed = { .meant.word = known ? NULL : key };
     name_list_add(&allowed, "on");
     name_list_add(&allowed, "do");
     for (unsigned i = 0; i < RULE_MEMBERS; i++)
         if (r->trigger->takes & TAKES(i))
             name_list_add(&allowed, rule_member_rows[i].name);
+    if (known)
+        return refuse_at(r->c, &here, allowed.text, "it does not go with the trigger \"%s\"",
+                         r->trigger->name);
+    refuse_at(r->c, &here, allowed.text, "a rule has no such member");
+    return refuse_meant(r->c->why, &allowed.meant);
+}
 
+/* The members a rule of this trigger must and may have; BAD_INPUT for another, or for none. */
+static int check_members(const struct reading *r)
+{
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)r->json, key, value)
@@ -51,12 +63,8 @@ static int check_members(const struct reading *r)
         unsigned i = 0;
         while (i < RULE_MEMBERS && strcmp(rule_member_rows[i].name, key) != 0)
             i++;
-        struct path here = PATH_KEY(r->at, key);
-        if (i == RULE_MEMBERS)
-            return refuse_at(r->c, &here, allowed.text, "a rule has no such member");
-        if (!(r->trigger->takes & TAKES(i)))
-            return refuse_at(r->c, &here, allowed.text, "it does not go with the trigger \"%s\"",
-                             r->trigger->name);
+        if (i == RULE_MEMBERS || !(r->trigger->takes & TAKES(i)))
+            return refuse_member(r, key, i < RULE_MEMBERS);
     }
     for (unsigned i = 0; i < RULE_MEMBERS; i++) {
         struct path here = PATH_KEY(r->at, rule_member_rows[i].name);
@@ -106,13 +114,16 @@ static const struct at_row *find_place(const struct at_row *rows, const char *na
 static int refuse_place(const struct reading *r, const struct path *here, const json_t *value)
 {
     struct name_list names = { 0 };
+    struct suggestions meant = { .word = json_string_value(value) };
     char text[64], shown[SHOWN_SIZE];
     for (const struct at_row *row = r->trigger->at; row->name; row++) {
         snprintf(text, sizeof text, row->counted ? "{\"%s\": N}" : "%s", row->name);
         name_list_add(&names, text);
+        suggest_offer(&meant, row->name);
     }
-    return refuse_at(r->c, here, names.text, "%s is no place of the trigger \"%s\"",
-                     json_shown(value, shown), r->trigger->name);
+    refuse_at(r->c, here, names.text, "%s is no place of the trigger \"%s\"",
+              json_shown(value, shown), r->trigger->name);
+    return refuse_meant(r->c->why, &meant);
 }
 
 /* "end", {"bytes": 700}, "bytes:700". */

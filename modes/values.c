@@ -57,7 +57,7 @@ static int read_duration(struct compiler *c, const struct path *at, const struct
 static int read_choice(struct compiler *c, const struct path *at, const struct arg_row *arg,
                        const json_t *json, union mode_value *out)
 {
-    struct name_list allowed = { 0 };
+    struct name_list allowed = { .meant.word = json_string_value(json) };
     for (int i = 0; arg->choices[i]; i++) {
         if (json_is_string(json) && strcmp(arg->choices[i], json_string_value(json)) == 0) {
             out->number = i;
@@ -66,7 +66,8 @@ static int read_choice(struct compiler *c, const struct path *at, const struct a
         name_list_add(&allowed, arg->choices[i]);
     }
     char shown[SHOWN_SIZE];
-    return refuse_at(c, at, allowed.text, "%s is none of the choices", json_shown(json, shown));
+    refuse_at(c, at, allowed.text, "%s is none of the choices", json_shown(json, shown));
+    return refuse_meant(c->why, &allowed.meant);
 }
 
 static int read_text(struct compiler *c, const struct path *at, const struct arg_row *arg,
@@ -91,13 +92,13 @@ static int read_error_code(struct compiler *c, const struct path *at, const stru
         out->number = code;
         return 0;
     }
-    struct name_list allowed = { 0 };
+    struct name_list allowed = { .meant.word = json_string_value(json) };
     for (code = 0; code < H2_ERROR_COUNT; code++)
         name_list_add(&allowed, h2_error_name(code));
     name_list_add(&allowed, "or a number from 0 to 4294967295");
     char shown[SHOWN_SIZE];
-    return refuse_at(c, at, allowed.text, "%s is not an HTTP/2 error code",
-                     json_shown(json, shown));
+    refuse_at(c, at, allowed.text, "%s is not an HTTP/2 error code", json_shown(json, shown));
+    return refuse_meant(c->why, &allowed.meant);
 }
 
 /* "+2", "-2": a sign and up to nine digits. */

@@ -18,11 +18,16 @@ static int refuse_file(struct refusal *why, const char *allowed, const char *whe
     return refuse(why, "--plan", allowed, "%s: %s", where, what);
 }
 
-static bool is_member(const char *name)
+/* Is it a case's member, or "seed"? What it may have meant goes into s. */
+static bool is_member(const char *name, struct suggestions *s)
 {
-    for (const char *const *member = cases_members; *member; member++)
+    *s = (struct suggestions){ .word = name };
+    for (const char *const *member = cases_members; *member; member++) {
         if (strcmp(*member, name) == 0)
             return true;
+        suggest_offer(s, *member);
+    }
+    suggest_offer(s, "seed");
     return strcmp(name, "seed") == 0;
 }
 
@@ -32,10 +37,13 @@ static int read_object(const json_t *file, struct initial *out, struct refusal *
     json_t *value, *seed = json_object_get(file, "seed");
     json_object_foreach((json_t *)file, key, value)
     {
+        struct suggestions meant;
         char where[80];
         snprintf(where, sizeof where, "$.%.64s", key);
-        if (!is_member(key))
-            return refuse_file(why, "plan, seed, and what a case has", where, "is not known");
+        if (is_member(key, &meant))
+            continue;
+        refuse_file(why, "plan, seed, and what a case has", where, "is not known");
+        return refuse_meant(why, &meant);
     }
     if (!json_object_get(file, "plan"))
         return refuse_file(why, "an array of entries", "$.plan", "is missing");
@@ -74,7 +82,7 @@ static int read_case(const char *name, struct initial *out, struct refusal *why)
     json_t *found = NULL;
     int error = cases_get(name, &found, why);
     if (error > 0)
-        refuse(why, "--case", why->allowed, "%s", why->what);
+        refuse_in(why, "--case", NULL);
     if (!error)
         out->plan = json_incref(json_object_get(found, "plan"));
     json_decref(found);
@@ -110,13 +118,12 @@ void initial_free(struct initial *i)
 /* What was refused is said with the option's name, and its place as the file has it. */
 static int in_option(const struct initial *i, int error, struct refusal *why)
 {
-    struct refusal inner = *why;
     if (error <= 0)
         return error;
-    if (i->bare && strncmp(inner.where, "$.plan", 6) == 0)
-        refuse(why, i->option, inner.allowed, "$%s: %s", inner.where + 6, inner.what);
-    else
-        refuse(why, i->option, inner.allowed, "%s: %s", inner.where, inner.what);
+    bool bare = i->bare && strncmp(why->where, "$.plan", 6) == 0;
+    if (bare)
+        why->where[5] = '$'; /* "$.plan[0]" is "$[0]" there */
+    refuse_in(why, i->option, why->where + (bare ? 5 : 0));
     return error;
 }
 

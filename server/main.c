@@ -60,9 +60,8 @@ static int report(int error, const struct refusal *why)
 /* What was refused in the value of an option is said with the option's name. */
 static int in_option(const char *option, int error, struct refusal *why)
 {
-    struct refusal inner = *why;
-    if (error > 0 && strncmp(inner.where, "--", 2) != 0)
-        refuse(why, option, inner.allowed, "%s: %s", inner.where, inner.what);
+    if (error > 0 && strncmp(why->where, "--", 2) != 0)
+        refuse_in(why, option, why->where);
     return error;
 }
 

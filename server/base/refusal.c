@@ -34,7 +34,7 @@ int refuse(struct refusal *why, const char *where, const char *allowed, const ch
         return BAD_INPUT;
 
     /* Made aside, because the arguments may be texts of *why itself. */
-    struct refusal made;
+    struct refusal made = { .meant = { "" } };
     snprintf(made.where, sizeof made.where, "%s", where ? where : "");
     snprintf(made.allowed, sizeof made.allowed, "%s", allowed ? allowed : "");
     va_list args;
@@ -48,5 +48,26 @@ int refuse(struct refusal *why, const char *where, const char *allowed, const ch
     blank_controls(made.where);
     blank_controls(made.what);
     *why = made;
+    return BAD_INPUT;
+}
+
+int refuse_meant(struct refusal *why, const struct suggestions *s)
+{
+    for (size_t i = 0; why && i < SUGGEST_MAX; i++) {
+        snprintf(why->meant[i], sizeof why->meant[i], "%s", i < s->count ? s->names[i] : "");
+        drop_torn_character(why->meant[i]);
+        blank_controls(why->meant[i]);
+    }
+    return BAD_INPUT;
+}
+
+int refuse_in(struct refusal *why, const char *where, const char *prefix)
+{
+    if (!why)
+        return BAD_INPUT;
+    struct refusal inner = *why;
+    refuse(why, where, inner.allowed, "%s%s%s", prefix ? prefix : "", prefix ? ": " : "",
+           inner.what);
+    memcpy(why->meant, inner.meant, sizeof why->meant);
     return BAD_INPUT;
 }

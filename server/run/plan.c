@@ -154,14 +154,15 @@ static int read_members(const char *where, const json_t *json, struct entry *e, 
         return refuse(why, where, "{\"mode\": \"NAME\"}", "this is no entry of a plan");
     json_object_foreach((json_t *)json, key, value)
     {
+        struct suggestions meant = { .word = key };
         size_t i = 0;
         while (i < sizeof members / sizeof *members && strcmp(members[i].name, key) != 0)
-            i++;
+            suggest_offer(&meant, members[i++].name);
         if (i == sizeof members / sizeof *members) {
             char shown[MODE_NAME_SIZE];
             snprintf(shown, sizeof shown, "%s", key);
-            return refuse_member(why, where, shown, MEMBER_NAMES,
-                                 "an entry of a plan has no such member");
+            refuse_member(why, where, shown, MEMBER_NAMES, "an entry of a plan has no such member");
+            return refuse_meant(why, &meant);
         }
         int error = members[i].read(where, value, e, why);
         if (error)
