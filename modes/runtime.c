@@ -155,8 +155,8 @@ static void arm(struct mode_conn *mc, struct moment *m, enum trigger_slot slot, 
     if (since == MOMENT_NONE || done >= mc->program->by_slot[slot].count)
         return;
     int64_t due = since + mc->program->by_slot[slot].rules[done]->after;
-    if ((!moment_armed(m) || m->due > due) && moment_at(m, due) != 0)
-        log_no_memory(mc);
+    if (!moment_armed(m) || m->due > due)
+        moment_at(m, due);
 }
 
 /* Fires what is due at now. armed_for: the moment that was reached; a rule that became part of the
@@ -188,8 +188,7 @@ static void idle_reached(struct moment *m, int64_t late)
     if (mc->idle_since == MOMENT_NONE)
         return;
     if (mc->wire && wire_unread(mc->wire) > 0) { /* not idle: the loop has yet to read it */
-        if (moment_at(m, clock_now() + NS_PER_MS) != 0)
-            log_no_memory(mc);
+        moment_at(m, clock_now() + NS_PER_MS);
         return;
     }
     fire_due(mc, ON_IDLE, &mc->idle_since, &mc->idle_done, armed_for + late, armed_for);
@@ -225,12 +224,11 @@ static void wait_for(struct mode_conn *mc, struct mode_program *program,
     if (!has_room(mc))
         return;
     struct script *s = script_create(mc, program, rule, NULL, rule->on);
-    if (!s || moment_at(&s->moment, clock_now() + rule->after) != 0) {
+    if (!s) {
         log_no_memory(mc);
-        if (s)
-            script_destroy(s);
         return;
     }
+    moment_at(&s->moment, clock_now() + rule->after);
     s->waiting = true;
 }
 
@@ -315,8 +313,7 @@ static void arm_anew(struct mode_conn *mc, struct moment *m, enum trigger_slot s
     if (since == MOMENT_NONE || !mode_has(mc->program, slot))
         return;
     int64_t due = since + mc->program->by_slot[slot].rules[0]->after;
-    if (moment_at(m, due > now ? due : now) != 0)
-        log_no_memory(mc);
+    moment_at(m, due > now ? due : now);
 }
 
 void mode_conn_set(struct mode_conn *mc, struct mode_program *program)

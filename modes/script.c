@@ -150,21 +150,14 @@ static void step_do(struct script *s, const struct mode_step *step, bool from_lo
     }
 }
 
-/* Arms the moment of a step that takes time; for "never", or without memory, the script ends here.
- */
+/* Arms the moment of a step that takes time; for "never" the script ends here. */
 static void step_pause(struct script *s, const struct mode_step *step)
 {
     int64_t ns = step->arg[0].number;
     if (ns == DURATION_NEVER)
         return;
-    int error = moment_at(&s->moment, clock_now() + ns);
-    if (!error) {
-        s->gating = step->row->gates;
-        return;
-    }
-    ledger_failed(s, step, error, state_of(s->mc));
-    if (step->row->gates)
-        s->mx->gates--;
+    moment_at(&s->moment, clock_now() + ns);
+    s->gating = step->row->gates;
 }
 
 /* One step. Returns whether the script goes on with the next one now. */
@@ -175,8 +168,7 @@ static bool script_step(struct script *s, bool from_loop, int64_t late, bool *si
     const struct mode_step *step = &s->rule->steps[s->next];
     const struct step_row *row = step->row;
     if (row->from_loop && !from_loop) {
-        if (moment_at(&s->moment, clock_now()) != 0)
-            log_no_memory(s->mc);
+        moment_at(&s->moment, clock_now());
         return false;
     }
     s->next++;

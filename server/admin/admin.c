@@ -39,9 +39,7 @@ struct call_patience call_patience = {
 
 static void caller_allow(struct caller *caller, int64_t span)
 {
-    int64_t due = span == DURATION_NEVER ? MOMENT_NONE : clock_now() + span;
-    if (moment_at(&caller->deadline, due)) /* nobody goes without a deadline */
-        shutdown(caller->fd, SHUT_RDWR);
+    moment_at(&caller->deadline, span == DURATION_NEVER ? MOMENT_NONE : clock_now() + span);
 }
 
 static void listen_to(struct caller *caller, int64_t span)

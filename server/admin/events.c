@@ -136,12 +136,11 @@ static int start_waiting(struct call *call, const struct question *q)
     w->since = q->since;
     w->limit.reached = limit_reached;
     rc = uv_poll_start(&w->poll, UV_DISCONNECT, caller_gone);
-    if (!rc)
-        rc = moment_at(&w->limit, clock_now() + q->wait);
     if (rc) {
         uv_close((uv_handle_t *)&w->poll, poll_closed);
         return rc;
     }
+    moment_at(&w->limit, clock_now() + q->wait);
     if (link_empty(&a->waiters))
         ledger_watch_add(run_ledger(a->run), &a->watch);
     link_append(&a->waiters, &w->link);

@@ -108,15 +108,13 @@ static void log_no_memory(void)
                   "a rule on \"listen\" did not run: out of memory, or too many do");
 }
 
-/* Goes on after ns; for "never", or without memory, the script ends. */
+/* Goes on after ns; for "never" the script ends. */
 static void pause_script(struct script *s, int64_t ns)
 {
-    if (ns == DURATION_NEVER) {
+    if (ns == DURATION_NEVER)
         script_destroy(s);
-    } else if (moment_at(&s->moment, clock_now() + ns) != 0) {
-        log_no_memory();
-        script_destroy(s);
-    }
+    else
+        moment_at(&s->moment, clock_now() + ns);
 }
 
 /* Runs what can run now; frees the script at its end. */

@@ -96,8 +96,7 @@ static void retry_reached(struct moment *m, int64_t late)
 static void pause_all(int error)
 {
     listeners.retry.reached = retry_reached;
-    if (moment_at(&listeners.retry, clock_now() + RETRY) < 0)
-        return; /* stay level-triggered rather than never wake up */
+    moment_at(&listeners.retry, clock_now() + RETRY);
     watch_all();
     if (listeners.said)
         return;
@@ -195,7 +194,8 @@ static int set_aside_from(struct bound *b)
 static int set_aside(struct listener *l)
 {
     l->hand_over.reached = hand_over_reached;
-    int error = moment_at(&l->hand_over, clock_now());
+    int error = 0;
+    moment_at(&l->hand_over, clock_now());
     for (unsigned i = 0; i < l->count && !error; i++)
         error = set_aside_from(&l->bound[i]);
     return error;

@@ -1,15 +1,17 @@
-/* moment.c - a binary heap of moments, driven by one timerfd.
+/* moment.c - a leftist heap of moments, driven by one timerfd.
  *
- * The heap holds pointers; each moment knows its place, so that cancelling is O(log n). The timerfd
- * is set anew only when the earliest moment changes to an earlier one: a timer that fires for a
- * moment since cancelled costs one look at the heap. Moments that are reached are taken out before
- * their callback runs, so a callback may arm, cancel or free any moment, its own included.
+ * The heap is made of the moments themselves, so that it needs no memory of its own. In each of its
+ * nodes the right branch is the shorter way to a place without a child; `rank` is the length of
+ * that way, at most log2 of the number of moments. Merging two heaps goes along their right
+ * branches, and all else is merging. The timerfd is set anew only when the earliest moment changes
+ * to an earlier one: a timer that fires for a moment since cancelled costs one look at the heap.
+ * Moments that are reached are taken out before their callback runs, so a callback may arm, cancel
+ * or free any moment, its own included.
  */
 #include "wire/moment.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include <uv.h>
@@ -17,43 +19,63 @@
 #include "base/clock.h"
 
 static struct {
-    struct moment **heap; /* 1-based */
-    size_t count, size;
+    struct moment *first; /* the earliest; NULL: none is armed */
     int fd;
     int64_t set_for; /* what the timerfd is set to; MOMENT_NONE: nothing */
     uv_poll_t poll;
 } moments = { .fd = -1 };
 
-static void put(size_t place, struct moment *m)
+static unsigned rank(const struct moment *m)
 {
-    moments.heap[place] = m;
-    m->place = place;
+    return m ? m->rank : 0;
 }
 
-/* Moves m, which belongs at place or above or below it, to where the heap is in order. */
-static void settle(size_t place, struct moment *m)
+/* Puts the branches of m in order, and returns what its rank is then. */
+static unsigned lean_left(struct moment *m)
 {
-    while (place > 1 && moments.heap[place / 2]->due > m->due) {
-        put(place, moments.heap[place / 2]);
-        place /= 2;
+    if (rank(m->left) < rank(m->right)) {
+        struct moment *left = m->left;
+        m->left = m->right;
+        m->right = left;
     }
-    for (;;) {
-        size_t child = place * 2;
-        if (child > moments.count)
+    return rank(m->right) + 1;
+}
+
+/* Makes one heap of two. Its first moment's parent is the caller's to set. */
+static struct moment *merge(struct moment *a, struct moment *b)
+{
+    if (!a || !b)
+        return a ? a : b;
+    struct moment *first = b->due < a->due ? b : a, *other = first == a ? b : a;
+    first->right = merge(first->right, other);
+    first->right->parent = first;
+    first->rank = lean_left(first);
+    return first;
+}
+
+/* Puts what is left of a branch where m was. */
+static void replace(const struct moment *m, struct moment *with)
+{
+    struct moment *parent = m->parent;
+    if (with)
+        with->parent = parent;
+    if (!parent)
+        moments.first = with;
+    else if (parent->left == m)
+        parent->left = with;
+    else
+        parent->right = with;
+    for (; parent; parent = parent->parent) {
+        unsigned now = lean_left(parent);
+        if (now == parent->rank)
             break;
-        if (child < moments.count && moments.heap[child + 1]->due < moments.heap[child]->due)
-            child++;
-        if (moments.heap[child]->due >= m->due)
-            break;
-        put(place, moments.heap[child]);
-        place = child;
+        parent->rank = now;
     }
-    put(place, m);
 }
 
 static void set_timer(void)
 {
-    int64_t due = moments.count ? moments.heap[1]->due : MOMENT_NONE;
+    int64_t due = moments.first ? moments.first->due : MOMENT_NONE;
     if (due >= moments.set_for || moments.fd < 0)
         return; /* it will fire for an earlier one, and then be set again */
     if (due < 1)
@@ -72,8 +94,8 @@ static void timer_fired(uv_poll_t *poll, int status, int events)
     /* Only what is due on entry, so that a moment armed for "now" by a callback waits for the next
      * turn of the loop and cannot starve it. */
     int64_t entry = clock_now();
-    while (moments.count && moments.heap[1]->due <= entry) {
-        struct moment *m = moments.heap[1];
+    while (moments.first && moments.first->due <= entry) {
+        struct moment *m = moments.first;
         moment_cancel(m);
         m->reached(m, clock_now() - m->due);
     }
@@ -105,49 +127,32 @@ static void poll_closed(uv_handle_t *handle)
 
 void moments_stop(void)
 {
-    while (moments.count)
-        moment_cancel(moments.heap[moments.count]);
-    free(moments.heap);
-    moments.heap = NULL;
-    moments.size = 0;
+    while (moments.first)
+        moment_cancel(moments.first);
     if (moments.fd >= 0) {
         uv_poll_stop(&moments.poll);
         uv_close((uv_handle_t *)&moments.poll, poll_closed);
     }
 }
 
-int moment_at(struct moment *m, int64_t due)
+void moment_at(struct moment *m, int64_t due)
 {
     assert(m->reached);
-    if (due == MOMENT_NONE) {
-        moment_cancel(m);
-        return 0;
-    }
-    size_t place = m->place;
-    if (!place) {
-        if (moments.count + 2 > moments.size) {
-            size_t size = moments.size ? moments.size * 2 : 256;
-            struct moment **heap = realloc(moments.heap, size * sizeof *heap);
-            if (!heap)
-                return -ENOMEM;
-            moments.heap = heap;
-            moments.size = size;
-        }
-        place = ++moments.count;
-    }
+    moment_cancel(m);
+    if (due == MOMENT_NONE)
+        return;
     m->due = due;
-    settle(place, m);
+    m->left = m->right = NULL;
+    m->rank = 1;
+    moments.first = merge(moments.first, m);
+    moments.first->parent = NULL;
     set_timer();
-    return 0;
 }
 
 void moment_cancel(struct moment *m)
 {
-    size_t place = m->place;
-    if (!place)
+    if (!m->rank)
         return;
-    m->place = 0;
-    struct moment *last = moments.heap[moments.count--];
-    if (last != m)
-        settle(place, last);
+    m->rank = 0;
+    replace(m, merge(m->left, m->right));
 }

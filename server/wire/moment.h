@@ -1,8 +1,8 @@
 /* moment.h - timers that are never early.
  *
  * All timers of the loop share one timerfd with nanosecond resolution and a heap of intrusive
- * entries: arming costs no allocation, cancelling needs no callback, and the callback is told how
- * late it is. Moments are on clock_now()'s clock.
+ * entries: arming needs no memory and so cannot fail, cancelling needs no callback, and the
+ * callback is told how late it is. Moments are on clock_now()'s clock.
  */
 #pragma once
 
@@ -14,7 +14,8 @@ struct uv_loop_s;
 
 struct moment {
     int64_t due;
-    size_t place; /* in the heap, 1-based; 0: not armed */
+    struct moment *parent, *left, *right; /* in the heap */
+    unsigned rank;                        /* in the heap, from 1; 0: not armed */
     void (*reached)(struct moment *m, int64_t late);
 };
 
@@ -26,12 +27,11 @@ void moments_stop(void);
 /* A zeroed struct with reached set is a moment that is not armed. */
 
 /* Arms m (again) for the absolute moment due; MOMENT_NONE cancels. A moment in the past is reached
- * in the next turn of the loop. Returns 0 or -ENOMEM (not armed; re-arming an armed one never
- * fails). */
-int moment_at(struct moment *m, int64_t due);
+ * in the next turn of the loop. */
+void moment_at(struct moment *m, int64_t due);
 void moment_cancel(struct moment *m);
 
 static inline bool moment_armed(const struct moment *m)
 {
-    return m->place != 0;
+    return m->rank != 0;
 }

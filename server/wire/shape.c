@@ -250,8 +250,8 @@ static void chunk_left(struct wire *w)
     struct shape *s = w->shape;
     s->in_flight = false;
     s->left_at = clock_now();
-    if (s->chunk && moment_at(&s->pace, s->left_at + s->every) != 0)
-        no_memory(w); /* rather than to be early */
+    if (s->chunk)
+        moment_at(&s->pace, s->left_at + s->every);
 }
 
 /* May the first item be laid now? */
@@ -290,8 +290,8 @@ bool wire_shape_over(struct wire *w)
         return !s->first;
     if (!wire_serving(w) && w->state != WIRE_ENDING)
         return true; /* a verb came first: the cut only bounds what goes before it */
-    if (!moment_armed(&s->cut_over) && moment_at(&s->cut_over, clock_now()) != 0)
-        no_memory(w);
+    if (!moment_armed(&s->cut_over))
+        moment_at(&s->cut_over, clock_now());
     return false;
 }
 

@@ -99,38 +99,35 @@ static int64_t now;
 static struct moment *armed[4096];
 static size_t armed_count;
 static unsigned arm_calls;
-static bool moments_fail;
 
 int64_t __wrap_clock_now(void)
 {
     return now;
 }
 
-int moment_at(struct moment *m, int64_t due)
+/* A moment's rank is its place in `armed`, from 1. */
+void moment_at(struct moment *m, int64_t due)
 {
     arm_calls++;
     if (due == MOMENT_NONE) {
         moment_cancel(m);
-        return 0;
+        return;
     }
-    if (!m->place) {
-        if (moments_fail)
-            return -12;
+    if (!m->rank) {
         armed[armed_count++] = m;
-        m->place = armed_count;
+        m->rank = (unsigned)armed_count;
         assert_true(armed_count < 4096);
     }
     m->due = due;
-    return 0;
 }
 
 void moment_cancel(struct moment *m)
 {
-    if (!m->place)
+    if (!m->rank)
         return;
-    armed[m->place - 1] = armed[--armed_count];
-    armed[m->place - 1]->place = m->place;
-    m->place = 0;
+    armed[m->rank - 1] = armed[--armed_count];
+    armed[m->rank - 1]->rank = m->rank;
+    m->rank = 0;
 }
 
 static struct moment *earliest(void)

@@ -136,7 +136,6 @@ static int set_up(void **state)
     on_rst_stream = NULL;
     engine_outcome = 0;
     pumps = 0;
-    moments_fail = false;
     return 0;
 }
 

@@ -541,21 +541,6 @@ static void without_memory_a_rule_does_not_fire(void **state)
     assert_int_equal(conn.script_count, 0);
 }
 
-static void without_room_for_a_moment_a_delay_is_given_up_and_ledgered(void **state)
-{
-    open_connection("[{'on': 'request', 'do': [{'delay': '1s'}, 'rst']},"
-                    " {'on': 'request', 'at': 'headers', 'do': [{'wait': '1s'}, 'rst']}]");
-    BEGIN(mx, 1);
-    moments_fail = true;
-    mode_fire(&conn, ON_COMPLETE, mx);
-    assert_happened("fault(conn=7 ex=1 test rule=0 request delay {\"for\":\"1s\"}) "
-                    "done(conn=7 ex=1 delay Cannot allocate memory) ");
-    assert_int_equal(mx->gates, 0);
-    mode_fire(&conn, ON_HEADERS, mx);
-    assert_int_equal(conn.script_count, 0);
-    mode_exchange_over(mx);
-}
-
 static void a_client_cannot_pile_up_scripts_without_end(void **state)
 {
     open_connection("[{'on': 'request', 'do': [{'wait': '1h'}, 'rst']}]");
@@ -602,7 +587,6 @@ int main(void)
         TEST(over_picks_the_protocol_and_waits_until_it_is_known),
         TEST(steps_by_hand_run_at_once_on_a_connection_of_any_mode),
         TEST(without_memory_a_rule_does_not_fire),
-        TEST(without_room_for_a_moment_a_delay_is_given_up_and_ledgered),
         TEST(a_client_cannot_pile_up_scripts_without_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

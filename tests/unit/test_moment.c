@@ -1,4 +1,4 @@
-/* Moments: never early, in order, cancelled ones never. */
+/* Moments: never early, in order, cancelled ones never; arming needs no memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "wire/moment.h"
 
-#define MANY 500
+#define MANY   500
+#define ROUNDS 20000
 
 static uv_loop_t loop;
 
@@ -19,6 +20,30 @@ struct probe {
     int64_t due, reached_at, late;
     struct probe *cancels;
 };
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+
+static bool no_memory;
+
+void *__wrap_malloc(size_t n)
+{
+    return no_memory ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return no_memory ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    return no_memory ? NULL : __real_realloc(p, n);
+}
 
 static unsigned reached_count, expected;
 static struct probe *order[MANY];
@@ -38,7 +63,7 @@ static void reached(struct moment *m, int64_t late)
 static void arm(struct probe *p, int64_t due)
 {
     *p = (struct probe){ .moment.reached = reached, .due = due };
-    assert_int_equal(moment_at(&p->moment, due), 0);
+    moment_at(&p->moment, due);
     assert_true(moment_armed(&p->moment));
 }
 
@@ -103,6 +128,41 @@ static void arming_again_moves_a_moment_and_none_cancels_it(void **state)
     assert_false(moment_armed(&early.moment));
 }
 
+/* Whatever was done to them before, those that are armed at the end are reached, each once, in
+ * their order, and without memory too. */
+static void at_random_what_is_armed_is_reached_and_nothing_else(void **state)
+{
+    static struct probe probes[MANY];
+    unsigned armed = 0;
+    int64_t now = clock_now();
+    srand(7);
+    no_memory = true;
+    for (unsigned i = 0; i < MANY; i++)
+        probes[i] = (struct probe){ .moment.reached = reached };
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct probe *p = &probes[rand() % MANY];
+        if (rand() % 3 == 0) {
+            moment_cancel(&p->moment);
+        } else { /* some of them at the same moment */
+            p->due = now + 300 * NS_PER_MS + rand() % 40 * NS_PER_MS;
+            moment_at(&p->moment, p->due);
+        }
+    }
+    for (unsigned i = 0; i < MANY; i++)
+        armed += moment_armed(&probes[i].moment);
+    assert_true(armed > MANY / 3 && armed < MANY);
+    run_until(armed);
+    no_memory = false;
+    for (unsigned i = 0; i < MANY; i++)
+        assert_false(moment_armed(&probes[i].moment));
+    for (unsigned i = 0; i < armed; i++) {
+        assert_int_equal(order[i]->moment.due, order[i]->due);
+        assert_true(i == 0 || order[i - 1]->due <= order[i]->due);
+        assert_true(order[i]->reached_at >= order[i]->due);
+        order[i]->due = -1; /* not twice */
+    }
+}
+
 static int set_up(void **state)
 {
     return uv_loop_init(&loop) || moments_start(&loop);
@@ -122,6 +182,7 @@ int main(void)
         cmocka_unit_test(many_moments_are_reached_in_their_order),
         cmocka_unit_test(a_cancelled_moment_is_never_reached),
         cmocka_unit_test(arming_again_moves_a_moment_and_none_cancels_it),
+        cmocka_unit_test(at_random_what_is_armed_is_reached_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
