@@ -392,6 +392,16 @@ class Torture:
         return [f'{address} {where}' for client in self.clients for address, where in client.garbled
                 if used[address] == opened[address] == 1 and address not in self.books.injected]
 
+    def works(self):
+        """Seconds of processor time that it needs for one second in which nobody speaks to it."""
+        def used():
+            with open(f'/proc/{self.server.pid}/stat') as stat:
+                fields = stat.read().rpartition(')')[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+        before = used()
+        time.sleep(1)
+        return used() - before
+
     def judge(self, tap):
         gone = until(lambda: not self.connections(), GONE_WITHIN)
         tap.case('every connection is gone', gone, json.dumps(self.connections(), indent=1))
@@ -402,6 +412,8 @@ class Torture:
         tap.case('it serves as before', self.serves())
         self.over.set()
         self.books.join(60)
+        works = self.works()
+        tap.case('it does nothing when there is nothing to do', works < 0.3, f'{works:.2f} s of 1 s')
         books = self.books
         tap.note(f'{sum(c.connections for c in self.clients)} connections, {dict(self.tester.done)}')
         tap.note(f'events: {dict(books.events)}')
@@ -425,6 +437,7 @@ def main():
     tap.note(f'--seed {arguments.seed}')
     troubles = []
     server = Server(arguments.hangup, '--ledger-limit', '268435456')
+    tap.note(f'server {server.pid}, admin port {server.port("admin")}')
     try:
         first = Torture(server, arguments, troubles)
         first.go_on(arguments.seconds)
@@ -434,6 +447,7 @@ def main():
         Torture(server, arguments, troubles).go_on(min(arguments.seconds / 4, 10))
     except (OSError, RuntimeError, ValueError) as trouble:
         troubles.append(repr(trouble))
+    tap.note('told to end')
     server.process.terminate()  # in the middle of it
     try:
         server.process.wait(30)
