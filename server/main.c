@@ -22,6 +22,7 @@
 #include "options.h"
 #include "run/run.h"
 #include "wire/caps.h"
+#include "wire/keylog.h"
 #include "wire/listener.h"
 #include "wire/moment.h"
 #include "wire/tls.h"
@@ -38,6 +39,7 @@ struct server {
     struct options options;
     struct initial initial;
     struct authority_files files;
+    struct keylog *keylog; /* NULL: none */
     struct tls_server *tls;
     struct catalogue *catalogue;
     struct endpoint *endpoint;
@@ -103,6 +105,17 @@ static int open_certificates(struct server *s, struct refusal *why)
     int error = authority_open(o->state_dir, o->names, o->name_count, 0, &s->files, why);
     in_option("--state", error, why);
     return error ? error : tls_server_create(s->files.cert, s->files.key, &s->tls, why);
+}
+
+static int open_keylog(struct server *s, struct refusal *why)
+{
+    const char *file = s->options.keylog;
+    int error = file ? keylog_open(file, &s->keylog, why) : 0;
+    if (!file || error)
+        return error;
+    tls_server_set_keylog(s->tls, s->keylog);
+    log_warn("the keys of all TLS sessions go to %s: who reads it can decrypt them", file);
+    return 0;
 }
 
 /* What can be refused without a trace: nothing was written to the state directory yet. */
@@ -276,6 +289,8 @@ static int start(struct server *s, struct refusal *why)
     if (!error)
         error = open_certificates(s, why);
     if (!error)
+        error = open_keylog(s, why);
+    if (!error)
         error = open_run(s, why);
     return error ? error : open_admin(s, why);
 }
@@ -304,6 +319,7 @@ static int command_serve(int argc, char **argv)
     endpoint_destroy(server.endpoint);
     catalogue_destroy(server.catalogue);
     tls_server_destroy(server.tls);
+    keylog_close(server.keylog);
     uv_loop_close(&server.loop);
     return 0;
 }

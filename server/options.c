@@ -45,6 +45,8 @@ static const struct row rows[] = {
     { "--cert", "FILE", "a certificate chain of one's own, PEM (with --key)", TEXT,
       offsetof(struct options, cert) },
     { "--key", "FILE", "its private key, PEM", TEXT, offsetof(struct options, key) },
+    { "--keylog", "FILE", "append the keys of TLS sessions, with which Wireshark decrypts", TEXT,
+      offsetof(struct options, keylog) },
     { "--time-scale", "FACTOR", "multiplies every duration of a mode (1)", SCALE,
       offsetof(struct options, time_scale) },
     { "--body-limit", "BYTES", "larger request bodies get 413 (1048576)", SIZE,

@@ -23,6 +23,7 @@ struct options {
     struct option_seed seed; /* of a plan or case */
     const char *modes_dir, *stubs_dir, *state_dir;
     const char *cert, *key;
+    const char *keylog;
     const char *admin_token;
     const char *names[OPTION_NAMES_MAX];
     unsigned name_count;

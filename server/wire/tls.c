@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "wire/keylog.h"
 #include "wire/wire_impl.h"
 
 #define RECORD_MAX 16384
@@ -160,6 +161,13 @@ static int client_hello(gnutls_session_t session, unsigned type, unsigned when, 
     return shaking(w) ? 0 : GNUTLS_E_AGAIN; /* which draws no alert */
 }
 
+static int write_key(gnutls_session_t session, const char *label, const gnutls_datum_t *secret)
+{
+    struct wire *w = gnutls_session_get_ptr(session);
+    keylog_write(w->server->keylog, session, label, secret);
+    return 0;
+}
+
 int wire_tls_create(struct wire *w, struct tls_server *server, bool h2)
 {
     static const gnutls_datum_t protocols[] = {
@@ -176,6 +184,8 @@ int wire_tls_create(struct wire *w, struct tls_server *server, bool h2)
     gnutls_transport_set_vec_push_function(w->tls, push);
     gnutls_handshake_set_hook_function(w->tls, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
                                        client_hello);
+    if (server->keylog)
+        gnutls_session_set_keylog_function(w->tls, write_key);
     /* Mandatory: a client that offers only what we do not speak gets the alert of RFC 7301 3.2. */
     if (gnutls_priority_set(w->tls, server->priority) < 0 ||
         gnutls_credentials_set(w->tls, GNUTLS_CRD_CERTIFICATE, server->cred) < 0 ||
@@ -246,6 +256,8 @@ static void established(struct wire *w)
         snprintf(name, sizeof name, "%.*s", (int)alpn.size, (const char *)alpn.data);
     w->established = true;
     w->state = WIRE_OPEN;
+    if (w->server->keylog)
+        keylog_established(w->server->keylog, w->tls);
     wire_tls_info(w, &info);
     ledger_begin(w->ledger, EV_TLS_ESTABLISHED, w->id, 0);
     ledger_text(w->ledger, F_TLS_VERSION, info.version);

@@ -201,6 +201,11 @@ int tls_server_create(const char *cert_file, const char *key_file, struct tls_se
     return 0;
 }
 
+void tls_server_set_keylog(struct tls_server *server, struct keylog *keylog)
+{
+    server->keylog = keylog;
+}
+
 void tls_server_destroy(struct tls_server *server)
 {
     if (!server)

@@ -1,7 +1,7 @@
 /* tls_server.h - what is behind struct tls_server: for tls.c, which makes the sessions, and for
  * tls_server.c, which loads it. Everybody else includes tls.h.
  *
- * All of it is shared by the sessions and never changed after tls_server_create, so it must outlive
+ * All of it is shared by the sessions and never changed once there are some, so it must outlive
  * every one of them:
  *     gnutls_priority_set(session, server->priority);
  *     gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, server->cred);
@@ -17,4 +17,5 @@ struct tls_server {
     gnutls_certificate_credentials_t cred;
     gnutls_priority_t priority;
     gnutls_datum_t ticket_key;
+    struct keylog *keylog; /* NULL: none */
 };

@@ -188,6 +188,13 @@ static void certificates_that_do_not_serve_are_refused(void **state)
     refused("cert.pem", "--cert", garbage, "--key", garbage);
 }
 
+static void a_key_log_that_cannot_be_written_is_refused(void **state)
+{
+    refused("--keylog: /nonexistent/keys cannot be opened", "--keylog", "/nonexistent/keys", NULL,
+            NULL);
+    refused("--keylog: / cannot be opened: Is a directory", "--keylog", "/", NULL, NULL);
+}
+
 static void directories_with_bad_files_are_refused(void **state)
 {
     char dir[128];
@@ -375,6 +382,7 @@ int main(void)
         cmocka_unit_test(addresses_that_are_none_are_refused),
         cmocka_unit_test(bad_values_are_refused),
         cmocka_unit_test(certificates_that_do_not_serve_are_refused),
+        cmocka_unit_test(a_key_log_that_cannot_be_written_is_refused),
         cmocka_unit_test(directories_with_bad_files_are_refused),
         cmocka_unit_test(plans_that_are_none_are_refused),
         cmocka_unit_test(modes_plans_and_cases_exclude_each_other),
