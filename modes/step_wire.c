@@ -109,16 +109,11 @@ int do_alert(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program
 
 /* --- Shaping */
 
-/* throttle {rate}: in pieces of 20 ms, so that it looks steady; slower ones byte by byte. */
+/* throttle {rate} */
 int do_throttle(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
                 const struct mode_step *step)
 {
-    int64_t rate = step->arg[0].number;
-    if (rate == 0)
-        return wire_pace(mc->wire, 0, 0);
-    if (rate < 50)
-        return wire_pace(mc->wire, 1, NS_PER_S / rate);
-    return wire_pace(mc->wire, (uint32_t)(rate / 50), 20 * NS_PER_MS);
+    return wire_throttle(mc->wire, (uint32_t)step->arg[0].number);
 }
 
 /* drip {chunk, every} */

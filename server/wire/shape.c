@@ -3,7 +3,7 @@
  * What is queued on a wire with a shape goes into a list first, as it came: plaintext unsealed, for
  * how much of it goes into a TLS record is only decided when it leaves. From the list it is laid
  * into w->out, where the rest of the wire takes over. Two things hold it back in the list: the
- * pace, whose gate is closed while its moment is armed or a chunk has not quite left; and the cut,
+ * pace (pace.h), until its moment has come and the piece before has left; and the cut,
  * behind which nothing is laid. What the cut divides lies in w->out as a whole, and only its front
  * leaves. TLS's own records (handshake, KeyUpdate) pass the list by, but not the cut.
  *
@@ -16,10 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/pace.h"
 #include "wire/wire_impl.h"
 
-#define PIECE     16384 /* laid at once: the largest TLS record (RFC 8446 5.1) */
-#define CHUNK_MAX 65536 /* larger ones would be held up by OUT_LIMIT */
+#define PIECE 16384 /* laid at once: the largest TLS record (RFC 8446 5.1) */
 
 enum kind { SEALED, RAW, ALERT, CUT };
 
@@ -37,11 +37,8 @@ struct shape {
     uint64_t behind, past; /* see wire_shape_behind; of these, laid behind the cut */
     bool failed;           /* memory ran out: the next flush ends the wire */
 
-    uint32_t chunk; /* 0: no pace */
-    int64_t every;
-    bool in_flight;  /* a chunk is laid, and not all of it has left */
-    int64_t left_at; /* when the last chunk had */
-    struct moment pace;
+    struct pace pace;
+    struct moment gate; /* armed: what waits, waits for its moment */
 
     bool cut_placed; /* there is one, and it is known where: */
     uint64_t cut_at; /* in bytes of out_total */
@@ -98,6 +95,8 @@ int wire_shape_put(struct wire *w, const void *bytes, size_t n, bool sealed)
 {
     struct shape *s = w->shape;
     enum kind kind = sealed ? SEALED : RAW;
+    if (s->waiting == 0)
+        pace_begin(&s->pace, clock_now());
     struct item *item = s->last && s->last->kind == kind ? s->last : add_item(s, kind);
     if (!item || buf_add(&item->bytes, bytes, n) < 0)
         return -ENOMEM;
@@ -215,6 +214,19 @@ static void lay_alert(struct wire *w, const struct item *item)
         gnutls_alert_send(w->tls, item->level, item->description);
 }
 
+/* Lays as much of an item as may leave at once. */
+static int lay_piece(struct wire *w, struct item *item)
+{
+    struct shape *s = w->shape;
+    if (!pace_is_set(&s->pace))
+        return lay_bytes(w, item, SIZE_MAX);
+    int64_t now = clock_now();
+    size_t there = buf_len(&item->bytes);
+    int error = lay_bytes(w, item, pace_room(&s->pace, s->waiting, now));
+    pace_left(&s->pace, there - buf_len(&item->bytes), now);
+    return error;
+}
+
 /* Lays the first item, or as much of it as may leave at once. Returns 0 or -errno. */
 static int lay_first(struct wire *w)
 {
@@ -224,8 +236,7 @@ static int lay_first(struct wire *w)
     switch (item->kind) {
     case SEALED:
     case RAW:
-        error = lay_bytes(w, item, s->chunk ? s->chunk : SIZE_MAX);
-        s->in_flight = s->chunk != 0;
+        error = lay_piece(w, item);
         break;
     case ALERT:
         lay_alert(w, item);
@@ -244,25 +255,26 @@ static void no_memory(struct wire *w)
     wire_end(w, WIRE_LAST_RST, "server", strerror(ENOMEM));
 }
 
-/* A chunk has left: closes the gate for a while. */
-static void chunk_left(struct wire *w)
-{
-    struct shape *s = w->shape;
-    s->in_flight = false;
-    s->left_at = clock_now();
-    if (s->chunk)
-        moment_at(&s->pace, s->left_at + s->every);
-}
-
 /* May the first item be laid now? */
 static bool gate_open(const struct wire *w)
 {
     const struct shape *s = w->shape;
     if (!s->first || cut_full(w))
         return false;
-    if (!s->chunk || s->first->kind == CUT)
+    if (!pace_is_set(&s->pace) || s->first->kind == CUT)
         return true;
-    return buf_len(&w->out) == 0 && (s->first->kind == ALERT || !moment_armed(&s->pace));
+    return buf_len(&w->out) == 0 && (s->first->kind == ALERT || s->waiting == 0 ||
+                                     pace_due(&s->pace, s->waiting) <= clock_now());
+}
+
+/* Comes back when what waits may leave. */
+static void wait_for_pace(struct wire *w)
+{
+    struct shape *s = w->shape;
+    if (!s->waiting || !pace_is_set(&s->pace) || cut_full(w))
+        moment_cancel(&s->gate);
+    else
+        moment_at(&s->gate, pace_due(&s->pace, s->waiting));
 }
 
 bool wire_shape_release(struct wire *w)
@@ -271,8 +283,6 @@ bool wire_shape_release(struct wire *w)
     uint64_t before = w->out_total;
     if (s->failed)
         no_memory(w);
-    if (w->state != WIRE_CLOSED && s->in_flight && buf_len(&w->out) == 0)
-        chunk_left(w);
     while (w->state != WIRE_CLOSED && gate_open(w)) {
         int error = lay_first(w);
         if (error && w->tls_done)
@@ -280,6 +290,8 @@ bool wire_shape_release(struct wire *w)
         else if (error)
             wire_end(w, WIRE_LAST_RST, "server", strerror(-error));
     }
+    if (w->state != WIRE_CLOSED && buf_len(&w->out) == 0)
+        wait_for_pace(w);
     return w->state != WIRE_CLOSED && w->out_total != before;
 }
 
@@ -298,14 +310,14 @@ bool wire_shape_over(struct wire *w)
 bool wire_shape_waits(const struct wire *w)
 {
     const struct shape *s = w->shape;
-    return s && s->first && moment_armed(&s->pace) && !cut_reached(w);
+    return s && s->first && moment_armed(&s->gate) && !cut_reached(w);
 }
 
 /* --- Beginning and end */
 
 static void pace_reached(struct moment *m, int64_t late)
 {
-    wire_go_on(link_entry(m, struct shape, pace)->wire);
+    wire_go_on(link_entry(m, struct shape, gate)->wire);
 }
 
 /* Takes effect from the loop, so that no verb and no wire_send changes the state unexpectedly. */
@@ -336,14 +348,14 @@ static int need_shape(struct wire *w)
     if (!w->shape)
         return -ENOMEM;
     w->shape->wire = w;
-    w->shape->pace.reached = pace_reached;
+    w->shape->gate.reached = pace_reached;
     w->shape->cut_over.reached = cut_is_over;
     return 0;
 }
 
 void wire_shape_stop(struct wire *w)
 {
-    moment_cancel(&w->shape->pace);
+    moment_cancel(&w->shape->gate);
     moment_cancel(&w->shape->cut_over);
 }
 
@@ -368,7 +380,6 @@ bool wire_discard(struct wire *w)
     if (s) {
         drop_all(s);
         lift_cut(s);
-        s->in_flight = false;
         s->behind = w->queued - w->handed;
     }
     return any;
@@ -376,25 +387,36 @@ bool wire_discard(struct wire *w)
 
 /* --- The verbs */
 
-int wire_pace(struct wire *w, uint32_t chunk, int64_t every)
+/* Whether a pace can be set, with a shape to set it in. none: it is to end. 0, or -errno, or
+ * WIRE_TOO_LATE. */
+static int ready_for_pace(struct wire *w, bool none)
 {
     if (w->state == WIRE_CLOSED || w->shut || (w->state == WIRE_FORGOTTEN && w->muted))
         return WIRE_TOO_LATE;
-    if (chunk == 0 && !w->shape)
-        return 0;
-    int error = need_shape(w);
-    if (error)
+    return none && !w->shape ? 0 : need_shape(w);
+}
+
+int wire_pace(struct wire *w, uint32_t chunk, int64_t every)
+{
+    int error = ready_for_pace(w, chunk == 0);
+    if (error || !w->shape)
         return error;
-    struct shape *s = w->shape;
-    uint32_t parts = chunk / CHUNK_MAX + (chunk % CHUNK_MAX != 0);
-    s->chunk = parts ? chunk / parts : 0;
-    s->every = parts ? every / parts : 0;
-    if (!s->chunk)
-        moment_cancel(&s->pace);
-    else if (moment_armed(&s->pace) && s->left_at + s->every < s->pace.due)
-        moment_at(&s->pace, s->left_at + s->every);
+    uint32_t parts = chunk / PACE_CHUNK_MAX + (chunk % PACE_CHUNK_MAX != 0);
+    pace_set_drops(&w->shape->pace, parts ? chunk / parts : 0, parts ? every / parts : 0,
+                   clock_now());
     if (!w->corked)
         wire_let_out(w); /* what waited may have made room */
+    return 0;
+}
+
+int wire_throttle(struct wire *w, uint32_t rate)
+{
+    int error = ready_for_pace(w, rate == 0);
+    if (error || !w->shape)
+        return error;
+    pace_set_rate(&w->shape->pace, rate, clock_now());
+    if (!w->corked)
+        wire_let_out(w);
     return 0;
 }
 

@@ -174,12 +174,18 @@ int wire_alert(struct wire *w, bool fatal, int description);
 /* --- Shaping: how what is queued leaves. Takes no state of its own. -ENOMEM: nothing was done. */
 
 /* At most chunk bytes of plaintext at once, each chunk in a TLS record and a send of its own (over
- * 16384 bytes: in as few records as hold it), the next one at the earliest every ns after the one
- * before has left; the first may leave at once. (Chunks over 65536 bytes become smaller ones at
- * shorter times, for the same rate.) What was laid out before leaves at once; another call sets the
- * pace of what waits, too. chunk 0: no limit any more, what waits leaves. TLS's own records are not
- * paced. The verbs that let out what was queued, and the orderly close, wait for it. */
+ * 16384 bytes: in as few records as hold it), one every ns, counted from the first; that may leave
+ * at once. A chunk that is late (the one before has not left yet, a timer came late) takes nothing
+ * off the rate, unless it is late by more than 250 ms. (Chunks over 65536 bytes become smaller ones
+ * at shorter times, for the same rate.) What was laid out before leaves at once; another call sets
+ * the pace of what waits, too. chunk 0: no limit any more, what waits leaves. TLS's own records are
+ * not paced. The verbs that let out what was queued, and the orderly close, wait for it. */
 int wire_pace(struct wire *w, uint32_t chunk, int64_t every);
+
+/* The same as a rate in bytes of plaintext a second, at most PACE_RATE_MAX: the first byte at once
+ * and alone, each later one at its moment or up to 20 ms after it, the last one at its moment. 0:
+ * no limit any more. */
+int wire_throttle(struct wire *w, uint32_t rate);
 
 /* Lets so many bytes more onto the socket (TLS records included, so that one may be divided),
  * counted behind what is queued by now; once the last of them is in the kernel (at the soonest in

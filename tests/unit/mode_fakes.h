@@ -282,6 +282,11 @@ int wire_pace(struct wire *w, uint32_t chunk, int64_t every)
     return shaped(w, "pace(%u/%lldus)", chunk, (long long)(every / 1000));
 }
 
+int wire_throttle(struct wire *w, uint32_t rate)
+{
+    return shaped(w, "throttle(%u)", rate);
+}
+
 int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
 {
     return shaped(w, "cut(%llu %d)", (unsigned long long)after, (int)how);

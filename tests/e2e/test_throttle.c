@@ -1,0 +1,245 @@
+/* "throttle" and "drip" keep to what was set, whatever the number: from the client's seat, first
+ * octet to last, and by the ledger. The exact moments are in the unit test of the pace; here is
+ * what is left of them on the wire. */
+#include "witness.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+#define NOISE       (150 * NS_PER_MS) /* of the machine, over a whole response */
+#define SPELL       (2500 * NS_PER_MS)
+
+struct course {
+    const char *spec;   /* the mode */
+    double rate;        /* octets a second that it means */
+    const char *target; /* what is asked for */
+    size_t content;     /* which has at least so many octets */
+    struct talk *talk;
+    size_t octets;       /* that came */
+    int64_t first, last; /* when the first and the last had */
+};
+
+static char stubs[64];
+
+static void make_stub(const char *name, size_t size)
+{
+    char path[96], block[4096];
+    memset(block, 'x', sizeof block);
+    snprintf(path, sizeof path, "%s/%s", stubs, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (size_t n = 0; n < size; n += sizeof block)
+        fwrite(block, 1, size - n < sizeof block ? size - n : sizeof block, file);
+    fclose(file);
+}
+
+/* Windows that an answer of any size fits into; what comes of it is read away. */
+static void open_windows(struct talk *t)
+{
+    static const uint8_t setting[6] = { 0, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0x7f, 0xff, 0, 0 };
+    static const uint8_t update[4] = { 0x7f, 0, 0, 0 };
+    if (!t->seat->h2)
+        return;
+    h2_send_frame(&t->h2, NGHTTP2_SETTINGS, 0, 0, setting, sizeof setting);
+    h2_send_frame(&t->h2, NGHTTP2_WINDOW_UPDATE, 0, 0, update, sizeof update);
+    t->h2.settings_acked = false;
+    while (!t->h2.settings_acked)
+        check(h2_wait_frame(&t->h2, NGHTTP2_SETTINGS, in_ms(PATIENCE_MS)), "no SETTINGS ACK");
+}
+
+static void begin(struct stage *stage, struct course *c)
+{
+    char target[128];
+    c->talk = talk_open(stage);
+    talk_served(c->talk);
+    open_windows(c->talk);
+    snprintf(target, sizeof target, "/mode/%s%s", c->spec, c->target);
+    assert_int_equal(talk_ask_for(c->talk, "GET", target, NULL, NULL), 0);
+    c->octets = 0;
+}
+
+/* Notes what has come. Returns whether the answer is whole. */
+static bool note(struct course *c)
+{
+    struct client *k = &c->talk->c;
+    while (client_look(k, 0))
+        ;
+    size_t n = buf_len(&k->in);
+    buf_consume(&k->in, n);
+    if (n > 0 && c->octets == 0)
+        c->first = k->last_byte_at;
+    c->octets += n;
+    if (n > 0)
+        c->last = k->last_byte_at;
+    return c->octets > c->content && k->last_byte_at < clock_now() - 300 * NS_PER_MS;
+}
+
+/* Reads all of them until each is whole or its time is up, so that a slow one has some octets. */
+static void watch(struct course *courses, size_t count)
+{
+    bool going = true;
+    while (going) {
+        struct pollfd fds[STAGE_TALKS];
+        for (size_t i = 0; i < count; i++)
+            fds[i] = (struct pollfd){ courses[i].talk->c.fd, POLLIN, 0 };
+        poll(fds, count, 20);
+        going = false;
+        for (size_t i = 0; i < count; i++) {
+            struct course *c = &courses[i];
+            bool over = note(c) || (c->octets >= 3 && clock_now() - c->first > SPELL);
+            check(clock_now() - c->talk->asked_at < 60 * NS_PER_S, "%s: it takes too long",
+                  c->spec);
+            going = going || !over;
+        }
+    }
+}
+
+/* Not faster, as counted from the request: the first octet may have been seen late. */
+static void check_took(const struct course *c, double due)
+{
+    double took = (double)(c->last - c->first), all = (double)(c->last - c->talk->asked_at);
+    check(all > due * 0.99 && took < due * 1.01 + NOISE,
+          "%s: %zu octets in %.1f ms, where %.1f were due", c->spec, c->octets, took / 1e6,
+          due / 1e6);
+}
+
+/* The same from the ledger, where the whole answer came. */
+static void check_ledger(const struct stage *stage, const struct course *c)
+{
+    uint64_t next;
+    json_t *start = NULL, *end = NULL, *events = admin_events(stage->server, 0, 0, &next), *event;
+    size_t i;
+    json_array_foreach(events, i, event)
+    {
+        if ((uint64_t)json_integer_value(json_object_get(event, "connection")) !=
+            c->talk->connection)
+            continue;
+        if (strcmp(event_text(event, "event"), "response_start") == 0) {
+            start = event;
+            end = NULL;
+        }
+        if (strcmp(event_text(event, "event"), "response_end") == 0)
+            end = event;
+    }
+    double due = (double)(c->octets - 1) / c->rate * 1e3;
+    check(start && (end || due > 1900), "%s: the ledger has no answer", c->spec);
+    if (!end) { /* it goes on */
+        json_decref(events);
+        return;
+    }
+    double took = event_ms(end, "ms") - event_ms(start, "ms");
+    check(took > due * 0.99 - 2 && took < due * 1.01 + NOISE / 1e6,
+          "%s: by the ledger %zu octets in %.1f ms, where %.1f were due", c->spec, c->octets, took,
+          due);
+    json_decref(events);
+}
+
+static void run_courses(struct stage *stage, struct course *courses, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        begin(stage, &courses[i]);
+    watch(courses, count);
+    for (size_t i = 0; i < count; i++) {
+        check_took(&courses[i], (double)(courses[i].octets - 1) / courses[i].rate * 1e9);
+        check_ledger(stage, &courses[i]);
+    }
+}
+
+#define COURSE(mode, a_second, ...) COURSE_OF(mode, a_second, __VA_ARGS__)
+#define COURSE_OF(mode, a_second, path, octets)                                                    \
+    {                                                                                              \
+        .spec = mode, .rate = a_second, .target = path, .content = octets                          \
+    }
+#define SMALL ENTITLEMENT, 100
+#define LARGE "/large", 10000000
+#define SOME  "/some", 20000
+
+static void any_rate_is_kept_over_an_answer_of_any_size(struct stage *stage)
+{
+    struct course courses[] = {
+        COURSE("throttle;rate=1", 1, SMALL),
+        COURSE("throttle;rate=7", 7, SMALL),
+        COURSE("throttle;rate=49", 49, LARGE),
+        COURSE("throttle;rate=51", 51, SMALL),
+        COURSE("throttle;rate=99", 99, SMALL),
+        COURSE("throttle;rate=99", 99, LARGE),
+        COURSE("throttle;rate=100", 100, SOME),
+        COURSE("throttle;rate=101", 101, SMALL),
+        COURSE("throttle;rate=1000", 1000, SMALL),
+        COURSE("throttle;rate=1000", 1000, LARGE),
+        COURSE("throttle;rate=12345", 12345, SOME),
+        COURSE("throttle;rate=12345", 12345, LARGE),
+        COURSE("throttle;rate=1000000", 1000000, LARGE),
+    };
+    run_courses(stage, courses, COUNT(courses));
+}
+
+static void drops_keep_to_their_moments(struct stage *stage)
+{
+    static const struct {
+        const char *spec, *target;
+        size_t content, chunk;
+        double every_ms;
+    } drips[] = {
+        { "drip;chunk=7;every=2ms", SOME, 7, 2 },
+        { "drip;chunk=20;every=333ms", SMALL, 20, 333 },
+        { "drip;chunk=1000;every=10ms", LARGE, 1000, 10 },
+        { "drip;chunk=65536;every=5ms", LARGE, 65536, 5 },
+    };
+    struct course courses[COUNT(drips)];
+    for (size_t i = 0; i < COUNT(drips); i++)
+        courses[i] = (struct course){ .spec = drips[i].spec,
+                                      .target = drips[i].target,
+                                      .content = drips[i].content };
+    for (size_t i = 0; i < COUNT(drips); i++)
+        begin(stage, &courses[i]);
+    watch(courses, COUNT(drips));
+    for (size_t i = 0; i < COUNT(drips); i++) {
+        const struct course *c = &courses[i];
+        size_t drops = (c->octets + drips[i].chunk - 1) / drips[i].chunk;
+        check_took(c, (double)(drops - 1) * drips[i].every_ms * 1e6);
+    }
+}
+
+/* Alone: there is nothing else that the machine could do meanwhile. */
+static void a_fast_rate_is_kept(struct stage *stage)
+{
+    struct course fast = COURSE("throttle;rate=50000000", 50000000, LARGE);
+    run_courses(stage, &fast, 1);
+}
+
+/* The scale is about durations: "every" is one, a rate is not. */
+static void the_time_scale_multiplies_the_time_between_drops_and_no_rate(struct stage *stage)
+{
+    json_decref(admin_call(stage->server, 200, "PATCH", "/v1/runs/default",
+                           "{\"mode\":\"normal\",\"time_scale\":0.1}"));
+    struct course courses[] = {
+        COURSE("throttle;rate=1000", 1000, SMALL),
+        COURSE("drip;chunk=1;every=50ms", 200, SMALL),
+    };
+    run_courses(stage, courses, COUNT(courses));
+    json_decref(admin_call(stage->server, 200, "PATCH", "/v1/runs/default",
+                           "{\"mode\":\"normal\",\"time_scale\":1}"));
+}
+
+int main(void)
+{
+    static const struct scenario list[] = {
+        SCENARIO(any_rate_is_kept_over_an_answer_of_any_size, SEATS_ALL & ~SEAT_H1_TLS12),
+        SCENARIO(drops_keep_to_their_moments, SEATS_ALL & ~SEAT_H1_TLS12),
+        SCENARIO(a_fast_rate_is_kept, SEATS_ALL & ~SEAT_H1_TLS12),
+        SCENARIO(the_time_scale_multiplies_the_time_between_drops_and_no_rate,
+                 SEAT_H1_TLS | SEAT_H2_CLEAR),
+    };
+
+    scratch_create(stubs, sizeof stubs);
+    make_stub("some", 20000);
+    make_stub("large", 10000000);
+    int failed = scenarios_run("throttle", list, COUNT(list),
+                               (const char *const[]){ "--stubs", stubs, NULL });
+    scratch_remove(stubs);
+    return failed;
+}
