@@ -80,11 +80,8 @@ static void ledger_step(const struct script *s, const struct mode_step *step, in
     ledger_text(l, F_ARGUMENTS, step->arguments);
     if (late != ON_TIME)
         ledger_int(l, F_LATE, late);
-    if (s->program->scale != 1) {
-        char scale[32];
-        snprintf(scale, sizeof scale, "%g", s->program->scale);
-        ledger_text(l, F_TIME_SCALE, scale);
-    }
+    if (s->program->scale != 1)
+        ledger_real(l, F_TIME_SCALE, s->program->scale);
     ledger_commit(l);
 }
 

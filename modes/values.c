@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/json.h"
 #include "engine/h2_error.h"
 #include "modes/language.h"
 
@@ -258,12 +259,14 @@ static int read_body(struct compiler *c, const struct path *at, const struct arg
         response->body_len = json_string_length(json);
         response->body = program_text(c->program, json_string_value(json), response->body_len);
     } else {
+        struct buf text = { 0 };
         response->headers = &as_json;
-        response->body_len = json_dumpb(json, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
-        char *text = program_alloc(c->program, response->body_len + 1);
-        response->body = text;
-        if (text && json_dumpb(json, text, response->body_len, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
-            return -ENOMEM;
+        if (json_write(&text, json) == 0) {
+            response->body_len = buf_len(&text);
+            response->body =
+                program_text(c->program, (const char *)buf_bytes(&text), response->body_len);
+        }
+        buf_free(&text);
     }
     response->header_count = 1;
     return response->body ? 0 : -ENOMEM;

@@ -11,6 +11,7 @@
 
 #include "admin/admin.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "certs/authority.h"
 #include "commands.h"
@@ -216,13 +217,13 @@ static void say_ready(struct server *s)
         json_object_set_new(ready, "case", json_string(s->options.case_name));
     json_object_set_new(ready, "pid", json_integer(getpid()));
     json_t *line = json_pack("{s:o}", "ready", ready);
-    char *text = json_dumps(line, JSON_COMPACT);
-    json_decref(line);
-    if (text) {
-        printf("%s\n", text);
+    struct buf text = { 0 };
+    if (json_write(&text, line) == 0) {
+        printf("%.*s\n", (int)buf_len(&text), (const char *)buf_bytes(&text));
         fflush(stdout);
     }
-    free(text);
+    json_decref(line);
+    buf_free(&text);
 }
 
 /* --- Stop */

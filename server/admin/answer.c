@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin/call.h"
+#include "base/json.h"
 #include "endpoint/problem.h"
 #include "modes/mode.h"
 #include "run/run.h"
@@ -23,18 +24,17 @@ static struct answer *begin(struct call *call, int status, const char *type)
     return answer;
 }
 
-static int add_text(const char *text, size_t n, void *buf)
-{
-    return buf_add(buf, text, n);
-}
-
 void answer_json(struct call *call, int status, json_t *value)
 {
     struct answer *answer = begin(call, status, TYPE_JSON);
-    if (!value || json_dump_callback(value, add_text, &answer->body, JSON_COMPACT) < 0)
-        answer->body.failed = true;
+    json_write(&answer->body, value);
     buf_text(&answer->body, "\n");
     json_decref(value);
+}
+
+struct buf *answer_text(struct call *call, int status, const char *type)
+{
+    return &begin(call, status, type)->body;
 }
 
 void answer_bytes(struct call *call, const char *type, const void *bytes, size_t n)

@@ -111,6 +111,8 @@ const struct route *routes_find(const char *method, const char *path, char arg[C
 /* --- answer.c: each fills call->answer, replacing what is there */
 
 void answer_json(struct call *call, int status, json_t *value); /* takes the reference */
+/* Where the caller of this appends the body. */
+struct buf *answer_text(struct call *call, int status, const char *type);
 void answer_bytes(struct call *call, const char *type, const void *bytes, size_t n);
 void answer_empty(struct call *call, int status);
 void answer_problem(struct call *call, int status, const struct refusal *why);

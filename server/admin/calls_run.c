@@ -19,8 +19,11 @@ void calls_run(struct call *call)
 
 void calls_reset(struct call *call)
 {
-    run_reset(call->admin->run);
-    calls_run(call);
+    int rc = run_reset(call->admin->run);
+    if (rc)
+        answer_outcome(call, rc, NULL);
+    else
+        calls_run(call);
 }
 
 void calls_mark(struct call *call)
@@ -52,16 +55,24 @@ static uint64_t id_of(const struct call *call)
 
 void calls_connections(struct call *call)
 {
-    answer_json(call, 200, json_pack("{s:o}", "connections", run_connections(call->admin->run)));
+    struct run_cursor cursor;
+    struct buf *out = answer_text(call, 200, "application/json");
+    buf_text(out, "{\"connections\":[");
+    run_cursor_open(call->admin->run, &cursor);
+    for (const char *comma = ""; run_cursor_write(&cursor, comma, out); comma = ",")
+        ;
+    run_cursor_close(&cursor);
+    buf_text(out, "]}\n");
 }
 
 void calls_connection(struct call *call)
 {
-    json_t *connection = run_connection(call->admin->run, id_of(call));
-    if (connection)
-        answer_json(call, 200, connection);
+    struct buf *out = answer_text(call, 200, "application/json");
+    int rc = run_connection(call->admin->run, id_of(call), out);
+    if (rc)
+        answer_outcome(call, rc, NULL);
     else
-        answer_outcome(call, RUN_NO_CONNECTION, NULL);
+        buf_text(out, "\n");
 }
 
 void calls_do(struct call *call)

@@ -1,6 +1,4 @@
-/* utf8.h - is this UTF-8, and if not, what stands for it? For text from outside that goes into JSON
- * or a log.
- */
+/* utf8.h - is this UTF-8? For text from outside that goes into JSON or a log. */
 #pragma once
 
 #include <stddef.h>
@@ -25,26 +23,5 @@ static inline size_t utf8_sequence(const uint8_t *p, size_t n)
     for (size_t i = 2; i < len; i++)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
-    return len;
-}
-
-/* Writes n bytes as UTF-8 into out, which has room for 2 * n: what is well-formed stays, any other
- * byte becomes the character of its number (0xff: U+00FF), as buf_json shows it. Returns the
- * length.
- */
-static inline size_t utf8_text(const void *bytes, size_t n, char *out)
-{
-    const uint8_t *p = (const uint8_t *)bytes;
-    size_t len = 0;
-    for (size_t i = 0, step; i < n; i += step) {
-        step = utf8_sequence(p + i, n - i);
-        for (size_t k = 0; k < step; k++)
-            out[len++] = (char)p[i + k];
-        if (step)
-            continue;
-        out[len++] = (char)(0xc0 | p[i] >> 6);
-        out[len++] = (char)(0x80 | (p[i] & 0x3f));
-        step = 1;
-    }
     return len;
 }

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/number.h"
 
 #define CHUNK_SIZE 65536
 #define TEXT_MAX   4096
@@ -55,13 +56,19 @@ struct head {
     bool cut;
 };
 
-enum kind { INT, TEXT, BOOL, SPAN, LIST, JSON };
+enum kind { INT, TEXT, BOOL, SPAN, REAL, LIST, JSON };
 
 static const struct {
     const char *name, *about;
 } events[EV_COUNT] = {
 #define X(symbol, name, about) { name, about },
     LEDGER_EVENTS(X)
+#undef X
+};
+
+static const char *const members[EV_COUNT] = {
+#define X(symbol, names) [EV_##symbol] = names,
+    LEDGER_MEMBERS(X)
 #undef X
 };
 
@@ -73,6 +80,11 @@ static const struct {
     LEDGER_FIELDS(X)
 #undef X
 };
+
+static bool is_text(enum kind kind)
+{
+    return kind == TEXT || kind == LIST || kind == JSON;
+}
 
 static_assert(F_COUNT <= 256, "a field's id is one byte");
 
@@ -97,6 +109,11 @@ const char *ledger_event_name(enum ledger_event event)
 const char *ledger_event_about(enum ledger_event event)
 {
     return events[event].about;
+}
+
+const char *ledger_event_members(enum ledger_event event)
+{
+    return members[event];
 }
 
 static struct chunk *oldest(const struct ledger *l)
@@ -208,10 +225,8 @@ void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection
     l->end += sizeof(struct head);
 }
 
-void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
+static void put_number(struct ledger *l, enum ledger_field field, int64_t value)
 {
-    assert(l->open &&
-           (fields[field].kind == INT || fields[field].kind == BOOL || fields[field].kind == SPAN));
     uint8_t *p = room(l, 1 + VARINT_MAX);
     if (!p)
         return;
@@ -220,10 +235,24 @@ void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
     l->end += (size_t)(put_varint(p + 1, zigzag) - p);
 }
 
+void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
+{
+    assert(l->open &&
+           (fields[field].kind == INT || fields[field].kind == BOOL || fields[field].kind == SPAN));
+    put_number(l, field, value);
+}
+
+void ledger_real(struct ledger *l, enum ledger_field field, double value)
+{
+    int64_t bits;
+    assert(l->open && fields[field].kind == REAL);
+    memcpy(&bits, &value, sizeof bits);
+    put_number(l, field, bits);
+}
+
 void ledger_bytes(struct ledger *l, enum ledger_field field, const char *text, size_t len)
 {
-    assert(l->open && fields[field].kind != INT && fields[field].kind != BOOL &&
-           fields[field].kind != SPAN);
+    assert(l->open && is_text(fields[field].kind));
     if (len > TEXT_MAX) {
         l->record.cut = true;
         if (fields[field].kind == JSON)
@@ -336,24 +365,18 @@ static const uint8_t *get_varint(const uint8_t *p, uint64_t *value)
     }
 }
 
-/* Nanoseconds as milliseconds with three decimals. */
-static int render_ms(struct buf *out, int64_t ns)
-{
-    int64_t us = ns / NS_PER_US;
-    unsigned long long size = us < 0 ? (unsigned long long)-us : (unsigned long long)us;
-    char text[32];
-    int n =
-        snprintf(text, sizeof text, "%s%llu.%03llu", us < 0 ? "-" : "", size / 1000, size % 1000);
-    return buf_add(out, text, (size_t)n);
-}
-
 static int render_number(struct buf *out, enum kind kind, int64_t value)
 {
-    if (kind == SPAN)
-        return render_ms(out, value);
+    char text[NUMBER_SIZE];
     if (kind == BOOL)
         return buf_text(out, value ? "true" : "false");
-    char text[32];
+    if (kind == SPAN)
+        return buf_add(out, text, number_ms(value, text));
+    if (kind == REAL) {
+        double real;
+        memcpy(&real, &value, sizeof real);
+        return buf_add(out, text, number_real(real, text));
+    }
     int n = snprintf(text, sizeof text, "%lld", (long long)value);
     return buf_add(out, text, (size_t)n);
 }
@@ -384,8 +407,7 @@ static int render_field(struct buf *out, const uint8_t *p, const uint8_t **end)
         r = buf_text(out, fields[field].key);
 
     enum kind kind = fields[field].kind;
-    bool is_text = kind == TEXT || kind == LIST || kind == JSON;
-    *end = is_text ? p + value : p;
+    *end = is_text(kind) ? p + value : p;
     if (r)
         return r;
     if (kind == TEXT)
@@ -405,7 +427,7 @@ static int render_head(struct buf *out, const struct head *head, int64_t made)
                      "{\"seq\":%llu,\"at\":\"%s\",\"ms\":", (unsigned long long)head->seq, at);
     int r = buf_add(out, text, (size_t)n);
     if (!r)
-        r = render_ms(out, head->at - made);
+        r = render_number(out, SPAN, head->at - made);
 
     n = snprintf(text, sizeof text, ",\"event\":\"%s\"", events[head->event].name);
     if (head->connection)

@@ -54,9 +54,9 @@
     X(OUT_OF_DESCRIPTORS, "out_of_descriptors", "connections wait: no file descriptors are left")
 
 /* Field kinds: INT a number; TEXT a string; BOOL; SPAN nanoseconds, shown as milliseconds with
- * three decimals; LIST strings, each put there by ledger_item, shown as an array; JSON a text that
- * is JSON, shown as it is (left out with "cut" when longer than 4,096 bytes). Texts may be any
- * bytes: what is no UTF-8 is shown as buf_json does. symbol, JSON name, kind */
+ * three decimals; REAL a fraction; LIST strings, each put there by ledger_item, shown as an array;
+ * JSON a text that is JSON, shown as it is (left out with "cut" when longer than 4,096 bytes).
+ * Texts may be any bytes: what is no UTF-8 is shown as buf_json does. symbol, JSON name, kind */
 #define LEDGER_FIELDS(X)                                                                           \
     X(LISTENER, "listener", TEXT)                                                                  \
     X(PEER, "peer", TEXT)                                                                          \
@@ -112,11 +112,52 @@
     X(ENTRY, "entry", INT)                                                                         \
     X(NUMBER, "number", INT)                                                                       \
     X(LIVE, "live", INT)                                                                           \
-    X(TIME_SCALE, "time_scale", JSON)                                                              \
+    X(TIME_SCALE, "time_scale", REAL)                                                              \
     X(BYTES_IN, "bytes_in", INT)                                                                   \
     X(BYTES_OUT, "bytes_out", INT)                                                                 \
     X(EXCHANGES, "exchanges", INT)                                                                 \
     X(LIFETIME, "lifetime_ms", SPAN)
+
+/* symbol, the JSON names of the event's members, those that may be missing with a "?" ("params",
+ * "arguments" and "plan" are missing when they are too long). Every event has "seq", "at", "ms" and
+ * "event" besides, and may have "cut". docs/openapi.json is made from these rows. */
+#define LEDGER_MEMBERS(X)                                                                          \
+    X(CONNECTION_OPEN, "connection listener peer ordinal number mode entry?")                      \
+    X(CLIENT_HELLO, "connection sni? alpn_offered resumption_offered")                             \
+    X(TLS_ESTABLISHED, "connection tls_version cipher alpn? resumed")                              \
+    X(TLS_FAILED, "connection why")                                                                \
+    X(PROTOCOL, "connection protocol")                                                             \
+    X(REQUEST, "connection exchange? stream? method? target? authority? key? key_from? "           \
+               "connection_header? headers idle_before_ms? attempt? complete?")                    \
+    X(REQUEST_COMPLETE, "connection exchange body_bytes attempt")                                  \
+    X(PROCESSED, "connection exchange attempt")                                                    \
+    X(RESPONSE_START, "connection exchange status")                                                \
+    X(RESPONSE_END, "connection exchange status")                                                  \
+    X(EXCHANGE_LOST, "connection exchange reached attempt? why")                                   \
+    X(FAULT, "connection? exchange? mode rule trigger step arguments? late_ms? time_scale?")       \
+    X(FAULT_DONE, "connection? exchange? step why? after_fault_ms? bytes?")                        \
+    X(STALE_BYTES, "connection bytes sent_into after_fault_ms fin_acked?")                         \
+    X(STALE_REQUEST, "connection exchange? stream? method? target? authority? key? key_from? "     \
+                     "connection_header? headers sent_into after_fault_ms? fin_acked? attempt "    \
+                     "complete")                                                                   \
+    X(SEGMENTS_DROPPED, "connection segments total after_fault_ms")                                \
+    X(FIN_ACKED, "connection after_fault_ms")                                                      \
+    X(PEER_FIN, "connection")                                                                      \
+    X(PEER_RST, "connection")                                                                      \
+    X(PEER_CLOSE_NOTIFY, "connection")                                                             \
+    X(PEER_ALERT, "connection alert")                                                              \
+    X(PEER_SETTINGS, "connection settings?")                                                       \
+    X(PEER_PING, "connection opaque")                                                              \
+    X(PEER_PING_ACK, "connection opaque")                                                          \
+    X(PEER_GOAWAY, "connection last_stream error debug_data?")                                     \
+    X(PEER_RST_STREAM, "connection stream error")                                                  \
+    X(PROTOCOL_ERROR, "connection why")                                                            \
+    X(CONNECTION_END, "connection by how exchanges bytes_in bytes_out lifetime_ms")                \
+    X(MODE, "connection? mode entry? params? seed? apply? live? time_scale?")                      \
+    X(PLAN, "plan? seed apply live time_scale")                                                    \
+    X(MARK, "name")                                                                                \
+    X(CLEARED, "")                                                                                 \
+    X(OUT_OF_DESCRIPTORS, "")
 
 enum ledger_event {
 #define X(symbol, name, about) EV_##symbol,
@@ -134,8 +175,9 @@ enum ledger_field {
 
 struct ledger;
 
-/* The JSON name of an event, and what it means. */
+/* The JSON name of an event, what it means, and its members as LEDGER_MEMBERS has them. */
 const char *ledger_event_name(enum ledger_event event);
+const char *ledger_event_members(enum ledger_event event);
 const char *ledger_event_about(enum ledger_event event);
 
 /* Makes an empty ledger of at most max_bytes (at least one chunk). NULL without memory. */
@@ -150,6 +192,7 @@ void ledger_destroy(struct ledger *l);
 void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection,
                   uint32_t exchange);
 void ledger_int(struct ledger *l, enum ledger_field field, int64_t value); /* INT, BOOL, SPAN */
+void ledger_real(struct ledger *l, enum ledger_field field, double value); /* REAL, a finite one */
 void ledger_bytes(struct ledger *l, enum ledger_field field, const char *text, size_t len);
 void ledger_text(struct ledger *l, enum ledger_field field, const char *text); /* NULL: left out */
 uint64_t ledger_commit(struct ledger *l);

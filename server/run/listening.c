@@ -89,7 +89,7 @@ static void do_step(struct script *s, const struct mode_step *step, int64_t late
     if (late != ON_TIME)
         ledger_int(l, F_LATE, late);
     if (s->program->scale != 1)
-        run_ledger_scale(s->run, s->program->scale);
+        ledger_real(l, F_TIME_SCALE, s->program->scale);
     ledger_commit(l);
     s->run->listening.answered = true;
     int error = set_answer(&s->run->listening, answers[what]);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+
 int run_create(const struct run_config *config, struct run **out)
 {
     struct refusal why;
@@ -16,6 +18,7 @@ int run_create(const struct run_config *config, struct run **out)
         return -ENOMEM;
     run->config = *config;
     link_init(&run->sessions);
+    link_init(&run->cursors);
     link_init(&run->listening.scripts);
     run->ledger = ledger_create(config->ledger_bytes);
     run->attempts = attempts_create();
@@ -55,13 +58,6 @@ struct ledger *run_ledger(struct run *run)
 
 /* --- The plan. A mode is a plan of one entry that fits all. */
 
-void run_ledger_scale(struct run *run, double scale)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.15g", scale);
-    ledger_text(run->ledger, F_TIME_SCALE, text);
-}
-
 static void ledger_plan(struct run *run, enum run_apply apply)
 {
     if (plan_is_mode(run->plan)) {
@@ -70,15 +66,17 @@ static void ledger_plan(struct run *run, enum run_apply apply)
         ledger_text(run->ledger, F_MODE_NAME, mode->name);
         ledger_text(run->ledger, F_PARAMS, mode->params);
     } else {
-        char *text = json_dumps(plan_json(run->plan), JSON_COMPACT);
+        struct buf text = { 0 };
+        json_write(&text, plan_json(run->plan));
         ledger_begin(run->ledger, EV_PLAN, 0, 0);
-        ledger_text(run->ledger, F_PLAN, text);
-        free(text);
+        if (!text.failed)
+            ledger_bytes(run->ledger, F_PLAN, (const char *)buf_bytes(&text), buf_len(&text));
+        buf_free(&text);
     }
     ledger_int(run->ledger, F_SEED, (int64_t)run->seed);
     ledger_text(run->ledger, F_APPLY, apply == APPLY_ALL ? "all" : "new");
     ledger_int(run->ledger, F_LIVE, (int64_t)run->session_count);
-    run_ledger_scale(run, run->config.time_scale);
+    ledger_real(run->ledger, F_TIME_SCALE, run->config.time_scale);
     ledger_commit(run->ledger);
 }
 
@@ -157,17 +155,20 @@ json_t *run_mode(const struct run *run)
                      "seed", (json_int_t)run->seed);
 }
 
-void run_reset(struct run *run)
+int run_reset(struct run *run)
 {
     struct refusal why;
     struct link *i, *next;
-    run_set_mode(run, "normal", NULL, false, APPLY_ALL, &why);
+    int error = run_set_mode(run, "normal", NULL, false, APPLY_ALL, &why);
+    if (error)
+        return error < 0 ? error : -EINVAL; /* "normal" always compiles */
     for (i = run->sessions.next; i != &run->sessions; i = next) {
         next = i->next; /* sessions are freed from the loop, not from inside this */
         session_let_go(link_entry(i, struct session, link));
     }
     attempts_clear(run->attempts);
     ledger_clear(run->ledger);
+    return 0;
 }
 
 /* --- Marks */
@@ -187,18 +188,39 @@ int run_mark(struct run *run, const char *name, uint64_t *seq, struct refusal *w
 
 /* --- Connections */
 
-json_t *run_connections(const struct run *run)
+void run_cursor_open(struct run *run, struct run_cursor *cursor)
 {
-    json_t *all = json_array();
-    for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
-        json_array_append_new(all, session_json(link_entry(i, struct session, link)));
-    return all;
+    cursor->run = run;
+    cursor->next = run->sessions.next;
+    cursor->last_ordinal = run->ordinal;
+    link_append(&run->cursors, &cursor->link);
 }
 
-json_t *run_connection(const struct run *run, uint64_t id)
+void run_cursor_close(struct run_cursor *cursor)
 {
-    struct session *s = session_find(run, id);
-    return s ? session_json(s) : NULL;
+    link_remove(&cursor->link);
+}
+
+bool run_cursor_write(struct run_cursor *cursor, const char *separator, struct buf *out)
+{
+    if (cursor->next == &cursor->run->sessions)
+        return false;
+    const struct session *s = link_entry(cursor->next, struct session, link);
+    if (s->ordinal > cursor->last_ordinal)
+        return false;
+    cursor->next = cursor->next->next;
+    buf_text(out, separator);
+    session_write(s, out);
+    return true;
+}
+
+int run_connection(const struct run *run, uint64_t id, struct buf *out)
+{
+    const struct session *s = session_find(run, id);
+    if (!s)
+        return RUN_NO_CONNECTION;
+    session_write(s, out);
+    return out->failed ? -ENOMEM : 0;
 }
 
 size_t run_connection_count(const struct run *run)

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/buf.h"
+#include "base/list.h"
 #include "base/refusal.h"
 
 struct catalogue;
@@ -80,14 +82,26 @@ int run_mark(struct run *run, const char *name, uint64_t *seq, struct refusal *w
 
 /* Back to "normal" for all, ledger empty, attempts forgotten. Connections that a fault holds
  * (finned, forgotten, stalled, holed) or has changed for good (a pace, a cut, a GOAWAY ...) are
- * ended; the others stay open. */
-void run_reset(struct run *run);
+ * ended; the others stay open. Returns 0, or -errno: then nothing was changed. */
+int run_reset(struct run *run);
 
-/* Live connections: an array of objects, oldest first; or one, NULL if there is none of this id.
- * {"id","ordinal","listener","peer","state","protocol","tls":{...}|null,"mode","params","age_ms","idle_ms"|null,
- *  "exchanges","open_exchanges","bytes_in","bytes_out"}. New references. */
-json_t *run_connections(const struct run *run);
-json_t *run_connection(const struct run *run, uint64_t id);
+/* Looks at the live connections one by one, oldest first, over any number of turns of the loop:
+ * those that were live when it was opened, but for those that ended before their turn. The caller
+ * owns the memory and closes it before the run ends. */
+struct run_cursor {
+    struct link link;
+    struct run *run;
+    struct link *next;
+    uint64_t last_ordinal;
+};
+void run_cursor_open(struct run *run, struct run_cursor *cursor);
+void run_cursor_close(struct run_cursor *cursor);
+/* Appends a separator and the next one as a JSON object (docs/admin-api.md has its members). False,
+ * and nothing appended: that was all. */
+bool run_cursor_write(struct run_cursor *cursor, const char *separator, struct buf *out);
+
+/* Appends one. Returns 0, RUN_NO_CONNECTION or -ENOMEM. */
+int run_connection(const struct run *run, uint64_t id, struct buf *out);
 size_t run_connection_count(const struct run *run);
 
 /* Runs steps on a live connection now. Returns 0, RUN_NO_CONNECTION, BAD_INPUT, MODE_UNAVAILABLE or

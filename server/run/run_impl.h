@@ -38,6 +38,7 @@ struct run {
     struct listening listening;
     struct link sessions;
     size_t session_count;
+    struct link cursors; /* run_cursor, which look at sessions */
     uint64_t ordinal;
     struct moment grace;
     void (*done)(void *arg); /* set while shutting down */
@@ -112,10 +113,6 @@ static inline bool session_may_say(const struct session *s)
     return session_serving(s) && wire_can_send(s->wire) && !s->mode.held;
 }
 
-/* --- run.c */
-/* Adds F_TIME_SCALE to the event being written. */
-void run_ledger_scale(struct run *run, double scale);
-
 /* --- listening.c */
 /* The next connection may get another mode than before. */
 void listening_look(struct run *run);
@@ -125,7 +122,8 @@ void listening_stop(struct run *run);
 
 /* --- session.c */
 struct session *session_find(const struct run *run, uint64_t id);
-json_t *session_json(const struct session *s);
+/* Appends it as a JSON object. */
+void session_write(const struct session *s, struct buf *out);
 /* Looks whether the connection has become idle. */
 void session_idle(struct session *s);
 /* Another mode for this connection alone, ledgered. entry: of the plan; negative: none. */

@@ -6,13 +6,14 @@
 #include "run/run_impl.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/utf8.h"
+#include "base/number.h"
 
 static uint64_t last_id; /* connection ids are the process's, so that one names one connection */
 
@@ -227,6 +228,15 @@ static uint32_t ending(void *owner, const char *by)
     return s->begun;
 }
 
+static void pass_cursors(const struct session *s)
+{
+    for (struct link *i = s->run->cursors.next; i != &s->run->cursors; i = i->next) {
+        struct run_cursor *cursor = link_entry(i, struct run_cursor, link);
+        if (cursor->next == &s->link)
+            cursor->next = s->link.next;
+    }
+}
+
 static void closed(void *owner)
 {
     struct session *s = owner;
@@ -238,6 +248,7 @@ static void closed(void *owner)
     mode_conn_finish(&s->mode);
     plan_unref(s->undecided);
     buf_free(&s->held_attempts);
+    pass_cursors(s);
     link_remove(&s->link);
     run->session_count--;
     free(s);
@@ -388,36 +399,67 @@ void session_shutdown(struct session *s)
 
 /* --- Looking */
 
-/* As the ledger shows spans: milliseconds with three decimals. */
-static double shown_ms(int64_t ns)
+static void write_text(struct buf *out, const char *name, const char *text)
 {
-    return (double)(ns / NS_PER_US) / 1000;
+    buf_printf(out, ",\"%s\":", name);
+    buf_json(out, text, strlen(text));
 }
 
-static json_t *shown_tls(const struct wire_tls_info *tls)
+static void write_span(struct buf *out, const char *name, int64_t ns)
 {
-    char sni[2 * UINT8_MAX];
-    size_t sni_len = utf8_text(tls->sni, tls->sni_len, sni);
-    return json_pack("{s:s, s:s, s:o, s:b}", "version", tls->version, "cipher", tls->cipher, "sni",
-                     json_stringn(sni, sni_len), "resumed", tls->resumed);
+    char text[NUMBER_SIZE];
+    number_ms(ns, text);
+    buf_printf(out, ",\"%s\":%s", name, text);
 }
 
-json_t *session_json(const struct session *s)
+static void write_tls(const struct session *s, struct buf *out)
+{
+    struct wire_tls_info tls;
+    if (!wire_is_tls(s->wire)) {
+        buf_text(out, ",\"tls\":null");
+        return;
+    }
+    wire_tls_info(s->wire, &tls);
+    buf_printf(out, ",\"tls\":{\"version\":\"%s\"", tls.version);
+    write_text(out, "cipher", tls.cipher);
+    buf_text(out, ",\"sni\":");
+    buf_json(out, (const char *)tls.sni, tls.sni_len);
+    buf_printf(out, ",\"resumed\":%s}", tls.resumed ? "true" : "false");
+}
+
+/* The mode, its parameters and, when it is not 1, its time scale. */
+static void write_mode(const struct mode_program *mode, struct buf *out)
+{
+    char scale[NUMBER_SIZE];
+    write_text(out, "mode", mode->name);
+    buf_printf(out, ",\"params\":%s", mode->params);
+    if (mode->scale == 1)
+        return;
+    number_real(mode->scale, scale);
+    buf_printf(out, ",\"time_scale\":%s", scale);
+}
+
+void session_write(const struct session *s, struct buf *out)
 {
     int64_t now = clock_now();
-    struct wire_tls_info tls;
-    wire_tls_info(s->wire, &tls);
-    json_t *tls_json = wire_is_tls(s->wire) ? shown_tls(&tls) : json_null();
-    json_t *idle = json_null();
+    buf_printf(out, "{\"id\":%" PRIu64 ",\"ordinal\":%" PRIu64, s->id, s->ordinal);
+    write_text(out, "listener", s->listener->name);
+    write_text(out, "peer", s->peer);
+    write_text(out, "state", wire_state_name(wire_state(s->wire)));
+    if (s->engine)
+        write_text(out, "protocol", engine_protocol(s->engine));
+    else
+        buf_text(out, ",\"protocol\":null");
+    write_tls(s, out);
+    write_mode(s->mode.program, out);
+    write_span(out, "age_ms", now - s->opened_at);
     if (s->idle_since != MOMENT_NONE)
-        idle = json_real(shown_ms(now - s->idle_since));
-    return json_pack(
-        "{s:I, s:I, s:s, s:s, s:s, s:s?, s:o, s:s, s:o, s:f, s:o, s:i, s:i, s:I, s:I}", "id",
-        (json_int_t)s->id, "ordinal", (json_int_t)s->ordinal, "listener", s->listener->name, "peer",
-        s->peer, "state", wire_state_name(wire_state(s->wire)), "protocol",
-        s->engine ? engine_protocol(s->engine) : NULL, "tls", tls_json, "mode",
-        s->mode.program->name, "params", json_loads(s->mode.program->params, 0, NULL), "age_ms",
-        shown_ms(now - s->opened_at), "idle_ms", idle, "exchanges", (int)s->begun, "open_exchanges",
-        (int)s->open, "bytes_in", (json_int_t)wire_bytes_in(s->wire), "bytes_out",
-        (json_int_t)wire_bytes_out(s->wire));
+        write_span(out, "idle_ms", now - s->idle_since);
+    else
+        buf_text(out, ",\"idle_ms\":null");
+    buf_printf(out,
+               ",\"exchanges\":%u,\"open_exchanges\":%u,\"bytes_in\":%" PRIu64
+               ",\"bytes_out\":%" PRIu64 "}",
+               s->begun, s->open, (uint64_t)wire_bytes_in(s->wire),
+               (uint64_t)wire_bytes_out(s->wire));
 }

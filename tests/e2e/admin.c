@@ -6,6 +6,7 @@
 #include "check.h"
 #include "client.h"
 #include "h1.h"
+#include "ledger/ledger.h"
 
 bool admin_try(const struct server *s, const char *method, const char *path, const char *headers,
                const char *body, struct admin_answer *answer)
@@ -150,6 +151,57 @@ void admin_do(const struct server *s, uint64_t connection, const char *steps)
     json_decref(admin_call(s, 200, "POST", path, body));
 }
 
+/* The members that the ledger's rows give to an event of this name; NULL: it has no row. */
+static const char *members_of(const char *event)
+{
+#define X(symbol, name, ...) { #symbol, name },
+    static const struct {
+        const char *symbol, *name;
+    } events[] = { LEDGER_EVENTS(X) };
+#undef X
+#define X(symbol, members) { #symbol, members },
+    static const struct {
+        const char *symbol, *members;
+    } rows[] = { LEDGER_MEMBERS(X) };
+#undef X
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
+            if (strcmp(events[i].name, event) == 0 && strcmp(rows[k].symbol, events[i].symbol) == 0)
+                return rows[k].members;
+    return NULL;
+}
+
+/* Is it "name" or "name?" among the members? */
+static bool listed(const char *members, const char *name)
+{
+    size_t len = strlen(name);
+    while (*members) {
+        size_t n = strcspn(members, " ");
+        if ((n == len || (n == len + 1 && members[len] == '?')) && memcmp(members, name, len) == 0)
+            return true;
+        members += n + strspn(members + n, " ");
+    }
+    return false;
+}
+
+/* Each event that a test comes across has what its row says, and nothing else. */
+static void check_event(const json_t *event)
+{
+    const char *name = event_text(event, "event"), *rows = members_of(name), *key;
+    json_t *value;
+    check(rows, "the ledger has no row for the event %s", name);
+    json_object_foreach((json_t *)event, key, value)
+        check(listed("seq at ms event cut", key) || listed(rows, key),
+              "the ledger's row of %s has no %s", name, key);
+    for (const char *at = rows; *at; at += strcspn(at, " "), at += strspn(at, " ")) {
+        char wanted[64];
+        snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(at, " "), at);
+        check(strchr(wanted, '?') || json_object_get(event, wanted) ||
+                  json_object_get(event, "cut"),
+              "an event %s has no %s", name, wanted);
+    }
+}
+
 json_t *admin_events(const struct server *s, uint64_t since, int64_t wait_ms, uint64_t *next)
 {
     char path[128];
@@ -159,6 +211,8 @@ json_t *admin_events(const struct server *s, uint64_t since, int64_t wait_ms, ui
     json_t *answer = admin_call(s, 200, "GET", path, NULL);
     json_t *events = json_incref(json_object_get(answer, "events"));
     check(json_is_array(events), "the events are not an array");
+    for (size_t i = 0; i < json_array_size(events); i++)
+        check_event(json_array_get(events, i));
     *next = (uint64_t)json_integer_value(json_object_get(answer, "next"));
     json_decref(answer);
     return events;

@@ -279,6 +279,67 @@ static void a_live_connection_can_be_looked_at(struct stage *stage)
     json_decref(all);
 }
 
+static char *text_of(const struct server *s, const char *path)
+{
+    struct admin_answer answer;
+    check(admin_try(s, "GET", path, "Accept: application/x-ndjson, */*;q=0.1\r\n", NULL, &answer) &&
+              answer.status == 200,
+          "%s: %d", path, answer.status);
+    buf_add(&answer.text, "", 1);
+    char *text = strdup((const char *)buf_bytes(&answer.text));
+    admin_free(&answer);
+    return text;
+}
+
+/* Every "..._ms" and "ms" has three decimals, every "time_scale" is shown as it was given. */
+static void check_numbers(const char *text, const char *scale)
+{
+    for (const char *at = text; (at = strstr(at, "ms\":")); at++) {
+        const char *number = at + strlen("ms\":");
+        if (at[-1] != '_' && at[-1] != '"') /* "params" */
+            continue;
+        size_t whole = strspn(number, "-0123456789"), n = 0;
+        if (strncmp(number, "null", 4) != 0)
+            n = number[whole] == '.' ? strspn(number + whole + 1, "0123456789") : 99;
+        check(n == 3 || (n == 0 && *number == 'n'), "not three decimals: %.40s", at);
+    }
+    size_t seen = 0;
+    for (const char *at = text; (at = strstr(at, "\"time_scale\":")); at++, seen++) {
+        const char *number = at + strlen("\"time_scale\":");
+        check(strncmp(number, scale, strlen(scale)) == 0 && strchr(",}", number[strlen(scale)]),
+              "not %s: %.40s", scale, at);
+    }
+    check(seen > 0, "no time_scale in %s", text);
+}
+
+static void numbers_are_shown_alike_everywhere(struct stage *stage)
+{
+    static const char *const scales[] = { "0.1", "0.30000000000000004", "3.0" };
+
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
+        char body[100], path[64];
+        snprintf(body, sizeof body, "{\"mode\":\"half-open\",\"time_scale\":%s}", scales[i]);
+        admin_reset(stage->server);
+        json_decref(admin_call(stage->server, 200, "PATCH", "/v1/runs/default", body));
+        struct talk *t = talk_open(stage);
+        talk_served(t);
+        admin_do(stage->server, t->connection, "[\"fin\"]");
+        json_decref(ledger_await(stage->server, t->connection, "fault", "fin"));
+        snprintf(path, sizeof path, "/v1/connections/%llu", (unsigned long long)t->connection);
+        const char *const paths[] = { "/v1/mode", "/v1/runs/default", "/v1/runs/default/events",
+                                      path };
+        for (size_t k = 0; k < sizeof paths / sizeof *paths; k++) {
+            char *text = text_of(stage->server, paths[k]);
+            check_numbers(text, scales[i]);
+            free(text);
+        }
+        talk_close(t);
+    }
+    json_decref(admin_call(stage->server, 200, "PATCH", "/v1/runs/default",
+                           "{\"mode\":\"normal\",\"time_scale\":1}"));
+    admin_reset(stage->server);
+}
+
 static void a_mode_of_ones_own_works_like_a_built_in_one(struct stage *stage)
 {
     json_decref(admin_call(
@@ -378,6 +439,7 @@ int main(void)
         SCENARIO(a_waiting_call_ends_with_its_time, SEAT_H1_CLEAR),
         SCENARIO(events_are_numbered_without_a_gap, SEAT_H1_TLS),
         SCENARIO(a_live_connection_can_be_looked_at, SEATS_ALL),
+        SCENARIO(numbers_are_shown_alike_everywhere, SEAT_H1_CLEAR),
         SCENARIO(a_mode_of_ones_own_works_like_a_built_in_one, SEAT_H1_TLS | SEAT_H2_CLEAR),
         SCENARIO(a_mode_can_hold_and_give_other_answers, SEAT_H1_CLEAR | SEAT_H2_TLS),
         SCENARIO(the_catalogue_lists_the_modes_that_are_tested, SEAT_H1_CLEAR),

@@ -43,6 +43,8 @@ struct run {
     double scale, set_at; /* the time scale, and what it was when something was last set */
     int outcome;          /* of run_set_mode, run_set_plan, run_mark and run_do */
     unsigned resets;
+    unsigned live; /* connections */
+    struct link cursors;
     uint64_t done_on;
     char steps[256];
 };
@@ -118,25 +120,47 @@ int run_mark(struct run *run, const char *name, uint64_t *seq, struct refusal *w
     return 0;
 }
 
-void run_reset(struct run *run)
+int run_reset(struct run *run)
 {
+    if (run->outcome)
+        return run->outcome;
     run->resets++;
     ledger_clear(run->ledger);
+    return 0;
 }
 
-json_t *run_connections(const struct run *run)
+#define FIRST_ID 7 /* of the connections, as many as are live */
+
+void run_cursor_open(struct run *run, struct run_cursor *cursor)
 {
-    return json_pack("[{s:i}]", "id", 7);
+    cursor->run = run;
+    cursor->last_ordinal = 0;
+    link_append(&run->cursors, &cursor->link);
 }
 
-json_t *run_connection(const struct run *run, uint64_t id)
+void run_cursor_close(struct run_cursor *cursor)
 {
-    return id == 7 ? json_pack("{s:i}", "id", 7) : NULL;
+    link_remove(&cursor->link);
+}
+
+bool run_cursor_write(struct run_cursor *cursor, const char *separator, struct buf *out)
+{
+    if (cursor->last_ordinal == cursor->run->live)
+        return false;
+    buf_printf(out, "%s{\"id\":%d}", separator, FIRST_ID + (int)cursor->last_ordinal++);
+    return true;
+}
+
+int run_connection(const struct run *run, uint64_t id, struct buf *out)
+{
+    if (id < FIRST_ID || id >= FIRST_ID + run->live)
+        return RUN_NO_CONNECTION;
+    return buf_printf(out, "{\"id\":%d}", (int)id);
 }
 
 size_t run_connection_count(const struct run *run)
 {
-    return 1;
+    return run->live;
 }
 
 int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *why)
@@ -216,6 +240,8 @@ static inline int set_up(void **state)
     memset(&the_run, 0, sizeof the_run);
     strcpy(the_run.mode, "normal");
     the_run.scale = 1;
+    the_run.live = 1;
+    link_init(&the_run.cursors);
     call_patience = patient;
     catalogue = catalogue_create();
     the_run.ledger = ledger_create(1 << 20);

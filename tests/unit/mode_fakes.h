@@ -180,10 +180,13 @@ void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
 
 void ledger_text(struct ledger *l, enum ledger_field field, const char *text)
 {
-    if (field == F_TIME_SCALE)
-        note(" scale=%s", text);
-    else if (text)
+    if (text)
         note(" %s", text);
+}
+
+void ledger_real(struct ledger *l, enum ledger_field field, double value)
+{
+    note(" scale=%g", value);
 }
 
 uint64_t ledger_commit(struct ledger *l)

@@ -80,9 +80,17 @@ static inline int connect_client(void)
 
 static inline json_t *newest_connection(void)
 {
-    json_t *all = run_connections(run);
-    json_t *last = json_incref(json_array_get(all, json_array_size(all) - 1));
-    json_decref(all);
+    struct run_cursor cursor;
+    struct buf text = { 0 };
+    size_t before = 0, len = 0;
+    run_cursor_open(run, &cursor);
+    while (run_cursor_write(&cursor, "", &text)) {
+        before = len;
+        len = buf_len(&text);
+    }
+    run_cursor_close(&cursor);
+    json_t *last = json_loadb((const char *)buf_bytes(&text) + before, len - before, 0, NULL);
+    buf_free(&text);
     return last;
 }
 

@@ -331,6 +331,15 @@ static void reset_answers_with_the_run_as_it_is_then(void **state)
     assert_int_equal(get("/v1/runs/other"), 404);
 }
 
+static void a_reset_that_fails_says_so(void **state)
+{
+    the_run.outcome = -ENOMEM;
+    assert_int_equal(call("POST", "/v1/reset", "", NULL), 503);
+    the_run.outcome = -EINVAL;
+    assert_int_equal(call("POST", "/v1/reset", "", NULL), 500);
+    assert_int_equal(the_run.resets, 0);
+}
+
 /* --- Oversized, malformed, slow */
 
 static void oversized_bodies_are_refused_after_they_were_read(void **state)
@@ -554,6 +563,7 @@ int main(void)
         SERVED(modes_of_ones_own_come_and_go),
         SERVED(connections_are_shown_and_acted_on),
         SERVED(reset_answers_with_the_run_as_it_is_then),
+        SERVED(a_reset_that_fails_says_so),
         SERVED(oversized_bodies_are_refused_after_they_were_read),
         SERVED(a_body_without_end_is_cut_off),
         SERVED(rubbish_does_no_harm),

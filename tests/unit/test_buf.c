@@ -215,30 +215,6 @@ static void json_strings_escape_what_they_must(void **state)
     }
 }
 
-/* Two ways to JSON for the same bytes: into a buffer, and through jansson, which takes only UTF-8.
- */
-static void any_bytes_are_the_same_text_both_ways(void **state)
-{
-    srand(1);
-    for (int round = 0; round < 20000; round++) {
-        struct buf b = { 0 };
-        uint8_t bytes[12];
-        char text[2 * sizeof bytes];
-        size_t n = (size_t)rand() % (sizeof bytes + 1);
-        for (size_t i = 0; i < n; i++)
-            bytes[i] = (uint8_t)(rand() % 3 ? 0x80 + rand() % 128 : rand() % 128);
-        json_t *made = json_stringn(text, utf8_text(bytes, n, text));
-        assert_non_null(made);
-        assert_int_equal(buf_json(&b, (const char *)bytes, n), 0);
-        json_t *read = json_loadb((const char *)buf_bytes(&b), buf_len(&b),
-                                  JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-        assert_true(json_equal(made, read));
-        json_decref(made);
-        json_decref(read);
-        buf_free(&b);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,7 +228,6 @@ int main(void)
         cmocka_unit_test_setup(json_without_memory_appends_nothing, unlimited),
         cmocka_unit_test_setup(sizes_that_overflow_are_refused, unlimited),
         cmocka_unit_test_setup(json_strings_escape_what_they_must, unlimited),
-        cmocka_unit_test_setup(any_bytes_are_the_same_text_both_ways, unlimited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -224,6 +224,8 @@ static void every_event_and_field_has_a_distinct_name(void **state)
             ledger_list(l, i, (const char *const[]){ "x", NULL });
         else if (fields[i].kind == JSON)
             ledger_text(l, i, "{\"x\":1}");
+        else if (fields[i].kind == REAL)
+            ledger_real(l, i, 1);
         else
             ledger_int(l, i, 1);
     }
@@ -233,6 +235,53 @@ static void every_event_and_field_has_a_distinct_name(void **state)
     /* seq, at, ms, event, connection, exchange */
     assert_int_equal(json_object_size(json_array_get(all, 0)), 6 + F_COUNT);
     json_decref(all);
+}
+
+static bool is_head(const char *name)
+{
+    return strcmp(name, "connection") == 0 || strcmp(name, "exchange") == 0;
+}
+
+static void the_members_of_each_event_are_fields_and_each_field_is_of_an_event(void **state)
+{
+    bool used[F_COUNT] = { false };
+    for (int i = 0; i < EV_COUNT; i++) {
+        if (!ledger_event_members(i))
+            fail_msg("LEDGER_MEMBERS has no row for %s", ledger_event_name(i));
+        char names[1024], *rest = names;
+        snprintf(names, sizeof names, "%s", ledger_event_members(i));
+        for (char *name; (name = strsep(&rest, " "));) {
+            char key[80];
+            int f = 0;
+            snprintf(key, sizeof key, "\"%.*s\":", (int)strcspn(name, "?"), name);
+            while (f < F_COUNT && strcmp(fields[f].key, key) != 0)
+                f++;
+            name[strcspn(name, "?")] = '\0';
+            if (f < F_COUNT)
+                used[f] = true;
+            else if (*name && !is_head(name))
+                fail_msg("%s: there is no field %s", ledger_event_name(i), name);
+        }
+    }
+    for (int f = 0; f < F_COUNT; f++)
+        if (!used[f])
+            fail_msg("no event has %s", fields[f].key);
+}
+
+static void a_fraction_is_shown_as_it_was_given(void **state)
+{
+    struct ledger *l = *state;
+    static const double values[] = { 0.1, 0.30000000000000004, -2.5, 1e-6, 1e6, 1 };
+    static const char *const shown[] = { "0.1",   "0.30000000000000004", "-2.5",
+                                         "1e-06", "1000000.0",           "1.0" };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char expected[80];
+        ledger_begin(l, EV_FAULT, 0, 0);
+        ledger_real(l, F_TIME_SCALE, values[i]);
+        ledger_commit(l);
+        snprintf(expected, sizeof expected, "\"event\":\"fault\",\"time_scale\":%s}", shown[i]);
+        assert_newest(l, expected);
+    }
 }
 
 static void events_carry_wall_time_and_milliseconds_since_creation(void **state)
@@ -659,6 +708,8 @@ int main(void)
         LEDGER_TEST(each_kind_of_field_has_its_json),
         LEDGER_TEST(numbers_of_any_size_come_back),
         LEDGER_TEST(every_event_and_field_has_a_distinct_name),
+        LEDGER_TEST(the_members_of_each_event_are_fields_and_each_field_is_of_an_event),
+        LEDGER_TEST(a_fraction_is_shown_as_it_was_given),
         LEDGER_TEST(events_carry_wall_time_and_milliseconds_since_creation),
         LEDGER_TEST(a_poller_sees_each_event_once),
         LEDGER_TEST(reading_at_or_beyond_the_end_gives_nothing),

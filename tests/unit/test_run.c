@@ -56,7 +56,9 @@ static void a_connection_is_listed_while_it_lives(void **state)
     assert_member(c, "listener", "http");
     assert_int_equal(json_integer_value(json_object_get(c, "exchanges")), 1);
     assert_true(json_is_number(json_object_get(c, "idle_ms")));
-    assert_null(run_connection(run, 1 + newest_id()));
+    struct buf none = { 0 };
+    assert_int_equal(run_connection(run, 1 + newest_id(), &none), RUN_NO_CONNECTION);
+    assert_int_equal(buf_len(&none), 0);
     json_decref(c);
     close(client);
     assert_true(run_until(is_empty, PATIENCE));
@@ -92,6 +94,31 @@ static void reset_lets_go_what_a_fault_holds_and_keeps_the_rest(void **state)
     close(kept);
     close(held);
     assert_true(run_until(is_empty, PATIENCE));
+}
+
+static void a_reset_without_memory_changes_nothing(void **state)
+{
+    struct refusal why;
+    int held = connect_client(), failed = 0;
+    assert_int_equal(run_set_mode_text(run, "idle-close;idle=1h", &why), 0);
+    assert_int_equal(do_steps(newest_id(), "[\"stall\"]", &why), 0);
+    uint64_t last = ledger_last(run_ledger(run));
+    for (int n = 0; n < 100; n++) {
+        calloc_fails = n;
+        int error = run_reset(run);
+        calloc_fails = -1;
+        if (!error)
+            break;
+        failed++;
+        assert_int_equal(error, -ENOMEM);
+        assert_mode("idle-close");
+        assert_true(ledger_last(run_ledger(run)) == last);
+        assert_int_equal(run_connection_count(run), 1);
+    }
+    assert_true(failed > 0);
+    assert_mode("normal");
+    assert_true(run_until(is_empty, PATIENCE));
+    close(held);
 }
 
 static void a_connection_without_memory_is_turned_away(void **state)
@@ -155,6 +182,7 @@ int main(void)
         cmocka_unit_test(a_connection_is_listed_while_it_lives),
         cmocka_unit_test(steps_act_on_a_live_connection_only),
         cmocka_unit_test(reset_lets_go_what_a_fault_holds_and_keeps_the_rest),
+        cmocka_unit_test(a_reset_without_memory_changes_nothing),
         cmocka_unit_test(a_connection_without_memory_is_turned_away),
         cmocka_unit_test(an_exchange_without_memory_ends_its_connection_alone),
         cmocka_unit_test(shutdown_ends_every_connection_and_says_so),

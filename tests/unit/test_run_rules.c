@@ -125,7 +125,7 @@ static void a_time_scale_is_for_what_is_set_from_then_on(void **state)
     uint64_t since = now_in_ledger();
     assert_int_equal(run_set_mode_text(run, "idle-close;idle=50ms", &why), 0);
     json_t *events = events_since(since);
-    assert_true(json_integer_value(json_object_get(event_called(events, "mode"), "time_scale")) ==
+    assert_true(json_number_value(json_object_get(event_called(events, "mode"), "time_scale")) ==
                 1000);
     json_decref(events);
     int other = connect_client();
