@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "admin/call.h"
+#include "admin/relay.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/log.h"
@@ -24,7 +25,6 @@
 
 #define CONNECTIONS        256
 #define CONNECTIONS_PER_IP 192
-#define CALLERS_MANY       64          /* from here on places count as scarce */
 #define CONNECTION_MEMORY  (32 * 1024) /* bounds the header section, too */
 #define CA_MAX             (64 * 1024)
 #define LAST_TURNS         4 /* of the daemon, for answers on their way when it stops */
@@ -42,30 +42,9 @@ static void caller_allow(struct caller *caller, int64_t span)
     moment_at(&caller->deadline, span == DURATION_NEVER ? MOMENT_NONE : clock_now() + span);
 }
 
-static void listen_to(struct caller *caller, int64_t span)
-{
-    caller->listening = true;
-    caller_allow(caller, span);
-}
-
 void call_allow(struct call *call, int64_t span)
 {
-    call->caller->listening = false;
     caller_allow(call->caller, span);
-}
-
-/* Callers whose end came along with their last bytes: libmicrohttpd misses it (its epoll tells it
- * once, of both) and would keep their places until the deadline. They are looked for when places
- * get scarce. */
-static void drop_left(struct admin *a)
-{
-    char byte;
-    for (struct link *i = a->callers.next; i != &a->callers; i = i->next) {
-        struct caller *caller = link_entry(i, struct caller, link);
-        if (caller->listening && recv(caller->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-            shutdown(caller->fd, SHUT_RDWR);
-    }
-    mhd_loop_run(a->mhd);
 }
 
 static void deadline_reached(struct moment *m, int64_t late)
@@ -89,7 +68,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         caller->deadline.reached = deadline_reached;
         link_append(&admin->callers, &caller->link);
         admin->caller_count++;
-        listen_to(caller, call_patience.request);
+        caller_allow(caller, call_patience.request);
         *context = caller;
     } else if (*context) {
         struct caller *caller = *context;
@@ -105,9 +84,11 @@ static void on_accepted(void *owner, int fd, const struct sockaddr *peer, sockle
 {
     static struct log_gate gate;
     struct admin *a = owner;
-    if (a->caller_count >= CALLERS_MANY)
-        drop_left(a);
-    int rc = mhd_loop_add(a->mhd, fd, peer, len);
+    int inner, rc = relay_start(a->loop, fd, &a->relays, &inner);
+    if (rc)
+        close(fd);
+    else
+        rc = mhd_loop_add(a->mhd, inner, peer, len); /* closes inner when it fails */
     if (rc)
         log_sometimes(&gate, LOG_WARN, "admin: a connection was turned away: %s", strerror(-rc));
 }
@@ -139,7 +120,7 @@ static void *on_request_line(void *arg, const char *target, struct MHD_Connectio
     call->admin = arg;
     call->mhd = mhd;
     call->caller = caller;
-    listen_to(caller, call_patience.request);
+    caller_allow(caller, call_patience.request);
     return call;
 }
 
@@ -149,7 +130,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
     struct call *call = *context;
     if (!call)
         return;
-    listen_to(call->caller, call_patience.idle);
+    caller_allow(call->caller, call_patience.idle);
     call_destroy(call);
     *context = NULL;
 }
@@ -206,25 +187,31 @@ static void refuse_route(struct call *call, const char *method, const char *allo
     answer_header(call, "Allow", allow);
 }
 
+static uint64_t declared_length(const struct call *call)
+{
+    const char *text = MHD_lookup_connection_value(call->mhd, MHD_HEADER_KIND, "Content-Length");
+    return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static bool has_body(const struct call *call)
+{
+    return declared_length(call) > 0 ||
+           MHD_lookup_connection_value(call->mhd, MHD_HEADER_KIND, "Transfer-Encoding");
+}
+
 /* A form or text/plain is all that a browser sends to another site without asking first. */
 static bool check_content_type(struct call *call)
 {
     const char *type = MHD_lookup_connection_value(call->mhd, MHD_HEADER_KIND, "Content-Type");
-    if (!call->route->json || !type)
+    if (!call->route->json || (!type && !has_body(call)))
         return true;
-    size_t len = strcspn(type, "; \t");
+    size_t len = type ? strcspn(type, "; \t") : 0;
     if (len == 16 && strncasecmp(type, "application/json", len) == 0)
         return true;
     answer_refuse(call, 415, "Content-Type",
                   "application/json (curl: -H 'content-type: application/json')",
                   "this call takes JSON");
     return false;
-}
-
-static uint64_t declared_length(const struct call *call)
-{
-    const char *text = MHD_lookup_connection_value(call->mhd, MHD_HEADER_KIND, "Content-Length");
-    return text ? strtoull(text, NULL, 10) : 0;
 }
 
 static void refuse_body(struct call *call)
@@ -361,6 +348,7 @@ int admin_start(const struct admin_config *config, struct admin **out, struct re
     if (!a)
         return -ENOMEM;
     link_init(&a->callers);
+    link_init(&a->relays);
     a->loop = config->loop;
     a->run = config->run;
     a->catalogue = config->catalogue;
@@ -403,5 +391,6 @@ void admin_stop(struct admin *a)
     for (int i = 0; i < LAST_TURNS; i++)
         mhd_loop_run(a->mhd);
     mhd_loop_stop(a->mhd);
+    relay_stop_all(&a->relays);
     destroy(a);
 }

@@ -36,6 +36,7 @@ struct admin {
     struct MHD_Response *no_memory; /* made in advance */
     struct guard guard;
     struct buf ca_pem, ca_der;
+    struct link relays;
     struct link callers;
     unsigned caller_count;
     bool stopping;
@@ -57,7 +58,6 @@ struct caller {
     struct link link;
     struct moment deadline;
     int fd;
-    bool listening; /* we wait for a request of it, or for more of one */
 };
 
 /* One row of the API. */

@@ -151,11 +151,7 @@ static bool frames_the_message(const struct header *f)
 
 static int short_head(const struct h1_head *in, struct buf *out)
 {
-    const char *text = (const char *)in->text.data;
-    const char *version = (const char *)memchr(text, '\n', in->head_len) - strlen("HTTP/1.1");
-    if (version[7] == '\r')
-        version--;
-    buf_printf(out, "%s / %.8s\r\nHost: x\r\n", in->request.method, version);
+    buf_printf(out, "%s / HTTP/1.%d\r\nHost: x\r\n", in->request.method, in->minor);
     for (size_t i = 0; i < in->request.header_count; i++) {
         const struct header *f = &in->headers[i];
         if (frames_the_message(f))

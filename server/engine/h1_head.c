@@ -152,7 +152,7 @@ static bool parse_target(struct h1_head *h, const char *target, size_t len)
 }
 
 /* Method, target and version (RFC 9112 3). */
-static bool parse_request_line(struct h1_head *h, const char *line, size_t len, int *minor)
+static bool parse_request_line(struct h1_head *h, const char *line, size_t len)
 {
     const char *end = line + len;
     const char *target = (const char *)memchr(line, ' ', len);
@@ -179,14 +179,14 @@ static bool parse_request_line(struct h1_head *h, const char *line, size_t len, 
         broken(h, 505, "HTTP version other than 1.x");
         return false;
     }
-    *minor = version[7] - '0';
+    h->minor = version[7] - '0';
     return parse_target(h, target, (size_t)(target_end - target));
 }
 
 /* Host, RFC 9112 3.2; an empty one is allowed there, and none in HTTP/1.0. */
-static bool parse_host(struct h1_head *h, const struct header *host, int minor)
+static bool parse_host(struct h1_head *h, const struct header *host)
 {
-    if (!host && minor > 0) {
+    if (!host && h->minor > 0) {
         broken(h, 400, "HTTP/1.1 request without Host");
         return false;
     }
@@ -250,7 +250,7 @@ static void parse_length(struct h1_head *h, const struct header *length)
 }
 
 /* How long the body is (RFC 9112 6.3), and Host. */
-static void parse_framing(struct h1_head *h, int minor)
+static void parse_framing(struct h1_head *h)
 {
     const struct header *length = NULL, *coding = NULL, *host = NULL;
 
@@ -268,9 +268,9 @@ static void parse_framing(struct h1_head *h, int minor)
         }
         *slot = f;
     }
-    if (!parse_host(h, host, minor))
+    if (!parse_host(h, host))
         return;
-    if (coding && (length || minor == 0))
+    if (coding && (length || h->minor == 0))
         broken(h, 400,
                length ? "both Content-Length and Transfer-Encoding"
                       : "Transfer-Encoding in HTTP/1.0");
@@ -302,7 +302,6 @@ static void parse_head(struct h1_head *h)
     char *text;
     const char *end, *next;
     size_t len;
-    int minor = 0;
 
     if (reserve_parts(h)) {
         broken(h, 503, "out of memory");
@@ -312,7 +311,7 @@ static void parse_head(struct h1_head *h)
     h->head_len = h->text.end;
     end = text + h->head_len;
     len = line_length(text, end, &next);
-    if (!parse_request_line(h, text, len, &minor))
+    if (!parse_request_line(h, text, len))
         return;
     for (;;) {
         char *line = text + (next - text);
@@ -328,7 +327,7 @@ static void parse_head(struct h1_head *h)
         }
         h->request.header_count++;
     }
-    parse_framing(h, minor);
+    parse_framing(h);
     if (h->at != H1_BROKEN)
         h->at = h->chunked || h->left ? H1_IN_BODY : H1_WHOLE;
 }

@@ -48,6 +48,7 @@ struct h1_head {
     struct header *headers;
     size_t line;     /* in head: where the line being received starts */
     bool method_end; /* in head: the method is whole */
+    int minor;       /* once the head is whole: of its version, HTTP/1.minor */
     bool chunked;
     bool any; /* a chunk-size has a digit */
     enum h1_chunk chunk;

@@ -27,7 +27,7 @@ static void the_mode_is_set_as_told(void **state)
     assert_int_equal(the_run.apply, APPLY_NEW);
     assert_false(the_run.lenient);
     assert_string_equal(text_at("mode"), "idle-close");
-    assert_int_equal(call("PUT", "/v1/mode", "", " {\"mode\":\"normal\"}\n"), 200);
+    assert_int_equal(call("PUT", "/v1/mode", JSON_TYPE, " {\"mode\":\"normal\"}\n"), 200);
     assert_string_equal(the_run.params, "-");
     assert_int_equal(the_run.apply, APPLY_ALL);
     assert_int_equal(get("/v1/mode"), 200);
@@ -363,7 +363,9 @@ static void without_memory_nothing_is_set_by_halves(void **state)
         for (long n = 0; failed && n < 100000; n += 1 + n / 64) { /* many in a long list */
             char byte;
             struct buf text = { 0 };
-            buf_printf(&text, "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n%s",
+            buf_printf(&text,
+                       "%s %s HTTP/1.1\r\nHost: localhost\r\n" JSON_TYPE
+                       "Content-Length: %zu\r\n\r\n%s",
                        rows[i].method, rows[i].target, strlen(rows[i].body), rows[i].body);
             the_run.scale = 1;
             the_run.plan[0] = '\0';

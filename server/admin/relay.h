@@ -1,0 +1,24 @@
+/* relay.h - between the sockets of the admin API's callers and libmicrohttpd: lets only requests
+ * through that RFC 9112 allows.
+ *
+ * libmicrohttpd 0.9 takes what two parsers may read differently (several Content-Lengths, a space
+ * before a colon, a NUL in a value), and misses the end of a connection that came along with its
+ * last bytes. So it gets the far end of a socketpair, through which every head comes as engine/
+ * h1_head.c has read it, and the end as an end of its own. A request that h1_head refuses is
+ * answered here, after the answers to those before it, and is the last.
+ */
+#pragma once
+
+#include "base/list.h"
+
+struct relay;
+struct uv_loop_s;
+
+/* Begins to relay between the accepted socket and *inner, which becomes the caller's: libmicrohttpd
+ * closes it. The relay adds itself to list and leaves it at its end. Returns 0, or -errno (then the
+ * socket is still the caller's). */
+int relay_start(struct uv_loop_s *loop, int socket, struct link *list, int *inner);
+
+/* Ends all of a list, after the inner ends are closed: what was answered is sent as far as the
+ * kernel takes it. Memory goes with the next turn of the loop. */
+void relay_stop_all(struct link *list);
