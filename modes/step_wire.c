@@ -14,8 +14,7 @@
 int do_fin(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
            const struct mode_step *step)
 {
-    wire_linger(mc->wire, step->arg[1].number);
-    return wire_fin(mc->wire, step->arg[0].number);
+    return wire_fin(mc->wire, step->arg[0].number, step->arg[1].number, step->arg[2].number);
 }
 
 int do_rst(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,

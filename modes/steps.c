@@ -14,6 +14,10 @@ static const struct arg_row fin_args[] = {
       .about = "so long after the FIN what comes is discarded, and draws RST only later",
       .type = VALUE_DURATION,
       .fallback = "\"0s\"" },
+    { .name = "exact",
+      .about = "the kernel answers what comes later, with a bare RST, and nothing of it is read",
+      .type = VALUE_BOOL,
+      .fallback = "false" },
     { 0 },
 };
 

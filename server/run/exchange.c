@@ -351,7 +351,7 @@ static size_t room(void *host)
 static void finished(void *host)
 {
     struct session *s = host;
-    wire_close(s->wire);
+    wire_close(s->wire, "server");
 }
 
 const struct engine_host session_engine_host = {

@@ -189,14 +189,9 @@ static void stale(void *owner, const uint8_t *bytes, size_t n)
 {
     struct session *s = owner;
     s->stale_seen = true;
-    input(s, bytes, n);
+    if (n > 0)
+        input(s, bytes, n);
     mode_fire(&s->mode, ON_STALE, NULL);
-}
-
-static bool stale_whole(void *owner)
-{
-    struct session *s = owner;
-    return s->engine ? engine_watched_whole(s->engine) : s->sniffed == 0;
 }
 
 static void peer_closed(void *owner, bool at_end)
@@ -205,7 +200,7 @@ static void peer_closed(void *owner, bool at_end)
     if (s->engine && wire_can_send(s->wire) && !s->mode.held)
         engine_peer_closed(s->engine);
     else
-        wire_close(s->wire); /* nothing that is open could be answered */
+        wire_close(s->wire, "client"); /* nothing that is open could be answered */
 }
 
 static void progress(void *owner)
@@ -310,8 +305,8 @@ static const struct wire_owner wire_calls = {
     .hello = hello,
     .established = established,
     .received = received,
+    .before = received,
     .stale = stale,
-    .stale_whole = stale_whole,
     .ending = ending,
     .peer_closed = peer_closed,
     .was_cut = was_cut,
@@ -383,6 +378,8 @@ void session_let_go(struct session *s)
         wire_abort(s->wire, "reset", NULL);
         return;
     }
+    if (wire_state(s->wire) == WIRE_ENDING)
+        wire_hurry(s->wire);
     mode_conn_stop_scripts(&s->mode);
     answer_let_go(s);
 }
@@ -394,7 +391,8 @@ void session_shutdown(struct session *s)
     else if (s->engine && session_serving(s))
         engine_shutdown(s->engine);
     else
-        wire_close(s->wire);
+        wire_close(s->wire, "server");
+    wire_hurry(s->wire);
 }
 
 /* --- Looking */

@@ -25,7 +25,7 @@
 /* Extensions of a ClientHello (RFC 8446 4.2, RFC 6066, RFC 7301, RFC 5077). */
 enum { EXT_SERVER_NAME = 0, EXT_ALPN = 16, EXT_SESSION_TICKET = 35, EXT_PRE_SHARED_KEY = 41 };
 
-/* Follows the records in what the client sends (RFC 8446 5.1), to know where one is cut. */
+/* Follows the records in what the client sends (RFC 8446 5.1), to know how many there were. */
 static void follow_records(struct wire *w, const uint8_t *bytes, size_t n)
 {
     while (n > 0) {
@@ -41,13 +41,14 @@ static void follow_records(struct wire *w, const uint8_t *bytes, size_t n)
         if (w->record_have == sizeof w->record_head) {
             w->record_left = (uint32_t)w->record_head[3] << 8 | w->record_head[4];
             w->record_have = 0;
+            w->records++;
         }
     }
 }
 
-bool wire_tls_cut(const struct wire *w)
+bool wire_tls_just_notified(const struct wire *w)
 {
-    return w->record_have > 0 || w->record_left > 0;
+    return w->notify_read && w->records == 1 && w->record_have == 0 && w->record_left == 0;
 }
 
 static ssize_t pull(gnutls_transport_ptr_t transport, void *out, size_t size)
@@ -242,7 +243,7 @@ static void alert_received(struct wire *w, bool fatal)
 
 static void close_notify_received(struct wire *w)
 {
-    w->tls_done = true;
+    w->tls_done = w->peer_notified = w->notify_read = true;
     ledger_begin(w->ledger, EV_PEER_CLOSE_NOTIFY, w->id, 0);
     ledger_commit(w->ledger);
 }

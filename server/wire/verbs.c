@@ -28,7 +28,7 @@ static void enter(struct wire *w, enum wire_state state)
 {
     w->state = state;
     w->fault_since = clock_now();
-    w->stale_waiting = false;
+    w->before_left = state == WIRE_STALLED || state == WIRE_RESETTING ? (size_t)wire_unread(w) : 0;
     if (w->asks) { /* no probe belongs into a fault */
         int off = 0;
         w->asks = false;
@@ -56,16 +56,13 @@ static bool drop_unsaid(struct wire *w)
 
 /* --- fin, rst, forget, close_notify */
 
-void wire_linger(struct wire *w, int64_t ns)
-{
-    w->linger = ns;
-}
-
-int wire_fin(struct wire *w, bool notify)
+int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact)
 {
     if (!wire_serving(w) && w->state != WIRE_STALLED)
         return WIRE_TOO_LATE;
     bool gap = drop_unsaid(w);
+    w->linger = linger;
+    w->to_kernel = exact;
     if (notify && !gap)
         wire_tls_notify(w);
     enter(w, WIRE_FINNED);
@@ -178,11 +175,14 @@ static void hole_begins(struct wire *w)
     wire_watch_hole(w);
 }
 
-/* Has the client ACKed all we sent, as far as we wait for that? If not, looks again in a while. */
+/* Has the client ACKed all we sent, as far as we wait for that? If not, looks again in a while.
+ * *unacked: how many bytes it has not; negative: unknown. */
 static bool acked_or_late(struct wire *w, int *unacked)
 {
     int64_t now = clock_now();
-    *unacked = wire_unacked(w) + (w->muted || w->shut ? 0 : (int)wire_waiting(w));
+    *unacked = wire_unacked(w);
+    if (*unacked >= 0 && !w->muted && !w->shut)
+        *unacked += (int)wire_waiting(w);
     if (*unacked == 0 || now - w->drained_at >= WIRE_DRAIN_MAX)
         return true;
     moment_at(&w->limit, now + DRAIN_LOOK);
@@ -213,7 +213,9 @@ static void rst_look(struct wire *w)
     char why[96] = "in effect: all we sent is ACKed";
     if (!acked_or_late(w, &unacked))
         return;
-    if (unacked > 0)
+    if (unacked < 0)
+        snprintf(why, sizeof why, "in effect; the kernel does not say whether all is ACKed");
+    else if (unacked > 0)
         snprintf(why, sizeof why, "in effect, but %d bytes of ours are not ACKed", unacked);
     ledger_done(w, "rst", why);
     wire_end(w, WIRE_LAST_RST, "fault", NULL);
@@ -230,6 +232,8 @@ static void hole_look(struct wire *w)
     int error = attach_filter(w);
     if (error)
         snprintf(why, sizeof why, "the kernel refused it: errno %d", -error);
+    else if (unacked < 0)
+        snprintf(why, sizeof why, "in effect; the kernel does not say whether all is ACKed");
     else if (unacked > 0)
         snprintf(why, sizeof why,
                  "in effect, but %d bytes of ours are not ACKed and will be retransmitted",
@@ -239,7 +243,7 @@ static void hole_look(struct wire *w)
         wire_end(w, WIRE_LAST_RST, "server", strerror(-error));
         return;
     }
-    w->fault_since = clock_now(); /* see in_effect() */
+    w->fault_since = clock_now(); /* what was queued took its time to leave */
     hole_begins(w);
 }
 
@@ -286,30 +290,20 @@ int wire_heal(struct wire *w)
 
 /* --- Moments on the way */
 
-/* What was queued took its time to leave: the fault has its effect only from now on. */
-static void in_effect(struct wire *w)
-{
-    w->fault_since = w->drained_at;
-    moment_at(&w->limit, w->drained_at + WIRE_WATCH_MAX);
-}
-
 void wire_verb_drained(struct wire *w)
 {
     w->drained_at = clock_now();
     switch (w->state) {
     case WIRE_FINNED:
-        w->shut = true;
-        shutdown(w->fd, SHUT_WR);
         delay_acks(w);
-        in_effect(w);
-        if (w->peer_fin)
-            wire_end(w, WIRE_LAST_CLOSE, "fault", "fin");
-        else
-            wire_watch_fin(w);
+        wire_send_fin(w);
+        w->fault_since = w->drained_at; /* what was queued took its time to leave */
         break;
     case WIRE_FORGOTTEN:
         w->muted = true;
-        in_effect(w);
+        w->before_left = (size_t)wire_unread(w);
+        w->fault_since = w->drained_at;
+        moment_at(&w->limit, w->drained_at + WIRE_WATCH_MAX);
         if (w->exact)
             forget_look(w);
         break;
@@ -337,7 +331,10 @@ void wire_verb_limit(struct wire *w)
     }
     switch (w->state) {
     case WIRE_FINNED:
-        wire_end(w, WIRE_LAST_CLOSE, "fault", "fin");
+        if (w->shut)
+            wire_fin_limit(w);
+        else
+            wire_end(w, WIRE_LAST_CLOSE, "fault", "fin");
         break;
     case WIRE_FORGOTTEN: /* the kernel can keep the promise without us, if it lets us go quietly */
         if (w->exact)

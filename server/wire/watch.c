@@ -23,14 +23,14 @@ int wire_tcp_state(const struct wire *w)
     struct tcp_info info = { 0 };
     socklen_t len = sizeof info;
     if (getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-        return 0;
+        return -1;
     return info.tcpi_state;
 }
 
 int wire_unacked(const struct wire *w)
 {
     int bytes = 0;
-    return ioctl(w->fd, SIOCOUTQ, &bytes) < 0 ? 0 : bytes;
+    return ioctl(w->fd, SIOCOUTQ, &bytes) < 0 ? -1 : bytes;
 }
 
 int wire_unread(const struct wire *w)
@@ -50,28 +50,47 @@ static uint32_t segments_dropped(const struct wire *w)
 
 /* --- Our FIN */
 
-static bool fin_unacked(int tcp_state)
+/* What the kernel says of our FIN. Once the connection is over (TCP_CLOSE) it does not tell whether
+ * by a RST, and it may not say anything at all. */
+static enum wire_fin_acked fin_state(const struct wire *w)
 {
-    return tcp_state == TCP_FIN_WAIT1 || tcp_state == TCP_CLOSING || tcp_state == TCP_LAST_ACK;
+    switch (wire_tcp_state(w)) {
+    case TCP_FIN_WAIT1:
+    case TCP_CLOSING:
+    case TCP_LAST_ACK:
+        return WIRE_FIN_CROSSED;
+    case TCP_FIN_WAIT2:
+    case TCP_TIME_WAIT:
+        return WIRE_FIN_ACKED;
+    default:
+        return WIRE_FIN_UNCLEAR;
+    }
 }
 
 static void fin_sample(struct moment *m, int64_t late)
 {
     struct wire *w = link_entry(m, struct wire, sample);
-    bool acked = !fin_unacked(wire_tcp_state(w));
-    if (acked && wire_unread(w) > 0)
-        return; /* bytes came too, perhaps before the ACK: it stays unclear */
     int64_t now = clock_now();
-    if (!acked) {
-        int64_t pause = (now - w->fault_since) / 4;
+    switch (fin_state(w)) {
+    case WIRE_FIN_CROSSED: {
+        int64_t pause = (now - w->drained_at) / 4;
         pause = pause < FIN_SAMPLE ? FIN_SAMPLE : pause > FIN_SAMPLE_MAX ? FIN_SAMPLE_MAX : pause;
         moment_at(m, now + pause);
-        return;
+        break;
     }
-    w->fin_acked_at = now;
-    ledger_begin(w->ledger, EV_FIN_ACKED, w->id, 0);
-    ledger_int(w->ledger, F_AFTER_FAULT, now - w->fault_since);
-    ledger_commit(w->ledger);
+    case WIRE_FIN_ACKED:
+        if (wire_unread(w) > 0)
+            break; /* bytes came too, perhaps before the ACK: it stays unclear */
+        w->fin_acked_at = now;
+        if (w->state != WIRE_FINNED)
+            break; /* the ACK of an orderly end's FIN is no news */
+        ledger_begin(w->ledger, EV_FIN_ACKED, w->id, 0);
+        ledger_int(w->ledger, F_AFTER_FAULT, now - w->drained_at);
+        ledger_commit(w->ledger);
+        break;
+    default:
+        break;
+    }
 }
 
 void wire_watch_fin(struct wire *w)
@@ -82,11 +101,11 @@ void wire_watch_fin(struct wire *w)
 
 enum wire_fin_acked wire_fin_acked(const struct wire *w)
 {
-    if (w->state != WIRE_FINNED || !w->shut)
+    if (!wire_behind_fin(w))
         return WIRE_FIN_NONE;
     if (w->fin_acked_at != MOMENT_NONE)
         return WIRE_FIN_ACKED;
-    return fin_unacked(wire_tcp_state(w)) ? WIRE_FIN_CROSSED : WIRE_FIN_UNCLEAR;
+    return fin_state(w) == WIRE_FIN_CROSSED ? WIRE_FIN_CROSSED : WIRE_FIN_UNCLEAR;
 }
 
 /* --- The black hole */

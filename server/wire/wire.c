@@ -1,5 +1,5 @@
-/* wire.c - the socket of a wire: reading, the orderly end. wire.h has the table of states, send.c
- * the writing.
+/* wire.c - the socket of a wire: reading, and its end. wire.h has the table of states, send.c the
+ * writing, closing.c what comes behind our FIN.
  *
  * Reading goes through one static buffer: what it holds is used up before the loop goes on, and
  * what must wait is copied to w->held. While the owner is in a callback the wire is corked: all it
@@ -18,11 +18,8 @@
 
 #include "wire/wire_impl.h"
 
-#define READ_SIZE 65536
-#define STALL_LIMIT                                                                                \
-    (256 * 1024)              /* read this much while stalled; then the client's window closes     \
-                               */
-#define LINGER (2 * NS_PER_S) /* for the client's FIN, after ours */
+#define READ_SIZE   65536
+#define STALL_LIMIT (256 * 1024) /* read while stalled; then the client's window closes */
 
 static const char *const state_names[] = {
     [WIRE_HANDSHAKE] = "handshake", [WIRE_OPEN] = "open",           [WIRE_ENDING] = "ending",
@@ -63,6 +60,12 @@ static const char *last_words(struct wire *w, enum wire_last last)
     int on = 1;
     if (wire_tcp_state(w) == TCP_CLOSE)
         return "nothing"; /* both sides had ended it, or a reset did */
+    if (last == WIRE_LAST_GONE) {
+        int soon = 1; /* s: the kernel keeps no finer time, and 0 is its default */
+        if (setsockopt(w->fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on) != 0)
+            setsockopt(w->fd, IPPROTO_TCP, TCP_LINGER2, &soon, sizeof soon);
+        return "fin";
+    }
     if (last == WIRE_LAST_QUIET && setsockopt(w->fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on) == 0)
         return "silence";
     if (last != WIRE_LAST_CLOSE) { /* without the capability to be silent a RST says the least */
@@ -139,8 +142,10 @@ static void note_stale(struct wire *w, size_t n)
     ledger_begin(w->ledger, EV_STALE_BYTES, w->id, 0);
     ledger_int(w->ledger, F_BYTES, (int64_t)n);
     ledger_text(w->ledger, F_SENT_INTO, state_names[w->state]);
-    ledger_int(w->ledger, F_AFTER_FAULT, clock_now() - w->fault_since);
-    if (w->state == WIRE_FINNED)
+    bool behind_fin = wire_behind_fin(w);
+    ledger_int(w->ledger, F_AFTER_FAULT,
+               clock_now() - (behind_fin ? w->drained_at : w->fault_since));
+    if (behind_fin)
         ledger_text(w->ledger, F_FIN_ACKED_BEFORE, wire_fin_acked_name(wire_fin_acked(w)));
     ledger_commit(w->ledger);
 }
@@ -161,6 +166,10 @@ void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n)
     case WIRE_FORGOTTEN:
     case WIRE_STALLED:
     case WIRE_RESETTING:
+        if (!w->late) {
+            w->calls->before(w->owner, bytes, n);
+            break;
+        }
         if (!w->stale_noted)
             note_stale(w, w->reading);
         w->calls->stale(w->owner, bytes, n);
@@ -175,48 +184,38 @@ void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n)
     }
 }
 
-/* The RST that a closed socket would have sent to these bytes. */
-static void answer_stale(struct wire *w)
-{
-    wire_end(w, WIRE_LAST_RST, "fault", NULL);
-}
-
 /* Out of service, with all we had to say said: what comes now draws a RST. */
 static bool is_dead(const struct wire *w)
 {
-    return (w->state == WIRE_FINNED && w->shut) || (w->state == WIRE_FORGOTTEN && w->muted);
+    return wire_behind_fin(w) || (w->state == WIRE_FORGOTTEN && w->muted);
 }
 
-/* After a FIN of ours: what comes is discarded for a while. */
-static bool lingers(const struct wire *w)
+/* The end of a reading that the client sent into a connection which we had ended or silenced. */
+static void took_late(struct wire *w, size_t n, bool dead)
 {
-    return w->state == WIRE_FINNED && clock_now() - w->fault_since < w->linger;
-}
-
-/* The end of a reading in which the client sent into a dead connection. */
-static void took_stale(struct wire *w, size_t n)
-{
-    bool cut = w->tls && wire_tls_cut(w);
-    if (!w->stale_noted && w->tls_done && w->notified && w->state == WIRE_FINNED)
-        return; /* its close_notify in answer to ours is due (RFC 8446 6.1); its FIN will follow */
-    if (!w->stale_noted)
+    if (w->tls && !w->closing.reset_late_notify && w->state != WIRE_FORGOTTEN &&
+        wire_tls_just_notified(w))
+        return; /* it says that it leaves; its FIN will follow */
+    if (wire_lingers(w))
+        dead = false;
+    if (!w->stale_noted && (dead || w->state != WIRE_ENDING)) {
         note_stale(w, n);
-    if (lingers(w))
-        return;
-    if (!cut && w->calls->stale_whole(w->owner)) {
-        answer_stale(w);
-    } else if (!w->stale_waiting) {
-        w->stale_waiting = true;
-        moment_at(&w->limit, clock_now() + WIRE_STALE_WAIT);
+        if (w->state != WIRE_ENDING) /* part of a record, an alert: no plaintext in it */
+            w->calls->stale(w->owner, NULL, 0);
     }
+    if (dead && is_dead(w)) /* as a closed socket answers it */
+        wire_end(w, WIRE_LAST_RST, w->state == WIRE_ENDING ? w->end_by : "fault", NULL);
 }
 
 static void take(struct wire *w, const uint8_t *bytes, size_t n)
 {
-    /* What comes with the read in which a fault fires was sent before it, and is not stale. */
     bool dead = is_dead(w);
     uint64_t handed = w->handed;
-    w->stale_noted = !dead && w->state != WIRE_STALLED && w->state != WIRE_RESETTING;
+    w->late =
+        w->before_left == 0 && (dead || w->state == WIRE_STALLED || w->state == WIRE_RESETTING);
+    w->before_left -= n < w->before_left ? n : w->before_left;
+    w->stale_noted = w->notify_read = false;
+    w->records = 0;
     w->reading = n;
     if (w->state == WIRE_STALLED)
         w->stalled_bytes += n;
@@ -229,12 +228,16 @@ static void take(struct wire *w, const uint8_t *bytes, size_t n)
         wire_deliver(w, bytes, n);
     }
     w->corked = false;
+    if (w->state == WIRE_ENDING)
+        wire_say_last(w);
     wire_flush(w);
     wire_poll(w); /* which a muted flush leaves out */
     if (w->handed != handed && w->state != WIRE_CLOSED)
         w->calls->progress(w->owner);
-    if (dead && is_dead(w))
-        took_stale(w, n);
+    if (w->late && w->state != WIRE_CLOSED)
+        took_late(w, n, dead);
+    if (wire_behind_fin(w))
+        wire_look_behind_fin(w);
 }
 
 /* The client's kernel forgets its half of a closed connection within 60 s; then ours is free to go.
@@ -283,7 +286,7 @@ static void fin_received(struct wire *w)
         if (!is_dead(w))
             break;
         note_stale(w, 0);
-        answer_stale(w);
+        wire_end(w, WIRE_LAST_RST, "fault", NULL);
         break;
     case WIRE_STALLED:
         wire_let_go_later(w);
@@ -310,7 +313,10 @@ static bool wants_to_read(const struct wire *w)
 static bool read_once(struct wire *w)
 {
     static uint8_t bytes[READ_SIZE];
-    ssize_t n = recv(w->fd, bytes, sizeof bytes, 0);
+    size_t most = sizeof bytes;
+    if (w->before_left > 0 && w->before_left < most)
+        most = w->before_left; /* what came later is another reading */
+    ssize_t n = recv(w->fd, bytes, most, 0);
     if (n > 0) {
         w->bytes_in += (uint64_t)n;
         take(w, bytes, (size_t)n);
@@ -388,38 +394,6 @@ void wire_poll(struct wire *w)
     uv_poll_start(&w->poll, events, polled);
 }
 
-/* --- The orderly end */
-
-/* All is out in state "ending": FIN, then wait for the client's. */
-void wire_ending_drained(struct wire *w)
-{
-    if (w->shut)
-        return;
-    w->shut = true;
-    if (w->peer_fin) {
-        wire_end(w, WIRE_LAST_CLOSE, w->end_by, "fin");
-        return;
-    }
-    shutdown(w->fd, SHUT_WR);
-    moment_at(&w->limit, clock_now() + LINGER);
-}
-
-void wire_begin_ending(struct wire *w)
-{
-    w->state = WIRE_ENDING;
-    w->end_by = w->peer_fin ? "client" : "server";
-    wire_tls_notify(w);
-    moment_at(&w->limit, clock_now() + FLUSH_PATIENCE);
-    if (!w->corked)
-        wire_let_out(w);
-}
-
-void wire_close(struct wire *w)
-{
-    if (w->state == WIRE_OPEN || w->state == WIRE_HANDSHAKE)
-        wire_begin_ending(w);
-}
-
 /* Bytes that a resume or heal made good for use, and a FIN that came meanwhile. */
 static void take_held(struct wire *w)
 {
@@ -443,18 +417,10 @@ static void limit_reached(struct moment *m, int64_t late)
         take_held(w);
         break;
     case WIRE_ENDING:
-        if (wire_shape_waits(w)) /* it is our pace that is slow, not the client */
-            moment_at(&w->limit, clock_now() + FLUSH_PATIENCE);
-        else
-            wire_end(w, WIRE_LAST_CLOSE, w->end_by, w->shut ? "fin" : NULL);
+        wire_ending_limit(w);
         break;
     case WIRE_FINNED:
     case WIRE_FORGOTTEN:
-        if (w->stale_waiting) {
-            answer_stale(w);
-            break;
-        }
-        /* fall through */
     case WIRE_STALLED:
     case WIRE_HOLED:
     case WIRE_RESETTING:
@@ -480,6 +446,7 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out)
                         .ledger = config->ledger,
                         .id = config->id,
                         .opened_at = clock_now(),
+                        .closing = WIRE_CLOSING_DEFAULT,
                         .fault_since = MOMENT_NONE,
                         .fin_acked_at = MOMENT_NONE,
                         .hole_used_at = MOMENT_NONE,

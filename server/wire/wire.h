@@ -9,14 +9,16 @@
  *     state      reads   sends   bytes from the client       FIN from the client
  *     open       yes     yes     up, to received()           up, to peer_closed()
  *     handshake  yes     TLS     to TLS                      close
- *     ending     yes     no      read and dropped            close
+ *     ending     yes     no      dropped, then RST (*)       close
  *     finned     yes     no      stale: up, then RST (*)     close
  *     forgotten  yes     no      stale: up, then RST         RST
  *     stalled    yes     no      stale: up, ACKed, held      noted, nothing said
  *     holed      no      no      dropped by the kernel       dropped by the kernel
  *     resetting  yes     no      stale: up, ACKed            noted
  *
- * (*) or discarded, while wire_linger says so.
+ * (*) behind our FIN: discarded while it lingers, later RST with the first reading; a close_notify
+ * that comes alone only if wire_closing says so. Without an answer of the client the connection is
+ * gone after fin_wait.
  *
  * "ending" is the orderly close of RFC 9112 9.6 after wire_close: flush, close_notify, FIN, read
  * until the peer closes or a while passes. The others below it are faults; the wire goes on
@@ -24,6 +26,10 @@
  * minutes after the client's FIN; a forgotten one, where the kernel does not let us go quietly, as
  * long as the client keeps it; a resetting one until its RST. In each of them what was queued
  * before leaves first; only then, where it is paced, the state is in effect.
+ *
+ * What the client sent before a fault was in effect is not stale, however many records or frames it
+ * is in: what is read until then, what comes with the same reading, and what the kernel had by then
+ * and is read later. It draws no RST. A stall, and a reset that waits, are in effect at once.
  *
  * Calls from inside callbacks are fine. Every callback but closed() may be
  * followed by others; after closed() the wire is gone and its owner must forget the pointer. It is
@@ -80,12 +86,11 @@ struct wire_owner {
     void (*established)(void *owner, const char *alpn);
     /* Plaintext from the client while open. */
     void (*received)(void *owner, const uint8_t *bytes, size_t n);
-    /* Plaintext from the client in finned, forgotten, stalled and resetting. */
+    /* The same in finned, forgotten, stalled and resetting, sent before the fault. */
+    void (*before)(void *owner, const uint8_t *bytes, size_t n);
+    /* The same there, sent after it; none (NULL, 0) when a reading held no plaintext: part of a TLS
+     * record, an alert. */
     void (*stale)(void *owner, const uint8_t *bytes, size_t n);
-    /* In finned and forgotten, once the stale bytes of a reading were all given (which may be none:
-     * a TLS alert): true when they hold no half request, so that the RST goes out now; false gives
-     * the rest WIRE_STALE_WAIT to come. */
-    bool (*stale_whole)(void *owner);
     /* It is about to be over: write last events, return how many exchanges there were. Called once,
      * also from inside verbs and wire_send. The connection_end event, with this by, follows. */
     uint32_t (*ending)(void *owner, const char *by);
@@ -103,8 +108,6 @@ struct wire_owner {
     /* The last call. */
     void (*closed)(void *owner);
 };
-
-#define WIRE_STALE_WAIT (50 * NS_PER_MS)
 
 struct wire_config {
     struct uv_loop_s *loop;
@@ -134,8 +137,32 @@ size_t wire_room(const struct wire *w);
 uint64_t wire_queued(const struct wire *w);
 uint64_t wire_handed(const struct wire *w);
 
-/* Orderly close, see "ending". */
-void wire_close(struct wire *w);
+/* Orderly close, see "ending". by: who wanted it ("server", "client"), for the ledger; a client
+ * that was first to say close_notify or FIN did. */
+void wire_close(struct wire *w, const char *by);
+
+/* What servers do differently when a connection ends. */
+struct wire_closing {
+    int64_t linger;   /* behind the FIN of an orderly close: what comes for so long is discarded
+                         (RFC 9112 9.6); DURATION_NEVER: as long as there is a connection */
+    int64_t fin_wait; /* behind any FIN of ours: so long the connection is known (tcp(7),
+                         tcp_fin_timeout), or as long as it lingers; at most WIRE_WATCH_MAX */
+    bool fin_alone;   /* the client ended first: FIN without close_notify (RFC 8446 6.1 asks for it)
+                       */
+    bool reset_late_notify; /* a close_notify of the client behind our FIN draws a RST, as other
+                               bytes do; false: it is ignored */
+};
+#define WIRE_CLOSING_DEFAULT                                                                       \
+    (struct wire_closing)                                                                          \
+    {                                                                                              \
+        .linger = 2 * NS_PER_S, .fin_wait = 60 * NS_PER_S                                          \
+    }
+/* For ends from now on; without effect once our FIN is out. */
+void wire_closing(struct wire *w, const struct wire_closing *closing);
+
+/* From now on the kernel goes on alone behind a FIN of ours, as soon as the connection does not
+ * linger. */
+void wire_hurry(struct wire *w);
 
 /* --- Verbs. What was queued before a verb goes out first, unless it says otherwise. They return 0,
  * or -errno when the kernel refused (-EPERM: the capability is missing), or WIRE_TOO_LATE when the
@@ -143,11 +170,11 @@ void wire_close(struct wire *w);
  * The caller ledgers the fault before it calls. */
 #define WIRE_TOO_LATE 1
 
-/* FIN (RFC 9293 3.6); TLS close_notify (RFC 8446 6.1) before it if notify. */
-int wire_fin(struct wire *w, bool notify);
-/* For ns from the FIN on (DURATION_NEVER: always) what comes is read and discarded, and draws a RST
- * only later: the lingering close of RFC 9112 9.6. Call it before wire_fin. */
-void wire_linger(struct wire *w, int64_t ns);
+/* FIN (RFC 9293 3.6); TLS close_notify (RFC 8446 6.1) before it if notify. For linger ns from the
+ * FIN on (DURATION_NEVER: always) what comes is read and discarded, and draws a RST only later: the
+ * lingering close of RFC 9112 9.6. exact: the socket is closed behind it, so that the kernel
+ * answers with a bare RST - and nothing that comes after linger can be read. */
+int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact);
 /* RST now; what was queued is discarded. drain: RST once the client's kernel has ACKed all that was
  * queued, or WIRE_DRAIN_MAX after our kernel last took some of it (the ledger says so: fault_done);
  * until then nothing else is said, and what comes is stale. A black hole lets no ACK through: RST

@@ -1,6 +1,6 @@
-/* wire_impl.h - the wire's inside, for wire.c (reading, ending), send.c (writing), shape.c (limits
- * on writing), tls.c (TLS on it), verbs.c (the faults) and watch.c (what the kernel knows of a dead
- * connection).
+/* wire_impl.h - the wire's inside, for wire.c (reading, its end), send.c (writing), shape.c (limits
+ * on writing), tls.c (TLS on it), verbs.c (the faults), closing.c (what comes behind a FIN) and
+ * watch.c (what the kernel knows of a dead connection).
  */
 #pragma once
 
@@ -33,12 +33,14 @@ struct wire {
     struct tls_server *server;
     bool offers_h2;
     bool hello_seen;
-    struct buf early;  /* what has come of the ClientHello, while it is not there yet */
-    bool tls_done;     /* TLS carries nothing more towards us (close_notify, fatal alert) */
-    bool notified;     /* we sent close_notify */
-    char sni[255];     /* the name that the ClientHello asks for, any bytes: */
-    uint8_t sni_len;   /* so many */
-    const uint8_t *in; /* what GnuTLS may pull now */
+    struct buf early;   /* what has come of the ClientHello, while it is not there yet */
+    bool tls_done;      /* TLS carries nothing more towards us (close_notify, fatal alert) */
+    bool notified;      /* we sent close_notify */
+    bool peer_notified; /* the client did, */
+    bool notify_read;   /* in the present reading */
+    char sni[255];      /* the name that the ClientHello asks for, any bytes: */
+    uint8_t sni_len;    /* so many */
+    const uint8_t *in;  /* what GnuTLS may pull now */
     size_t in_len;
 
     struct buf out;      /* for the kernel, TLS records or plain */
@@ -51,6 +53,9 @@ struct wire {
     bool asks;           /* wire_ask_whether_it_lives */
     bool peer_closed_told;
     const char *end_by; /* who began the orderly end */
+    bool last_said;     /* TLS has no more to say in it */
+    struct wire_closing closing;
+    bool to_kernel; /* behind our FIN the kernel is to go on alone */
 
     /* Plaintext accounting, see wire_handed(): one checkpoint under way at a time. */
     uint64_t queued, handed, mark_plain, mark_out;
@@ -60,20 +65,22 @@ struct wire {
     uint8_t record_head[5]; /* of the TLS record being received, of which */
     uint8_t record_have;    /* so much has come, */
     uint32_t record_left;   /* and so much of its body is to come */
-    size_t reading;         /* bytes of the present reading */
-    bool stale_noted;       /* the ledger has the stale bytes of this reading */
+    uint32_t records;       /* that began in the present reading */
+    size_t reading;         /* bytes of the present reading, */
+    bool late;              /* which the client sent after we had ended or silenced it; */
+    bool stale_noted;       /* the ledger has them */
+    size_t before_left;     /* the kernel had so many when we did: these are to be read first */
     bool hup_seen;          /* while stalled and not reading: the client has closed */
 
     int64_t opened_at, fault_since, fin_acked_at, hole_used_at;
-    int64_t drained_at;  /* all that was queued before the verb was in the kernel; resetting: or the
-                            kernel last took some of it */
+    int64_t drained_at;  /* all that was queued before the verb was in the kernel, and the FIN
+                            behind it; resetting: or the kernel last took some of it */
     int64_t linger;      /* finned: how long what comes is discarded */
     bool hole_in_effect; /* the filter is attached */
     uint32_t drops_before, drops_seen;
-    struct moment limit; /* of the state: linger, stale wait, watch, drain */
+    struct moment limit; /* of the state: linger, watch, drain */
     struct moment sample;
     struct moment news; /* progress() is due */
-    bool stale_waiting; /* limit is WIRE_STALE_WAIT */
     bool exact;         /* forgotten: by the kernel too, once all is out */
 };
 
@@ -90,18 +97,37 @@ void wire_tell_peer_closed(struct wire *w, bool at_end);
 /* The client has closed, and nothing is to be said: gives its kernel time to forget it, then ends.
  */
 void wire_let_go_later(struct wire *w);
-/* The end: ledgers it, closes the socket. quiet: nothing goes out, if the kernel lets us. */
-enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET };
+/* The end: ledgers it, closes the socket. quiet: nothing goes out, if the kernel lets us. gone: the
+ * same behind our FIN, at the latest two seconds later; until then the kernel answers as it does
+ * for a closed socket. */
+enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET, WIRE_LAST_GONE };
 void wire_end(struct wire *w, enum wire_last last, const char *by, const char *how);
 void wire_socket_error(struct wire *w, int error);
-/* Begins the orderly end (state "ending"). */
-void wire_begin_ending(struct wire *w);
-/* All is out in state "ending". */
-void wire_ending_drained(struct wire *w);
-
 /* Probes, from when it is idle for 90 s on, until a fault: they are ACKed, draw RST, or time out.
  */
 void wire_ask_whether_it_lives(struct wire *w);
+
+/* --- closing.c */
+
+/* Begins the orderly end (state "ending"); what TLS says last, at the end of the present reading;
+ * all is out then; the limit was reached then. */
+void wire_begin_ending(struct wire *w);
+void wire_say_last(struct wire *w);
+void wire_ending_drained(struct wire *w);
+void wire_ending_limit(struct wire *w);
+/* FIN; and the time in which we keep the socket behind it. */
+void wire_send_fin(struct wire *w);
+/* That is over. */
+void wire_fin_limit(struct wire *w);
+/* A reading is over: may the kernel go on alone? */
+void wire_look_behind_fin(struct wire *w);
+/* Is what comes behind our FIN discarded now? */
+bool wire_lingers(const struct wire *w);
+/* Our FIN is out, and the last word. */
+static inline bool wire_behind_fin(const struct wire *w)
+{
+    return w->shut && (w->state == WIRE_FINNED || w->state == WIRE_ENDING);
+}
 
 /* --- send.c */
 
@@ -163,8 +189,8 @@ bool wire_serving(const struct wire *w);
 int wire_tls_create(struct wire *w, struct tls_server *server, bool h2);
 /* Works on w->in until it is used up or the state says stop. */
 void wire_tls_input(struct wire *w);
-/* Has the client sent a part of a record, of which the rest is to come? */
-bool wire_tls_cut(const struct wire *w);
+/* Was a close_notify of the client all that the present reading held? */
+bool wire_tls_just_notified(const struct wire *w);
 /* Queues a close_notify, once. */
 void wire_tls_notify(struct wire *w);
 /* Seals plaintext into w->out. Returns 0 or -errno. */
@@ -175,6 +201,7 @@ void wire_watch_fin(struct wire *w);
 void wire_watch_hole(struct wire *w);
 /* A last look at the drop counter. */
 void wire_watch_hole_end(struct wire *w);
-/* TCP state by TCP_INFO (TCP_ESTABLISHED ...), bytes in the send queue not ACKed yet. */
+/* TCP state by TCP_INFO (TCP_ESTABLISHED ...); bytes in the send queue not ACKed yet. Negative: the
+ * kernel does not say. */
 int wire_tcp_state(const struct wire *w);
 int wire_unacked(const struct wire *w);

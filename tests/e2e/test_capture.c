@@ -161,6 +161,41 @@ static void fin_is_a_bare_fin(struct stage *stage)
     check_nothing_follows(t);
 }
 
+/* With exact the kernel answers for the closed socket: its RST has no ACK in it. */
+static void fin_exactly_draws_a_bare_rst(struct stage *stage)
+{
+    size_t behind, stale;
+    struct talk *t = settled(stage, &behind);
+
+    admin_do(stage->server, t->connection, "[{\"fin\":{\"exact\":true}}]");
+    check(client_wait_fin(&t->c, in_ms(LATE_MS)), "no FIN: %s", client_story(&t->c));
+    quiet(t);
+    check_segments(behind, "FIN ack ");
+    stale = capture_count();
+    check_request_draws_rst(t, "stale");
+    quiet(t);
+    check_segments(stale, "data RST ");
+    check_nothing_follows(t);
+}
+
+/* A head and a body in two writes: the RST comes with the first, before the kernel ACKs it. */
+static void half_a_request_behind_a_fin_draws_rst_at_once(struct stage *stage)
+{
+    size_t behind, stale;
+    struct talk *t = settled(stage, &behind);
+
+    admin_do(stage->server, t->connection, "[\"fin\"]");
+    check(client_wait_fin(&t->c, in_ms(LATE_MS)), "no FIN: %s", client_story(&t->c));
+    stale = capture_count();
+    client_text(&t->c, "P");
+    check(client_wait_rst(&t->c, in_ms(LATE_MS)), "no RST: %s", client_story(&t->c));
+    quiet(t);
+    check_segments(stale, "(ack )?data RST-ACK ");
+    size_t rst = capture_count() - 1;
+    double after = (double)(capture_segment(rst)->at - capture_segment(rst - 1)->at) / NS_PER_MS;
+    check(after < 40, "RST after %.3f ms", after);
+}
+
 static void fin_is_answered_with_fin_and_that_is_all(struct stage *stage)
 {
     size_t behind;
@@ -513,6 +548,8 @@ int main(void)
         SCENARIO(rst_with_drain_comes_when_all_is_acked, SEATS_MOST),
         SCENARIO(forget_is_silence_until_the_client_speaks_and_then_rst, SEATS_MOST),
         SCENARIO(forget_answers_the_clients_fin_with_rst, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(fin_exactly_draws_a_bare_rst, SEATS_MOST),
+        SCENARIO(half_a_request_behind_a_fin_draws_rst_at_once, SEATS_MOST),
         SCENARIO(forget_exactly_draws_a_bare_rst, SEATS_MOST),
         SCENARIO(black_hole_acks_nothing_until_it_heals, SEATS_MOST),
         SCENARIO(black_hole_fires_when_idle_and_swallows_the_clients_fin,

@@ -56,7 +56,7 @@ struct bench {
     gnutls_certificate_credentials_t trust;
     struct ledger *ledger;
     struct buf received;
-    unsigned hellos;
+    unsigned hellos, stales;
     void (*at_hello)(struct bench *b);
     bool established, peer_closed, closed;
 };
@@ -87,11 +87,8 @@ static inline void received(void *owner, const uint8_t *bytes, size_t n)
 
 static inline void stale(void *owner, const uint8_t *bytes, size_t n)
 {
-}
-
-static inline bool stale_whole(void *owner)
-{
-    return true;
+    struct bench *b = owner;
+    b->stales++;
 }
 
 static inline uint32_t ending(void *owner, const char *by)
@@ -119,8 +116,8 @@ static const struct wire_owner calls = {
     .hello = hello,
     .established = established,
     .received = received,
+    .before = received,
     .stale = stale,
-    .stale_whole = stale_whole,
     .ending = ending,
     .peer_closed = peer_closed,
     .progress = progress,

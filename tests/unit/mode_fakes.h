@@ -214,14 +214,12 @@ static int verb(struct wire *w, enum wire_state next, const char *name, int argu
     return outcome;
 }
 
-void wire_linger(struct wire *w, int64_t ns)
+int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact)
 {
-    if (ns)
-        note("linger(%lld) ", (long long)ns);
-}
-
-int wire_fin(struct wire *w, bool notify)
-{
+    if (linger)
+        note("linger(%lld) ", (long long)linger);
+    if (exact)
+        note("exact ");
     return verb(w, WIRE_FINNED, "fin", notify);
 }
 

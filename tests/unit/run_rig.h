@@ -33,6 +33,7 @@ static uv_loop_t loop;
 static struct catalogue *catalogue;
 static struct endpoint *endpoint;
 static struct run *run;
+static struct tls_server *rig_tls; /* of listeners with tls; NULL: there are none */
 static struct run_listener listener = { .name = "http", .h2 = true };
 
 struct alarm_clock {
@@ -194,6 +195,7 @@ static inline int rig_start(void **state)
     struct run_config config = { .loop = &loop,
                                  .catalogue = catalogue,
                                  .endpoint = endpoint,
+                                 .tls = rig_tls,
                                  .ledger_bytes = 1 << 20,
                                  .body_limit = 1000,
                                  .time_scale = 1 };

@@ -84,9 +84,10 @@ static void parameters_change_what_a_mode_does(void **state)
         const char *text, *step, *arguments, *params;
         int64_t after;
     } table[] = {
-        { "idle-close", "fin", "{\"notify\":false,\"linger\":\"0s\"}",
+        { "idle-close", "fin", "{\"notify\":false,\"linger\":\"0s\",\"exact\":false}",
           "{\"idle\":\"3s\",\"notify\":false}", 3000 },
-        { "idle-close;notify=true;idle=250ms", "fin", "{\"notify\":true,\"linger\":\"0s\"}",
+        { "idle-close;notify=true;idle=250ms", "fin",
+          "{\"notify\":true,\"linger\":\"0s\",\"exact\":false}",
           "{\"idle\":\"250ms\",\"notify\":true}", 250 },
         { "close-on-reuse;how=rst;read=complete", "rst", NULL,
           "\"how\":\"rst\",\"read\":\"complete\"", 0 },

@@ -146,7 +146,7 @@ static void values_are_put_in_wherever_a_text_stands(void **state)
     assert_int_equal(program->rule_count, 3);
     assert_int_equal(program->rules[0].after, 1500 * NS_PER_MS);
     assert_string_equal(program->rules[0].steps[0].arguments,
-                        "{\"notify\":true,\"linger\":\"0s\"}");
+                        "{\"notify\":true,\"linger\":\"0s\",\"exact\":false}");
     assert_int_equal(program->rules[1].nth_first, 3);
     assert_int_equal(program->rules[1].nth_last, 3);
     assert_int_equal(program->rules[1].times, 3);

@@ -110,7 +110,7 @@ static void a_built_in_mode_can_be_extended(void **state)
     assert_int_equal(compile("mine", &program), 0);
     assert_string_equal(program->params, "{\"idle\":\"9s\",\"notify\":true}");
     assert_string_equal(program->rules[0].steps[0].arguments,
-                        "{\"notify\":true,\"linger\":\"0s\"}");
+                        "{\"notify\":true,\"linger\":\"0s\",\"exact\":false}");
     mode_unref(program);
 }
 

@@ -147,9 +147,9 @@ static void a_rule_that_is_overdue_when_the_mode_is_set_fires_from_the_loop(void
     set_mode("[{'on': 'idle', 'after': '3s', 'do': ['fin']}]");
     assert_happened("");
     time_goes_to(now + 2 * MS, 2 * MS);
-    assert_happened(
-        "fault(conn=7 test rule=0 idle fin {\"notify\":false,\"linger\":\"0s\"} late=2ms) fin(0) "
-        "silenced(for ever) ");
+    assert_happened("fault(conn=7 test rule=0 idle fin "
+                    "{\"notify\":false,\"linger\":\"0s\",\"exact\":false} late=2ms) fin(0) "
+                    "silenced(for ever) ");
 }
 
 static void a_rule_that_is_not_due_yet_counts_from_when_the_connection_became_idle(void **state)
@@ -162,9 +162,9 @@ static void a_rule_that_is_not_due_yet_counts_from_when_the_connection_became_id
     time_passes(2 * S - 1);
     assert_happened("");
     time_passes(1);
-    assert_happened(
-        "fault(conn=7 test rule=0 idle fin {\"notify\":false,\"linger\":\"0s\"} late=0ms) fin(0) "
-        "silenced(for ever) ");
+    assert_happened("fault(conn=7 test rule=0 idle fin "
+                    "{\"notify\":false,\"linger\":\"0s\",\"exact\":false} late=0ms) fin(0) "
+                    "silenced(for ever) ");
     time_passes(2 * S);
     assert_happened(
         "fault(conn=7 test rule=1 age rst {\"drain\":false} late=0ms) rst silenced(for ever) ");
@@ -190,9 +190,9 @@ static void a_busy_connection_gets_the_new_idle_rule_when_it_is_idle(void **stat
     assert_happened("");
     mode_idle(&conn, now);
     time_passes(1 * S);
-    assert_happened(
-        "fault(conn=7 test rule=0 idle fin {\"notify\":false,\"linger\":\"0s\"} late=0ms) fin(0) "
-        "silenced(for ever) ");
+    assert_happened("fault(conn=7 test rule=0 idle fin "
+                    "{\"notify\":false,\"linger\":\"0s\",\"exact\":false} late=0ms) fin(0) "
+                    "silenced(for ever) ");
 }
 
 static void a_script_that_runs_goes_on_under_its_own_mode(void **state)
@@ -201,9 +201,9 @@ static void a_script_that_runs_goes_on_under_its_own_mode(void **state)
     mode_fire(&conn, ON_ACCEPT, NULL);
     set_mode("[]");
     time_passes(1 * S);
-    assert_happened(
-        "fault(conn=7 test rule=0 accept fin {\"notify\":true,\"linger\":\"0s\"} late=0ms) fin(1) "
-        "silenced(for ever) ");
+    assert_happened("fault(conn=7 test rule=0 accept fin "
+                    "{\"notify\":true,\"linger\":\"0s\",\"exact\":false} late=0ms) fin(1) "
+                    "silenced(for ever) ");
 }
 
 static void change_mode(void)

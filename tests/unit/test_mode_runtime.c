@@ -8,9 +8,9 @@ static void a_fault_is_ledgered_then_done_then_told(void **state)
     open_connection("[{'on': 'idle', 'after': '3s', 'do': [{'fin': {'notify': true}}]}]");
     mode_idle(&conn, now);
     time_passes(3 * S);
-    assert_happened(
-        "fault(conn=7 test rule=0 idle fin {\"notify\":true,\"linger\":\"0s\"} late=0ms) fin(1) "
-        "silenced(for ever) ");
+    assert_happened("fault(conn=7 test rule=0 idle fin "
+                    "{\"notify\":true,\"linger\":\"0s\",\"exact\":false} late=0ms) fin(1) "
+                    "silenced(for ever) ");
 }
 
 static void each_step_is_ledgered_with_its_arguments_and_its_verb_called(void **state)
@@ -18,8 +18,9 @@ static void each_step_is_ledgered_with_its_arguments_and_its_verb_called(void **
     static const struct {
         const char *step, *happened;
     } table[] = {
-        { "'fin'", "fin {\"notify\":false,\"linger\":\"0s\"}) fin(0) silenced(for ever) " },
-        { "{'fin': {'linger': '5s'}}", "fin {\"notify\":false,\"linger\":\"5s\"}) "
+        { "'fin'",
+          "fin {\"notify\":false,\"linger\":\"0s\",\"exact\":false}) fin(0) silenced(for ever) " },
+        { "{'fin': {'linger': '5s'}}", "fin {\"notify\":false,\"linger\":\"5s\",\"exact\":false}) "
                                        "linger(5000000000) fin(0) silenced(for ever) " },
         { "'rst'", "rst {\"drain\":false}) rst silenced(for ever) " },
         { "'forget'", "forget {\"exact\":false}) forget(0) silenced(for ever) " },
@@ -222,9 +223,9 @@ static void a_verb_that_comes_too_late_is_ledgered_and_not_told(void **state)
     wire.state = WIRE_FINNED;
     wire.outcome = WIRE_TOO_LATE;
     time_passes(1 * S);
-    assert_happened(
-        "fault(conn=7 test rule=0 age fin {\"notify\":false,\"linger\":\"0s\"} late=0ms) fin(0) "
-        "done(conn=7 fin too late: the connection was already finned) ");
+    assert_happened("fault(conn=7 test rule=0 age fin "
+                    "{\"notify\":false,\"linger\":\"0s\",\"exact\":false} late=0ms) fin(0) "
+                    "done(conn=7 fin too late: the connection was already finned) ");
 }
 
 static void a_verb_that_the_kernel_refuses_is_ledgered(void **state)
@@ -250,11 +251,11 @@ static void close_notify_on_a_clear_connection_is_skipped_and_ledgered(void **st
     open_connection("[{'on': 'age', 'after': '1s', 'do': ['close_notify', 'fin']}]");
     wire.tls = false;
     time_passes(1 * S);
-    assert_happened(
-        "fault(conn=7 test rule=0 age close_notify late=0ms) done(conn=7 close_notify "
-        "skipped: it belongs to TLS, and the connection is clear) "
-        "fault(conn=7 test rule=0 age fin {\"notify\":false,\"linger\":\"0s\"} late=0ms) fin(0) "
-        "silenced(for ever) ");
+    assert_happened("fault(conn=7 test rule=0 age close_notify late=0ms) done(conn=7 close_notify "
+                    "skipped: it belongs to TLS, and the connection is clear) "
+                    "fault(conn=7 test rule=0 age fin "
+                    "{\"notify\":false,\"linger\":\"0s\",\"exact\":false} late=0ms) fin(0) "
+                    "silenced(for ever) ");
 }
 
 static void a_goaway_on_a_connection_that_was_ended_is_too_late(void **state)
@@ -335,9 +336,9 @@ static void waits_run_from_the_moment_of_the_step_and_say_how_late_they_are(void
     time_goes_to(now + 1 * S + 4 * MS, 5 * MS);
     assert_happened("");
     time_goes_to(now + 1 * MS, 5 * MS);
-    assert_happened(
-        "fault(conn=7 test rule=0 idle fin {\"notify\":false,\"linger\":\"0s\"} late=5ms) fin(0) "
-        "silenced(for ever) ");
+    assert_happened("fault(conn=7 test rule=0 idle fin "
+                    "{\"notify\":false,\"linger\":\"0s\",\"exact\":false} late=5ms) fin(0) "
+                    "silenced(for ever) ");
 }
 
 static void a_wait_that_never_ends_ends_the_script(void **state)

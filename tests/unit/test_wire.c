@@ -18,7 +18,7 @@ static void fin_is_a_fin_and_later_bytes_draw_a_reset(void **state)
 {
     struct bench *b = *state;
     wire_send(b->wire, "last", 4);
-    assert_int_equal(wire_fin(b->wire, false), 0);
+    assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
     assert_int_equal(client_sees(b), 4);
     assert_int_equal(client_sees(b), 0);
     assert_false(b->closed);
@@ -36,7 +36,7 @@ static void fin_is_a_fin_and_later_bytes_draw_a_reset(void **state)
 static void a_client_that_closes_after_our_fin_gets_no_reset(void **state)
 {
     struct bench *b = *state;
-    assert_int_equal(wire_fin(b->wire, false), 0);
+    assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
     assert_int_equal(client_sees(b), 0);
     shutdown(b->client, SHUT_WR);
     run_for(PATIENCE, &b->closed);
@@ -48,9 +48,8 @@ static void a_client_that_closes_after_our_fin_gets_no_reset(void **state)
 static void what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset(void **state)
 {
     struct bench *b = *state;
-    wire_linger(b->wire, 200 * NS_PER_MS);
     int64_t ended = clock_now();
-    assert_int_equal(wire_fin(b->wire, false), 0);
+    assert_int_equal(wire_fin(b->wire, false, 200 * NS_PER_MS, false), 0);
     assert_int_equal(client_sees(b), 0);
     client_says(b, "first");
     client_says(b, "second");
@@ -60,20 +59,6 @@ static void what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset(voi
     assert_false(b->closed);
     client_says(b, "third");
     assert_true(b->closed);
-    assert_true(client_was_reset(b));
-}
-
-static void half_a_stale_request_is_given_time_and_then_reset(void **state)
-{
-    struct bench *b = *state;
-    b->stale_is_whole = false;
-    assert_int_equal(wire_fin(b->wire, false), 0);
-    run_for(10 * NS_PER_MS, NULL);
-    int64_t sent = clock_now();
-    client_says(b, "GET");
-    assert_false(b->closed);
-    run_for(PATIENCE, &b->closed);
-    assert_true(clock_now() - sent >= WIRE_STALE_WAIT);
     assert_true(client_was_reset(b));
 }
 
@@ -231,7 +216,7 @@ static void an_orderly_close_sends_fin_and_waits_for_the_clients(void **state)
 {
     struct bench *b = *state;
     wire_send(b->wire, "bye", 3);
-    wire_close(b->wire);
+    wire_close(b->wire, "server");
     assert_int_equal(client_sees(b), 3);
     assert_int_equal(client_sees(b), 0);
     client_says(b, "too late, and dropped without a reset");
@@ -279,7 +264,6 @@ int main(void)
         scenario(fin_is_a_fin_and_later_bytes_draw_a_reset),
         scenario(a_client_that_closes_after_our_fin_gets_no_reset),
         scenario(what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset),
-        scenario(half_a_stale_request_is_given_time_and_then_reset),
         scenario(rst_is_a_reset_at_once),
         scenario(forget_says_nothing_until_the_client_does),
         scenario(a_forgotten_connection_answers_a_fin_with_a_reset),

@@ -53,7 +53,7 @@ static void a_client_understands_the_alert(void **state)
 static void alert_and_fin_now(struct bench *b)
 {
     alert_now(b);
-    assert_int_equal(wire_fin(b->wire, true), 0);
+    assert_int_equal(wire_fin(b->wire, true, 0, false), 0);
 }
 
 static void other_verbs_may_follow_an_alert(void **state)
@@ -141,7 +141,7 @@ static void an_alert_on_an_established_connection_reaches_the_client(void **stat
         assert_int_equal(gnutls_alert_get(b.tls), GNUTLS_A_DECRYPT_ERROR);
         assert_int_equal(client_sees_any(&b), -EAGAIN);
         assert_false(b.closed);
-        wire_close(b.wire);
+        wire_close(b.wire, "server");
         assert_int_equal(client_sees_any(&b), 0); /* and no close_notify behind the alert */
         end(&b);
     }

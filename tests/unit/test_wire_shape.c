@@ -89,7 +89,7 @@ static void the_verbs_wait_until_the_pace_has_let_all_out(void **state)
     assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
     int64_t start = clock_now();
     send_block(b, 40);
-    assert_int_equal(wire_fin(b->wire, false), 0);
+    assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
     run_for(5 * MS, NULL);
     assert_false(saw_fin);
     run_until_fin();
@@ -105,7 +105,7 @@ static void the_orderly_close_waits_for_the_pace(void **state)
     struct bench *b = *state;
     assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
     send_block(b, 40);
-    wire_close(b->wire);
+    wire_close(b->wire, "server");
     assert_int_equal(wire_state(b->wire), WIRE_ENDING);
     run_until_fin();
     assert_int_equal(buf_len(&raw), 40);
@@ -216,7 +216,7 @@ static void a_fin_with_close_notify_waits_for_the_pace(void **state)
     establish(b);
     assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
     send_block(b, 40);
-    assert_int_equal(wire_fin(b->wire, true), 0);
+    assert_int_equal(wire_fin(b->wire, true, 0, false), 0);
     run_until_fin();
     read_tls();
     assert_int_equal(buf_len(&plain), 40);
@@ -232,7 +232,7 @@ static void paced_bytes_are_dropped_when_the_client_ends_tls(void **state)
     gnutls_alert_send(client, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
     run_for(5 * MS, NULL);
     assert_true(b->peer_closed);
-    wire_close(b->wire);
+    wire_close(b->wire, "server");
     run_until_fin();
     assert_true(wire_handed(b->wire) < 400);
     assert_false(ledger_has(b, "\"by\":\"server\",\"how\":\"P"));
@@ -265,7 +265,7 @@ static void nothing_can_be_injected_when_nothing_can_be_said(void **state)
     assert_int_equal(wire_inject(b->wire, "x", 1, true), WIRE_TOO_LATE);
     assert_int_equal(wire_resume(b->wire), 0);
     assert_int_equal(wire_inject(b->wire, "x", 1, true), 0);
-    assert_int_equal(wire_fin(b->wire, false), 0);
+    assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
     assert_int_equal(wire_inject(b->wire, "x", 1, true), WIRE_TOO_LATE);
     run_until_fin();
     assert_int_equal(buf_len(&raw), 1);

@@ -34,17 +34,17 @@ static void an_owner_need_not_care(void **state)
 static void fin_now(struct bench *b)
 {
     assert_true(ledger_has(b, "\"event\":\"client_hello\""));
-    assert_int_equal(wire_fin(b->wire, false), 0);
+    assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
 }
 
 static void fin_and_notify_now(struct bench *b)
 {
-    assert_int_equal(wire_fin(b->wire, true), 0); /* there is nothing to notify of yet */
+    assert_int_equal(wire_fin(b->wire, true, 0, false), 0); /* there is nothing to notify of yet */
 }
 
 static void close_now(struct bench *b)
 {
-    wire_close(b->wire);
+    wire_close(b->wire, "server");
 }
 
 static void fin_is_a_bare_fin(void **state)
@@ -176,7 +176,7 @@ static void a_stalled_handshake_may_end_in_a_fin(void **state)
     struct bench b;
     begin(&b, TLS13, stall_now);
     say_hello(&b);
-    assert_int_equal(wire_fin(b.wire, false), 0);
+    assert_int_equal(wire_fin(b.wire, false, 0, false), 0);
     assert_int_equal(client_sees_any(&b), 0);
     end(&b);
 }

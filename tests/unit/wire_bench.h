@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <uv.h>
@@ -35,9 +36,9 @@ struct bench {
     int client;
     int socket; /* the wire's own */
     struct ledger *ledger;
-    struct buf received, stale;
-    bool peer_closed, closed, stale_is_whole, established;
-    unsigned progress;
+    struct buf received, before, stale;
+    bool peer_closed, closed, established;
+    unsigned progress, stales;
     uint64_t handed;          /* in the end */
     unsigned cuts;            /* how often was_cut was called, */
     enum wire_state cut_into; /* and the state then */
@@ -49,16 +50,17 @@ static inline void received(void *owner, const uint8_t *bytes, size_t n)
     buf_add(&b->received, bytes, n);
 }
 
+static inline void before(void *owner, const uint8_t *bytes, size_t n)
+{
+    struct bench *b = owner;
+    buf_add(&b->before, bytes, n);
+}
+
 static inline void stale(void *owner, const uint8_t *bytes, size_t n)
 {
     struct bench *b = owner;
+    b->stales++;
     buf_add(&b->stale, bytes, n);
-}
-
-static inline bool stale_whole(void *owner)
-{
-    struct bench *b = owner;
-    return b->stale_is_whole;
 }
 
 static inline uint32_t ending(void *owner, const char *by)
@@ -103,8 +105,8 @@ static inline void closed(void *owner)
 static const struct wire_owner calls = {
     .established = established,
     .received = received,
+    .before = before,
     .stale = stale,
-    .stale_whole = stale_whole,
     .ending = ending,
     .peer_closed = peer_closed,
     .was_cut = was_cut,
@@ -145,7 +147,6 @@ static inline void connect_bench(struct bench *b, struct tls_server *tls)
     b->socket = fd;
     fcntl(b->client, F_SETFL, O_NONBLOCK);
     b->ledger = ledger_create(1 << 20);
-    b->stale_is_whole = true;
     struct wire_config config = {
         .loop = &loop, .owner_calls = &calls, .owner = b, .ledger = b->ledger, .id = 1, .tls = tls
     };
@@ -169,6 +170,7 @@ static inline int tear_down(void **state)
     assert_true(b->closed);
     close(b->client);
     buf_free(&b->received);
+    buf_free(&b->before);
     buf_free(&b->stale);
     ledger_destroy(b->ledger);
     free(b);

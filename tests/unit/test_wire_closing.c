@@ -1,0 +1,230 @@
+/* Behind a FIN of ours, on a clear connection: what draws a RST, what is discarded, and when the
+ * connection is gone. */
+#include "base/duration.h"
+#include "wire/wire_impl.h"
+#include "wire_bench.h"
+
+/* How the connection ends, and which wire_closing it has. */
+enum way { FAULT, ORDERLY, WAYS };
+
+static void finish(struct bench *b, enum way way, int64_t linger, int64_t fin_wait)
+{
+    struct wire_closing closing = WIRE_CLOSING_DEFAULT;
+    closing.fin_wait = fin_wait;
+    if (way == ORDERLY)
+        closing.linger = linger;
+    wire_closing(b->wire, &closing);
+    if (way == FAULT)
+        assert_int_equal(wire_fin(b->wire, false, linger, false), 0);
+    else
+        wire_close(b->wire, "server");
+    assert_int_equal(client_sees(b), 0);
+}
+
+static int state_of(int fd)
+{
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof info;
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+    return info.tcpi_state;
+}
+
+static void each_way(void (*check)(struct bench *b, enum way way))
+{
+    for (enum way way = FAULT; way < WAYS; way++) {
+        void *b;
+        set_up(&b);
+        check(b, way);
+        tear_down(&b);
+    }
+}
+
+/* A head and a body in two writes: the second one fails. */
+static void the_first_byte_draws_rst(struct bench *b, enum way way)
+{
+    finish(b, way, 0, DURATION_NEVER);
+    int64_t sent = clock_now();
+    assert_int_equal(send(b->client, "G", 1, MSG_NOSIGNAL), 1);
+    run_for(PATIENCE, &b->closed);
+    assert_true(b->closed);
+    assert_true(clock_now() - sent < 40 * NS_PER_MS); /* and no ACK was put off until then */
+    assert_int_equal(state_of(b->client), TCP_CLOSE);
+    assert_int_equal(send(b->client, "ET /", 4, MSG_NOSIGNAL), -1);
+    assert_true(ledger_has(b, "\"event\":\"stale_bytes\",\"connection\":1,\"bytes\":1,"));
+    assert_true(
+        ledger_has(b, way == FAULT ? "\"sent_into\":\"finned\"" : "\"sent_into\":\"ending\""));
+    assert_true(ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"rst\""
+                                           : "\"by\":\"server\",\"how\":\"rst\""));
+    assert_int_equal(b->stales, way == FAULT);
+}
+
+static void the_first_byte_behind_a_fin_draws_rst(void **state)
+{
+    each_way(the_first_byte_draws_rst);
+}
+
+static void lingering(struct bench *b, enum way way)
+{
+    finish(b, way, DURATION_NEVER, DURATION_NEVER);
+    client_says(b, "first");
+    client_says(b, "second");
+    assert_false(b->closed);
+    assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
+    assert_int_equal(ledger_has(b, "\"event\":\"stale_bytes\""), way == FAULT);
+    shutdown(b->client, SHUT_WR);
+    run_for(PATIENCE, &b->closed);
+    assert_true(ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"fin\""
+                                           : "\"by\":\"server\",\"how\":\"fin\""));
+}
+
+static void what_comes_while_it_lingers_draws_nothing(void **state)
+{
+    each_way(lingering);
+}
+
+/* As Linux after tcp_fin_timeout: nothing is said, and what is sent later draws RST. */
+static void waiting(struct bench *b, enum way way)
+{
+    int64_t ended = clock_now();
+    finish(b, way, 0, 150 * NS_PER_MS);
+    assert_false(b->closed);
+    run_for(PATIENCE, &b->closed);
+    assert_true(b->closed);
+    assert_true(clock_now() - ended >= 150 * NS_PER_MS);
+    assert_true(clock_now() - ended < 150 * NS_PER_MS + NS_PER_S);
+    assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
+    assert_int_equal(client_sees(b), 0);
+    assert_true(ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"fin\""
+                                           : "\"by\":\"server\",\"how\":\"fin\""));
+    assert_int_equal(send(b->client, "x", 1, MSG_NOSIGNAL), 1);
+    run_for(5 * NS_PER_MS, NULL);
+    assert_int_equal(state_of(b->client), TCP_CLOSE);
+}
+
+static void after_fin_wait_the_connection_is_gone_with_nothing_said(void **state)
+{
+    each_way(waiting);
+}
+
+static void fin_wait_is_bounded_and_as_long_as_the_kernels(void **state)
+{
+    static const struct {
+        int64_t linger, fin_wait, due;
+    } rows[] = {
+        { 0, 60 * NS_PER_S, 60 * NS_PER_S },
+        { 5 * NS_PER_S, 60 * NS_PER_S, 60 * NS_PER_S },
+        { 90 * NS_PER_S, 60 * NS_PER_S, 90 * NS_PER_S },
+        { 0, DURATION_NEVER, WIRE_WATCH_MAX },
+        { DURATION_NEVER, 0, WIRE_WATCH_MAX },
+    };
+    for (enum way way = FAULT; way < WAYS; way++) {
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            void *bench;
+            set_up(&bench);
+            struct bench *b = bench;
+            int64_t before = clock_now();
+            finish(b, way, rows[i].linger, rows[i].fin_wait);
+            assert_true(moment_armed(&b->wire->limit));
+            assert_in_range(b->wire->limit.due - before, rows[i].due, rows[i].due + NS_PER_S);
+            tear_down(&bench);
+        }
+    }
+}
+
+/* The kernel answers, as for any closed socket: the connection is over for us at once. */
+static void an_exact_fin_is_left_to_the_kernel(void **state)
+{
+    struct bench *b = *state;
+    wire_send(b->wire, "last", 4);
+    assert_int_equal(wire_fin(b->wire, false, 0, true), 0);
+    assert_int_equal(wire_state(b->wire), WIRE_CLOSED);
+    assert_int_equal(client_sees(b), 4);
+    assert_int_equal(client_sees(b), 0);
+    assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
+    client_says(b, "stale");
+    assert_int_equal(state_of(b->client), TCP_CLOSE);
+    assert_int_equal(b->stales, 0);
+    assert_false(ledger_has(b, "stale_bytes"));
+    assert_true(ledger_has(b, "\"by\":\"fault\",\"how\":\"fin\""));
+}
+
+/* To close a socket with bytes unread would be a RST instead of a FIN. */
+static void an_exact_fin_reads_first_what_came_before_it(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(send(b->client, "before", 6, MSG_NOSIGNAL), 6);
+    assert_int_equal(wire_fin(b->wire, false, 0, true), 0);
+    run_for(PATIENCE, &b->closed);
+    assert_true(b->closed);
+    assert_int_equal(buf_len(&b->before), 6);
+    assert_int_equal(client_sees(b), 0);
+    assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
+    assert_false(ledger_has(b, "stale_bytes"));
+}
+
+static void an_exact_fin_lingers_first(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_fin(b->wire, false, 150 * NS_PER_MS, true), 0);
+    client_says(b, "discarded");
+    assert_false(b->closed);
+    assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
+    run_for(PATIENCE, &b->closed);
+    assert_true(b->closed);
+    client_says(b, "x");
+    assert_int_equal(state_of(b->client), TCP_CLOSE);
+}
+
+/* At the end of the process nobody waits for tcp_fin_timeout. */
+static void who_hurries_does_not_wait_behind_a_fin(void **state)
+{
+    struct bench *b = *state;
+    finish(b, ORDERLY, 100 * NS_PER_MS, DURATION_NEVER);
+    wire_hurry(b->wire);
+    assert_false(b->closed);
+    run_for(NS_PER_S, &b->closed);
+    assert_true(b->closed);
+    assert_int_equal(client_sees(b), 0);
+}
+
+/* A socket whose kernel says nothing of its state: that is no "ACKed". */
+static void what_the_kernel_does_not_say_is_not_known(void **state)
+{
+    struct bench b = { 0 };
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    b.client = ends[1];
+    b.ledger = ledger_create(1 << 20);
+    struct wire_config config = {
+        .loop = &loop, .owner_calls = &calls, .owner = &b, .ledger = b.ledger, .id = 1
+    };
+    assert_int_equal(wire_create(&config, ends[0], &b.wire), 0);
+    assert_int_equal(wire_tcp_state(b.wire), -1);
+    assert_int_equal(wire_fin(b.wire, false, 0, false), 0);
+    run_for(30 * NS_PER_MS, NULL);
+    assert_false(ledger_has(&b, "\"event\":\"fin_acked\""));
+    client_says(&b, "late");
+    assert_true(ledger_has(&b, "\"fin_acked\":\"unclear\""));
+    run_for(PATIENCE, &b.closed);
+    close(b.client);
+    buf_free(&b.stale);
+    ledger_destroy(b.ledger);
+}
+
+#define scenario(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_byte_behind_a_fin_draws_rst),
+        cmocka_unit_test(what_comes_while_it_lingers_draws_nothing),
+        cmocka_unit_test(after_fin_wait_the_connection_is_gone_with_nothing_said),
+        cmocka_unit_test(fin_wait_is_bounded_and_as_long_as_the_kernels),
+        scenario(an_exact_fin_is_left_to_the_kernel),
+        scenario(an_exact_fin_reads_first_what_came_before_it),
+        scenario(an_exact_fin_lingers_first),
+        scenario(who_hurries_does_not_wait_behind_a_fin),
+        cmocka_unit_test(what_the_kernel_does_not_say_is_not_known),
+    };
+    return cmocka_run_group_tests(tests, start_loop, stop_loop);
+}

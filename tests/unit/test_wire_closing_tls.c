@@ -1,0 +1,202 @@
+/* How TLS ends with the connection: who says close_notify, what comes behind our FIN. */
+#include "hello_rig.h"
+
+static const size_t versions[] = { TLS13, TLS12 };
+
+static void open_bench(struct bench *b, size_t version, const struct wire_closing *closing)
+{
+    begin(b, version, NULL);
+    works(b);
+    run_for(A_WHILE, NULL);
+    if (closing)
+        wire_closing(b->wire, closing);
+}
+
+/* --- What TLS calls it does not matter */
+
+static void fatal_alert(struct bench *b)
+{
+    assert_int_equal(gnutls_alert_send(b->tls, GNUTLS_AL_FATAL, GNUTLS_A_DECODE_ERROR), 0);
+}
+
+static void warning(struct bench *b)
+{
+    assert_int_equal(gnutls_alert_send(b->tls, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED), 0);
+}
+
+static void data(struct bench *b)
+{
+    assert_int_equal(gnutls_record_send(b->tls, "late", 4), 4);
+}
+
+static void key_update(struct bench *b)
+{
+    if (gnutls_protocol_get_version(b->tls) == GNUTLS_TLS1_3)
+        assert_int_equal(gnutls_session_key_update(b->tls, 0), 0);
+    else
+        data(b);
+}
+
+static void garbage(struct bench *b)
+{
+    assert_int_equal(send(b->client, "not TLS", 7, MSG_NOSIGNAL), 7);
+}
+
+static void half_a_record(struct bench *b)
+{
+    assert_int_equal(send(b->client, "\x17\x03\x03\x00\x40 only its head", 16, MSG_NOSIGNAL), 16);
+}
+
+static void notify(struct bench *b)
+{
+    assert_int_equal(gnutls_bye(b->tls, GNUTLS_SHUT_WR), 0);
+}
+
+static void notify_and_more(struct bench *b)
+{
+    notify(b);
+    garbage(b);
+}
+
+static void (*const records[])(struct bench *b) = { fatal_alert,    warning, data,
+                                                    key_update,     garbage, half_a_record,
+                                                    notify_and_more };
+
+/* Clients answer a bare FIN with a fatal alert: OpenSSL 3 says decode_error. */
+static void any_record_behind_our_fin_is_stale_and_draws_rst(void **state)
+{
+    for (size_t v = 0; v < COUNT(versions); v++) {
+        for (size_t r = 0; r < COUNT(records); r++) {
+            for (int notified = 0; notified < 2; notified++) {
+                struct bench b;
+                open_bench(&b, versions[v], NULL);
+                assert_int_equal(wire_fin(b.wire, notified, 0, false), 0);
+                run_for(A_WHILE, NULL);
+                records[r](&b);
+                run_for(PATIENCE, &b.closed);
+                assert_true(b.closed);
+                assert_true(ledger_has(&b, "\"event\":\"stale_bytes\""));
+                assert_true(ledger_has(&b, "\"by\":\"fault\",\"how\":\"rst\""));
+                assert_int_equal(b.stales > 0, true);
+                end(&b);
+            }
+        }
+    }
+}
+
+/* ... in a stall it draws nothing, but it is told, too. */
+static void any_record_in_a_stall_is_told(void **state)
+{
+    for (size_t v = 0; v < COUNT(versions); v++) {
+        for (size_t r = 0; r < COUNT(records); r++) {
+            struct bench b;
+            open_bench(&b, versions[v], NULL);
+            assert_int_equal(wire_stall(b.wire), 0);
+            records[r](&b);
+            run_for(A_WHILE, NULL);
+            assert_false(b.closed);
+            assert_true(ledger_has(&b, "\"event\":\"stale_bytes\""));
+            assert_true(b.stales > 0);
+            end(&b);
+        }
+    }
+}
+
+/* --- The client's close_notify behind our FIN */
+
+static void a_late_close_notify_is_ignored_or_draws_rst(void **state)
+{
+    for (size_t v = 0; v < COUNT(versions); v++) {
+        for (int way = 0; way < 3; way++) { /* fin, fin with close_notify, orderly */
+            for (int resets = 0; resets < 2; resets++) {
+                struct bench b;
+                struct wire_closing closing = WIRE_CLOSING_DEFAULT;
+                closing.linger = 0;
+                closing.reset_late_notify = resets;
+                open_bench(&b, versions[v], &closing);
+                if (way < 2)
+                    assert_int_equal(wire_fin(b.wire, way == 1, 0, false), 0);
+                else
+                    wire_close(b.wire, "server");
+                run_for(A_WHILE, NULL);
+                notify(&b);
+                run_for(A_WHILE, NULL);
+                assert_true(ledger_has(&b, "\"event\":\"peer_close_notify\""));
+                assert_int_equal(b.closed, resets);
+                assert_int_equal(ledger_has(&b, "\"event\":\"stale_bytes\""), resets);
+                if (!resets) {
+                    shutdown(b.client, SHUT_WR);
+                    run_for(PATIENCE, &b.closed);
+                    assert_true(ledger_has(&b, "\"how\":\"fin\""));
+                }
+                end(&b);
+            }
+        }
+    }
+}
+
+/* --- The client ends first */
+
+static void close_as_the_engine_does(void *owner, bool at_end)
+{
+    struct bench *b = owner;
+    b->peer_closed = true;
+    wire_close(b->wire, "server");
+}
+
+/* Bytes on the wire from here on to the FIN. */
+static int octets_until_fin(struct bench *b)
+{
+    uint8_t bytes[512];
+    int n, all = 0;
+    while ((n = client_sees(b, bytes, sizeof bytes)) > 0)
+        all += n;
+    assert_int_equal(n, 0);
+    return all;
+}
+
+static void who_ends_first_is_answered_as_asked_for(void **state)
+{
+    struct wire_owner owner = calls;
+    owner.peer_closed = close_as_the_engine_does;
+    for (size_t v = 0; v < COUNT(versions); v++) {
+        for (int says = 0; says < 3; says++) { /* the server; the client: close_notify; FIN alone */
+            for (int alone = 0; alone < 2; alone++) {
+                struct bench b;
+                struct wire_closing closing = WIRE_CLOSING_DEFAULT;
+                closing.fin_alone = alone;
+                connect_bench(&b, &owner, true);
+                open_client(&b, kinds[versions[v]].priority);
+                set_alpn(&b);
+                works(&b);
+                run_for(A_WHILE, NULL);
+                wire_closing(b.wire, &closing);
+                if (says == 0)
+                    wire_close(b.wire, "server");
+                if (says == 1)
+                    notify(&b);
+                if (says > 0)
+                    shutdown(b.client, SHUT_WR);
+                int octets = octets_until_fin(&b);
+                if (says > 0 && alone)
+                    assert_int_equal(octets, 0);
+                else
+                    assert_in_range(octets, 5 + 2 + 16, 5 + 8 + 2 + 16); /* one alert */
+                if (says > 0)
+                    assert_true(ledger_has(&b, "\"by\":\"client\",\"how\":\"fin\""));
+                end(&b);
+            }
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_record_behind_our_fin_is_stale_and_draws_rst),
+        cmocka_unit_test(any_record_in_a_stall_is_told),
+        cmocka_unit_test(a_late_close_notify_is_ignored_or_draws_rst),
+        cmocka_unit_test(who_ends_first_is_answered_as_asked_for),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
