@@ -1,12 +1,13 @@
 /* text.c - modes as text in a URL or an option: "NAME;k=v;k=v", percent-encoded. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "modes/language.h"
 
-#define TEXT_MAX 4096
+#define TEXT_MAX ((size_t)64 * 1024) /* more than the target of any request that is accepted */
 
 /* Undoes the percent-encoding (RFC 3986 2.1) of text into out, which has room for len + 1, with a
  * NUL. False: it is broken, or what it encodes is no text (a NUL, not UTF-8). */
@@ -64,16 +65,11 @@ static int read_param(const char *text, size_t len, json_t *params, struct refus
     return json_object_set_new(params, key, value) == 0 ? 0 : -ENOMEM;
 }
 
-/* The encoding is undone before the text is taken apart: clients that build URLs encode ";" and
- * "=", and no value has a ";". */
-int mode_parse_text(const char *text, size_t len, char name[MODE_NAME_SIZE], json_t **params,
-                    struct refusal *why)
+/* decoded: "NAME;k=v;k=v". */
+static int read_decoded(const char *decoded, char name[MODE_NAME_SIZE], json_t **params,
+                        struct refusal *why)
 {
-    char decoded[TEXT_MAX + 1], found[MODE_NAME_SIZE];
-    if (len > TEXT_MAX)
-        return refuse(why, "mode", "at most 4096 bytes", "it has %zu bytes", len);
-    if (!decode(text, len, decoded))
-        return refuse(why, "mode", ENCODED, "its percent-encoding is broken");
+    char found[MODE_NAME_SIZE];
     const char *end = decoded + strlen(decoded), *part = strchr(decoded, ';');
     int error = read_name(decoded, (size_t)((part ? part : end) - decoded), found, why);
     if (error)
@@ -93,4 +89,21 @@ int mode_parse_text(const char *text, size_t len, char name[MODE_NAME_SIZE], jso
     memcpy(name, found, sizeof found);
     *params = values;
     return 0;
+}
+
+/* The encoding is undone before the text is taken apart: clients that build URLs encode ";" and
+ * "=", and no value has a ";". */
+int mode_parse_text(const char *text, size_t len, char name[MODE_NAME_SIZE], json_t **params,
+                    struct refusal *why)
+{
+    if (len > TEXT_MAX)
+        return refuse(why, "mode", "at most 65536 bytes", "it has %zu bytes", len);
+    char *decoded = malloc(len + 1);
+    if (!decoded)
+        return -ENOMEM;
+    int error = decode(text, len, decoded)
+                    ? read_decoded(decoded, name, params, why)
+                    : refuse(why, "mode", ENCODED, "its percent-encoding is broken");
+    free(decoded);
+    return error;
 }

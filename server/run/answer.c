@@ -34,8 +34,7 @@ void answer_obey_url(struct session_exchange *sx, struct request *request)
     struct refusal why;
     const char *rest = spec[len] == '/' ? spec + len : "/";
     request->target = rest;
-    bool same = strlen(s->mode_text) == len && memcmp(s->mode_text, spec, len) == 0;
-    if (same && len > 0)
+    if (s->mode_text && strlen(s->mode_text) == len && memcmp(s->mode_text, spec, len) == 0)
         return;
     int error = catalogue_compile_text(s->run->config.catalogue, spec, len,
                                        s->run->config.time_scale, &program, &why);
@@ -43,10 +42,8 @@ void answer_obey_url(struct session_exchange *sx, struct request *request)
         refuse_mode(sx, error, &why);
         return;
     }
-    if (len < sizeof s->mode_text) {
-        memcpy(s->mode_text, spec, len);
-        s->mode_text[len] = '\0';
-    }
+    free(s->mode_text);
+    s->mode_text = strndup(spec, len); /* without memory it is set anew the next time */
     session_set_mode(s, program, PLAN_NONE);
     mode_unref(program);
 }

@@ -57,7 +57,7 @@ struct session {
     struct engine *engine; /* NULL until the protocol is known */
     struct mode_conn mode;
     struct plan *undecided;   /* its entry depends on the protocol; NULL: it has its mode */
-    char mode_text[128];      /* the last /mode/... prefix that was obeyed */
+    char *mode_text;          /* the last /mode/... prefix that was obeyed; NULL: none */
     uint8_t sniffed;          /* bytes of the h2 preface seen so far on a clear connection */
     bool protocol_fired;      /* the rules of "protocol" have */
     bool stale_seen;          /* bytes came after the fault that put it out of service */

@@ -73,7 +73,8 @@ static int pick(struct session *s)
 
 void session_replan(struct session *s)
 {
-    s->mode_text[0] = '\0';
+    free(s->mode_text);
+    s->mode_text = NULL;
     s->mode.number = 0;
     int picked = pick(s);
     struct mode_program *program = plan_program(s->run->plan, picked);
@@ -244,6 +245,7 @@ static void closed(void *owner)
     plan_unref(s->undecided);
     buf_free(&s->held_attempts);
     pass_cursors(s);
+    free(s->mode_text);
     link_remove(&s->link);
     run->session_count--;
     free(s);

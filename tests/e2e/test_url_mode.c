@@ -77,6 +77,66 @@ static void the_same_prefix_again_does_not_begin_anew(struct stage *stage)
     check_fault(stage, t, "close-on-reuse", "fin", 0);
 }
 
+/* The mode events of the talk's connection. */
+static size_t times_set(const struct stage *stage, const struct talk *t)
+{
+    uint64_t next;
+    json_t *events = admin_events(stage->server, 0, 0, &next), *event;
+    size_t i, n = 0;
+
+    json_array_foreach(events, i, event)
+    {
+        json_int_t id = json_integer_value(json_object_get(event, "connection"));
+        n += (uint64_t)id == t->connection && strcmp(event_text(event, "event"), "mode") == 0;
+    }
+    json_decref(events);
+    return n;
+}
+
+/* Whatever its length, a prefix is set once; another one of the same length is another one. */
+static void a_prefix_of_any_length_is_set_once(struct stage *stage)
+{
+    static const char head[] = "/mode/garbage;nth=9;text=", letter[] = "%78";
+    static const size_t lengths[] = { 1, 100, 102, 103, 104, 105, 200, 1000, 3300, 4096 };
+    struct buf target = { .data = NULL };
+
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        bool fits = stage->seat->h2 || lengths[i] < 4000; /* in 12 KiB of h1 */
+        struct talk *t = talk_open(stage);
+        for (int k = 0; k < 4 && fits; k++) {
+            buf_consume(&target, buf_len(&target));
+            buf_text(&target, head);
+            for (size_t n = 0; n < lengths[i]; n++)
+                buf_add(&target, k == 3 ? "%79" : letter, 3);
+            buf_add(&target, ENTITLEMENT, sizeof ENTITLEMENT);
+            served_with(t, (const char *)buf_bytes(&target));
+        }
+        check(!fits || times_set(stage, t) == 2, "a text of %zu: set %zu times", lengths[i],
+              times_set(stage, t));
+    }
+    buf_free(&target);
+}
+
+static void
+a_prefix_with_a_value_too_long_is_refused_and_says_how_long_it_may_be(struct stage *stage)
+{
+    struct buf target = { .data = NULL };
+    struct talk *t = talk_open(stage);
+
+    buf_text(&target, "/mode/garbage;nth=9;text=");
+    for (size_t n = 0; n < 4097; n++)
+        buf_text(&target, "x");
+    buf_add(&target, ENTITLEMENT, sizeof ENTITLEMENT);
+    talk_ask_for(t, "GET", (const char *)buf_bytes(&target), NULL, NULL);
+    assert_true(talk_answer(t, in_ms(PATIENCE_MS)));
+    assert_int_equal(t->status, 400);
+    buf_add(&t->body, "", 1);
+    check(strstr((const char *)buf_bytes(&t->body), "$.params.text") &&
+              strstr((const char *)buf_bytes(&t->body), "4096"),
+          "not clear: %s", (const char *)buf_bytes(&t->body));
+    buf_free(&target);
+}
+
 static void a_later_request_may_go_back_to_normal(struct stage *stage)
 {
     struct talk *t = talk_open(stage);
@@ -145,6 +205,9 @@ int main(void)
         SCENARIO(the_values_may_be_percent_encoded, SEAT_H1_CLEAR | SEAT_H2_TLS),
         SCENARIO(the_separators_may_be_percent_encoded, SEAT_H1_CLEAR | SEAT_H2_TLS),
         SCENARIO(the_same_prefix_again_does_not_begin_anew, SEAT_H1_TLS | SEAT_H2_CLEAR),
+        SCENARIO(a_prefix_of_any_length_is_set_once, SEATS_ALL & ~SEAT_H1_TLS12),
+        SCENARIO(a_prefix_with_a_value_too_long_is_refused_and_says_how_long_it_may_be,
+                 SEAT_H1_CLEAR | SEAT_H2_TLS),
         SCENARIO(a_later_request_may_go_back_to_normal, SEAT_H1_CLEAR | SEAT_H2_TLS),
         SCENARIO(what_is_no_mode_is_refused_with_a_problem, SEATS_ALL),
         SCENARIO(a_mode_without_its_capability_is_refused_with_409, SEAT_H1_CLEAR | SEAT_H2_TLS),
