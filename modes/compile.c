@@ -133,6 +133,62 @@ static int read_rule(struct compiler *c, const struct path *at, const json_t *js
     return error;
 }
 
+static bool mentions(const json_t *json, const char *param)
+{
+    const char *key, *text = json_string_value(json);
+    json_t *item;
+    size_t i;
+    if (text)
+        return text[0] == '$' && strcmp(text + 1, param) == 0;
+    json_array_foreach(json, i, item) if (mentions(item, param)) return true;
+    json_object_foreach((json_t *)json, key, item) if (mentions(item, param)) return true;
+    return false;
+}
+
+/* Tries one value of a parameter in each rule that has it. at: the value's place. */
+static int try_choice(struct compiler *c, const struct path *at, const json_t *rules,
+                      const char *param, json_t *value)
+{
+    struct path root = PATH_KEY(NULL, "$"), list = PATH_KEY(&root, "rules");
+    int error = json_object_set(c->values, param, value) == 0 ? 0 : -ENOMEM;
+    for (size_t i = 0; !error && i < json_array_size(rules); i++) {
+        struct path here = PATH_INDEX(&list, i);
+        struct mode_rule scratch = { 0 };
+        if (mentions(json_array_get(rules, i), param))
+            error = read_rule(c, &here, json_array_get(rules, i), &scratch);
+    }
+    if (error == BAD_INPUT) {
+        char where[PATH_SIZE];
+        path_text(at, where);
+        refuse_in(c->why, where, NULL);
+    }
+    return error;
+}
+
+/* Each value that a choice allows must work, with the other parameters at their defaults: what can
+ * only fail is found when the mode is loaded, not when it is set. */
+static int check_choices(struct compiler *c, const json_t *declared, const json_t *rules)
+{
+    struct path root = PATH_KEY(NULL, "$"), params = PATH_KEY(&root, "params");
+    const char *name;
+    json_t *param;
+    int error = 0;
+    json_object_foreach((json_t *)declared, name, param)
+    {
+        struct path of_param = PATH_KEY(&params, name), allowed = PATH_KEY(&of_param, "allowed");
+        json_auto_t *in_force = json_incref(json_object_get(c->values, name));
+        const json_t *choices = json_object_get(param, "allowed");
+        for (size_t i = 0; !error && i < json_array_size(choices); i++) {
+            struct path here = PATH_INDEX(&allowed, i);
+            c->expanded = 0;
+            error = try_choice(c, &here, rules, name, json_array_get(choices, i));
+        }
+        if (!error && json_object_set(c->values, name, in_force) != 0)
+            error = -ENOMEM;
+    }
+    return error;
+}
+
 static int read_rules(struct compiler *c, const json_t *list)
 {
     struct path root = PATH_KEY(NULL, "$"), at = PATH_KEY(&root, "rules");
@@ -211,9 +267,12 @@ static int finish(struct compiler *c, int error, struct mode_program **out)
 static int compile(const json_t *document, const json_t *params, bool lenient, double scale,
                    bool any_machine, struct mode_program **out, struct refusal *why)
 {
-    struct compiler c = {
-        .program = program_create(), .why = why, .scale = scale, .any_machine = any_machine
-    };
+    struct compiler c = { .program = program_create(),
+                          .why = why,
+                          .scale = scale,
+                          .document = document,
+                          .given = params,
+                          .any_machine = any_machine };
     if (!c.program)
         return -ENOMEM;
     int error = check_document(&c, document);
@@ -221,6 +280,9 @@ static int compile(const json_t *document, const json_t *params, bool lenient, d
         error = params_read(&c, json_object_get(document, "params"), params, lenient);
     if (!error)
         error = read_rules(&c, json_object_get(document, "rules"));
+    if (!error && any_machine)
+        error = check_choices(&c, json_object_get(document, "params"),
+                              json_object_get(document, "rules"));
     if (!error)
         error = name_program(&c, json_string_value(json_object_get(document, "name")));
     if (!error)

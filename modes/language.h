@@ -55,11 +55,13 @@ struct compiler {
     struct program *program;
     struct refusal *why;
     double scale;
-    unsigned over;    /* of the rule being read */
-    json_t *values;   /* the parameters in force; NULL: there are none */
-    size_t expanded;  /* bytes put in for parameters so far */
-    bool any_machine; /* capabilities are left aside */
-    bool is_missing;  /* a step's capability is missing: said when all else is right */
+    const json_t *document; /* as it is compiled; NULL: there is none */
+    const json_t *given;    /* the values given for its parameters; NULL: none */
+    unsigned over;          /* of the rule being read */
+    json_t *values;         /* the parameters in force; NULL: there are none */
+    size_t expanded;        /* bytes put in for parameters so far */
+    bool any_machine;       /* capabilities are left aside */
+    bool is_missing;        /* a step's capability is missing: said when all else is right */
     struct refusal missing;
 };
 
@@ -74,7 +76,9 @@ struct program *program_create(void);
 void *program_alloc(struct program *program, size_t size);
 char *program_text(struct program *program, const char *text, size_t len);
 
-/* Returns BAD_INPUT. */
+/* Returns BAD_INPUT. A mistake in a rule where a parameter's value was put in is the value's: its
+ * place is "$.params.NAME" when it was given, "$.params.NAME.default" when it is a text or choice.
+ */
 int refuse_at(struct compiler *c, const struct path *at, const char *allowed, const char *what, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -97,9 +97,50 @@ void path_text(const struct path *path, char out[PATH_SIZE])
     path_write(path, out, 0);
 }
 
+/* What the document has at a place, before values were put in; what is inside of a value is at the
+ * place of the value. NULL: nothing. */
+static const json_t *written_at(const struct compiler *c, const struct path *at)
+{
+    if (!at->up)
+        return c->document;
+    const json_t *in = written_at(c, at->up);
+    if (json_is_string(in))
+        return in;
+    return at->key ? json_object_get(in, at->key) : json_array_get(in, at->index);
+}
+
+static bool is_in_rules(const struct path *at)
+{
+    while (at->up && at->up->up)
+        at = at->up;
+    return at->up && at->key && strcmp(at->key, "rules") == 0;
+}
+
+/* The parameter whose value makes the mistake at a place of the rules; NULL: none does. A default
+ * of another type than text and choice is what its declaration asks for: then the rule that puts it
+ * there is wrong. */
+static const char *param_at(const struct compiler *c, const struct path *at)
+{
+    if (!c->document || !is_in_rules(at))
+        return NULL;
+    const char *text = json_string_value(written_at(c, at));
+    if (!text || text[0] != '$' || !json_object_get(c->values, text + 1))
+        return NULL;
+    const json_t *declared = json_object_get(json_object_get(c->document, "params"), text + 1);
+    const char *type = json_string_value(json_object_get(declared, "type"));
+    bool is_free = type && (strcmp(type, "text") == 0 || strcmp(type, "choice") == 0);
+    return is_free || json_object_get(c->given, text + 1) ? text + 1 : NULL;
+}
+
 int refuse_at(struct compiler *c, const struct path *at, const char *allowed, const char *what, ...)
 {
     char where[PATH_SIZE], text[sizeof c->why->what];
+    const char *param = param_at(c, at);
+    const struct path root = PATH_KEY(NULL, "$"), params = PATH_KEY(&root, "params");
+    const struct path of_param = PATH_KEY(&params, param ? param : "");
+    const struct path its_default = PATH_KEY(&of_param, "default");
+    if (param)
+        at = json_object_get(c->given, param) ? &of_param : &its_default;
     path_text(at, where);
     va_list args;
     va_start(args, what);

@@ -120,6 +120,8 @@ static int read_last_stream(struct compiler *c, const struct path *at, const str
         goaway.number = (int32_t)json_integer_value(json);
     } else if (strcmp(text, "seen") == 0) {
         goaway.last = GOAWAY_LAST_SEEN;
+    } else if (strcmp(text, "answered") == 0) {
+        goaway.last = GOAWAY_LAST_ANSWERED;
     } else if (strcmp(text, "none") == 0) {
         goaway.last = GOAWAY_LAST_NONE;
     } else if (is_offset(text)) {
@@ -322,12 +324,12 @@ const struct value_row value_rows[VALUE_TYPES] = {
     [VALUE_DURATION] = { "duration", DURATION_ALLOWED, true, read_duration },
     [VALUE_CHOICE] = { "choice", "one of the texts allowed", true, read_choice },
     [VALUE_TEXT] = { "text", "a text of at most 4096 bytes", true, read_text },
-    [VALUE_ERROR_CODE] = { "error code", "a name of RFC 9113 7, or a number from 0 to 4294967295",
-                           false, read_error_code },
-    [VALUE_LAST_STREAM] = { "last stream",
-                            "\"seen\", \"none\", a stream id from 0 to 2147483647, or an offset "
-                            "from the newest stream as text (\"+2\", \"-2\")",
-                            false, read_last_stream },
+    [VALUE_ERROR_CODE] = { "error_code", "a name of RFC 9113 7, or a number from 0 to 4294967295",
+                           true, read_error_code },
+    [VALUE_LAST_STREAM] = { "last_stream",
+                            "\"seen\", \"answered\", \"none\", a stream id from 0 to 2147483647, "
+                            "or an offset from the newest stream as text (\"+2\", \"-2\")",
+                            true, read_last_stream },
     [VALUE_HEADERS] = { "headers object", "an object of header names and their values as texts",
                         false, read_headers },
     [VALUE_HEADER_NAME] = { "header name", "a token (RFC 9110 5.6.2)", false, read_header_name },
@@ -350,7 +352,9 @@ json_t *value_from_text(enum value_type type, const char *text)
         return json_true();
     if (type == VALUE_BOOL && strcmp(text, "false") == 0)
         return json_false();
-    if (type == VALUE_INT) {
+    bool is_number = text[0] != '+' && (text[0] != '-' || type == VALUE_INT); /* "-2": an offset */
+    if (type == VALUE_INT ||
+        ((type == VALUE_ERROR_CODE || type == VALUE_LAST_STREAM) && is_number)) {
         char *end;
         errno = 0;
         long long number = strtoll(text, &end, 10);

@@ -130,7 +130,13 @@ struct engine_host {
 
 enum engine_watch { WATCH_ONLY, WATCH_HOLD };
 
-enum goaway_last { GOAWAY_LAST_SEEN, GOAWAY_LAST_NONE, GOAWAY_LAST_NUMBER, GOAWAY_LAST_OFFSET };
+enum goaway_last {
+    GOAWAY_LAST_SEEN, /* the newest stream */
+    GOAWAY_LAST_NONE, /* 0 */
+    GOAWAY_LAST_NUMBER,
+    GOAWAY_LAST_OFFSET,
+    GOAWAY_LAST_ANSWERED /* the highest stream whose answer was given to engine_respond; 0: none */
+};
 struct goaway {
     uint32_t error;
     enum goaway_last last;

@@ -221,6 +221,8 @@ int h2_respond(struct exchange *pub, const struct response *response)
 
     assert(!ex->answered);
     ex->answered = true;
+    if (pub->stream > h->answered)
+        h->answered = pub->stream;
     if (h->watch == H2_WATCHING || ex->outcome != H2_OPEN || h->failed) {
         if (response->release)
             response->release(response->release_arg);

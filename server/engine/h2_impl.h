@@ -134,10 +134,11 @@ struct h2 {
     struct buf control;          /* frames of our own that wait */
     enum h2_watch watch;
     uint32_t nth;
-    uint32_t live;   /* begun, or held back from it, and the host not told of the end */
-    int32_t highest; /* stream that any HEADERS frame opened */
-    int32_t newest;  /* that is served */
-    int32_t limit;   /* streams above it are never answered */
+    uint32_t live;    /* begun, or held back from it, and the host not told of the end */
+    int32_t highest;  /* stream that any HEADERS frame opened */
+    int32_t newest;   /* that is served */
+    int32_t answered; /* the highest that was answered */
+    int32_t limit;    /* streams above it are never answered */
     /* Input */
     uint8_t preface_left;
     uint8_t head[H2_FRAME_HEAD]; /* frame header, possibly not whole yet */

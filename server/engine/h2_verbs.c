@@ -50,6 +50,9 @@ int h2_goaway(struct engine *e, const struct goaway *goaway)
     case GOAWAY_LAST_SEEN:
         last = h->newest;
         break;
+    case GOAWAY_LAST_ANSWERED:
+        last = h->answered;
+        break;
     case GOAWAY_LAST_NONE:
         break;
     case GOAWAY_LAST_NUMBER:

@@ -3,6 +3,7 @@
 #include "frames.h"
 #include "witness.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define GRACE_MS  300
@@ -148,6 +149,31 @@ static void goaway_race_disowns_the_streams_in_flight(struct stage *stage)
     client_close(&t->c);
     check_end_after(stage, t, fault);
     check_attempt(stage, "POST", "race-2", "{\"device\":\"tv\"}", 2);
+}
+
+/* Most clients begin with stream 1, OkHttp with 3, nghttp with 13. */
+static void goaway_race_works_whatever_the_first_stream_is(struct stage *stage)
+{
+    static const int32_t firsts[] = { 1, 3, 13 };
+
+    for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++)
+        for (int32_t answered = 1; answered <= 3; answered++) {
+            char params[64];
+            snprintf(params, sizeof params, "{\"nth\":%d,\"gather\":\"100ms\",\"linger\":\"0s\"}",
+                     (int)answered + 1);
+            admin_mode(stage->server, "goaway-race", params);
+            struct talk *t = talk_open(stage);
+            t->h2.last_stream = firsts[i] - 2;
+            for (int32_t k = 0; k < answered; k++)
+                talk_served(t);
+            int32_t last = t->stream;
+            assert_int_equal(last, firsts[i] + 2 * (answered - 1));
+            ask_three(t, three_keys);
+            frame_goaway(t, NGHTTP2_NO_ERROR, last, "");
+            frames_end(t);
+            for (int32_t stream = last + 2; stream <= last + 6; stream += 2)
+                check_stream_untouched(t, stream);
+        }
 }
 
 static void goaway_race_answers_the_streams_up_to_its_last(struct stage *stage)
@@ -311,6 +337,7 @@ int main(void)
         SCENARIO(goaway_graceful_serves_nothing_after_its_final_goaway, SEATS_H2),
         SCENARIO(goaway_graceful_can_come_later, SEATS_H2),
         SCENARIO(goaway_race_disowns_the_streams_in_flight, SEATS_H2),
+        SCENARIO(goaway_race_works_whatever_the_first_stream_is, SEATS_H2),
         SCENARIO(goaway_race_answers_the_streams_up_to_its_last, SEATS_H2),
         SCENARIO(goaway_then_hang_promises_and_never_answers, SEATS_H2),
         SCENARIO(goaway_then_hang_can_give_another_reason, SEATS_H2),

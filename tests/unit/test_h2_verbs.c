@@ -26,6 +26,7 @@ static void goaway_is_exactly_the_frame_asked_for(void **state)
         size_t len;
     } rows[] = {
         { { .last = GOAWAY_LAST_SEEN }, { 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 3 }, 17 },
+        { { .last = GOAWAY_LAST_ANSWERED }, { 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 3 }, 17 },
         { { .last = GOAWAY_LAST_NONE, .error = 11 },
           { 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11 },
           17 },
