@@ -2,8 +2,9 @@
  *
  * The parts: this file takes input, calls the host and knows when the connection is done;
  * h2_session.c is nghttp2 and its callbacks; h2_exchange.c holds requests, h2_answer.c makes
- * responses, h2_output.c puts out; h2_stop.c stops responses where the host says, h2_verbs.c is the
- * other misbehaviour on demand, h2_frames.c has frames of our own.
+ * responses, h2_output.c puts out; h2_streams.c knows what must not come on a closed stream, or so
+ * often; h2_stop.c stops responses where the host says, h2_verbs.c is the other misbehaviour on
+ * demand, h2_frames.c has frames of our own.
  *
  * Three rules make it safe for the host to call any verb from any callback:
  *
@@ -313,15 +314,24 @@ static void end_frame(struct h2 *h)
 {
     uint8_t type = h->head[3], flags = h->head[4];
     h->head_have = 0;
-    if ((type == NGHTTP2_HEADERS || type == NGHTTP2_CONTINUATION) &&
-        flags & NGHTTP2_FLAG_END_HEADERS)
+    if (type != NGHTTP2_HEADERS && type != NGHTTP2_CONTINUATION)
+        return;
+    h->in_block = !(flags & NGHTTP2_FLAG_END_HEADERS);
+    if (type == NGHTTP2_HEADERS)
+        h->continuations = 0;
+    if (!h->in_block)
         end_block(h);
+}
+
+static int32_t stream_of(const uint8_t *head)
+{
+    return (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
+                     (uint32_t)head[7] << 8 | head[8]);
 }
 
 static bool opens_stream(const struct h2 *h, const uint8_t *head)
 {
-    int32_t stream = (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
-                               (uint32_t)head[7] << 8 | head[8]);
+    int32_t stream = stream_of(head);
     return head[3] == NGHTTP2_HEADERS && stream % 2 == 1 && stream > h->highest;
 }
 
@@ -351,6 +361,9 @@ static size_t take(struct h2 *h, const uint8_t *bytes, size_t n)
             return before;
         h->head_flushed = false;
         h->payload_left = (uint32_t)h->head[0] << 16 | (uint32_t)h->head[1] << 8 | h->head[2];
+        h2_streams_frame(h, h->head[3], h->head[4], stream_of(h->head));
+        if (h->failed)
+            return before;
         if (opens_stream(h, h->head) || !whole_here) {
             feed(h, h->head, H2_FRAME_HEAD);
             if (h->payload_left == 0)
@@ -521,6 +534,7 @@ int h2_create(const struct engine_host *calls, void *host, struct engine **out)
     h->limit = H2_LAST_MAX;
     link_init(&h->exchanges);
     link_init(&h->over);
+    h2_streams_start(h);
     int error = h2_session_create(h);
     if (error) {
         free(h);

@@ -31,6 +31,7 @@ typedef ssize_t h2_ssize;
 #define H2_HEADERS_INLINE 24
 #define H2_BODY_INLINE    512
 #define H2_LAST_MAX       INT32_MAX
+#define H2_STREAMS_PAST   256 /* closed streams of which it is known how they closed */
 
 /* What nghttp2 is given as SETTINGS_MAX_CONCURRENT_STREAMS: one it does not know (of those for
  * experiments), as it would end the connection when a stream is above an acknowledged number. The
@@ -124,6 +125,13 @@ static inline void h2_news_clear(struct h2_news *news)
     news->error[0] = news->detail[0] = '\0';
 }
 
+/* Frames of a client that are counted, see h2_streams.c. */
+enum h2_limit { H2_RESETS, H2_CHATTER, H2_LIMITS };
+struct h2_calm {
+    uint32_t left; /* so many, before it is looked how much time has gone by */
+    int64_t since; /* this moment */
+};
+
 struct h2 {
     struct engine engine;
     nghttp2_session *session;
@@ -145,7 +153,13 @@ struct h2 {
     uint8_t head_have;
     uint32_t payload_left;
     bool in_input;
-    bool head_flushed; /* the half frame header was reported as stale */
+    bool in_block;         /* of a field block more is to come, in CONTINUATION frames */
+    uint8_t continuations; /* that it has by now */
+    uint8_t past[H2_STREAMS_PAST / 4]; /* two bits for each of the last streams: how it closed */
+    struct h2_calm calm[H2_LIMITS];
+    uint32_t window_before; /* the client's SETTINGS_INITIAL_WINDOW_SIZE, */
+    size_t queued_before;   /* and frames to be said, before its SETTINGS */
+    bool head_flushed;      /* the half frame header was reported as stale */
     bool peer_gone;
     /* Output */
     size_t room;
@@ -188,6 +202,21 @@ void h2_settle(struct h2 *h);
 int h2_session_create(struct h2 *h);
 /* Our first SETTINGS; must come before anything else is given to nghttp2. */
 void h2_session_greet(struct h2 *h);
+
+/* --- h2_streams.c */
+void h2_streams_start(struct h2 *h);
+/* The header of a frame is read, its payload not yet: ends the connection (h2_fail), or the stream,
+ * if it must not be. */
+void h2_streams_frame(struct h2 *h, uint8_t type, uint8_t flags, int32_t stream);
+/* A HEADERS frame has opened it. Sets h->highest. */
+void h2_streams_opened(struct h2 *h, int32_t stream);
+/* RST_STREAM was received, on any stream; or sent, on one whose client had more to say. */
+void h2_streams_reset(struct h2 *h, int32_t stream, bool by_us);
+/* A SETTINGS frame of the client is about to take effect; and has. */
+void h2_streams_settings_begin(struct h2 *h);
+void h2_streams_settings(struct h2 *h);
+/* The client has done something of this kind once more. */
+void h2_streams_spend(struct h2 *h, enum h2_limit limit);
 
 /* --- h2_exchange.c */
 struct h2_exchange *h2_exchange_create(struct h2 *h, int32_t stream);

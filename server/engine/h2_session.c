@@ -23,9 +23,11 @@ static struct h2_exchange *find(nghttp2_session *session, int32_t stream)
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user)
 {
     struct h2 *h = user;
+    if (head->type == NGHTTP2_SETTINGS)
+        h2_streams_settings_begin(h);
     if (head->type != NGHTTP2_HEADERS || head->stream_id % 2 == 0 || head->stream_id <= h->highest)
         return 0;
-    h->highest = head->stream_id;
+    h2_streams_opened(h, head->stream_id);
     struct h2_exchange *ex = h2_exchange_create(h, head->stream_id);
     h->current = h->news->ex = ex;
     if (!ex)
@@ -78,6 +80,16 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
+/* A field that is not valid makes the request malformed (RFC 9113 8.2.1); nghttp2 would leave it
+ * out, which will do for a request that is only reported. */
+static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
+                             nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags, void *user)
+{
+    const struct h2 *h = user;
+    bool reported = h->watch == H2_WATCHING || (h->current && h->current->stale);
+    return reported ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
 static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream,
                          const uint8_t *data, size_t len, void *user)
 {
@@ -120,12 +132,15 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         return 0;
     }
     if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        h2_streams_reset(h, frame->hd.stream_id, false);
         struct h2_exchange *ex = find(session, frame->hd.stream_id);
         if (ex)
             ex->reset_by_client = true;
         else if (h->block && h->block->ex && h->block->ex->pub.stream == frame->hd.stream_id)
             h2_exchange_lose(h->block->ex, reset_by_client);
     }
+    if (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK))
+        h2_streams_settings(h);
     h->news->frame_read =
         h2_frame_info(frame, &h->news->frame, h->news->text, sizeof h->news->text);
     return 0;
@@ -179,6 +194,13 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     return 0;
 }
 
+/* Is a stream reset with this code because of what the client did? */
+static bool by_client(uint32_t code)
+{
+    return code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR &&
+           code != NGHTTP2_REFUSED_STREAM && code != NGHTTP2_CANCEL;
+}
+
 static int before_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct h2 *h = user;
@@ -186,6 +208,8 @@ static int before_frame_send(nghttp2_session *session, const nghttp2_frame *fram
         h->mute = h2_verbs_mute(h, frame);
         h2_stop_watch(h, frame);
     }
+    if (frame->hd.type == NGHTTP2_RST_STREAM && by_client(frame->rst_stream.error_code))
+        h2_streams_spend(h, H2_RESETS);
     if (frame->hd.type != NGHTTP2_GOAWAY)
         return 0;
     /* nghttp2 ends the connection, and says why in the debug data. */
@@ -202,6 +226,9 @@ static int before_frame_send(nghttp2_session *session, const nghttp2_frame *fram
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct h2 *h = user;
+    if (frame->hd.type == NGHTTP2_RST_STREAM &&
+        nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0)
+        h2_streams_reset(h, frame->hd.stream_id, true);
     if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
         !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || h->watch == H2_WATCHING)
         return 0;
@@ -262,6 +289,7 @@ static int set_up_once(void)
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks, on_invalid_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);

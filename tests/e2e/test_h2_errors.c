@@ -82,6 +82,12 @@ static const struct {
     { "a header block that cannot be decoded",
       { { NGHTTP2_HEADERS, END, 1, BLOCK("\xff\xff\xff\xff\xff\xff\xff\xff") } },
       NGHTTP2_COMPRESSION_ERROR },
+    { "DATA behind END_STREAM",
+      { { NGHTTP2_HEADERS, END, 1, BLOCK(REQUEST) }, { NGHTTP2_DATA, 0, 1, BLOCK("x") } },
+      NGHTTP2_STREAM_CLOSED },
+    { "HEADERS on a lower stream",
+      { { NGHTTP2_HEADERS, END, 3, BLOCK(REQUEST) }, { NGHTTP2_HEADERS, END, 1, BLOCK(REQUEST) } },
+      NGHTTP2_PROTOCOL_ERROR },
     { "padding longer than the frame",
       { { NGHTTP2_HEADERS, END, 1, BLOCK(REQUEST) },
         { NGHTTP2_HEADERS, END | NGHTTP2_FLAG_PADDED, 3, BLOCK("\xff" REQUEST) } },
@@ -209,6 +215,52 @@ static void a_wrong_preface_after_alpn_h2_ends_the_connection(struct stage *stag
     assert_true(ended);
 }
 
+/* Sends the frames over and over until the server says GOAWAY. */
+static void flood(struct stage *stage, const char *name, const struct shot *shots, size_t count,
+                  unsigned most)
+{
+    struct talk *t = talk_open(stage);
+    struct buf out = { .data = NULL };
+    long before = server_rss(stage->server);
+    int32_t stream = 1;
+    for (unsigned i = 0; i < most; i++, stream += 2)
+        for (size_t k = 0; k < count; k++)
+            h2_compose_frame(&out, shots[k].type, shots[k].flags,
+                             shots[k].stream ? shots[k].stream * stream : 0, shots[k].payload,
+                             shots[k].n);
+    client_send(&t->c, buf_bytes(&out), buf_len(&out));
+    buf_free(&out);
+    check(h2_wait_frame(&t->h2, NGHTTP2_GOAWAY, in_ms(PATIENCE_MS)), "%s: no GOAWAY: %s", name,
+          client_story(&t->c));
+    check(t->h2.goaway.error == NGHTTP2_ENHANCE_YOUR_CALM, "%s: GOAWAY with %s", name,
+          nghttp2_http2_strerror(t->h2.goaway.error));
+    long grown = server_rss(stage->server) - before;
+    check(grown < 20000, "%s: %ld kB", name, grown);
+    stage_clear(stage);
+    talk_served(talk_open(stage));
+    stage_clear(stage);
+}
+
+static void floods_draw_enhance_your_calm(struct stage *stage)
+{
+    static const struct shot reset[] = { { NGHTTP2_HEADERS, END, 1, BLOCK(REQUEST) },
+                                         { NGHTTP2_RST_STREAM, 0, 1, BLOCK("\0\0\0\x8") } };
+    static const struct shot ping = { NGHTTP2_PING, 0, 0, BLOCK("12345678") };
+    static const struct shot continued[] = { { NGHTTP2_HEADERS, 0, 1, BLOCK(REQUEST) },
+                                             { NGHTTP2_CONTINUATION, 0, 1, BLOCK("\0\1a\1b") },
+                                             { NGHTTP2_CONTINUATION, 0, 1, BLOCK("\0\1a\1b") },
+                                             { NGHTTP2_CONTINUATION, 0, 1, BLOCK("\0\1a\1b") },
+                                             { NGHTTP2_CONTINUATION, 0, 1, BLOCK("\0\1a\1b") },
+                                             { NGHTTP2_CONTINUATION, 0, 1, BLOCK("\0\1a\1b") },
+                                             { NGHTTP2_CONTINUATION, 0, 1, BLOCK("\0\1a\1b") },
+                                             { NGHTTP2_CONTINUATION, 0, 1, BLOCK("\0\1a\1b") },
+                                             { NGHTTP2_CONTINUATION, 0, 1, BLOCK("\0\1a\1b") },
+                                             { NGHTTP2_CONTINUATION, 0, 1, BLOCK("\0\1a\1b") } };
+    flood(stage, "rapid reset", reset, 2, 2000);
+    flood(stage, "CONTINUATION", continued, 10, 1);
+    flood(stage, "PING", &ping, 1, 20000);
+}
+
 int main(void)
 {
     static const struct scenario list[] = {
@@ -217,6 +269,7 @@ int main(void)
         SCENARIO(malformed_requests_draw_rst_stream_and_others_are_served, SEATS_H2),
         SCENARIO(data_after_the_end_of_a_stream_draws_stream_closed, SEATS_H2),
         SCENARIO(a_wrong_preface_after_alpn_h2_ends_the_connection, SEAT_H2_TLS),
+        SCENARIO(floods_draw_enhance_your_calm, SEATS_H2),
     };
 
     return scenarios_run("HTTP/2 protocol errors", list, sizeof list / sizeof list[0], NULL);
