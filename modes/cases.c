@@ -1,6 +1,7 @@
 #include "modes/cases.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "modes/catalogue_data.h"
@@ -25,6 +26,42 @@ size_t cases_count(void)
 json_t *cases_at(size_t i)
 {
     return read_case(&case_files[i]);
+}
+
+static bool begins_with(const char *text, const char *word)
+{
+    return strncmp(text, word, strlen(word)) == 0;
+}
+
+/* Could the word mean the case of this name, "NN-..."? */
+static bool could_mean(const char *word, const char *name)
+{
+    size_t digits = strspn(word, "0123456789");
+    if (!*word)
+        return false;
+    if (!word[digits])
+        return digits < 9 && atoi(word) == atoi(name);
+    return begins_with(name, word) || begins_with(name + strspn(name, "0123456789-"), word);
+}
+
+int cases_find(const char *word, json_t **out, struct refusal *why)
+{
+    struct name_list names = { 0 };
+    const char *only = word;
+    size_t count = 0;
+    for (const struct catalogue_file *file = case_files; file->name; file++) {
+        if (strcmp(file->name, word) == 0)
+            return cases_get(word, out, why);
+        if (!could_mean(word, file->name))
+            continue;
+        name_list_add(&names, file->name);
+        only = file->name;
+        count++;
+    }
+    if (count < 2)
+        return cases_get(only, out, why);
+    refuse(why, "$.case", names.text, "\"%.*s\" could be %zu cases", MODE_NAME_SIZE, word, count);
+    return MODE_UNKNOWN;
 }
 
 int cases_get(const char *name, json_t **out, struct refusal *why)

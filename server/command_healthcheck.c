@@ -11,6 +11,12 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/duration.h"
+
+#define PATIENCE (3 * NS_PER_S) /* for one answer */
+#define PAUSE_US 50000          /* before it is asked again */
+
 /* Where to ask a server that listens on this address: 0 when it is none. */
 static socklen_t address_of(const char *text, struct sockaddr_storage *out)
 {
@@ -38,11 +44,13 @@ static socklen_t address_of(const char *text, struct sockaddr_storage *out)
     return inet_pton(AF_INET, host, &v4->sin_addr) == 1 ? sizeof *v4 : 0;
 }
 
-static bool healthy(const struct sockaddr_storage *to, socklen_t len)
+/* patience: ns. */
+static bool healthy(const struct sockaddr_storage *to, socklen_t len, int64_t patience_ns)
 {
     static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
                                   "Connection: close\r\n\r\n";
-    struct timeval patience = { .tv_sec = 3 };
+    int64_t us = patience_ns > NS_PER_MS ? patience_ns / NS_PER_US : 1000; /* 0 would be no limit */
+    struct timeval patience = { .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
     char answer[16] = "";
     int fd = socket(to->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -56,27 +64,52 @@ static bool healthy(const struct sockaddr_storage *to, socklen_t len)
     return ok;
 }
 
+struct asked {
+    const char *address;
+    int64_t wait; /* ns; 0: ask once */
+};
+
+/* Reads the options. Returns 0 or EXIT_USAGE. */
+static int read_arguments(int argc, char **argv, struct asked *out)
+{
+    for (int i = 0; i < argc; i += 2) {
+        bool wait = strcmp(argv[i], "--wait") == 0;
+        if (!wait && strcmp(argv[i], "--admin") != 0)
+            return command_error("healthcheck", "%s: only --admin ADDR and --wait TIME are allowed",
+                                 argv[i]);
+        if (i + 1 == argc)
+            return command_error("healthcheck", "%s: its value is missing", argv[i]);
+        if (!wait)
+            out->address = argv[i + 1];
+        else if (duration_parse(argv[i + 1], strlen(argv[i + 1]), &out->wait) != 0)
+            return command_error("healthcheck", "--wait: \"%s\" is no time; allowed: %s",
+                                 argv[i + 1], DURATION_ALLOWED);
+    }
+    return 0;
+}
+
 int command_healthcheck(int argc, char **argv)
 {
-    const char *address = "localhost:9000";
-    if (argc == 2 && strcmp(argv[0], "--admin") == 0) {
-        address = argv[1];
-    } else if (argc != 0) {
-        fprintf(stderr, "hangup healthcheck: %s: only --admin ADDR is allowed\n", argv[0]);
-        return 2;
-    }
+    struct asked asked = { .address = "localhost:9000" };
     struct sockaddr_storage to;
-    socklen_t len = address_of(address, &to);
-    if (!len) {
-        fprintf(
-            stderr,
-            "hangup healthcheck: --admin: \"%s\" is no address; allowed: PORT, :PORT, IPV4:PORT, "
-            "[IPV6]:PORT or localhost:PORT\n",
-            address);
-        return 2;
-    }
-    if (healthy(&to, len))
-        return 0;
-    fprintf(stderr, "hangup healthcheck: no answer from /healthz at %s\n", address);
+    int status = read_arguments(argc, argv, &asked);
+    if (status)
+        return status;
+    socklen_t len = address_of(asked.address, &to);
+    if (!len)
+        return command_error("healthcheck",
+                             "--admin: \"%s\" is no address; allowed: PORT, :PORT, IPV4:PORT, "
+                             "[IPV6]:PORT or localhost:PORT",
+                             asked.address);
+    int64_t now = clock_now();
+    int64_t until = asked.wait < INT64_MAX - now ? now + asked.wait : INT64_MAX;
+    do {
+        int64_t left = until - clock_now();
+        if (healthy(&to, len, asked.wait && left < PATIENCE ? left : PATIENCE))
+            return 0;
+        if (asked.wait)
+            usleep(PAUSE_US);
+    } while (clock_now() < until);
+    command_error("healthcheck", "no answer from /healthz at %s", asked.address);
     return 1;
 }

@@ -1,11 +1,31 @@
-/* commands.h - what the binary can do besides serving. Each returns an exit status. */
+/* commands.h - the commands of the binary, and how they refuse. */
 #pragma once
 
-/* `hangup modes [NAME | --language | --cases | --case NAME]`: lists the catalogue by group, shows
- * one mode with what it extends, prints what a mode can say as JSON (triggers, steps and their
- * arguments), lists the cases, or shows one. */
+#include "base/refusal.h"
+
+#define EXIT_USAGE 2
+
+/* Runs the command that the arguments name. Returns the exit status: EXIT_USAGE, too, when what the
+ * command said on stdout could not be written. */
+int commands_run(int argc, char **argv);
+
+/* Each gets the arguments behind its name and returns an exit status. */
+
+/* `hangup serve [OPTION ...]` (main.c). */
+int command_serve(int argc, char **argv);
+
+/* `hangup modes`: lists the catalogue by group, all of it or what the filters leave, shows one mode
+ * with what it extends, prints what a mode can say as JSON (triggers, steps and their arguments),
+ * lists the cases, or shows one. */
 int command_modes(int argc, char **argv);
 
-/* `hangup healthcheck [--admin ADDR]`: 0 when the admin API at ADDR (localhost:9000) answers
- * GET /healthz with 200 within 3 seconds, else 1. */
+/* `hangup healthcheck [--admin ADDR] [--wait TIME]`: 0 when the admin API at ADDR (localhost:9000)
+ * answers GET /healthz with 200 within 3 seconds, or is asked until it does for that long; else
+ * 1. */
 int command_healthcheck(int argc, char **argv);
+
+/* Prints "hangup COMMAND: ..." on stderr, one line. Return EXIT_USAGE. */
+int command_error(const char *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The same for a function's error: positive with *why, or -errno. */
+int command_refused(const char *command, int error, const struct refusal *why);

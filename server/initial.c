@@ -80,11 +80,14 @@ static int read_file(const char *path, struct initial *out, struct refusal *why)
 static int read_case(const char *name, struct initial *out, struct refusal *why)
 {
     json_t *found = NULL;
-    int error = cases_get(name, &found, why);
+    int error = cases_find(name, &found, why);
     if (error > 0)
         refuse_in(why, "--case", NULL);
-    if (!error)
+    if (!error) {
         out->plan = json_incref(json_object_get(found, "plan"));
+        snprintf(out->case_name, sizeof out->case_name, "%s",
+                 json_string_value(json_object_get(found, "name")));
+    }
     json_decref(found);
     return error;
 }

@@ -10,8 +10,8 @@
 #include <uv.h>
 
 #include "admin/admin.h"
+#include "admin_token.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "certs/authority.h"
 #include "commands.h"
@@ -21,14 +21,15 @@
 #include "ledger/ledger.h"
 #include "modes/catalogue.h"
 #include "options.h"
+#include "ready.h"
 #include "run/run.h"
+#include "standard.h"
 #include "wire/caps.h"
 #include "wire/keylog.h"
 #include "wire/listener.h"
 #include "wire/moment.h"
 #include "wire/tls.h"
 
-#define EXIT_SETUP     2
 #define SHUTDOWN_GRACE NS_PER_S
 
 enum { HTTPS, HTTPS1, HTTP, DATA_LISTENERS };
@@ -49,16 +50,6 @@ struct server {
     struct listener *listeners[DATA_LISTENERS];
     struct admin *admin;
 };
-
-static int report(int error, const struct refusal *why)
-{
-    if (error > 0)
-        fprintf(stderr, "hangup serve: %s: %s%s%s\n", why->where, why->what,
-                why->allowed[0] ? "; allowed: " : "", why->allowed);
-    else
-        fprintf(stderr, "hangup serve: %s\n", strerror(-error));
-    return EXIT_SETUP;
-}
 
 /* What was refused in the value of an option is said with the option's name. */
 static int in_option(const char *option, int error, struct refusal *why)
@@ -191,7 +182,10 @@ static int open_admin(struct server *s, struct refusal *why)
                                    .name_count = o->name_count,
                                    .ca_pem = o->cert ? NULL : s->files.ca_pem,
                                    .ca_der = o->cert ? NULL : s->files.ca_der };
-    return admin_start(&config, &s->admin, why);
+    int error = admin_start(&config, &s->admin, why);
+    if (error > 0 && o->token_source && strcmp(why->where, "--admin-token") == 0)
+        refuse_in(why, o->token_source, NULL);
+    return error;
 }
 
 static json_t *listener_json(const struct listener *l)
@@ -203,27 +197,18 @@ static json_t *listener_json(const struct listener *l)
     return json_pack("{s:i, s:o}", "port", (int)listener_port(l), "addresses", addresses);
 }
 
-/* One line on stdout tells whoever started us that we are ready, and where. */
-static void say_ready(struct server *s)
+/* Tells whoever started us that we are ready, and where. Returns 0 or -errno. */
+static int say_ready(const struct server *s)
 {
-    json_t *ready = json_object();
+    struct ready ready = { .listeners = json_object(),
+                           .ca = s->options.cert ? NULL : s->files.ca_pem,
+                           .mode = run_mode(s->run),
+                           .case_name = *s->initial.case_name ? s->initial.case_name : NULL };
     for (unsigned i = 0; i < DATA_LISTENERS; i++)
         if (s->listeners[i])
-            json_object_set_new(ready, s->kinds[i].name, listener_json(s->listeners[i]));
-    json_object_set_new(ready, "admin", listener_json(admin_listener(s->admin)));
-    json_object_set_new(ready, "ca", s->options.cert ? json_null() : json_string(s->files.ca_pem));
-    json_object_set_new(ready, "mode", run_mode(s->run));
-    if (s->options.case_name)
-        json_object_set_new(ready, "case", json_string(s->options.case_name));
-    json_object_set_new(ready, "pid", json_integer(getpid()));
-    json_t *line = json_pack("{s:o}", "ready", ready);
-    struct buf text = { 0 };
-    if (json_write(&text, line) == 0) {
-        printf("%.*s\n", (int)buf_len(&text), (const char *)buf_bytes(&text));
-        fflush(stdout);
-    }
-    json_decref(line);
-    buf_free(&text);
+            json_object_set_new(ready.listeners, s->kinds[i].name, listener_json(s->listeners[i]));
+    json_object_set_new(ready.listeners, "admin", listener_json(admin_listener(s->admin)));
+    return ready_say(&ready, isatty(STDOUT_FILENO));
 }
 
 /* --- Stop */
@@ -296,25 +281,27 @@ static int start(struct server *s, struct refusal *why)
     return error ? error : open_admin(s, why);
 }
 
-static int command_help(int argc, char **argv);
-
-static int command_serve(int argc, char **argv)
+int command_serve(int argc, char **argv)
 {
     static struct server server;
     struct refusal why;
-    if (argc == 1 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))
-        return command_help(0, NULL);
     int error = options_parse(argc, argv, &server.options, &why);
     if (error)
-        return report(error, &why);
+        return command_refused("serve", error, &why);
+    error = admin_token_read(&server.options, &why);
+    if (error)
+        return command_refused("serve", error, &why);
     log_set_level(server.options.log_level);
     more_descriptors();
     caps_probe();
     error = start(&server, &why);
     if (error)
-        return report(error, &why); /* the kernel takes back what is open */
+        return command_refused("serve", error, &why); /* the kernel takes back what is open */
     log_capabilities();
-    say_ready(&server);
+    error = say_ready(&server);
+    if (error)
+        return command_error("serve", "the ready line cannot be written to stdout: %s",
+                             strerror(-error));
     uv_run(&server.loop, UV_RUN_DEFAULT);
     run_destroy(server.run);
     endpoint_destroy(server.endpoint);
@@ -325,51 +312,9 @@ static int command_serve(int argc, char **argv)
     return 0;
 }
 
-/* --- Commands */
-
-static int command_version(int argc, char **argv)
-{
-    puts("hangup " HANGUP_VERSION);
-    return 0;
-}
-
-static const struct {
-    const char *name, *arguments, *about;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    { "serve", "[OPTION ...]", "serve, and misbehave as told", command_serve },
-    { "modes", "[NAME|--language]", "list the modes, show one, or the language", command_modes },
-    { "modes", "--cases|--case NAME", "list the cases from real reports, or show one",
-      command_modes },
-    { "healthcheck", "[--admin ADDR]", "exit 0 when a server's admin API answers",
-      command_healthcheck },
-    { "--version", "", "print the version", command_version },
-    { "--help", "", "print this", command_help },
-};
-
-static void help(FILE *to)
-{
-    fprintf(to, "hangup - a test server that hangs up on its clients, exactly as told\n\n");
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        fprintf(to, "  hangup %-11s %-19s %s\n", commands[i].name, commands[i].arguments,
-                commands[i].about);
-    fprintf(to, "\nOptions of serve:\n");
-    options_help(to);
-}
-
-static int command_help(int argc, char **argv)
-{
-    help(stdout);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 2, argv + 2);
-    if (argc > 1)
-        fprintf(stderr, "hangup: %s: there is no such command\n\n", argv[1]);
-    help(stderr);
-    return EXIT_SETUP;
+    if (standard_open() != 0)
+        return EXIT_USAGE; /* and nowhere to say why */
+    return commands_run(argc, argv);
 }

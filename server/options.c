@@ -26,12 +26,16 @@ static const struct row rows[] = {
     { "--admin", "ADDR", "the admin API (localhost:9000)", TEXT, offsetof(struct options, admin) },
     { "--admin-token", "TOKEN", "ask admin calls for this bearer token", TEXT,
       offsetof(struct options, admin_token) },
+    { "--admin-token-file", "FILE", "the same from a file; or the environment: HANGUP_ADMIN_TOKEN",
+      TEXT, offsetof(struct options, admin_token_file) },
     { "--mode", "NAME[;k=v]", "the mode to start in (normal)", TEXT,
       offsetof(struct options, mode) },
     { "--plan", "FILE", "a plan to start with: which connections get which mode, JSON", TEXT,
       offsetof(struct options, plan_file) },
-    { "--case", "NAME", "a case to start with; `hangup modes --cases` lists them", TEXT,
-      offsetof(struct options, case_name) },
+    { "--case", "NAME",
+      "a case to start with, also by its number; `hangup modes --cases` lists "
+      "them",
+      TEXT, offsetof(struct options, case_name) },
     { "--seed", "N", "decides what the probabilities of the plan or case draw", SEED,
       offsetof(struct options, seed) },
     { "--modes", "DIR", "more modes, one JSON file each", TEXT,
@@ -60,8 +64,11 @@ static const struct row rows[] = {
 
 void options_help(FILE *to)
 {
-    for (size_t i = 0; i < ROWS; i++)
-        fprintf(to, "  %-14s %-11s %s\n", rows[i].name, rows[i].value, rows[i].about);
+    for (size_t i = 0; i < ROWS; i++) {
+        char left[64];
+        snprintf(left, sizeof left, "%s %s", rows[i].name, rows[i].value);
+        fprintf(to, "  %-24s %s\n", left, rows[i].about);
+    }
 }
 
 static int bad_value(struct refusal *why, const struct row *row, const char *value,
@@ -107,13 +114,16 @@ static int set_level(const struct row *row, const char *value, enum log_level *o
                      struct refusal *why)
 {
     static const char *const names[] = { "debug", "info", "warn", "error" };
+    struct suggestions meant = { .word = value };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(value, names[i]) == 0) {
             *out = (enum log_level)i;
             return 0;
         }
+        suggest_offer(&meant, names[i]);
     }
-    return bad_value(why, row, value, row->about);
+    bad_value(why, row, value, row->about);
+    return refuse_meant(why, &meant);
 }
 
 static int set(const struct row *row, const char *value, struct options *o, struct refusal *why)
@@ -173,9 +183,24 @@ static int default_state_dir(struct options *o, struct refusal *why)
     return 0;
 }
 
+static int refuse_unknown(const char *argument, struct refusal *why)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(argument, "="), argument);
+    struct suggestions meant = { .word = name };
+    for (size_t i = 0; i < ROWS; i++)
+        suggest_offer(&meant, rows[i].name);
+    refuse(why, argument, "the options that `hangup help serve` lists", "there is no such option");
+    return refuse_meant(why, &meant);
+}
+
 /* What cannot be said together. */
 static int check_together(const struct options *o, struct refusal *why)
 {
+    if (strcmp(o->https, "off") == 0 && strcmp(o->https1, "off") == 0 &&
+        strcmp(o->http, "off") == 0)
+        return refuse(why, "--http", "an address for --https, --https1 or --http",
+                      "all three listeners are off, and no client could connect");
     if (!o->cert != !o->key)
         return refuse(why, o->cert ? "--key" : "--cert", "a file",
                       "--cert and --key go together, and it is missing");
@@ -202,8 +227,7 @@ int options_parse(int argc, char **argv, struct options *out, struct refusal *wh
         const char *value;
         const struct row *row = find(argv[i], &value);
         if (!row)
-            return refuse(why, argv[i], "the options that `hangup --help` lists",
-                          "there is no such option");
+            return refuse_unknown(argv[i], why);
         if (!value && ++i == argc)
             return refuse(why, row->name, row->value, "its value is missing");
         int error = set(row, value ? value : argv[i], &o, why);

@@ -24,7 +24,8 @@ struct options {
     const char *modes_dir, *stubs_dir, *state_dir;
     const char *cert, *key;
     const char *keylog;
-    const char *admin_token;
+    const char *admin_token, *admin_token_file;
+    const char *token_source; /* what the token came from (admin_token.h) */
     const char *names[OPTION_NAMES_MAX];
     unsigned name_count;
     enum log_level log_level;

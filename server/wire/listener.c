@@ -430,6 +430,23 @@ static int bind_localhost(struct listener *l, uint16_t port)
     }
 }
 
+static int refuse_address(struct refusal *why, const char *where, const char *address,
+                          const struct target *target, int error)
+{
+    char allowed[sizeof why->allowed];
+    if (error != EACCES)
+        return refuse(why, where,
+                      error == EADDRINUSE ? "a port that is free, or 0 to let the kernel choose"
+                                          : "an address of this machine",
+                      "cannot listen on %s: %s", address, strerror(error));
+    snprintf(allowed, sizeof allowed,
+             "a port from 1024 on, or 0; for this one, run as root, or let every user have it: "
+             "sudo sysctl net.ipv4.ip_unprivileged_port_start=%u",
+             target->port);
+    return refuse(why, where, allowed, "cannot listen on %s: ports below 1024 are for root (%s)",
+                  address, strerror(error));
+}
+
 int listener_open(struct uv_loop_s *loop, const char *name, const char *address,
                   listener_accepted accepted, void *owner, struct listener **out,
                   struct refusal *why)
@@ -455,10 +472,7 @@ int listener_open(struct uv_loop_s *loop, const char *name, const char *address,
         free(l);
         if (error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS)
             return error;
-        return refuse(why, where,
-                      error == -EADDRINUSE ? "a port that is free, or 0 to let the kernel choose"
-                                           : "an address of this machine",
-                      "cannot listen on %s: %s", address, strerror(-error));
+        return refuse_address(why, where, address, &target, -error);
     }
     for (unsigned i = 0; i < l->count; i++) {
         struct bound *b = &l->bound[i];

@@ -48,8 +48,8 @@ void scratch_remove(const char *dir)
     nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Starts the binary with stdout and stderr put on the given descriptors. */
-static pid_t spawn(const char *const *arguments, int out, int err, unsigned long descriptors)
+pid_t server_spawn(const char *const *arguments, int out, int err, void (*in_child)(void *arg),
+                   void *arg)
 {
     const char *argv[MAX_ARGS] = { binary() };
     unsigned n = 1;
@@ -68,14 +68,21 @@ static pid_t spawn(const char *const *arguments, int out, int err, unsigned long
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);
-    if (descriptors) {
-        struct rlimit limit = { .rlim_cur = descriptors, .rlim_max = descriptors };
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
+    if (in_child)
+        in_child(arg);
     execv(argv[0], (char *const *)argv);
     _exit(127);
+}
+
+static void limit_descriptors(void *arg)
+{
+    const struct server *s = arg;
+    struct rlimit limit = { .rlim_cur = s->descriptors, .rlim_max = s->descriptors };
+
+    if (s->descriptors)
+        setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* Waits for the end of a process; as server_end. */
@@ -88,6 +95,15 @@ static int await_end(pid_t pid, int pidfd, int64_t patience_ms)
         return -1;
     waitpid(pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : TERMINATED + WTERMSIG(status);
+}
+
+int server_await(pid_t pid, int64_t patience_ms)
+{
+    int pidfd = pidfd_open(pid, 0);
+    int status = await_end(pid, pidfd, patience_ms);
+
+    close(pidfd);
+    return status;
 }
 
 /* Reads until the end of file, or the first line's end, or the moment. */
@@ -166,7 +182,7 @@ void server_start_again(struct server *s, const char *const *options)
         arguments[n] = *options++;
     check(pipe2(out, O_CLOEXEC) == 0, "pipe: %s", strerror(errno));
     int log = open(s->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    s->pid = spawn(arguments, out[1], log, s->descriptors);
+    s->pid = server_spawn(arguments, out[1], log, limit_descriptors, s);
     s->pidfd = pidfd_open(s->pid, 0);
     close(out[1]);
     close(log);
@@ -298,7 +314,7 @@ int server_run(const char *const *arguments, struct buf *out, struct buf *err)
     int64_t until = in_ms(START_MS);
 
     check(pipe2(outs, O_CLOEXEC) == 0 && pipe2(errs, O_CLOEXEC) == 0, "pipe: %s", strerror(errno));
-    pid_t pid = spawn(arguments, outs[1], errs[1], 0);
+    pid_t pid = server_spawn(arguments, outs[1], errs[1], NULL, NULL);
     int pidfd = pidfd_open(pid, 0);
     close(outs[1]);
     close(errs[1]);

@@ -49,6 +49,13 @@ long server_descriptors(const struct server *s);
  * Returns as server_end does. out and err get what it wrote, NUL-terminated. */
 int server_run(const char *const *arguments, struct buf *out, struct buf *err);
 
+/* Starts the binary with stdout and stderr put on these descriptors. in_child (NULL: none) runs in
+ * the new process just before that becomes the binary. It dies with the test. */
+pid_t server_spawn(const char *const *arguments, int out, int err, void (*in_child)(void *arg),
+                   void *arg);
+/* Waits for its end; returns as server_end does. */
+int server_await(pid_t pid, int64_t patience_ms);
+
 /* A fresh directory in out (at least 64 bytes), and its removal with all in it. */
 void scratch_create(char *out, size_t size);
 void scratch_remove(const char *dir);

@@ -202,10 +202,59 @@ static void callers_that_leave_with_their_last_byte_do_not_use_up_the_room(void 
     }
 }
 
+/* A server that has the token from elsewhere asks for it. */
+static void asks_for(const char *token, const char *option, const char *value)
+{
+    const char *const options[] = { option, value, NULL };
+    struct server other = { .pid = 0 };
+
+    server_start(&other, options);
+    json_decref(admin_call(&other, 401, "GET", "/v1/mode", NULL));
+    other.token = token;
+    json_decref(admin_call(&other, 200, "GET", "/v1/mode", NULL));
+    server_stop(&other);
+}
+
+static void the_token_comes_from_a_file_or_the_environment_too(void **state)
+{
+    static const char *const contents[] = { "from-file", "from-file\n", "from-file\r\n" };
+    char dir[64], path[80];
+    struct buf out = { .data = NULL }, err = { .data = NULL };
+
+    scratch_create(dir, sizeof dir);
+    snprintf(path, sizeof path, "%s/token", dir);
+    for (size_t i = 0; i < sizeof contents / sizeof contents[0]; i++) {
+        FILE *file = fopen(path, "we");
+        assert_non_null(file);
+        fputs(contents[i], file);
+        fclose(file);
+        asks_for("from-file", "--admin-token-file", path);
+    }
+    setenv("HANGUP_ADMIN_TOKEN", "from-environment", 1);
+    asks_for("from-environment", NULL, NULL);
+    asks_for("from-file", "--admin-token-file", path); /* options are stronger */
+    asks_for("from-option", "--admin-token", "from-option");
+
+    setenv("HANGUP_ADMIN_TOKEN", "", 1); /* not a server without a token */
+    char state_dir[80];
+    snprintf(state_dir, sizeof state_dir, "%s/state", dir);
+    const char *const serve[] = { "serve",       "--https", "127.0.0.1:0", "--https1",
+                                  "127.0.0.1:0", "--http",  "127.0.0.1:0", "--admin",
+                                  "127.0.0.1:0", "--state", state_dir,     NULL };
+    int status = server_run(serve, &out, &err);
+    unsetenv("HANGUP_ADMIN_TOKEN");
+    assert_int_equal(status, 2);
+    assert_non_null(strstr((const char *)buf_bytes(&err), "hangup serve: HANGUP_ADMIN_TOKEN: "));
+    buf_free(&out);
+    buf_free(&err);
+    scratch_remove(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_token_is_asked_for_on_v1),
+        cmocka_unit_test(the_token_comes_from_a_file_or_the_environment_too),
         cmocka_unit_test(hosts_that_are_not_ours_are_refused),
         cmocka_unit_test(cross_site_calls_are_refused),
         cmocka_unit_test(oversized_bodies_are_refused_and_the_answer_arrives),

@@ -127,7 +127,10 @@ static void bad_values_are_refused(void **state)
         { "--mode", "%", "--mode" },
         { "--mode", "two\nlines", "--mode" },
         { "--no\nsuch", "1", "such" },
-        { "--case", "01", "--case" },
+        { "--case", "0", "--case" },
+        { "--case", "99", "--case" },
+        { "--case", "goaway", "09-goaway-below-streams-in-flight, 10-" },
+        { "--case", "reused-no-bites", "" },
         { "--case", "no-such", "01-answered-then-dead" },
         { "--case", "", "--case" },
         { "--plan", "/nonexistent", "--plan" },
@@ -167,6 +170,15 @@ static void bad_values_are_refused(void **state)
         { "--state", "/dev/null", "/dev/null" },
         { "--state", "", "--state" },
         { "--no-such", "1", "--no-such" },
+        { "--admin-token-file", "/nonexistent", "--admin-token-file: /nonexistent: No such file" },
+        { "--admin-token-file", "/dev/null", "it is empty" },
+        { "--admin-token-file", "/dev/zero", "no token" },
+        { "--mod", "normal", "did you mean --mode or --modes?" },
+        { "--mode=", "normal", "--mode" },
+        { "--mode", "idle-clsoe", "did you mean idle-close?" },
+        { "--mode", "idle-close;ilde=2s", "did you mean idle?" },
+        { "--case", "01-answered-than-dead", "did you mean 01-answered-then-dead?" },
+        { "--log-level", "wran", "did you mean warn?" },
         { "serve", "serve", "serve" },
         { "--https1", NULL, "--https1" },
         { "--state", NULL, "--state" },
@@ -318,6 +330,63 @@ static void the_ready_line_says_what_is_set(void **state)
     json_decref(mode);
 }
 
+/* Is a mode listed when the modes are filtered so? */
+static bool listed(const char *filter, const char *value, const char *filter2, const char *value2,
+                   const char *mode)
+{
+    const char *const arguments[] = { "modes", filter, value, filter2, value2, NULL };
+    struct buf out = { .data = NULL }, err = { .data = NULL };
+    char line[80];
+
+    int status = server_run(arguments, &out, &err);
+    snprintf(line, sizeof line, "\n  %s ", mode);
+    check(status == 0, "%s: %s", value, (const char *)buf_bytes(&err));
+    bool found = strstr((const char *)buf_bytes(&out), line);
+    buf_free(&out);
+    buf_free(&err);
+    return found;
+}
+
+static void filters_leave_what_was_asked_for(void **state)
+{
+    assert_true(listed("--group", "idle", NULL, NULL, "goaway-idle"));
+    assert_false(listed("--group", "idle", NULL, NULL, "truncate"));
+    assert_true(listed("--over", "h2", NULL, NULL, "goaway-race"));
+    assert_false(listed("--over", "h1", NULL, NULL, "goaway-race"));
+    assert_true(listed("--over", "h1", NULL, NULL, "nginx"));
+    assert_true(listed("--exercises", "goaway-aware", NULL, NULL, "goaway-idle"));
+    assert_false(listed("--exercises", "goaway-aware", NULL, NULL, "reset-idle"));
+    assert_true(listed("--group", "idle", "--over", "h1", "reset-idle"));
+    assert_false(listed("--group", "h2", "--over", "h1", "goaway-race"));
+    assert_false(listed("--group", "h2", "--exercises", "bounded-wait", "truncate"));
+}
+
+static void a_case_is_found_by_its_number_or_a_part(void **state)
+{
+    static const char *const words[] = { "1", "01", "01-answered", "answered" };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const char *const options[] = { "--case", words[i], NULL };
+        struct server server = { .pid = 0 };
+        server_start(&server, options);
+        assert_string_equal(json_string_value(json_object_get(server.ready, "case")),
+                            "01-answered-then-dead");
+        server_stop(&server);
+    }
+}
+
+static void one_listener_at_least_is_on(void **state)
+{
+    const char *const arguments[] = { "serve", "--https", "off", "--https1",
+                                      "off",   "--http",  "off", NULL };
+    struct buf out = { .data = NULL }, err = { .data = NULL };
+
+    assert_int_equal(server_run(arguments, &out, &err), EXIT_SETUP);
+    assert_non_null(strstr((const char *)buf_bytes(&err), "all three listeners are off"));
+    buf_free(&out);
+    buf_free(&err);
+}
+
 static void a_port_in_use_is_refused(void **state)
 {
     struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -340,11 +409,38 @@ static void a_port_in_use_is_refused(void **state)
 static void commands_without_a_server_say_what_they_are_asked(void **state)
 {
     static const struct {
-        const char *arguments[4];
+        const char *arguments[5];
         int status;
         const char *out, *err;
     } cases[] = {
         { { "--version" }, 0, "hangup ", NULL },
+        { { "-h" }, 0, "--https1", NULL },
+        { { "help" }, 0, "--https1", NULL },
+        { { "help", "serve" }, 0, "--https1", NULL },
+        { { "serve", "-h" }, 0, "--https1", NULL },
+        { { "serve", "--mode", "--help" }, 0, "--https1", NULL },
+        { { "help", "modes" }, 0, "--exercises", NULL },
+        { { "modes", "--help" }, 0, "--exercises", NULL },
+        { { "healthcheck", "-h" }, 0, "--wait", NULL },
+        { { "help", "srve" }, EXIT_SETUP, NULL, "did you mean serve?\n" },
+        { { "moeds" }, EXIT_SETUP, NULL, "did you mean modes?\n" },
+        { { "--mode", "normal" }, EXIT_SETUP, NULL, "`hangup serve --mode`" },
+        { { "modes", "ngnix" }, EXIT_SETUP, NULL, "did you mean nginx?\n" },
+        { { "modes", "--gruop", "idle" }, EXIT_SETUP, NULL, "did you mean --group?\n" },
+        { { "modes", "--group", "iddle" }, EXIT_SETUP, NULL, "did you mean idle?\n" },
+        { { "modes", "--group" }, EXIT_SETUP, NULL, "--group: its value is missing" },
+        { { "modes", "--over", "h3" }, EXIT_SETUP, NULL, "allowed: h1, h2" },
+        { { "modes", "--exercises", "retry" }, EXIT_SETUP, NULL, "mean retry-once or safe-retry" },
+        { { "modes", "--cases", "--language" }, EXIT_SETUP, NULL, "only one" },
+        { { "modes", "--case", "1" }, 0, "01-answered-then-dead: ", NULL },
+        { { "modes", "--case", "goaway-calm" }, 0, "11-goaway-calm-again-and-again: ", NULL },
+        { { "modes", "--case", "1x" }, EXIT_SETUP, NULL, "allowed: 01-" },
+        { { "modes", "suspend" }, 0, "\nNeeds: CAP_NET_ADMIN, with how=black_hole\n", NULL },
+        { { "modes", "goaway-race" }, 0, "\nOver: h2\n", NULL },
+        { { "healthcheck", "--wait", "soon" }, EXIT_SETUP, NULL, "\"soon\" is no time" },
+        { { "healthcheck", "--wait" }, EXIT_SETUP, NULL, "--wait: its value is missing" },
+        { { "healthcheck", "--wiat", "1s" }, EXIT_SETUP, NULL, "--wiat" },
+        { { "healthcheck", "--admin", "127.0.0.1:1", "--wait" }, EXIT_SETUP, NULL, "--wait" },
         { { "--help" }, 0, "--https1", NULL },
         { { "modes" }, 0, "goaway-idle", NULL },
         { { "modes" }, 0, "\nWhile the connection is idle:\n", NULL },
@@ -352,13 +448,13 @@ static void commands_without_a_server_say_what_they_are_asked(void **state)
         { { "modes", "aws-alb" }, 0, "\nAssumed: ", NULL },
         { { "modes", "goaway-idle" }, 0, "grace", NULL },
         { { "modes", "no-such" }, EXIT_SETUP, NULL, "no-such" },
-        { { "modes", "normal", "normal" }, EXIT_SETUP, NULL, "--case NAME" },
+        { { "modes", "normal", "normal" }, EXIT_SETUP, NULL, "one NAME" },
         { { "modes", "--language" }, 0, "\"triggers\"", NULL },
         { { "modes", "--cases" }, 0, "01-answered-then-dead", NULL },
         { { "modes", "--case", "01-answered-then-dead" }, 0, "\"close-on-reuse\"", NULL },
         { { "modes", "--case", "no-such" }, EXIT_SETUP, NULL, "01-answered-then-dead" },
         { { "modes", "--case" }, EXIT_SETUP, NULL, "NAME" },
-        { { "modes", "--cases", "x" }, EXIT_SETUP, NULL, "x" },
+        { { "modes", "--cases", "x" }, EXIT_SETUP, NULL, "only one of NAME" },
         { { "dance" }, EXIT_SETUP, NULL, "dance" },
         { { NULL }, EXIT_SETUP, NULL, "serve" },
     };
@@ -371,6 +467,9 @@ static void commands_without_a_server_say_what_they_are_asked(void **state)
         check(status == cases[i].status, "case %zu: exit status %d: %s", i, status, complained);
         check(!cases[i].out || strstr(said, cases[i].out), "case %zu: %s", i, said);
         check(!cases[i].err || strstr(complained, cases[i].err), "case %zu: %s", i, complained);
+        /* The reason is one line, and the last. */
+        check(!cases[i].err || strchr(complained, '\n') == complained + strlen(complained) - 1,
+              "case %zu: %s", i, complained);
         buf_free(&out);
         buf_free(&err);
     }
@@ -387,6 +486,9 @@ int main(void)
         cmocka_unit_test(plans_that_are_none_are_refused),
         cmocka_unit_test(modes_plans_and_cases_exclude_each_other),
         cmocka_unit_test(the_ready_line_says_what_is_set),
+        cmocka_unit_test(filters_leave_what_was_asked_for),
+        cmocka_unit_test(a_case_is_found_by_its_number_or_a_part),
+        cmocka_unit_test(one_listener_at_least_is_on),
         cmocka_unit_test(a_port_in_use_is_refused),
         cmocka_unit_test(commands_without_a_server_say_what_they_are_asked),
     };
