@@ -31,6 +31,7 @@ static const struct member_row {
     { "group", JSON_STRING, false, MODE_GROUPS },
     { "extends", JSON_STRING, false, "the name of another mode" },
     { "params", JSON_OBJECT, false, "an object of parameters by name" },
+    { "closing", JSON_OBJECT, false, "an object: what is done when a connection ends" },
     { "rules", JSON_ARRAY, true, "a list of at most 64 rules" },
 };
 #define MEMBERS (sizeof members / sizeof *members)
@@ -278,6 +279,8 @@ static int compile(const json_t *document, const json_t *params, bool lenient, d
     int error = check_document(&c, document);
     if (!error)
         error = params_read(&c, json_object_get(document, "params"), params, lenient);
+    if (!error)
+        error = closing_read(&c, json_object_get(document, "closing"));
     if (!error)
         error = read_rules(&c, json_object_get(document, "rules"));
     if (!error && any_machine)

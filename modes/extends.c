@@ -80,6 +80,8 @@ static int lay_member(json_t *whole, const char *key, json_t *value, struct refu
     json_t *inherited = json_object_get(whole, key);
     if (strcmp(key, "rules") == 0 && json_is_array(inherited) && json_is_array(value))
         return json_array_extend(inherited, value) == 0 ? 0 : -ENOMEM;
+    if (strcmp(key, "closing") == 0 && json_is_object(inherited) && json_is_object(value))
+        return json_object_update(inherited, value) == 0 ? 0 : -ENOMEM;
     if (strcmp(key, "params") != 0 || !json_is_object(value) ||
         (inherited && !json_is_object(inherited)))
         return json_object_set(whole, key, value) == 0 ? 0 : -ENOMEM;
@@ -159,6 +161,7 @@ bool extends_touches(const json_t *document, mode_find *find, const void *arg,
 void extends_refused(const json_t *document, size_t inherited, struct refusal *why)
 {
     static const char rules[] = "$.rules[", params[] = "$.params.", given[] = ".default";
+    static const char closing[] = "$.closing.";
     char where[sizeof why->where];
     size_t len = strlen(why->where);
     if (strncmp(why->where, rules, strlen(rules)) == 0) {
@@ -169,6 +172,11 @@ void extends_refused(const json_t *document, size_t inherited, struct refusal *w
         else
             snprintf(where, sizeof where, "%s%lu%.120s", rules, number - (unsigned long)inherited,
                      rest);
+        memcpy(why->where, where, sizeof where);
+    } else if (strncmp(why->where, closing, strlen(closing)) == 0 &&
+               !json_object_get(json_object_get(document, "closing"),
+                                why->where + strlen(closing))) {
+        snprintf(where, sizeof where, "$.extends%.140s", why->where + 1);
         memcpy(why->where, where, sizeof where);
     } else if (strncmp(why->where, params, strlen(params)) == 0 && len > strlen(given) &&
                strcmp(why->where + len - strlen(given), given) == 0) {

@@ -135,7 +135,7 @@ json_t *mode_language(void)
 {
     bool failed = false;
     json_t *triggers = json_array(), *members = json_array(), *steps = json_array();
-    json_t *types = json_array();
+    json_t *types = json_array(), *closing = json_array();
     for (const struct trigger_row *row = trigger_rows; row->name; row++)
         add(triggers, trigger_json(row, &failed), &failed);
     for (unsigned i = 0; i < RULE_MEMBERS; i++) {
@@ -148,12 +148,15 @@ json_t *mode_language(void)
     for (unsigned i = 0; i < VALUE_TYPES; i++)
         if (value_rows[i].param)
             add(types, named(value_rows[i].name, value_rows[i].about, &failed), &failed);
+    for (const struct arg_row *row = closing_rows; row->name; row++)
+        add(closing, arg_json(row, &failed), &failed);
 
     json_t *language = json_object();
     put(language, "triggers", triggers, &failed);
     put(language, "narrowing", members, &failed);
     put(language, "steps", steps, &failed);
     put(language, "parameter_types", types, &failed);
+    put(language, "closing", closing, &failed);
     if (!failed)
         return language;
     json_decref(language);

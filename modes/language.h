@@ -169,6 +169,14 @@ int params_read(struct compiler *c, const json_t *declared, const json_t *given,
  */
 int params_expand(struct compiler *c, const struct path *at, const json_t *json, json_t **out);
 
+/* --- What is done when a connection ends (closing.c) */
+
+/* The members of "closing"; each has a fallback. */
+extern const struct arg_row closing_rows[];
+
+/* Reads "closing" (NULL: none is given) into the program. */
+int closing_read(struct compiler *c, const json_t *closing);
+
 /* --- Triggers (rows: triggers.c; reading: trigger_read.c) */
 
 /* The members of a rule beside "on" and "do"; a trigger takes some of them. */

@@ -19,6 +19,7 @@
 #include "base/refusal.h"
 #include "engine/engine.h"
 #include "wire/caps.h"
+#include "wire/wire.h"
 
 /* The places in a connection's life where rules can be. "request" and "reuse" share the three
  * request slots: reuse is request with nth "2-". */
@@ -116,6 +117,7 @@ struct mode_program {
     const char *name;
     const char *params; /* the values in force, as JSON text */
     double scale;       /* that its durations were multiplied with */
+    struct wire_closing closing;
     unsigned rule_count;
     const struct mode_rule *rules; /* as in the file */
     struct {

@@ -191,6 +191,8 @@ static void show_mode(const json_t *mode)
         printf("\nParameters (%s;NAME=VALUE;...):\n", text(mode, "name"));
         show_params(mode);
     }
+    if (json_object_size(json_object_get(mode, "closing")))
+        show_json("Closing", json_object_get(mode, "closing"));
     show_json("Rules", json_object_get(mode, "rules"));
 }
 

@@ -62,7 +62,10 @@ def whole(mode, modes):
             params[name] = param
         else:
             params[name]["default"] = param
-    return made | mode | {"params": params, "rules": rules + mode.get("rules", [])}
+    closing = made.get("closing", {}) | mode.get("closing", {})
+    return made | mode | {
+        "params": params, "rules": rules + mode.get("rules", []), "closing": closing
+    }
 
 
 def values(mode, text):
@@ -105,6 +108,9 @@ def section(mode):
     if mode.get("exercises"):
         names = ", ".join(f"`{name}`" for name in mode["exercises"])
         lines.append(f"- **Exercises:** {names}")
+    if mode.get("closing"):
+        values_said = ", ".join(f"`{name}` `{shown(value)}`" for name, value in mode["closing"].items())
+        lines.append(f"- **[Closing](writing-modes.md#how-connections-end):** {values_said}")
     needs = needs_capability(mode)
     if needs is not None:
         only = f", with {needs}" if needs else ""

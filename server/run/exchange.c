@@ -242,6 +242,7 @@ static void headers(void *host, struct exchange *ex)
         ledger_int(s->run->ledger, F_IDLE_BEFORE, sx->mx.idle_before);
         ledger_commit(s->run->ledger);
     }
+    witness_last_request(s, &ex->request);
     if (strncmp(ex->request.target, "/mode/", 6) == 0)
         answer_obey_url(sx, &ex->request);
     if (exchange_fire(sx, ON_HEADERS) &&
@@ -351,7 +352,7 @@ static size_t room(void *host)
 static void finished(void *host)
 {
     struct session *s = host;
-    wire_close(s->wire, "server");
+    wire_close(s->wire, s->client_leaves ? "client" : "server");
 }
 
 const struct engine_host session_engine_host = {

@@ -59,6 +59,7 @@ struct session {
     struct plan *undecided;   /* its entry depends on the protocol; NULL: it has its mode */
     char *mode_text;          /* the last /mode/... prefix that was obeyed; NULL: none */
     uint8_t sniffed;          /* bytes of the h2 preface seen so far on a clear connection */
+    bool client_leaves;       /* it said so: GOAWAY, Connection: close */
     bool protocol_fired;      /* the rules of "protocol" have */
     bool stale_seen;          /* bytes came after the fault that put it out of service */
     int64_t from_hole_until;  /* a request that is whole by then was sent into a black hole */
@@ -178,6 +179,8 @@ void places_forget(struct session_exchange *sx);
 /* Adds the fields that a request and a stale request share to the event being written. */
 void witness_request(struct session *s, const struct request *request, int32_t stream,
                      const struct attempt_key *key);
+/* Notes when a request says that it is the last (RFC 9112 9.6). */
+void witness_last_request(struct session *s, const struct request *request);
 /* Ledgers a request that came late, out of a black hole. */
 void witness_came_late(struct session *s, const struct session_exchange *sx,
                        const struct exchange *ex);

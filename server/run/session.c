@@ -52,9 +52,15 @@ static void ledger_mode(const struct session *s, int entry)
         ledger_int(s->run->ledger, F_ENTRY, entry);
 }
 
-void session_set_mode(struct session *s, struct mode_program *program, int entry)
+static void take_mode(struct session *s, struct mode_program *program)
 {
     mode_conn_set(&s->mode, program);
+    wire_closing(s->wire, &program->closing);
+}
+
+void session_set_mode(struct session *s, struct mode_program *program, int entry)
+{
+    take_mode(s, program);
     ledger_begin(s->run->ledger, EV_MODE, s->id, 0);
     ledger_mode(s, entry);
     ledger_text(s->run->ledger, F_PARAMS, program->params);
@@ -79,7 +85,7 @@ void session_replan(struct session *s)
     int picked = pick(s);
     struct mode_program *program = plan_program(s->run->plan, picked);
     if (plan_is_mode(s->run->plan))
-        mode_conn_set(&s->mode, program);
+        take_mode(s, program);
     else
         session_set_mode(s, program, picked);
 }
@@ -369,6 +375,7 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     ledger_mode(s, plan_is_mode(run->plan) ? PLAN_NONE : picked);
     ledger_commit(run->ledger);
     s->mode.wire = s->wire;
+    wire_closing(s->wire, &s->mode.program->closing);
     session_idle(s);
     listening_look(run);
     mode_fire(&s->mode, ON_ACCEPT, NULL);

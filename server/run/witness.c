@@ -2,6 +2,7 @@
  * other news of it.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "base/hash.h"
 #include "engine/h2_error.h"
@@ -29,6 +30,26 @@ void witness_request(struct session *s, const struct request *request, int32_t s
     if (connection)
         ledger_bytes(l, F_CONNECTION_HEADER, connection->value, connection->value_len);
     ledger_bytes(l, F_HEADERS, names, len);
+}
+
+void witness_last_request(struct session *s, const struct request *request)
+{
+    const struct header *options = request_header(request, "connection");
+    if (!options)
+        return;
+    const char *at = options->value, *end = at + options->value_len;
+    while (at < end) { /* a list, RFC 9110 5.6.1 */
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        const char *stop = comma ? comma : end;
+        while (at < stop && (*at == ' ' || *at == '\t'))
+            at++;
+        const char *last = stop;
+        while (last > at && (last[-1] == ' ' || last[-1] == '\t'))
+            last--;
+        if (last - at == 5 && strncasecmp(at, "close", 5) == 0)
+            s->client_leaves = true;
+        at = stop + 1;
+    }
 }
 
 /* It was sent into the hole when it came soon after the healing: within the time in which the
@@ -113,6 +134,8 @@ void witness_frame(void *host, const struct engine_frame_info *info)
     struct ledger *l = s->run->ledger;
     if (wire_state(s->wire) == WIRE_CLOSED)
         return;
+    if (info->kind == FRAME_GOAWAY)
+        s->client_leaves = true;
     ledger_begin(l, events[info->kind], s->id, 0);
     if (info->kind == FRAME_RST_STREAM)
         ledger_int(l, F_STREAM, info->stream);
@@ -134,6 +157,7 @@ void witness_protocol_error(void *host, const char *what)
     struct session *s = host;
     if (wire_state(s->wire) == WIRE_CLOSED)
         return;
+    s->client_leaves = false; /* whatever it said before: the connection ends because of this */
     ledger_begin(s->run->ledger, EV_PROTOCOL_ERROR, s->id, 0);
     ledger_text(s->run->ledger, F_WHY, what);
     ledger_commit(s->run->ledger);

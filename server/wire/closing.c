@@ -131,9 +131,9 @@ void wire_look_behind_fin(struct wire *w)
 void wire_send_fin(struct wire *w)
 {
     w->shut = true;
+    w->before_left = (size_t)wire_unread(w); /* once the FIN is out, a client may know of it */
     shutdown(w->fd, SHUT_WR);
     w->drained_at = clock_now();
-    w->before_left = (size_t)wire_unread(w);
     if (w->peer_fin) {
         wire_end(w, WIRE_LAST_CLOSE, ended_by(w), "fin");
         return;

@@ -46,9 +46,9 @@ static const struct profile {
     { "iis", "120s", FIN, FIN, 0, "", "", "", 0 },
     { "ipvs", "900s", BLACK_HOLE, BLACK_HOLE, 0, "", "", "", 0 },
     { "ipvs", "900s", FORGET, FORGET, 0, "", "", ",\"how\":\"forget\"", 0 },
-    { "jetty", "30s", NOTIFY, NOTIFY, 1, "idle_timeout", "", "", 0 },
+    { "jetty", "30s", NOTIFY_DRAIN, NOTIFY, 1, "idle_timeout", "", "", 0 },
     { "kestrel", "130s", NOTIFY, NOTIFY, 1, "", "", "", 0 },
-    { "nginx", "75s", NOTIFY, NOTIFY_DRAIN, 1, "", "", "", 0 },
+    { "nginx", "75s", NOTIFY, NOTIFY, 1, "", "", "", 0 },
     { "node", "6s", FIN, LEAVES, 0, "", "timeout=5", "", 0 },
     { "tomcat", "20s", FIN, FIN, 1, "", "", "", 0 },
     { "uvicorn", "5s", FIN, FIN, 0, "", "", "", 0 },
@@ -250,16 +250,16 @@ static void profiles_that_say_nothing_say_nothing(struct stage *stage)
 }
 
 /* What comes after the FIN is discarded for so long, and draws RST only later. */
-static void nginx_and_apache_discard_what_comes_after_their_fin(struct stage *stage)
+static void apache_and_jetty_discard_what_comes_after_their_fin(struct stage *stage)
 {
     for (int i = 0; i < 2; i++) {
-        bool nginx = i == 1;
-        if (nginx && !stage->seat->h2)
-            return; /* over h1 it closes at once */
-        struct talk *t = served_once(stage, nginx ? "nginx" : "apache",
+        bool jetty = i == 1;
+        if (jetty && stage->seat->h2)
+            return; /* over h2 it closes at once */
+        struct talk *t = served_once(stage, jetty ? "jetty" : "apache",
                                      "{\"idle\":\"100ms\",\"linger\":\"400ms\"}");
         if (stage->seat->h2)
-            frame_goaway(t, NGHTTP2_NO_ERROR, t->stream, nginx ? "" : "timeout");
+            frame_goaway(t, NGHTTP2_NO_ERROR, t->stream, "timeout");
         check(client_wait_fin(&t->c, in_ms(LATE_MS)), "no FIN: %s", client_story(&t->c));
         await_fin_acked(stage, t);
         uint64_t before = t->c.raw_in;
@@ -274,6 +274,61 @@ static void nginx_and_apache_discard_what_comes_after_their_fin(struct stage *st
         talk_ask(t, "rejected");
         check(client_wait_rst(&t->c, in_ms(LATE_MS)), "no RST: %s", client_story(&t->c));
         assert_int_equal(t->c.raw_in, before);
+    }
+}
+
+/* What is done when a connection ends otherwise than by a rule; the last row is the control. */
+static const struct closing {
+    const char *profile;
+    bool at_once;     /* what comes behind the FIN after Connection: close draws RST */
+    bool fin_alone;   /* a client that ends first is not told with close_notify */
+    bool late_notify; /* its close_notify behind the FIN draws RST */
+} closings[] = {
+    { "apache", false, false, false }, { "gunicorn", true, true, false },
+    { "haproxy", true, false, true },  { "jetty", false, false, false },
+    { "nginx", true, true, true },     { "node", true, false, true },
+    { "tomcat", true, false, false },  { "uvicorn", true, false, false },
+    { "normal", false, false, false },
+};
+
+static struct talk *asked_to_close(struct stage *stage, const char *profile)
+{
+    struct talk *t = served_once(stage, profile, NULL);
+
+    assert_int_equal(
+        client_text(&t->c, "GET " ENTITLEMENT " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+        0);
+    check(client_wait_fin(&t->c, in_ms(LATE_MS)), "%s: no FIN: %s", profile, client_story(&t->c));
+    return t;
+}
+
+static void draws(struct talk *t, const char *profile, bool rst)
+{
+    check(client_wait_rst(&t->c, in_ms(rst ? LATE_MS : 100)) == rst, "%s: %s", profile,
+          client_story(&t->c));
+}
+
+static void profiles_close_in_order_as_the_real_ones(struct stage *stage)
+{
+    for (size_t i = 0; i < sizeof closings / sizeof closings[0]; i++) {
+        const struct closing *p = &closings[i];
+        struct talk *t = asked_to_close(stage, p->profile);
+        client_text(&t->c, "G");
+        draws(t, p->profile, p->at_once);
+        talk_close(t);
+        if (stage->seat->tls == CLIENT_CLEAR) {
+            stage_clear(stage);
+            continue;
+        }
+        t = asked_to_close(stage, p->profile);
+        client_bye(&t->c);
+        draws(t, p->profile, p->late_notify);
+        t = served_once(stage, p->profile, NULL);
+        client_bye(&t->c);
+        client_shut(&t->c);
+        check(client_wait_fin(&t->c, in_ms(LATE_MS)), "no FIN: %s", client_story(&t->c));
+        check(t->c.close_notify == !p->fin_alone, "%s: %s", p->profile, client_story(&t->c));
+        stage_clear(stage);
     }
 }
 
@@ -410,7 +465,8 @@ int main(void)
         SCENARIO(profiles_have_their_real_times_by_default, SEAT_H1_CLEAR),
         SCENARIO(profiles_that_close_do_it_in_their_way, SEATS_ALL),
         SCENARIO(profiles_that_say_nothing_say_nothing, SEATS_ALL),
-        SCENARIO(nginx_and_apache_discard_what_comes_after_their_fin, SEATS_ALL),
+        SCENARIO(profiles_close_in_order_as_the_real_ones, SEATS_H1),
+        SCENARIO(apache_and_jetty_discard_what_comes_after_their_fin, SEATS_ALL),
         SCENARIO(nginx_closes_with_its_last_request, SEATS_ALL),
         SCENARIO(aws_alb_closes_at_an_age_however_busy, SEATS_ALL),
         SCENARIO(pings_do_not_keep_a_connection_from_being_idle, SEATS_H2),

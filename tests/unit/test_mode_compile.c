@@ -22,7 +22,8 @@ static void every_mistake_is_refused_with_its_place_and_what_is_allowed(void **s
         { "{'name': 7, 'summary': '-', 'rules': []}", "$.name", "wrong type", "lower case" },
         { "{'name': 'x', 'summary': '-', 'rules': {}}", "$.rules", "wrong type", "at most 64" },
         { "{'name': 'x', 'summary': '-', 'rules': [], 'rule': 1}", "$.rule", "no such member",
-          "name, summary, client_sees, basis, exercises, assumed, group, extends, params, rules" },
+          "name, summary, client_sees, basis, exercises, assumed, group, extends, params, closing, "
+          "rules" },
         { "{'name': 'x', 'summary': '-', 'rules': [], 'a b': 1}", "$[\"a b\"]", "no such member",
           "name" },
         { "{'name': 'x', 'summary': '-', 'rules': [], 'exercises': ['A']}", "$.exercises[0]",
@@ -158,6 +159,58 @@ static void values_are_put_in_wherever_a_text_stands(void **state)
                         "\"then_hold\":false}");
     assert_string_equal(program->rules[2].steps[1].arguments, "{\"drain\":false}");
     mode_unref(program);
+}
+
+static void closing_is_compiled_with_the_mode(void **state)
+{
+    static const struct {
+        const char *closing;
+        int64_t linger, fin_wait; /* ms */
+        bool fin_alone, reset_late_notify;
+    } rows[] = {
+        /* scaled by 0.1 */
+        { "", 200, 6000, false, false },
+        { "'closing': {}, ", 200, 6000, false, false },
+        { "'closing': {'linger': '0s', 'fin_wait': '5s'}, ", 0, 500, false, false },
+        { "'closing': {'client_first': 'fin', 'late_close_notify': 'rst'}, ", 200, 6000, true,
+          true },
+        { "'closing': {'client_first': 'close_notify', 'late_close_notify': 'ignore'}, ", 200, 6000,
+          false, false },
+        { "'closing': {'linger': '$t'}, ", 300, 6000, false, false },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char document[1024];
+        struct mode_program *program;
+        snprintf(document, sizeof document,
+                 "{'name': 'x', 'summary': '-', " PARAMS "%s'rules': []}", rows[i].closing);
+        assert_int_equal(compile_with(document, NULL, false, 0.1, &program), 0);
+        assert_int_equal(program->closing.linger, rows[i].linger * NS_PER_MS);
+        assert_int_equal(program->closing.fin_wait, rows[i].fin_wait * NS_PER_MS);
+        assert_int_equal(program->closing.fin_alone, rows[i].fin_alone);
+        assert_int_equal(program->closing.reset_late_notify, rows[i].reset_late_notify);
+        mode_unref(program);
+    }
+    struct mode_program *program;
+    assert_int_equal(compile_with("{'name': 'x', 'summary': '-', 'rules': [], 'closing':"
+                                  " {'linger': 'never', 'fin_wait': 'never'}}",
+                                  NULL, false, 0.1, &program),
+                     0);
+    assert_true(program->closing.linger == INT64_MAX && program->closing.fin_wait == INT64_MAX);
+    mode_unref(program);
+#define CLOSING(members) "{'name': 'x', 'summary': '-', 'rules': [], 'closing': " members "}"
+    static const struct refused mistakes[] = {
+        { CLOSING("[]"), "$.closing", "wrong type", "an object" },
+        { CLOSING("{'linger': 2}"), "$.closing.linger", "2 is not a duration", "3s" },
+        { CLOSING("{'fin_wait': '-1s'}"), "$.closing.fin_wait", "not a duration", "3s" },
+        { CLOSING("{'client_first': 'rst'}"), "$.closing.client_first", "none of the choices",
+          "close_notify, fin" },
+        { CLOSING("{'late_close_notify': true}"), "$.closing.late_close_notify",
+          "none of the choices", "ignore, rst" },
+        { CLOSING("{'lingre': '2s'}"), "$.closing.lingre", "no such choice",
+          "linger, fin_wait, client_first, late_close_notify" },
+        { CLOSING("{'linger': '$t'}"), "$.closing.linger", "", "" },
+    };
+    ASSERT_REFUSED(mistakes);
 }
 
 static void rules_are_sorted_into_tables_by_trigger(void **state)
@@ -539,6 +592,7 @@ int main(void)
         cmocka_unit_test(every_mistake_is_refused_with_its_place_and_what_is_allowed),
         cmocka_unit_test(given_values_are_checked_against_their_parameter),
         cmocka_unit_test(values_are_put_in_wherever_a_text_stands),
+        cmocka_unit_test(closing_is_compiled_with_the_mode),
         cmocka_unit_test(rules_are_sorted_into_tables_by_trigger),
         cmocka_unit_test(numbers_of_rules_steps_and_parameters_are_bounded),
         cmocka_unit_test(the_size_of_a_document_is_bounded),

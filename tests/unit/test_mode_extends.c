@@ -101,6 +101,28 @@ static void a_mode_that_extends_can_be_extended(void **state)
     mode_unref(program);
 }
 
+static void closing_is_inherited_member_by_member(void **state)
+{
+    assert_int_equal(put("base", "{'name': 'base', 'summary': 'S', 'rules': [], 'params': {'t':"
+                                 " {'type': 'duration', 'default': '5s', 'about': '-'}}, 'closing':"
+                                 " {'linger': '$t', 'client_first': 'fin'}}"),
+                     0);
+    assert_int_equal(put("mine", "{'name': 'mine', 'extends': 'base', 'closing':"
+                                 " {'fin_wait': '7s'}}"),
+                     0);
+    struct mode_program *program = NULL;
+    assert_int_equal(compile("mine;t=1s", &program), 0);
+    assert_int_equal(program->closing.linger, NS_PER_S);
+    assert_int_equal(program->closing.fin_wait, 7 * NS_PER_S);
+    assert_true(program->closing.fin_alone);
+    mode_unref(program);
+    assert_int_equal(compile("base", &program), 0); /* not touched by what extends it */
+    assert_int_equal(program->closing.fin_wait, 60 * NS_PER_S);
+    mode_unref(program);
+    assert_string_equal(member("mine", "closing"),
+                        "{\"linger\":\"$t\",\"client_first\":\"fin\",\"fin_wait\":\"7s\"}");
+}
+
 static void a_built_in_mode_can_be_extended(void **state)
 {
     assert_int_equal(put("mine", "{'name': 'mine', 'extends': 'idle-close', 'params': {'idle':"
@@ -283,6 +305,7 @@ int main(void)
         TEST(what_is_not_given_is_inherited),
         TEST(what_is_given_is_laid_over_what_is_inherited),
         TEST(a_mode_that_extends_can_be_extended),
+        TEST(closing_is_inherited_member_by_member),
         TEST(a_built_in_mode_can_be_extended),
         TEST(every_mistake_is_refused_where_it_was_written),
         TEST(modes_cannot_extend_each_other_in_a_circle_or_without_end),
