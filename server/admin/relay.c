@@ -306,6 +306,7 @@ int relay_start(struct uv_loop_s *loop, int socket, struct link *list, int *inne
         free(r);
         return error;
     }
+    r->head.uncounted = true; /* guard.c bounds the callers; clients must not shut them out */
     r->caller.fd = socket;
     r->inner.fd = ends[0];
     r->caller.poll.data = r->inner.poll.data = r->limit.data = r;

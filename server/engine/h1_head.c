@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "engine/head_memory.h"
+
 #define CHUNK_SIZE_MAX  (UINT64_C(1) << 56)
 #define CHUNK_EXTRA_MAX 4096 /* chunk extensions and trailers of a message, together */
 
@@ -395,6 +397,11 @@ static size_t feed_head(struct h1_head *h, const uint8_t *bytes, size_t n)
                 broken(h, 414, "request line of more than 12 KiB");
             return used;
         }
+        /* The text, twice while it grows; the strings of the request; and the line's field. */
+        if (!h->uncounted && head_memory_take(&h->memory, 3 * part + sizeof *h->headers)) {
+            broken(h, 503, "the server keeps no more than 64 MiB of header sections");
+            return used;
+        }
         if (buf_add(&h->text, bytes + used, part)) {
             broken(h, 503, "out of memory");
             return used;
@@ -540,7 +547,8 @@ void h1_head_free(struct h1_head *h)
 {
     buf_free(&h->text);
     free(h->headers);
-    *h = (struct h1_head){ 0 };
+    head_memory_give(&h->memory, h->memory);
+    *h = (struct h1_head){ .uncounted = h->uncounted };
 }
 
 void h1_head_next(struct h1_head *h)
@@ -554,6 +562,7 @@ int h1_head_copy(struct h1_head *to, const struct h1_head *from)
     to->text = (struct buf){ 0 };
     to->request = (struct request){ 0 };
     to->headers = NULL;
+    to->memory = 0;
     if (from->at == H1_IN_HEAD &&
         buf_add(&to->text, buf_bytes(&from->text), buf_len(&from->text))) {
         *to = (struct h1_head){ 0 };

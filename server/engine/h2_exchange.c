@@ -10,8 +10,12 @@
 #include <string.h>
 
 #include "engine/h2_impl.h"
+#include "engine/head_memory.h"
 
 #define POOL_MAX 256
+#define FIELD_COST                                                                                 \
+    160 /* of a field, beside its octets: two strings of nghttp2's, and its place                  \
+         */
 
 static struct h2_exchange *pool; /* linked by pub.data */
 static unsigned pooled;
@@ -49,6 +53,7 @@ void h2_exchange_unref(struct h2_exchange *ex)
     link_remove(&ex->link);
     h2_answer_drop(ex);
     buf_free(&ex->held);
+    head_memory_give(&h->memory, ex->memory);
     for (size_t i = 0; i < ex->string_count; i++)
         nghttp2_rcbuf_decref(ex->strings[i]);
     if (ex->headers != ex->inline_headers)
@@ -102,14 +107,29 @@ static const char **pseudo(struct request *request, nghttp2_vec name)
                                     : NULL;
 }
 
-int h2_exchange_add(struct h2_exchange *ex, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
+/* Counts what n octets more of a section take. */
+static enum h2_refusal take_memory(struct h2_exchange *ex, size_t n)
+{
+    static const enum h2_refusal refusals[] = { [HEAD_MEMORY_TAKEN] = H2_TAKEN,
+                                                [HEAD_MEMORY_CONNECTION_FULL] = H2_CONNECTION_FULL,
+                                                [HEAD_MEMORY_SERVER_FULL] = H2_SERVER_FULL };
+    enum head_memory taken = head_memory_take(&h2_of(ex->pub.engine)->memory, n);
+    if (taken == HEAD_MEMORY_TAKEN)
+        ex->memory += n;
+    return refusals[taken];
+}
+
+enum h2_refusal h2_exchange_add(struct h2_exchange *ex, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
 {
     nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
     ex->header_bytes += n.len + v.len + 32;
     if (ex->header_bytes > H2_HEADERS_MAX)
-        return 1;
+        return H2_TOO_LARGE;
+    enum h2_refusal refusal = take_memory(ex, n.len + v.len + FIELD_COST);
+    if (refusal)
+        return refusal;
     if (ex->string_count + 2 > 2 * ex->header_max && grow(ex) < 0)
-        return -ENOMEM;
+        return H2_NO_MEMORY;
     if (n.len > 0 && n.base[0] == ':') {
         const char **member = pseudo(&ex->pub.request, n);
         if (member) {
@@ -118,7 +138,7 @@ int h2_exchange_add(struct h2_exchange *ex, nghttp2_rcbuf *name, nghttp2_rcbuf *
             if (member == &ex->pub.request.method)
                 ex->is_head = is(v, "HEAD");
         }
-        return 0;
+        return H2_TAKEN;
     }
     keep(ex, name);
     keep(ex, value);
@@ -132,7 +152,7 @@ int h2_exchange_add(struct h2_exchange *ex, nghttp2_rcbuf *name, nghttp2_rcbuf *
         ex->pub.request.authority = (const char *)v.base;
     else if (n.len == 6 && is(n, "expect"))
         ex->expects = v.len == 12 && strncasecmp((const char *)v.base, "100-continue", 12) == 0;
-    return 0;
+    return H2_TAKEN;
 }
 
 void h2_exchange_request(struct h2_exchange *ex)

@@ -97,6 +97,7 @@ struct h2_exchange {
     struct header *headers;
     nghttp2_rcbuf **strings;
     size_t header_count, string_count, header_max, header_bytes;
+    size_t memory; /* that head_memory.h counts for it */
     /* What is above is zeroed when the memory is used again. */
     struct header inline_headers[H2_HEADERS_INLINE];
     nghttp2_rcbuf *inline_strings[2 * H2_HEADERS_INLINE];
@@ -142,6 +143,7 @@ struct h2 {
     struct buf control;          /* frames of our own that wait */
     enum h2_watch watch;
     uint32_t nth;
+    size_t memory;    /* of header sections, see head_memory.h */
     uint32_t live;    /* begun, or held back from it, and the host not told of the end */
     int32_t highest;  /* stream that any HEADERS frame opened */
     int32_t newest;   /* that is served */
@@ -221,8 +223,16 @@ void h2_streams_spend(struct h2 *h, enum h2_limit limit);
 /* --- h2_exchange.c */
 struct h2_exchange *h2_exchange_create(struct h2 *h, int32_t stream);
 void h2_exchange_unref(struct h2_exchange *ex);
-/* Adds a field of its header section. Returns 0, or -ENOMEM, or 1 when the section is too large. */
-int h2_exchange_add(struct h2_exchange *ex, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
+/* Why a field was not taken. */
+enum h2_refusal {
+    H2_TAKEN,
+    H2_NO_MEMORY,
+    H2_TOO_LARGE,       /* the section */
+    H2_CONNECTION_FULL, /* head_memory.h */
+    H2_SERVER_FULL,
+};
+/* Adds a field of its header section. */
+enum h2_refusal h2_exchange_add(struct h2_exchange *ex, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
 /* Fills pub.request from what was added. */
 void h2_exchange_request(struct h2_exchange *ex);
 /* The exchange will not be answered; the host is to be told. why is static. */

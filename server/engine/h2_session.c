@@ -60,6 +60,20 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
+/* REFUSED_STREAM: nothing was done, and it may be asked again (RFC 9113 8.7). */
+static const struct {
+    uint32_t code;
+    const char *why;
+} refusals[] = {
+    [H2_NO_MEMORY] = { NGHTTP2_INTERNAL_ERROR, "the server has no memory for the request" },
+    [H2_TOO_LARGE] = { NGHTTP2_ENHANCE_YOUR_CALM, "its header section is too large" },
+    [H2_CONNECTION_FULL] = { NGHTTP2_ENHANCE_YOUR_CALM,
+                             "refused: the server keeps no more than 2 MiB of header sections for "
+                             "a connection" },
+    [H2_SERVER_FULL] = { NGHTTP2_REFUSED_STREAM,
+                         "refused: the server keeps no more than 64 MiB of header sections" },
+};
+
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
                      nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
@@ -67,13 +81,11 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     struct h2_exchange *ex = h->current; /* none: trailers, or an exchange that is lost */
     if (!ex)
         return 0;
-    int error = h2_exchange_add(ex, name, value);
-    if (!error)
+    enum h2_refusal refusal = h2_exchange_add(ex, name, value);
+    if (refusal == H2_TAKEN)
         return 0;
-    h2_exchange_abort(ex, error < 0 ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_ENHANCE_YOUR_CALM,
-                      error < 0 ? "the server has no memory for the request"
-                                : "its header section is too large");
-    if (error > 0)
+    h2_exchange_abort(ex, refusals[refusal].code, refusals[refusal].why);
+    if (refusal == H2_TOO_LARGE)
         snprintf(h->news->error, sizeof h->news->error,
                  "stream %d: a header section larger than %d bytes", frame->hd.stream_id,
                  H2_HEADERS_MAX);

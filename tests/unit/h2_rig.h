@@ -22,6 +22,7 @@
 #include "engine/engine.h"
 #include "engine/h2_error.h"
 #include "engine/h2_impl.h"
+#include "engine/head_memory.h"
 
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -201,7 +202,9 @@ static inline void rig_destroy(struct rig *rig)
 {
     if (!rig)
         return;
+    size_t rest = head_memory_total() - h2_of(rig->engine)->memory;
     engine_destroy(rig->engine);
+    assert_int_equal(head_memory_total(), rest);
     assert_int_equal(rig->begun, rig->ended);
     assert_in_range(rig->finished, 0, 1);
     nghttp2_session_del(rig->client);
