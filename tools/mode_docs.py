@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Makes docs/modes.md from the mode files: mode_docs.py [--check] [SOURCE_ROOT].
+"""Writes what the docs say of the modes, from the modes themselves: mode_docs.py [--check] [HANGUP].
 
-With --check nothing is written; the exit status says whether the document is up to date.
+That is docs/modes.md, and in other files the lists of the modes that need CAP_NET_ADMIN. HANGUP is
+the binary, which knows the modes and the rows of the language (build/release/hangup). With --check
+nothing is written; the exit status says whether all is up to date.
 """
-import copy
 import json
+import re
+import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 HEAD = """# Modes
@@ -16,17 +20,6 @@ Each mode is one file in [modes/catalogue](../modes/catalogue). How to write you
 [writing-modes.md](writing-modes.md). Modes and their parameters are given as JSON
 (`{"mode": "idle-close", "params": {"idle": "2s"}}`) or as text (`idle-close;idle=2s`).
 """
-
-GROUPS = {
-    "normal": "A server that behaves",
-    "idle": "What happens to idle connections",
-    "reuse": "What happens to a request on a connection that was used before",
-    "response": "What happens to a response",
-    "h2": "HTTP/2",
-    "establishing": "Establishing a connection",
-    "scene": "Scenes: several connections, and marks that the test harness sets",
-    "profile": "Profiles: infrastructure with its default times",
-}
 
 ASSUMED = "how it closes is not documented, but assumed"
 
@@ -51,50 +44,12 @@ def shown(value):
     return text[1:-1] if isinstance(value, str) and value else text
 
 
-def whole(mode, modes):
-    """The mode with all that it inherits."""
-    if "extends" not in mode:
-        return mode
-    made = copy.deepcopy(whole(modes[mode["extends"]], modes))
-    params, rules = made.get("params", {}), made.get("rules", [])
-    for name, param in mode.get("params", {}).items():
-        if isinstance(param, dict):
-            params[name] = param
-        else:
-            params[name]["default"] = param
-    closing = made.get("closing", {}) | mode.get("closing", {})
-    return made | mode | {
-        "params": params, "rules": rules + mode.get("rules", []), "closing": closing
-    }
-
-
-def values(mode, text):
-    """What a text in a rule can become: {value: None, or the parameter's value that makes it}."""
-    if not isinstance(text, str) or not text.startswith("$") or text.startswith("$$"):
-        return {text: None}
-    name = text[1:]
-    param = mode["params"][name]
-    others = {"choice": param.get("allowed", []), "bool": [False, True]}.get(param["type"], [])
-    made = {value: f"{name}={shown(value)}" for value in others}
-    return made | {param["default"]: None}
-
-
-def needs_capability(mode):
+def needs(mode):
     """None; "" when a mode needs CAP_NET_ADMIN; or with which parameters it does."""
-    found = set()
-    for rule in mode["rules"]:
-        for step in rule["do"]:
-            name, args = (step, {}) if isinstance(step, str) else next(iter(step.items()))
-            for value, why in values(mode, name).items():
-                if value in ("black_hole", "drop_syn"):
-                    found.add(why)
-            if name == "forget" and isinstance(args, dict):
-                exact = values(mode, args.get("exact", False))
-                if True in exact:
-                    found.add(exact[True])
-    if not found:
+    if not mode["needs"]:
         return None
-    return "" if None in found else " or ".join(f"`{why}`" for why in sorted(found))
+    found = [need.get("with") for need in mode["needs"]]
+    return "" if None in found else " or ".join(f"`{with_}`" for with_ in sorted(set(found)))
 
 
 def section(mode):
@@ -111,10 +66,9 @@ def section(mode):
     if mode.get("closing"):
         values_said = ", ".join(f"`{name}` `{shown(value)}`" for name, value in mode["closing"].items())
         lines.append(f"- **[Closing](writing-modes.md#how-connections-end):** {values_said}")
-    needs = needs_capability(mode)
-    if needs is not None:
-        only = f", with {needs}" if needs else ""
-        lines.append(f"- **Needs:** CAP_NET_ADMIN (`docker run --cap-add NET_ADMIN`){only}")
+    if (with_ := needs(mode)) is not None:
+        only = f", with {with_}" if with_ else ""
+        lines.append(f"- **Needs:** [CAP_NET_ADMIN](docker.md#net_admin){only}")
     if mode.get("params"):
         lines += ["", "| parameter | default | allowed | |", "|---|---|---|---|"]
         for name, param in mode["params"].items():
@@ -132,31 +86,66 @@ def group_table(title, modes):
     return "\n".join(lines) + "\n"
 
 
-def document(root):
-    """The whole text."""
-    files = (root / "modes" / "catalogue").glob("*.json")
-    written = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
-    modes = [whole(written[name], written) for name in sorted(written)]
+def document(listing):
+    """The whole text of docs/modes.md."""
     parts = [HEAD]
-    for group, title in GROUPS.items():
-        members = [mode for mode in modes if mode["group"] == group]
+    for group in listing["groups"]:
+        members = [mode for mode in listing["modes"] if mode["group"] == group["name"]]
         if members:
-            parts.append(group_table(title, members))
-    return "\n".join(parts + [section(mode) for mode in modes])
+            parts.append(group_table(group["title"], members))
+    return "\n".join(parts + [section(mode) for mode in listing["modes"]])
+
+
+def who_needs(listing, quote):
+    """The sentence that lists the modes that need CAP_NET_ADMIN."""
+    names = []
+    for mode in listing["modes"]:
+        with_ = needs(mode)
+        if with_ is not None:
+            only = f" (with {with_})".replace("`", quote) if with_ else ""
+            names.append(f"{quote}{mode['name']}{quote}{only}")
+    return f"CAP_NET_ADMIN is needed by the modes {', '.join(names[:-1])} and {names[-1]}."
+
+
+# Where the sentence stands: between these lines, each line of it behind a prefix.
+LISTS = {
+    "README.md": ("", "<!-- who needs CAP_NET_ADMIN: tools/mode_docs.py -->", "<!-- end -->", "`"),
+    "docs/docker.md": ("  ", "  <!-- who needs CAP_NET_ADMIN: tools/mode_docs.py -->",
+                       "  <!-- end -->", "`"),
+    "docker/compose.yaml": ("    # ", "    # Who needs it (tools/mode_docs.py):", "    # Without it",
+                            ""),
+}
+
+
+def with_list(text, listing, prefix, begin, end, quote):
+    """A file's text with the sentence put in."""
+    lines = textwrap.wrap(who_needs(listing, quote), 120, initial_indent=prefix,
+                          subsequent_indent=prefix, break_on_hyphens=False)
+    pattern = f"(?<={re.escape(begin)}\n).*?(?={re.escape(end)})"
+    made, count = re.subn(pattern, lambda _: "\n".join(lines) + "\n", text, flags=re.DOTALL)
+    if count != 1:
+        sys.exit(f"mode_docs.py: {begin!r} and {end!r} are not there once")
+    return made
 
 
 def main():
     """Writes or checks."""
     args = [arg for arg in sys.argv[1:] if arg != "--check"]
-    root = Path(args[0]) if args else Path(__file__).resolve().parent.parent
-    target, text = root / "docs" / "modes.md", document(root)
+    root = Path(__file__).resolve().parent.parent
+    hangup = args[0] if args else root / "build/release/hangup"
+    listing = json.loads(subprocess.check_output([hangup, "modes", "--json"]))
+    made = {"docs/modes.md": document(listing)}
+    for name, row in LISTS.items():
+        made[name] = with_list((root / name).read_text(encoding="utf-8"), listing, *row)
+    stale = [name for name, text in made.items()
+             if not (root / name).exists() or (root / name).read_text(encoding="utf-8") != text]
     if "--check" not in sys.argv:
-        target.write_text(text, encoding="utf-8")
+        for name in stale:
+            (root / name).write_text(made[name], encoding="utf-8")
         return 0
-    if target.exists() and target.read_text(encoding="utf-8") == text:
-        return 0
-    print("docs/modes.md is stale: run tools/mode_docs.py", file=sys.stderr)
-    return 1
+    for name in stale:
+        print(f"{name} is stale: run tools/mode_docs.py", file=sys.stderr)
+    return 1 if stale else 0
 
 
 sys.exit(main())

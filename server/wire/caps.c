@@ -2,9 +2,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/socket.h>
@@ -12,7 +14,7 @@
 
 #include "wire/filter.h"
 
-#define NEEDS "CAP_NET_ADMIN (docker run --cap-add NET_ADMIN; compose: cap_add: [NET_ADMIN])"
+#define NEEDS "CAP_NET_ADMIN"
 
 static struct capability_row rows[CAPABILITY_COUNT] = {
     [CAP_BLACK_HOLE] = { .name = "black_hole",
@@ -34,6 +36,36 @@ static void raise_net_admin(void)
         cap_set_flag(caps, CAP_EFFECTIVE, 1, &wanted, CAP_SET) == 0)
         cap_set_proc(caps);
     cap_free(caps);
+}
+
+bool caps_in_container(const char *root)
+{
+    static const char *const files[] = { "/.dockerenv", "/run/.containerenv" };
+    static const char *const variables[] = { "container", "KUBERNETES_SERVICE_HOST" };
+    char path[4096];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s%s", root, files[i]);
+        if (access(path, F_OK) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        if (getenv(variables[i]))
+            return true;
+    return false;
+}
+
+/* How this server can be given the capability. */
+static const char *hint(void)
+{
+    static char text[PATH_MAX + 80];
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    if (caps_in_container(""))
+        return NEEDS " (docker run --cap-add NET_ADMIN; compose: cap_add: [NET_ADMIN])";
+    snprintf(text, sizeof text, NEEDS " (sudo setcap cap_net_admin+p %s; or run it as root)",
+             *path ? path : "BINARY");
+    return text;
 }
 
 static int try_repair(int fd)
@@ -80,6 +112,8 @@ static int connected_socket(int *other)
 void caps_probe(void)
 {
     raise_net_admin();
+    for (unsigned i = 0; i < CAPABILITY_COUNT; i++)
+        rows[i].needs = hint();
     int other = -1;
     int fd = connected_socket(&other);
     probe(&rows[CAP_BLACK_HOLE], fd, filter_drop_all);

@@ -12,8 +12,9 @@ enum capability {
 struct capability_row {
     const char *name;  /* "black_hole" */
     const char *about; /* what it is for */
-    const char
-        *needs; /* what would make it available: the Linux capability and the docker option */
+    /* What would make it available: "CAP_NET_ADMIN"; after caps_probe followed by " (...)": how to
+     * give it to this server. */
+    const char *needs;
     bool available;
     char why_not[160]; /* the error met when trying; empty when available */
 };
@@ -21,6 +22,10 @@ struct capability_row {
 /* Raises CAP_NET_ADMIN from permitted to effective if it is there, then tries each row on sockets
  * of its own, over loopback. Call once, before serving. */
 void caps_probe(void);
+
+/* Does this process run in a container, by the files that engines put under root ("") and by the
+ * environment that they set? For the hint in needs. */
+bool caps_in_container(const char *root);
 
 const struct capability_row *caps_row(enum capability cap);
 bool caps_have(enum capability cap);

@@ -3,6 +3,7 @@
  */
 #include "catalogue_rig.h"
 
+#include "modes/about.h"
 #include "modes/catalogue_data.h"
 
 /* --- Built in */
@@ -132,6 +133,101 @@ static void a_mode_that_this_machine_cannot_do_is_unavailable(void **state)
     assert_non_null(strstr(why.what, "CAP_NET_ADMIN"));
     assert_int_equal(compile("half-open", &program), 0);
     mode_unref(program);
+}
+
+/* Is "with" ("" for always) among what a mode needs? */
+static bool needs_with(const json_t *needs, const char *with)
+{
+    size_t i;
+    json_t *need;
+    json_array_foreach(needs, i, need)
+    {
+        const char *each = json_string_value(json_object_get(need, "with"));
+        assert_string_equal(json_string_value(json_object_get(need, "capability")),
+                            "CAP_NET_ADMIN");
+        if (strcmp(each ? each : "", with) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_refused(const char *text)
+{
+    struct mode_program *program = NULL;
+    int outcome = compile(text, &program);
+    if (outcome != 0 && outcome != MODE_UNAVAILABLE)
+        fail_msg("%s: %s: %s", text, why.where, why.what);
+    mode_unref(program);
+    return outcome != 0;
+}
+
+/* What the listing says that a mode needs, and with which value, is what it is refused for. */
+static void what_a_mode_needs_is_what_it_is_refused_without(void **state)
+{
+    const json_t *document;
+    unsigned modes = 0;
+    for (size_t i = 0; (document = catalogue_at(catalogue, i, NULL)); i++) {
+        const char *param, *name = json_string_value(json_object_get(document, "name"));
+        json_t *declared, *whole = catalogue_resolved(catalogue, name), *needs = mode_needs(whole);
+        for (unsigned cap = 0; cap < CAPABILITY_COUNT; cap++)
+            caps[cap].available = false;
+        assert_non_null(needs);
+        if (is_refused(name) != needs_with(needs, ""))
+            fail_msg("%s needs something, or not", name);
+        modes += json_array_size(needs) > 0;
+        json_object_foreach(json_object_get(whole, "params"), param, declared)
+        {
+            const json_t *usual = json_object_get(declared, "default");
+            json_auto_t *all = json_is_boolean(usual)
+                                   ? json_pack("[s, s]", "true", "false")
+                                   : json_deep_copy(json_object_get(declared, "allowed"));
+            for (size_t k = 0; k < json_array_size(all); k++) {
+                char with[100], text[200];
+                const char *value = json_string_value(json_array_get(all, k));
+                snprintf(with, sizeof with, "%s=%s", param, value);
+                snprintf(text, sizeof text, "%s;%s", name, with);
+                if (is_refused(text) ? !needs_with(needs, with) && !needs_with(needs, "")
+                                     : needs_with(needs, with))
+                    fail_msg("%s needs something, or not", text);
+            }
+        }
+        json_decref(needs);
+        json_decref(whole);
+    }
+    for (unsigned cap = 0; cap < CAPABILITY_COUNT; cap++)
+        caps[cap].available = true;
+    assert_true(modes >= 8);
+}
+
+/* By argument, by parameter of a bool, and only what is needed. */
+static void needs_are_read_from_steps_and_arguments(void **state)
+{
+    static const struct {
+        const char *rules, *needs;
+    } table[] = {
+        { "[{'on': 'accept', 'do': ['fin']}]", "[]" },
+        { "[{'on': 'accept', 'do': ['black_hole', 'black_hole']}]",
+          "[{'capability': 'CAP_NET_ADMIN', 'for': 'black_hole'}]" },
+        { "[{'on': 'accept', 'do': [{'forget': {'exact': true}}]}]",
+          "[{'capability': 'CAP_NET_ADMIN', 'for': 'repair'}]" },
+        { "[{'on': 'accept', 'do': [{'forget': {'exact': false}}]}]", "[]" },
+        { "[{'on': 'accept', 'do': [{'forget': {'exact': '$b'}}]}]",
+          "[{'capability': 'CAP_NET_ADMIN', 'for': 'repair', 'with': 'b=true'}]" },
+        { "[{'on': 'accept', 'do': ['$how']}]",
+          "[{'capability': 'CAP_NET_ADMIN', 'for': 'black_hole', 'with': 'how=black_hole'}]" },
+        { "[{'on': 'accept', 'do': ['$how']}, {'on': 'accept', 'do': ['black_hole']}]",
+          "[{'capability': 'CAP_NET_ADMIN', 'for': 'black_hole'}]" },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        json_auto_t *whole =
+            json_pack("{s:o, s:o}", "params",
+                      json_of("{'b': {'type': 'bool', 'default': false}, 'how': {'type': 'choice',"
+                              " 'allowed': ['fin', 'black_hole'], 'default': 'fin'}}"),
+                      "rules", json_of(table[i].rules));
+        json_auto_t *needs = mode_needs(whole), *expected = json_of(table[i].needs);
+        if (!json_equal(needs, expected))
+            fail_msg("%s: %s", table[i].rules, json_dumps(needs, 0));
+    }
 }
 
 /* --- One's own */
@@ -460,6 +556,8 @@ int main(void)
         TEST(parameters_change_what_a_mode_does),
         TEST(an_unknown_mode_is_refused_with_the_names_like_it),
         TEST(a_mode_that_this_machine_cannot_do_is_unavailable),
+        TEST(what_a_mode_needs_is_what_it_is_refused_without),
+        TEST(needs_are_read_from_steps_and_arguments),
         TEST(a_mode_of_ones_own_is_put_replaced_and_removed),
         TEST(modes_are_listed_by_name),
         TEST(a_bad_mode_is_not_put),
