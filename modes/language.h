@@ -247,10 +247,12 @@ enum step_effect {
 
 /* Completes the arguments once they are read: 0, BAD_INPUT or -ENOMEM. */
 typedef int step_build(struct compiler *c, const struct path *at, struct mode_step *step);
-/* Does it: 0, WIRE_TOO_LATE, STEP_SKIPPED or -errno. program is the one that step is from. */
+/* Does it: 0, WIRE_TOO_LATE, STEP_SKIPPED, STEP_ANSWERED or -errno. program is the one that step is
+ * from. */
 typedef int step_exec(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
                       const struct mode_step *step);
-#define STEP_SKIPPED 2 /* it means nothing on this connection (close_notify without TLS) */
+#define STEP_SKIPPED  2 /* it means nothing on this connection (close_notify without TLS) */
+#define STEP_ANSWERED 3 /* too late: the exchange's answer has begun */
 
 struct step_row {
     const char *name; /* NULL ends the table */

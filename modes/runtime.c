@@ -350,6 +350,23 @@ void mode_exchange_let_go(struct mode_exchange *mx)
     mx->gates = 0;
 }
 
+void mode_exchange_overtaken(struct mode_exchange *mx, const char *why)
+{
+    ledger_undone(mx->conn, mx->ex->nth, "respond", why);
+    mx->instead = NULL;
+}
+
+void mode_exchange_unsaid(struct mode_exchange *mx, const char *why)
+{
+    if (mx->answering)
+        return;
+    if (mx->instead)
+        mode_exchange_overtaken(mx, why);
+    for (const struct mode_header *set = mx->set; set; set = set->next)
+        ledger_undone(mx->conn, mx->ex->nth, "header", why);
+    forget_answer(mx);
+}
+
 void mode_exchange_over(struct mode_exchange *mx)
 {
     struct mode_conn *mc = mx->conn;

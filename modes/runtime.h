@@ -80,6 +80,8 @@ struct mode_exchange {
                                        this exchange's program reference */
     struct mode_program *program;   /* keeps instead alive */
     struct mode_header *set;        /* by header steps, newest first: the host puts them in */
+    bool answering;                 /* the host has begun to answer it; the host sets this, and */
+    bool standing;                  /* that the response has stopped at a place */
     bool ended;                     /* a step reset its stream: the engine will tell of its loss */
     bool over;                      /* mode_exchange_over was called */
 };
@@ -131,6 +133,13 @@ void mode_conn_stop_scripts(struct mode_conn *mc);
 /* After mode_conn_stop_scripts: opens the gates that rules have closed, and forgets the answer and
  * the headers that they gave. */
 void mode_exchange_let_go(struct mode_exchange *mx);
+
+/* The answer and the headers that steps have announced, if there are any and the answer has not
+ * begun, will not be sent: ledgers so (fault_done). why: one clause. */
+void mode_exchange_unsaid(struct mode_exchange *mx, const char *why);
+
+/* The answer that a respond step has announced is not sent, as another one goes before it. */
+void mode_exchange_overtaken(struct mode_exchange *mx, const char *why);
 
 /* An exchange is over: its scripts lose it (their exchange steps become no-ops), its program
  * reference is given back. */

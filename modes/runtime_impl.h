@@ -33,6 +33,9 @@ void script_destroy(struct script *s);
  * of service. */
 bool script_run(struct script *s, bool from_loop, int64_t late);
 
+/* Says that a step which was announced does not happen. nth: of the exchange that it is about. */
+void ledger_undone(const struct mode_conn *mc, uint32_t nth, const char *step, const char *why);
+
 /* Whether a rule that waited fires now, which is counted. */
 bool rule_fires(struct mode_conn *mc, const struct mode_rule *rule);
 

@@ -85,13 +85,25 @@ static void ledger_step(const struct script *s, const struct mode_step *step, in
     ledger_commit(l);
 }
 
-/* Says that a fault which was announced did not happen. state: before it was tried. */
+/* Says that a fault which was announced does not happen. */
+void ledger_undone(const struct mode_conn *mc, uint32_t nth, const char *step, const char *why)
+{
+    struct ledger *l = mc->ledger;
+    ledger_begin(l, EV_FAULT_DONE, mc->id, nth);
+    ledger_text(l, F_STEP, step);
+    ledger_text(l, F_WHY, why);
+    ledger_commit(l);
+}
+
+/* The same of a step, by its outcome. state: before it was tried. */
 static void ledger_failed(const struct script *s, const struct mode_step *step, int outcome,
                           enum wire_state state)
 {
     char why[96];
     if (outcome == STEP_SKIPPED)
         snprintf(why, sizeof why, "skipped: it belongs to TLS, and the connection is clear");
+    else if (outcome == STEP_ANSWERED)
+        snprintf(why, sizeof why, "too late: the answer had begun");
     else if (outcome == WIRE_TOO_LATE && (state == WIRE_OPEN || state == WIRE_HANDSHAKE))
         snprintf(why, sizeof why, "nothing to do: the connection is %s", wire_state_name(state));
     else if (outcome == WIRE_TOO_LATE)
@@ -99,11 +111,7 @@ static void ledger_failed(const struct script *s, const struct mode_step *step, 
                  wire_state_name(state));
     else
         snprintf(why, sizeof why, "%s", strerror(-outcome));
-    struct ledger *l = s->mc->ledger;
-    ledger_begin(l, EV_FAULT_DONE, s->mc->id, s->nth);
-    ledger_text(l, F_STEP, step->row->name);
-    ledger_text(l, F_WHY, why);
-    ledger_commit(l);
+    ledger_undone(s->mc, s->nth, step->row->name, why);
 }
 
 enum wire_state state_of(const struct mode_conn *mc)
@@ -173,6 +181,10 @@ static bool script_step(struct script *s, bool from_loop, int64_t late, bool *si
         return true;
     if (row->fault)
         ledger_step(s, step, late);
+    if (row->gates && s->mx->answering && !s->mx->standing) {
+        ledger_failed(s, step, STEP_ANSWERED, state_of(s->mc));
+        return true;
+    }
     if (row->gates)
         s->mx->gates++;
     if (row->pauses) {

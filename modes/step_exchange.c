@@ -6,7 +6,7 @@
 
 #include "engine/engine.h"
 #include "modes/language.h"
-#include "modes/runtime.h"
+#include "modes/runtime_impl.h"
 #include "wire/wire.h"
 
 /* --- Another answer */
@@ -48,6 +48,10 @@ int build_respond(struct compiler *c, const struct path *at, struct mode_step *s
 int do_respond(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
                const struct mode_step *step)
 {
+    if (mx->answering)
+        return STEP_ANSWERED;
+    if (mx->instead)
+        ledger_undone(mc, mx->ex->nth, "respond", "another respond came after it");
     mode_ref(program);
     mode_unref(mx->program);
     mx->program = program;
@@ -86,8 +90,10 @@ int build_header(struct compiler *c, const struct path *at, struct mode_step *st
 int do_header(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
               const struct mode_step *step)
 {
-    struct mode_header *set = malloc(sizeof *set);
-    if (!set)
+    struct mode_header *set;
+    if (mx->answering)
+        return STEP_ANSWERED;
+    if (!(set = malloc(sizeof *set)))
         return -ENOMEM;
     *set = (struct mode_header){ mx->set, step->arg[1].header, mode_ref(program) };
     mx->set = set;

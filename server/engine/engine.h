@@ -11,13 +11,22 @@
  *
  * The host may call any function of an engine from inside a callback, but for engine_destroy.
  *
- * Watching: after engine_watch the engine no longer serves. Requests in later input are reported
- * with stale_request instead of begin; nothing at all is put out, no callback but stale_request and
- * frame is made, and engine_respond is taken without effect. WATCH_ONLY is for ever: exchanges
- * still open are lost when the engine is destroyed. WATCH_HOLD keeps what arrives and what is to be
- * sent, so that engine_resume can serve all of it as if it had just come. A change from HOLD to
- * ONLY is possible. engine_watch may be called from inside begin(), headers() ... of an exchange;
- * one that has begun and whose header section comes later is reported with stale_request as well.
+ * Watching: after engine_watch the engine no longer serves, but goes on reading. What comes is
+ * reported with stale_request, stale_body and stale_complete instead of begin, headers, body and
+ * complete, also the rest of an exchange that has begun and, before engine_watch returns, what was
+ * pipelined behind it. Nothing at all is put out, no callback but these and frame is made, and
+ * engine_respond is taken without effect. WATCH_ONLY is for ever: exchanges still open are lost
+ * when the engine is destroyed. WATCH_HOLD keeps what arrives and what is to be sent, so that
+ * engine_resume can serve all of it as if it had just come: then it is told with begin, headers ...
+ * as far as it was not before. A change from HOLD to ONLY is possible. engine_watch may be called
+ * from inside begin(), headers() ... of an exchange.
+ *
+ * Limits: an engine takes all input that it is given. What it cannot serve yet it keeps: requests
+ * that an HTTP/1.1 client has pipelined, and all that comes during WATCH_HOLD. When that has
+ * reached ENGINE_HELD_MAX engine_full() says so, and the host stops reading, so that the client's
+ * window closes, until has_room(); nothing is lost. (h2 keeps the content of requests only; its
+ * client is bound by the windows too, which do not grow meanwhile.) One reading more fits in any
+ * case.
  */
 #pragma once
 
@@ -90,6 +99,13 @@ struct engine_frame_info {
  * frame (0: of the header section). */
 enum engine_stop { STOP_OCTETS, STOP_CONTENT };
 
+/* What was read of a request while watching: a part of its header section (the members of struct
+ * request that have arrived are set, the others are ""), or all of that, or the whole request,
+ * which has no content. */
+enum engine_witnessed { WITNESSED_PART, WITNESSED_HEAD, WITNESSED_WHOLE };
+
+#define ENGINE_HELD_MAX ((size_t)256 * 1024)
+
 struct engine_host {
     /* The first bytes of a request arrived: on h1 its first octet after the previous request, on h2
      * the frame header of the HEADERS frame that opens a stream. Nothing else is known of it yet.
@@ -115,14 +131,24 @@ struct engine_host {
      * from the loop. Only ever as much as room() said, but for small control messages. */
     void (*output)(void *host, const void *bytes, size_t n);
     size_t (*room)(void *host);
-    /* A request in input while watching, or on a stream above the last one our GOAWAY promised.
-     * whole: its header section is complete; otherwise the members that have arrived are set, the
-     * others are "". stream: 0 on h1. */
-    void (*stale_request)(void *host, const struct request *request, int32_t stream, bool whole);
+    /* A request in input while watching, or on a stream above the last one our GOAWAY promised,
+     * each part of it once: its header section (what), its content, its last octet. ex: the
+     * exchange, if it had begun; NULL: it never did, or will later when it was held. stream: 0 on
+     * h1. */
+    void (*stale_request)(void *host, struct exchange *ex, const struct request *request,
+                          int32_t stream, enum engine_witnessed what);
+    void (*stale_body)(void *host, struct exchange *ex, const void *bytes, size_t n,
+                       int32_t stream);
+    void (*stale_complete)(void *host, struct exchange *ex, const struct request *request,
+                           int32_t stream);
     void (*frame)(void *host, const struct engine_frame_info *info);
     /* The client broke the protocol; the engine answers as the RFCs ask (400, GOAWAY ...). what:
      * one clause for the ledger. */
     void (*protocol_error)(void *host, const char *what);
+    /* The same for what the RFCs allow, and is more than we take (431, ENHANCE_YOUR_CALM ...). */
+    void (*limit)(void *host, const char *what);
+    /* engine_full() was true and is not any more. */
+    void (*has_room)(void *host);
     /* The engine is done (Connection: close, protocol error, GOAWAY and drained ...): close
      * orderly. Once, the last call but for lost(). Never while watching. */
     void (*finished)(void *host);
@@ -176,6 +202,7 @@ struct engine_ops {
     void (*input)(struct engine *e, const uint8_t *bytes, size_t n);
     void (*pump)(struct engine *e);
     void (*peer_closed)(struct engine *e);
+    bool (*full)(struct engine *e);
     int (*respond)(struct exchange *ex, const struct response *response);
     int (*stop_at)(struct exchange *ex, enum engine_stop of, uint64_t n);
     void (*go_on)(struct exchange *ex);
@@ -202,8 +229,8 @@ void h1_stop(void);
 void h2_stop(void);
 
 /* One engine for a connection.
- * Returns 0 or -errno. (h1 needs two descriptors for the length of an exchange; without them that
- * exchange is answered 503 and lost.) */
+ * Returns 0 or -errno. (h1 needs two descriptors from an answer's beginning to its end; without
+ * them that answer is the connection's last.) */
 int h1_create(const struct engine_host *calls, void *host, struct engine **out);
 int h2_create(const struct engine_host *calls, void *host, struct engine **out);
 
@@ -216,6 +243,12 @@ static inline const char *engine_protocol(const struct engine *e)
 static inline void engine_input(struct engine *e, const uint8_t *bytes, size_t n)
 {
     e->ops->input(e, bytes, n);
+}
+
+/* See "Limits" above. */
+static inline bool engine_full(struct engine *e)
+{
+    return e->ops->full(e);
 }
 
 /* room() has grown: put out what waits. */

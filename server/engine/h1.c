@@ -1,22 +1,23 @@
-/* h1.c - the HTTP/1.1 engine: libmicrohttpd, given one message at a time.
+/* h1.c - the HTTP/1.1 engine: our own parser for requests, libmicrohttpd for responses.
  *
  * The way of a request: input goes through h1_head, which finds where a message begins and ends and
- * refuses what is not HTTP/1.x. A whole head takes a libmicrohttpd connection out of stock
- * (h1_pair) and goes into it, the body behind it as it comes. At the end of the turn libmicrohttpd
- * runs: it calls on_request (headers, body, complete), waits there for the host's answer, and
- * writes the response into the pair, from where settle() hands it out. What the client has
- * pipelined behind the message stays in pending until the exchange is over, so that a request
- * begins when the one before it ended, and a connection can be cut at any of these points without
- * libmicrohttpd knowing of it.
+ * refuses what is not HTTP/1.x, and the host is told of each part as it is read. libmicrohttpd gets
+ * to know a request when it is whole and the host has answered it: then its head, without a body,
+ * takes a libmicrohttpd connection out of stock (h1_pair), and what libmicrohttpd makes of the
+ * answer is handed out from there by settle(). A request that is still coming, or waits for its
+ * answer, costs libmicrohttpd nothing and no descriptor. What the client has pipelined behind it
+ * stays in pending until the exchange is over, so that a request begins when the one before it
+ * ended, and a connection can be cut at any of these points without libmicrohttpd knowing of it.
  *
- * What never gets through libmicrohttpd: refusals (400, 414, 431 ...) and early answers, to a
- * request of which not all has come. They are written by ourselves (h1_response), end the
- * connection, and the rest of the input is dropped.
+ * What never gets through libmicrohttpd: refusals (400, 414, 431 ...), early answers, to a request
+ * of which not all has come, and answers for which there is no pair. They are written by ourselves
+ * (h1_response), end the connection, and the rest of the input is dropped.
  *
- * Who may call the host when: begin comes from engine_input; headers, body and complete from inside
- * a run of libmicrohttpd; output, responded, lost and finished only from settle(), which is behind
- * each run and in engine_pump. The busy list has the engines that the next settling is about.
- * `working` keeps settle() out while a callback further up the stack is still using the engine.
+ * Who may call the host when: begin, headers, body and complete come from engine_input, and from
+ * settle() for what was pipelined or held; output, responded, lost and finished only from settle(),
+ * which is behind each run of libmicrohttpd and in engine_pump. The busy list has the engines that
+ * the next settling is about. `working` keeps settle() out while a callback further up the stack is
+ * still using the engine.
  *
  * While watching, on_request suspends the connection (h1_pair_suspend) whatever libmicrohttpd
  * wanted, settle() does nothing, and a witness (a second h1_head, from where the first one stands)
@@ -24,7 +25,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -33,9 +33,8 @@
 #include "engine/h1_impl.h"
 #include "engine/h1_response.h"
 
-#define PENDING_MAX (256 * 1024) /* pipelined or held input */
-#define BACKLOG_MAX (256 * 1024) /* of a body, waiting for libmicrohttpd to read it */
-#define CHUNK_OUT   (64 * 1024)
+#define CHUNK_OUT  (64 * 1024)
+#define METHOD_MAX 256 /* a longer one would not fit into libmicrohttpd's memory */
 
 static struct link busy = { &busy, &busy };
 static uint8_t out_bytes[CHUNK_OUT];
@@ -83,7 +82,6 @@ static void begin(struct h1 *h)
     h->open = true;
     h->seen = h->completed = h->answered = h->own = false;
     h->lost_why = NULL;
-    h->seen_status = 0;
     calls(h)->begin(h->base.host, &h->ex);
 }
 
@@ -113,11 +111,17 @@ static void lose(struct h1 *h, const char *why)
     h1_wake(h);
 }
 
-/* The request is answered by ourselves and never will be by the host. 503 is our own trouble. */
+/* Is it for a limit of ours that a request is refused, or what we do not do, and not for what the
+ * client did wrong? */
+static bool is_limit(int status)
+{
+    return status == 413 || status == 414 || status == 431 || status >= 500;
+}
+
+/* The request is answered by ourselves and never will be by the host. */
 static void refuse(struct h1 *h, int status, const char *why)
 {
-    if (status != 503)
-        calls(h)->protocol_error(h->base.host, why);
+    (is_limit(status) ? calls(h)->limit : calls(h)->protocol_error)(h->base.host, why);
     if (h->mode == H1_WATCHING)
         return;
     if (!h->answered && h1_response_refuse(status, why, &h->out))
@@ -127,58 +131,39 @@ static void refuse(struct h1 *h, int status, const char *why)
 
 /* --- Input */
 
-/* Gives the message's bytes to libmicrohttpd. */
-static void pass_on(struct h1 *h, const uint8_t *bytes, size_t n)
+static bool header_is(const struct header *f, const char *name)
 {
-    if (h->pair && h1_pair_write(h->pair, bytes, n))
-        refuse(h, 503, "out of memory");
+    return f->name_len == strlen(name) && strncasecmp(f->name, name, f->name_len) == 0;
+}
+
+/* RFC 9110 10.1.1: its client may be waiting before it sends the content. */
+static bool expects_continue(const struct h1 *h)
+{
+    const struct header *f = request_header(&h->ex.request, "Expect");
+
+    return f && f->value_len == 12 && strncasecmp(f->value, "100-continue", 12) == 0 &&
+           h->in.at == H1_IN_BODY && !h->answered && h->in.minor > 0;
+}
+
+/* more: some of the content is there already. */
+static void tell_headers(struct h1 *h, bool more)
+{
+    h->seen = true;
+    h->ex.request = h->in.request;
+    calls(h)->headers(h->base.host, &h->ex);
+    if (h->mode == H1_WATCHING || h->lost_why || more || !expects_continue(h))
+        return;
+    buf_text(&h->out, "HTTP/1.1 100 Continue\r\n\r\n");
     h1_wake(h);
 }
 
-/* What of a head libmicrohttpd needs to know: how the message is framed and whether the connection
- * persists. The host is told of the whole head by our own parser, and a small one leaves
- * libmicrohttpd's memory small, which it clears for each request (and 0.9.75 loops for ever when
- * the tables it makes of a query or of cookies do not fit). */
-static bool frames_the_message(const struct header *f)
+/* The last octet of the request was read; h1_watch.c tells it while watching. */
+static void tell_complete(struct h1 *h)
 {
-    static const char *const names[] = { "Connection", "Content-Length", "Transfer-Encoding",
-                                         "Expect" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (f->name_len == strlen(names[i]) && strncasecmp(f->name, names[i], f->name_len) == 0)
-            return true;
-    return false;
-}
-
-static int short_head(const struct h1_head *in, struct buf *out)
-{
-    buf_printf(out, "%s / HTTP/1.%d\r\nHost: x\r\n", in->request.method, in->minor);
-    for (size_t i = 0; i < in->request.header_count; i++) {
-        const struct header *f = &in->headers[i];
-        if (frames_the_message(f))
-            buf_printf(out, "%.*s: %.*s\r\n", (int)f->name_len, f->name, (int)f->value_len,
-                       f->value);
-    }
-    return buf_text(out, "\r\n");
-}
-
-static void pass_head_on(struct h1 *h)
-{
-    int err = h1_pair_take(h, &h->pair);
-
-    if (err) {
-        static struct log_gate gate;
-        log_sometimes(&gate, LOG_WARN, "cannot serve a request: %s", strerror(-err));
-        refuse(h, 503, "no descriptors or memory left to serve it");
+    if (h->mode != H1_SERVING || h->completed || h->lost_why)
         return;
-    }
-    static struct buf head; /* used up here; kept, so that a request costs no allocation */
-    buf_consume(&head, buf_len(&head));
-    if (short_head(&h->in, &head)) {
-        buf_free(&head);
-        refuse(h, 503, "out of memory");
-        return;
-    }
-    pass_on(h, buf_bytes(&head), buf_len(&head));
+    h->completed = true;
+    calls(h)->complete(h->base.host, &h->ex);
 }
 
 /* Takes input up to the end of a message, and returns how much. */
@@ -188,44 +173,40 @@ static size_t serve(struct h1 *h, const uint8_t *bytes, size_t n)
 
     while (used < n && h->mode == H1_SERVING && !h->deaf && h->in.at != H1_WHOLE) {
         enum h1_at was = h->in.at;
-        bool extension = h->in.chunk == H1_CHUNK_EXTENSION;
-        size_t part = h1_head_feed(&h->in, bytes + used, n - used);
+        bool content = h1_head_in_content(&h->in);
+        const uint8_t *at = bytes + used;
+        size_t part = h1_head_feed(&h->in, at, n - used);
 
+        used += part;
+        h->told -= part < h->told ? part : h->told;
         if (was == H1_BETWEEN && h->in.at == H1_IN_HEAD)
             begin(h);
         else if (h->in.at == H1_BROKEN)
             refuse(h, h->in.status, h->in.why);
-        else if (was == H1_IN_BODY && part && !extension) /* 1.0.1 takes its LF for data */
-            pass_on(h, bytes + used, part);
         else if (was == H1_IN_HEAD && h->in.at != H1_IN_HEAD)
-            pass_head_on(h);
-        used += part;
+            tell_headers(h, used < n);
+        else if (content && part && !h->answered)
+            calls(h)->body(h->base.host, &h->ex, at, part);
+        if (h->in.at == H1_WHOLE)
+            tell_complete(h);
     }
     return h->deaf ? n : used;
 }
 
 void h1_keep(struct h1 *h, const uint8_t *bytes, size_t n)
 {
-    if (h->deaf || h->input_ended || n == 0)
-        return;
-    if (buf_len(&h->pending) + n <= PENDING_MAX && buf_add(&h->pending, bytes, n) == 0)
+    if (h->deaf || h->input_ended || n == 0 || buf_add(&h->pending, bytes, n) == 0)
         return;
     h->pending.failed = false;
-    h->input_ended = "more was pipelined or held than is kept (256 KiB)";
-    if (h->mode == H1_SERVING)
-        calls(h)->protocol_error(h->base.host, h->input_ended);
+    h->input_ended = "the server has no memory for what was pipelined or held";
 }
 
-/* The client may send faster than libmicrohttpd reads in its turns. */
-static void let_catch_up(struct h1 *h)
+/* Whatever it does, all is taken: it is the host that stops reading when this is true. */
+static bool is_full(struct engine *e)
 {
-    size_t before;
+    const struct h1 *h = h1_of(e);
 
-    while (h->pair && (before = h1_pair_backlog(h->pair)) > BACKLOG_MAX) {
-        h1_pair_run();
-        if (h->pair && h1_pair_backlog(h->pair) >= before)
-            break;
-    }
+    return buf_len(&h->pending) >= ENGINE_HELD_MAX && !h->deaf && !h->input_ended;
 }
 
 static void input(struct engine *e, const uint8_t *bytes, size_t n)
@@ -239,7 +220,6 @@ static void input(struct engine *e, const uint8_t *bytes, size_t n)
 
         h->working = true;
         used = serve(h, bytes, n);
-        let_catch_up(h);
         h->working = false;
         bytes += used;
         n -= used;
@@ -253,6 +233,7 @@ static void input(struct engine *e, const uint8_t *bytes, size_t n)
 /* Goes on with what was pipelined or held. */
 static void serve_pending(struct h1 *h)
 {
+    bool was_full = is_full(&h->base);
     struct buf now = h->pending;
     size_t used;
 
@@ -265,9 +246,11 @@ static void serve_pending(struct h1 *h)
         buf_free(&now);
     else
         h->pending = now;
+    if (was_full && !is_full(&h->base))
+        calls(h)->has_room(h->base.host);
 }
 
-/* --- libmicrohttpd wants the host to see or answer a request */
+/* --- libmicrohttpd, for a request that is whole and answered */
 
 static enum MHD_Result queue_answer(struct h1 *h, struct h1_pair *p)
 {
@@ -290,37 +273,73 @@ static enum MHD_Result on_request(struct h1_pair *p, const char *upload, size_t 
         h1_pair_suspend(p);
         return MHD_YES;
     }
-    if (first) {
-        h->seen = true;
-        h->ex.request = h->in.request;
-        calls(h)->headers(h->base.host, &h->ex);
-    } else if (*n) {
-        if (!h->answered)
-            calls(h)->body(h->base.host, &h->ex, upload, *n);
-        *n = 0;
-    } else {
-        if (!h->completed) {
-            h->completed = true;
-            calls(h)->complete(h->base.host, &h->ex);
-        }
-        if (!p->owner)
-            return MHD_NO;
-        if (h->answer && h->mode == H1_SERVING)
-            return queue_answer(h, p);
-        h1_pair_suspend(p);
+    if (first)
+        return MHD_YES;
+    return h->answer ? queue_answer(h, p) : MHD_NO;
+}
+
+/* Whether a field of this name has the token (RFC 9110 5.6.1). */
+static bool has_token(const struct header *f, const char *token)
+{
+    const char *at = f->value, *end = at + f->value_len;
+
+    while (at < end) {
+        const char *comma = memchr(at, ',', (size_t)(end - at)), *stop = comma ? comma : end;
+        const char *next = comma ? comma + 1 : end;
+
+        while (at < stop && (*at == ' ' || *at == '\t'))
+            at++;
+        while (stop > at && (stop[-1] == ' ' || stop[-1] == '\t'))
+            stop--;
+        if ((size_t)(stop - at) == strlen(token) && strncasecmp(at, token, strlen(token)) == 0)
+            return true;
+        at = next;
     }
-    return p->owner ? MHD_YES : MHD_NO;
+    return false;
+}
+
+/* What the client said about the connection (RFC 9112 9.3). */
+static const char *persistence(const struct request *request)
+{
+    const char *said = "";
+
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct header *f = &request->headers[i];
+
+        if (!header_is(f, "Connection"))
+            continue;
+        if (has_token(f, "close"))
+            return "Connection: close\r\n";
+        if (has_token(f, "keep-alive"))
+            said = "Connection: keep-alive\r\n";
+    }
+    return said;
+}
+
+/* Gives libmicrohttpd what it needs to know to answer: the method, the version, and whether the
+ * connection persists. A small head leaves its memory small, which it clears for each request (and
+ * 0.9.75 loops for ever when the tables it makes of a query or of cookies do not fit); and the
+ * content, which the host was told of, is none of its business. Returns 0 or -errno. */
+static int pass_on(struct h1 *h)
+{
+    static struct buf head; /* used up here; kept, so that a request costs no allocation */
+    int err = strlen(h->ex.request.method) > METHOD_MAX ? -E2BIG : h1_pair_take(h, &h->pair);
+
+    if (err)
+        return err;
+    buf_consume(&head, buf_len(&head));
+    err = buf_printf(&head, "%s / HTTP/1.%d\r\nHost: x\r\n%s\r\n", h->ex.request.method,
+                     h->in.minor, persistence(&h->ex.request));
+    if (err)
+        buf_free(&head);
+    else
+        err = h1_pair_write(h->pair, buf_bytes(&head), buf_len(&head));
+    if (err)
+        h1_drop_pair(h);
+    return err;
 }
 
 /* --- Output */
-
-static void note_status(struct h1 *h, size_t n)
-{
-    const char *text = (const char *)out_bytes;
-
-    if (n > 12 && memcmp(text, "HTTP/1.1 ", 9) == 0)
-        h->seen_status = atoi(text + 9);
-}
 
 /* Hands out what libmicrohttpd wrote. Returns whether that is all there is for now. */
 static bool drain(struct h1 *h)
@@ -336,8 +355,6 @@ static bool drain(struct h1 *h)
         if (n == 0)
             break;
         any = true;
-        if (!h->pair->answered)
-            note_status(h, n);
         calls(h)->output(h->base.host, out_bytes, n);
         if (h->mode != H1_SERVING)
             return false;
@@ -347,7 +364,8 @@ static bool drain(struct h1 *h)
     return empty;
 }
 
-/* Hands out what we wrote ourselves. Returns whether that is all. */
+/* Hands out what we wrote ourselves: all of the answer, or a 100 (Continue) before it. Returns
+ * whether that is all. */
 static bool drain_own(struct h1 *h)
 {
     size_t room;
@@ -362,25 +380,12 @@ static bool drain_own(struct h1 *h)
     return buf_len(&h->out) == 0;
 }
 
-/* libmicrohttpd closed the connection before it had answered in full: on its own account. */
-static void on_given_up(struct h1 *h)
-{
-    static char text[64];
-    int status = h->seen_status;
-
-    if (status >= 400)
-        snprintf(text, sizeof text, "request refused by libmicrohttpd with %d", status);
-    else
-        snprintf(text, sizeof text, "request given up by libmicrohttpd");
-    if (!h->answered)
-        calls(h)->protocol_error(h->base.host, text);
-    lose(h, text);
-}
-
 /* Ends the open exchange if it can be ended now. */
 static void settle_exchange(struct h1 *h)
 {
-    if (h->pair && !h->own) {
+    if (!h->own && buf_len(&h->out) && !drain_own(h))
+        return;
+    if (h->pair && !h->own && h->mode == H1_SERVING) {
         bool empty = h->stops ? h1_stop_drain(h) : drain(h);
 
         if (h->mode != H1_SERVING || !empty)
@@ -395,7 +400,7 @@ static void settle_exchange(struct h1 *h)
             return;
         }
         if (h->pair->gone)
-            on_given_up(h);
+            lose(h, "libmicrohttpd gave the answer up");
     }
     if (h->own) {
         bool empty = h->stops ? h1_stop_drain(h) : drain_own(h);
@@ -433,6 +438,8 @@ static void settle(struct h1 *h)
     while (again) {
         bool was_open = h->open;
 
+        if (h->open && h->seen && h->in.at == H1_WHOLE)
+            tell_complete(h); /* a hold was in the way of it */
         if (h->open)
             settle_exchange(h);
         again = was_open && !h->open;
@@ -464,10 +471,6 @@ static void after_run(void)
         struct h1 *h = link_entry(now.next, struct h1, busy);
 
         link_remove(&h->busy);
-        if (h->working) {
-            h1_wake(h); /* this run was from inside let_catch_up: settled when input() is through */
-            continue;
-        }
         settle(h);
         if (is_busy(h) && link_empty(&h->busy))
             link_append(&busy, &h->busy);
@@ -487,6 +490,22 @@ static void peer_closed(struct engine *e)
     h1_wake(h);
 }
 
+/* The last answer of the connection. */
+static int answer_by_ourselves(struct h1 *h, const struct response *response)
+{
+    bool head = h->seen && strcmp(h->ex.request.method, "HEAD") == 0;
+    size_t before = buf_len(&h->out); /* a 100 (Continue) */
+    int err = h1_response_write(response, head, &h->out);
+
+    h->own = h->last = h->deaf = true;
+    if (err)
+        buf_free(&h->out);
+    else if (h->stop)
+        h1_stop_count(h, before);
+    h1_wake(h);
+    return err;
+}
+
 static int respond(struct exchange *ex, const struct response *response)
 {
     struct h1 *h = h1_of(ex->engine);
@@ -498,27 +517,21 @@ static int respond(struct exchange *ex, const struct response *response)
         return h->answered && h->mode != H1_WATCHING ? -EALREADY : 0;
     }
     h->answered = true;
-    if (h->in.at == H1_WHOLE) {
+    err = h->in.at == H1_WHOLE ? pass_on(h) : -EBUSY;
+    if (!err) {
         err = h1_response_make(response, h->stopping, &h->answer);
         h->status = response->status;
+        h1_wake(h);
     } else {
-        bool head = h->seen && strcmp(ex->request.method, "HEAD") == 0;
-
-        h1_drop_pair(h);
-        h->own = h->last = h->deaf = true;
-        err = h1_response_write(response, head, &h->out);
-        if (err)
-            buf_free(&h->out);
-        else if (h->stop)
-            h1_stop_count(h, 0);
-        h1_wake(h);
+        if (h->in.at == H1_WHOLE) {
+            static struct log_gate gate;
+            log_sometimes(&gate, LOG_WARN, "a connection closes with its next answer: %s",
+                          strerror(-err));
+        }
+        err = answer_by_ourselves(h, response);
     }
-    if (err) {
+    if (err)
         lose(h, err == -EINVAL ? "the response cannot be sent over HTTP" : "out of memory");
-    } else if (h->pair && h->pair->suspended && h->mode == H1_SERVING) {
-        h1_pair_resume(h->pair);
-        h1_wake(h);
-    }
     return err;
 }
 
@@ -558,6 +571,7 @@ static const struct engine_ops h1_ops = {
     .input = input,
     .pump = pump,
     .peer_closed = peer_closed,
+    .full = is_full,
     .respond = respond,
     .stop_at = h1_stop_at,
     .go_on = h1_stop_go_on,

@@ -441,7 +441,8 @@ static enum h1_chunk chunk_step(struct h1_head *h, uint8_t c)
         }
         if (h->any && c == '\r')
             return H1_CHUNK_SIZE_LF;
-        broken(h, 400, digit >= 0 ? "chunk size too large" : "malformed chunk size");
+        broken(h, digit >= 0 ? 413 : 400,
+               digit >= 0 ? "chunk size too large" : "malformed chunk size");
         return h->chunk;
     case H1_CHUNK_EXTENSION:
     case H1_CHUNK_TRAILER_VALUE:
@@ -480,43 +481,36 @@ static enum h1_chunk chunk_step(struct h1_head *h, uint8_t c)
     return h->chunk == H1_CHUNK_DATA_LF ? H1_CHUNK_SIZE : H1_CHUNK_TRAILER;
 }
 
-/* Whether the next octet is the first of a chunk extension or the first behind it. */
-static bool turns_extension(struct h1_head *h, uint8_t c)
+/* Takes content. */
+static size_t feed_content(struct h1_head *h, size_t n)
 {
-    if (h->chunk == H1_CHUNK_SIZE && h->any && c == ';')
-        h->chunk = H1_CHUNK_EXTENSION;
-    else if (h->chunk == H1_CHUNK_EXTENSION && c == '\r')
-        h->chunk = H1_CHUNK_SIZE;
-    else
-        return false;
-    return true;
+    size_t part = n < h->left ? n : (size_t)h->left;
+
+    h->left -= part;
+    if (h->left == 0 && h->chunked)
+        h->chunk = H1_CHUNK_DATA_CR;
+    else if (h->left == 0)
+        h->at = H1_WHOLE;
+    return part;
 }
 
-/* Takes up to the end of the body, or to where an extension begins or ends. */
-static size_t feed_body(struct h1_head *h, const uint8_t *bytes, size_t n)
+/* Takes what is between the content of two chunks, and behind the last one. */
+static size_t feed_framing(struct h1_head *h, const uint8_t *bytes, size_t n)
 {
     size_t used = 0;
 
-    while (used < n && h->at == H1_IN_BODY) {
-        if (h->chunked && h->chunk != H1_CHUNK_DATA) {
-            if (turns_extension(h, bytes[used]))
-                break;
-            if (h->chunk == H1_CHUNK_EXTENSION || h->chunk >= H1_CHUNK_TRAILER)
-                h->extra++;
-            if (h->extra > CHUNK_EXTRA_MAX)
-                broken(h, 400, "chunk extensions and trailers of more than 4 KiB");
-            else
-                h->chunk = chunk_step(h, bytes[used]);
-            used += h->at != H1_BROKEN;
-            continue;
-        }
-        size_t part = n - used < h->left ? n - used : (size_t)h->left;
-        used += part;
-        h->left -= part;
-        if (h->left == 0 && h->chunked)
-            h->chunk = H1_CHUNK_DATA_CR;
-        else if (h->left == 0)
-            h->at = H1_WHOLE;
+    while (used < n && h->at == H1_IN_BODY && h->chunk != H1_CHUNK_DATA) {
+        if (h->chunk == H1_CHUNK_SIZE && h->any && bytes[used] == ';')
+            h->chunk = H1_CHUNK_EXTENSION;
+        else if (h->chunk == H1_CHUNK_EXTENSION && bytes[used] == '\r')
+            h->chunk = H1_CHUNK_SIZE;
+        if (h->chunk == H1_CHUNK_EXTENSION || h->chunk >= H1_CHUNK_TRAILER)
+            h->extra++;
+        if (h->extra > CHUNK_EXTRA_MAX)
+            broken(h, 431, "chunk extensions and trailers of more than 4 KiB");
+        else
+            h->chunk = chunk_step(h, bytes[used]);
+        used += h->at != H1_BROKEN;
     }
     return used;
 }
@@ -535,7 +529,7 @@ size_t h1_head_feed(struct h1_head *h, const uint8_t *bytes, size_t n)
     case H1_IN_HEAD:
         return feed_head(h, bytes, n);
     case H1_IN_BODY:
-        return feed_body(h, bytes, n);
+        return h1_head_in_content(h) ? feed_content(h, n) : feed_framing(h, bytes, n);
     case H1_WHOLE:
     case H1_BROKEN:
         break;

@@ -62,9 +62,15 @@ struct h1_head {
 
 /* Takes octets and returns how many; stops early where `at` changes, so that each change is seen:
  * before the first octet of a request, after its head, after its last octet, and where it broke;
- * and around a chunk extension (chunk is H1_CHUNK_EXTENSION before and after taking it), which
- * recipients may ignore. In WHOLE and BROKEN nothing is taken. */
+ * and where the content begins and ends between the framing of its chunks: what is taken is content
+ * if h1_head_in_content() says so before. In WHOLE and BROKEN nothing is taken. */
 size_t h1_head_feed(struct h1_head *h, const uint8_t *bytes, size_t n);
+
+/* Whether the next octets, if there are any, are content. */
+static inline bool h1_head_in_content(const struct h1_head *h)
+{
+    return h->at == H1_IN_BODY && (!h->chunked || h->chunk == H1_CHUNK_DATA);
+}
 
 /* From WHOLE to BETWEEN: forgets the message and frees its memory. */
 void h1_head_next(struct h1_head *h);

@@ -30,7 +30,6 @@ struct h1 {
     bool answered;        /* engine_respond was called */
     bool own;             /* the answer is in out, not libmicrohttpd's */
     const char *lost_why; /* it ends as lost, when out is empty */
-    int seen_status;      /* what libmicrohttpd's output began with */
     int status;
     struct MHD_Response *answer;
     struct h1_stop *stop; /* where the response stops; NULL: nowhere */
@@ -39,7 +38,10 @@ struct h1 {
     struct buf out;
 
     struct h1_head *witness; /* while watching; NULL for lack of memory */
+    bool of_open;            /* what it reads belongs to ex */
     bool flushed;            /* engine_watch_flush reported something */
+    size_t told;             /* octets of the input to be served that were reported already */
+    size_t quiet;            /* of these, octets that the witness has yet to read */
 };
 
 static inline struct h1 *h1_of(struct engine *e)
@@ -48,7 +50,7 @@ static inline struct h1 *h1_of(struct engine *e)
 }
 
 /* h1.c: settles at the end of this turn; lets go of libmicrohttpd's connection, of an answer not
- * given to it yet; puts input into pending, within bounds. */
+ * given to it yet; puts input into pending. */
 void h1_wake(struct h1 *h);
 void h1_drop_pair(struct h1 *h);
 void h1_drop_answer(struct h1 *h);

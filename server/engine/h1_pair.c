@@ -31,7 +31,6 @@ struct pairs {
     h1_pair_handler handler;
     void (*after)(void);
     struct link stock, used, abandoned;
-    struct link full; /* by their second link */
     size_t in_stock;
     size_t least_in_stock; /* since the last trim */
     struct h1_pair *adding;
@@ -74,8 +73,6 @@ static void free_pair(struct h1_pair *p)
     if (p->fd >= 0)
         close(p->fd);
     link_remove(&p->link);
-    link_remove(&p->full);
-    buf_free(&p->backlog);
     free(p);
 }
 
@@ -98,37 +95,8 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
     free_pair(p);
 }
 
-/* Gives libmicrohttpd what its socket had no room for. Returns whether any was taken. */
-static bool write_backlog(struct h1_pair *p)
-{
-    size_t before = buf_len(&p->backlog);
-    ssize_t n;
-
-    while (buf_len(&p->backlog)) {
-        n = send(p->fd, buf_bytes(&p->backlog), buf_len(&p->backlog), MSG_NOSIGNAL);
-        if (n < 0 && errno != EAGAIN)
-            n = (ssize_t)buf_len(&p->backlog); /* it closed its end: nobody wants it */
-        if (n < 0)
-            break;
-        buf_consume(&p->backlog, (size_t)n);
-    }
-    return buf_len(&p->backlog) < before;
-}
-
 static void after_run(void *arg)
 {
-    bool written = false;
-
-    for (struct link *l = pairs->full.next, *next; l != &pairs->full; l = next) {
-        struct h1_pair *p = link_entry(l, struct h1_pair, full);
-
-        next = l->next;
-        written |= write_backlog(p);
-        if (buf_len(&p->backlog) == 0)
-            link_remove(&p->full);
-    }
-    if (written)
-        h1_pair_kick();
     pairs->after();
 }
 
@@ -151,7 +119,6 @@ int h1_pair_start(struct uv_loop_s *loop, h1_pair_handler handler, void (*after)
     link_init(&pairs->stock);
     link_init(&pairs->used);
     link_init(&pairs->abandoned);
-    link_init(&pairs->full);
     err = mhd_loop_start(loop, MHD_ALLOW_SUSPEND_RESUME, on_request, NULL, options, &pairs->mhd);
     if (err) {
         free(pairs);
@@ -201,7 +168,6 @@ static int make(struct h1_pair **out)
         return -ENOMEM;
     p->fd = -1;
     link_init(&p->link);
-    link_init(&p->full);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends)) {
         err = -errno;
         free(p);
@@ -284,8 +250,6 @@ void h1_pair_abandon(struct h1_pair *p)
     }
     close(p->fd);
     p->fd = -1;
-    buf_free(&p->backlog);
-    link_remove(&p->full);
     link_remove(&p->link);
     link_append(&pairs->abandoned, &p->link);
     if (p->suspended)
@@ -295,30 +259,10 @@ void h1_pair_abandon(struct h1_pair *p)
 
 int h1_pair_write(struct h1_pair *p, const void *bytes, size_t n)
 {
-    ssize_t taken = 0;
+    ssize_t taken = p->gone ? -1 : send(p->fd, bytes, n, MSG_NOSIGNAL);
 
-    if (p->gone)
-        return 0;
-    if (buf_len(&p->backlog) == 0) {
-        taken = send(p->fd, bytes, n, MSG_NOSIGNAL);
-        if (taken < 0 && errno != EAGAIN)
-            taken = (ssize_t)n; /* as in write_backlog */
-        if (taken < 0)
-            taken = 0;
-    }
     h1_pair_kick();
-    if ((size_t)taken == n)
-        return 0;
-    if (buf_add(&p->backlog, (const char *)bytes + taken, n - (size_t)taken))
-        return -ENOMEM;
-    link_remove(&p->full);
-    link_append(&pairs->full, &p->full);
-    return 0;
-}
-
-size_t h1_pair_backlog(const struct h1_pair *p)
-{
-    return buf_len(&p->backlog);
+    return taken == (ssize_t)n ? 0 : -EIO;
 }
 
 size_t h1_pair_read(struct h1_pair *p, void *bytes, size_t size)

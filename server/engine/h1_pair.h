@@ -1,8 +1,10 @@
 /* h1_pair.h - libmicrohttpd connections, each behind an AF_UNIX socketpair, and the stock of them.
  *
  * Between two messages a kept-alive libmicrohttpd connection remembers nothing, so one is not bound
- * to a client: an engine takes one for the length of an exchange and gives it back. An idle client
- * therefore costs neither libmicrohttpd's memory nor descriptors.
+ * to a client: an engine takes one for the length of an answer and gives it back. A client that is
+ * idle, still sends its request or waits for the answer to begin therefore costs neither
+ * libmicrohttpd's memory nor descriptors, and none of its time: it looks at a connection only when
+ * that has an answer on its way.
  */
 #pragma once
 
@@ -11,7 +13,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/buf.h"
 #include "base/list.h"
 
 struct uv_loop_s;
@@ -24,13 +25,11 @@ struct h1_pair {
     /* private */
     int fd;
     struct MHD_Connection *mhd;
-    struct buf backlog; /* what the pair did not take yet */
-    struct link link;   /* in stock, in use or abandoned */
-    struct link full;   /* among those with a backlog */
+    struct link link; /* in stock, in use or abandoned */
 };
 
-/* What libmicrohttpd calls for an owner's request: as its access handler, with upload data or with
- * *n = 0; *first is true in the first call for a request. */
+/* What libmicrohttpd calls for an owner's request: as its access handler, with *n = 0, as no
+ * request has content; *first is true in the first call for a request. */
 typedef enum MHD_Result (*h1_pair_handler)(struct h1_pair *p, const char *upload, size_t *n,
                                            bool first);
 
@@ -53,11 +52,9 @@ void h1_pair_give_back(struct h1_pair *p);
 /* Ends it whatever it is at. Also from inside the handler, which then must return MHD_NO. */
 void h1_pair_abandon(struct h1_pair *p);
 
-/* Octets for libmicrohttpd; all are taken. Returns 0 or -ENOMEM. */
+/* A request for libmicrohttpd: a head that its memory has room for, and nothing behind it. Returns
+ * 0 or -EIO (it has closed its end). */
 int h1_pair_write(struct h1_pair *p, const void *bytes, size_t n);
-
-/* How many of the octets written libmicrohttpd had no room for yet. */
-size_t h1_pair_backlog(const struct h1_pair *p);
 
 /* Octets from libmicrohttpd: how many, at most size. Fewer than size: there are no more now. */
 size_t h1_pair_read(struct h1_pair *p, void *bytes, size_t size);

@@ -1,47 +1,92 @@
 /* h1_watch.c - the witness: requests that arrive while the engine does not serve (engine.h).
  *
- * A second h1_head goes on where the first one stands, so that the rest of a body is not taken for
- * a request. It begins with what is pending: pipelined requests, which nobody will begin now. The
- * first one stays as it is, for engine_resume.
+ * A second h1_head goes on where the first one stands, so that the rest of a request that has begun
+ * belongs to it. Then it reads what is pending: pipelined requests, which nobody will begin now.
+ * The first one stays as it is, for engine_resume.
+ *
+ * What is held is read twice, by the witness and when it is served; and once more by the witness of
+ * another hold that begins before all of it was served. `told` keeps the latter quiet about what
+ * was reported before.
  */
 #include <stdlib.h>
 
 #include "engine/h1_impl.h"
 
-static void report(struct h1 *h, const struct request *request, bool whole)
+static struct exchange *exchange(struct h1 *h)
+{
+    return h->of_open ? &h->ex : NULL;
+}
+
+/* The request that it reads: the open one's head may have been taken before it began. */
+static const struct request *request(const struct h1 *h)
 {
     static const struct request nothing = { "", "", "", NULL, 0 };
 
-    h->base.calls->stale_request(h->base.host, request->method ? request : &nothing, 0, whole);
+    if (h->of_open && h->seen)
+        return &h->ex.request;
+    return h->witness->request.method ? &h->witness->request : &nothing;
 }
 
-static void witness(struct h1 *h, const uint8_t *bytes, size_t n)
+static void report(struct h1 *h, enum engine_witnessed what)
 {
-    struct h1_head *w = h->witness;
+    h->base.calls->stale_request(h->base.host, exchange(h), request(h), 0, what);
+}
 
-    while (w && n && w->at != H1_BROKEN && !h->flushed) {
+/* It has read the last octet of a request. */
+static void next(struct h1 *h, bool quiet)
+{
+    if (!quiet && !(h->of_open && (h->completed || h->lost_why)))
+        h->base.calls->stale_complete(h->base.host, exchange(h), request(h), 0);
+    h->of_open = false;
+    if (h->witness)
+        h1_head_next(h->witness);
+}
+
+static void witness(struct h1 *h, const uint8_t *bytes, size_t n, bool quiet)
+{
+    struct h1_head *w;
+
+    while ((w = h->witness) && n && w->at != H1_BROKEN && !h->flushed) {
         enum h1_at was = w->at;
+        bool content = h1_head_in_content(w);
         size_t part = h1_head_feed(w, bytes, n);
 
-        if (was == H1_IN_HEAD && w->at != H1_IN_HEAD)
-            report(h, &w->request, w->at != H1_BROKEN);
+        if (!quiet && was == H1_IN_HEAD && w->at != H1_IN_HEAD)
+            report(h, w->at == H1_BROKEN  ? WITNESSED_PART
+                      : w->at == H1_WHOLE ? WITNESSED_WHOLE
+                                          : WITNESSED_HEAD);
+        if (!quiet && content && part)
+            h->base.calls->stale_body(h->base.host, exchange(h), bytes, part, 0);
         if (w->at == H1_WHOLE)
-            h1_head_next(w);
+            next(h, quiet);
         bytes += part;
         n -= part;
     }
+}
+
+/* Octets behind those that the witness has read. */
+static void read_on(struct h1 *h, const uint8_t *bytes, size_t n)
+{
+    size_t again = n < h->quiet ? n : h->quiet;
+
+    h->quiet -= again;
+    h->told += n - again;
+    witness(h, bytes, again, true);
+    witness(h, bytes + again, n - again, false);
 }
 
 void h1_watch_input(struct h1 *h, const uint8_t *bytes, size_t n)
 {
     if (h->mode == H1_HOLDING)
         h1_keep(h, bytes, n);
-    witness(h, bytes, n);
+    read_on(h, bytes, n);
 }
 
 static void begin(struct h1 *h)
 {
     h->flushed = false;
+    h->quiet = h->told;
+    h->of_open = h->open;
     h->witness = calloc(1, sizeof *h->witness);
     if (!h->witness)
         return;
@@ -50,8 +95,8 @@ static void begin(struct h1 *h)
         return;
     }
     if (h->witness->at == H1_WHOLE)
-        h1_head_next(h->witness);
-    witness(h, buf_bytes(&h->pending), buf_len(&h->pending));
+        next(h, false);
+    read_on(h, buf_bytes(&h->pending), buf_len(&h->pending));
 }
 
 void h1_watch_end(struct h1 *h)
@@ -95,7 +140,7 @@ void h1_watch_flush(struct engine *e)
         return;
     h->flushed = true;
     if (h1_head_partial(h->witness) == 0)
-        report(h, &h->witness->request, false);
+        report(h, WITNESSED_PART);
 }
 
 void h1_watch_resume(struct engine *e)

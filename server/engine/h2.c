@@ -48,6 +48,26 @@ void h2_fail(struct h2 *h, uint32_t code, const char *what, bool sealed)
     h->fail_what = what;
 }
 
+/* --- Telling the host: what its client did wrong, and what was too much for us */
+
+static bool is_limit(uint32_t error)
+{
+    return error == NGHTTP2_ENHANCE_YOUR_CALM || error == NGHTTP2_INTERNAL_ERROR ||
+           error == NGHTTP2_REFUSED_STREAM;
+}
+
+static void tell_error(struct h2 *h, uint32_t error, const char *what)
+{
+    const struct engine_host *calls = h->engine.calls;
+    (is_limit(error) ? calls->limit : calls->protocol_error)(h->engine.host, what);
+}
+
+void h2_tell_error(struct h2 *h, const struct h2_news *news)
+{
+    if (news->error[0] && serving(h))
+        tell_error(h, news->error_code, news->error);
+}
+
 /* --- Telling the host: the course of an exchange */
 
 static void tell_begin(struct h2 *h, struct h2_exchange *ex)
@@ -65,6 +85,33 @@ static void tell_headers(struct h2 *h, struct h2_exchange *ex)
         h2_answer_stored(ex);
     else
         h2_answer_continue(ex);
+}
+
+static void report_stale(struct h2 *h, struct h2_exchange *ex, enum engine_witnessed what)
+{
+    if (ex->stale_told || ex->headers_told)
+        return;
+    ex->stale_told = true;
+    h2_exchange_request(ex);
+    h->engine.calls->stale_request(h->engine.host, ex->begun ? &ex->pub : NULL, &ex->pub.request,
+                                   ex->pub.stream, what);
+}
+
+/* Reports what was just read of an exchange and is not told to the host otherwise, each part once.
+ */
+static void witness(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, size_t n)
+{
+    const struct engine_host *calls = h->engine.calls;
+    struct exchange *pub = ex->begun ? &ex->pub : NULL;
+    if (!ex->headers_in)
+        return;
+    report_stale(h, ex, ex->whole ? WITNESSED_WHOLE : WITNESSED_HEAD);
+    if (n > 0)
+        calls->stale_body(h->engine.host, pub, body, n, ex->pub.stream);
+    if (!ex->whole || ex->stale_done || ex->complete_told)
+        return;
+    ex->stale_done = true;
+    calls->stale_complete(h->engine.host, pub, &ex->pub.request, ex->pub.stream);
 }
 
 /* Body bytes that the host cannot be told of yet. */
@@ -91,7 +138,8 @@ static void advance(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, s
             calls->body(h->engine.host, &ex->pub, buf_bytes(&ex->held), buf_len(&ex->held));
         buf_free(&ex->held);
     }
-    if (MAY && n > 0 && !ex->answered)
+    bool told = MAY && n > 0 && !ex->answered;
+    if (told)
         calls->body(h->engine.host, &ex->pub, body, n);
     else if (!serving(h))
         hold_body(h, ex, body, n);
@@ -100,6 +148,8 @@ static void advance(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, s
         calls->complete(h->engine.host, &ex->pub);
     }
     ex->behind = !serving(h);
+    if (ex->behind)
+        witness(h, ex, told ? NULL : body, told ? 0 : n);
     h2_exchange_unref(ex);
 #undef MAY
 }
@@ -113,7 +163,7 @@ static void tell_over(struct h2 *h, struct h2_exchange *ex)
     h2_answer_drop(ex);
     if (ex->error) {
         snprintf(what, sizeof what, "stream %d: %s", ex->pub.stream, h2_error_name(ex->error));
-        h->engine.calls->protocol_error(h->engine.host, what);
+        tell_error(h, ex->error, what);
     }
     if (!ex->begun)
         ; /* held back, and nobody will miss it */
@@ -183,7 +233,7 @@ static bool is_done(const struct h2 *h)
 static void say_failure(struct h2 *h)
 {
     if (h->fail_what)
-        h->engine.calls->protocol_error(h->engine.host, h->fail_what);
+        tell_error(h, h->fail_code, h->fail_what);
     int32_t last = h->newest < h->limit ? h->newest : h->limit;
     if (h2_frame_goaway(&h->control, last, h->fail_code, NULL, 0) == 0)
         h2_pump(h, true);
@@ -213,18 +263,10 @@ void h2_settle(struct h2 *h)
 
 /* --- Input */
 
-static void report_stale(struct h2 *h, struct h2_exchange *ex, bool whole)
-{
-    if (ex->stale_told || ex->headers_told)
-        return;
-    ex->stale_told = true;
-    h2_exchange_request(ex);
-    h->engine.calls->stale_request(h->engine.host, &ex->pub.request, ex->pub.stream, whole);
-}
-
-/* A stale exchange is over once its header section was reported: nghttp2 may forget the stream. */
+/* All of a stale exchange was reported: nghttp2 may forget the stream. */
 static void end_stale(struct h2 *h, struct h2_exchange *ex)
 {
+    h->stale--;
     nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, ex->pub.stream, NGHTTP2_NO_ERROR);
     if (ex->opened) {
         nghttp2_session_set_stream_user_data(h->session, ex->pub.stream, NULL);
@@ -237,18 +279,16 @@ static void end_stale(struct h2 *h, struct h2_exchange *ex)
 static void news_of(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, size_t n)
 {
     if (ex->stale) {
-        if (!ex->headers_in)
-            return;
-        report_stale(h, ex, true);
-        end_stale(h, ex);
+        witness(h, ex, body, n);
+        if (ex->whole || (ex->headers_in && h->stale > H2_STREAMS_MAX))
+            end_stale(h, ex);
     } else if (serving(h)) {
         advance(h, ex, body, n);
     } else {
         ex->behind = true;
         ex->refs++;
         hold_body(h, ex, body, n);
-        if (ex->headers_in)
-            report_stale(h, ex, true);
+        witness(h, ex, body, n);
         h2_exchange_unref(ex);
     }
 }
@@ -289,8 +329,7 @@ static void feed(struct h2 *h, const uint8_t *bytes, size_t n)
         fatal(h, taken);
     if (news.frame_read)
         calls->frame(h->engine.host, &news.frame);
-    if (news.error[0] && serving(h))
-        calls->protocol_error(h->engine.host, news.error);
+    h2_tell_error(h, &news);
     if (news.ex)
         news_of(h, news.ex, news.body, news.body_len);
     if (!h->telling)
@@ -383,6 +422,8 @@ static void input(struct engine *e, const uint8_t *bytes, size_t n)
 {
     struct h2 *h = h2_of(e);
     h->in_input = true;
+    if (h->watch == H2_HOLDING)
+        h->held += n;
     while (n > 0 && !h->failed && !h->finished) {
         size_t taken = take(h, bytes, n);
         bytes += taken;
@@ -398,6 +439,12 @@ static void input(struct engine *e, const uint8_t *bytes, size_t n)
 }
 
 /* --- The other verbs */
+
+static bool is_full(struct engine *e)
+{
+    const struct h2 *h = h2_of(e);
+    return h->watch == H2_HOLDING && h->held >= ENGINE_HELD_MAX && !h->failed;
+}
 
 static void pump(struct engine *e)
 {
@@ -451,10 +498,10 @@ static void watch_flush(struct engine *e)
     if (serving(h))
         return;
     if (h->current) {
-        report_stale(h, h->current, false);
+        report_stale(h, h->current, WITNESSED_PART);
     } else if (half_head(h) && !h->head_flushed) {
         h->head_flushed = true;
-        h->engine.calls->stale_request(h->engine.host, &nothing, 0, false);
+        h->engine.calls->stale_request(h->engine.host, NULL, &nothing, 0, WITNESSED_PART);
     }
 }
 
@@ -474,13 +521,17 @@ static void resume(struct engine *e)
     struct h2_exchange *ex;
     if (h->watch != H2_HOLDING)
         return;
+    bool was_full = is_full(e);
     h->watch = H2_SERVING;
+    h->held = 0;
     bool in_input = h->in_input;
     h->in_input = true; /* as if it had just come */
     while (serving(h) && (ex = first_behind(h)))
         advance(h, ex, NULL, 0);
     h->in_input = in_input;
     h2_pump(h, false);
+    if (was_full && !is_full(e))
+        h->engine.calls->has_room(h->engine.host);
 }
 
 static void destroy(struct engine *e)
@@ -507,6 +558,7 @@ static const struct engine_ops ops = {
     .input = input,
     .pump = pump,
     .peer_closed = peer_closed,
+    .full = is_full,
     .respond = h2_respond,
     .stop_at = h2_stop_at,
     .go_on = h2_go_on,

@@ -73,6 +73,7 @@ struct h2_exchange {
     size_t dropped;         /* body bytes behind an early answer */
     bool stale;             /* never begins: only reported, with stale_request */
     bool stale_told;        /* it was */
+    bool stale_done;        /* and with stale_complete */
     bool opened;            /* nghttp2 holds it */
     bool headers_in, whole; /* read: the header section; all of it */
     bool begun, headers_told, complete_told, told; /* host calls made; told: the last one */
@@ -113,7 +114,8 @@ struct h2_news {
     size_t body_len;
     bool frame_read;
     struct engine_frame_info frame;
-    char error[256];  /* a protocol error; "" for none */
+    char error[256]; /* what was wrong or too much, with this code; "" for none */
+    uint32_t error_code;
     char detail[160]; /* the last error text of nghttp2; "" for none */
     char text[1280];  /* of frame */
 };
@@ -162,6 +164,8 @@ struct h2 {
     uint32_t window_before; /* the client's SETTINGS_INITIAL_WINDOW_SIZE, */
     size_t queued_before;   /* and frames to be said, before its SETTINGS */
     bool head_flushed;      /* the half frame header was reported as stale */
+    size_t held;            /* octets that came in this hold */
+    uint32_t stale;         /* stale exchanges whose end has not come */
     bool peer_gone;
     /* Output */
     size_t room;
@@ -197,6 +201,8 @@ static inline struct h2 *h2_of(struct engine *e)
 /* --- h2.c */
 /* Ends the connection with GOAWAY(code), as soon as the host may be called. */
 void h2_fail(struct h2 *h, uint32_t code, const char *what, bool sealed);
+/* Tells the host of news->error, if there is one and it may be told. */
+void h2_tell_error(struct h2 *h, const struct h2_news *news);
 /* Tells the host how exchanges ended, then whether the engine is done. */
 void h2_settle(struct h2 *h);
 

@@ -187,7 +187,6 @@ void h2_pump(struct h2 *h, bool force)
     } while (h->again);
     h->pumping = false;
     h->news = NULL;
-    if (news.error[0] && h->watch == H2_SERVING)
-        h->engine.calls->protocol_error(h->engine.host, news.error);
+    h2_tell_error(h, &news);
     h2_settle(h);
 }

@@ -34,6 +34,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
         return 0; /* on_begin_headers resets the stream */
     if (h->watch == H2_WATCHING || head->stream_id > h->limit) {
         ex->stale = true;
+        h->stale++;
         return 0;
     }
     h->newest = head->stream_id;
@@ -85,10 +86,12 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     if (refusal == H2_TAKEN)
         return 0;
     h2_exchange_abort(ex, refusals[refusal].code, refusals[refusal].why);
-    if (refusal == H2_TOO_LARGE)
+    if (refusal == H2_TOO_LARGE) {
+        h->news->error_code = NGHTTP2_ENHANCE_YOUR_CALM;
         snprintf(h->news->error, sizeof h->news->error,
                  "stream %d: a header section larger than %d bytes", frame->hd.stream_id,
                  H2_HEADERS_MAX);
+    }
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -175,6 +178,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     if (!ex || ex->stale)
         return 0;
     h2_exchange_lose(ex, "the request was malformed");
+    h->news->error_code = NGHTTP2_PROTOCOL_ERROR;
     snprintf(h->news->error, sizeof h->news->error, "stream %d: malformed request: %s",
              frame->hd.stream_id,
              h->news->detail[0] ? h->news->detail : "RFC 9113 8.3: its fields or its length");
@@ -229,6 +233,7 @@ static int before_frame_send(nghttp2_session *session, const nghttp2_frame *fram
     size_t len = frame->goaway.opaque_data_len;
     static const char quirk[] = "GOAWAY: invalid last_stream_id";
     bool is_quirk = len == sizeof quirk - 1 && memcmp(reason, quirk, len) == 0;
+    h->news->error_code = frame->goaway.error_code;
     snprintf(h->news->error, sizeof h->news->error, "%s%s%.*s%s",
              h2_error_name(frame->goaway.error_code), len ? ": " : "", (int)len, len ? reason : "",
              is_quirk ? " (a quirk of some Go clients, which name one of their own streams)" : "");
@@ -269,6 +274,10 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
     h->streams--;
     if (!ex)
         return 0;
+    if (ex->stale) { /* the client has reset it: nobody waits for the rest */
+        h->stale--;
+        h2_exchange_unref(ex);
+    }
     if (h->watch == H2_WATCHING) {
         /* It stays open towards the host, which hears of its end when the engine is destroyed. */
     } else if (ex->reset_by_client) {

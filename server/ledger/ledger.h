@@ -46,6 +46,7 @@
     X(PEER_GOAWAY, "peer_goaway", "the client sent GOAWAY")                                        \
     X(PEER_RST_STREAM, "peer_rst_stream", "the client reset a stream")                             \
     X(PROTOCOL_ERROR, "protocol_error", "the client broke HTTP; what we answered")                 \
+    X(LIMIT, "limit", "what the client asked for is more than the server takes")                   \
     X(CONNECTION_END, "connection_end", "the connection is over: by whom, how, totals")            \
     X(MODE, "mode", "the mode of the run or of one connection changed")                            \
     X(PLAN, "plan", "the plan of the run changed: which connections get which mode")               \
@@ -127,9 +128,10 @@
     X(TLS_ESTABLISHED, "connection tls_version cipher alpn? resumed")                              \
     X(TLS_FAILED, "connection why")                                                                \
     X(PROTOCOL, "connection protocol")                                                             \
-    X(REQUEST, "connection exchange? stream? method? target? authority? key? key_from? "           \
+    X(REQUEST, "connection exchange stream? method? target? authority? key? key_from? "            \
                "connection_header? headers idle_before_ms? attempt? complete?")                    \
-    X(REQUEST_COMPLETE, "connection exchange body_bytes attempt")                                  \
+    X(REQUEST_COMPLETE, "connection exchange? stream? sent_into? after_fault_ms? fin_acked? "      \
+                        "body_bytes attempt")                                                      \
     X(PROCESSED, "connection exchange attempt")                                                    \
     X(RESPONSE_START, "connection exchange status")                                                \
     X(RESPONSE_END, "connection exchange status")                                                  \
@@ -138,7 +140,7 @@
     X(FAULT_DONE, "connection? exchange? step why? after_fault_ms? bytes?")                        \
     X(STALE_BYTES, "connection bytes sent_into after_fault_ms fin_acked?")                         \
     X(STALE_REQUEST, "connection exchange? stream? method? target? authority? key? key_from? "     \
-                     "connection_header? headers sent_into after_fault_ms? fin_acked? attempt "    \
+                     "connection_header? headers sent_into after_fault_ms? fin_acked? attempt? "   \
                      "complete")                                                                   \
     X(SEGMENTS_DROPPED, "connection segments total after_fault_ms")                                \
     X(FIN_ACKED, "connection after_fault_ms")                                                      \
@@ -152,6 +154,7 @@
     X(PEER_GOAWAY, "connection last_stream error debug_data?")                                     \
     X(PEER_RST_STREAM, "connection stream error")                                                  \
     X(PROTOCOL_ERROR, "connection why")                                                            \
+    X(LIMIT, "connection exchange? why")                                                           \
     X(CONNECTION_END, "connection by how exchanges bytes_in bytes_out lifetime_ms")                \
     X(MODE, "connection? mode entry? params? seed? apply? live? time_scale?")                      \
     X(PLAN, "plan? seed apply live time_scale")                                                    \

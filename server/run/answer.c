@@ -105,10 +105,22 @@ static bool started(struct session_exchange *sx)
     sx->start_fired = true;
     if (!sx->problem && !sx->mx.instead) {
         ledger_begin(s->run->ledger, EV_PROCESSED, s->id, sx->copy.nth);
-        ledger_int(s->run->ledger, F_ATTEMPT, sx->attempt);
+        ledger_int(s->run->ledger, F_ATTEMPT, sx->read.attempt);
         ledger_commit(s->run->ledger);
     }
     return exchange_fire(sx, ON_RESPONSE_START) && may_answer(sx);
+}
+
+/* What a rule has announced is what is sent, also to a body that is too large; but a mode that the
+ * URL asks for in vain is told to whoever wrote it. */
+static void choose(struct session_exchange *sx)
+{
+    if (!sx->problem || !sx->mx.instead)
+        return;
+    if (sx->problem == 413)
+        sx->problem = 0;
+    else
+        mode_exchange_overtaken(&sx->mx, "the mode that the URL asks for is refused instead");
 }
 
 static void compose(const struct session_exchange *sx, struct response *response)
@@ -125,7 +137,8 @@ static void compose(const struct session_exchange *sx, struct response *response
     } else if (sx->mx.instead) {
         *response = *sx->mx.instead;
     } else {
-        const struct served served = { s->id, ex->nth, engine_protocol(s->engine), sx->attempt };
+        const struct served served = { s->id, ex->nth, engine_protocol(s->engine),
+                                       sx->read.attempt };
         endpoint_answer(endpoint, &ex->request, &served, response);
     }
 }
@@ -136,6 +149,7 @@ static void answer(struct session_exchange *sx)
     struct exchange *ex = sx->mx.ex;
     struct response response = { 0 };
     struct header *headers = NULL;
+    choose(sx);
     compose(sx, &response);
     if (sx->mx.set && !(headers = set_headers(sx->mx.set, &response))) {
         if (response.release)
@@ -144,6 +158,7 @@ static void answer(struct session_exchange *sx)
         return;
     }
     sx->reached = REACHED_ANSWERING;
+    sx->mx.answering = true;
     sx->status = response.status;
     ledger_begin(s->run->ledger, EV_RESPONSE_START, s->id, ex->nth);
     ledger_int(s->run->ledger, F_STATUS, response.status);
@@ -157,7 +172,7 @@ static void answer(struct session_exchange *sx)
 
 void answer_go_on(struct session_exchange *sx)
 {
-    if (sx->standing)
+    if (sx->mx.standing)
         places_go_on(sx);
     else if (may_answer(sx) && started(sx))
         answer(sx);

@@ -96,22 +96,30 @@ static void tell_end(struct session_exchange *sx)
     ledger_begin(s->run->ledger, EV_RESPONSE_END, s->id, sx->copy.nth);
     ledger_int(s->run->ledger, F_STATUS, sx->status);
     ledger_commit(s->run->ledger);
-    if (sx->attempt)
+    if (sx->read.attempt)
         attempts_answered(s->run->attempts, sx->key.hash);
+}
+
+const char *exchange_reached(enum reached reached)
+{
+    return reached_names[reached];
 }
 
 static void tell_lost(struct session_exchange *sx, const char *why)
 {
     struct session *s = sx->session;
+    struct reading *r = &sx->read;
     if (sx->end_told)
         return;
     sx->end_told = true;
-    if (sx->reached == REACHED_HEADERS && !sx->attempt)
-        sx->attempt = attempts_begin(s->run->attempts, sx->key.hash);
+    enum reached reached = sx->reached > r->reached ? sx->reached : r->reached;
+    if (reached == REACHED_HEADERS && !r->attempt)
+        r->attempt = attempts_begin(s->run->attempts, sx->reached ? sx->key.hash : r->hash);
+    mode_exchange_unsaid(&sx->mx, why);
     ledger_begin(s->run->ledger, EV_EXCHANGE_LOST, s->id, sx->copy.nth);
-    ledger_text(s->run->ledger, F_REACHED, reached_names[sx->reached]);
-    if (sx->attempt)
-        ledger_int(s->run->ledger, F_ATTEMPT, sx->attempt);
+    ledger_text(s->run->ledger, F_REACHED, reached_names[reached]);
+    if (r->attempt)
+        ledger_int(s->run->ledger, F_ATTEMPT, r->attempt);
     ledger_text(s->run->ledger, F_WHY, why);
     ledger_commit(s->run->ledger);
 }
@@ -126,7 +134,7 @@ static void leave(struct session_exchange *sx, uint64_t end_mark)
     sx->mx.ex = &sx->copy;
     ex->data = NULL;
     sx->end_mark = end_mark;
-    sx->standing = false;
+    sx->mx.standing = false;
     places_forget(sx);
     link_remove(&sx->link);
     link_append(&s->leaving, &sx->link);
@@ -137,24 +145,56 @@ static bool is_handed(const struct session_exchange *sx)
     return wire_handed(sx->session->wire) >= sx->end_mark;
 }
 
-void exchange_tell_lost(struct session *s, const char *why, bool leaving)
+/* Of those whose last bytes were on their way to the kernel. */
+static void tell_ended(struct session *s)
 {
-    struct link *i, *next;
-    for (i = s->exchanges.next; i != &s->exchanges; i = next) {
-        struct session_exchange *sx = link_entry(i, struct session_exchange, link);
-        next = i->next;
-        if (!sx->end_told && engine_said_all(sx->mx.ex))
-            leave(sx, sx->standing ? sx->stop_mark : wire_queued(s->wire));
-        else
-            tell_lost(sx, why);
-    }
-    for (i = s->leaving.next; i != &s->leaving; i = i->next) {
+    for (struct link *i = s->leaving.next; i != &s->leaving; i = i->next) {
         struct session_exchange *sx = link_entry(i, struct session_exchange, link);
         if (!sx->end_told && is_handed(sx))
             tell_end(sx);
-        else if (leaving)
+    }
+}
+
+/* What the engine reads from now on belongs to what was read before. */
+static void read_on(struct session_exchange *sx)
+{
+    struct reading *r = &sx->read;
+    if (r->reached < sx->reached)
+        r->reached = sx->reached;
+    if (r->body_bytes >= sx->body_bytes) /* it was read in an earlier hold, and is told again */
+        return;
+    r->body_bytes = sx->body_bytes;
+    r->digest = sx->digest;
+}
+
+void exchange_watch(struct session *s, const char *why)
+{
+    struct link *next;
+    for (struct link *i = s->exchanges.next; i != &s->exchanges; i = next) {
+        struct session_exchange *sx = link_entry(i, struct session_exchange, link);
+        next = i->next;
+        if (sx->end_told)
+            continue;
+        if (sx->reached < REACHED_COMPLETE)
+            read_on(sx);
+        else if (why && engine_said_all(sx->mx.ex))
+            leave(sx, sx->mx.standing ? sx->stop_mark : wire_queued(s->wire));
+        else if (why)
             tell_lost(sx, why);
     }
+    if (why)
+        tell_ended(s);
+}
+
+void exchange_tell_lost(struct session *s, const char *why, bool leaving)
+{
+    struct link *i;
+    for (i = s->exchanges.next; i != &s->exchanges; i = i->next)
+        tell_lost(link_entry(i, struct session_exchange, link), why);
+    witness_tell_lost(s, why);
+    tell_ended(s);
+    for (i = s->leaving.next; leaving && i != &s->leaving; i = i->next)
+        tell_lost(link_entry(i, struct session_exchange, link), why);
 }
 
 void exchange_drop_all(struct session *s)
@@ -186,7 +226,8 @@ static void begin(void *host, struct exchange *ex)
     sx->copy = *ex;
     sx->mx.conn = &s->mode;
     sx->mx.ex = ex;
-    sx->digest = HASH_START;
+    sx->digest = sx->read.digest = HASH_START;
+    witness_begins(s, ex->stream, &sx->read);
     sx->mx.idle_before = s->idle_since == MOMENT_NONE ? 0 : now - s->idle_since;
     ex->data = sx;
     link_append(&s->exchanges, &sx->link);
@@ -199,6 +240,10 @@ static void begin(void *host, struct exchange *ex)
 
 static void answer_too_large(struct session_exchange *sx)
 {
+    struct session *s = sx->session;
+    ledger_begin(s->run->ledger, EV_LIMIT, s->id, sx->copy.nth);
+    ledger_text(s->run->ledger, F_WHY, "a request body larger than --body-limit");
+    ledger_commit(s->run->ledger);
     sx->problem = 413;
     sx->reached = REACHED_COMPLETE; /* as far as it will get */
     answer_go_on(sx);
@@ -214,17 +259,6 @@ static bool declares_more_than(const struct request *request, size_t limit)
     return value > limit;
 }
 
-/* A request that was stale and held, and is served after all, has its number already. */
-static uint32_t held_attempt(struct session *s)
-{
-    uint32_t attempt = 0;
-    if (buf_len(&s->held_attempts) >= sizeof attempt) {
-        memcpy(&attempt, buf_bytes(&s->held_attempts), sizeof attempt);
-        buf_consume(&s->held_attempts, sizeof attempt);
-    }
-    return attempt;
-}
-
 static void headers(void *host, struct exchange *ex)
 {
     struct session *s = host;
@@ -232,11 +266,10 @@ static void headers(void *host, struct exchange *ex)
     if (!sx || is_closed(s))
         return;
     sx->reached = REACHED_HEADERS;
-    if (!sx->attempt)
-        sx->attempt = held_attempt(s);
+    witness_serves(&sx->read);
     sx->target = ex->request.target;
     sx->key = attempts_key(&ex->request, HASH_START);
-    if (!sx->request_told) {
+    if (!sx->read.told) {
         ledger_begin(s->run->ledger, EV_REQUEST, s->id, ex->nth);
         witness_request(s, &ex->request, ex->stream, &sx->key);
         ledger_int(s->run->ledger, F_IDLE_BEFORE, sx->mx.idle_before);
@@ -268,21 +301,24 @@ static void complete(void *host, struct exchange *ex)
     struct session_exchange *sx = ex->data;
     if (!sx || sx->reached > REACHED_HEADERS || is_closed(s))
         return;
-    bool counted = sx->attempt != 0;
+    struct reading *r = &sx->read;
+    bool counted = r->attempt != 0;
     sx->reached = REACHED_COMPLETE;
     if (sx->body_bytes > 0) {
         struct request as_sent = ex->request;
         as_sent.target = sx->target;
         sx->key = attempts_key(&as_sent, sx->digest);
     }
-    if (!sx->attempt)
-        sx->attempt = attempts_begin(s->run->attempts, sx->key.hash);
+    if (!r->attempt)
+        r->attempt = attempts_begin(s->run->attempts, sx->key.hash);
     if (s->from_hole_until && !counted)
         witness_came_late(s, sx, ex);
-    ledger_begin(s->run->ledger, EV_REQUEST_COMPLETE, s->id, ex->nth);
-    ledger_int(s->run->ledger, F_BODY_BYTES, (int64_t)sx->body_bytes);
-    ledger_int(s->run->ledger, F_ATTEMPT, sx->attempt);
-    ledger_commit(s->run->ledger);
+    if (!r->complete_told) {
+        ledger_begin(s->run->ledger, EV_REQUEST_COMPLETE, s->id, ex->nth);
+        ledger_int(s->run->ledger, F_BODY_BYTES, (int64_t)sx->body_bytes);
+        ledger_int(s->run->ledger, F_ATTEMPT, r->attempt);
+        ledger_commit(s->run->ledger);
+    }
     if (exchange_fire(sx, ON_COMPLETE))
         answer_go_on(sx);
 }
@@ -349,6 +385,12 @@ static size_t room(void *host)
     return wire_room(s->wire);
 }
 
+static void has_room(void *host)
+{
+    struct session *s = host;
+    wire_read_on(s->wire);
+}
+
 static void finished(void *host)
 {
     struct session *s = host;
@@ -366,7 +408,11 @@ const struct engine_host session_engine_host = {
     .output = output,
     .room = room,
     .stale_request = witness_stale_request,
+    .stale_body = witness_stale_body,
+    .stale_complete = witness_stale_complete,
     .frame = witness_frame,
     .protocol_error = witness_protocol_error,
+    .limit = witness_limit,
+    .has_room = has_room,
     .finished = finished,
 };

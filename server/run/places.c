@@ -64,7 +64,7 @@ static void reach(struct session_exchange *sx)
         forget(sx, 1u << of);
         exchange_pin(sx);
         mode_fire_at(&sx->session->mode, slots[of], &sx->mx, (uint64_t)place);
-        if (!exchange_unpin(sx) || !sx->standing)
+        if (!exchange_unpin(sx) || !sx->mx.standing)
             return;
         set_next(sx, of, place);
     }
@@ -80,7 +80,7 @@ void places_stopped(void *host, struct exchange *ex, enum engine_stop of)
     if (!sx->stopped)
         s->stops++;
     sx->stopped |= (uint8_t)(1u << of);
-    sx->standing = true;
+    sx->mx.standing = true;
     sx->stop_mark = wire_queued(s->wire);
     if (is_reached(sx))
         reach(sx);
@@ -89,9 +89,9 @@ void places_stopped(void *host, struct exchange *ex, enum engine_stop of)
 void places_go_on(struct session_exchange *sx)
 {
     struct session *s = sx->session;
-    if (!sx->standing || sx->stopped || sx->pins > 0 || sx->mx.gates > 0 || !session_may_say(s))
+    if (!sx->mx.standing || sx->stopped || sx->pins > 0 || sx->mx.gates > 0 || !session_may_say(s))
         return;
-    sx->standing = false;
+    sx->mx.standing = false;
     engine_go_on(sx->mx.ex);
 }
 

@@ -70,11 +70,35 @@ struct session {
     uint32_t stops;           /* of these, stopped at a place that is not with the kernel yet */
     struct link exchanges;    /* not answered yet */
     struct link leaving;      /* answered; their last bytes are on the way to the kernel */
-    struct buf held_attempts; /* attempt numbers (uint32_t) of stale requests to be served later */
+    struct link unbegun;      /* struct unbegun, in the order in which they came */
+    unsigned unbegun_count;
+    bool watched;         /* the engine only watches, for ever */
+    struct moment losing; /* a fault has ended it: what is not answered is lost */
 };
 
 /* How far an exchange has got. */
 enum reached { REACHED_BEGUN, REACHED_HEADERS, REACHED_COMPLETE, REACHED_ANSWERING };
+
+/* What was read of a request, and what the ledger has of it; the first of these and the last two
+ * count what was read while the engine watched. */
+struct reading {
+    enum reached reached;
+    bool told;          /* the ledger has its request */
+    bool complete_told; /* and its request_complete */
+    bool stale;         /* it came after the fault */
+    uint32_t attempt;   /* 0: not counted yet */
+    uint64_t hash;      /* of its key without the content, once its header section is there */
+    uint64_t body_bytes, digest;
+};
+
+/* A request that came while the connection was out of service, and has not begun. */
+struct unbegun {
+    struct link link;
+    int32_t stream;
+    uint32_t nth; /* its number; 0: it is stale and has none */
+    bool lost_told;
+    struct reading read;
+};
 
 #define STOP_KINDS 2 /* of enum engine_stop */
 
@@ -84,19 +108,17 @@ struct session_exchange {
     struct mode_exchange mx;
     struct exchange copy; /* what mx points at once the engine's own is gone */
     enum reached reached;
-    unsigned pins;     /* callers up the stack that look at it again */
-    bool over;         /* only pins keep its memory */
-    bool request_told; /* the ledger has its request */
-    uint32_t tried;    /* by which exchange_try_all() */
+    unsigned pins;  /* callers up the stack that look at it again */
+    bool over;      /* only pins keep its memory */
+    uint32_t tried; /* by which exchange_try_all() */
+    struct reading read;
     bool start_fired, end_told;
     uint64_t body_bytes, digest;
     const char *target;     /* as sent, with the mode that obey_url takes off */
     struct attempt_key key; /* from REACHED_HEADERS on */
-    uint32_t attempt;       /* 0: not counted yet */
     int status;
     int64_t place[STOP_KINDS]; /* the next place of each kind at which the response stops */
     uint8_t stopped;           /* 1u << kind: it has, and the rules there have not fired yet */
-    bool standing;             /* it has, and was not told to go on */
     uint64_t stop_mark;        /* wire_queued() then */
     uint64_t end_mark;         /* wire_queued() after its last byte */
     int problem; /* status of an answer of our own instead of the endpoint's; 0: none */
@@ -148,9 +170,14 @@ bool exchange_unpin(struct session_exchange *sx);
 bool exchange_fire(struct session_exchange *sx, enum trigger_slot slot);
 /* Ends those whose last bytes are with the kernel. */
 void exchange_settle(struct session *s);
-/* Ledgers that open ones are over, once: lost, unless the client has all of it; the engine lets go
- * of them later. leaving: also those whose last bytes are on their way. */
+/* Before the engine watches. why: for ever, so that what is whole and not answered is lost, and
+ * what is answered leaves; NULL: it is held. Of the others more may be read. */
+void exchange_watch(struct session *s, const char *why);
+/* Ledgers that open ones are over, once; the engine lets go of them later. leaving: also those
+ * whose last bytes are on their way. */
 void exchange_tell_lost(struct session *s, const char *why, bool leaving);
+/* The name of how far a request or exchange has got. */
+const char *exchange_reached(enum reached reached);
 /* Frees what is left at the end of a connection. */
 void exchange_drop_all(struct session *s);
 
@@ -184,6 +211,21 @@ void witness_last_request(struct session *s, const struct request *request);
 /* Ledgers a request that came late, out of a black hole. */
 void witness_came_late(struct session *s, const struct session_exchange *sx,
                        const struct exchange *ex);
-void witness_stale_request(void *host, const struct request *request, int32_t stream, bool whole);
+void witness_stale_request(void *host, struct exchange *ex, const struct request *request,
+                           int32_t stream, enum engine_witnessed what);
+void witness_stale_body(void *host, struct exchange *ex, const void *bytes, size_t n,
+                        int32_t stream);
+void witness_stale_complete(void *host, struct exchange *ex, const struct request *request,
+                            int32_t stream);
+/* An exchange begins: what was read of it before, if it was held, is *read from now on. */
+void witness_begins(struct session *s, int32_t stream, struct reading *read);
+/* It was stale, perhaps, and is served after all: it is a request like any other. */
+void witness_serves(struct reading *read);
+/* How many of the connection's requests never began, but for stale ones; that they are lost; and
+ * their end. */
+uint32_t witness_unbegun(const struct session *s);
+void witness_tell_lost(struct session *s, const char *why);
+void witness_drop_all(struct session *s);
 void witness_frame(void *host, const struct engine_frame_info *info);
 void witness_protocol_error(void *host, const char *what);
+void witness_limit(void *host, const char *what);

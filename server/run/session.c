@@ -122,9 +122,10 @@ static bool start_engine(struct session *s, bool h2)
     ledger_text(s->run->ledger, F_PROTOCOL_NAME, engine_protocol(e));
     ledger_commit(s->run->ledger);
     decide(s);
-    if (s->silenced != WIRE_OPEN) /* only witnesses from the start */
-        engine_watch(e, s->silenced == WIRE_STALLED || s->silenced == WIRE_HOLED ? WATCH_HOLD
-                                                                                 : WATCH_ONLY);
+    if (s->silenced != WIRE_OPEN) { /* only witnesses from the start */
+        s->watched = s->silenced != WIRE_STALLED && s->silenced != WIRE_HOLED;
+        engine_watch(e, s->watched ? WATCH_ONLY : WATCH_HOLD);
+    }
     return true;
 }
 
@@ -198,7 +199,8 @@ static void stale(void *owner, const uint8_t *bytes, size_t n)
     s->stale_seen = true;
     if (n > 0)
         input(s, bytes, n);
-    mode_fire(&s->mode, ON_STALE, NULL);
+    if (!wire_reset_due(s->wire)) /* nothing comes after that */
+        mode_fire(&s->mode, ON_STALE, NULL);
 }
 
 static void peer_closed(void *owner, bool at_end)
@@ -219,15 +221,35 @@ static void progress(void *owner)
         engine_pump(s->engine);
 }
 
+/* May more be read? What the engine cannot serve yet it keeps, and that is bounded. */
+static bool takes(void *owner)
+{
+    const struct session *s = owner;
+    return !s->engine || !engine_full(s->engine);
+}
+
+static const char fault_ended[] = "a fault ended the connection";
+
+/* From now on the engine does nothing but watch. */
+static void watch(struct session *s, const char *why)
+{
+    if (s->watched)
+        return;
+    s->watched = true;
+    exchange_watch(s, why); /* while the engine knows what it has said */
+    if (s->engine)
+        engine_watch(s->engine, WATCH_ONLY);
+}
+
 static uint32_t ending(void *owner, const char *by)
 {
     struct session *s = owner;
+    const char *why = strcmp(by, "fault") == 0 ? fault_ended : "the connection ended";
+    watch(s, why); /* what is pipelined behind an open exchange was read, too */
     if (s->engine && s->silenced != WIRE_OPEN)
         engine_watch_flush(s->engine);
-    exchange_tell_lost(
-        s, strcmp(by, "fault") == 0 ? "a fault ended the connection" : "the connection ended",
-        true);
-    return s->begun;
+    exchange_tell_lost(s, why, true);
+    return s->begun + witness_unbegun(s);
 }
 
 static void pass_cursors(const struct session *s)
@@ -245,11 +267,12 @@ static void closed(void *owner)
     struct run *run = s->run;
     s->mode.wire = NULL;
     s->mode.engine = NULL;
+    moment_cancel(&s->losing);
     engine_destroy(s->engine);
     exchange_drop_all(s);
+    witness_drop_all(s);
     mode_conn_finish(&s->mode);
     plan_unref(s->undecided);
-    buf_free(&s->held_attempts);
     pass_cursors(s);
     free(s->mode_text);
     link_remove(&s->link);
@@ -266,15 +289,29 @@ static void released(void *host, struct mode_exchange *mx)
     answer_go_on(link_entry(mx, struct session_exchange, mx));
 }
 
+static void losing_reached(struct moment *m, int64_t late)
+{
+    exchange_tell_lost(link_entry(m, struct session, losing), fault_ended, false);
+}
+
+/* A request that drew the fault may still be read to its end, as far as it was sent before: it is
+ * lost when the present reading is over. */
 static void silenced(void *host, bool for_ever)
 {
     struct session *s = host;
     s->silenced = wire_state(s->wire);
     session_busy(s);
-    if (for_ever) /* while the engine knows what it has said */
-        exchange_tell_lost(s, "a fault ended the connection", false);
+    if (s->silenced == WIRE_CLOSED)
+        return;
+    if (for_ever) {
+        watch(s, fault_ended);
+        s->losing.reached = losing_reached;
+        moment_at(&s->losing, clock_now());
+        return;
+    }
+    exchange_watch(s, NULL);
     if (s->engine)
-        engine_watch(s->engine, for_ever ? WATCH_ONLY : WATCH_HOLD);
+        engine_watch(s->engine, WATCH_HOLD);
 }
 
 /* As silenced(), by a cut that a rule had prepared. What lies behind it, whole responses too, is
@@ -285,7 +322,7 @@ static void was_cut(void *owner)
     bool for_ever = wire_state(s->wire) != WIRE_STALLED;
     silenced(s, for_ever);
     if (for_ever)
-        exchange_tell_lost(s, "a fault ended the connection", true);
+        exchange_tell_lost(s, fault_ended, true);
 }
 
 static void resumed(void *host)
@@ -315,6 +352,7 @@ static const struct wire_owner wire_calls = {
     .received = received,
     .before = received,
     .stale = stale,
+    .takes = takes,
     .ending = ending,
     .peer_closed = peer_closed,
     .was_cut = was_cut,
@@ -364,6 +402,7 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     s->idle_since = MOMENT_NONE;
     link_init(&s->exchanges);
     link_init(&s->leaving);
+    link_init(&s->unbegun);
     link_append(&run->sessions, &s->link);
     run->session_count++;
     address_text(peer, s->peer, sizeof s->peer);

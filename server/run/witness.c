@@ -1,6 +1,7 @@
 /* witness.c - requests as the ledger shows them, what the client did to a dead connection, and
  * other news of it.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -65,63 +66,208 @@ void witness_came_late(struct session *s, const struct session_exchange *sx,
     witness_request(s, &ex->request, ex->stream, &sx->key);
     ledger_text(s->run->ledger, F_SENT_INTO, wire_state_name(WIRE_HOLED));
     ledger_int(s->run->ledger, F_AFTER_FAULT, wire_hole_used(s->wire) - wire_fault_since(s->wire));
-    ledger_int(s->run->ledger, F_ATTEMPT, sx->attempt);
+    ledger_int(s->run->ledger, F_ATTEMPT, sx->read.attempt);
     ledger_int(s->run->ledger, F_COMPLETE, true);
     ledger_commit(s->run->ledger);
 }
 
-/* The exchange that began, and whose header section is being told now; NULL: it is a request behind
- * it, which never began. */
-static struct session_exchange *begun_exchange(struct session *s, int32_t stream)
+/* --- What the engine reads while it watches */
+
+#define UNBEGUN_MAX 1024 /* of a connection; beyond it forgets the oldest: its attempt */
+
+static bool is_held(const struct session *s)
 {
-    for (struct link *i = s->exchanges.next; i != &s->exchanges; i = i->next) {
-        struct session_exchange *sx = link_entry(i, struct session_exchange, link);
-        if (sx->reached == REACHED_BEGUN && sx->copy.stream == stream && !sx->request_told)
-            return sx;
+    return s->silenced == WIRE_STALLED || s->silenced == WIRE_HOLED;
+}
+
+static void drop_unbegun(struct session *s, struct unbegun *u)
+{
+    link_remove(&u->link);
+    s->unbegun_count--;
+    free(u);
+}
+
+static struct unbegun *add_unbegun(struct session *s, int32_t stream, bool stale)
+{
+    struct unbegun *u = calloc(1, sizeof *u);
+    if (!u)
+        return NULL;
+    if (s->unbegun_count == UNBEGUN_MAX)
+        drop_unbegun(s, link_entry(s->unbegun.next, struct unbegun, link));
+    u->stream = stream;
+    u->nth = stale ? 0 : s->begun + ++s->unbegun_count;
+    s->unbegun_count += stale;
+    link_append(&s->unbegun, &u->link);
+    return u;
+}
+
+/* The newest on this stream: HTTP/1.1 has one, and one request after the other on it. */
+static struct unbegun *find_unbegun(const struct session *s, int32_t stream)
+{
+    for (struct link *i = s->unbegun.prev; i != &s->unbegun; i = i->prev) {
+        struct unbegun *u = link_entry(i, struct unbegun, link);
+        if (u->stream == stream)
+            return u;
     }
     return NULL;
 }
 
-void witness_stale_request(void *host, const struct request *request, int32_t stream, bool whole)
+/* What was read of the exchange, or of a request that never began; NULL: nothing is known of it. */
+static struct reading *reading_of(const struct session *s, const struct exchange *ex,
+                                  int32_t stream, uint32_t *nth)
 {
-    struct session *s = host;
+    struct session_exchange *sx = ex ? ex->data : NULL;
+    struct unbegun *u = ex ? NULL : find_unbegun(s, stream);
+    *nth = ex ? ex->nth : u ? u->nth : 0;
+    if (wire_state(s->wire) == WIRE_CLOSED || (sx && sx->reached > REACHED_HEADERS))
+        return NULL;
+    return sx ? &sx->read : u ? &u->read : NULL;
+}
+
+/* Of a request that came after the fault: into what, and when. */
+static void add_staleness(struct session *s)
+{
     struct ledger *l = s->run->ledger;
     enum wire_state state = wire_state(s->wire);
-    if (state == WIRE_CLOSED)
-        return;
-    const struct attempt_key key = attempts_key(request, HASH_START);
-    uint32_t attempt = attempts_begin(s->run->attempts, key.hash);
-    struct session_exchange *sx = begun_exchange(s, stream);
-    if (sx)
-        sx->attempt = attempt;
-    else if ((s->silenced == WIRE_STALLED || s->silenced == WIRE_HOLED) &&
-             buf_add(&s->held_attempts, &attempt, sizeof attempt) < 0)
-        buf_free(&s->held_attempts); /* they will be counted once more, when they are served */
-    if (s->silenced != WIRE_OPEN && !s->stale_seen) {
-        /* It came with the bytes on which the fault fired: sent while all was well. */
-        if (sx)
-            sx->request_told = true;
-        ledger_begin(l, EV_REQUEST, s->id, sx ? sx->copy.nth : 0);
-        witness_request(s, request, stream, &key);
-        if (sx)
-            ledger_int(l, F_IDLE_BEFORE, sx->mx.idle_before);
-        ledger_int(l, F_ATTEMPT, attempt);
-        ledger_int(l, F_COMPLETE, whole);
-        ledger_commit(l);
-        return;
-    }
     int64_t since = state == WIRE_OPEN ? s->mode.goaway_at : wire_fault_since(s->wire);
-    ledger_begin(l, EV_STALE_REQUEST, s->id, sx ? sx->copy.nth : 0);
-    witness_request(s, request, stream, &key);
     ledger_text(l, F_SENT_INTO, state == WIRE_OPEN ? "goaway" : wire_state_name(state));
     if (since != MOMENT_NONE)
         ledger_int(l, F_AFTER_FAULT, clock_now() - since);
     if (state == WIRE_FINNED)
         ledger_text(l, F_FIN_ACKED_BEFORE, wire_fin_acked_name(wire_fin_acked(s->wire)));
-    ledger_int(l, F_ATTEMPT, attempt);
-    ledger_int(l, F_COMPLETE, whole);
+}
+
+/* What came with the bytes on which the fault fired, or before them, was sent while all was well;
+ * over h2 the engine also tells of streams that a GOAWAY has disowned. */
+static bool is_stale(const struct session *s, int32_t stream)
+{
+    return s->stale_seen || (s->silenced == WIRE_OPEN && stream);
+}
+
+void witness_stale_request(void *host, struct exchange *ex, const struct request *request,
+                           int32_t stream, enum engine_witnessed what)
+{
+    struct session *s = host;
+    struct ledger *l = s->run->ledger;
+    bool stale = is_stale(s, stream);
+    uint32_t nth;
+    if (wire_state(s->wire) != WIRE_CLOSED && !ex)
+        add_unbegun(s, stream, stale);
+    struct reading *r = reading_of(s, ex, stream, &nth);
+    if (!r)
+        return;
+    const struct attempt_key key = attempts_key(request, HASH_START);
+    r->told = true;
+    r->stale = stale;
+    r->hash = key.hash;
+    r->digest = HASH_START;
+    r->complete_told = stale && what == WITNESSED_WHOLE; /* which is told with it */
+    if (what != WITNESSED_PART)
+        r->reached = REACHED_HEADERS;
+    if (!r->attempt && (key.key || what == WITNESSED_WHOLE))
+        r->attempt = attempts_begin(s->run->attempts, key.hash);
+    ledger_begin(l, stale ? EV_STALE_REQUEST : EV_REQUEST, s->id, nth);
+    witness_request(s, request, stream, &key);
+    if (stale)
+        add_staleness(s);
+    else if (ex)
+        ledger_int(l, F_IDLE_BEFORE, ((struct session_exchange *)ex->data)->mx.idle_before);
+    if (r->attempt)
+        ledger_int(l, F_ATTEMPT, r->attempt);
+    ledger_int(l, F_COMPLETE, what != WITNESSED_PART);
     ledger_commit(l);
 }
+
+void witness_stale_body(void *host, struct exchange *ex, const void *bytes, size_t n,
+                        int32_t stream)
+{
+    uint32_t nth;
+    struct reading *r = reading_of(host, ex, stream, &nth);
+    if (!r)
+        return;
+    r->body_bytes += n;
+    r->digest = hash_more(r->digest, bytes, n);
+}
+
+void witness_stale_complete(void *host, struct exchange *ex, const struct request *request,
+                            int32_t stream)
+{
+    struct session *s = host;
+    struct ledger *l = s->run->ledger;
+    uint32_t nth;
+    struct reading *r = reading_of(s, ex, stream, &nth);
+    if (!r)
+        return;
+    struct request as_sent = *request;
+    if (ex && ((struct session_exchange *)ex->data)->target)
+        as_sent.target = ((struct session_exchange *)ex->data)->target;
+    r->reached = REACHED_COMPLETE;
+    if (!r->attempt)
+        r->attempt = attempts_begin(s->run->attempts, attempts_key(&as_sent, r->digest).hash);
+    if (!r->complete_told) {
+        ledger_begin(l, EV_REQUEST_COMPLETE, s->id, nth);
+        if (r->stale && !nth && stream)
+            ledger_int(l, F_STREAM, stream);
+        if (r->stale)
+            add_staleness(s);
+        ledger_int(l, F_BODY_BYTES, (int64_t)r->body_bytes);
+        ledger_int(l, F_ATTEMPT, r->attempt);
+        ledger_commit(l);
+    }
+    r->complete_told = true;
+    if (!ex && r->stale && !is_held(s))
+        drop_unbegun(s, find_unbegun(s, stream));
+}
+
+void witness_begins(struct session *s, int32_t stream, struct reading *read)
+{
+    for (struct link *i = s->unbegun.next; i != &s->unbegun; i = i->next) {
+        struct unbegun *u = link_entry(i, struct unbegun, link);
+        if (u->stream != stream)
+            continue;
+        *read = u->read;
+        drop_unbegun(s, u);
+        return;
+    }
+}
+
+void witness_serves(struct reading *read)
+{
+    if (read->stale)
+        read->told = read->complete_told = read->stale = false;
+}
+
+uint32_t witness_unbegun(const struct session *s)
+{
+    uint32_t count = 0;
+    for (struct link *i = s->unbegun.next; i != &s->unbegun; i = i->next)
+        count += link_entry(i, struct unbegun, link)->nth > 0;
+    return count;
+}
+
+void witness_tell_lost(struct session *s, const char *why)
+{
+    for (struct link *i = s->unbegun.next; i != &s->unbegun; i = i->next) {
+        struct unbegun *u = link_entry(i, struct unbegun, link);
+        if (!u->nth || u->lost_told)
+            continue;
+        u->lost_told = true;
+        ledger_begin(s->run->ledger, EV_EXCHANGE_LOST, s->id, u->nth);
+        ledger_text(s->run->ledger, F_REACHED, exchange_reached(u->read.reached));
+        if (u->read.attempt)
+            ledger_int(s->run->ledger, F_ATTEMPT, u->read.attempt);
+        ledger_text(s->run->ledger, F_WHY, why);
+        ledger_commit(s->run->ledger);
+    }
+}
+
+void witness_drop_all(struct session *s)
+{
+    while (!link_empty(&s->unbegun))
+        drop_unbegun(s, link_entry(s->unbegun.next, struct unbegun, link));
+}
+
+/* --- Other news */
 
 void witness_frame(void *host, const struct engine_frame_info *info)
 {
@@ -152,13 +298,22 @@ void witness_frame(void *host, const struct engine_frame_info *info)
     ledger_commit(l);
 }
 
-void witness_protocol_error(void *host, const char *what)
+static void tell_why(struct session *s, enum ledger_event event, const char *why)
 {
-    struct session *s = host;
     if (wire_state(s->wire) == WIRE_CLOSED)
         return;
     s->client_leaves = false; /* whatever it said before: the connection ends because of this */
-    ledger_begin(s->run->ledger, EV_PROTOCOL_ERROR, s->id, 0);
-    ledger_text(s->run->ledger, F_WHY, what);
+    ledger_begin(s->run->ledger, event, s->id, 0);
+    ledger_text(s->run->ledger, F_WHY, why);
     ledger_commit(s->run->ledger);
+}
+
+void witness_protocol_error(void *host, const char *what)
+{
+    tell_why(host, EV_PROTOCOL_ERROR, what);
+}
+
+void witness_limit(void *host, const char *what)
+{
+    tell_why(host, EV_LIMIT, what);
 }

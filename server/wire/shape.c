@@ -40,7 +40,8 @@ struct shape {
     struct pace pace;
     struct moment gate; /* armed: what waits, waits for its moment */
 
-    bool cut_placed; /* there is one, and it is known where: */
+    bool cut_armed;  /* there is one, and it was not reached */
+    bool cut_placed; /* it is known where: */
     uint64_t cut_at; /* in bytes of out_total */
     uint64_t cut_after;
     enum wire_cut cut_how;
@@ -320,6 +321,22 @@ static void pace_reached(struct moment *m, int64_t late)
     wire_go_on(link_entry(m, struct shape, gate)->wire);
 }
 
+static void ledger_cut(struct wire *w, const char *why)
+{
+    ledger_begin(w->ledger, EV_FAULT_DONE, w->id, 0);
+    ledger_text(w->ledger, F_STEP, "cut");
+    ledger_text(w->ledger, F_WHY, why);
+    ledger_int(w->ledger, F_BYTES, (int64_t)w->shape->cut_after);
+    ledger_commit(w->ledger);
+    w->shape->cut_armed = false;
+}
+
+void wire_shape_unfinished(struct wire *w)
+{
+    if (w->shape && w->shape->cut_armed)
+        ledger_cut(w, "not reached: the connection ended before");
+}
+
 /* Takes effect from the loop, so that no verb and no wire_send changes the state unexpectedly. */
 static void cut_is_over(struct moment *m, int64_t late)
 {
@@ -329,11 +346,7 @@ static void cut_is_over(struct moment *m, int64_t late)
     if (!cut_reached(w) || (!wire_serving(w) && w->state != WIRE_ENDING))
         return;
     snprintf(why, sizeof why, "in effect: %" PRIu64 " bytes were let out", s->cut_after);
-    ledger_begin(w->ledger, EV_FAULT_DONE, w->id, 0);
-    ledger_text(w->ledger, F_STEP, "cut");
-    ledger_text(w->ledger, F_WHY, why);
-    ledger_int(w->ledger, F_BYTES, (int64_t)s->cut_after);
-    ledger_commit(w->ledger);
+    ledger_cut(w, why);
     lift_cut(s);
     wire_verb_cut(w, s->cut_how);
     if (w->calls->was_cut)
@@ -431,7 +444,10 @@ int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
     struct item *item = s->first ? make_item(CUT) : NULL;
     if (s->first && !item)
         return -ENOMEM;
+    if (s->cut_armed)
+        ledger_cut(w, "another cut goes before it");
     lift_cut(s);
+    s->cut_armed = true;
     s->cut_after = after;
     s->cut_how = how;
     if (item)

@@ -372,10 +372,6 @@ void wire_tls_input(struct wire *w)
 {
     bool more = true;
     while (more && w->state != WIRE_CLOSED && !w->tls_done) {
-        if (w->established && w->state == WIRE_HOLED) {
-            hold_rest(w);
-            break;
-        }
         size_t unread = w->in_len, opened = gnutls_record_check_pending(w->tls);
         bool shaken = w->established;
         more = w->established ? open_record(w) : shake(w);

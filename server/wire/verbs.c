@@ -28,6 +28,7 @@ static void enter(struct wire *w, enum wire_state state)
 {
     w->state = state;
     w->fault_since = clock_now();
+    w->verb_told = false;
     w->before_left = state == WIRE_STALLED || state == WIRE_RESETTING ? (size_t)wire_unread(w) : 0;
     if (w->asks) { /* no probe belongs into a fault */
         int off = 0;
@@ -82,12 +83,28 @@ static void reset_drained(struct wire *w)
         wire_let_out(w);
 }
 
+/* RST now; but what is read already, or waits in the kernel, was sent before it, and is looked at
+ * first. */
+static void reset_at_once(struct wire *w)
+{
+    if (w->state == WIRE_HOLED || (!w->corked && wire_unread(w) <= 0)) {
+        wire_end(w, WIRE_LAST_RST, "fault", NULL);
+        return;
+    }
+    wire_discard(w);
+    enter(w, WIRE_RESETTING);
+    if (w->before_left > WIRE_HELD_MAX)
+        w->before_left = WIRE_HELD_MAX;
+    w->muted = w->reset_due = true;
+    moment_at(&w->limit, w->fault_since); /* at the latest */
+}
+
 int wire_rst(struct wire *w, bool drain)
 {
-    if (w->state == WIRE_CLOSED || (drain && w->state == WIRE_RESETTING))
+    if (w->state == WIRE_CLOSED || w->reset_due || (drain && w->state == WIRE_RESETTING))
         return WIRE_TOO_LATE;
     if (!drain || w->state == WIRE_HOLED) {
-        wire_end(w, WIRE_LAST_RST, "fault", NULL);
+        reset_at_once(w);
         return 0;
     }
     drop_unsaid(w);
@@ -123,7 +140,6 @@ int wire_close_notify(struct wire *w)
 static void stall(struct wire *w)
 {
     enter(w, WIRE_STALLED);
-    w->stalled_bytes = 0;
     if (w->peer_fin)
         wire_let_go_later(w);
     else
@@ -196,13 +212,28 @@ static void ledger_done(struct wire *w, const char *step, const char *why)
     ledger_text(w->ledger, F_WHY, why);
     ledger_int(w->ledger, F_AFTER_FAULT, clock_now() - w->fault_since);
     ledger_commit(w->ledger);
+    w->verb_told = true;
+}
+
+void wire_verb_unfinished(struct wire *w, const char *by)
+{
+    const char *step = w->state == WIRE_FINNED && !w->shut            ? "fin"
+                       : w->state == WIRE_FORGOTTEN && !w->muted      ? "forget"
+                       : w->state == WIRE_HOLED && !w->hole_in_effect ? "black_hole"
+                       : w->state == WIRE_RESETTING                   ? "rst"
+                                                                      : NULL;
+    if (step && !w->verb_told && strcmp(by, "fault") != 0)
+        ledger_done(w, step, "not done: the connection ended before");
+    wire_shape_unfinished(w);
 }
 
 /* Looks whether the kernel can forget the connection: only when nothing of ours is on its way. */
 static void forget_look(struct wire *w)
 {
     int unacked;
-    if (acked_or_late(w, &unacked))
+    if (w->corked || w->before_left > 0) /* what came before is looked at first */
+        moment_at(&w->limit, clock_now() + (w->corked ? 0 : DRAIN_LOOK));
+    else if (acked_or_late(w, &unacked))
         wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
 }
 

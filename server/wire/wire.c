@@ -18,8 +18,7 @@
 
 #include "wire/wire_impl.h"
 
-#define READ_SIZE   65536
-#define STALL_LIMIT (256 * 1024) /* read while stalled; then the client's window closes */
+#define READ_SIZE 65536
 
 static const char *const state_names[] = {
     [WIRE_HANDSHAKE] = "handshake", [WIRE_OPEN] = "open",           [WIRE_ENDING] = "ending",
@@ -84,6 +83,7 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
     if (w->hole_in_effect)
         wire_watch_hole_end(w);
     uint32_t exchanges = w->calls->ending(w->owner, by);
+    wire_verb_unfinished(w, by);
     const char *seen = last_words(w, last);
     ledger_begin(w->ledger, EV_CONNECTION_END, w->id, 0);
     ledger_text(w->ledger, F_BY, by);
@@ -165,6 +165,7 @@ void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n)
     case WIRE_FINNED:
     case WIRE_FORGOTTEN:
     case WIRE_STALLED:
+    case WIRE_HOLED: /* nothing comes out of one: it came with the same reading */
     case WIRE_RESETTING:
         if (!w->late) {
             w->calls->before(w->owner, bytes, n);
@@ -173,9 +174,6 @@ void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n)
         if (!w->stale_noted)
             note_stale(w, w->reading);
         w->calls->stale(w->owner, bytes, n);
-        break;
-    case WIRE_HOLED: /* came before the hole, is looked at after it */
-        wire_hold(w, bytes, n);
         break;
     case WIRE_HANDSHAKE: /* only TLS reads then */
     case WIRE_ENDING:
@@ -207,6 +205,17 @@ static void took_late(struct wire *w, size_t n, bool dead)
         wire_end(w, WIRE_LAST_RST, w->state == WIRE_ENDING ? w->end_by : "fault", NULL);
 }
 
+static bool read_once(struct wire *w);
+
+/* The RST is due, and all that was read is looked at; so is what waits in the kernel now. */
+static void reset(struct wire *w)
+{
+    w->reset_due = false;
+    while (w->state != WIRE_CLOSED && w->before_left > 0 && !w->peer_fin && read_once(w))
+        ;
+    wire_end(w, WIRE_LAST_RST, "fault", NULL);
+}
+
 static void take(struct wire *w, const uint8_t *bytes, size_t n)
 {
     bool dead = is_dead(w);
@@ -217,8 +226,6 @@ static void take(struct wire *w, const uint8_t *bytes, size_t n)
     w->stale_noted = w->notify_read = false;
     w->records = 0;
     w->reading = n;
-    if (w->state == WIRE_STALLED)
-        w->stalled_bytes += n;
     w->corked = true;
     if (w->tls) {
         w->in = bytes;
@@ -228,6 +235,10 @@ static void take(struct wire *w, const uint8_t *bytes, size_t n)
         wire_deliver(w, bytes, n);
     }
     w->corked = false;
+    if (w->reset_due) {
+        reset(w);
+        return;
+    }
     if (w->state == WIRE_ENDING)
         wire_say_last(w);
     wire_flush(w);
@@ -302,10 +313,11 @@ static void fin_received(struct wire *w)
 
 static bool wants_to_read(const struct wire *w)
 {
-    if (w->peer_fin || w->state == WIRE_HOLED)
+    bool kept = w->state == WIRE_OPEN || w->state == WIRE_STALLED; /* it may have to be */
+    if (w->peer_fin || w->state == WIRE_HOLED || buf_len(&w->held) >= WIRE_HELD_MAX)
         return false;
-    if (w->state == WIRE_STALLED)
-        return w->stalled_bytes < STALL_LIMIT;
+    if (kept && w->calls->takes && !w->calls->takes(w->owner))
+        return false;
     return w->state != WIRE_OPEN || wire_waiting(w) < OUT_LIMIT;
 }
 
@@ -377,6 +389,11 @@ static void polled(uv_poll_t *poll, int status, int events)
     }
 }
 
+void wire_read_on(struct wire *w)
+{
+    wire_poll(w);
+}
+
 void wire_poll(struct wire *w)
 {
     if (w->state == WIRE_CLOSED)
@@ -424,6 +441,10 @@ static void limit_reached(struct moment *m, int64_t late)
     case WIRE_STALLED:
     case WIRE_HOLED:
     case WIRE_RESETTING:
+        if (w->reset_due) {
+            reset(w);
+            break;
+        }
         wire_verb_limit(w);
         break;
     case WIRE_CLOSED:
@@ -473,6 +494,11 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out)
 enum wire_state wire_state(const struct wire *w)
 {
     return w->state;
+}
+
+bool wire_reset_due(const struct wire *w)
+{
+    return w->reset_due;
 }
 
 bool wire_can_send(const struct wire *w)

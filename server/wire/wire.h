@@ -49,6 +49,11 @@ struct tls_server;
 struct uv_loop_s;
 struct wire;
 
+/* What is read and cannot be looked at yet (a stalled handshake's, the rest of a reading in which a
+ * hole began) is kept up to this and one reading; then, or when the owner takes no more, nothing is
+ * read and the client's window closes. */
+#define WIRE_HELD_MAX ((size_t)256 * 1024)
+
 #define WIRE_WATCH_MAX (INT64_C(20) * 60 * NS_PER_S) /* longer than any client retransmits */
 
 enum wire_state {
@@ -86,11 +91,14 @@ struct wire_owner {
     void (*established)(void *owner, const char *alpn);
     /* Plaintext from the client while open. */
     void (*received)(void *owner, const uint8_t *bytes, size_t n);
-    /* The same in finned, forgotten, stalled and resetting, sent before the fault. */
+    /* The same in finned, forgotten, stalled, holed and resetting, sent before the fault. */
     void (*before)(void *owner, const uint8_t *bytes, size_t n);
     /* The same there, sent after it; none (NULL, 0) when a reading held no plaintext: part of a TLS
      * record, an alert. */
     void (*stale)(void *owner, const uint8_t *bytes, size_t n);
+    /* Whether more is to be read, while open and stalled; when that becomes true again the owner
+     * calls wire_read_on. NULL: always. */
+    bool (*takes)(void *owner);
     /* It is about to be over: write last events, return how many exchanges there were. Called once,
      * also from inside verbs and wire_send. The connection_end event, with this by, follows. */
     uint32_t (*ending)(void *owner, const char *by);
@@ -126,6 +134,9 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out);
 /* Queues plaintext and tries to send it, at the latest when the callback it was called from has
  * returned. Ignored unless wire_can_send. */
 void wire_send(struct wire *w, const void *bytes, size_t n);
+
+/* takes() is true again. */
+void wire_read_on(struct wire *w);
 
 /* How much more may be queued now without growing past the bound; 0 when the client does not read,
  * or the pace lets out no more. */
@@ -175,10 +186,11 @@ void wire_hurry(struct wire *w);
  * lingering close of RFC 9112 9.6. exact: the socket is closed behind it, so that the kernel
  * answers with a bare RST - and nothing that comes after linger can be read. */
 int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact);
-/* RST now; what was queued is discarded. drain: RST once the client's kernel has ACKed all that was
- * queued, or WIRE_DRAIN_MAX after our kernel last took some of it (the ledger says so: fault_done);
- * until then nothing else is said, and what comes is stale. A black hole lets no ACK through: RST
- * now. */
+/* RST now, as soon as what was read and what waits in the kernel (up to WIRE_HELD_MAX) has been
+ * handed up with before(); what was queued is discarded. drain: RST once the client's kernel has
+ * ACKed all that was queued, or WIRE_DRAIN_MAX after our kernel last took some of it (the ledger
+ * says so: fault_done); until then nothing else is said, and what comes is stale. A black hole lets
+ * no ACK through: RST now. */
 #define WIRE_DRAIN_MAX (3 * NS_PER_S)
 int wire_rst(struct wire *w, bool drain);
 /* Says nothing; RST answers the client's next segment. exact: the kernel forgets the connection
@@ -235,6 +247,8 @@ int wire_inject(struct wire *w, const void *bytes, size_t n, bool tls);
 /* --- Looking */
 enum wire_state wire_state(const struct wire *w);
 bool wire_is_tls(const struct wire *w);
+/* Has wire_rst(w, false) been called, and is what was read before it being handed up? */
+bool wire_reset_due(const struct wire *w);
 /* Open, and no close_notify was sent. */
 bool wire_can_send(const struct wire *w);
 /* When the last fault state began (MOMENT_NONE: there was none). */

@@ -61,7 +61,6 @@ struct wire {
     uint64_t queued, handed, mark_plain, mark_out;
     uint64_t out_total; /* bytes ever appended to out */
     uint64_t bytes_in, bytes_out;
-    uint64_t stalled_bytes;
     uint8_t record_head[5]; /* of the TLS record being received, of which */
     uint8_t record_have;    /* so much has come, */
     uint32_t record_left;   /* and so much of its body is to come */
@@ -81,6 +80,8 @@ struct wire {
     struct moment limit; /* of the state: linger, watch, drain */
     struct moment sample;
     struct moment news; /* progress() is due */
+    bool verb_told;     /* fault_done has said how the verb of this state went */
+    bool reset_due;     /* resetting: as soon as what was read is looked at */
     bool exact;         /* forgotten: by the kernel too, once all is out */
 };
 
@@ -168,6 +169,8 @@ uint64_t wire_shape_behind(const struct wire *w);
 bool wire_shape_over(struct wire *w);
 /* Does something wait for the moment that the pace sets? For any wire. */
 bool wire_shape_waits(const struct wire *w);
+/* Ledgers that a cut was not reached, at the end. For any wire. */
+void wire_shape_unfinished(struct wire *w);
 /* The wire is over; its memory is to be freed. destroy is for any wire. */
 void wire_shape_stop(struct wire *w);
 void wire_shape_destroy(struct wire *w);
@@ -178,6 +181,8 @@ bool wire_discard(struct wire *w);
 
 /* All that was queued before the verb is with the kernel now. */
 void wire_verb_drained(struct wire *w);
+/* At the end: ledgers what a verb has announced and not come to, as the client (by) was first. */
+void wire_verb_unfinished(struct wire *w, const char *by);
 /* The limit was reached in a fault state. */
 void wire_verb_limit(struct wire *w);
 /* The cut is reached, and is ledgered: enters the state. */

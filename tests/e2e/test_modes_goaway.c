@@ -288,7 +288,7 @@ static void rejected(struct stage *stage, const char *mode, const char *key, uin
     json_decref(request);
     assert_true(check_fault(stage, t, mode, "goaway", 0) < check_fault(stage, t, mode, "fin", 0));
     check_not_processed(stage, t, 1);
-    check_lost(stage, t, 1, "headers");
+    check_lost(stage, t, 1, "complete");
 }
 
 static void goaway_calm_rejects_every_connection_again_and_again(struct stage *stage)

@@ -30,7 +30,8 @@ struct host {
     struct response response;
     struct exchange *open; /* the one begun and not ended */
     size_t body_bytes;
-    unsigned released;
+    size_t stale_bytes; /* of the request that is witnessed */
+    unsigned released, has_room;
     void (*stopped)(struct host *t, struct exchange *ex); /* in stopped(), if set */
     void (*put_out)(struct host *t);                      /* in output(), if set */
 };
@@ -142,12 +143,37 @@ static inline size_t on_room(void *host)
     return ((struct host *)host)->room;
 }
 
-static inline void on_stale_request(void *host, const struct request *r, int32_t stream, bool whole)
+static inline void on_stale_request(void *host, struct exchange *ex, const struct request *r,
+                                    int32_t stream, enum engine_witnessed what)
+{
+    static const char *const names[] = { "part", "head", "whole" };
+    struct host *t = host;
+
+    assert_int_equal(stream, 0);
+    assert_true(!ex || ex == t->open);
+    buf_printf(&t->trace, "stale%s(%s %s %s %zu %s) ", ex ? "-open" : "", r->method, r->target,
+               r->authority, r->header_count, names[what]);
+}
+
+static inline void on_stale_body(void *host, struct exchange *ex, const void *bytes, size_t n,
+                                 int32_t stream)
 {
     struct host *t = host;
 
-    buf_printf(&t->trace, "stale(%s %s %s %zu %s) ", r->method, r->target, r->authority,
-               r->header_count, whole ? "whole" : "part");
+    assert_true(n > 0);
+    if (t->stale_bytes == 0)
+        buf_text(&t->trace, ex ? "stale-open-body " : "stale-body ");
+    t->stale_bytes += n;
+}
+
+static inline void on_stale_complete(void *host, struct exchange *ex, const struct request *r,
+                                     int32_t stream)
+{
+    struct host *t = host;
+
+    buf_printf(&t->trace, "stale%s-complete(%s %zu) ", ex ? "-open" : "", r->method,
+               t->stale_bytes);
+    t->stale_bytes = 0;
 }
 
 static inline void on_frame(void *host, const struct engine_frame_info *info)
@@ -161,6 +187,22 @@ static inline void on_protocol_error(void *host, const char *what)
 
     assert_true(strlen(what) > 0);
     buf_text(&t->trace, "error ");
+}
+
+static inline void on_limit(void *host, const char *what)
+{
+    struct host *t = host;
+
+    assert_true(strlen(what) > 0);
+    buf_text(&t->trace, "limit ");
+}
+
+static inline void on_has_room(void *host)
+{
+    struct host *t = host;
+
+    assert_false(engine_full(t->engine));
+    t->has_room++;
 }
 
 static inline void on_finished(void *host)
@@ -181,8 +223,12 @@ static const struct engine_host calls = {
     .output = on_output,
     .room = on_room,
     .stale_request = on_stale_request,
+    .stale_body = on_stale_body,
+    .stale_complete = on_stale_complete,
     .frame = on_frame,
     .protocol_error = on_protocol_error,
+    .limit = on_limit,
+    .has_room = on_has_room,
     .finished = on_finished,
 };
 

@@ -31,7 +31,9 @@ struct rig {
     struct buf log;
     struct buf out; /* all that was put out */
     size_t room;
-    unsigned outputs, begun, ended, finished, stale, errors;
+    unsigned outputs, begun, ended, finished, stale, errors, limits;
+    unsigned stale_complete;
+    size_t stale_bytes;
     size_t body_bytes;
     struct exchange *last; /* begun most recently */
     bool answer;           /* complete() answers 200 "hello" */
@@ -134,12 +136,27 @@ static size_t rig_room(void *host)
     return rig->room;
 }
 
-static void rig_stale(void *host, const struct request *request, int32_t stream, bool whole)
+static void rig_stale(void *host, struct exchange *ex, const struct request *request,
+                      int32_t stream, enum engine_witnessed what)
 {
     struct rig *rig = host;
     rig->stale++;
     buf_printf(&rig->log, "stale %d %s %s %s%s\n", stream, request->method, request->target,
-               request->authority, whole ? "" : " (half)");
+               request->authority, what == WITNESSED_PART ? " (half)" : "");
+}
+
+static void rig_stale_body(void *host, struct exchange *ex, const void *bytes, size_t n,
+                           int32_t stream)
+{
+    struct rig *rig = host;
+    rig->stale_bytes += n;
+}
+
+static void rig_stale_complete(void *host, struct exchange *ex, const struct request *request,
+                               int32_t stream)
+{
+    struct rig *rig = host;
+    rig->stale_complete++;
 }
 
 static void rig_frame(void *host, const struct engine_frame_info *info)
@@ -155,6 +172,19 @@ static void rig_protocol_error(void *host, const char *what)
     struct rig *rig = host;
     rig->errors++;
     buf_printf(&rig->log, "error %s\n", what);
+}
+
+static void rig_limit(void *host, const char *what)
+{
+    struct rig *rig = host;
+    rig->limits++;
+    buf_printf(&rig->log, "limit %s\n", what);
+}
+
+static void rig_has_room(void *host)
+{
+    struct rig *rig = host;
+    assert_false(engine_full(rig->engine));
 }
 
 static void rig_finished(void *host)
@@ -175,8 +205,12 @@ static const struct engine_host rig_calls = {
     .output = rig_output,
     .room = rig_room,
     .stale_request = rig_stale,
+    .stale_body = rig_stale_body,
+    .stale_complete = rig_stale_complete,
     .frame = rig_frame,
     .protocol_error = rig_protocol_error,
+    .limit = rig_limit,
+    .has_room = rig_has_room,
     .finished = rig_finished,
 };
 
