@@ -8,12 +8,13 @@
  * slot, so that it shares a page with the bytes of the buffer that are used.
  *
  * Only what is allocated while a session is made can be in a slot. It is known by its address. A
- * slot goes with its first block, which nghttp2 frees last.
+ * slot goes with the last of its blocks, in whatever order they are freed.
  *
  * Everything else is small and short-lived, a dozen blocks a stream, and comes from stacks of freed
  * blocks by size: the heap's own cache has room for seven of a size, and many streams at once need
  * hundreds. Such a block has its size class in the 16 bytes before it.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,11 +33,13 @@ static struct {
     size_t slot_size;
     uint32_t used; /* slots that were ever in use */
     uint32_t free_count;
-    uint16_t free[SLOTS]; /* those of them that are not now */
-    bool failed;          /* there is no such range: all from the heap */
-    bool making;          /* a session */
-    uint8_t *slot;        /* its slot, of which */
-    size_t taken;         /* so much is taken */
+    uint16_t free[SLOTS];  /* those of them that are not now */
+    uint8_t blocks[SLOTS]; /* of each slot, that are in use */
+    bool failed;           /* there is no such range: all from the heap */
+    bool making;           /* a session */
+    uint8_t *slot;         /* its slot, of which */
+    size_t taken;          /* so much is taken, */
+    size_t first;          /* and so much by the struct, of this and of all sessions */
 } range;
 
 #define CLASS_STEP 32
@@ -146,6 +149,16 @@ static uint8_t *take_slot(void)
     return range.start + slot * range.slot_size;
 }
 
+static size_t slot_of(const void *block)
+{
+    return (size_t)((const uint8_t *)block - range.start) / range.slot_size;
+}
+
+static size_t place_of(const void *block)
+{
+    return (size_t)((const uint8_t *)block - range.start) % range.slot_size;
+}
+
 static void *allocate(size_t size, void *unused)
 {
     if (!range.making || !range.slot || size < BUFFER_MIN || size > BUFFER_MAX ||
@@ -153,6 +166,7 @@ static void *allocate(size_t size, void *unused)
         return pool_take(size);
     uint8_t *block = range.slot + range.taken;
     range.taken += size;
+    range.blocks[slot_of(block)]++;
     return block;
 }
 
@@ -163,7 +177,8 @@ static void *allocate_zeroed(size_t count, size_t size, void *unused)
         void *block = size && count > SIZE_MAX / size ? NULL : pool_take(count * size);
         return block ? memset(block, 0, count * size) : NULL;
     }
-    range.taken = (size + 15) / 16 * 16;
+    range.taken = range.first = (size + 15) / 16 * 16;
+    range.blocks[slot_of(range.slot)] = 1;
     return range.slot;
 }
 
@@ -173,13 +188,15 @@ static void release(void *block, void *unused)
         pool_give(block);
         return;
     }
-    size_t at = (size_t)((uint8_t *)block - range.start);
-    if (at % range.slot_size != 0)
+    size_t slot = slot_of(block);
+    assert(range.blocks[slot] > 0);
+    if (--range.blocks[slot] > 0)
         return;
-    if (range.slot == block)
+    uint8_t *start = range.start + slot * range.slot_size;
+    if (range.slot == start)
         range.slot = NULL;
-    madvise(block, range.slot_size, MADV_DONTNEED);
-    range.free[range.free_count++] = (uint16_t)(at / range.slot_size);
+    madvise(start, range.slot_size, MADV_DONTNEED);
+    range.free[range.free_count++] = (uint16_t)slot;
 }
 
 static void *reallocate(void *block, size_t size, void *unused)
@@ -188,8 +205,8 @@ static void *reallocate(void *block, size_t size, void *unused)
         return allocate(size, NULL); /* how nghttp2 makes its frame buffer */
     if (!in_range(block))
         return pool_resize(block, size);
-    size_t at = (size_t)((uint8_t *)block - range.start) % range.slot_size;
-    size_t fits = range.slot_size - at;
+    size_t at = place_of(block);
+    size_t fits = at == 0 ? range.first : range.slot_size - at;
     if (size <= fits)
         return block;
     void *moved = pool_take(size);
