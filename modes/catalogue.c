@@ -20,6 +20,7 @@ struct entry {
 struct catalogue {
     struct entry *entries; /* by name, ascending */
     size_t count, size;
+    uint64_t version;
 };
 
 static const char *name_of(const json_t *document)
@@ -65,6 +66,7 @@ static void insert(struct catalogue *c, json_t *document, bool built_in)
 {
     bool found;
     size_t i = find(c, name_of(document), &found);
+    c->version++;
     if (found) {
         json_decref(c->entries[i].document);
     } else {
@@ -97,6 +99,11 @@ void catalogue_destroy(struct catalogue *c)
         json_decref(c->entries[i].document);
     free(c->entries);
     free(c);
+}
+
+uint64_t catalogue_version(const struct catalogue *c)
+{
+    return c->version;
 }
 
 /* --- Making whole what extends another */
@@ -229,6 +236,7 @@ int catalogue_remove(struct catalogue *c, const char *name, struct refusal *why)
                           "\"%.63s\" extends it: remove that first", name_of(other));
     }
     json_decref(c->entries[i].document);
+    c->version++;
     c->count--;
     memmove(&c->entries[i], &c->entries[i + 1], (c->count - i) * sizeof *c->entries);
     return 0;

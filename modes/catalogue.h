@@ -11,6 +11,8 @@
 
 #include <jansson.h>
 
+#include <stdint.h>
+
 #include "modes/mode.h"
 
 struct catalogue;
@@ -30,6 +32,9 @@ int catalogue_put(struct catalogue *c, const char *name, const json_t *document,
 /* Returns 0, MODE_UNKNOWN, or BAD_INPUT for a built-in one and for one that another extends.
  * Programs in use are not touched. */
 int catalogue_remove(struct catalogue *c, const char *name, struct refusal *why);
+
+/* Grows with each change of it, so that what is derived from it can be kept. */
+uint64_t catalogue_version(const struct catalogue *c);
 
 /* Documents by name and in order (name ascending); borrowed. NULL: none such. */
 const json_t *catalogue_get(const struct catalogue *c, const char *name);

@@ -98,6 +98,7 @@ static bool fire_rule(struct mode_conn *mc, struct mode_program *program,
 static void fire(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchange *mx,
                  uint64_t place)
 {
+    has_caught_up(mc);
     if (!mode_has(mc->program, slot))
         return;
     struct mode_program *program = mode_ref(mc->program);
@@ -185,7 +186,7 @@ static void idle_reached(struct moment *m, int64_t late)
 {
     struct mode_conn *mc = link_entry(m, struct mode_conn, idle);
     int64_t armed_for = m->due;
-    if (mc->idle_since == MOMENT_NONE)
+    if (mc->idle_since == MOMENT_NONE || has_caught_up(mc))
         return;
     if (mc->wire && wire_unread(mc->wire) > 0) { /* not idle: the loop has yet to read it */
         moment_at(m, clock_now() + NS_PER_MS);
@@ -199,6 +200,8 @@ static void age_reached(struct moment *m, int64_t late)
 {
     struct mode_conn *mc = link_entry(m, struct mode_conn, age);
     int64_t armed_for = m->due;
+    if (has_caught_up(mc))
+        return;
     fire_due(mc, ON_AGE, &mc->accepted_at, &mc->age_done, armed_for + late, armed_for);
     arm(mc, &mc->age, ON_AGE, mc->accepted_at, mc->age_done);
 }
@@ -246,6 +249,7 @@ static void call_off(struct mode_conn *mc, const char *mark)
 
 void mode_mark(struct mode_conn *mc, const char *name)
 {
+    has_caught_up(mc);
     call_off(mc, name);
     if (!mode_has(mc->program, ON_MARK))
         return;

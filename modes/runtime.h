@@ -34,6 +34,9 @@ struct mode_host {
     void (*silenced)(void *host, bool for_ever);
     /* resume, heal: it serves again. */
     void (*resumed)(void *host);
+    /* Something is about to happen to the connection: if the host has another program for it by
+     * now, it gives it (mode_conn_set), and returns true. NULL: it gives them at once. */
+    bool (*catch_up)(void *host);
 };
 
 /* Embedded in the host's connection. The host sets wire, and engine when it has one. */

@@ -36,6 +36,13 @@ bool script_run(struct script *s, bool from_loop, int64_t late);
 /* Says that a step which was announced does not happen. nth: of the exchange that it is about. */
 void ledger_undone(const struct mode_conn *mc, uint32_t nth, const char *step, const char *why);
 
+/* Whether the host has given the connection another program just now: rules that waited are gone.
+ */
+static inline bool has_caught_up(struct mode_conn *mc)
+{
+    return mc->calls->catch_up && mc->calls->catch_up(mc->host);
+}
+
 /* Whether a rule that waited fires now, which is counted. */
 bool rule_fires(struct mode_conn *mc, const struct mode_rule *rule);
 

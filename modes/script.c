@@ -33,6 +33,8 @@ void log_no_memory(const struct mode_conn *mc)
 static void script_reached(struct moment *m, int64_t late)
 {
     struct script *s = link_entry(m, struct script, moment);
+    if (s->waiting && has_caught_up(s->mc))
+        return;
     if (s->waiting && !rule_fires(s->mc, s->rule)) {
         script_destroy(s);
         return;

@@ -309,6 +309,7 @@ int command_serve(int argc, char **argv)
     tls_server_destroy(server.tls);
     keylog_close(server.keylog);
     uv_loop_close(&server.loop);
+    log_end();
     return 0;
 }
 

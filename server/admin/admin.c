@@ -100,6 +100,7 @@ static void call_destroy(struct call *call)
     if (!call)
         return;
     events_forget(call);
+    work_over(call);
     json_decref(call->json);
     buf_free(&call->body);
     buf_free(&call->answer.body);
@@ -252,9 +253,15 @@ static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
     return MHD_YES;
 }
 
-/* Its body is complete, or it was woken. */
+/* Its body is complete, or it was woken, or resumed. */
 static void perform(struct call *call)
 {
+    if (call->then) {
+        void (*then)(struct call * call) = call->then;
+        call->then = NULL;
+        then(call);
+        return;
+    }
     if (call->route->json && !call->json) {
         if (input_json(call))
             return;
@@ -285,7 +292,7 @@ static enum MHD_Result on_call(void *arg, struct MHD_Connection *mhd, const char
     }
     if (!call->answer.status)
         perform(call);
-    return call->waiter ? MHD_YES : answer_send(call);
+    return call->waiter || call->suspended ? MHD_YES : answer_send(call);
 }
 
 /* --- Life */
@@ -334,11 +341,15 @@ static int start_daemon(struct admin *a)
 
 static void destroy(struct admin *a)
 {
+    moment_cancel(&a->work);
     if (a->no_memory)
         MHD_destroy_response(a->no_memory);
     guard_finish(&a->guard);
     buf_free(&a->ca_pem);
     buf_free(&a->ca_der);
+    buf_free(&a->modes.text);
+    buf_free(&a->cases.text);
+    buf_free(&a->language.text);
     free(a);
 }
 
@@ -353,6 +364,7 @@ int admin_start(const struct admin_config *config, struct admin **out, struct re
     a->run = config->run;
     a->catalogue = config->catalogue;
     events_init(a);
+    work_init(a);
     int rc = guard_init(&a->guard, config->token, config->names, config->name_count, why);
     if (!rc)
         rc = read_file(config->ca_pem, &a->ca_pem, why);
@@ -388,6 +400,7 @@ void admin_stop(struct admin *a)
     a->stopping = true;
     listener_close(a->listener);
     events_wake_all(a);
+    work_stop(a);
     for (int i = 0; i < LAST_TURNS; i++)
         mhd_loop_run(a->mhd);
     mhd_loop_stop(a->mhd);

@@ -21,6 +21,7 @@ static struct answer *begin(struct call *call, int status, const char *type)
     answer->header = NULL;
     answer->body.start = answer->body.end = 0;
     answer->body.failed = false;
+    answer->fixed = NULL;
     return answer;
 }
 
@@ -40,6 +41,13 @@ struct buf *answer_text(struct call *call, int status, const char *type)
 void answer_bytes(struct call *call, const char *type, const void *bytes, size_t n)
 {
     buf_add(&begin(call, 200, type)->body, bytes, n);
+}
+
+void answer_fixed(struct call *call, const char *type, const void *bytes, size_t n)
+{
+    struct answer *answer = begin(call, 200, type);
+    answer->fixed = bytes;
+    answer->fixed_len = n;
 }
 
 void answer_empty(struct call *call, int status)
@@ -106,18 +114,32 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
            MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 }
 
-/* NULL without memory. The body's memory goes to libmicrohttpd. */
-static struct MHD_Response *make_response(struct answer *answer)
+/* The body's memory goes to libmicrohttpd. */
+static struct MHD_Response *whole_response(struct answer *answer)
 {
     struct buf *body = &answer->body;
-    if (body->failed)
-        return NULL;
     struct MHD_Response *response = MHD_create_response_from_buffer(
         buf_len(body), body->data, body->data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
-    if (!response)
+    if (response)
+        memset(body, 0, sizeof *body);
+    return response;
+}
+
+/* NULL without memory. */
+static struct MHD_Response *make_response(struct call *call)
+{
+    struct answer *answer = &call->answer;
+    struct MHD_Response *response;
+    if (answer->body.failed)
         return NULL;
-    memset(body, 0, sizeof *body);
-    if (!add_headers(response, answer)) {
+    if (call->stream.more && !call->stream.done)
+        response = work_response(call);
+    else if (answer->fixed)
+        response = MHD_create_response_from_buffer(answer->fixed_len, (void *)answer->fixed,
+                                                   MHD_RESPMEM_PERSISTENT);
+    else
+        response = whole_response(answer);
+    if (response && !add_headers(response, answer)) {
         MHD_destroy_response(response);
         return NULL;
     }
@@ -126,7 +148,7 @@ static struct MHD_Response *make_response(struct answer *answer)
 
 enum MHD_Result answer_send(struct call *call)
 {
-    struct MHD_Response *response = make_response(&call->answer);
+    struct MHD_Response *response = make_response(call);
     call_allow(call, call_patience.answer);
     if (!response)
         return MHD_queue_response(call->mhd, 503, call->admin->no_memory);

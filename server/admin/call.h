@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "endpoint/target.h"
 #include "ledger/ledger.h"
+#include "run/run.h"
 #include "wire/moment.h"
 
 #define CALL_BODY_MAX (256u * 1024)
@@ -26,6 +27,14 @@
 
 struct call;
 struct waiter;
+
+/* A text made a row at a time, and kept (calls_modes.c). */
+struct cache {
+    struct buf text;
+    uint64_t version; /* of the catalogue */
+    size_t rows;      /* so far */
+    bool whole;
+};
 
 struct admin {
     struct uv_loop_s *loop;
@@ -44,6 +53,12 @@ struct admin {
     struct link waiters;
     struct ledger_watch watch; /* in the ledger while there are waiters */
     struct moment wake;
+    /* work.c */
+    struct link working; /* calls whose answer is being rendered */
+    struct moment work;
+    int64_t worked; /* in this turn of the loop, ns */
+    /* Answers that stay the same as long as the catalogue does */
+    struct cache modes, cases, language;
 };
 
 /* How long a caller may take: to send a request, once it began (the first: once connected), to take
@@ -75,8 +90,24 @@ struct answer {
     int status; /* 0: none yet */
     const char *type;
     struct buf body;
+    const void *fixed; /* instead of body: bytes that stay where they are */
+    size_t fixed_len;
     const char *header; /* one more, or NULL */
     char header_value[96];
+};
+
+/* Renders an answer (work.c). */
+struct stream {
+    struct link link;
+    bool (*more)(struct call *call, struct buf *out); /* NULL: it is not one */
+    void (*over)(struct call *call);
+    bool done;
+};
+
+/* A page of events (events.c). */
+struct page {
+    uint64_t since, last; /* what comes next, and where it ends */
+    bool ndjson, begun;
 };
 
 struct call {
@@ -93,6 +124,12 @@ struct call {
     json_t *json;
     struct waiter *waiter; /* while the call is suspended */
     bool waited;
+    bool suspended; /* by work.c */
+    struct stream stream;
+    struct run_waiter settling;
+    void (*then)(struct call *call); /* when it has settled */
+    struct run_cursor cursor;        /* calls_connections */
+    struct page page;
     struct answer answer;
 };
 
@@ -114,6 +151,8 @@ void answer_json(struct call *call, int status, json_t *value); /* takes the ref
 /* Where the caller of this appends the body. */
 struct buf *answer_text(struct call *call, int status, const char *type);
 void answer_bytes(struct call *call, const char *type, const void *bytes, size_t n);
+/* The same of bytes that are never freed nor changed. */
+void answer_fixed(struct call *call, const char *type, const void *bytes, size_t n);
 void answer_empty(struct call *call, int status);
 void answer_problem(struct call *call, int status, const struct refusal *why);
 void answer_refuse(struct call *call, int status, const char *where, const char *allowed,
@@ -156,6 +195,23 @@ int input_accepts(const char *accept, const char *subtype);
 /* Gives the caller this long from now; DURATION_NEVER: no limit. */
 void call_allow(struct call *call, int64_t span);
 
+/* --- work.c */
+
+void work_init(struct admin *a);
+/* Lets all calls be answered, with what there is. */
+void work_stop(struct admin *a);
+/* Fills the body of the answer, which has its status and header fields, by calling more until it
+ * returns false; each time it appends a little, in well under a slice. over is called once, at the
+ * end or when the caller has gone, and may be NULL. */
+void work_stream(struct call *call, bool (*more)(struct call *call, struct buf *out),
+                 void (*over)(struct call *call));
+/* The call is over. */
+void work_over(struct call *call);
+/* The response to a stream that is not done. NULL without memory. */
+struct MHD_Response *work_response(struct call *call);
+/* Goes on with then when what was set has reached all connections. */
+void work_when_settled(struct call *call, void (*then)(struct call *call));
+
 /* --- events.c */
 
 void events_init(struct admin *a);
@@ -163,6 +219,15 @@ void events_init(struct admin *a);
 void events_wake_all(struct admin *a);
 /* The call is over: what it waited with goes. */
 void events_forget(struct call *call);
+
+/* --- calls_modes.c: what is made once, and anew when the catalogue has changed */
+
+/* Whether rows are missing; head is put before the first. */
+bool cache_begin(struct cache *cache, const struct catalogue *c, const char *head);
+/* Appends one, with a comma between two; takes the reference. NULL: there was no memory for it. */
+void cache_row(struct cache *cache, json_t *row);
+/* All rows are there: appends the whole text to out. Without memory out has failed. */
+void cache_end(struct cache *cache, const char *tail, struct buf *out);
 
 /* --- what the rows of routes.c do: calls_*.c and events.c */
 

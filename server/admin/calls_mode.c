@@ -145,16 +145,26 @@ void calls_mode(struct call *call)
     answer_json(call, 200, run_mode(call->admin->run));
 }
 
-void calls_put_mode(struct call *call)
+static void put_mode(struct call *call)
 {
     if (set_from_body(call, false))
-        calls_mode(call);
+        work_when_settled(call, calls_mode);
+}
+
+void calls_put_mode(struct call *call)
+{
+    work_when_settled(call, put_mode);
+}
+
+static void patch_run(struct call *call)
+{
+    if (set_from_body(call, true))
+        work_when_settled(call, calls_run);
 }
 
 void calls_patch_run(struct call *call)
 {
-    if (set_from_body(call, true))
-        calls_run(call);
+    work_when_settled(call, patch_run);
 }
 
 /* Can this machine do it? */
@@ -169,18 +179,24 @@ static void add_availability(const struct catalogue *c, json_t *row)
         json_object_set_new(row, "why_not", json_string(why.what));
 }
 
+static bool more_cases(struct call *call, struct buf *out)
+{
+    struct admin *a = call->admin;
+    if (cache_begin(&a->cases, a->catalogue, "{\"cases\":[") && a->cases.rows < cases_count()) {
+        json_t *row = cases_at(a->cases.rows);
+        if (row)
+            add_availability(a->catalogue, row);
+        cache_row(&a->cases, row);
+        return true;
+    }
+    cache_end(&a->cases, "]}\n", out);
+    return false;
+}
+
 void calls_cases(struct call *call)
 {
-    json_t *cases = json_array();
-    bool whole = cases;
-    for (size_t i = 0; whole && i < cases_count(); i++) {
-        json_t *row = cases_at(i);
-        if (row)
-            add_availability(call->admin->catalogue, row);
-        whole = json_array_append_new(cases, row) == 0;
-    }
-    answer_json(call, 200, whole ? json_pack("{s:O}", "cases", cases) : NULL);
-    json_decref(cases);
+    answer_text(call, 200, "application/json");
+    work_stream(call, more_cases, NULL);
 }
 
 void calls_case(struct call *call)

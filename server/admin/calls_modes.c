@@ -3,7 +3,45 @@
 #include <string.h>
 
 #include "admin/call.h"
+#include "base/json.h"
 #include "modes/catalogue.h"
+
+/* --- Texts that are kept */
+
+bool cache_begin(struct cache *cache, const struct catalogue *c, const char *head)
+{
+    if (cache->whole && cache->version == catalogue_version(c))
+        return false;
+    if (!buf_len(&cache->text) || cache->version != catalogue_version(c)) {
+        buf_free(&cache->text);
+        *cache = (struct cache){ .version = catalogue_version(c) };
+        buf_text(&cache->text, head);
+    }
+    return true;
+}
+
+void cache_row(struct cache *cache, json_t *row)
+{
+    if (cache->rows++)
+        buf_text(&cache->text, ",");
+    json_write(&cache->text, row);
+    json_decref(row);
+}
+
+void cache_end(struct cache *cache, const char *tail, struct buf *out)
+{
+    if (!cache->whole)
+        buf_text(&cache->text, tail);
+    cache->whole = !cache->text.failed;
+    if (cache->whole)
+        buf_add(out, buf_bytes(&cache->text), buf_len(&cache->text));
+    else
+        out->failed = true;
+    if (!cache->whole)
+        buf_free(&cache->text); /* and begin anew next time */
+}
+
+/* --- The catalogue */
 
 /* Can it be set on this machine, as far as its defaults tell? */
 static void add_availability(const struct catalogue *c, const char *name, json_t *row)
@@ -45,16 +83,24 @@ static json_t *describe_mode(const struct catalogue *c, const json_t *document, 
     return row;
 }
 
+static bool more_modes(struct call *call, struct buf *out)
+{
+    struct admin *a = call->admin;
+    const json_t *document;
+    bool built_in;
+    if (cache_begin(&a->modes, a->catalogue, "{\"modes\":[") &&
+        (document = catalogue_at(a->catalogue, a->modes.rows, &built_in))) {
+        cache_row(&a->modes, describe_mode(a->catalogue, document, built_in));
+        return true;
+    }
+    cache_end(&a->modes, "]}\n", out);
+    return false;
+}
+
 void calls_modes(struct call *call)
 {
-    const struct catalogue *c = call->admin->catalogue;
-    json_t *modes = json_array();
-    const json_t *document;
-    bool built_in, fits = modes;
-    for (size_t i = 0; fits && (document = catalogue_at(c, i, &built_in)); i++)
-        fits = json_array_append_new(modes, describe_mode(c, document, built_in)) == 0;
-    answer_json(call, 200, fits ? json_pack("{s:O}", "modes", modes) : NULL);
-    json_decref(modes);
+    answer_text(call, 200, "application/json");
+    work_stream(call, more_modes, NULL);
 }
 
 static void answer_unknown(struct call *call)
@@ -145,5 +191,8 @@ void calls_delete_mode_file(struct call *call)
 
 void calls_language(struct call *call)
 {
-    answer_json(call, 200, mode_language());
+    struct cache *cache = &call->admin->language;
+    if (cache_begin(cache, call->admin->catalogue, ""))
+        cache_row(cache, mode_language());
+    cache_end(cache, "\n", answer_text(call, 200, "application/json"));
 }

@@ -17,13 +17,18 @@ void calls_run(struct call *call)
     answer_json(call, 200, describe_run(call->admin));
 }
 
-void calls_reset(struct call *call)
+static void reset(struct call *call)
 {
     int rc = run_reset(call->admin->run);
     if (rc)
         answer_outcome(call, rc, NULL);
     else
-        calls_run(call);
+        work_when_settled(call, calls_run);
+}
+
+void calls_reset(struct call *call)
+{
+    work_when_settled(call, reset);
 }
 
 void calls_mark(struct call *call)
@@ -53,16 +58,27 @@ static uint64_t id_of(const struct call *call)
     return id;
 }
 
+static bool more_connections(struct call *call, struct buf *out)
+{
+    if (!call->page.begun)
+        buf_text(out, "{\"connections\":[");
+    bool more = run_cursor_write(&call->cursor, call->page.begun ? "," : "", out);
+    call->page.begun = true;
+    if (!more)
+        buf_text(out, "]}\n");
+    return more;
+}
+
+static void connections_over(struct call *call)
+{
+    run_cursor_close(&call->cursor);
+}
+
 void calls_connections(struct call *call)
 {
-    struct run_cursor cursor;
-    struct buf *out = answer_text(call, 200, "application/json");
-    buf_text(out, "{\"connections\":[");
-    run_cursor_open(call->admin->run, &cursor);
-    for (const char *comma = ""; run_cursor_write(&cursor, comma, out); comma = ",")
-        ;
-    run_cursor_close(&cursor);
-    buf_text(out, "]}\n");
+    answer_text(call, 200, "application/json");
+    run_cursor_open(call->admin->run, &call->cursor);
+    work_stream(call, more_connections, connections_over);
 }
 
 void calls_connection(struct call *call)

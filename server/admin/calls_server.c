@@ -19,7 +19,7 @@ void calls_index(struct call *call)
 
 void calls_openapi(struct call *call)
 {
-    answer_bytes(call, "application/openapi+json", openapi_json, openapi_json_len);
+    answer_fixed(call, "application/openapi+json", openapi_json, openapi_json_len);
 }
 
 void calls_capabilities(struct call *call)

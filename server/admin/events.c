@@ -22,7 +22,8 @@
 #define WAIT_MAX    (60 * NS_PER_S)
 #define EVENTS_MAX  10000
 #define EVENTS      1000               /* when max is not given */
-#define PAGE_BYTES  (4u * 1024 * 1024) /* an answer stops growing here */
+#define PAGE_BYTES  (4u * 1024 * 1024) /* of memory in the ledger; a page ends here */
+#define STEP_BYTES  4096               /* rendered at a time */
 #define NDJSON      "application/x-ndjson"
 #define ACCEPT_LIST "application/json, " NDJSON
 
@@ -186,45 +187,59 @@ static int read_question(struct call *call, struct question *q)
     return rc;
 }
 
-static int write_page(const struct call *call, const struct question *q, struct buf *out,
-                      uint64_t *next)
+/* The next few events, up to the page's last one; some of them may be gone by now. */
+static bool more_events(struct call *call, struct buf *out)
 {
     const struct ledger *l = run_ledger(call->admin->run);
-    if (!q->ndjson)
+    struct page *page = &call->page;
+    const char *separator = page->ndjson ? "\n" : ",";
+    uint64_t first = ledger_first(l);
+    uint64_t from = first > page->since + 1 ? first : page->since + 1;
+    int count = 0;
+    if (!page->begun && !page->ndjson)
         buf_text(out, "{\"events\":[");
-    int count = ledger_read(l, q->since, q->max, PAGE_BYTES, q->ndjson ? "\n" : ",", out, next);
+    size_t before = buf_len(out);
+    if (page->begun && from <= page->last)
+        buf_text(out, separator);
+    if (from <= page->last)
+        count = ledger_read(l, page->since, page->last + 1 - from, before + STEP_BYTES, separator,
+                            out, &page->since);
+    page->begun |= count > 0;
     if (count < 0)
-        return count;
-    if (!q->ndjson)
+        return false;
+    if (count > 0 && page->since < page->last)
+        return true;
+    if (!page->ndjson)
         buf_printf(out,
                    "],\"next\":%" PRIu64 ",\"first\":%" PRIu64 ",\"last\":%" PRIu64
                    ",\"dropped\":%" PRIu64 "}\n",
-                   *next, ledger_first(l), ledger_last(l), ledger_dropped(l));
-    else if (count)
+                   page->last, ledger_first(l), ledger_last(l), ledger_dropped(l));
+    else if (page->begun)
         buf_text(out, "\n");
-    return out->failed ? -ENOMEM : 0;
+    return false;
 }
 
 void calls_events(struct call *call)
 {
     struct question q;
+    const struct ledger *l = run_ledger(call->admin->run);
     if (read_question(call, &q))
         return;
-    uint64_t next = q.since;
-    bool nothing = ledger_last(run_ledger(call->admin->run)) <= q.since;
+    bool nothing = ledger_last(l) <= q.since;
     int rc = 0;
     if (nothing && q.wait && !call->waited && !call->admin->stopping)
         rc = start_waiting(call, &q);
     if (call->waiter)
         return;
-    answer_bytes(call, q.ndjson ? NDJSON : "application/json", "", 0);
-    if (!rc)
-        rc = write_page(call, &q, &call->answer.body, &next);
     if (rc) {
         answer_outcome(call, rc, NULL);
         return;
     }
     char value[24];
-    snprintf(value, sizeof value, "%" PRIu64, next);
+    call->page = (struct page){ .since = q.since, .ndjson = q.ndjson };
+    call->page.last = ledger_page(l, q.since, q.max, PAGE_BYTES);
+    answer_text(call, 200, q.ndjson ? NDJSON : "application/json");
+    snprintf(value, sizeof value, "%" PRIu64, call->page.last);
     answer_header(call, "Hangup-Next", value);
+    work_stream(call, more_events, NULL);
 }

@@ -9,6 +9,10 @@
 #define NS_PER_S    INT64_C(1000000000)
 #define MOMENT_NONE INT64_MAX /* a moment that never comes */
 
+/* What can wait does not keep the loop for longer than about this at a time: it is how late a fault
+ * may be because of it. */
+#define CLOCK_SLICE (250 * NS_PER_US)
+
 /* CLOCK_MONOTONIC now. */
 int64_t clock_now(void);
 

@@ -458,6 +458,30 @@ static const struct chunk *chunk_of(const struct ledger *l, uint64_t seq)
     return c;
 }
 
+uint64_t ledger_page(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes)
+{
+    uint64_t last = since;
+    size_t count = 0, bytes = 0;
+    if (since >= l->last)
+        return since;
+    const struct link *i = &chunk_of(l, since + 1)->link;
+    for (; i != &l->chunks; i = i->next) {
+        const struct chunk *c = link_entry(i, const struct chunk, link);
+        struct head head;
+        for (size_t at = 0; at < c->used; at += head.length) {
+            memcpy(&head, c->data + at, sizeof head);
+            if (head.seq <= since)
+                continue;
+            if (count == max_events || bytes >= max_bytes)
+                return last;
+            count++;
+            bytes += head.length;
+            last = head.seq;
+        }
+    }
+    return last;
+}
+
 int ledger_read(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes,
                 const char *separator, struct buf *out, uint64_t *next)
 {

@@ -211,6 +211,11 @@ uint64_t ledger_last(const struct ledger *l);
 uint64_t ledger_first(const struct ledger *l);
 uint64_t ledger_dropped(const struct ledger *l);
 
+/* Where a page ends that begins behind since: the sequence number of its last event, of at most
+ * max_events (at least one) and as many as take up max_bytes of the ledger's memory; since when
+ * there is none. */
+uint64_t ledger_page(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes);
+
 /* Appends to out, as JSON objects with separator between them, the events with a sequence number
  * above since, oldest first, at most max_events and until out holds max_bytes. *next becomes the
  * sequence number to continue from: that of the last event written, or since when there was none.

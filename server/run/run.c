@@ -19,6 +19,7 @@ int run_create(const struct run_config *config, struct run **out)
     run->config = *config;
     link_init(&run->sessions);
     link_init(&run->cursors);
+    sweep_init(run);
     link_init(&run->listening.scripts);
     run->ledger = ledger_create(config->ledger_bytes);
     run->attempts = attempts_create();
@@ -44,6 +45,7 @@ void run_destroy(struct run *run)
         return;
     assert(link_empty(&run->sessions));
     moment_cancel(&run->grace);
+    sweep_drop(run);
     listening_stop(run);
     plan_unref(run->plan);
     attempts_destroy(run->attempts);
@@ -81,27 +83,30 @@ static void ledger_plan(struct run *run, enum run_apply apply)
 }
 
 /* Takes over the caller's reference. */
-static void install(struct run *run, struct plan *plan, enum run_apply apply)
+static void install(struct run *run, struct plan *plan, enum run_apply apply, bool reset)
 {
+    run_settle(run);
     plan_unref(run->plan);
     run->plan = plan;
     run->number = 0;
     ledger_plan(run, apply);
-    for (struct link *i = run->sessions.next; apply == APPLY_ALL && i != &run->sessions;
-         i = i->next)
-        session_replan(link_entry(i, struct session, link));
+    if (apply == APPLY_ALL) {
+        run->setting++;
+        sweep_begin(run, reset);
+    }
     listening_look(run);
 }
 
 /* Takes over the caller's reference. */
-static int install_mode(struct run *run, struct mode_program *program, enum run_apply apply)
+static int install_mode(struct run *run, struct mode_program *program, enum run_apply apply,
+                        bool reset)
 {
     struct plan *plan = plan_of_mode(program);
     if (!plan) {
         mode_unref(program);
         return -ENOMEM;
     }
-    install(run, plan, apply);
+    install(run, plan, apply, reset);
     return 0;
 }
 
@@ -111,7 +116,7 @@ int run_set_mode(struct run *run, const char *name, const json_t *params, bool l
     struct mode_program *program;
     int error = catalogue_compile(run->config.catalogue, name, params, lenient,
                                   run->config.time_scale, &program, why);
-    return error ? error : install_mode(run, program, apply);
+    return error ? error : install_mode(run, program, apply, false);
 }
 
 int run_set_mode_text(struct run *run, const char *text, struct refusal *why)
@@ -119,7 +124,7 @@ int run_set_mode_text(struct run *run, const char *text, struct refusal *why)
     struct mode_program *program;
     int error = catalogue_compile_text(run->config.catalogue, text, strlen(text),
                                        run->config.time_scale, &program, why);
-    return error ? error : install_mode(run, program, APPLY_ALL);
+    return error ? error : install_mode(run, program, APPLY_ALL, false);
 }
 
 int run_set_plan(struct run *run, const json_t *json, const uint64_t *seed, enum run_apply apply,
@@ -132,7 +137,7 @@ int run_set_plan(struct run *run, const json_t *json, const uint64_t *seed, enum
         return error;
     if (seed)
         run->seed = *seed;
-    install(run, plan, apply);
+    install(run, plan, apply, false);
     return 0;
 }
 
@@ -158,17 +163,12 @@ json_t *run_mode(const struct run *run)
 int run_reset(struct run *run)
 {
     struct refusal why;
-    struct link *i, *next;
-    int error = run_set_mode(run, "normal", NULL, false, APPLY_ALL, &why);
+    struct mode_program *normal;
+    int error = catalogue_compile(run->config.catalogue, "normal", NULL, false,
+                                  run->config.time_scale, &normal, &why);
     if (error)
         return error < 0 ? error : -EINVAL; /* "normal" always compiles */
-    for (i = run->sessions.next; i != &run->sessions; i = next) {
-        next = i->next; /* sessions are freed from the loop, not from inside this */
-        session_let_go(link_entry(i, struct session, link));
-    }
-    attempts_clear(run->attempts);
-    ledger_clear(run->ledger);
-    return 0;
+    return install_mode(run, normal, APPLY_ALL, true);
 }
 
 /* --- Marks */
@@ -201,14 +201,22 @@ void run_cursor_close(struct run_cursor *cursor)
     link_remove(&cursor->link);
 }
 
-bool run_cursor_write(struct run_cursor *cursor, const char *separator, struct buf *out)
+struct session *run_cursor_next(struct run_cursor *cursor)
 {
     if (cursor->next == &cursor->run->sessions)
-        return false;
-    const struct session *s = link_entry(cursor->next, struct session, link);
+        return NULL;
+    struct session *s = link_entry(cursor->next, struct session, link);
     if (s->ordinal > cursor->last_ordinal)
-        return false;
+        return NULL;
     cursor->next = cursor->next->next;
+    return s;
+}
+
+bool run_cursor_write(struct run_cursor *cursor, const char *separator, struct buf *out)
+{
+    struct session *s = run_cursor_next(cursor);
+    if (!s)
+        return false;
     buf_text(out, separator);
     session_write(s, out);
     return true;
@@ -216,7 +224,7 @@ bool run_cursor_write(struct run_cursor *cursor, const char *separator, struct b
 
 int run_connection(const struct run *run, uint64_t id, struct buf *out)
 {
-    const struct session *s = session_find(run, id);
+    struct session *s = session_find(run, id);
     if (!s)
         return RUN_NO_CONNECTION;
     session_write(s, out);
@@ -265,6 +273,7 @@ void run_shutdown(struct run *run, int64_t grace_ns, void (*done)(void *arg), vo
 {
     run->done = done;
     run->done_arg = arg;
+    sweep_drop(run);
     listening_stop(run);
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
         session_shutdown(link_entry(i, struct session, link));

@@ -59,6 +59,19 @@ int run_set_mode(struct run *run, const char *name, const json_t *params, bool l
                  enum run_apply apply, struct refusal *why);
 int run_set_mode_text(struct run *run, const char *text, struct refusal *why);
 
+/* What was set, or reset, reaches live connections over some turns of the loop when there are many;
+ * none acts by what was in force before. Settled: it has reached all. */
+bool run_is_settled(const struct run *run);
+/* Calls settled once, and from the loop; while run_is_settled is false. The caller owns the memory,
+ * and may take it out again by link_remove. */
+struct run_waiter {
+    struct link link;
+    void (*settled)(struct run_waiter *waiter);
+};
+void run_await_settled(struct run *run, struct run_waiter *waiter);
+/* Does what is left of it at once. */
+void run_settle(struct run *run);
+
 /* {"mode": NAME, "params": {...}, "time_scale": 1.0, "plan": [...], "seed": 0}. mode and params are
  * null when the plan is not one mode for all, plan is when a mode was set. New reference. */
 json_t *run_mode(const struct run *run);
@@ -82,7 +95,8 @@ int run_mark(struct run *run, const char *name, uint64_t *seq, struct refusal *w
 
 /* Back to "normal" for all, ledger empty, attempts forgotten. Connections that a fault holds
  * (finned, forgotten, stalled, holed) or has changed for good (a pace, a cut, a GOAWAY ...) are
- * ended; the others stay open. Returns 0, or -errno: then nothing was changed. */
+ * ended; the others stay open; the ledger is emptied when that is done (run_is_settled). Returns 0,
+ * or -errno: then nothing was changed. */
 int run_reset(struct run *run);
 
 /* Looks at the live connections one by one, oldest first, over any number of turns of the loop:

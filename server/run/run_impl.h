@@ -28,11 +28,21 @@ struct listening {
     unsigned script_count;
 };
 
+/* What was set for all, on its way to them (sweep.c). */
+struct sweep {
+    bool on, reset;
+    struct run_cursor cursor;
+    struct moment moment;
+    struct link waiting; /* run_waiter */
+};
+
 struct run {
     struct run_config config;
     struct ledger *ledger;
     struct attempts *attempts;
     struct plan *plan;
+    uint64_t setting; /* counts what was set for all */
+    struct sweep sweep;
     uint64_t seed;
     uint32_t number; /* connections accepted since the plan was set */
     struct listening listening;
@@ -56,6 +66,7 @@ struct session {
     struct wire *wire;
     struct engine *engine; /* NULL until the protocol is known */
     struct mode_conn mode;
+    uint64_t setting;         /* the run's, as far as it has reached this connection */
     struct plan *undecided;   /* its entry depends on the protocol; NULL: it has its mode */
     char *mode_text;          /* the last /mode/... prefix that was obeyed; NULL: none */
     uint8_t sniffed;          /* bytes of the h2 preface seen so far on a clear connection */
@@ -136,6 +147,19 @@ static inline bool session_may_say(const struct session *s)
     return session_serving(s) && wire_can_send(s->wire) && !s->mode.held;
 }
 
+/* --- run.c */
+/* The next one a cursor comes to; NULL: that was all. */
+struct session *run_cursor_next(struct run_cursor *cursor);
+
+/* --- sweep.c */
+extern int64_t sweep_slice; /* how long one slice takes; tests make it shorter */
+void sweep_init(struct run *run);
+/* A plan was set for all; reset: what a fault holds is let go as well, and the ledger emptied. Does
+ * the first slice at once. */
+void sweep_begin(struct run *run, bool reset);
+/* Gives it up. */
+void sweep_drop(struct run *run);
+
 /* --- listening.c */
 /* The next connection may get another mode than before. */
 void listening_look(struct run *run);
@@ -146,13 +170,13 @@ void listening_stop(struct run *run);
 /* --- session.c */
 struct session *session_find(const struct run *run, uint64_t id);
 /* Appends it as a JSON object. */
-void session_write(const struct session *s, struct buf *out);
+void session_write(struct session *s, struct buf *out);
 /* Looks whether the connection has become idle. */
 void session_idle(struct session *s);
 /* Another mode for this connection alone, ledgered. entry: of the plan; negative: none. */
 void session_set_mode(struct session *s, struct mode_program *program, int entry);
-/* Another plan, for which this connection is older: it gets what it has for such. */
-void session_replan(struct session *s);
+/* Gives it what was set for all since it last came here. Returns whether there was something. */
+bool session_catch_up(struct session *s);
 /* Ends what a rule has begun here, and a connection that a fault holds or has changed for good;
  * others stay open. */
 void session_let_go(struct session *s);

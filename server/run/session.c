@@ -77,7 +77,8 @@ static int pick(struct session *s)
     return picked;
 }
 
-void session_replan(struct session *s)
+/* Another plan, for which this connection is older: it gets what it has for such. */
+static void replan(struct session *s)
 {
     free(s->mode_text);
     s->mode_text = NULL;
@@ -90,9 +91,24 @@ void session_replan(struct session *s)
         session_set_mode(s, program, picked);
 }
 
+bool session_catch_up(struct session *s)
+{
+    if (s->setting == s->run->setting)
+        return false;
+    s->setting = s->run->setting;
+    replan(s);
+    return true;
+}
+
+static bool catch_up(void *host)
+{
+    return session_catch_up(host);
+}
+
 /* The protocol is known: what depends on it is decided. */
 static void decide(struct session *s)
 {
+    session_catch_up(s);
     struct plan *plan = s->undecided;
     if (!plan)
         return;
@@ -364,6 +380,7 @@ static const struct mode_host mode_calls = {
     .released = released,
     .silenced = silenced,
     .resumed = resumed,
+    .catch_up = catch_up,
 };
 
 /* --- Beginning and end */
@@ -394,6 +411,7 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     s->listener = listener;
     s->id = ++last_id;
     s->ordinal = ++run->ordinal;
+    s->setting = run->setting;
     s->mode.number = run->number < UINT32_MAX ? ++run->number : run->number;
     int picked = pick(s);
     mode_conn_init(&s->mode, &mode_calls, s, run->ledger, s->id, plan_program(run->plan, picked));
@@ -485,9 +503,10 @@ static void write_mode(const struct mode_program *mode, struct buf *out)
     buf_printf(out, ",\"time_scale\":%s", scale);
 }
 
-void session_write(const struct session *s, struct buf *out)
+void session_write(struct session *s, struct buf *out)
 {
     int64_t now = clock_now();
+    session_catch_up(s);
     buf_printf(out, "{\"id\":%" PRIu64 ",\"ordinal\":%" PRIu64, s->id, s->ordinal);
     write_text(out, "listener", s->listener->name);
     write_text(out, "peer", s->peer);

@@ -45,6 +45,8 @@ struct run {
     unsigned resets;
     unsigned live; /* connections */
     struct link cursors;
+    bool unsettled; /* what is set has not reached all */
+    struct link waiters;
     uint64_t done_on;
     char steps[256];
 };
@@ -174,6 +176,26 @@ int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *wh
     return 0;
 }
 
+bool run_is_settled(const struct run *run)
+{
+    return !run->unsettled;
+}
+
+void run_await_settled(struct run *run, struct run_waiter *waiter)
+{
+    link_append(&run->waiters, &waiter->link);
+}
+
+void run_settle(struct run *run)
+{
+    run->unsettled = false;
+    while (!link_empty(&run->waiters)) {
+        struct run_waiter *w = link_entry(run->waiters.next, struct run_waiter, link);
+        link_remove(&w->link);
+        w->settled(w);
+    }
+}
+
 static inline uint64_t commit(const char *name)
 {
     ledger_begin(the_run.ledger, EV_MARK, 0, 0);
@@ -242,6 +264,7 @@ static inline int set_up(void **state)
     the_run.scale = 1;
     the_run.live = 1;
     link_init(&the_run.cursors);
+    link_init(&the_run.waiters);
     call_patience = patient;
     catalogue = catalogue_create();
     the_run.ledger = ledger_create(1 << 20);
@@ -312,7 +335,7 @@ struct reply {
     char *body;
     size_t body_len;
     json_t *json; /* of the body, or NULL */
-    bool closed;
+    bool closed, chunked;
 };
 
 static struct reply reply; /* the last one */
@@ -337,14 +360,53 @@ static inline const char *field(const char *name)
     return value;
 }
 
+/* The length of a chunked body that is whole, with its framing; 0: it is not. It is decoded into
+ * reply. */
+static inline size_t take_chunked(const char *bytes, size_t n)
+{
+    struct buf body = { 0 };
+    size_t at = 0, len = 1;
+    if (n < 5 || memcmp(bytes + n - 5, "0\r\n\r\n", 5) != 0) /* it may be whole only then */
+        return 0;
+    while (len) {
+        const char *line = memmem(bytes + at, n - at, "\r\n", 2);
+        len = line ? strtoul(bytes + at, NULL, 16) : 0;
+        size_t head = line ? (size_t)(line + 2 - bytes) - at : 0;
+        if (!line || n - at < head + len + 2) {
+            buf_free(&body);
+            return 0;
+        }
+        buf_add(&body, bytes + at + head, len);
+        at += head + len + 2;
+    }
+    reply.body_len = buf_len(&body);
+    buf_add(&body, "", 1);
+    reply.body = (char *)body.data;
+    reply.chunked = true;
+    return at;
+}
+
+static inline size_t take_plain(const char *bytes, size_t n, bool head)
+{
+    const char *length = field("Content-Length");
+    size_t len = head || !length ? 0 : strtoul(length, NULL, 10);
+    if (n < len)
+        return 0;
+    reply.body_len = len;
+    reply.body = __real_malloc(len + 1);
+    memcpy(reply.body, bytes, len);
+    reply.body[len] = '\0';
+    return 1;
+}
+
 /* Reads one response; head: without a body. Waits at most ms. */
 static inline bool receive(int fd, bool head, int ms)
 {
     static char bytes[8 << 20];
-    size_t n = 0, want = SIZE_MAX;
+    size_t n = 0;
     int64_t until = clock_now() + ms * NS_PER_MS;
     forget_reply();
-    while (n < want && clock_now() < until) {
+    while (!reply.body && clock_now() < until) {
         turn();
         ssize_t got = recv(fd, bytes + n, sizeof bytes - 1 - n, MSG_DONTWAIT);
         if (got == 0 || (got < 0 && errno != EAGAIN)) {
@@ -354,19 +416,21 @@ static inline bool receive(int fd, bool head, int ms)
         n += got > 0 ? (size_t)got : 0;
         bytes[n] = '\0';
         char *end = strstr(bytes, "\r\n\r\n");
-        if (!end || n == 0 || want != SIZE_MAX)
+        if (!end || n == 0)
             continue;
-        snprintf(reply.head, sizeof reply.head, "%.*s", (int)(end + 4 - bytes), bytes);
+        end += 4;
+        snprintf(reply.head, sizeof reply.head, "%.*s", (int)(end - bytes), bytes);
         sscanf(bytes, "HTTP/1.1 %d", &reply.status);
-        const char *length = field("Content-Length");
-        want = (size_t)(end + 4 - bytes) + (head || !length ? 0 : strtoul(length, NULL, 10));
+        size_t there = n - (size_t)(end - bytes);
+        if (!head && field("Transfer-Encoding"))
+            take_chunked(end, there);
+        else
+            take_plain(end, there, head);
     }
-    if (n < want)
+    if (!reply.body) {
+        reply.status = reply.closed ? 0 : reply.status;
         return false;
-    reply.body_len = want - strlen(reply.head);
-    reply.body = __real_malloc(reply.body_len + 1);
-    memcpy(reply.body, bytes + strlen(reply.head), reply.body_len);
-    reply.body[reply.body_len] = '\0';
+    }
     reply.json = json_loadb(reply.body, reply.body_len, 0, NULL);
     return true;
 }

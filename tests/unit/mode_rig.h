@@ -40,7 +40,9 @@ static void resumed(void *host)
         on_resumed();
 }
 
-static const struct mode_host host_calls = { released, silenced, resumed };
+static const struct mode_host host_calls = { .released = released,
+                                             .silenced = silenced,
+                                             .resumed = resumed };
 
 static int fake_goaway(struct engine *e, const struct goaway *goaway)
 {

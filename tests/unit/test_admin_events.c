@@ -216,8 +216,180 @@ static void a_page_is_bounded(void **state)
     for (int i = 0; i < 2000; i++)
         commit(name);
     assert_int_equal(get("/v1/runs/default/events?max=10000"), 200);
-    assert_true(reply.body_len > 4000000 && reply.body_len < 4300000);
+    assert_true(reply.body_len > 4000000 && reply.body_len < 4500000);
+    assert_int_equal(number_at("next"), event_count());
     assert_true(number_at("next") < 2000);
+}
+
+/* --- Long answers: in slices */
+
+#define MANY 4000 /* of a kilobyte: more than sockets hold */
+
+static void commit_many(unsigned n)
+{
+    char name[900];
+    ledger_destroy(the_run.ledger);
+    the_run.ledger = ledger_create(16 << 20);
+    for (unsigned i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "%0*u", (int)sizeof name - 1, i);
+        commit(name);
+    }
+}
+
+/* Each event of the run, once and in its order. */
+static void assert_whole(unsigned n)
+{
+    assert_int_equal(event_count(), n);
+    for (unsigned i = 0; i < n; i++) {
+        json_t *event = json_array_get(json_object_get(reply.json, "events"), i);
+        assert_int_equal(json_integer_value(json_object_get(event, "seq")), i + 1);
+    }
+}
+
+static void a_long_page_comes_in_slices_and_whole(void **state)
+{
+    commit_many(MANY);
+    assert_int_equal(get("/v1/runs/default/events?max=10000"), 200);
+    assert_true(reply.chunked);
+    assert_whole(MANY);
+    assert_int_equal(number_at("next"), MANY);
+    assert_string_equal(field("Hangup-Next"), "4000");
+
+    call("GET", "/v1/runs/default/events?max=10000", "Accept: application/x-ndjson\r\n", NULL);
+    assert_true(reply.chunked);
+    size_t lines = 0;
+    for (const char *at = reply.body; (at = strchr(at, '\n')); at++)
+        lines++;
+    assert_int_equal(lines, MANY);
+    assert_int_equal(reply.body[reply.body_len - 1], '\n');
+
+    assert_int_equal(get("/v1/runs/default/events?max=10"), 200);
+    assert_false(reply.chunked); /* small ones have a length */
+    assert_whole(10);
+    assert_int_equal(call("HEAD", "/v1/runs/default/events?max=10000", "", NULL), 200);
+}
+
+static int begin_page(void)
+{
+    static const char ask[] = "GET /v1/runs/default/events?max=10000 HTTP/1.1\r\n"
+                              "Host: localhost\r\n\r\n";
+    int fd = open_client(), little = 65536;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    send_text(fd, ask, sizeof ask - 1);
+    turns(50);
+    return fd;
+}
+
+static void a_page_that_loses_events_meanwhile_says_so(void **state)
+{
+    commit_many(MANY);
+    int fd = begin_page();
+    ledger_clear(the_run.ledger);
+    assert_true(receive(fd, false, 5000));
+    assert_non_null(reply.json);
+    assert_true(event_count() < MANY);
+    assert_int_equal(number_at("next"), MANY); /* as its header field says */
+    assert_string_equal(field("Hangup-Next"), "4000");
+    assert_int_equal(number_at("first"), MANY + 1);
+    close(fd);
+}
+
+#define SLOW 6
+
+static void many_slow_readers_are_served_side_by_side(void **state)
+{
+    int fds[SLOW];
+    commit_many(MANY);
+    for (int i = 0; i < SLOW; i++)
+        fds[i] = begin_page();
+    int64_t began = clock_now();
+    assert_int_equal(get("/healthz"), 200);
+    assert_true(clock_now() - began < 2 * NS_PER_S);
+    for (int i = 0; i < SLOW; i++) {
+        assert_true(receive(fds[i], false, 20000));
+        assert_whole(MANY);
+        close(fds[i]);
+    }
+}
+
+static void a_reader_that_goes_away_leaves_nothing(void **state)
+{
+    commit_many(MANY);
+    for (int i = 0; i < 50; i++) {
+        close(begin_page());
+        turns(2);
+    }
+    for (int t = 0; t < 2000 && !link_empty(&admin->callers); t++)
+        turn();
+    assert_true(link_empty(&admin->callers));
+    assert_true(link_empty(&admin->working));
+}
+
+static void stopping_ends_who_reads(void **state)
+{
+    char bytes[4096];
+    commit_many(MANY);
+    int fd = begin_page();
+    stop_admin();
+    ssize_t n;
+    size_t got = 0;
+    for (int t = 0; t < 5000 && (n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) != 0; t++) {
+        if (n < 0 && errno != EAGAIN)
+            break;
+        got += n > 0 ? (size_t)n : 0;
+        turn();
+    }
+    assert_true(got > 0 && n <= 0); /* it ended, and not as if it were whole */
+    close(fd);
+    start(&(struct admin_config){ 0 });
+}
+
+static void connections_come_in_slices(void **state)
+{
+    the_run.live = 20000;
+    assert_int_equal(get("/v1/connections"), 200);
+    assert_true(reply.chunked);
+    json_t *all = json_object_get(reply.json, "connections");
+    assert_int_equal(json_array_size(all), 20000);
+    for (size_t i = 0; i < 20000; i++)
+        assert_int_equal(json_integer_value(json_object_get(json_array_get(all, i), "id")),
+                         FIRST_ID + i);
+    assert_true(link_empty(&the_run.cursors));
+    the_run.live = 0;
+    assert_int_equal(get("/v1/connections"), 200);
+    assert_string_equal(reply.body, "{\"connections\":[]}\n");
+    assert_true(link_empty(&the_run.cursors));
+}
+
+static void what_is_set_is_answered_when_all_have_it(void **state)
+{
+    static const char *const calls[] = {
+        "PUT /v1/mode HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Content-Length: 12\r\n\r\n{\"mode\":\"a\"}",
+        "POST /v1/reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        int fd = open_client();
+        the_run.unsettled = true; /* by another call */
+        send_text(fd, calls[i], strlen(calls[i]));
+        assert_false(receive(fd, false, 30));
+        assert_string_equal(the_run.mode, "normal");
+        assert_int_equal(the_run.resets, 0);
+        run_settle(&the_run);
+        assert_true(receive(fd, false, 2000));
+        assert_int_equal(reply.status, 200);
+        close(fd);
+        turns(2);
+        strcpy(the_run.mode, "normal");
+    }
+    assert_int_equal(the_run.resets, 1);
+    int fd = open_client();
+    the_run.unsettled = true;
+    send_text(fd, calls[1], strlen(calls[1]));
+    turns(5);
+    close(fd);
+    stop_admin();
+    start(&(struct admin_config){ 0 });
 }
 
 int main(void)
@@ -235,6 +407,13 @@ int main(void)
         SERVED(a_caller_that_goes_away_while_waiting_leaves_nothing),
         SERVED(stopping_answers_who_waits),
         SERVED(a_page_is_bounded),
+        SERVED(a_long_page_comes_in_slices_and_whole),
+        SERVED(a_page_that_loses_events_meanwhile_says_so),
+        SERVED(many_slow_readers_are_served_side_by_side),
+        SERVED(a_reader_that_goes_away_leaves_nothing),
+        SERVED(stopping_ends_who_reads),
+        SERVED(connections_come_in_slices),
+        SERVED(what_is_set_is_answered_when_all_have_it),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     forget_reply();

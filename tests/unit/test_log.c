@@ -2,6 +2,8 @@
  * write(2) is one packet. Refusals, which end up in the log as often, are tested here too. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,6 +40,8 @@ static int stderr_to_a_socket(void **state)
     int r = dup2(pair[1], STDERR_FILENO);
     close(pair[1]);
     log_set_level(LOG_INFO);
+    log_end(); /* of the test before */
+    recv(reader, line, sizeof line, 0);
     return r < 0;
 }
 
@@ -150,6 +154,86 @@ static void logging_leaves_errno_alone_and_never_waits(void **state)
     assert_string_equal(next_line(), "info entry Numerical argument out of domain\n");
 }
 
+/* Fills a pipe that others may hold, too, and so stays blocking. */
+static size_t fill(int fd)
+{
+    char some[PIPE_BUF] = { 0 };
+    size_t n = 0;
+    while (poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, 0) == 1)
+        n += (size_t)write(fd, some, sizeof some);
+    return n;
+}
+
+/* What a pipe holds from its at-th byte on, as text. */
+static const char *drain(int fd, size_t at)
+{
+    size_t n = 0;
+    while (poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 0) == 1) {
+        ssize_t got = read(fd, line + n, sizeof line - 1 - n);
+        if (got <= 0)
+            break;
+        size_t skip = (size_t)got < at ? (size_t)got : at;
+        memmove(line + n, line + n + skip, (size_t)got - skip);
+        at -= skip;
+        n += (size_t)got - skip;
+    }
+    line[n] = '\0';
+    return line;
+}
+
+static void lines_that_a_full_pipe_does_not_take_are_dropped_and_counted(void **state)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    size_t full = fill(ends[1]);
+    alarm(20); /* it would wait for ever */
+    errno = EDOM;
+    for (int i = 0; i < 1000; i++)
+        log_info("lost %d", i);
+    assert_int_equal(errno, EDOM);
+    assert_string_equal(drain(ends[0], full), "");
+    log_info("after");
+    const char *got = drain(ends[0], 0), *second = strchr(got, '\n') + 1;
+    assert_string_equal(strchr(got + CLOCK_RFC3339_SIZE, '\n'), second - 1);
+    const char *told = "warn lines dropped because stderr took no more: 1000\n";
+    assert_memory_equal(got + CLOCK_RFC3339_SIZE, told, strlen(told));
+    assert_string_equal(second + CLOCK_RFC3339_SIZE, "info after\n");
+    log_info("and on");
+    assert_string_equal(drain(ends[0], 0) + CLOCK_RFC3339_SIZE, "info and on\n");
+
+    full = fill(ends[1]);
+    log_info("lost");
+    log_end(); /* is lost as well, and counted once */
+    assert_string_equal(drain(ends[0], full), "");
+    log_end();
+    assert_string_equal(drain(ends[0], 0) + CLOCK_RFC3339_SIZE,
+                        "warn lines dropped because stderr took no more: 1\n");
+    log_end();
+    assert_string_equal(drain(ends[0], 0), "");
+    assert_false(fcntl(ends[1], F_GETFL) & O_NONBLOCK);
+    alarm(0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* A line never needs more room than what a writable pipe has for sure. */
+static void no_line_is_longer_than_a_pipe_takes_whole(void **state)
+{
+    char text[5000];
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    memset(text, '\x01', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    log_info("%s", text);
+    const char *got = drain(ends[0], 0);
+    assert_true(strlen(got) <= PIPE_BUF);
+    assert_string_equal(got + strlen(got) - 4, "...\n");
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void a_refusal_says_where_what_and_what_is_allowed(void **state)
 {
     struct refusal why;
@@ -200,6 +284,8 @@ int main(void)
         LOG_TEST(a_long_entry_is_cut_and_says_so),
         LOG_TEST(a_gate_lets_one_entry_a_second_through_and_counts_the_rest),
         LOG_TEST(logging_leaves_errno_alone_and_never_waits),
+        LOG_TEST(lines_that_a_full_pipe_does_not_take_are_dropped_and_counted),
+        LOG_TEST(no_line_is_longer_than_a_pipe_takes_whole),
         cmocka_unit_test(a_refusal_says_where_what_and_what_is_allowed),
         cmocka_unit_test(a_refusal_too_long_is_cut_between_characters),
     };

@@ -1,6 +1,10 @@
 /* A run over real sockets: its mode, its connections, accepting without memory, its end. */
 #include "run_rig.h"
 
+#include <poll.h>
+
+#include "run/run_impl.h"
+
 /* calloc() fails when this reaches 0; -1: never. */
 static int calloc_fails = -1;
 void *__real_calloc(size_t count, size_t size);
@@ -121,6 +125,132 @@ static void a_reset_without_memory_changes_nothing(void **state)
     close(held);
 }
 
+/* --- Many connections: what is set reaches them in slices */
+
+#define MANY 300
+
+static int many[MANY];
+
+static void connect_many(void)
+{
+    sweep_slice = 0; /* a few connections in each slice */
+    for (int i = 0; i < MANY; i++)
+        many[i] = connect_client();
+}
+
+static void close_many(void)
+{
+    sweep_slice = CLOCK_SLICE;
+    for (int i = 0; i < MANY; i++)
+        close(many[i]);
+    assert_true(run_until(is_empty, PATIENCE));
+}
+
+static bool is_settled(void)
+{
+    return run_is_settled(run);
+}
+
+static unsigned settled_count;
+
+static void count_settled(struct run_waiter *waiter)
+{
+    settled_count++;
+}
+
+/* Also those that the sweep has not come to: nobody sees them in what was in force before. */
+static void a_mode_is_in_force_on_all_at_once(void **state)
+{
+    struct refusal why;
+    struct run_waiter waiter = { .settled = count_settled };
+    connect_many();
+    uint64_t last = newest_id();
+    assert_int_equal(run_set_mode_text(run, "half-open;idle=1h", &why), 0);
+    assert_false(run_is_settled(run));
+    settled_count = 0;
+    run_await_settled(run, &waiter);
+    for (uint64_t id = last + 1 - MANY; id <= last; id++) {
+        struct buf text = { 0 };
+        assert_int_equal(run_connection(run, id, &text), 0);
+        buf_add(&text, "", 1);
+        assert_non_null(strstr((const char *)buf_bytes(&text), "\"mode\":\"half-open\""));
+        buf_free(&text);
+    }
+    assert_int_equal(settled_count, 0);
+    assert_true(run_until(is_settled, PATIENCE));
+    assert_int_equal(settled_count, 1);
+    close_many();
+}
+
+static void no_rule_of_the_mode_before_fires_when_another_is_set(void **state)
+{
+    struct refusal why;
+    connect_many();
+    assert_int_equal(run_set_mode_text(run, "reset-idle;idle=2s", &why), 0);
+    assert_true(run_until(is_settled, PATIENCE));
+    poll(NULL, 0, 2100); /* all are due, and the loop does not know yet */
+    assert_int_equal(run_set_mode_text(run, "normal", &why), 0);
+    uint64_t set = ledger_last(run_ledger(run));
+    assert_false(run_is_settled(run));
+    assert_true(run_until(is_settled, PATIENCE));
+    run_until(NULL, 20 * NS_PER_MS);
+    json_t *events = events_since(set);
+    assert_null(event_called(events, "fault"));
+    json_decref(events);
+    assert_int_equal(run_connection_count(run), MANY);
+    close_many();
+}
+
+static void a_reset_of_many_ends_with_an_empty_ledger(void **state)
+{
+    struct refusal why;
+    connect_many();
+    uint64_t last = newest_id();
+    for (uint64_t id = last + 1 - MANY; id <= last; id++)
+        assert_int_equal(do_steps(id, "[\"stall\"]", &why), 0);
+    assert_int_equal(run_reset(run), 0);
+    assert_false(run_is_settled(run));
+    assert_true(run_until(is_settled, PATIENCE));
+    assert_true(ledger_first(run_ledger(run)) == ledger_last(run_ledger(run)));
+    assert_true(run_until(is_empty, PATIENCE));
+    close_many();
+}
+
+/* Another one that is set meanwhile waits for nobody, and is the one in force. */
+static void the_last_of_two_modes_is_in_force(void **state)
+{
+    struct refusal why;
+    connect_many();
+    assert_int_equal(run_set_mode_text(run, "half-open;idle=1h", &why), 0);
+    assert_int_equal(run_set_mode(run, "idle-close", NULL, false, APPLY_NEW, &why), 0);
+    assert_true(run_is_settled(run));
+    json_t *c = newest_connection();
+    assert_member(c, "mode", "half-open");
+    json_decref(c);
+    assert_int_equal(run_set_mode_text(run, "normal", &why), 0);
+    run_settle(run);
+    close_many();
+}
+
+static void a_list_that_loses_connections_meanwhile_goes_on(void **state)
+{
+    struct run_cursor cursor;
+    struct buf text = { 0 };
+    unsigned seen = 0;
+    connect_many();
+    run_cursor_open(run, &cursor);
+    while (seen < 100 && run_cursor_write(&cursor, "", &text))
+        seen++;
+    close_many();
+    int later = connect_client();
+    assert_false(run_cursor_write(&cursor, "", &text)); /* it came after the list was begun */
+    run_cursor_close(&cursor);
+    assert_int_equal(seen, 100);
+    close(later);
+    assert_true(run_until(is_empty, PATIENCE));
+    buf_free(&text);
+}
+
 static void a_connection_without_memory_is_turned_away(void **state)
 {
     int turned_away = 0;
@@ -183,6 +313,11 @@ int main(void)
         cmocka_unit_test(steps_act_on_a_live_connection_only),
         cmocka_unit_test(reset_lets_go_what_a_fault_holds_and_keeps_the_rest),
         cmocka_unit_test(a_reset_without_memory_changes_nothing),
+        cmocka_unit_test(a_mode_is_in_force_on_all_at_once),
+        cmocka_unit_test(no_rule_of_the_mode_before_fires_when_another_is_set),
+        cmocka_unit_test(a_reset_of_many_ends_with_an_empty_ledger),
+        cmocka_unit_test(the_last_of_two_modes_is_in_force),
+        cmocka_unit_test(a_list_that_loses_connections_meanwhile_goes_on),
         cmocka_unit_test(a_connection_without_memory_is_turned_away),
         cmocka_unit_test(an_exchange_without_memory_ends_its_connection_alone),
         cmocka_unit_test(shutdown_ends_every_connection_and_says_so),

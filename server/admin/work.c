@@ -1,0 +1,173 @@
+/* work.c - long answers are rendered a slice at a time, and calls that set something are answered
+ * when it has reached all connections; the data connections are served in between.
+ *
+ * A rendered answer goes to libmicrohttpd whole when it is small. A longer one is a stream: its
+ * call is suspended until a block of it is there, libmicrohttpd takes from the block what the
+ * caller's socket takes, and asks for the next when it is used up, which suspends the call again.
+ * So a call holds one block in memory however long the answer is and however slowly it is read, and
+ * all calls together work for one slice in each turn of the loop.
+ */
+#include <string.h>
+
+#include "admin/call.h"
+#include "base/clock.h"
+#include "engine/mhd_loop.h"
+#include "run/run.h"
+
+#define BLOCK (16u * 1024)
+
+static void suspend(struct call *call)
+{
+    call->suspended = true;
+    MHD_suspend_connection(call->mhd);
+}
+
+static void resume(struct call *call)
+{
+    call->suspended = false;
+    MHD_resume_connection(call->mhd);
+    mhd_loop_kick(call->admin->mhd);
+}
+
+/* --- Streams */
+
+/* Renders until a block is there, or the time is used up. Returns whether there is something to
+ * send. */
+static bool render(struct call *call, int64_t until)
+{
+    struct stream *s = &call->stream;
+    struct buf *out = &call->answer.body;
+    do {
+        if (!s->more(call, out) || out->failed)
+            work_over(call);
+    } while (!s->done && buf_len(out) < BLOCK && clock_now() < until);
+    return s->done || buf_len(out) >= BLOCK;
+}
+
+/* In the next turn of the loop. */
+static void call_for_work(struct admin *a)
+{
+    if (!moment_armed(&a->work))
+        moment_at(&a->work, clock_now());
+}
+
+static void queue(struct call *call)
+{
+    link_append(&call->admin->working, &call->stream.link);
+    call_for_work(call->admin);
+}
+
+/* The next slice: each call in its turn. */
+static void work_due(struct moment *m, int64_t late)
+{
+    struct admin *a = link_entry(m, struct admin, work);
+    int64_t until = clock_now() + CLOCK_SLICE;
+    a->worked = 0;
+    while (!link_empty(&a->working) && clock_now() < until) {
+        struct call *call = link_entry(a->working.next, struct call, stream.link);
+        link_remove(&call->stream.link);
+        if (render(call, until))
+            resume(call);
+        else
+            link_append(&a->working, &call->stream.link);
+    }
+    if (!link_empty(&a->working))
+        call_for_work(a);
+}
+
+/* libmicrohttpd asks for more. */
+static ssize_t take(void *arg, uint64_t position, char *bytes, size_t max)
+{
+    struct call *call = arg;
+    struct buf *out = &call->answer.body;
+    size_t n = buf_len(out) < max ? buf_len(out) : max;
+    if (n) {
+        memcpy(bytes, buf_bytes(out), n);
+        buf_consume(out, n);
+        return (ssize_t)n;
+    }
+    if (out->failed || call->admin->stopping)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (call->stream.done)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    suspend(call);
+    queue(call);
+    return 0;
+}
+
+void work_stream(struct call *call, bool (*more)(struct call *call, struct buf *out),
+                 void (*over)(struct call *call))
+{
+    struct admin *a = call->admin;
+    struct stream *s = &call->stream;
+    *s = (struct stream){ .more = more, .over = over };
+    link_init(&s->link);
+    /* At once, as far as this turn's slice goes; what stops waits for nobody. */
+    int64_t began = clock_now(), left = CLOCK_SLICE - a->worked;
+    if (a->stopping)
+        while (!render(call, MOMENT_NONE) || !s->done)
+            ;
+    else if (left > 0)
+        render(call, began + left);
+    a->worked += clock_now() - began;
+    call_for_work(a);
+    if (s->done || buf_len(&call->answer.body) >= BLOCK)
+        return;
+    suspend(call);
+    queue(call);
+}
+
+void work_over(struct call *call)
+{
+    struct stream *s = &call->stream;
+    if (!s->more || s->done)
+        return;
+    s->done = true;
+    link_remove(&s->link);
+    if (s->over)
+        s->over(call);
+}
+
+struct MHD_Response *work_response(struct call *call)
+{
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, take, call, NULL);
+}
+
+/* --- Calls that wait for what they have set */
+
+static void settled(struct run_waiter *waiter)
+{
+    resume(link_entry(waiter, struct call, settling));
+}
+
+void work_when_settled(struct call *call, void (*then)(struct call *call))
+{
+    struct run *run = call->admin->run;
+    if (run_is_settled(run)) {
+        then(call);
+        return;
+    }
+    call->then = then;
+    call->settling.settled = settled;
+    run_await_settled(run, &call->settling);
+    suspend(call);
+}
+
+/* --- Life */
+
+void work_init(struct admin *a)
+{
+    link_init(&a->working);
+    a->work.reached = work_due;
+}
+
+void work_stop(struct admin *a)
+{
+    run_settle(a->run);
+    moment_cancel(&a->work);
+    while (!link_empty(&a->working)) {
+        struct call *call = link_entry(a->working.next, struct call, stream.link);
+        link_remove(&call->stream.link);
+        resume(call); /* take() ends it, or what is there is sent */
+    }
+}
