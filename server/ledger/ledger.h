@@ -117,7 +117,8 @@
     X(BYTES_IN, "bytes_in", INT)                                                                   \
     X(BYTES_OUT, "bytes_out", INT)                                                                 \
     X(EXCHANGES, "exchanges", INT)                                                                 \
-    X(LIFETIME, "lifetime_ms", SPAN)
+    X(LIFETIME, "lifetime_ms", SPAN)                                                               \
+    X(AFTER_PEER_FIN, "after_peer_fin_ms", SPAN)
 
 /* symbol, the JSON names of the event's members, those that may be missing with a "?" ("params",
  * "arguments" and "plan" are missing when they are too long). Every event has "seq", "at", "ms" and
@@ -145,7 +146,7 @@
     X(SEGMENTS_DROPPED, "connection segments total after_fault_ms")                                \
     X(FIN_ACKED, "connection after_fault_ms")                                                      \
     X(PEER_FIN, "connection")                                                                      \
-    X(PEER_RST, "connection")                                                                      \
+    X(PEER_RST, "connection why?")                                                                 \
     X(PEER_CLOSE_NOTIFY, "connection")                                                             \
     X(PEER_ALERT, "connection alert")                                                              \
     X(PEER_SETTINGS, "connection settings?")                                                       \
@@ -155,7 +156,8 @@
     X(PEER_RST_STREAM, "connection stream error")                                                  \
     X(PROTOCOL_ERROR, "connection why")                                                            \
     X(LIMIT, "connection exchange? why")                                                           \
-    X(CONNECTION_END, "connection by how exchanges bytes_in bytes_out lifetime_ms")                \
+    X(CONNECTION_END, "connection by how why? exchanges bytes_in bytes_out lifetime_ms "           \
+                      "after_peer_fin_ms?")                                                        \
     X(MODE, "connection? mode entry? params? seed? apply? live? time_scale?")                      \
     X(PLAN, "plan? seed apply live time_scale")                                                    \
     X(MARK, "name")                                                                                \

@@ -112,6 +112,13 @@ static void leave_to_kernel(struct wire *w)
     wire_end(w, WIRE_LAST_CLOSE, ended_by(w), NULL);
 }
 
+/* Nothing is known of the connection any more. */
+static void gone(struct wire *w)
+{
+    w->end_why = "the client did not close within fin_wait";
+    wire_end(w, WIRE_LAST_GONE, ended_by(w), NULL);
+}
+
 void wire_fin_limit(struct wire *w)
 {
     if (wire_unread(w) > 0) /* it came in time: the loop has yet to read it */
@@ -119,7 +126,7 @@ void wire_fin_limit(struct wire *w)
     else if (w->to_kernel || wire_tcp_state(w) != TCP_FIN_WAIT2)
         leave_to_kernel(w); /* which goes on with a FIN that is not ACKed */
     else
-        wire_end(w, WIRE_LAST_GONE, ended_by(w), NULL);
+        gone(w);
 }
 
 void wire_look_behind_fin(struct wire *w)

@@ -20,6 +20,8 @@
 
 #define READ_SIZE 65536
 
+#define PROBE_AFTER (90 * NS_PER_S) /* wire_ask_whether_it_lives; then every 30 s */
+
 static const char *const state_names[] = {
     [WIRE_HANDSHAKE] = "handshake", [WIRE_OPEN] = "open",           [WIRE_ENDING] = "ending",
     [WIRE_FINNED] = "finned",       [WIRE_FORGOTTEN] = "forgotten", [WIRE_STALLED] = "stalled",
@@ -88,10 +90,13 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
     ledger_begin(w->ledger, EV_CONNECTION_END, w->id, 0);
     ledger_text(w->ledger, F_BY, by);
     ledger_text(w->ledger, F_HOW, how ? how : seen);
+    ledger_text(w->ledger, F_WHY, w->end_why);
     ledger_int(w->ledger, F_EXCHANGES, exchanges);
     ledger_int(w->ledger, F_BYTES_IN, (int64_t)w->bytes_in);
     ledger_int(w->ledger, F_BYTES_OUT, (int64_t)w->bytes_out);
     ledger_int(w->ledger, F_LIFETIME, clock_now() - w->opened_at);
+    if (w->peer_fin)
+        ledger_int(w->ledger, F_AFTER_PEER_FIN, clock_now() - w->peer_fin_at);
     ledger_commit(w->ledger);
     moment_cancel(&w->limit);
     moment_cancel(&w->sample);
@@ -115,12 +120,25 @@ void wire_abort(struct wire *w, const char *by, const char *how)
              by, how);
 }
 
+/* Is the RST of a client that had sent its FIN just the answer to a probe of ours? It is if we have
+ * said nothing else since. */
+static bool answers_probe(const struct wire *w)
+{
+    return w->asks && w->peer_fin && w->bytes_out == w->asked_out &&
+           clock_now() - w->asked_at >= PROBE_AFTER;
+}
+
 void wire_socket_error(struct wire *w, int error)
 {
     if (error == ECONNRESET || error == EPIPE) {
+        bool left = answers_probe(w);
         ledger_begin(w->ledger, EV_PEER_RST, w->id, 0);
+        if (left)
+            ledger_text(w->ledger, F_WHY, "its kernel's answer to a keep-alive probe");
         ledger_commit(w->ledger);
-        wire_end(w, WIRE_LAST_CLOSE, "client", "rst");
+        if (left)
+            w->end_why = "it had closed, as a keep-alive probe has shown";
+        wire_end(w, WIRE_LAST_CLOSE, "client", left ? "fin" : "rst");
     } else {
         wire_end(w, WIRE_LAST_CLOSE, "network", strerror(error));
     }
@@ -261,10 +279,12 @@ void wire_let_go_later(struct wire *w)
 /* RFC 9293 3.8.4 */
 void wire_ask_whether_it_lives(struct wire *w)
 {
-    int on = 1, idle = 90, interval = 30;
+    int on = 1, idle = PROBE_AFTER / NS_PER_S, interval = 30;
     if (!wire_serving(w))
         return;
     w->asks = true;
+    w->asked_at = clock_now();
+    w->asked_out = w->bytes_out;
     setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
     setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
     setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -273,6 +293,7 @@ void wire_ask_whether_it_lives(struct wire *w)
 static void fin_received(struct wire *w)
 {
     w->peer_fin = true;
+    w->peer_fin_at = clock_now();
     ledger_begin(w->ledger, EV_PEER_FIN, w->id, 0);
     ledger_commit(w->ledger);
     switch (w->state) {

@@ -52,8 +52,9 @@ struct wire {
     bool peer_fin;       /* the client's FIN was read */
     bool asks;           /* wire_ask_whether_it_lives */
     bool peer_closed_told;
-    const char *end_by; /* who began the orderly end */
-    bool last_said;     /* TLS has no more to say in it */
+    const char *end_by;  /* who began the orderly end */
+    const char *end_why; /* for connection_end; NULL: it says enough */
+    bool last_said;      /* TLS has no more to say in it */
     struct wire_closing closing;
     bool to_kernel; /* behind our FIN the kernel is to go on alone */
 
@@ -71,6 +72,8 @@ struct wire {
     size_t before_left;     /* the kernel had so many when we did: these are to be read first */
     bool hup_seen;          /* while stalled and not reading: the client has closed */
 
+    int64_t peer_fin_at, asked_at;
+    uint64_t asked_out; /* bytes_out when it was asked */
     int64_t opened_at, fault_since, fin_acked_at, hole_used_at;
     int64_t drained_at;  /* all that was queued before the verb was in the kernel, and the FIN
                             behind it; resetting: or the kernel last took some of it */

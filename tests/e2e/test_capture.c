@@ -4,9 +4,12 @@
  * The test and its server are in a network namespace of their own. Each talk is watched from its
  * answer on; "quiet" gives the server the time to say what it must not.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "capture.h"
 #include "witness.h"
@@ -176,6 +179,29 @@ static void fin_exactly_draws_a_bare_rst(struct stage *stage)
     quiet(t);
     check_segments(stale, "data RST ");
     check_nothing_follows(t);
+}
+
+/* As after tcp_fin_timeout: a keep-alive probe of the client is ACKed before, and draws RST later.
+ */
+static void after_fin_wait_a_probe_draws_a_bare_rst(struct stage *stage)
+{
+    static const char mode[] = "{\"name\":\"waits\",\"summary\":\"-\",\"closing\":"
+                               "{\"fin_wait\":\"1500ms\"},\"rules\":[]}";
+    size_t behind;
+    int on = 1;
+
+    json_decref(admin_call(stage->server, 201, "PUT", "/v1/modes/waits", mode));
+    admin_mode(stage->server, "waits", NULL);
+    json_decref(admin_call(stage->server, 204, "DELETE", "/v1/modes/waits", NULL));
+    struct talk *t = settled(stage, &behind);
+    admin_do(stage->server, t->connection, "[\"fin\"]");
+    check(client_wait_fin(&t->c, in_ms(LATE_MS)), "no FIN: %s", client_story(&t->c));
+    setsockopt(t->c.fd, IPPROTO_TCP, TCP_KEEPIDLE, &on, sizeof on);
+    setsockopt(t->c.fd, IPPROTO_TCP, TCP_KEEPINTVL, &on, sizeof on);
+    setsockopt(t->c.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    check(client_wait_rst(&t->c, in_ms(PATIENCE_MS)), "no RST: %s", client_story(&t->c));
+    quiet(t);
+    check_segments(behind, "FIN ack (ack ACK )+ack RST ");
 }
 
 /* A head and a body in two writes: the RST comes with the first, before the kernel ACKs it. */
@@ -549,6 +575,7 @@ int main(void)
         SCENARIO(forget_is_silence_until_the_client_speaks_and_then_rst, SEATS_MOST),
         SCENARIO(forget_answers_the_clients_fin_with_rst, SEAT_H1_CLEAR | SEAT_H2_TLS),
         SCENARIO(fin_exactly_draws_a_bare_rst, SEATS_MOST),
+        SCENARIO(after_fin_wait_a_probe_draws_a_bare_rst, SEATS_MOST),
         SCENARIO(half_a_request_behind_a_fin_draws_rst_at_once, SEATS_MOST),
         SCENARIO(forget_exactly_draws_a_bare_rst, SEATS_MOST),
         SCENARIO(black_hole_acks_nothing_until_it_heals, SEATS_MOST),

@@ -183,6 +183,41 @@ static void late_close_notify_says_what_one_behind_our_fin_draws(struct stage *s
         }
 }
 
+/* By whom a connection ended: who said it first, also when it is the server that closes. */
+static void who_wanted_the_end_is_told(struct stage *stage)
+{
+    static const struct {
+        const char *connection, *by;
+    } rows[] = {
+        { "close", "client" },
+        { "Keep-Alive , cLOSE", "client" },
+        { "closed", "server" },
+        { "keep-alive", "server" },
+    };
+
+    if (stage->seat->h2) {
+        struct talk *t = open_with(stage, "{}");
+        assert_int_equal(client_send(&t->c, "\0\0\x08\7\0\0\0\0\0\0\0\0\0\0\0\0\0", 17), 0);
+        check(client_wait_fin(&t->c, in_ms(LATE_MS)), "no FIN: %s", client_story(&t->c));
+        client_shut(&t->c);
+        check_ended(stage, t, "client", "fin");
+        return;
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char request[160];
+        admin_mode(stage->server, "nginx", "{\"requests\":2}"); /* the last response says close */
+        struct talk *t = talk_open(stage);
+        talk_served(t);
+        snprintf(request, sizeof request,
+                 "GET " ENTITLEMENT " HTTP/1.1\r\nHost: x\r\nConnection: %s\r\n\r\n",
+                 rows[i].connection);
+        assert_int_equal(client_text(&t->c, request), 0);
+        check(client_wait_fin(&t->c, in_ms(LATE_MS)), "no FIN: %s", client_story(&t->c));
+        client_shut(&t->c);
+        check_ended(stage, t, rows[i].by, "fin");
+    }
+}
+
 /* It goes through the catalogue, is inherited member by member, and can be parameters. */
 static void closing_is_shown_and_inherited(struct stage *stage)
 {
@@ -213,6 +248,7 @@ int main(void)
         SCENARIO(fin_wait_says_how_long_a_connection_is_known, SEATS_ALL),
         SCENARIO(client_first_says_what_a_client_that_ends_is_told, SEATS_TLS),
         SCENARIO(late_close_notify_says_what_one_behind_our_fin_draws, SEATS_TLS),
+        SCENARIO(who_wanted_the_end_is_told, SEATS_ALL),
         SCENARIO(closing_is_shown_and_inherited, SEAT_H1_CLEAR),
     };
 

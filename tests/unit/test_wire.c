@@ -161,6 +161,41 @@ static void a_client_that_closed_its_half_is_asked_whether_it_lives_but_in_a_fau
     assert_true(is_probed(b));
 }
 
+/* It had ended with FIN; its kernel knows nothing of the connection later, and says so to a probe.
+ */
+static void a_client_that_was_gone_had_ended_with_its_fin(void **state)
+{
+    static const struct {
+        bool probed, sends;
+        const char *end;
+    } rows[] = {
+        { true, false, "\"by\":\"client\",\"how\":\"fin\"" },
+        { false, false, "\"by\":\"client\",\"how\":\"rst\"" }, /* too soon for a probe */
+        { true, true, "\"by\":\"client\",\"how\":\"rst\"" },   /* it answers what we said */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        void *bench;
+        set_up(&bench);
+        struct bench *b = bench;
+        struct linger now = { 1, 0 };
+        shutdown(b->client, SHUT_WR);
+        run_for(PATIENCE, &b->peer_closed);
+        if (rows[i].probed)
+            b->wire->asked_at -= 90 * NS_PER_S;
+        if (rows[i].sends)
+            wire_send(b->wire, "answer", 6);
+        run_for(20 * NS_PER_MS, NULL);
+        setsockopt(b->client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        close(b->client); /* as its RST in answer to the probe */
+        b->client = socket(AF_INET, SOCK_STREAM, 0);
+        run_for(PATIENCE, &b->closed);
+        assert_true(ledger_has(b, rows[i].end));
+        assert_true(ledger_has(b, "\"after_peer_fin_ms\":"));
+        assert_int_equal(ledger_has(b, "keep-alive probe"), i == 0);
+        tear_down(&bench);
+    }
+}
+
 static void a_black_hole_acks_nothing_and_heals(void **state)
 {
     struct bench *b = *state;
@@ -271,6 +306,7 @@ int main(void)
         scenario(a_reset_is_noticed_while_stalled),
         scenario(a_stall_ends_after_the_clients_fin_also_when_that_came_first),
         scenario(a_client_that_closed_its_half_is_asked_whether_it_lives_but_in_a_fault),
+        cmocka_unit_test(a_client_that_was_gone_had_ended_with_its_fin),
         scenario(a_black_hole_acks_nothing_and_heals),
         scenario(a_client_is_asked_whether_it_lives_after_a_black_hole),
         scenario(a_black_hole_waits_until_the_client_has_acked_what_was_sent),

@@ -94,6 +94,7 @@ static void waiting(struct bench *b, enum way way)
     assert_true(clock_now() - ended < 150 * NS_PER_MS + NS_PER_S);
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
     assert_int_equal(client_sees(b), 0);
+    assert_true(ledger_has(b, "did not close within fin_wait"));
     assert_true(ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"fin\""
                                            : "\"by\":\"server\",\"how\":\"fin\""));
     assert_int_equal(send(b->client, "x", 1, MSG_NOSIGNAL), 1);
