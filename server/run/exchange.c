@@ -113,13 +113,14 @@ static void tell_lost(struct session_exchange *sx, const char *why)
         return;
     sx->end_told = true;
     enum reached reached = sx->reached > r->reached ? sx->reached : r->reached;
-    if (reached == REACHED_HEADERS && !r->attempt)
-        r->attempt = attempts_begin(s->run->attempts, sx->reached ? sx->key.hash : r->hash);
+    uint32_t attempt = r->attempt;
+    if (reached == REACHED_HEADERS && !attempt)
+        attempt = attempts_begin(s->run->attempts, sx->reached ? sx->key.hash : r->hash);
     mode_exchange_unsaid(&sx->mx, why);
     ledger_begin(s->run->ledger, EV_EXCHANGE_LOST, s->id, sx->copy.nth);
     ledger_text(s->run->ledger, F_REACHED, reached_names[reached]);
-    if (r->attempt)
-        ledger_int(s->run->ledger, F_ATTEMPT, r->attempt);
+    if (attempt)
+        ledger_int(s->run->ledger, F_ATTEMPT, attempt);
     ledger_text(s->run->ledger, F_WHY, why);
     ledger_commit(s->run->ledger);
 }
@@ -161,6 +162,8 @@ static void read_on(struct session_exchange *sx)
     struct reading *r = &sx->read;
     if (r->reached < sx->reached)
         r->reached = sx->reached;
+    if (sx->reached && sx->key.key && !r->attempt) /* whatever its content will be */
+        r->attempt = attempts_begin(sx->session->run->attempts, sx->key.hash);
     if (r->body_bytes >= sx->body_bytes) /* it was read in an earlier hold, and is told again */
         return;
     r->body_bytes = sx->body_bytes;
