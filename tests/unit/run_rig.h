@@ -33,6 +33,7 @@ static uv_loop_t loop;
 static struct catalogue *catalogue;
 static struct endpoint *endpoint;
 static struct run *run;
+static size_t rig_body_limit = 1000;
 static struct tls_server *rig_tls; /* of listeners with tls; NULL: there are none */
 static struct run_listener listener = { .name = "http", .h2 = true };
 
@@ -197,7 +198,7 @@ static inline int rig_start(void **state)
                                  .endpoint = endpoint,
                                  .tls = rig_tls,
                                  .ledger_bytes = 1 << 20,
-                                 .body_limit = 1000,
+                                 .body_limit = rig_body_limit,
                                  .time_scale = 1 };
     int error = run_create(&config, &run);
     listener.run = run;
