@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Checks ./dev and docker/entrypoint: what they do with their arguments, without doing it.
+
+Also that ./dev, which must be able to say on a Mac what to do there, has nothing that its bash 3.2
+does not know. Prints a line a case (TAP's words), and ends with status 1 when one failed.
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+
+# What came after bash 3.2.
+NEWER = [
+    (r'\b(mapfile|readarray|coproc)\b', 'a builtin of bash 4'),
+    (r'\b(declare|local|typeset|readonly) +-[a-zA-Z]*[Anug]', 'an attribute of bash 4'),
+    (r'\$\{[^}]*@[A-Za-z]\}', 'a transformation of bash 4.4'),
+    (r'\$\{[A-Za-z_0-9@*\[\]]+(\^\^?|,,?)[^}]*\}', 'a case modification of bash 4'),
+    (r'&>>|\|&', 'a redirection of bash 4'),
+    (r';;?&', 'a case that falls through, of bash 4'),
+    (r'\[\[? *-v ', '-v of bash 4.2'),
+    (r'\[-[0-9]+\]', 'a negative index of bash 4.3'),
+    (r'printf +[\'"]?%\(', 'a time in printf, of bash 4.2'),
+    (r'\bwait +-[nfp]', 'wait -n of bash 4.3'),
+    (r'\$\{?(EPOCH|BASHPID|SRANDOM)', 'a variable of bash 4 or later'),
+    (r'shopt +-s +(globstar|lastpipe|inherit_errexit)', 'an option of bash 4'),
+    (r'\{fd\}|\{[a-z_]+\}[<>]', 'a descriptor in a variable, of bash 4.1'),
+    (r'read +(-[a-zA-Z]+ +)*-[a-zA-Z]*[Ni]', 'read -N of bash 4.1'),
+]
+
+failures = 0
+
+
+def case(title, ok, why=''):
+    global failures
+    failures += not ok
+    print(f'{"ok" if ok else "not ok"} - {title}' + ('' if ok else f'\n# {why}'))
+
+
+def newer_than_3_2(text):
+    """Each place in a script that bash 3.2 does not know."""
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        code = re.sub(r'(^|\s)#.*', '', line)
+        found += [f'line {number}: {what}: {line.strip()}' for pattern, what in NEWER
+                  if re.search(pattern, code)]
+    return found
+
+
+def check_bash():
+    found = newer_than_3_2((TOP / 'dev').read_text())
+    case('./dev is bash 3.2', not found, '\n# '.join(found))
+    samples = ['mapfile -t x < f', 'local -A x', 'echo "${x@Q}"', 'echo ${x,,}', 'a |& b', 'a &>> b',
+               'a) b ;;&', '[ -v x ]', '[[ -v x ]]', 'echo ${x[-1]}', 'wait -n', 'declare -n x=y',
+               'echo $EPOCHSECONDS', "printf '%(%s)T'", 'exec {fd}>x']
+    missed = [sample for sample in samples if not newer_than_3_2(sample)]
+    case('what is newer is recognised', not missed, missed)
+
+
+def run(*command, path=None):
+    """Returns the exit status, stdout and stderr."""
+    environment = dict(os.environ, PATH=f'{path}:{os.environ["PATH"]}' if path else os.environ['PATH'])
+    done = subprocess.run(command, capture_output=True, text=True, env=environment,
+                          stdin=subprocess.DEVNULL, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def program(folder, name, text):
+    path = pathlib.Path(folder, name)
+    path.write_text(f'#!/bin/sh\n{text}\n')
+    path.chmod(0o755)
+
+
+def check_dev():
+    dev = str(TOP / 'dev')
+    for arguments in ((), ('-h',), ('--help',), ('help',)):
+        status, out, _ = run(dev, *arguments)
+        case(f'./dev {" ".join(arguments)} lists the verbs', status == 0 and '\n  sanitize ' in out, out)
+    status, out, _ = run(dev, 'test', '--help')
+    case('./dev test --help says what it does, and does not do it',
+         status == 0 and out.startswith('  test ') and out.count('\n') == 1, out)
+    for word, meant in (('snaitize', '"sanitize"'), ('sreve', '"serve"'), ('image_test', '"image-test"'),
+                        ('tests', '"test"')):
+        status, _, err = run(dev, word)
+        case(f'./dev {word} is refused, and {meant} suggested',
+             status == 2 and f'did you mean {meant}' in err and err.count('\n') == 1, err)
+    status, _, err = run(dev, 'dance')
+    case('./dev dance is refused without a suggestion', status == 2 and 'did you' not in err, err)
+    with tempfile.TemporaryDirectory() as folder:
+        program(folder, 'uname', 'echo Darwin')
+        status, _, err = run(dev, 'serve', path=folder)
+        case('on a Mac ./dev serve says to use Docker',
+             status == 1 and 'runs on Linux' in err and './dev image' in err and 'docs/docker.md' in err,
+             err)
+        program(folder, 'docker', 'echo "docker $*"')
+        status, out, _ = run(dev, 'image', path=folder)
+        case('and ./dev image builds there', status == 0 and 'docker build -f' in out, out)
+
+
+def check_entrypoint():
+    defaults = 'serve --state /var/lib/hangup --admin :9000'
+    table = [
+        ((), defaults),
+        (('serve',), defaults),
+        (('serve', '--mode', 'a b'), f'{defaults} --mode a b'),
+        (('--mode', 'x'), f'{defaults} --mode x'),
+        (('--admin', ':1'), f'{defaults} --admin :1'),
+        (('modes', 'nginx'), 'modes nginx'),
+        (('healthcheck',), 'healthcheck'),
+        (('--help',), '--help'),
+        (('-h',), '-h'),
+        (('--version',), '--version'),
+        (('dance',), 'dance'),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        program(folder, 'hangup', 'echo "$*"')
+        for arguments, expected in table:
+            _, out, err = run(str(TOP / 'docker/entrypoint'), *arguments, path=folder)
+            case(f'the container with "{" ".join(arguments)}" runs hangup {expected}',
+                 out == expected + '\n', out + err)
+
+
+check_bash()
+check_dev()
+check_entrypoint()
+sys.exit(1 if failures else 0)
