@@ -12,10 +12,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "client.h"
+#include "tests/skip.h"
 
 #define MAX_ARGS   64
 #define START_MS   20000
@@ -48,6 +50,36 @@ void scratch_remove(const char *dir)
     nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Kills the process when this one ends, however that does. PR_SET_PDEATHSIG does the same, but a
+ * binary with file capabilities loses it when it is executed. */
+static void watch_over(pid_t pid)
+{
+    int alive[2], pidfd = pidfd_open(pid, 0);
+
+    check(pidfd >= 0 && pipe2(alive, O_CLOEXEC) == 0, "watching a server: %s", strerror(errno));
+    pid_t guard = fork();
+    check(guard >= 0, "fork: %s", strerror(errno));
+    if (guard > 0) {
+        /* The writing end stays open as long as this process is there. */
+        close(alive[0]);
+        close(pidfd);
+        waitpid(guard, NULL, 0);
+        return;
+    }
+    if (fork() != 0)
+        _exit(0); /* nobody has to wait for the guard */
+    /* What else was open is not to stay so because of the guard. */
+    dup2(alive[0], 0);
+    dup2(pidfd, 1);
+    close_range(2, ~0U, 0);
+    struct pollfd ends[] = { { .fd = 0 }, { .fd = 1, .events = POLLIN } };
+    while (poll(ends, 2, -1) < 0)
+        ;
+    if (!ends[1].revents)
+        pidfd_send_signal(1, SIGKILL, NULL, 0);
+    _exit(0);
+}
+
 pid_t server_spawn(const char *const *arguments, int out, int err, void (*in_child)(void *arg),
                    void *arg)
 {
@@ -61,8 +93,11 @@ pid_t server_spawn(const char *const *arguments, int out, int err, void (*in_chi
     pid_t parent = getpid();
     pid_t pid = fork();
     check(pid >= 0, "fork: %s", strerror(errno));
-    if (pid > 0)
+    if (pid > 0) {
+        if (getxattr(argv[0], "security.capability", NULL, 0) > 0)
+            watch_over(pid);
         return pid;
+    }
 
     /* The server dies with its test, however that ends. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -303,6 +338,8 @@ long server_descriptors(const struct server *s)
     char path[64];
 
     snprintf(path, sizeof path, "/proc/%d/fd", (int)s->pid);
+    if (access(path, R_OK) != 0)
+        skip_because("the descriptors of a binary with file capabilities are hidden from its user");
     count = 0;
     nftw(path, count_one, 4, FTW_PHYS);
     return count;
