@@ -67,7 +67,7 @@ static const struct {
     const char *why;
 } refusals[] = {
     [H2_NO_MEMORY] = { NGHTTP2_INTERNAL_ERROR, "the server has no memory for the request" },
-    [H2_TOO_LARGE] = { NGHTTP2_ENHANCE_YOUR_CALM, "its header section is too large" },
+    [H2_TOO_LARGE] = { NGHTTP2_ENHANCE_YOUR_CALM, "its header section is larger than 64 KiB" },
     [H2_CONNECTION_FULL] = { NGHTTP2_ENHANCE_YOUR_CALM,
                              "refused: the server keeps no more than 2 MiB of header sections for "
                              "a connection" },
@@ -86,12 +86,9 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     if (refusal == H2_TAKEN)
         return 0;
     h2_exchange_abort(ex, refusals[refusal].code, refusals[refusal].why);
-    if (refusal == H2_TOO_LARGE) {
-        h->news->error_code = NGHTTP2_ENHANCE_YOUR_CALM;
-        snprintf(h->news->error, sizeof h->news->error,
-                 "stream %d: a header section larger than %d bytes", frame->hd.stream_id,
-                 H2_HEADERS_MAX);
-    }
+    h->news->error_code = refusals[refusal].code;
+    snprintf(h->news->error, sizeof h->news->error, "stream %d: %s", frame->hd.stream_id,
+             refusals[refusal].why);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 

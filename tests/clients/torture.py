@@ -155,7 +155,10 @@ class Tester:
 
     def call(self, method, path, body=None, expected=(200, 201, 204)):
         """An answer that is not expected is a trouble; a mode or plan may be refused (400)."""
-        status, answer = self.server.admin.call(method, path, body, timeout=30)
+        try:
+            status, answer = self.server.admin.call(method, path, body, timeout=30)
+        except OSError as trouble:
+            raise RuntimeError(f'{method} {path} {json.dumps(body)}: {trouble!r}') from None
         if status not in expected:
             self.troubles.append(f'{method} {path} {json.dumps(body)} got {status}: {answer}')
         return status, answer

@@ -121,8 +121,8 @@ static void many_headers_take_memory_and_too_many_are_refused(void **state)
     buf_free(&block);
     assert_string_equal(rig_log(rig),
                         "begin 3\nheaders 3 GET /\ncomplete 3\nresponded 3\n"
-                        "begin 5\nlimit stream 5: a header section larger than 65536 bytes\n"
-                        "lost 5: its header section is too large\n");
+                        "begin 5\nlimit stream 5: its header section is larger than 64 KiB\n"
+                        "lost 5: its header section is larger than 64 KiB\n");
     assert_string_equal(rig_frames(rig),
                         "HEADERS 3\nDATA 3 5 END_STREAM\nRST_STREAM 5 ENHANCE_YOUR_CALM\n");
     rig_get(rig, 7);

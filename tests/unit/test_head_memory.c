@@ -36,6 +36,7 @@ static void of_a_connection_it_is_bounded(void **state)
     assert_in_range(taken, fit - 2, fit);
     assert_in_range(head_memory_total(), taken * SECTION, HEAD_MEMORY_CONNECTION);
     assert_int_equal(rig->errors, 0); /* the client has broken nothing */
+    assert_int_equal(rig->limits, 1);
     assert_non_null(strstr(rig_log(rig), "refused: the server keeps no more than 2 MiB"));
     rig_frame_in(rig, NGHTTP2_RST_STREAM, 0, 1, "\0\0\0\x08", 4); /* makes room */
     large_request(rig, stream + 2);
