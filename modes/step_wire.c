@@ -7,6 +7,7 @@
 #include "base/duration.h"
 #include "modes/language.h"
 #include "modes/runtime.h"
+#include "wire/tls_alert.h"
 #include "wire/wire.h"
 
 /* --- Ends and silences */
@@ -64,43 +65,17 @@ int do_close_notify(struct mode_conn *mc, struct mode_exchange *mx, struct mode_
 const char *const alert_levels[] = { "fatal", "warning", NULL };
 
 /* RFC 8446 6.2, but for what a client alone says; close_notify is a step of its own. */
-const char *const alert_names[] = {
-    "unexpected_message",
-    "bad_record_mac",
-    "record_overflow",
-    "handshake_failure",
-    "bad_certificate",
-    "unsupported_certificate",
-    "certificate_revoked",
-    "certificate_expired",
-    "certificate_unknown",
-    "illegal_parameter",
-    "unknown_ca",
-    "access_denied",
-    "decode_error",
-    "decrypt_error",
-    "protocol_version",
-    "insufficient_security",
-    "internal_error",
-    "inappropriate_fallback",
-    "user_canceled",
-    "missing_extension",
-    "unsupported_extension",
-    "unrecognized_name",
-    "unknown_psk_identity",
-    "certificate_required",
-    "no_application_protocol",
-    NULL,
-};
+#define X(number, name) #name,
+const char *const alert_names[] = { TLS_ALERTS_OF_SERVERS(X) NULL };
+#undef X
 
 /* alert {description, level} */
 int do_alert(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
              const struct mode_step *step)
 {
-    static const uint8_t descriptions[] = { /* as alert_names */
-                                            10, 20, 22, 40, 42, 43, 44,  45,  46,  47,  48,  49, 50,
-                                            51, 70, 71, 80, 86, 90, 109, 110, 112, 115, 116, 120
-    };
+#define X(number, name) number,
+    static const uint8_t descriptions[] = { TLS_ALERTS_OF_SERVERS(X) }; /* as alert_names */
+#undef X
     if (!wire_is_tls(mc->wire))
         return STEP_SKIPPED;
     return wire_alert(mc->wire, step->arg[1].number == 0, descriptions[step->arg[0].number]);

@@ -96,7 +96,11 @@ static int open_certificates(struct server *s, struct refusal *why)
         return tls_server_create(o->cert, o->key, &s->tls, why);
     int error = authority_open(o->state_dir, o->names, o->name_count, 0, &s->files, why);
     in_option("--state", error, why);
-    return error ? error : tls_server_create(s->files.cert, s->files.key, &s->tls, why);
+    if (!error)
+        error = tls_server_create(s->files.cert, s->files.key, &s->tls, why);
+    if (!error)
+        tls_server_set_ca(s->tls, s->files.ca_pem);
+    return error;
 }
 
 static int open_keylog(struct server *s, struct refusal *why)

@@ -92,6 +92,7 @@
     X(LATE, "late_ms", SPAN)                                                                       \
     X(BY, "by", TEXT)                                                                              \
     X(HOW, "how", TEXT)                                                                            \
+    X(IN, "in", TEXT)                                                                              \
     X(AFTER_FAULT, "after_fault_ms", SPAN)                                                         \
     X(SENT_INTO, "sent_into", TEXT)                                                                \
     X(FIN_ACKED_BEFORE, "fin_acked", TEXT)                                                         \
@@ -100,6 +101,7 @@
     X(SEGMENTS, "segments", INT)                                                                   \
     X(TOTAL, "total", INT)                                                                         \
     X(ALERT, "alert", TEXT)                                                                        \
+    X(SENT_ALERT, "sent_alert", TEXT)                                                              \
     X(ERROR, "error", TEXT)                                                                        \
     X(LAST_STREAM, "last_stream", INT)                                                             \
     X(SETTINGS, "settings", TEXT)                                                                  \
@@ -127,7 +129,7 @@
     X(CONNECTION_OPEN, "connection listener peer ordinal number mode entry?")                      \
     X(CLIENT_HELLO, "connection sni? alpn_offered resumption_offered")                             \
     X(TLS_ESTABLISHED, "connection tls_version cipher alpn? resumed")                              \
-    X(TLS_FAILED, "connection why")                                                                \
+    X(TLS_FAILED, "connection why sent_alert?")                                                    \
     X(PROTOCOL, "connection protocol")                                                             \
     X(REQUEST, "connection exchange stream? method? target? authority? key? key_from? "            \
                "connection_header? headers idle_before_ms? attempt? complete?")                    \
@@ -156,7 +158,7 @@
     X(PEER_RST_STREAM, "connection stream error")                                                  \
     X(PROTOCOL_ERROR, "connection why")                                                            \
     X(LIMIT, "connection exchange? why")                                                           \
-    X(CONNECTION_END, "connection by how why? exchanges bytes_in bytes_out lifetime_ms "           \
+    X(CONNECTION_END, "connection by how why? in? exchanges bytes_in bytes_out lifetime_ms "       \
                       "after_peer_fin_ms?")                                                        \
     X(MODE, "connection? mode entry? params? seed? apply? live? time_scale?")                      \
     X(PLAN, "plan? seed apply live time_scale")                                                    \

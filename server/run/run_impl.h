@@ -71,6 +71,7 @@ struct session {
     char *mode_text;          /* the last /mode/... prefix that was obeyed; NULL: none */
     uint8_t sniffed;          /* bytes of the h2 preface seen so far on a clear connection */
     bool client_leaves;       /* it said so: GOAWAY, Connection: close */
+    bool tls_type_seen;       /* on a clear connection: a first byte that TLS may begin with */
     bool protocol_fired;      /* the rules of "protocol" have */
     bool stale_seen;          /* bytes came after the fault that put it out of service */
     int64_t from_hole_until;  /* a request that is whole by then was sent into a black hole */
@@ -225,6 +226,15 @@ void places_look(struct session *s);
 void places_go_on(struct session_exchange *sx);
 /* It is over. */
 void places_forget(struct session_exchange *sx);
+
+/* --- wrong_port.c */
+/* The wire's in_clear(): what came to a TLS port is no TLS. */
+void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n);
+/* The first bytes on a clear connection: are they TLS? Taken: they are, or one alone may be, and
+ * the engine is not to see them. After the type: that one alone was not, and is the engine's first.
+ */
+enum wrong_port { WRONG_PORT_NO, WRONG_PORT_TAKEN, WRONG_PORT_NO_AFTER_TYPE };
+enum wrong_port wrong_port_look(struct session *s, const uint8_t *bytes, size_t n);
 
 /* --- witness.c */
 /* Adds the fields that a request and a stale request share to the event being written. */

@@ -206,6 +206,13 @@ static void established(void *owner, const char *alpn)
 static void received(void *owner, const uint8_t *bytes, size_t n)
 {
     struct session *s = owner;
+    static const uint8_t type = 22; /* see wrong_port_look */
+    enum wrong_port wrong =
+        s->engine || wire_is_tls(s->wire) ? WRONG_PORT_NO : wrong_port_look(s, bytes, n);
+    if (wrong == WRONG_PORT_TAKEN)
+        return;
+    if (wrong == WRONG_PORT_NO_AFTER_TYPE)
+        input(s, &type, 1);
     input(s, bytes, n);
 }
 
@@ -364,6 +371,7 @@ static void resumed(void *host)
 
 static const struct wire_owner wire_calls = {
     .hello = hello,
+    .in_clear = wrong_port_in_clear,
     .established = established,
     .received = received,
     .before = received,

@@ -43,12 +43,12 @@ static size_t add_hex(char *line, size_t len, const gnutls_datum_t *bytes)
     return len;
 }
 
-static void lose(struct keylog *k, int error)
+static void lose(struct keylog *k, const char *why)
 {
     if (k->lost++ == 0)
         log_error("--keylog: a line cannot be written to %s: %s; what is lost from now on is only "
                   "counted",
-                  k->file, strerror(error));
+                  k->file, why);
 }
 
 void keylog_write(struct keylog *k, gnutls_session_t session, const char *label,
@@ -68,7 +68,7 @@ void keylog_write(struct keylog *k, gnutls_session_t session, const char *label,
         written = write(k->fd, line, len);
     while (written < 0 && errno == EINTR);
     if (written != (ssize_t)len)
-        lose(k, written < 0 ? errno : ENOSPC);
+        lose(k, written < 0 ? strerror(errno) : "only a part of it was taken");
     if (written > 0)
         k->torn = written != (ssize_t)len;
 }

@@ -19,18 +19,29 @@
 #include "wire/keylog.h"
 #include "wire/wire_impl.h"
 
-#define RECORD_MAX 16384
-#define EARLY_MAX  (256 * 1024) /* more than GnuTLS takes for a handshake message */
+#define RECORD_MAX   16384
+#define RECORD_ALERT 21
+#define EARLY_MAX    (256 * 1024) /* more than GnuTLS takes for a handshake message */
 
 /* Extensions of a ClientHello (RFC 8446 4.2, RFC 6066, RFC 7301, RFC 5077). */
 enum { EXT_SERVER_NAME = 0, EXT_ALPN = 16, EXT_SESSION_TICKET = 35, EXT_PRE_SHARED_KEY = 41 };
 
-/* Follows the records in what the client sends (RFC 8446 5.1), to know how many there were. */
+/* An encrypted one is longer than its level and description. */
+static bool is_clear_alert(const uint8_t head[5])
+{
+    return head[0] == RECORD_ALERT && head[3] == 0 && head[4] == 2;
+}
+
+/* Follows the records in what the client sends (RFC 8446 5.1), to know how many there were, and
+ * what an alert in the clear says. */
 static void follow_records(struct wire *w, const uint8_t *bytes, size_t n)
 {
     while (n > 0) {
         if (w->record_left > 0) {
             size_t part = n < w->record_left ? n : w->record_left;
+            if (is_clear_alert(w->record_head))
+                for (size_t i = 0; i < part; i++)
+                    w->alert[w->alert_have++] = bytes[i];
             w->record_left -= (uint32_t)part;
             bytes += part;
             n -= part;
@@ -42,6 +53,7 @@ static void follow_records(struct wire *w, const uint8_t *bytes, size_t n)
             w->record_left = (uint32_t)w->record_head[3] << 8 | w->record_head[4];
             w->record_have = 0;
             w->records++;
+            w->alert_have = 0;
         }
     }
 }
@@ -208,37 +220,47 @@ static void send_alert(struct wire *w, int level, int description)
         gnutls_alert_send(w->tls, level, description);
 }
 
-static void tls_failed(struct wire *w, int error)
+void wire_tls_fail(struct wire *w, int error, const char *why)
 {
-    char what[128];
-    snprintf(what, sizeof what, "%s", gnutls_strerror(error));
-    ledger_begin(w->ledger, EV_TLS_FAILED, w->id, 0);
-    ledger_text(w->ledger, F_WHY, what);
-    ledger_commit(w->ledger);
+    int level, description = gnutls_error_to_alert(error, &level);
+    bool answers = wire_serving(w) && !w->notified;
+    wire_tls_ledger_failed(w, why ? why : gnutls_strerror(error), answers ? description : -1);
     w->tls_done = true;
-    if (w->state == WIRE_HANDSHAKE || w->state == WIRE_OPEN) {
-        int level, description = gnutls_error_to_alert(error, &level);
-        if (!w->notified)
+    if (wire_serving(w)) {
+        if (answers)
             send_alert(w, level, description);
         w->notified = true; /* a fatal alert ends TLS: no close_notify after it (RFC 8446 6.2) */
         wire_begin_ending(w);
     }
 }
 
-static void alert_received(struct wire *w, bool fatal)
+/* Was the record that was just read an alert in the clear? Asked once. GnuTLS, which expects
+ * encrypted ones in a TLS 1.3 handshake, says of it that decryption failed; OpenSSL's clients send
+ * it so. */
+static bool alert_in_clear(struct wire *w)
 {
-    const char *name = gnutls_alert_get_strname(gnutls_alert_get(w->tls));
-    ledger_begin(w->ledger, EV_PEER_ALERT, w->id, 0);
-    ledger_text(w->ledger, F_ALERT, name ? name : "unknown");
-    ledger_commit(w->ledger);
-    if (!fatal)
+    bool whole = w->alert_have == sizeof w->alert;
+    if (whole)
+        w->alert_have = 0;
+    return whole;
+}
+
+/* RFC 8446 6: what level an alert has does not matter, but for user_canceled. */
+static void alert_received(struct wire *w, bool fatal, int description)
+{
+    bool last = fatal || (gnutls_protocol_get_version(w->tls) >= GNUTLS_TLS1_3 &&
+                          description != GNUTLS_A_USER_CANCELED);
+    wire_tls_ledger_alert(w, description, last);
+    if (!last)
         return;
     w->tls_done = true;
     w->notified = true;
-    if (w->state == WIRE_HANDSHAKE)
+    if (w->state == WIRE_HANDSHAKE) {
+        w->end_by = "client";
         wire_begin_ending(w);
-    else
+    } else {
         wire_tell_peer_closed(w, false);
+    }
 }
 
 static void close_notify_received(struct wire *w)
@@ -256,6 +278,7 @@ static void established(struct wire *w)
     if (gnutls_alpn_get_selected_protocol(w->tls, &alpn) == 0)
         snprintf(name, sizeof name, "%.*s", (int)alpn.size, (const char *)alpn.data);
     w->established = true;
+    w->established_at = clock_now();
     w->state = WIRE_OPEN;
     if (w->server->keylog)
         keylog_established(w->server->keylog, w->tls);
@@ -290,7 +313,7 @@ static void keep_early(struct wire *w)
     else if (!shaking(w) || !w->calls->hello)
         return; /* held, or dropped, or not needed */
     else if (buf_len(&w->early) + w->reading > EARLY_MAX)
-        tls_failed(w, GNUTLS_E_HANDSHAKE_TOO_LARGE);
+        wire_tls_fail(w, GNUTLS_E_HANDSHAKE_TOO_LARGE, NULL);
     else if (buf_add(&w->early, reading_start(w), w->reading) < 0)
         wire_end(w, WIRE_LAST_QUIET, "server", "out of memory");
 }
@@ -329,12 +352,13 @@ static bool shake(struct wire *w)
         return false; /* hello() ended it */
     else if (result == GNUTLS_E_SUCCESS)
         established(w);
-    else if (result == GNUTLS_E_WARNING_ALERT_RECEIVED)
-        alert_received(w, false);
-    else if (result == GNUTLS_E_FATAL_ALERT_RECEIVED)
-        alert_received(w, true);
+    else if (alert_in_clear(w))
+        alert_received(w, w->alert[0] == GNUTLS_AL_FATAL || gnutls_error_is_fatal(result),
+                       w->alert[1]);
+    else if (result == GNUTLS_E_WARNING_ALERT_RECEIVED || result == GNUTLS_E_FATAL_ALERT_RECEIVED)
+        alert_received(w, result == GNUTLS_E_FATAL_ALERT_RECEIVED, gnutls_alert_get(w->tls));
     else if (gnutls_error_is_fatal(result))
-        tls_failed(w, result);
+        wire_tls_fail(w, result, NULL);
     return w->in_len > 0;
 }
 
@@ -343,18 +367,17 @@ static bool open_record(struct wire *w)
 {
     static uint8_t plain[RECORD_MAX]; /* used up within the call: deliver() copies what must stay */
     ssize_t n = gnutls_record_recv(w->tls, plain, sizeof plain);
+    w->heard = w->heard || n > 0;
     if (n > 0)
         wire_deliver(w, plain, (size_t)n);
     else if (n == 0)
         close_notify_received(w);
-    else if (n == GNUTLS_E_WARNING_ALERT_RECEIVED)
-        alert_received(w, false);
-    else if (n == GNUTLS_E_FATAL_ALERT_RECEIVED)
-        alert_received(w, true);
+    else if (n == GNUTLS_E_WARNING_ALERT_RECEIVED || n == GNUTLS_E_FATAL_ALERT_RECEIVED)
+        alert_received(w, n == GNUTLS_E_FATAL_ALERT_RECEIVED, gnutls_alert_get(w->tls));
     else if (n == GNUTLS_E_REHANDSHAKE) /* TLS 1.2 only; declined, as RFC 5246 7.2.2 allows */
         wire_alert(w, false, GNUTLS_A_NO_RENEGOTIATION);
     else if (gnutls_error_is_fatal((int)n))
-        tls_failed(w, (int)n);
+        wire_tls_fail(w, (int)n, NULL);
     return w->in_len > 0 || gnutls_record_check_pending(w->tls) > 0;
 }
 
@@ -365,12 +388,14 @@ static void no_progress(struct wire *w)
     static struct log_gate gate;
     log_sometimes(&gate, LOG_ERROR, "connection %llu: TLS takes nothing of what was read: it ends",
                   (unsigned long long)w->id);
-    tls_failed(w, GNUTLS_E_INTERNAL_ERROR);
+    wire_tls_fail(w, GNUTLS_E_INTERNAL_ERROR, NULL);
 }
 
 void wire_tls_input(struct wire *w)
 {
     bool more = true;
+    if (!w->established && wire_tls_in_clear(w))
+        return;
     while (more && w->state != WIRE_CLOSED && !w->tls_done) {
         size_t unread = w->in_len, opened = gnutls_record_check_pending(w->tls);
         bool shaken = w->established;

@@ -206,6 +206,11 @@ void tls_server_set_keylog(struct tls_server *server, struct keylog *keylog)
     server->keylog = keylog;
 }
 
+void tls_server_set_ca(struct tls_server *server, const char *ca_file)
+{
+    server->ca_file = ca_file;
+}
+
 void tls_server_destroy(struct tls_server *server)
 {
     if (!server)

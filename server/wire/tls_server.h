@@ -18,4 +18,5 @@ struct tls_server {
     gnutls_priority_t priority;
     gnutls_datum_t ticket_key;
     struct keylog *keylog; /* NULL: none */
+    const char *ca_file;   /* NULL: not ours */
 };

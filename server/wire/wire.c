@@ -86,11 +86,13 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
         wire_watch_hole_end(w);
     uint32_t exchanges = w->calls->ending(w->owner, by);
     wire_verb_unfinished(w, by);
-    const char *seen = last_words(w, last);
+    const char *why = wire_tls_left(w, by), *seen = last_words(w, last);
     ledger_begin(w->ledger, EV_CONNECTION_END, w->id, 0);
     ledger_text(w->ledger, F_BY, by);
     ledger_text(w->ledger, F_HOW, how ? how : seen);
-    ledger_text(w->ledger, F_WHY, w->end_why);
+    ledger_text(w->ledger, F_WHY, why ? why : w->end_why);
+    if (w->tls && !w->established)
+        ledger_text(w->ledger, F_IN, state_names[WIRE_HANDSHAKE]);
     ledger_int(w->ledger, F_EXCHANGES, exchanges);
     ledger_int(w->ledger, F_BYTES_IN, (int64_t)w->bytes_in);
     ledger_int(w->ledger, F_BYTES_OUT, (int64_t)w->bytes_out);

@@ -86,6 +86,10 @@ struct wire_owner {
     /* The ClientHello was read, and nothing answered. Once; never on a clear connection. Verbs may
      * be called from inside: what they do comes before the ServerHello. NULL: nobody cares. */
     void (*hello)(void *owner);
+    /* What came to a TLS connection instead of a ClientHello is text: all of it so far. The owner
+     * ends it with wire_refuse_clear, or waits for more, which is asked again. NULL: nobody looks;
+     * it is given to TLS, which fails. */
+    void (*in_clear)(void *owner, const uint8_t *bytes, size_t n);
     /* The TLS handshake is complete; alpn is what was agreed on ("h2", "http/1.1"), "" without
      * ALPN. Not called on a clear connection, which is open from the start. */
     void (*established)(void *owner, const char *alpn);
@@ -174,6 +178,10 @@ void wire_closing(struct wire *w, const struct wire_closing *closing);
 /* From now on the kernel goes on alone behind a FIN of ours, as soon as the connection does not
  * linger. */
 void wire_hurry(struct wire *w);
+
+/* From in_clear(): ledgers tls_failed with this reason, answers with these bytes as they are (0:
+ * with an alert) and closes in order. */
+void wire_refuse_clear(struct wire *w, const char *why, const void *answer, size_t n);
 
 /* --- Verbs. What was queued before a verb goes out first, unless it says otherwise. They return 0,
  * or -errno when the kernel refused (-EPERM: the capability is missing), or WIRE_TOO_LATE when the

@@ -62,6 +62,13 @@ struct wire {
     uint64_t queued, handed, mark_plain, mark_out;
     uint64_t out_total; /* bytes ever appended to out */
     uint64_t bytes_in, bytes_out;
+    bool began;             /* it is known whether the client speaks TLS: */
+    bool in_clear;          /* it does not */
+    bool heard;             /* TLS has given plaintext of the client */
+    bool failed_told;       /* the ledger has tls_failed */
+    int64_t established_at; /* TLS; 0: not yet */
+    uint8_t alert[2];       /* of the last record, when that is an alert in the clear: level, */
+    uint8_t alert_have;     /* description, of which so much has come */
     uint8_t record_head[5]; /* of the TLS record being received, of which */
     uint8_t record_have;    /* so much has come, */
     uint32_t record_left;   /* and so much of its body is to come */
@@ -199,10 +206,29 @@ int wire_tls_create(struct wire *w, struct tls_server *server, bool h2);
 void wire_tls_input(struct wire *w);
 /* Was a close_notify of the client all that the present reading held? */
 bool wire_tls_just_notified(const struct wire *w);
+/* The handshake or a record has failed: ledgers it, sends the alert, begins the orderly end. why:
+ * NULL for the words of GnuTLS. */
+void wire_tls_fail(struct wire *w, int error, const char *why);
 /* Queues a close_notify, once. */
 void wire_tls_notify(struct wire *w);
 /* Seals plaintext into w->out. Returns 0 or -errno. */
 int wire_tls_seal(struct wire *w, const void *bytes, size_t n);
+
+/* --- tls_alert.c */
+
+/* The TLS of this wire has failed, and why. sent: the alert with which we answer; -1: none. */
+void wire_tls_ledger_failed(struct wire *w, const char *why, int sent);
+/* An alert of the client, close_notify too. last: nothing follows it. */
+void wire_tls_ledger_alert(struct wire *w, int description, bool last);
+/* At the end, by: did the client leave because of our certificate? Returns the reason as the ledger
+ * shall have it, or NULL. */
+const char *wire_tls_left(struct wire *w, const char *by);
+
+/* --- tls_clear.c */
+
+/* Looks at the present reading of a handshake. True: the client does not speak TLS, and nothing of
+ * it is for GnuTLS. */
+bool wire_tls_in_clear(struct wire *w);
 
 /* --- watch.c */
 void wire_watch_fin(struct wire *w);

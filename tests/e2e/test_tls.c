@@ -292,17 +292,6 @@ static void old_versions_are_refused_with_an_alert(void **state)
     client_close(&c);
 }
 
-static void clear_http_to_a_tls_port_is_refused_and_harmless(void **state)
-{
-    struct client_options to = { .port = server.https };
-    struct client c;
-
-    assert_true(client_connect(&c, &to));
-    client_text(&c, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    check(client_wait_end(&c, in_ms(PATIENCE_MS)), "no end: %s", client_story(&c));
-    client_close(&c);
-}
-
 static void the_certificate_has_the_names_and_is_by_the_authority(void **state)
 {
     static const char *const names[] = { "localhost",  "127.0.0.1",   "::1", "host.docker.internal",
@@ -384,7 +373,6 @@ int main(void)
         cmocka_unit_test(a_ticket_resumes_tls_1_2),
         cmocka_unit_test(a_ticket_resumes_tls_1_3),
         cmocka_unit_test(old_versions_are_refused_with_an_alert),
-        cmocka_unit_test(clear_http_to_a_tls_port_is_refused_and_harmless),
         cmocka_unit_test(the_certificate_has_the_names_and_is_by_the_authority),
         cmocka_unit_test(the_preface_decides_on_a_clear_connection),
         cmocka_unit_test(what_only_begins_like_the_preface_is_http_1_1),
