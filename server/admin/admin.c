@@ -167,7 +167,10 @@ static bool pass_guard(struct call *call)
     int status = guard_check(&call->admin->guard, &r, call->route && call->route->open, &why);
     if (!status)
         return true;
-    answer_problem(call, status, &why);
+    answer_problem(call,
+                   problems_of_status(status) == PROBLEM_VALUE ? PROBLEM_FIELD
+                                                               : problems_of_status(status),
+                   &why);
     if (status == 401)
         answer_header(call, "WWW-Authenticate", "Bearer realm=\"hangup\"");
     return false;
@@ -177,14 +180,15 @@ static bool pass_guard(struct call *call)
 static void refuse_route(struct call *call, const char *method, const char *allow)
 {
     if (!allow[0]) {
-        answer_refuse(call, 404, call->target.path, "a path that GET /v1 lists",
+        answer_refuse(call, PROBLEM_NO_CALL, call->target.path, "a path that GET /v1 lists",
                       "there is no such call");
         return;
     }
     if (strcmp(method, "OPTIONS") == 0)
         answer_empty(call, 204);
     else
-        answer_refuse(call, 405, call->target.path, allow, "this call has no such method");
+        answer_refuse(call, PROBLEM_METHOD, call->target.path, allow,
+                      "this call has no such method");
     answer_header(call, "Allow", allow);
 }
 
@@ -209,7 +213,10 @@ static bool check_content_type(struct call *call)
     size_t len = type ? strcspn(type, "; \t") : 0;
     if (len == 16 && strncasecmp(type, "application/json", len) == 0)
         return true;
-    answer_refuse(call, 415, "Content-Type",
+    if (len == 28 && strncasecmp(type, "application/merge-patch+json", len) == 0 &&
+        strcmp(call->route->method, "PATCH") == 0)
+        return true;
+    answer_refuse(call, PROBLEM_NOT_JSON, "Content-Type",
                   "application/json (curl: -H 'content-type: application/json')",
                   "this call takes JSON");
     return false;
@@ -217,14 +224,15 @@ static bool check_content_type(struct call *call)
 
 static void refuse_body(struct call *call)
 {
-    answer_refuse(call, 413, "body", "at most 256 KiB", "the body is too large");
+    answer_refuse(call, PROBLEM_TOO_LARGE, "body", "at most 256 KiB", "the body is too large");
 }
 
 /* Its header section is complete: anything that can be refused by it is, now. */
 static void examine(struct call *call, const char *method)
 {
     if (target_parse(method, call->text, &call->target)) {
-        answer_refuse(call, 400, "target", "a path that GET /v1 lists", "is no path");
+        answer_refuse(call, PROBLEM_TARGET, "target", "a path that GET /v1 lists",
+                      "the request target is no path");
         return;
     }
     char allow[ROUTE_ALLOW_SIZE];
@@ -265,8 +273,8 @@ static void perform(struct call *call)
     if (call->route->json && !call->json) {
         if (input_json(call))
             return;
-    } else if (!call->route->json && call->body_len) {
-        answer_refuse(call, 400, "body", "none", "this call takes no body");
+    } else if (!call->route->json && call->body_len && !input_is_empty_object(call)) {
+        answer_refuse(call, PROBLEM_BODY, "body", "none, or {}", "this call takes no body");
         return;
     }
     call->route->perform(call);
@@ -316,8 +324,8 @@ static int read_file(const char *path, struct buf *out, struct refusal *why)
 static int make_no_memory(struct admin *a)
 {
     static char text[] =
-        "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
-        "\"detail\":\"the server is out of memory\"}\n";
+        "{\"type\":\"/problems/out-of-memory\",\"title\":\"Out of memory\",\"status\":503,"
+        "\"detail\":\"The server is out of memory.\"}\n";
     a->no_memory = MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
     return a->no_memory &&
                    MHD_add_response_header(a->no_memory, "Content-Type", "application/problem+json")

@@ -6,7 +6,6 @@
 
 #include "admin/call.h"
 #include "base/json.h"
-#include "endpoint/problem.h"
 #include "modes/mode.h"
 #include "run/run.h"
 
@@ -55,13 +54,13 @@ void answer_empty(struct call *call, int status)
     begin(call, status, NULL);
 }
 
-void answer_problem(struct call *call, int status, const struct refusal *why)
+void answer_problem(struct call *call, enum problem problem, const struct refusal *why)
 {
-    struct answer *answer = begin(call, status, TYPE_PROBLEM);
-    problem_write(&answer->body, status, why->what, why->where, why->allowed);
+    struct answer *answer = begin(call, problems_row(problem)->status, TYPE_PROBLEM);
+    problems_write(&answer->body, problem, why);
 }
 
-void answer_refuse(struct call *call, int status, const char *where, const char *allowed,
+void answer_refuse(struct call *call, enum problem problem, const char *where, const char *allowed,
                    const char *what, ...)
 {
     char text[sizeof((struct refusal *)0)->what];
@@ -71,30 +70,35 @@ void answer_refuse(struct call *call, int status, const char *where, const char 
     vsnprintf(text, sizeof text, what, args);
     va_end(args);
     refuse(&why, where, allowed, "%s", text);
-    answer_problem(call, status, &why);
+    answer_problem(call, problem, &why);
 }
 
 void answer_outcome(struct call *call, int outcome, const struct refusal *why)
 {
     switch (outcome) {
     case BAD_INPUT:
-        answer_problem(call, 400, why);
+        answer_problem(call, PROBLEM_VALUE, why);
         break;
     case MODE_UNKNOWN:
-        answer_problem(call, 404, why);
+        answer_problem(call,
+                       strncmp(why->where, "$.case", 6) == 0 ? PROBLEM_UNKNOWN_CASE
+                                                             : PROBLEM_UNKNOWN_MODE,
+                       why);
         break;
     case MODE_UNAVAILABLE:
-        answer_problem(call, 409, why);
+        answer_problem(call, PROBLEM_UNAVAILABLE, why);
         break;
     case RUN_NO_CONNECTION:
-        answer_refuse(call, 404, call->target.path, "an id that GET /v1/connections lists",
+        answer_refuse(call, PROBLEM_NO_CONNECTION, call->target.path,
+                      "an id that GET /v1/connections lists",
                       "no live connection has this id; the ledger says how it ended");
         break;
     case -ENOMEM:
-        answer_refuse(call, 503, "", "", "the server is out of memory");
+        answer_refuse(call, PROBLEM_NO_MEMORY, "", "", "the server is out of memory");
         break;
     default:
-        answer_refuse(call, 500, "", "", "%s", outcome < 0 ? strerror(-outcome) : "unexpected");
+        answer_refuse(call, PROBLEM_FAILED, "", "", "%s",
+                      outcome < 0 ? strerror(-outcome) : "unexpected");
         break;
     }
 }

@@ -14,6 +14,7 @@
 
 #include "admin/admin.h"
 #include "admin/guard.h"
+#include "admin/problems.h"
 #include "base/buf.h"
 #include "base/list.h"
 #include "endpoint/target.h"
@@ -154,8 +155,8 @@ void answer_bytes(struct call *call, const char *type, const void *bytes, size_t
 /* The same of bytes that are never freed nor changed. */
 void answer_fixed(struct call *call, const char *type, const void *bytes, size_t n);
 void answer_empty(struct call *call, int status);
-void answer_problem(struct call *call, int status, const struct refusal *why);
-void answer_refuse(struct call *call, int status, const char *where, const char *allowed,
+void answer_problem(struct call *call, enum problem problem, const struct refusal *why);
+void answer_refuse(struct call *call, enum problem problem, const char *where, const char *allowed,
                    const char *what, ...) __attribute__((format(printf, 5, 6)));
 /* The answer to an outcome of run.h or catalogue.h that is not 0. */
 void answer_outcome(struct call *call, int outcome, const struct refusal *why);
@@ -174,6 +175,9 @@ const char *input_query(const struct call *call, const char *name, size_t *len);
 int input_query_number(struct call *call, const char *name, uint64_t min, uint64_t max,
                        uint64_t fallback, uint64_t *out);
 
+/* Whether the body is an empty object, which says as much as none. */
+bool input_is_empty_object(const struct call *call);
+
 /* Reads the body into call->json. Returns 0, or BAD_INPUT with the call answered. */
 int input_json(struct call *call);
 
@@ -183,6 +187,7 @@ struct input_member {
     const char *name;
     json_type type; /* JSON_STRING, _OBJECT, _ARRAY, _INTEGER; _REAL: any number */
     bool required;
+    bool nullable; /* null is a value, too */
     json_t **value;
 };
 int input_members(struct call *call, const struct input_member *members);
@@ -232,6 +237,7 @@ void cache_end(struct cache *cache, const char *tail, struct buf *out);
 /* --- what the rows of routes.c do: calls_*.c and events.c */
 
 void calls_index(struct call *call);
+void calls_problem(struct call *call);
 void calls_health(struct call *call);
 void calls_capabilities(struct call *call);
 void calls_ca_pem(struct call *call);

@@ -105,7 +105,7 @@ void calls_modes(struct call *call)
 
 static void answer_unknown(struct call *call)
 {
-    answer_refuse(call, 404, call->target.path, "a name that GET /v1/modes lists",
+    answer_refuse(call, PROBLEM_NO_MODE, call->target.path, "a name that GET /v1/modes lists",
                   "there is no mode of this name");
 }
 
@@ -119,7 +119,7 @@ static int query_bool(struct call *call, const char *name, bool *out)
         return 0;
     char where[32];
     snprintf(where, sizeof where, "?%s", name);
-    answer_refuse(call, 400, where, "true, false", "is neither");
+    answer_refuse(call, PROBLEM_QUERY, where, "true, false", "is neither");
     return BAD_INPUT;
 }
 
@@ -154,7 +154,7 @@ static bool refuse_built_in(struct call *call)
 {
     if (!is_built_in(call->admin->catalogue, call->arg))
         return false;
-    answer_refuse(call, 409, call->target.path, "another name",
+    answer_refuse(call, PROBLEM_BUILT_IN, call->target.path, "another name",
                   "a built-in mode can be neither replaced nor removed");
     return true;
 }
@@ -182,7 +182,7 @@ void calls_delete_mode_file(struct call *call)
     if (rc == MODE_UNKNOWN)
         answer_unknown(call);
     else if (rc == BAD_INPUT) /* another one extends it */
-        answer_problem(call, 409, &why);
+        answer_problem(call, PROBLEM_IN_USE, &why);
     else if (rc)
         answer_outcome(call, rc, &why);
     else

@@ -3,13 +3,23 @@
 #include "modes/mode.h"
 #include "run/run.h"
 
+/* As GET /v1/mode, with more. NULL without memory. */
 static json_t *describe_run(const struct admin *a)
 {
     const struct ledger *l = run_ledger(a->run);
-    return json_pack("{s:s, s:o, s:I, s:{s:I, s:I, s:I}}", "id", "default", "mode",
-                     run_mode(a->run), "connections", (json_int_t)run_connection_count(a->run),
-                     "ledger", "first", (json_int_t)ledger_first(l), "last",
-                     (json_int_t)ledger_last(l), "dropped", (json_int_t)ledger_dropped(l));
+    json_auto_t *mode = run_mode(a->run);
+    json_t *run = json_pack("{s:s}", "id", "default");
+    json_t *rest = json_pack("{s:I, s:{s:I, s:I, s:I}}", "connections",
+                             (json_int_t)run_connection_count(a->run), "ledger", "first",
+                             (json_int_t)ledger_first(l), "last", (json_int_t)ledger_last(l),
+                             "dropped", (json_int_t)ledger_dropped(l));
+    bool whole = run && mode && rest && json_object_update(run, mode) == 0 &&
+                 json_object_update(run, rest) == 0;
+    json_decref(rest);
+    if (whole)
+        return run;
+    json_decref(run);
+    return NULL;
 }
 
 void calls_run(struct call *call)
@@ -34,7 +44,7 @@ void calls_reset(struct call *call)
 void calls_mark(struct call *call)
 {
     json_t *mark;
-    const struct input_member members[] = { { "mark", JSON_STRING, true, &mark }, { 0 } };
+    const struct input_member members[] = { { "mark", JSON_STRING, true, false, &mark }, { 0 } };
     if (input_members(call, members))
         return;
     struct refusal why = { 0 };
@@ -95,7 +105,7 @@ void calls_do(struct call *call)
 {
     struct run *run = call->admin->run;
     json_t *steps;
-    const struct input_member members[] = { { "do", JSON_ARRAY, true, &steps }, { 0 } };
+    const struct input_member members[] = { { "do", JSON_ARRAY, true, false, &steps }, { 0 } };
     if (input_members(call, members))
         return;
     uint64_t id = id_of(call), since = ledger_last(run_ledger(run));

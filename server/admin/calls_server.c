@@ -1,4 +1,6 @@
 /* calls_server.c - about the server itself. */
+#include <string.h>
+
 #include "admin/call.h"
 #include "admin/openapi.h"
 #include "wire/caps.h"
@@ -15,6 +17,21 @@ void calls_index(struct call *call)
         json_array_append_new(calls, json_pack("{s:s, s:s, s:s}", "method", routes[i].method,
                                                "path", routes[i].path, "about", routes[i].about));
     answer_json(call, 200, json_pack("{s:s, s:o}", "version", HANGUP_VERSION, "calls", calls));
+}
+
+/* What the type of a problem names. */
+void calls_problem(struct call *call)
+{
+    for (int i = 0; i < PROBLEM_COUNT; i++) {
+        const struct problem_row *row = problems_row((enum problem)i);
+        if (strcmp(row->kind, call->arg) == 0) {
+            buf_printf(answer_text(call, 200, "text/plain; charset=utf-8"), "%s (%d)\n\n%s\n",
+                       row->title, row->status, row->about);
+            return;
+        }
+    }
+    answer_refuse(call, PROBLEM_NO_PROBLEM, call->target.path,
+                  "a type that an answer of this API has", "there is no problem of this kind");
 }
 
 void calls_openapi(struct call *call)
@@ -41,7 +58,7 @@ static void answer_ca(struct call *call, const struct buf *ca, const char *type)
     if (buf_len(ca))
         answer_bytes(call, type, buf_bytes(ca), buf_len(ca));
     else
-        answer_refuse(call, 404, call->target.path, "",
+        answer_refuse(call, PROBLEM_NO_AUTHORITY, call->target.path, "",
                       "the server runs with a certificate of your own (--cert), not with its "
                       "local authority");
 }

@@ -158,7 +158,7 @@ static int read_wait(struct call *call, int64_t *wait)
     *wait = 0;
     if (!text || (duration_parse(text, len, wait) == 0 && *wait <= WAIT_MAX))
         return 0;
-    answer_refuse(call, 400, "?wait", "a duration up to 60s, such as 5s or 500ms",
+    answer_refuse(call, PROBLEM_QUERY, "?wait", "a duration up to 60s, such as 5s or 500ms",
                   "is no such duration");
     return BAD_INPUT;
 }
@@ -170,7 +170,8 @@ static int read_accept(struct call *call, bool *ndjson)
     *ndjson = lines > json;
     if (json || lines)
         return 0;
-    answer_refuse(call, 406, "Accept", ACCEPT_LIST, "asks for no type that events come as");
+    answer_refuse(call, PROBLEM_NOT_ACCEPTABLE, "Accept", ACCEPT_LIST,
+                  "asks for no type that events come as");
     return BAD_INPUT;
 }
 

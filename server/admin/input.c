@@ -55,7 +55,7 @@ int input_check_query(struct call *call)
         char where[64];
         snprintf(where, sizeof where, "?%.*s", (int)(name_len < 60 ? name_len : 60), name);
         if (!listed(call->route->query, name, name_len)) {
-            answer_refuse(call, 400, where, call->route->query ? call->route->query : "none",
+            answer_refuse(call, PROBLEM_QUERY, where, call->route->query ? call->route->query : "",
                           "is no query parameter of this call");
             return BAD_INPUT;
         }
@@ -63,7 +63,7 @@ int input_check_query(struct call *call)
         size_t other_len;
         while (next_parameter(&rest, &other, &other_len, &value, &value_len)) {
             if (other_len == name_len && memcmp(other, name, name_len) == 0) {
-                answer_refuse(call, 400, where, "", "is there twice");
+                answer_refuse(call, PROBLEM_QUERY, where, "", "is there twice");
                 return BAD_INPUT;
             }
         }
@@ -94,7 +94,7 @@ int input_query_number(struct call *call, const char *name, uint64_t min, uint64
     snprintf(where, sizeof where, "?%s", name);
     snprintf(allowed, sizeof allowed, "a number from %llu to %llu", (unsigned long long)min,
              (unsigned long long)max);
-    answer_refuse(call, 400, where, allowed, "is not in range");
+    answer_refuse(call, PROBLEM_QUERY, where, allowed, "is not in range");
     return BAD_INPUT;
 }
 
@@ -102,7 +102,7 @@ int input_json(struct call *call)
 {
     json_error_t error;
     if (!buf_len(&call->body)) {
-        answer_refuse(call, 400, "body", "JSON (RFC 8259)", "the body is missing");
+        answer_refuse(call, PROBLEM_JSON, "body", "JSON (RFC 8259)", "the body is missing");
         return BAD_INPUT;
     }
     call->json = json_loadb((const char *)buf_bytes(&call->body), buf_len(&call->body),
@@ -112,10 +112,18 @@ int input_json(struct call *call)
     char where[64];
     snprintf(where, sizeof where, "body, line %d, column %d", error.line, error.column);
     if (error.text[0])
-        answer_refuse(call, 400, where, "JSON (RFC 8259), each member once", "%s", error.text);
+        answer_refuse(call, PROBLEM_JSON, where, "JSON (RFC 8259), each member once", "%s",
+                      error.text);
     else /* jansson met no error in the text but ran out of memory */
-        answer_refuse(call, 503, "", "", "the server is out of memory");
+        answer_refuse(call, PROBLEM_NO_MEMORY, "", "", "the server is out of memory");
     return BAD_INPUT;
+}
+
+bool input_is_empty_object(const struct call *call)
+{
+    json_auto_t *body =
+        json_loadb((const char *)buf_bytes(&call->body), buf_len(&call->body), 0, NULL);
+    return json_is_object(body) && json_object_size(body) == 0;
 }
 
 static const char *type_name(json_type type)
@@ -151,7 +159,23 @@ static int refuse_member(struct call *call, const char *name, const char *allowe
 {
     char where[128];
     snprintf(where, sizeof where, "$.%s", name);
-    answer_refuse(call, 400, where, allowed, "%s", what);
+    answer_refuse(call, PROBLEM_VALUE, where, allowed, "%s", what);
+    return BAD_INPUT;
+}
+
+/* An unknown member, with those it may have been meant for. */
+static int refuse_unknown(struct call *call, const char *name, const char *allowed,
+                          const struct input_member *members)
+{
+    struct refusal why;
+    struct suggestions meant = { .word = name };
+    char where[sizeof why.where];
+    snprintf(where, sizeof where, "$.%.128s", name);
+    refuse(&why, where, allowed, "is not known");
+    for (; members->name; members++)
+        suggest_offer(&meant, members->name);
+    refuse_meant(&why, &meant);
+    answer_problem(call, PROBLEM_VALUE, &why);
     return BAD_INPUT;
 }
 
@@ -162,7 +186,7 @@ int input_members(struct call *call, const struct input_member *members)
     char names[128];
     list_members(members, names, sizeof names);
     if (!json_is_object(call->json)) {
-        answer_refuse(call, 400, "$", names, "is not an object");
+        answer_refuse(call, PROBLEM_VALUE, "$", names, "the body is not an object");
         return BAD_INPUT;
     }
     json_object_foreach(call->json, key, value)
@@ -171,8 +195,8 @@ int input_members(struct call *call, const struct input_member *members)
         while (m->name && strcmp(m->name, key) != 0)
             m++;
         if (!m->name)
-            return refuse_member(call, key, names, "is not known");
-        if (!fits_type(value, m->type))
+            return refuse_unknown(call, key, names, members);
+        if (!fits_type(value, m->type) && !(m->nullable && json_is_null(value)))
             return refuse_member(call, key, type_name(m->type), "is of another type");
     }
     for (const struct input_member *m = members; m->name; m++) {

@@ -7,6 +7,8 @@
 
 const struct route routes[] = {
     { "GET", "/healthz", NULL, false, true, calls_health, "is the server alive" },
+    { "GET", "/problems/{kind}", NULL, false, true, calls_problem,
+      "what the type of a problem means" },
     { "GET", "/v1", NULL, false, false, calls_index, "these calls" },
     { "GET", "/v1/openapi.json", NULL, false, false, calls_openapi, "this API as OpenAPI 3.1" },
     { "GET", "/v1/capabilities", NULL, false, false, calls_capabilities,
@@ -38,9 +40,10 @@ const struct route routes[] = {
 };
 const size_t route_count = sizeof routes / sizeof *routes;
 
-/* Compares segment by segment. */
+/* Compares segment by segment; a slash at the end of the path makes no difference. */
 static bool matches(const char *pattern, const char *path, char arg[CALL_ARG_SIZE])
 {
+    const char *begin = path;
     while (*pattern) {
         if (*pattern != '{') {
             if (*pattern++ != *path++)
@@ -55,7 +58,7 @@ static bool matches(const char *pattern, const char *path, char arg[CALL_ARG_SIZ
         path += len;
         pattern += strcspn(pattern, "}") + 1;
     }
-    return *path == '\0';
+    return *path == '\0' || (strcmp(path, "/") == 0 && path != begin);
 }
 
 const struct route *routes_find(const char *method, const char *path, char arg[CALL_ARG_SIZE],

@@ -151,6 +151,16 @@ double run_time_scale(const struct run *run)
     return run->config.time_scale;
 }
 
+void run_set_seed(struct run *run, uint64_t seed)
+{
+    run->seed = seed;
+}
+
+uint64_t run_seed(const struct run *run)
+{
+    return run->seed;
+}
+
 json_t *run_mode(const struct run *run)
 {
     const struct mode_program *mode = plan_only_mode(run->plan);

@@ -88,6 +88,9 @@ int run_set_plan(struct run *run, const json_t *plan, const uint64_t *seed, enum
 #define RUN_SCALE_MAX 1e6
 void run_set_time_scale(struct run *run, double scale);
 double run_time_scale(const struct run *run);
+/* What probabilities are drawn from, of plans that are set without one. */
+void run_set_seed(struct run *run, uint64_t seed);
+uint64_t run_seed(const struct run *run);
 
 /* Names this moment: ledgers it, then fires the rules that wait for it. *seq: the event's number.
  * Returns 0 or BAD_INPUT for what is no name. */

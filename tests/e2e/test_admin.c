@@ -27,7 +27,7 @@ static void errors_are_problems_that_name_the_place(struct stage *stage)
         { 400, "PUT", "/v1/mode", "{\"mode\":\"normal\",\"extra\":1}", "extra" },
         { 400, "PUT", "/v1/mode", "{\"mode\":\"normal\"} {}", "" },
         { 400, "PUT", "/v1/mode", "{\"mode\":\"normal\",\"apply\":\"some\"}", "$.apply" },
-        { 404, "PUT", "/v1/mode", "{\"mode\":\"no-such\"}", "no-such" },
+        { 400, "PUT", "/v1/mode", "{\"mode\":\"no-such\"}", "no-such" },
         { 400, "PUT", "/v1/mode", "{\"mode\":\"idle-close\",\"params\":{\"idel\":\"1s\"}}",
           "idel" },
         { 400, "PUT", "/v1/mode", "{\"mode\":\"idle-close\",\"params\":{\"idle\":\"soon\"}}",

@@ -39,7 +39,7 @@ struct run {
     bool lenient;
     char plan[4096], mark[64];
     uint64_t seed;
-    bool seeded;          /* a seed was given */
+    bool planned;         /* the plan is in force, not the mode */
     double scale, set_at; /* the time scale, and what it was when something was last set */
     int outcome;          /* of run_set_mode, run_set_plan, run_mark and run_do */
     unsigned resets;
@@ -80,6 +80,7 @@ int run_set_mode(struct run *run, const char *name, const json_t *params, bool l
         return outcome(run, why);
     snprintf(run->mode, sizeof run->mode, "%s", name);
     keep(params, run->params, sizeof run->params);
+    run->planned = false;
     run->lenient = lenient;
     run->apply = apply;
     return 0;
@@ -92,8 +93,8 @@ int run_set_plan(struct run *run, const json_t *plan, const uint64_t *seed, enum
     if (run->outcome)
         return outcome(run, why);
     keep(plan, run->plan, sizeof run->plan);
-    run->seeded = seed != NULL;
-    run->seed = seed ? *seed : 0;
+    run->planned = true;
+    run->seed = *seed;
     run->apply = apply;
     return 0;
 }
@@ -108,9 +109,23 @@ double run_time_scale(const struct run *run)
     return run->scale;
 }
 
+void run_set_seed(struct run *run, uint64_t seed)
+{
+    run->seed = seed;
+}
+
+uint64_t run_seed(const struct run *run)
+{
+    return run->seed;
+}
+
 json_t *run_mode(const struct run *run)
 {
-    return json_pack("{s:s, s:f}", "mode", run->mode, "time_scale", run->scale);
+    json_t *params = run->planned ? NULL : json_loads(run->params, 0, NULL);
+    json_t *plan = run->planned ? json_loads(run->plan, 0, NULL) : NULL;
+    return json_pack("{s:s?, s:o?, s:f, s:o?, s:I}", "mode", run->planned ? NULL : run->mode,
+                     "params", params, "time_scale", run->scale, "plan", plan, "seed",
+                     (json_int_t)run->seed);
 }
 
 int run_mark(struct run *run, const char *name, uint64_t *seq, struct refusal *why)
@@ -261,6 +276,7 @@ static inline int set_up(void **state)
 {
     memset(&the_run, 0, sizeof the_run);
     strcpy(the_run.mode, "normal");
+    strcpy(the_run.params, "{}");
     the_run.scale = 1;
     the_run.live = 1;
     link_init(&the_run.cursors);
@@ -478,11 +494,22 @@ static inline json_int_t number_at(const char *name)
 
 static inline void assert_problem(int status, const char *where, const char *allowed)
 {
-    if (reply.status != status || !strstr(text_at("where"), where) ||
-        !strstr(text_at("allowed"), allowed))
+    json_t *list = json_object_get(reply.json, "allowed"), *item;
+    char text[600] = "";
+    size_t i, n = 0;
+    json_array_foreach(list, i, item)
+    {
+        assert_true(json_is_string(item));
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "",
+                              json_string_value(item));
+    }
+    bool found = strstr(text, allowed) != NULL;
+    if (reply.status != status || !strstr(text_at("where"), where) || !found)
         fail_msg("%d %s, wanted %d %s %s", reply.status, reply.body, status, where, allowed);
     assert_string_equal(field("Content-Type"), "application/problem+json");
     assert_int_equal(number_at("status"), status);
-    assert_string_equal(text_at("type"), "about:blank");
-    assert_true(text_at("title")[0] && text_at("detail")[0]);
+    assert_int_equal(strncmp(text_at("type"), "/problems/", 10), 0);
+    const char *detail = text_at("detail"); /* a sentence */
+    assert_true(text_at("title")[0] && detail[0] && strchr(".?!", detail[strlen(detail) - 1]));
+    assert_false(detail[0] >= 'a' && detail[0] <= 'z' && strncmp(detail, text_at("where"), 4) != 0);
 }

@@ -24,8 +24,11 @@ static void paths_and_methods_lead_to_rows(void **state)
         { "GET", "/v1/connections/12/do", NULL, NULL, "POST, OPTIONS" },
         { "OPTIONS", "/v1/mode", NULL, NULL, "GET, HEAD, PUT, OPTIONS" },
         { "GET", "/", NULL, NULL, "" },
-        { "GET", "/v1/", NULL, NULL, "" },
-        { "GET", "/v1/modes/", NULL, NULL, "" },
+        { "GET", "/v1/", "/v1", NULL, "" },
+        { "GET", "/v1/modes/", "/v1/modes", NULL, "" },
+        { "GET", "/v1/modes/x/", "/v1/modes/{name}", "x", "" },
+        { "POST", "/v1/connections/12/do/", "/v1/connections/{id}/do", "12", "" },
+        { "GET", "/v1//", NULL, NULL, "" },
         { "GET", "/v1/modes/a/b", NULL, NULL, "" },
         { "GET", "/v1/mod", NULL, NULL, "" },
         { "GET", "/v1/connections//do", NULL, NULL, "" },
@@ -88,7 +91,7 @@ static void what_is_not_there_is_said(void **state)
     assert_problem(400, "target", "");
     assert_int_equal(get("/v1/mode%00"), 400);
     assert_int_equal(get("/v1/mode?x=1"), 400);
-    assert_problem(400, "?x", "none");
+    assert_problem(400, "?x", "");
     assert_int_equal(get("http://localhost:9/v1/mode"), 200);
     assert_int_equal(get("/v1/%6dode"), 200);
 }
@@ -329,6 +332,37 @@ static void reset_answers_with_the_run_as_it_is_then(void **state)
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(reply.json, "ledger"), "first")), 2);
     assert_int_equal(get("/v1/runs/other"), 404);
+}
+
+static void an_empty_object_is_as_good_as_no_body(void **state)
+{
+    assert_int_equal(call("POST", "/v1/reset", JSON_TYPE, "{}"), 200);
+    assert_int_equal(call("POST", "/v1/reset/", JSON_TYPE, " { }\n"), 200);
+    assert_int_equal(the_run.resets, 2);
+    static const char *const others[] = { "{\"a\":1}", "[]", "null", "{", "x" };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_int_equal(call("POST", "/v1/reset", JSON_TYPE, others[i]), 400);
+        assert_problem(400, "body", "none, or {}");
+    }
+    assert_int_equal(the_run.resets, 2);
+}
+
+static void the_type_of_each_problem_is_a_page(void **state)
+{
+    for (int i = 0; i < PROBLEM_COUNT; i++) {
+        char path[80];
+        const struct problem_row *row = problems_row((enum problem)i);
+        snprintf(path, sizeof path, "/problems/%s", row->kind);
+        assert_int_equal(get(path), 200);
+        assert_string_equal(field("Content-Type"), "text/plain; charset=utf-8");
+        assert_non_null(strstr(reply.body, row->about));
+        assert_true(row->about[strlen(row->about) - 1] == '.');
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(row->kind, problems_row((enum problem)k)->kind);
+    }
+    assert_int_equal(get("/problems/other"), 404);
+    assert_string_equal(text_at("type"), "/problems/no-such-problem");
+    assert_int_equal(get("/problems"), 404);
 }
 
 static void a_reset_that_fails_says_so(void **state)
@@ -665,6 +699,8 @@ int main(void)
         SERVED(connections_are_shown_and_acted_on),
         SERVED(reset_answers_with_the_run_as_it_is_then),
         SERVED(a_reset_that_fails_says_so),
+        SERVED(an_empty_object_is_as_good_as_no_body),
+        SERVED(the_type_of_each_problem_is_a_page),
         SERVED(oversized_bodies_are_refused_after_they_were_read),
         SERVED(a_body_without_end_is_cut_off),
         SERVED(rubbish_does_no_harm),

@@ -43,14 +43,13 @@ static void a_plan_is_set_as_told(void **state)
         200);
     assert_string_equal(the_run.plan, "[{\"connection\":\"1\",\"mode\":\"half-open\",\"params\":"
                                       "{\"idle\":\"2s\"}}]");
-    assert_true(the_run.seeded);
     assert_int_equal(the_run.seed, 7);
     assert_int_equal(the_run.apply, APPLY_NEW);
     put("{\"plan\":[]}", 200); /* what a plan must be like is the run's business */
     assert_string_equal(the_run.plan, "[]");
-    assert_false(the_run.seeded);
+    assert_int_equal(the_run.seed, 7); /* that in force */
     assert_int_equal(the_run.apply, APPLY_ALL);
-    assert_string_equal(text_at("mode"), "normal");
+    assert_true(json_is_null(json_object_get(reply.json, "mode")));
 }
 
 static void seeds_are_whole_numbers_up_to_2_to_the_53(void **state)
@@ -58,7 +57,6 @@ static void seeds_are_whole_numbers_up_to_2_to_the_53(void **state)
     put("{\"plan\":[],\"seed\":9007199254740992}", 200);
     assert_int_equal(the_run.seed, 9007199254740992);
     put("{\"plan\":[],\"seed\":0}", 200);
-    assert_true(the_run.seeded);
     assert_int_equal(the_run.seed, 0);
 }
 
@@ -79,8 +77,9 @@ static void a_case_sets_its_plan(void **state)
 
 static void an_unknown_case_is_refused_with_the_names_there_are(void **state)
 {
-    put("{\"case\":\"01\"}", 404);
-    assert_problem(404, "$.case", CASE);
+    put("{\"case\":\"01\"}", 400);
+    assert_problem(400, "$.case", CASE);
+    assert_string_equal(text_at("type"), "/problems/unknown-case");
     assert_string_equal(the_run.plan, "");
     assert_int_equal(get("/v1/cases/01"), 404);
     assert_problem(404, "/v1/cases/01", CASE);
@@ -115,8 +114,8 @@ static void the_time_scale_is_in_force_for_what_is_set_with_it(void **state)
     patch("{\"mode\":\"idle-close\",\"time_scale\":0.01}", 200);
     assert_true(the_run.set_at == 0.01 && the_run.scale == 0.01);
     assert_string_equal(text_at("id"), "default");
-    json_t *mode = json_object_get(reply.json, "mode");
-    assert_true(json_number_value(json_object_get(mode, "time_scale")) == 0.01);
+    assert_string_equal(text_at("mode"), "idle-close");
+    assert_true(json_number_value(json_object_get(reply.json, "time_scale")) == 0.01);
     patch("{\"plan\":[],\"time_scale\":2}", 200);
     assert_true(the_run.set_at == 2 && the_run.scale == 2);
     patch("{\"case\":\"" CASE "\"}", 200);
@@ -140,9 +139,88 @@ static void a_refused_patch_leaves_the_time_scale(void **state)
         patch(bodies[i], 400);
         assert_true(the_run.set_at == 5 && the_run.scale == 3);
     }
-    patch("{\"case\":\"none\",\"time_scale\":5}", 404);
+    patch("{\"case\":\"none\",\"time_scale\":5}", 400);
     assert_true(the_run.scale == 3);
     assert_string_equal(the_run.mode, "a");
+}
+
+/* --- What GET shows can be PUT, and PATCH is a merge patch (RFC 7396) on it */
+
+static void what_is_shown_can_be_set_again(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"mode\":\"idle-close\",\"params\":{\"idle\":\"2s\"},\"time_scale\":0.5,\"seed\":7}",
+        "{\"plan\":[{\"mode\":\"a\",\"params\":{}},{\"mode\":\"b\"}],\"time_scale\":3,\"seed\":9}",
+        "{\"mode\":\"a\",\"params\":{\"x\":1},\"plan\":[{\"mode\":\"a\",\"params\":{\"x\":1}}]}",
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        put(bodies[i], 200);
+        char *shown = strdup(reply.body);
+        put("{\"mode\":\"normal\",\"time_scale\":1,\"seed\":0}", 200);
+        put(shown, 200);
+        assert_string_equal(reply.body, shown);
+        assert_int_equal(get("/v1/mode"), 200);
+        assert_string_equal(reply.body, shown);
+        free(shown);
+    }
+    put("{\"mode\":\"b\",\"plan\":[{\"mode\":\"a\"}]}", 400);
+    put("{\"mode\":\"a\",\"params\":{\"x\":2},\"plan\":[{\"mode\":\"a\",\"params\":{\"x\":1}}]}",
+        400);
+}
+
+static void a_patch_changes_what_it_names_and_nothing_else(void **state)
+{
+    static const struct {
+        const char *patch, *mode, *params, *plan;
+        double scale;
+        uint64_t seed;
+    } rows[] = {
+        { "{\"mode\":\"m\",\"params\":{\"a\":1,\"b\":2}}", "m", "{\"a\":1,\"b\":2}", NULL, 1, 0 },
+        { "{\"time_scale\":0.1}", "m", "{\"a\":1,\"b\":2}", NULL, 0.1, 0 },
+        { "{\"params\":{\"b\":3}}", "m", "{\"a\":1,\"b\":3}", NULL, 0.1, 0 },
+        { "{\"params\":{\"a\":null}}", "m", "{\"b\":3}", NULL, 0.1, 0 },
+        { "{\"seed\":5}", "m", "{\"b\":3}", NULL, 0.1, 5 },
+        { "{}", "m", "{\"b\":3}", NULL, 0.1, 5 },
+        { "{\"mode\":\"m\",\"params\":{\"c\":1}}", "m", "{\"b\":3,\"c\":1}", NULL, 0.1, 5 },
+        { "{\"params\":null}", "m", "{}", NULL, 0.1, 5 },
+        { "{\"mode\":\"n\",\"params\":{\"d\":1}}", "n", "{\"d\":1}", NULL, 0.1, 5 },
+        { "{\"mode\":\"m\"}", "m", "{}", NULL, 0.1, 5 },
+        { "{\"plan\":[{\"mode\":\"p\"}]}", NULL, NULL, "[{\"mode\":\"p\"}]", 0.1, 5 },
+        { "{\"seed\":null,\"time_scale\":null}", NULL, NULL, "[{\"mode\":\"p\"}]", 1, 0 },
+        { "{\"plan\":null}", "normal", "{}", NULL, 1, 0 },
+        { "{\"mode\":\"m\",\"plan\":null}", "m", "{}", NULL, 1, 0 },
+        { "{\"plan\":null}", "m", "{}", NULL, 1, 0 },
+        { "{\"mode\":null}", "normal", "{}", NULL, 1, 0 },
+        { "{\"mode\":null,\"plan\":[{\"mode\":\"q\"}]}", NULL, NULL, "[{\"mode\":\"q\"}]", 1, 0 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char kept[256];
+        int status = call("PATCH", "/v1/runs/default",
+                          i % 2 ? JSON_TYPE : "Content-Type: application/merge-patch+json\r\n",
+                          rows[i].patch);
+        if (status != 200)
+            fail_msg("%s: %s", rows[i].patch, reply.body);
+        assert_int_equal(get("/v1/runs/default"), 200);
+        if (rows[i].mode) {
+            assert_string_equal(text_at("mode"), rows[i].mode);
+            keep(json_object_get(reply.json, "params"), kept, sizeof kept);
+            assert_string_equal(kept, rows[i].params);
+            assert_true(json_is_null(json_object_get(reply.json, "plan")));
+        } else {
+            assert_true(json_is_null(json_object_get(reply.json, "mode")));
+            keep(json_object_get(reply.json, "plan"), kept, sizeof kept);
+            assert_string_equal(kept, rows[i].plan);
+        }
+        assert_true(json_number_value(json_object_get(reply.json, "time_scale")) == rows[i].scale);
+        assert_int_equal(number_at("seed"), rows[i].seed);
+    }
+    patch("{\"params\":{\"a\":1}}", 400); /* a plan is in force */
+    assert_problem(400, "$.params", "entries");
+    patch("{\"connections\":0}", 400);
+    assert_problem(400, "$.connections", "mode, params");
+    assert_int_equal(call("PUT", "/v1/mode", "Content-Type: application/merge-patch+json\r\n",
+                          "{\"mode\":\"a\"}"),
+                     415);
 }
 
 /* --- What is refused */
@@ -154,7 +232,7 @@ static void outcomes_become_statuses(void **state)
         const char *where;
     } rows[] = {
         { BAD_INPUT, 400, "$.params.idle" },
-        { MODE_UNKNOWN, 404, "$.params.idle" },
+        { MODE_UNKNOWN, 400, "$.params.idle" },
         { MODE_UNAVAILABLE, 409, "$.params.idle" },
         { -ENOMEM, 503, "" },
         { -EPERM, 500, "" },
@@ -190,12 +268,9 @@ static void bad_bodies_are_refused_with_their_place(void **state)
         { "{\"mode\":\"a\",\"mode\":\"b\"}", "line 1", "once" },
         { "{\"mode\":\"a\\u0000b\"}", "line 1", "" },
         { "{\"mode\":\"\xff\"}", "line 1", "" },
-        { "[]", "$", "mode, params, plan, case, seed, apply" },
-        { "{}", "$", "exactly one of mode, plan and case" },
-        { "{\"apply\":\"new\"}", "$", "exactly one" },
+        { "[]", "$", "mode, params, plan, case, seed, apply, time_scale" },
         { "{\"mode\":7}", "$.mode", "string" },
         { "{\"mode\":\"a\",\"modus\":1}", "$.modus", "mode, params, plan" },
-        { "{\"mode\":\"a\",\"params\":null}", "$.params", "object" },
         { "{\"mode\":\"a\",\"params\":[]}", "$.params", "object" },
         { "{\"mode\":\"a\",\"apply\":\"some\"}", "$.apply", "all" },
         { "{\"mode\":\"a\",\"apply\":true}", "$.apply", "string" },
@@ -206,7 +281,7 @@ static void bad_bodies_are_refused_with_their_place(void **state)
         { "{\"plan\":[],\"params\":{}}", "$.params", "entries" },
         { "{\"case\":1}", "$.case", "string" },
         { "{\"case\":\"" CASE "\",\"params\":{}}", "$.params", "entries" },
-        { "{\"mode\":\"a\",\"seed\":1}", "$.seed", "plan or case" },
+        { "{\"mode\":\"a\",\"apply\":null}", "$.apply", "string" },
         { "{\"plan\":[],\"seed\":-1}", "$.seed", "9007199254740992" },
         { "{\"plan\":[],\"seed\":9007199254740993}", "$.seed", "9007199254740992" },
         { "{\"plan\":[],\"seed\":99999999999999999999}", "line 1", "" },
@@ -221,22 +296,29 @@ static void bad_bodies_are_refused_with_their_place(void **state)
     }
     assert_string_equal(the_run.mode, "normal");
     assert_string_equal(the_run.plan, "");
-    put("{\"mode\":\"a\",\"time_scale\":1}", 400); /* not of this call */
-    assert_problem(400, "$.time_scale", "mode, params");
+    static const char *const nothing[] = { "{}", "{\"apply\":\"new\"}", "{\"mode\":null}",
+                                           "{\"time_scale\":2}", "{\"seed\":1,\"plan\":null}" };
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
+        put(nothing[i], 400);
+        assert_problem(400, "$", "exactly one of mode, plan and case");
+    }
+    put("{\"mdoe\":\"a\"}", 400);
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(reply.json, "did_you_mean"), 0)), "mode");
+    assert_int_equal(json_array_size(json_object_get(reply.json, "allowed")), 7);
 }
 
 static void bad_time_scales_are_refused(void **state)
 {
-    static const char *const values[] = { "0",    "-1",    "0.0000009", "1000001",
-                                          "1e99", "\"1\"", "null",      "true" };
+    static const char *const values[] = {
+        "0", "-1", "0.0000009", "1000001", "1e99", "\"1\"", "true"
+    };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         char body[100];
         snprintf(body, sizeof body, "{\"mode\":\"a\",\"time_scale\":%s}", values[i]);
         patch(body, 400);
         assert_problem(400, "$.time_scale", "a number");
     }
-    patch("{\"time_scale\":0.5}", 400);
-    assert_problem(400, "$.time_scale", "exactly one of mode, plan and case");
     assert_true(the_run.scale == 1);
     assert_string_equal(the_run.mode, "normal");
 }
@@ -407,6 +489,8 @@ int main(void)
         SERVED(cases_are_listed_and_shown),
         SERVED(the_time_scale_is_in_force_for_what_is_set_with_it),
         SERVED(a_refused_patch_leaves_the_time_scale),
+        SERVED(what_is_shown_can_be_set_again),
+        SERVED(a_patch_changes_what_it_names_and_nothing_else),
         SERVED(outcomes_become_statuses),
         SERVED(bad_bodies_are_refused_with_their_place),
         SERVED(bad_time_scales_are_refused),
