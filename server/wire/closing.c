@@ -40,7 +40,7 @@ void wire_begin_ending(struct wire *w)
 
 void wire_say_last(struct wire *w)
 {
-    bool client_first = w->peer_fin || w->peer_notified;
+    bool client_first = w->peer_fin || w->peer_notified || w->peer_closed_told;
     if (w->last_said)
         return;
     w->last_said = true;

@@ -160,7 +160,8 @@ static void who_ends_first_is_answered_as_asked_for(void **state)
     struct wire_owner owner = calls;
     owner.peer_closed = close_as_the_engine_does;
     for (size_t v = 0; v < COUNT(versions); v++) {
-        for (int says = 0; says < 3; says++) { /* the server; the client: close_notify; FIN alone */
+        /* the server; the client: close_notify and FIN, FIN alone, a fatal alert */
+        for (int says = 0; says < 4; says++) {
             for (int alone = 0; alone < 2; alone++) {
                 struct bench b;
                 struct wire_closing closing = WIRE_CLOSING_DEFAULT;
@@ -175,10 +176,15 @@ static void who_ends_first_is_answered_as_asked_for(void **state)
                     wire_close(b.wire, "server");
                 if (says == 1)
                     notify(&b);
-                if (says > 0)
+                if (says == 3)
+                    fatal_alert(&b);
+                else if (says > 0)
                     shutdown(b.client, SHUT_WR);
                 int octets = octets_until_fin(&b);
-                if (says > 0 && alone)
+                if (says == 3)
+                    shutdown(b.client, SHUT_WR);
+                run_for(says > 0 ? PATIENCE : 0, &b.closed);
+                if (says == 3 || (says > 0 && alone))
                     assert_int_equal(octets, 0);
                 else
                     assert_in_range(octets, 5 + 2 + 16, 5 + 8 + 2 + 16); /* one alert */
