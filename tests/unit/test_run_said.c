@@ -1,0 +1,136 @@
+/* What a fault says is what happens, or fault_done says why it does not; and a limit of ours is no
+ * error of the client.
+ */
+#include "run_client.h"
+
+static const char *text_in(const json_t *event, const char *member)
+{
+    const char *text = event ? json_string_value(json_object_get(event, member)) : NULL;
+    return text ? text : "";
+}
+
+/* Sends this, and reads an answer that begins so; NULL: resets the connection
+ * after a while. Returns the events. */
+static json_t *play(const char *rules, const char *request, const char *answer)
+{
+    set_rules(rules);
+    uint64_t since = now_in_ledger();
+    int client = connect_client();
+    start_reading(client);
+    assert_int_equal(send(client, request, strlen(request), 0), strlen(request));
+    if (answer) {
+        if (!run_until(got_answer, PATIENCE))
+            fail_msg("%.60s: no answer: %s", request, got);
+        if (strncmp(got, answer, strlen(answer)) != 0)
+            fail_msg("%s: %s", rules, got);
+    } else {
+        const struct linger at_once = { .l_onoff = 1 };
+        run_until(NULL, 20 * NS_PER_MS);
+        setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+    close(client);
+    assert_true(run_until(is_empty, PATIENCE));
+    return events_since(since);
+}
+
+#define RESPOND(status) "{\"respond\":{\"status\":" #status "}}"
+#define AT_HEADERS      "\"on\":\"request\",\"at\":\"headers\""
+
+static void a_fault_that_does_not_come_about_is_taken_back(void **state)
+{
+    static const char half[] = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe",
+                      large[] = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n",
+                      wrong[] = "GET /mode/none/ HTTP/1.1\r\nHost: x\r\n\r\n";
+    static const struct {
+        const char *rules, *request, *answer, *step, *why; /* step NULL: all of it happens */
+    } rows[] = {
+        { "[{" AT_HEADERS ",\"do\":[" RESPOND(503) "]}]", REQUEST, "HTTP/1.1 503", NULL, NULL },
+        { "[{" AT_HEADERS ",\"do\":[" RESPOND(503) "]}]", large, "HTTP/1.1 503", NULL, NULL },
+        { "[{" AT_HEADERS ",\"do\":[" RESPOND(503) "," RESPOND(418) "]}]", REQUEST, "HTTP/1.1 418",
+          "respond", "another respond" },
+        { "[{" AT_HEADERS ",\"do\":[" RESPOND(503) "]}]", wrong, "HTTP/1.1 404", "respond",
+          "refused" },
+        { "[{" AT_HEADERS ",\"do\":[" RESPOND(503) "]}]", half, NULL, "respond", "ended" },
+        { "[{" AT_HEADERS ",\"do\":[{\"header\":{\"name\":\"A\",\"value\":\"b\"}}]}]", half, NULL,
+          "header", "ended" },
+        { "[{" AT_HEADERS ",\"do\":[\"fin\"]},{" AT_HEADERS ",\"do\":[" RESPOND(503) "]}]", REQUEST,
+          NULL, NULL, NULL },
+        { "[{" AT_HEADERS ",\"do\":[" RESPOND(503) ",\"fin\"]}]", REQUEST, NULL, "respond",
+          "fault" },
+        { "[{\"on\":\"accept\",\"do\":[{\"cut\":{\"after\":100000,\"how\":\"rst\"}}]}]", REQUEST,
+          "HTTP/1.1 200", "cut", "not reached" },
+        { "[{\"on\":\"accept\",\"do\":[{\"cut\":{\"after\":90000}},"
+          "{\"cut\":{\"after\":20,\"how\":\"stall\"}}]}]",
+          REQUEST, NULL, "cut", "another cut" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *events = play(rows[i].rules, rows[i].request, rows[i].answer);
+        json_t *done = event_called(events, "fault_done");
+        const char *why = text_in(done, "why");
+        if (!event_called(events, "fault"))
+            fail_msg("row %zu: no fault", i);
+        if (rows[i].step ? !done || strcmp(text_in(done, "step"), rows[i].step) != 0 ||
+                               !strstr(why, rows[i].why)
+                         : done != NULL)
+            fail_msg("row %zu: fault_done of %s: %s", i, text_in(done, "step"), why);
+        json_decref(events);
+    }
+}
+
+static void a_limit_of_ours_is_no_error_of_the_client(void **state)
+{
+    static char head[20000], line[20000], many[20000];
+    static const char large[] = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n";
+    memset(head, 'a', sizeof head - 1);
+    memcpy(head, "GET / HTTP/1.1\r\nA: ", 19);
+    memset(line, 'a', sizeof line - 1);
+    memcpy(line, "GET /", 5);
+    memset(many, 'a', sizeof many - 1);
+    memcpy(many, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;", 58);
+    const struct {
+        const char *request, *answer, *event;
+    } rows[] = {
+        { head, "HTTP/1.1 431", "limit" },
+        { line, "HTTP/1.1 414", "limit" },
+        { many, "HTTP/1.1 431", "limit" },
+        { large, "HTTP/1.1 413", "limit" },
+        { "GET / HTTP/2.0\r\n\r\n", "HTTP/1.1 505", "limit" },
+        { "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "HTTP/1.1 400", "protocol_error" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *events = play("[]", rows[i].request, rows[i].answer);
+        assert_int_equal(count_events(events, rows[i].event), 1);
+        assert_int_equal(count_events(events, "limit") + count_events(events, "protocol_error"), 1);
+        assert_true(*text_in(event_called(events, rows[i].event), "why"));
+        json_decref(events);
+    }
+}
+
+/* Behind an answer that is held: begun by nobody, and known at the end. */
+static void a_request_behind_one_that_is_held_is_known(void **state)
+{
+    json_t *events = play("[{" AT_HEADERS ",\"do\":[\"hold\"]}]", REQUEST REQUEST, NULL);
+    size_t i, requests = 0;
+    json_t *event;
+    json_array_foreach(events, i, event)
+    {
+        if (strcmp(text_in(event, "event"), "request") == 0)
+            assert_int_equal(number_in(event, "exchange"), ++requests);
+    }
+    assert_int_equal(requests, 2);
+    assert_int_equal(count_events(events, "request_complete"), 2);
+    assert_int_equal(count_events(events, "exchange_lost"), 2);
+    assert_int_equal(number_in(event_called(events, "connection_end"), "exchanges"), 2);
+    json_decref(events);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, reset)
+    const struct CMUnitTest tests[] = {
+        TEST(a_fault_that_does_not_come_about_is_taken_back),
+        TEST(a_limit_of_ours_is_no_error_of_the_client),
+        TEST(a_request_behind_one_that_is_held_is_known),
+    };
+    return cmocka_run_group_tests(tests, rig_start, rig_stop);
+}
