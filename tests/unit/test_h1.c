@@ -1020,6 +1020,30 @@ static void a_thousand_connections_leave_nothing_behind(void **state)
     assert_in_range(open_descriptors(), at_start, at_start + 2 * 16);
 }
 
+/* However many are open: it is given a request when that is whole and answered. */
+static void a_request_that_is_coming_or_waits_costs_libmicrohttpd_nothing(void **state)
+{
+    static struct host hosts[200];
+    int before;
+
+    for (int i = 0; i < 1000 && open_descriptors() > at_start + 2 * 16; i++) {
+        turns();
+        usleep(10000);
+    }
+    before = open_descriptors();
+    for (int i = 0; i < 200; i++) {
+        host_init(&hosts[i], NEVER);
+        say(&hosts[i], i % 2 ? POST(100) "abc" : GET);
+        turns();
+    }
+    assert_int_equal(open_descriptors(), before);
+    for (int i = 0; i < 200; i++) {
+        if (i % 2)
+            assert_int_equal(hosts[i].body_bytes, 3);
+        host_free(&hosts[i]);
+    }
+}
+
 static int set_up(void **state)
 {
     int err = loop_set_up(state);
@@ -1069,6 +1093,7 @@ int main(void)
         cmocka_unit_test(running_out_of_memory_harms_one_connection_at_most),
         cmocka_unit_test(without_descriptors_an_answer_is_the_last_one),
         cmocka_unit_test(a_thousand_connections_leave_nothing_behind),
+        cmocka_unit_test(a_request_that_is_coming_or_waits_costs_libmicrohttpd_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, loop_tear_down);
 }
