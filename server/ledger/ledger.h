@@ -34,6 +34,8 @@
     X(FAULT_DONE, "fault_done", "a fault that takes time is in effect, or has ended")              \
     X(STALE_BYTES, "stale_bytes", "the client sent on a connection that we ended or silenced")     \
     X(STALE_REQUEST, "stale_request", "a request in such bytes")                                   \
+    X(SYN_REFUSED, "syn_refused", "a SYN came while the listeners refuse")                         \
+    X(SYN_DROPPED, "syn_dropped", "a SYN came while the listeners drop SYNs")                      \
     X(SEGMENTS_DROPPED, "segments_dropped", "the black hole swallowed segments of the client")     \
     X(FIN_ACKED, "fin_acked", "the client's kernel has acknowledged our FIN")                      \
     X(PEER_FIN, "peer_fin", "the client closed its sending side (FIN)")                            \
@@ -98,6 +100,7 @@
     X(FIN_ACKED_BEFORE, "fin_acked", TEXT)                                                         \
     X(COMPLETE, "complete", BOOL)                                                                  \
     X(BYTES, "bytes", INT)                                                                         \
+    X(ATTEMPTS, "attempts", INT)                                                                   \
     X(SEGMENTS, "segments", INT)                                                                   \
     X(TOTAL, "total", INT)                                                                         \
     X(ALERT, "alert", TEXT)                                                                        \
@@ -145,6 +148,8 @@
     X(STALE_REQUEST, "connection exchange? stream? method? target? authority? key? key_from? "     \
                      "connection_header? headers sent_into after_fault_ms? fin_acked? attempt? "   \
                      "complete")                                                                   \
+    X(SYN_REFUSED, "listener? peer? attempts? total? why?")                                        \
+    X(SYN_DROPPED, "listener? peer? attempts? segments? total? why?")                              \
     X(SEGMENTS_DROPPED, "connection segments total after_fault_ms")                                \
     X(FIN_ACKED, "connection after_fault_ms")                                                      \
     X(PEER_FIN, "connection")                                                                      \

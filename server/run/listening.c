@@ -33,14 +33,17 @@ struct script {
 /* --- The listeners */
 
 /* All of them or none. Returns 0 or -errno. */
-static int set_answer(struct listening *l, enum listener_answer answer)
+static int set_answer(struct run *run, enum listener_answer answer)
 {
+    struct listening *l = &run->listening;
     int error = 0;
     struct run_listener *i = l->listeners;
+    syns_look(l->syns);
     while (i && (error = listener_answer(i->socket, answer)) == 0)
         i = i->next;
     if (!error) {
         l->answer = answer;
+        syns_watch(&l->syns, run, answer);
         return 0;
     }
     for (struct run_listener *k = l->listeners; k != i; k = k->next)
@@ -54,8 +57,11 @@ void run_add_listener(struct run_listener *listener, struct listener *socket)
     listener->socket = socket;
     listener->next = l->listeners;
     l->listeners = listener;
-    if (l->answer != LISTENER_ACCEPTS)
-        listener_answer(socket, l->answer);
+    if (l->answer == LISTENER_ACCEPTS)
+        return;
+    listener_answer(socket, l->answer);
+    syns_watch(&l->syns, listener->run, LISTENER_ACCEPTS);
+    syns_watch(&l->syns, listener->run, l->answer);
 }
 
 /* --- Scripts */
@@ -92,7 +98,7 @@ static void do_step(struct script *s, const struct mode_step *step, int64_t late
         ledger_real(l, F_TIME_SCALE, s->program->scale);
     ledger_commit(l);
     s->run->listening.answered = true;
-    int error = set_answer(&s->run->listening, answers[what]);
+    int error = set_answer(s->run, answers[what]);
     if (!error)
         return;
     ledger_begin(l, EV_FAULT_DONE, 0, 0);
@@ -188,7 +194,7 @@ void listening_look(struct run *run)
     l->program = mode_ref(program);
     l->answered = false;
     fire(run, NULL);
-    if (!l->answered && l->answer != LISTENER_ACCEPTS && set_answer(l, LISTENER_ACCEPTS) != 0)
+    if (!l->answered && l->answer != LISTENER_ACCEPTS && set_answer(run, LISTENER_ACCEPTS) != 0)
         log_error("the listeners cannot be made to accept again");
 }
 
@@ -201,6 +207,7 @@ void listening_mark(struct run *run, const char *mark)
 void listening_stop(struct run *run)
 {
     end_scripts(&run->listening);
+    syns_watch(&run->listening.syns, run, LISTENER_ACCEPTS);
     mode_unref(run->listening.program);
     run->listening.program = NULL;
 }

@@ -12,6 +12,7 @@
 #include "run/attempts.h"
 #include "run/plan.h"
 #include "run/run.h"
+#include "run/syns.h"
 #include "wire/listener.h"
 #include "wire/wire.h"
 
@@ -22,6 +23,7 @@
 struct listening {
     struct run_listener *listeners;
     enum listener_answer answer;
+    struct syns *syns;            /* who is refused or dropped; NULL: nobody */
     struct mode_program *program; /* what the next connection gets; a reference. NULL: none yet */
     bool answered;                /* a rule of program has said what they do */
     struct link scripts;          /* its rules at work */

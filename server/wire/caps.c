@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "wire/filter.h"
+#include "wire/tap.h"
 
 #define NEEDS "CAP_NET_ADMIN"
 
@@ -23,14 +24,16 @@ static struct capability_row rows[CAPABILITY_COUNT] = {
     [CAP_REPAIR] = { .name = "repair",
                      .about = "end a connection with nothing said (TCP_REPAIR), exact forget",
                      .needs = NEEDS },
+    [CAP_TAP] = { .name = "tap",
+                  .about = "see who sends the SYNs that are refused or dropped",
+                  .needs = "CAP_NET_RAW" },
 };
 
-static void raise_net_admin(void)
+static void raise_one(cap_value_t wanted)
 {
     cap_t caps = cap_get_proc();
     if (!caps)
         return;
-    cap_value_t wanted = CAP_NET_ADMIN;
     cap_flag_value_t permitted = CAP_CLEAR;
     if (cap_get_flag(caps, wanted, CAP_PERMITTED, &permitted) == 0 && permitted == CAP_SET &&
         cap_set_flag(caps, CAP_EFFECTIVE, 1, &wanted, CAP_SET) == 0)
@@ -54,18 +57,32 @@ bool caps_in_container(const char *root)
     return false;
 }
 
-/* How this server can be given the capability. */
-static const char *hint(void)
+/* Adds how this server can be given the capability. setcap sets all that a file has, so both are in
+ * one command. */
+static void add_hint(enum capability i)
 {
-    static char text[PATH_MAX + 80];
+    static char texts[CAPABILITY_COUNT][PATH_MAX + 120];
     char path[PATH_MAX];
+    const char *needs = rows[i].needs, *name = needs + strlen("CAP_");
+    if (strchr(needs, ' '))
+        return; /* probed again */
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     path[n > 0 ? n : 0] = '\0';
     if (caps_in_container(""))
-        return NEEDS " (docker run --cap-add NET_ADMIN; compose: cap_add: [NET_ADMIN])";
-    snprintf(text, sizeof text, NEEDS " (sudo setcap cap_net_admin+p %s; or run it as root)",
-             *path ? path : "BINARY");
-    return text;
+        snprintf(texts[i], sizeof texts[i], "%s (docker run --cap-add %s; compose: cap_add: [%s])",
+                 needs, name, name);
+    else
+        snprintf(texts[i], sizeof texts[i],
+                 "%s (sudo setcap cap_net_admin,cap_net_raw+p %s; or run it as root)", needs,
+                 *path ? path : "BINARY");
+    rows[i].needs = texts[i];
+}
+
+static int try_tap(int fd)
+{
+    int error = tap_try();
+    errno = -error;
+    return error;
 }
 
 static int try_repair(int fd)
@@ -111,13 +128,15 @@ static int connected_socket(int *other)
 
 void caps_probe(void)
 {
-    raise_net_admin();
+    raise_one(CAP_NET_ADMIN);
+    raise_one(CAP_NET_RAW);
     for (unsigned i = 0; i < CAPABILITY_COUNT; i++)
-        rows[i].needs = hint();
+        add_hint((enum capability)i);
     int other = -1;
     int fd = connected_socket(&other);
     probe(&rows[CAP_BLACK_HOLE], fd, filter_drop_all);
     probe(&rows[CAP_REPAIR], fd, try_repair);
+    probe(&rows[CAP_TAP], fd, try_tap);
     if (fd >= 0) {
         close(fd);
         close(other);

@@ -6,6 +6,7 @@
 enum capability {
     CAP_BLACK_HOLE, /* SO_ATTACH_FILTER on a TCP socket */
     CAP_REPAIR,     /* TCP_REPAIR: end a connection with nothing said; exact forget */
+    CAP_TAP,        /* AF_PACKET: see segments that no socket of ours is told of */
     CAPABILITY_COUNT
 };
 
@@ -19,8 +20,8 @@ struct capability_row {
     char why_not[160]; /* the error met when trying; empty when available */
 };
 
-/* Raises CAP_NET_ADMIN from permitted to effective if it is there, then tries each row on sockets
- * of its own, over loopback. Call once, before serving. */
+/* Raises CAP_NET_ADMIN and CAP_NET_RAW from permitted to effective if they are there, then tries
+ * each row on sockets of its own, over loopback. Call once, before serving. */
 void caps_probe(void);
 
 /* Does this process run in a container, by the files that engines put under root ("") and by the

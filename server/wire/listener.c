@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -262,6 +263,18 @@ int listener_answer(struct listener *l, enum listener_answer answer)
     l->answer = answer;
     watch(l);
     return 0;
+}
+
+uint64_t listener_drops(const struct listener *l)
+{
+    uint64_t drops = 0;
+    for (unsigned i = 0; i < l->count; i++) {
+        uint32_t info[SK_MEMINFO_VARS] = { 0 };
+        socklen_t len = sizeof info;
+        if (getsockopt(l->bound[i].fd, SOL_SOCKET, SO_MEMINFO, info, &len) == 0)
+            drops += info[SK_MEMINFO_DROPS];
+    }
+    return drops;
 }
 
 /* --- Opening */

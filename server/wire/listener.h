@@ -45,6 +45,9 @@ const char *listener_address(const struct listener *l, unsigned i);
 enum listener_answer { LISTENER_ACCEPTS, LISTENER_REFUSES, LISTENER_DROPS };
 int listener_answer(struct listener *l, enum listener_answer answer);
 
+/* How many segments the kernel has dropped at its sockets so far, as far as it counts them. */
+uint64_t listener_drops(const struct listener *l);
+
 /* Without descriptors (EMFILE, ENFILE, ENOBUFS, ENOMEM) all listeners pause, say so once in the
  * log and through this hook, and try again every 100 ms: connections wait in the backlog. */
 void listener_set_out_of_descriptors(void (*hook)(void *owner), void *owner);

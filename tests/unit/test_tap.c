@@ -1,0 +1,212 @@
+/* The tap: which segments it shows, and that it shows no others. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "tests/skip.h"
+#include "wire/caps.h"
+#include "wire/moment.h"
+#include "wire/tap.h"
+
+#define PATIENCE (5 * NS_PER_S)
+#define A_WHILE  (30 * NS_PER_MS)
+#define SEEN_MAX 64
+
+static uv_loop_t loop;
+static struct tap_segment seen[SEEN_MAX];
+static unsigned seen_count;
+
+static void note(void *owner, const struct tap_segment *segment)
+{
+    assert_true(seen_count < SEEN_MAX);
+    seen[seen_count++] = *segment;
+}
+
+static void wake(struct moment *m, int64_t late)
+{
+    *(bool *)(m + 1) = true;
+}
+
+/* Runs the loop until so many were seen, or for ns. */
+static void run_until(unsigned count, int64_t ns)
+{
+    struct {
+        struct moment moment;
+        bool over;
+    } end = { .moment.reached = wake };
+    moment_at(&end.moment, clock_now() + ns);
+    while (!end.over && seen_count < count)
+        uv_run(&loop, UV_RUN_ONCE);
+    moment_cancel(&end.moment);
+}
+
+static socklen_t set_loopback(union tap_address *at, bool v6)
+{
+    *at = (union tap_address){ 0 };
+    if (v6)
+        at->v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
+    else
+        at->v4 = (struct sockaddr_in){ .sin_family = AF_INET,
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    return v6 ? sizeof at->v6 : sizeof at->v4;
+}
+
+/* A socket of the loopback address with a port. -1: no IPv6 here. */
+static int bound(bool v6, union tap_address *at)
+{
+    socklen_t len = set_loopback(at, v6);
+    int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+    if (fd >= 0 && bind(fd, &at->any, len) < 0) {
+        close(fd);
+        return -1;
+    }
+    if (fd >= 0)
+        getsockname(fd, &at->any, &len);
+    return fd;
+}
+
+static uint16_t port_of(const union tap_address *at)
+{
+    return ntohs(at->any.sa_family == AF_INET6 ? at->v6.sin6_port : at->v4.sin_port);
+}
+
+static struct tap *open_tap(uint16_t port, uint8_t mask, uint8_t flags)
+{
+    struct tap *t = NULL;
+    struct tap_config config = { .loop = &loop,
+                                 .ports = { 1, port },
+                                 .port_count = 2,
+                                 .mask = mask,
+                                 .flags = flags,
+                                 .seen = note };
+    if (!caps_have(CAP_TAP))
+        skip_because(caps_row(CAP_TAP)->why_not);
+    seen_count = 0;
+    assert_int_equal(tap_open(&config, &t), 0);
+    return t;
+}
+
+/* One connection with data and an end: to a port that listens, and to one that refuses. */
+static void one_syn(bool v6, bool listens)
+{
+    union tap_address server, client, other_at;
+    int listening = bound(v6, &server), fd = bound(v6, &client), other = bound(v6, &other_at);
+    socklen_t len = v6 ? sizeof server.v6 : sizeof server.v4;
+    if (listening < 0)
+        return;
+    if (listens)
+        assert_int_equal(listen(listening, 1), 0);
+    struct tap *t = open_tap(port_of(&server), TAP_SYN | TAP_ACK, TAP_SYN);
+    connect(other, &client.any, len); /* a SYN that is none of its business */
+    assert_int_equal(connect(fd, &server.any, len), listens ? 0 : -1);
+    if (listens)
+        assert_int_equal(send(fd, "x", 1, 0), 1);
+    close(fd);
+    run_until(1, PATIENCE);
+    run_until(SEEN_MAX, A_WHILE);
+    assert_int_equal(seen_count, 1);
+    assert_int_equal(port_of(&seen[0].from), port_of(&client));
+    assert_int_equal(port_of(&seen[0].to), port_of(&server));
+    assert_memory_equal(&seen[0].from, &client, len);
+    assert_memory_equal(&seen[0].to, &server, len);
+    assert_int_equal(seen[0].flags & (TAP_SYN | TAP_ACK | TAP_RST | TAP_FIN), TAP_SYN);
+    assert_int_equal(tap_missed(t), 0);
+    tap_close(t);
+    close(listening);
+    close(other);
+}
+
+static void a_syn_is_seen_with_its_sender_and_nothing_else_is(void **state)
+{
+    for (int v6 = 0; v6 < 2; v6++)
+        for (int listens = 0; listens < 2; listens++)
+            one_syn(v6, listens);
+}
+
+/* As it is to serve for dead connections, too. */
+static void other_flags_can_be_asked_for(void **state)
+{
+    union tap_address server, client;
+    int listening = bound(false, &server), fd = bound(false, &client);
+    assert_int_equal(listen(listening, 1), 0);
+    struct tap *t = open_tap(port_of(&server), TAP_FIN, TAP_FIN);
+    assert_int_equal(connect(fd, &server.any, sizeof server.v4), 0);
+    run_until(1, A_WHILE);
+    assert_int_equal(seen_count, 0);
+    shutdown(fd, SHUT_WR);
+    tap_look(t); /* without the loop */
+    assert_int_equal(seen_count, 1);
+    assert_true(seen[0].flags & TAP_FIN);
+    tap_close(t);
+    close(fd);
+    close(listening);
+}
+
+static void more_ports_than_it_takes_are_refused(void **state)
+{
+    struct tap *t;
+    struct tap_config config = { .loop = &loop, .port_count = TAP_PORTS_MAX + 1 };
+    assert_int_equal(tap_open(&config, &t), -EINVAL);
+    tap_close(NULL);
+}
+
+/* The program that the kernel is given is right for every number of ports. */
+static void every_number_of_ports_works(void **state)
+{
+    for (unsigned count = 1; count <= TAP_PORTS_MAX; count++)
+        for (unsigned place = 0; place < count; place++) {
+            union tap_address server;
+            struct tap *t = NULL;
+            int unused = bound(false, &server), fd = socket(AF_INET, SOCK_STREAM, 0);
+            struct tap_config config = { .loop = &loop,
+                                         .port_count = count,
+                                         .mask = TAP_SYN | TAP_ACK,
+                                         .flags = TAP_SYN,
+                                         .seen = note };
+            config.ports[place] = port_of(&server);
+            if (!caps_have(CAP_TAP))
+                skip_because(caps_row(CAP_TAP)->why_not);
+            seen_count = 0;
+            assert_int_equal(tap_open(&config, &t), 0);
+            connect(fd, &server.any, sizeof server.v4);
+            tap_look(t);
+            assert_int_equal(seen_count, 1);
+            tap_close(t);
+            close(fd);
+            close(unused);
+        }
+}
+
+static int start(void **state)
+{
+    caps_probe();
+    return uv_loop_init(&loop) || moments_start(&loop);
+}
+
+static int stop(void **state)
+{
+    moments_stop();
+    uv_run(&loop, UV_RUN_DEFAULT);
+    return uv_loop_close(&loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_syn_is_seen_with_its_sender_and_nothing_else_is),
+        cmocka_unit_test(other_flags_can_be_asked_for),
+        cmocka_unit_test(more_ports_than_it_takes_are_refused),
+        cmocka_unit_test(every_number_of_ports_works),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
