@@ -122,6 +122,22 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
     return 0;
 }
 
+/* RFC 9113 8.3.1: no userinfo, and what RFC 9110 4.2 says of a host; nghttp2 looks at its octets.
+ * The same for Host, where it stands in. */
+static bool has_host(struct h2 *h, struct h2_exchange *ex)
+{
+    const char *authority = ex->pub.request.authority;
+    if (h->watch == H2_WATCHING || ex->stale ||
+        request_authority_valid(authority, strlen(authority)))
+        return true;
+    h2_exchange_abort(ex, NGHTTP2_PROTOCOL_ERROR, "the request was malformed");
+    h->news->error_code = NGHTTP2_PROTOCOL_ERROR;
+    snprintf(h->news->error, sizeof h->news->error,
+             "stream %d: malformed request: \"%.100s\" is no host and port (RFC 9113 8.3.1)",
+             ex->pub.stream, authority);
+    return false;
+}
+
 static void message_read(struct h2 *h, nghttp2_session *session, const nghttp2_frame *frame)
 {
     struct h2_exchange *ex = find(session, frame->hd.stream_id);
@@ -129,6 +145,8 @@ static void message_read(struct h2 *h, nghttp2_session *session, const nghttp2_f
         return;
     h->news->ex = ex;
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        if (!has_host(h, ex))
+            return;
         h2_exchange_request(ex);
         ex->headers_in = true;
     }
