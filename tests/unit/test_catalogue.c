@@ -2,6 +2,7 @@
  * damage to a mode file does more than refuse it.
  */
 #include "catalogue_rig.h"
+#include "memcheck.h"
 
 #include "modes/about.h"
 #include "modes/catalogue_data.h"
@@ -502,7 +503,7 @@ static void no_damage_does_more_than_refuse_a_mode(void **state)
 {
     unsigned taken = 0, refused = 0;
     random_state = 20240117;
-    for (unsigned round = 0; round < 20000; round++) {
+    for (unsigned round = 0; round < rounds_of(20000); round++) {
         size_t modes = count();
         const json_t *donor = catalogue_at(catalogue, random_below((uint32_t)modes), NULL);
         json_t *document =
@@ -532,7 +533,7 @@ static void no_damage_to_a_file_does_more_than_refuse_it(void **state)
     for (const struct catalogue_file *file = catalogue_files; file->name; file++) {
         size_t len = strlen(file->text);
         char *text = malloc(len);
-        for (unsigned round = 0; round < 1000; round++) {
+        for (unsigned round = 0; round < rounds_of(1000); round++) {
             memcpy(text, file->text, len);
             size_t kept = random_below(4) ? len : random_below((uint32_t)len);
             for (uint32_t n = random_below(4); n; n--)

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "h2_rig.h"
+#include "memcheck.h"
 
 #define HANG                                                                                       \
     120 /* seconds; a pump that does not end is a failure, not a test that waits for ever */
@@ -301,7 +302,7 @@ static void fly(struct rig *rig, struct buf *flight)
 static void anything_in_any_order_is_survived(void **state)
 {
     ends_in = 1;
-    for (uint32_t round = 0; round < 3000; round++) {
+    for (uint32_t round = 0; round < rounds_of(3000); round++) {
         seed = round;
         struct rig *rig = random_rig();
         struct buf flight = { 0 };
@@ -318,7 +319,7 @@ static void verbs_in_any_order_leave_order_on_the_wire(void **state)
 {
     unsigned responded = 0, finished = 0;
     ends_in = 20;
-    for (uint32_t round = 0; round < 3000; round++) {
+    for (uint32_t round = 0; round < rounds_of(3000); round++) {
         seed = round;
         struct rig *rig = random_rig();
         struct buf flight = { 0 };
@@ -338,7 +339,7 @@ static void no_pump_runs_for_ever_while_windows_open_by_the_octet(void **state)
 {
     static const uint8_t closed[] = { 0, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0, 0, 0, 3 };
     unsigned stopped = 0, waited = 0;
-    for (uint32_t round = 0; round < 6000; round++) {
+    for (uint32_t round = 0; round < rounds_of(6000); round++) {
         seed = round;
         ends_in = dice(2) ? 2 : 20;
         struct rig *rig = random_rig();
@@ -360,7 +361,7 @@ static void no_pump_runs_for_ever_while_windows_open_by_the_octet(void **state)
 
 static void random_bytes_are_survived(void **state)
 {
-    for (uint32_t round = 0; round < 500; round++) {
+    for (uint32_t round = 0; round < rounds_of(500); round++) {
         uint8_t bytes[300];
         seed = round;
         for (size_t i = 0; i < sizeof bytes; i++)
