@@ -24,6 +24,7 @@
 #include <uv.h>
 
 #include "admin/call.h"
+#include "admin/openapi.h"
 #include "base/clock.h"
 #include "modes/catalogue.h"
 #include "run/run.h"
@@ -462,6 +463,31 @@ static inline int request(const char *text, size_t n)
     return reply.status;
 }
 
+/* Each problem that a call answers with is described for it in docs/openapi.json. */
+static inline void assert_described(const char *method, const char *target)
+{
+    static json_t *doc;
+    char path[256], arg[CALL_ARG_SIZE], allow[ROUTE_ALLOW_SIZE], status[8], lower[16] = "";
+    const char *type = json_string_value(json_object_get(reply.json, "type"));
+    if (reply.status < 400 || !type || target[0] != '/' || strlen(target) >= sizeof path)
+        return;
+    if (!doc)
+        doc = json_loadb((const char *)openapi_json, openapi_json_len, 0, NULL);
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(target, "?"), target);
+    const struct route *route = routes_find(method, path, arg, allow);
+    if (!route)
+        return;
+    for (size_t i = 0; route->method[i]; i++)
+        lower[i] = (char)(route->method[i] | 0x20);
+    snprintf(status, sizeof status, "%d", reply.status);
+    json_t *at = json_object_get(json_object_get(doc, "paths"), route->path);
+    at = json_object_get(json_object_get(json_object_get(at, lower), "responses"), status);
+    at = json_object_get(json_object_get(at, "content"), "application/problem+json");
+    if (!json_object_get(json_object_get(at, "examples"), strrchr(type, '/') + 1))
+        fail_msg("docs/openapi.json does not tell of %s %s for %s %s", status, type, route->method,
+                 route->path);
+}
+
 static inline int call(const char *method, const char *target, const char *fields, const char *body)
 {
     struct buf text = { 0 };
@@ -471,6 +497,7 @@ static inline int call(const char *method, const char *target, const char *field
     buf_printf(&text, "\r\n%s", body ? body : "");
     int status = request((const char *)buf_bytes(&text), buf_len(&text));
     buf_free(&text);
+    assert_described(method, target);
     return status;
 }
 

@@ -249,6 +249,8 @@ static void outcomes_become_statuses(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         the_run.outcome = rows[i].outcome;
         for (size_t k = 0; k < sizeof calls / sizeof *calls; k++) {
+            if (rows[i].outcome == MODE_UNKNOWN && k >= 3)
+                continue; /* these name no mode */
             call(calls[k].method, calls[k].target, JSON_TYPE, calls[k].body);
             assert_problem(rows[i].status, rows[i].where, "");
         }
