@@ -38,8 +38,8 @@ export async function again(): Promise<void> {
   if (data) await client.PUT("/v1/mode", { body: data });
 }
 
-// @ts-expect-error: there is no such member
-await client.PUT("/v1/mode", { body: { mdoe: "normal" } });
+// @ts-expect-error: a mode is named
+await client.PUT("/v1/mode", { body: { mode: 7 } });
 // @ts-expect-error: there is no such call
 await client.GET("/v1/nowhere");
 // @ts-expect-error: "do" is an array
