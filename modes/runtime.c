@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ledger/ledger.h"
 #include "modes/runtime_impl.h"
 
 /* --- Rules */
@@ -160,10 +161,16 @@ static void arm(struct mode_conn *mc, struct moment *m, enum trigger_slot slot, 
         moment_at(m, due);
 }
 
-/* Fires what is due at now. armed_for: the moment that was reached; a rule that became part of the
- * connection after its time is late against that. */
+/* How late a rule is that was due: against its own moment, or against when it became part of the
+ * connection, if that was later. */
+static int64_t lateness(const struct mode_conn *mc, int64_t due, int64_t now)
+{
+    return now - (due > mc->mode_since ? due : mc->mode_since);
+}
+
+/* Fires what is due at now. */
 static void fire_due(struct mode_conn *mc, enum trigger_slot slot, const int64_t *since,
-                     uint32_t *done, int64_t now, int64_t armed_for)
+                     uint32_t *done, int64_t now)
 {
     struct mode_program *program = mode_ref(mc->program);
     int64_t began = *since;
@@ -176,8 +183,7 @@ static void fire_due(struct mode_conn *mc, enum trigger_slot slot, const int64_t
             break;
         ++*done;
         if (!silenced)
-            silenced =
-                fire_rule(mc, program, rule, NULL, true, now - (due > armed_for ? due : armed_for));
+            silenced = fire_rule(mc, program, rule, NULL, true, lateness(mc, due, now));
     }
     mode_unref(program);
 }
@@ -185,24 +191,22 @@ static void fire_due(struct mode_conn *mc, enum trigger_slot slot, const int64_t
 static void idle_reached(struct moment *m, int64_t late)
 {
     struct mode_conn *mc = link_entry(m, struct mode_conn, idle);
-    int64_t armed_for = m->due;
     if (mc->idle_since == MOMENT_NONE || has_caught_up(mc))
         return;
     if (mc->wire && wire_unread(mc->wire) > 0) { /* not idle: the loop has yet to read it */
         moment_at(m, clock_now() + NS_PER_MS);
         return;
     }
-    fire_due(mc, ON_IDLE, &mc->idle_since, &mc->idle_done, armed_for + late, armed_for);
+    fire_due(mc, ON_IDLE, &mc->idle_since, &mc->idle_done, m->due + late);
     arm(mc, &mc->idle, ON_IDLE, mc->idle_since, mc->idle_done);
 }
 
 static void age_reached(struct moment *m, int64_t late)
 {
     struct mode_conn *mc = link_entry(m, struct mode_conn, age);
-    int64_t armed_for = m->due;
     if (has_caught_up(mc))
         return;
-    fire_due(mc, ON_AGE, &mc->accepted_at, &mc->age_done, armed_for + late, armed_for);
+    fire_due(mc, ON_AGE, &mc->accepted_at, &mc->age_done, m->due + late);
     arm(mc, &mc->age, ON_AGE, mc->accepted_at, mc->age_done);
 }
 
@@ -216,6 +220,42 @@ void mode_idle(struct mode_conn *mc, int64_t since)
 void mode_busy(struct mode_conn *mc)
 {
     mc->idle_since = MOMENT_NONE;
+}
+
+static void ledger_missed(const struct mode_conn *mc, const struct mode_rule *rule, int64_t late,
+                          const char *why)
+{
+    ledger_begin(mc->ledger, EV_FAULT_MISSED, mc->id, 0);
+    ledger_text(mc->ledger, F_MODE_NAME, mc->program->name);
+    ledger_int(mc->ledger, F_RULE, rule->number);
+    ledger_text(mc->ledger, F_TRIGGER, rule->on);
+    ledger_int(mc->ledger, F_LATE, late);
+    ledger_text(mc->ledger, F_WHY, why);
+    ledger_commit(mc->ledger);
+}
+
+static void give_way(const struct mode_conn *mc, enum trigger_slot slot, int64_t since,
+                     uint32_t done, const char *why)
+{
+    if (since == MOMENT_NONE || done >= mc->program->by_slot[slot].count)
+        return;
+    int64_t now = clock_now();
+    for (; done < mc->program->by_slot[slot].count; done++) {
+        const struct mode_rule *rule = mc->program->by_slot[slot].rules[done];
+        if (since + rule->after > now)
+            return;
+        if (fits(mc, rule, NULL) && !is_exhausted(mc, rule))
+            ledger_missed(mc, rule, lateness(mc, since + rule->after, now), why);
+    }
+}
+
+void mode_gives_way(struct mode_conn *mc, const char *why, bool ends)
+{
+    if (!ends)
+        has_caught_up(mc);
+    give_way(mc, ON_IDLE, mc->idle_since, mc->idle_done, why);
+    if (ends)
+        give_way(mc, ON_AGE, mc->accepted_at, mc->age_done, why);
 }
 
 /* --- Marks */
@@ -242,8 +282,13 @@ static void call_off(struct mode_conn *mc, const char *mark)
     for (struct link *l = mc->scripts.next; l != &mc->scripts; l = next) {
         struct script *s = link_entry(l, struct script, link);
         next = l->next;
-        if (s->waiting && (!mark || (s->rule->unless && strcmp(s->rule->unless, mark) == 0)))
-            script_destroy(s);
+        if (!s->waiting || (mark && (!s->rule->unless || strcmp(s->rule->unless, mark) != 0)))
+            continue;
+        int64_t late = clock_now() - s->moment.due;
+        if (late >= 0 && fits(mc, s->rule, NULL) && !is_exhausted(mc, s->rule))
+            ledger_missed(mc, s->rule, late,
+                          mark ? "a mark called it off first" : "another mode came first");
+        script_destroy(s);
     }
 }
 
@@ -282,7 +327,7 @@ void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *h
     mc->initial_window = 65535; /* RFC 9113 6.5.2 */
     mc->program = mode_ref(program);
     mc->fired = NULL;
-    mc->accepted_at = clock_now();
+    mc->accepted_at = mc->mode_since = clock_now();
     mc->goaway_at = mc->idle_since = MOMENT_NONE;
     mc->idle = (struct moment){ .reached = idle_reached };
     mc->age = (struct moment){ .reached = age_reached };
@@ -329,7 +374,7 @@ void mode_conn_set(struct mode_conn *mc, struct mode_program *program)
     free(mc->fired);
     mc->fired = NULL;
     mc->idle_done = mc->age_done = 0;
-    int64_t now = clock_now();
+    int64_t now = mc->mode_since = clock_now();
     arm_anew(mc, &mc->idle, ON_IDLE, mc->idle_since, now);
     arm_anew(mc, &mc->age, ON_AGE, mc->accepted_at, now);
 }

@@ -56,6 +56,7 @@ struct mode_conn {
     struct mode_program *program;
     uint32_t *fired; /* how often each rule fired, by its number; NULL: none yet */
     int64_t accepted_at;
+    int64_t mode_since; /* when program came; what was due by then is due from then on */
     int64_t goaway_at;  /* when a goaway step last took effect; MOMENT_NONE: never */
     int64_t idle_since; /* MOMENT_NONE: busy */
     struct moment idle, age;
@@ -128,6 +129,10 @@ int mode_run(struct mode_conn *mc, struct mode_program *program, const char *by)
 /* The connection became idle at this moment, or is busy again. */
 void mode_idle(struct mode_conn *mc, int64_t since);
 void mode_busy(struct mode_conn *mc);
+/* Ledgers the rules of idle (and of age, if it ends) that are due and have not run
+ * (EV_FAULT_MISSED): the server's loop comes to them too late, as something of the client's came
+ * first. why: what that is, a clause. ends: it ends the connection. Before mode_busy. */
+void mode_gives_way(struct mode_conn *mc, const char *why, bool ends);
 
 /* Ends what rules have begun on this connection, or wait to begin: no step of theirs comes any
  * more. The host lets its exchanges go. */

@@ -32,6 +32,7 @@
     X(EXCHANGE_LOST, "exchange_lost", "an exchange ended before its response was whole")           \
     X(FAULT, "fault", "a fault is about to happen, as a mode or the admin API told")               \
     X(FAULT_DONE, "fault_done", "a fault that takes time is in effect, or has ended")              \
+    X(FAULT_MISSED, "fault_missed", "a rule was due, and what the client did came first")          \
     X(STALE_BYTES, "stale_bytes", "the client sent on a connection that we ended or silenced")     \
     X(STALE_REQUEST, "stale_request", "a request in such bytes")                                   \
     X(SYN_REFUSED, "syn_refused", "a SYN came while the listeners refuse")                         \

@@ -237,6 +237,7 @@ static void begin(void *host, struct exchange *ex)
     s->begun++;
     s->open++;
     s->idle_since = MOMENT_NONE;
+    mode_gives_way(&s->mode, "a request came first", false);
     mode_busy(&s->mode);
     exchange_fire(sx, ON_FIRST_BYTE);
 }

@@ -271,6 +271,8 @@ static uint32_t ending(void *owner, const char *by)
     watch(s, why); /* what is pipelined behind an open exchange was read, too */
     if (s->engine && s->silenced != WIRE_OPEN)
         engine_watch_flush(s->engine);
+    if (strcmp(by, "client") == 0)
+        mode_gives_way(&s->mode, "the client ended the connection first", true);
     exchange_tell_lost(s, why, true);
     return s->begun + witness_unbegun(s);
 }

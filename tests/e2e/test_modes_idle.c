@@ -2,6 +2,7 @@
  * "close-notify-only", "hint-lies", "honest-hint". */
 #include "witness.h"
 
+#include <signal.h>
 #include <string.h>
 
 #define IDLE_MS  200
@@ -16,6 +17,34 @@ static void normal_mode_gives_no_hint_and_leaves_an_idle_connection_alone(struct
           client_story(&t->c));
     talk_served(t);
     check_no_fault(stage, t);
+}
+
+/* The process is stopped while a fault falls due, and the client asks meanwhile: it is served, as
+ * its request is there when the server looks, and the ledger says what did not happen. */
+static void a_fault_that_comes_too_late_gives_way_and_is_ledgered(struct stage *stage)
+{
+    pid_t server = stage->server->pid;
+    admin_mode(stage->server, "idle-close", "{\"idle\":\"300ms\"}");
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+
+    assert_int_equal(kill(server, SIGSTOP), 0);
+    check(client_silent(&t->c, in_ms(IDLE_MS + 1000)), "not stopped: %s", client_story(&t->c));
+    int asked = talk_ask(t, "late");
+    assert_int_equal(kill(server, SIGCONT), 0);
+    assert_int_equal(asked, 0);
+    json_t *missed = ledger_await(stage->server, t->connection, "fault_missed", NULL);
+    json_t *fault = ledger_find(stage->server, t->connection, "fault", NULL);
+    check((missed != NULL) != (fault != NULL), "one of the two is what happened");
+    if (missed) {
+        check(event_ms(missed, "late_ms") > 500, "late by %.3f ms", event_ms(missed, "late_ms"));
+        assert_string_equal(event_text(missed, "mode"), "idle-close");
+        check(*event_text(missed, "why"), "it does not say why");
+        check(talk_answer(t, in_ms(PATIENCE_MS)) && t->status == 200, "not served: %s",
+              client_story(&t->c));
+    }
+    json_decref(missed);
+    json_decref(fault);
 }
 
 static void idle_close_notify_ends_with_close_notify_and_fin(struct stage *stage)
@@ -211,6 +240,7 @@ int main(void)
 {
     static const struct scenario list[] = {
         SCENARIO(normal_mode_gives_no_hint_and_leaves_an_idle_connection_alone, SEATS_ALL),
+        SCENARIO(a_fault_that_comes_too_late_gives_way_and_is_ledgered, SEATS_ALL),
         SCENARIO(idle_close_notify_ends_with_close_notify_and_fin, SEATS_ALL),
         SCENARIO(close_notify_only_ends_tls_and_leaves_tcp_open, SEATS_TLS),
         SCENARIO(close_notify_only_sends_its_fin_after_the_grace, SEATS_ALL),

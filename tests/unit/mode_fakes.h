@@ -160,9 +160,10 @@ static inline void time_passes(int64_t ns)
 void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection, uint32_t exchange)
 {
     note("%s(conn=%llu",
-         event == EV_FAULT        ? "fault"
-         : event == EV_FAULT_DONE ? "done"
-                                  : "?",
+         event == EV_FAULT          ? "fault"
+         : event == EV_FAULT_DONE   ? "done"
+         : event == EV_FAULT_MISSED ? "missed"
+                                    : "?",
          (unsigned long long)connection);
     if (exchange)
         note(" ex=%u", exchange);

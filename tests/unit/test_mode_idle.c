@@ -105,6 +105,37 @@ static void a_late_loop_is_ledgered_against_each_rule(void **state)
                     "fault(conn=7 test rule=1 idle stall late=500ms) stall silenced(for now) ");
 }
 
+/* The loop stood still (the process was stopped), and the client's bytes are looked at first. */
+static void what_is_due_and_gives_way_is_ledgered(void **state)
+{
+    open_connection("[{'on': 'idle', 'after': '1s', 'do': ['close_notify']},"
+                    " {'on': 'idle', 'after': '4s', 'do': ['rst']},"
+                    " {'on': 'idle', 'after': '1s', 'over': 'h1', 'do': ['stall']},"
+                    " {'on': 'age', 'after': '3s', 'do': ['stall']}]");
+    mode_idle(&conn, now);
+    now += 1 * S - 1; /* no moment is reached meanwhile */
+    mode_gives_way(&conn, "x", false);
+    assert_happened("");
+    now += 2500 * MS + 1;
+    mode_gives_way(&conn, "a request came first", false);
+    assert_happened("missed(conn=7 test rule=0 idle late=2500ms a request came first) ");
+    mode_busy(&conn);
+    mode_gives_way(&conn, "the client left", true);
+    assert_happened("missed(conn=7 test rule=3 age late=500ms the client left) ");
+}
+
+static void a_rule_that_had_to_wait_for_unread_bytes_says_how_late_it_is(void **state)
+{
+    open_connection("[{'on': 'idle', 'after': '1s', 'do': ['close_notify']}]");
+    mode_idle(&conn, now);
+    wire.unread = 9; /* of a PING */
+    time_passes(1 * S);
+    assert_happened("");
+    wire.unread = 0;
+    time_passes(1 * MS);
+    assert_happened("fault(conn=7 test rule=0 idle close_notify late=1ms) close_notify ");
+}
+
 static void become_busy(void)
 {
     mode_busy(&conn);
@@ -232,6 +263,8 @@ int main(void)
         TEST(a_moment_armed_for_a_later_rule_is_armed_anew_for_the_first),
         TEST(without_idle_rules_nothing_is_armed),
         TEST(a_late_loop_is_ledgered_against_each_rule),
+        TEST(a_rule_that_had_to_wait_for_unread_bytes_says_how_late_it_is),
+        TEST(what_is_due_and_gives_way_is_ledgered),
         TEST(a_step_may_end_the_idle_spell_it_runs_in),
         TEST(a_rule_that_is_overdue_when_the_mode_is_set_fires_from_the_loop),
         TEST(a_rule_that_is_not_due_yet_counts_from_when_the_connection_became_idle),

@@ -190,6 +190,15 @@ static void a_silenced_connection_still_waits_for_later_rules(void **state)
                     "fault(conn=7 test rule=1 mark heal late=0ms) heal resumed ");
 }
 
+static void what_is_due_and_called_off_is_ledgered(void **state)
+{
+    open_connection("[{'on': 'mark', 'name': 'a', 'after': '2s', 'unless': 'b', 'do': ['rst']}]");
+    mode_mark(&conn, "a");
+    now += 5 * S; /* the loop stands still */
+    mode_mark(&conn, "b");
+    assert_happened("missed(conn=7 test rule=0 mark late=3000ms a mark called it off first) ");
+}
+
 static void without_memory_or_room_a_rule_does_not_wait(void **state)
 {
     open_connection("[{'on': 'mark', 'name': 'a', 'after': '1s', 'do': ['rst']},"
@@ -221,6 +230,7 @@ int main(void)
         TEST(the_end_of_a_connection_ends_the_waiting),
         TEST(a_change_of_mode_from_inside_a_step_ends_the_firing),
         TEST(a_silenced_connection_still_waits_for_later_rules),
+        TEST(what_is_due_and_called_off_is_ledgered),
         TEST(without_memory_or_room_a_rule_does_not_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
