@@ -12,6 +12,7 @@
 #include "admin/admin.h"
 #include "admin_token.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "certs/authority.h"
 #include "commands.h"
@@ -68,6 +69,7 @@ static void more_descriptors(void)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+    descriptors_learn_limit();
 }
 
 static void log_capabilities(void)

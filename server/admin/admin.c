@@ -18,16 +18,16 @@
 #include "admin/call.h"
 #include "admin/relay.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/duration.h"
 #include "base/log.h"
 #include "engine/mhd_loop.h"
 #include "wire/listener.h"
 
-#define CONNECTIONS        256
-#define CONNECTIONS_PER_IP 192
-#define CONNECTION_MEMORY  (32 * 1024) /* bounds the header section, too */
-#define CA_MAX             (64 * 1024)
-#define LAST_TURNS         4 /* of the daemon, for answers on their way when it stops */
+#define CALLERS_MAX       256
+#define CONNECTION_MEMORY (32 * 1024) /* bounds the header section, too */
+#define CA_MAX            (64 * 1024)
+#define LAST_TURNS        4 /* of the daemon, for answers on their way when it stops */
 
 struct call_patience call_patience = {
     .request = 10 * NS_PER_S,
@@ -42,9 +42,51 @@ static void caller_allow(struct caller *caller, int64_t span)
     moment_at(&caller->deadline, span == DURATION_NEVER ? MOMENT_NONE : clock_now() + span);
 }
 
+static void listen_to(struct admin *a, struct caller *caller, int64_t span)
+{
+    caller->listening = true;
+    link_remove(&caller->link);
+    link_append(&a->callers, &caller->link);
+    caller_allow(caller, span);
+}
+
 void call_allow(struct call *call, int64_t span)
 {
+    call->caller->listening = false;
     caller_allow(call->caller, span);
+}
+
+/* Ends the one that has said nothing for longest, of those that wait for no answer. */
+static void end_quietest(struct admin *a)
+{
+    struct link *i = a->callers.next;
+    while (i != &a->callers && !link_entry(i, struct caller, link)->listening)
+        i = i->next;
+    if (i == &a->callers)
+        return;
+    struct caller *caller = link_entry(i, struct caller, link);
+    if (caller->relay)
+        relay_drop(caller->relay);
+    shutdown(caller->fd, SHUT_RDWR);
+    mhd_loop_run(a->mhd);
+}
+
+/* A place for a new caller, who may be the health check: of those that have one, it is who was
+ * answered and does not leave, or is between two calls, or the first that waits for events, which
+ * is answered now. Returns whether there is one. */
+static bool make_place(void *owner)
+{
+    struct admin *a = owner;
+    unsigned before = a->caller_count;
+    mhd_loop_run(a->mhd); /* what has come is answered first */
+    if (relay_drop_answered(&a->relays) || a->caller_count < before)
+        return true;
+    end_quietest(a);
+    if (a->caller_count == before && events_wake_first(a)) {
+        mhd_loop_run(a->mhd);
+        end_quietest(a);
+    }
+    return a->caller_count < before;
 }
 
 static void deadline_reached(struct moment *m, int64_t late)
@@ -66,13 +108,16 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         }
         caller->fd = fd;
         caller->deadline.reached = deadline_reached;
-        link_append(&admin->callers, &caller->link);
+        link_init(&caller->link);
+        relay_tell_end(admin->adding, &caller->relay);
         admin->caller_count++;
-        caller_allow(caller, call_patience.request);
+        listen_to(admin, caller, call_patience.request);
         *context = caller;
     } else if (*context) {
         struct caller *caller = *context;
         moment_cancel(&caller->deadline);
+        if (caller->relay)
+            relay_tell_end(caller->relay, NULL);
         link_remove(&caller->link);
         admin->caller_count--;
         free(caller);
@@ -84,7 +129,17 @@ static void on_accepted(void *owner, int fd, const struct sockaddr *peer, sockle
 {
     static struct log_gate gate;
     struct admin *a = owner;
-    int inner, rc = relay_start(a->loop, fd, &a->relays, &inner);
+    int inner, rc;
+    if (a->caller_count >= CALLERS_MAX && !make_place(a)) {
+        log_sometimes(&gate, LOG_WARN,
+                      "admin: a connection was turned away: %u calls are being answered already",
+                      a->caller_count);
+        close(fd);
+        return;
+    }
+    do
+        rc = relay_start(a->loop, fd, &a->relays, &a->adding, &inner);
+    while (rc == -EMFILE && (make_place(a) || descriptors_make_room()));
     if (rc)
         close(fd);
     else
@@ -121,7 +176,7 @@ static void *on_request_line(void *arg, const char *target, struct MHD_Connectio
     call->admin = arg;
     call->mhd = mhd;
     call->caller = caller;
-    caller_allow(caller, call_patience.request);
+    listen_to(arg, caller, call_patience.request);
     return call;
 }
 
@@ -131,7 +186,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
     struct call *call = *context;
     if (!call)
         return;
-    caller_allow(call->caller, call_patience.idle);
+    listen_to(call->admin, call->caller, call_patience.idle);
     call_destroy(call);
     *context = NULL;
 }
@@ -339,8 +394,9 @@ static int start_daemon(struct admin *a)
         { MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_request_line, a },
         { MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, a },
         { MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, a },
-        { MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, NULL },
-        { MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP, NULL },
+        /* make_place() sees to it that there is room: libmicrohttpd would refuse the newcomer, and
+         * say ENFILE. */
+        { MHD_OPTION_CONNECTION_LIMIT, 2 * CALLERS_MAX, NULL },
         { MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
         { MHD_OPTION_END, 0, NULL },
     };
@@ -389,6 +445,7 @@ int admin_start(const struct admin_config *config, struct admin **out, struct re
         destroy(a);
         return rc;
     }
+    listener_reserve(a->listener, make_place);
     const char *address;
     for (unsigned i = 0; (address = listener_address(a->listener, i)); i++)
         guard_bound(&a->guard, address);

@@ -47,7 +47,8 @@ struct admin {
     struct guard guard;
     struct buf ca_pem, ca_der;
     struct link relays;
-    struct link callers;
+    struct relay *adding; /* while libmicrohttpd is given its other end */
+    struct link callers;  /* those that were heard of last at the end */
     unsigned caller_count;
     bool stopping;
     /* events.c */
@@ -74,6 +75,8 @@ struct caller {
     struct link link;
     struct moment deadline;
     int fd;
+    struct relay *relay; /* NULL: it has ended */
+    bool listening;      /* we wait for a request of it, or for more of one */
 };
 
 /* One row of the API. */
@@ -222,6 +225,8 @@ void work_when_settled(struct call *call, void (*then)(struct call *call));
 void events_init(struct admin *a);
 /* Lets all waiting calls be answered. */
 void events_wake_all(struct admin *a);
+/* The one that has waited longest; false: none waits. */
+bool events_wake_first(struct admin *a);
 /* The call is over: what it waited with goes. */
 void events_forget(struct call *call);
 

@@ -115,6 +115,14 @@ void events_wake_all(struct admin *a)
         wake(link_entry(a->waiters.next, struct waiter, link));
 }
 
+bool events_wake_first(struct admin *a)
+{
+    bool any = !link_empty(&a->waiters);
+    if (any)
+        wake(link_entry(a->waiters.next, struct waiter, link));
+    return any;
+}
+
 void events_forget(struct call *call)
 {
     if (call->waiter)

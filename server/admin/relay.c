@@ -39,6 +39,7 @@ struct side {
 
 struct relay {
     struct link link;
+    struct relay **place; /* relay_tell_end */
     struct side caller, inner;
     struct h1_head head;
     bool in_message; /* the head of the message that broke had gone to libmicrohttpd, */
@@ -61,6 +62,8 @@ static void on_closed(uv_handle_t *handle)
 
 static void end(struct relay *r)
 {
+    if (r->place)
+        *r->place = NULL;
     link_remove(&r->link);
     uv_close((uv_handle_t *)&r->caller.poll, on_closed);
     uv_close((uv_handle_t *)&r->inner.poll, on_closed);
@@ -294,7 +297,8 @@ static int init_handles(struct relay *r, struct uv_loop_s *loop)
     return 0;
 }
 
-int relay_start(struct uv_loop_s *loop, int socket, struct link *list, int *inner)
+int relay_start(struct uv_loop_s *loop, int socket, struct link *list, struct relay **out,
+                int *inner)
 {
     struct relay *r = calloc(1, sizeof *r);
     int ends[2], on = 1;
@@ -323,17 +327,46 @@ int relay_start(struct uv_loop_s *loop, int socket, struct link *list, int *inne
     listen_to(&r->caller, true);
     listen_to(&r->inner, true);
     *inner = ends[1];
+    *out = r;
     return 0;
+}
+
+void relay_tell_end(struct relay *r, struct relay **place)
+{
+    r->place = place;
+    if (place)
+        *place = r;
+}
+
+void relay_drop(struct relay *r)
+{
+    while (!r->inner.read_end && flush(&r->caller) && buf_len(&r->caller.out) == 0) {
+        read_inner(r);
+        if (!r->inner.read_end && buf_len(&r->caller.out) == 0)
+            break; /* libmicrohttpd has no more to say for now */
+    }
+    flush(&r->caller);
+    end(r);
+}
+
+bool relay_drop_answered(struct link *list)
+{
+    bool any = false;
+
+    for (struct link *i = list->next, *next; i != list; i = next) {
+        struct relay *r = link_entry(i, struct relay, link);
+
+        next = i->next;
+        if (r->caller.shut) {
+            end(r);
+            any = true;
+        }
+    }
+    return any;
 }
 
 void relay_stop_all(struct link *list)
 {
-    while (!link_empty(list)) {
-        struct relay *r = link_entry(list->next, struct relay, link);
-
-        while (!r->inner.read_end && flush(&r->caller) && buf_len(&r->caller.out) == 0)
-            read_inner(r);
-        flush(&r->caller);
-        end(r);
-    }
+    while (!link_empty(list))
+        relay_drop(link_entry(list->next, struct relay, link));
 }

@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/list.h"
 
 struct relay;
@@ -17,7 +19,17 @@ struct uv_loop_s;
 /* Begins to relay between the accepted socket and *inner, which becomes the caller's: libmicrohttpd
  * closes it. The relay adds itself to list and leaves it at its end. Returns 0, or -errno (then the
  * socket is still the caller's). */
-int relay_start(struct uv_loop_s *loop, int socket, struct link *list, int *inner);
+int relay_start(struct uv_loop_s *loop, int socket, struct link *list, struct relay **out,
+                int *inner);
+
+/* *place is r until r ends, then NULL; place NULL: nobody asks any more. */
+void relay_tell_end(struct relay *r, struct relay **place);
+
+/* Ends it at once, as relay_stop_all does. */
+void relay_drop(struct relay *r);
+
+/* Of a list, ends those that only wait for their caller's FIN. Returns whether there were any. */
+bool relay_drop_answered(struct link *list);
 
 /* Ends all of a list, after the inner ends are closed: what was answered is sent as far as the
  * kernel takes it. Memory goes with the next turn of the loop. */

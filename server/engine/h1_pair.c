@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "engine/mhd_loop.h"
 
@@ -158,6 +159,23 @@ void h1_pair_run(void)
     mhd_loop_run(pairs->mhd);
 }
 
+/* Two descriptors, unless that would take those kept for others. Returns 0 or -errno. */
+static int make_ends(int ends[2])
+{
+    do {
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0) {
+            int higher = ends[0] > ends[1] ? ends[0] : ends[1];
+            descriptors_note(higher);
+            if (descriptors_allow(FOR_EXCHANGES, higher))
+                return 0;
+            close(ends[0]);
+            close(ends[1]);
+            errno = EMFILE;
+        }
+    } while ((errno == EMFILE || errno == ENFILE) && descriptors_make_room());
+    return -errno;
+}
+
 static int make(struct h1_pair **out)
 {
     struct sockaddr_in peer = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -168,8 +186,8 @@ static int make(struct h1_pair **out)
         return -ENOMEM;
     p->fd = -1;
     link_init(&p->link);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends)) {
-        err = -errno;
+    err = make_ends(ends);
+    if (err) {
         free(p);
         return err;
     }

@@ -55,7 +55,7 @@
     X(PLAN, "plan", "the plan of the run changed: which connections get which mode")               \
     X(MARK, "mark", "the test harness named a moment")                                             \
     X(CLEARED, "cleared", "the ledger was emptied by a reset")                                     \
-    X(OUT_OF_DESCRIPTORS, "out_of_descriptors", "connections wait: no file descriptors are left")
+    X(OUT_OF_DESCRIPTORS, "out_of_descriptors", "connections wait: no file descriptors are left for them")
 
 /* Field kinds: INT a number; TEXT a string; BOOL; SPAN nanoseconds, shown as milliseconds with
  * three decimals; REAL a fraction; LIST strings, each put there by ledger_item, shown as an array;
@@ -145,6 +145,7 @@
     X(EXCHANGE_LOST, "connection exchange reached attempt? why")                                   \
     X(FAULT, "connection? exchange? mode rule trigger step arguments? late_ms? time_scale?")       \
     X(FAULT_DONE, "connection? exchange? step why? after_fault_ms? bytes?")                        \
+    X(FAULT_MISSED, "connection mode rule trigger late_ms why")                                    \
     X(STALE_BYTES, "connection bytes sent_into after_fault_ms fin_acked?")                         \
     X(STALE_REQUEST, "connection exchange? stream? method? target? authority? key? key_from? "     \
                      "connection_header? headers sent_into after_fault_ms? fin_acked? attempt? "   \

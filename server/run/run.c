@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/descriptors.h"
 #include "base/json.h"
 
 int run_create(const struct run_config *config, struct run **out)
@@ -35,6 +36,7 @@ int run_create(const struct run_config *config, struct run **out)
         run_destroy(run);
         return error < 0 ? error : -EINVAL;
     }
+    descriptors_set_room(room_make, run);
     *out = run;
     return 0;
 }
@@ -44,6 +46,7 @@ void run_destroy(struct run *run)
     if (!run)
         return;
     assert(link_empty(&run->sessions));
+    descriptors_set_room(NULL, NULL);
     moment_cancel(&run->grace);
     sweep_drop(run);
     listening_stop(run);
@@ -82,6 +85,12 @@ static void ledger_plan(struct run *run, enum run_apply apply)
     ledger_commit(run->ledger);
 }
 
+static bool is_normal(const struct plan *plan)
+{
+    const struct mode_program *mode = plan_only_mode(plan);
+    return mode && strcmp(mode->name, "normal") == 0;
+}
+
 /* Takes over the caller's reference. */
 static void install(struct run *run, struct plan *plan, enum run_apply apply, bool reset)
 {
@@ -92,7 +101,7 @@ static void install(struct run *run, struct plan *plan, enum run_apply apply, bo
     ledger_plan(run, apply);
     if (apply == APPLY_ALL) {
         run->setting++;
-        sweep_begin(run, reset);
+        sweep_begin(run, reset, is_normal(plan));
     }
     listening_look(run);
 }

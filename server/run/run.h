@@ -53,7 +53,8 @@ struct ledger *run_ledger(struct run *run);
 
 enum run_apply { APPLY_ALL, APPLY_NEW };
 
-/* Sets the mode of connections: all, or those to come. Returns as catalogue_compile; on anything
+/* Sets the mode of connections: all, or those to come. "normal" for all also ends what other modes
+ * hold, as run_reset does. Returns as catalogue_compile; on anything
  * but 0 the mode stays. lenient: params' values may be strings. */
 int run_set_mode(struct run *run, const char *name, const json_t *params, bool lenient,
                  enum run_apply apply, struct refusal *why);

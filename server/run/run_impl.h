@@ -33,6 +33,7 @@ struct listening {
 /* What was set for all, on its way to them (sweep.c). */
 struct sweep {
     bool on, reset;
+    bool let_go;
     struct run_cursor cursor;
     struct moment moment;
     struct link waiting; /* run_waiter */
@@ -157,11 +158,16 @@ struct session *run_cursor_next(struct run_cursor *cursor);
 /* --- sweep.c */
 extern int64_t sweep_slice; /* how long one slice takes; tests make it shorter */
 void sweep_init(struct run *run);
-/* A plan was set for all; reset: what a fault holds is let go as well, and the ledger emptied. Does
- * the first slice at once. */
-void sweep_begin(struct run *run, bool reset);
+/* A plan was set for all. let_go: what a fault holds is let go as well; reset: by a reset, and the
+ * ledger is emptied. Does the first slice at once. */
+void sweep_begin(struct run *run, bool reset, bool let_go);
 /* Gives it up. */
 void sweep_drop(struct run *run);
+
+/* --- room.c */
+/* Ends a connection that can be done without, so that its descriptors are there for others; false:
+ * there is none. Owner: the run. */
+bool room_make(void *owner);
 
 /* --- listening.c */
 /* The next connection may get another mode than before. */
@@ -181,8 +187,8 @@ void session_set_mode(struct session *s, struct mode_program *program, int entry
 /* Gives it what was set for all since it last came here. Returns whether there was something. */
 bool session_catch_up(struct session *s);
 /* Ends what a rule has begun here, and a connection that a fault holds or has changed for good;
- * others stay open. */
-void session_let_go(struct session *s);
+ * others stay open. by: for the ledger. */
+void session_let_go(struct session *s, const char *by);
 /* The server stops: finish what is open, then close; silenced connections end at once. */
 void session_shutdown(struct session *s);
 

@@ -448,10 +448,10 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     mode_fire(&s->mode, ON_ACCEPT, NULL);
 }
 
-void session_let_go(struct session *s)
+void session_let_go(struct session *s, const char *by)
 {
     if (s->silenced != WIRE_OPEN || s->mode.changed) {
-        wire_abort(s->wire, "reset", NULL);
+        wire_abort(s->wire, by, NULL);
         return;
     }
     if (wire_state(s->wire) == WIRE_ENDING)

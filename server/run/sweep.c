@@ -3,7 +3,7 @@
  *
  * Nobody can tell it from doing it at once: a connection that the sweep has not come to gets what
  * was set before anything else happens on it (session_catch_up), and whoever set it is told when
- * the sweep is over. Only what a reset ends, and the ledger that it empties, is ended and emptied
+ * the sweep is over. Only what a reset or "normal" ends, and the ledger that it empties, is ended and emptied
  * in the order of the sweep.
  */
 #include "run/run_impl.h"
@@ -35,8 +35,8 @@ static bool sweep_some(struct run *run, int64_t until)
     struct session *s;
     for (unsigned n = 0; (s = run_cursor_next(&sweep->cursor)); n++) {
         session_catch_up(s);
-        if (sweep->reset)
-            session_let_go(s);
+        if (sweep->let_go)
+            session_let_go(s, sweep->reset ? "reset" : "mode");
         if (n + 1 >= AT_LEAST && clock_now() >= until)
             return false;
     }
@@ -58,11 +58,12 @@ void sweep_init(struct run *run)
     run->sweep.moment.reached = slice_due;
 }
 
-void sweep_begin(struct run *run, bool reset)
+void sweep_begin(struct run *run, bool reset, bool let_go)
 {
     run_settle(run);
     run->sweep.on = true;
     run->sweep.reset = reset;
+    run->sweep.let_go = let_go;
     run_cursor_open(run, &run->sweep.cursor);
     slice_due(&run->sweep.moment, 0);
 }

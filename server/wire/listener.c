@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "wire/caps.h"
@@ -42,7 +43,8 @@ struct listener {
     struct bound bound[SOCKETS_MAX];
     unsigned count, closing;
     enum listener_answer answer;
-    struct link waiting; /* accepted, but not handed over yet */
+    bool (*room)(void *owner); /* listener_reserve; NULL: one of those that pause */
+    struct link waiting;       /* accepted, but not handed over yet */
     struct moment hand_over;
 };
 
@@ -56,7 +58,7 @@ struct waiting {
 
 static struct {
     struct link all;
-    struct moment retry; /* armed: all listeners pause */
+    struct moment retry; /* armed: all but those with a reserve pause */
     bool said;           /* this shortage was reported already */
     void (*hook)(void *owner);
     void *hook_owner;
@@ -74,7 +76,7 @@ static void acceptable(uv_poll_t *poll, int status, int events);
 
 static void watch(struct listener *l)
 {
-    bool on = l->answer != LISTENER_REFUSES && !moment_armed(&listeners.retry);
+    bool on = l->answer != LISTENER_REFUSES && (l->room || !moment_armed(&listeners.retry));
     for (unsigned i = 0; i < l->count; i++) {
         if (on)
             uv_poll_start(&l->bound[i].poll, UV_READABLE, acceptable);
@@ -102,7 +104,13 @@ static void pause_all(int error)
     if (listeners.said)
         return;
     listeners.said = true;
-    log_warn("cannot accept connections: %s; they wait until descriptors return", strerror(error));
+    if (error)
+        log_warn("cannot accept connections: %s; they wait until descriptors return",
+                 strerror(error));
+    else
+        log_warn("no file descriptors are left for connections (%u are kept for responses and the "
+                 "admin API); they wait until some return",
+                 descriptors_reserved(FOR_CONNECTIONS));
     if (listeners.hook)
         listeners.hook(listeners.hook_owner);
 }
@@ -120,6 +128,53 @@ static int take(struct bound *b, struct sockaddr_storage *peer, socklen_t *len)
     if (fd >= 0 && b->listener->answer == LISTENER_DROPS)
         filter_none(fd); /* a socket made in the instant the filter came has a copy of it */
     return fd;
+}
+
+static bool has_some(const struct bound *b)
+{
+    struct pollfd one = { .fd = b->fd, .events = POLLIN };
+    return poll(&one, 1, 0) > 0 && (one.revents & POLLIN);
+}
+
+/* Whether the next one may be accepted. If not, none waits, or nobody makes room for it. */
+static bool may_accept(const struct bound *b)
+{
+    if (b->listener->room)
+        return true;
+    while (!descriptors_left(FOR_CONNECTIONS)) {
+        if (!has_some(b))
+            return false;
+        if (!descriptors_make_room()) {
+            pause_all(0);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* accept4() has failed for want of descriptors or memory, which it does also when none waits.
+ * Returns whether to try again. */
+static bool made_room(const struct bound *b, int error)
+{
+    const struct listener *l = b->listener;
+    if (!has_some(b))
+        return false;
+    if ((error == EMFILE || error == ENFILE) &&
+        ((l->room && l->room(l->owner)) || descriptors_make_room()))
+        return true;
+    if (!l->room)
+        pause_all(error);
+    return false;
+}
+
+static void took(struct listener *l, int fd, const struct sockaddr *peer, socklen_t len)
+{
+    if (listeners.said && !l->room) {
+        listeners.said = false;
+        log_info("accepting connections again");
+    }
+    descriptors_note(fd);
+    l->accepted(l->owner, fd, peer, len);
 }
 
 static void hand_over(struct listener *l)
@@ -141,16 +196,14 @@ static void acceptable(uv_poll_t *poll, int status, int events)
     for (int i = 0; i < ACCEPT_AT_ONCE && !l->closing && l->answer != LISTENER_REFUSES; i++) {
         struct sockaddr_storage peer;
         socklen_t len;
+        if (!may_accept(b))
+            return;
         int fd = take(b, &peer, &len);
         if (fd >= 0) {
-            if (listeners.said) {
-                listeners.said = false;
-                log_info("accepting connections again");
-            }
-            l->accepted(l->owner, fd, (struct sockaddr *)&peer, len);
+            took(l, fd, (struct sockaddr *)&peer, len);
         } else if (is_shortage(errno)) {
-            pause_all(errno);
-            return;
+            if (!made_room(b, errno))
+                return;
         } else if (errno == EAGAIN) {
             return;
         } /* anything else is about that one connection (accept(2)): go on */
@@ -162,12 +215,6 @@ static void acceptable(uv_poll_t *poll, int status, int events)
 static void hand_over_reached(struct moment *m, int64_t late)
 {
     hand_over(link_entry(m, struct listener, hand_over));
-}
-
-static bool has_some(const struct bound *b)
-{
-    struct pollfd one = { .fd = b->fd, .events = POLLIN };
-    return poll(&one, 1, 0) > 0 && (one.revents & POLLIN);
 }
 
 /* Takes what the kernel has accepted so far. Returns 0 or -errno. */
@@ -498,6 +545,11 @@ int listener_open(struct uv_loop_s *loop, const char *name, const char *address,
     link_append(&listeners.all, &l->link);
     *out = l;
     return 0;
+}
+
+void listener_reserve(struct listener *l, bool (*room)(void *owner))
+{
+    l->room = room;
 }
 
 const char *listener_name(const struct listener *l)

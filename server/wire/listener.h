@@ -48,9 +48,14 @@ int listener_answer(struct listener *l, enum listener_answer answer);
 /* How many segments the kernel has dropped at its sockets so far, as far as it counts them. */
 uint64_t listener_drops(const struct listener *l);
 
-/* Without descriptors (EMFILE, ENFILE, ENOBUFS, ENOMEM) all listeners pause, say so once in the
- * log and through this hook, and try again every 100 ms: connections wait in the backlog. */
+/* When no descriptors are left for connections (base/descriptors.h; or ENFILE, ENOBUFS, ENOMEM),
+ * and nobody makes room, all listeners pause, say so once in the log and through this hook, and try
+ * again every 100 ms: connections wait in the backlog. */
 void listener_set_out_of_descriptors(void (*hook)(void *owner), void *owner);
+
+/* l accepts also when others have to pause: up to the last descriptor. Then its owner is asked to
+ * make room, which returns whether it has given one back. */
+void listener_reserve(struct listener *l, bool (*room)(void *owner));
 
 /* Stops accepting and frees l once the loop has closed its handles. */
 void listener_close(struct listener *l);

@@ -130,6 +130,18 @@ static bool answers_probe(const struct wire *w)
            clock_now() - w->asked_at >= PROBE_AFTER;
 }
 
+void wire_say_why(struct wire *w, const char *why)
+{
+    w->end_why = why;
+}
+
+void wire_give_up(struct wire *w, const char *why)
+{
+    bool silent = w->state == WIRE_HOLED || w->state == WIRE_FORGOTTEN || w->state == WIRE_STALLED;
+    w->end_why = why;
+    wire_end(w, silent ? WIRE_LAST_QUIET : WIRE_LAST_CLOSE, "server", NULL);
+}
+
 void wire_socket_error(struct wire *w, int error)
 {
     if (error == ECONNRESET || error == EPIPE) {
@@ -522,6 +534,16 @@ enum wire_state wire_state(const struct wire *w)
 bool wire_reset_due(const struct wire *w)
 {
     return w->reset_due;
+}
+
+bool wire_peer_gone(const struct wire *w)
+{
+    return w->peer_fin || w->hup_seen;
+}
+
+bool wire_fin_sent(const struct wire *w)
+{
+    return w->shut;
 }
 
 bool wire_can_send(const struct wire *w)

@@ -267,6 +267,11 @@ enum wire_fin_acked wire_fin_acked(const struct wire *w);
  * kernel counts them per socket; the count is read every 20 ms at first, every 1/100 of the hole's
  * age later, so this is late by at most that. */
 int64_t wire_hole_used(const struct wire *w);
+/* Has the client ended it, as far as that was seen (its FIN; or, while its bytes are not read, both
+ * directions)? */
+bool wire_peer_gone(const struct wire *w);
+/* Was our FIN sent? */
+bool wire_fin_sent(const struct wire *w);
 /* Bytes that wait in the kernel to be read. */
 int wire_unread(const struct wire *w);
 /* Totals of bytes on the socket, TLS included. */
@@ -280,6 +285,13 @@ struct wire_tls_info {
     bool resumed;
 };
 void wire_tls_info(const struct wire *w, struct wire_tls_info *info);
+
+/* Why the server is about to end it, a clause that lives on: `why` in the connection_end event. */
+void wire_say_why(struct wire *w, const char *why);
+
+/* Ends it at once because what it holds is needed elsewhere. In a fault nothing is said, if the
+ * kernel lets us. */
+void wire_give_up(struct wire *w, const char *why);
 
 /* Ends it at once for the server's own reasons (shutdown, no memory): quietly where the state
  * promised silence (a black hole, if the kernel lets us), FIN otherwise. by and how go to the

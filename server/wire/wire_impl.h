@@ -114,7 +114,8 @@ void wire_let_go_later(struct wire *w);
 enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET, WIRE_LAST_GONE };
 void wire_end(struct wire *w, enum wire_last last, const char *by, const char *how);
 void wire_socket_error(struct wire *w, int error);
-/* Probes, from when it is idle for 90 s on, until a fault: they are ACKed, draw RST, or time out.
+/* Probes, from when it is idle for 65 s on (the kernel of a client that has closed it has forgotten
+ * it by then), until a fault: they are ACKed, draw RST, or time out.
  */
 void wire_ask_whether_it_lives(struct wire *w);
 

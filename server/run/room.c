@@ -1,0 +1,90 @@
+/* room.c - which connections can be done without when descriptors run out.
+ *
+ * A silenced connection keeps its descriptor for as long as its client may still be there, since
+ * silence is what was asked for; of many clients it cannot be seen that they have left (a black
+ * hole swallows their FIN). So when others would have to wait, one at a time is ended: those first
+ * for which it makes no difference, and the longest silent of each kind before the others. A client
+ * that may be waiting for a response is left in its silence for as long as most clients wait.
+ */
+#include "base/log.h"
+#include "run/run_impl.h"
+#include "wire/caps.h"
+
+#define OWED_FOR (30 * NS_PER_S)
+#define WHY      "descriptors were needed"
+
+/* From the one that is missed least. */
+enum spare {
+    SPARE_LEFT,     /* its client was seen to end it, and waits for nothing that will come */
+    SPARE_SAME,     /* the kernel answers the client as we would */
+    SPARE_NOT_OWED, /* silenced, with no request that was read and not answered */
+    SPARE_OWED,     /* silenced long ago */
+    SPARE_NOT
+};
+
+/* Is all that is open kept from being answered by a rule? */
+static bool is_held(const struct session *s)
+{
+    if (s->mode.held)
+        return true;
+    for (const struct link *i = s->exchanges.next; i != &s->exchanges; i = i->next)
+        if (link_entry(i, struct session_exchange, link)->mx.gates == 0)
+            return false;
+    return !link_empty(&s->exchanges);
+}
+
+static enum spare how_spare(const struct session *s, int64_t now)
+{
+    enum wire_state state = wire_state(s->wire);
+    switch (state) {
+    case WIRE_OPEN:
+        return wire_peer_gone(s->wire) && is_held(s) ? SPARE_LEFT : SPARE_NOT;
+    case WIRE_ENDING:
+    case WIRE_FINNED:
+        return wire_fin_sent(s->wire) ? SPARE_SAME : SPARE_NOT;
+    case WIRE_FORGOTTEN:
+        if (caps_have(CAP_REPAIR)) /* or else a RST would say it */
+            return SPARE_SAME;
+        break;
+    case WIRE_STALLED:
+        if (wire_peer_gone(s->wire))
+            return SPARE_LEFT;
+        break;
+    case WIRE_HOLED:
+        break;
+    default:
+        return SPARE_NOT;
+    }
+    if (s->open == 0)
+        return SPARE_NOT_OWED;
+    return now - wire_fault_since(s->wire) >= OWED_FOR ? SPARE_OWED : SPARE_NOT;
+}
+
+static int64_t since(const struct session *s)
+{
+    int64_t fault = wire_fault_since(s->wire);
+    return fault == MOMENT_NONE ? s->opened_at : fault;
+}
+
+bool room_make(void *owner)
+{
+    static struct log_gate gate;
+    struct run *run = owner;
+    struct session *best = NULL;
+    enum spare least = SPARE_NOT;
+    int64_t now = clock_now();
+    for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next) {
+        struct session *s = link_entry(i, struct session, link);
+        enum spare spare = how_spare(s, now);
+        if (spare < least || (spare == least && best && since(s) < since(best))) {
+            best = s;
+            least = spare;
+        }
+    }
+    if (!best)
+        return false;
+    log_sometimes(&gate, LOG_WARN, "connection %llu (%s) was ended: %s",
+                  (unsigned long long)best->id, wire_state_name(wire_state(best->wire)), WHY);
+    wire_give_up(best->wire, WHY);
+    return true;
+}
