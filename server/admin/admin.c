@@ -25,6 +25,7 @@
 #include "wire/listener.h"
 
 #define CALLERS_MAX       256
+#define QUIET             NS_PER_S    /* a request of such a caller is not on its way */
 #define CONNECTION_MEMORY (32 * 1024) /* bounds the header section, too */
 #define CA_MAX            (64 * 1024)
 #define LAST_TURNS        4 /* of the daemon, for answers on their way when it stops */
@@ -45,6 +46,7 @@ static void caller_allow(struct caller *caller, int64_t span)
 static void listen_to(struct admin *a, struct caller *caller, int64_t span)
 {
     caller->listening = true;
+    caller->listening_since = clock_now();
     link_remove(&caller->link);
     link_append(&a->callers, &caller->link);
     caller_allow(caller, span);
@@ -56,35 +58,52 @@ void call_allow(struct call *call, int64_t span)
     caller_allow(call->caller, span);
 }
 
-/* Ends the one that has said nothing for longest, of those that wait for no answer. */
-static void end_quietest(struct admin *a)
+static void end_caller(struct admin *a, struct caller *caller)
 {
-    struct link *i = a->callers.next;
-    while (i != &a->callers && !link_entry(i, struct caller, link)->listening)
-        i = i->next;
-    if (i == &a->callers)
-        return;
-    struct caller *caller = link_entry(i, struct caller, link);
     if (caller->relay)
         relay_drop(caller->relay);
     shutdown(caller->fd, SHUT_RDWR);
     mhd_loop_run(a->mhd);
 }
 
-/* A place for a new caller, who may be the health check: of those that have one, it is who was
- * answered and does not leave, or is between two calls, or the first that waits for events, which
- * is answered now. Returns whether there is one. */
+/* The one that has said nothing for longest, and for so long; NULL: there is none. */
+static struct caller *quietest(struct admin *a, int64_t span)
+{
+    for (struct link *i = a->callers.next; i != &a->callers; i = i->next) {
+        struct caller *caller = link_entry(i, struct caller, link);
+        if (caller->listening)
+            return clock_now() - caller->listening_since >= span ? caller : NULL;
+    }
+    return NULL;
+}
+
+static bool is_there(const struct admin *a, const struct caller *caller)
+{
+    const struct link *i = a->callers.next;
+    while (i != &a->callers && i != &caller->link)
+        i = i->next;
+    return i != &a->callers;
+}
+
+/* A place for a new caller, who may be the health check: of those that have one it is who was
+ * answered and does not leave, or is quiet, or waits for events, and is answered now; the longest
+ * first. Returns whether there is one. */
 static bool make_place(void *owner)
 {
     struct admin *a = owner;
+    struct caller *caller;
     unsigned before = a->caller_count;
     mhd_loop_run(a->mhd); /* what has come is answered first */
     if (relay_drop_answered(&a->relays) || a->caller_count < before)
         return true;
-    end_quietest(a);
-    if (a->caller_count == before && events_wake_first(a)) {
+    if ((caller = quietest(a, QUIET))) {
+        end_caller(a, caller);
+    } else if ((caller = events_wake_first(a))) {
         mhd_loop_run(a->mhd);
-        end_quietest(a);
+        if (is_there(a, caller))
+            end_caller(a, caller);
+    } else if ((caller = quietest(a, 0))) {
+        end_caller(a, caller);
     }
     return a->caller_count < before;
 }

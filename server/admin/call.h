@@ -77,6 +77,7 @@ struct caller {
     int fd;
     struct relay *relay; /* NULL: it has ended */
     bool listening;      /* we wait for a request of it, or for more of one */
+    int64_t listening_since;
 };
 
 /* One row of the API. */
@@ -225,8 +226,8 @@ void work_when_settled(struct call *call, void (*then)(struct call *call));
 void events_init(struct admin *a);
 /* Lets all waiting calls be answered. */
 void events_wake_all(struct admin *a);
-/* The one that has waited longest; false: none waits. */
-bool events_wake_first(struct admin *a);
+/* Of the one that has waited longest, whose caller it returns; NULL: none waits. */
+struct caller *events_wake_first(struct admin *a);
 /* The call is over: what it waited with goes. */
 void events_forget(struct call *call);
 

@@ -115,12 +115,14 @@ void events_wake_all(struct admin *a)
         wake(link_entry(a->waiters.next, struct waiter, link));
 }
 
-bool events_wake_first(struct admin *a)
+struct caller *events_wake_first(struct admin *a)
 {
-    bool any = !link_empty(&a->waiters);
-    if (any)
-        wake(link_entry(a->waiters.next, struct waiter, link));
-    return any;
+    if (link_empty(&a->waiters))
+        return NULL;
+    struct waiter *first = link_entry(a->waiters.next, struct waiter, link);
+    struct caller *caller = first->call->caller;
+    wake(first);
+    return caller;
 }
 
 void events_forget(struct call *call)
