@@ -162,7 +162,9 @@ static int open_run(struct server *s, struct refusal *why)
                                  .tls = s->tls,
                                  .ledger_bytes = o->ledger_bytes,
                                  .body_limit = o->body_limit,
-                                 .time_scale = o->time_scale };
+                                 .time_scale = o->time_scale,
+                                 .patience = o->patience,
+                                 .keepalive = o->tcp_keepalive };
     int error = run_create(&config, &s->run);
     if (error)
         return error;

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/duration.h"
 #include "run/run.h"
 
-enum kind { TEXT, NAMES, SCALE, SIZE, SEED, LEVEL };
+enum kind { TEXT, NAMES, SCALE, SIZE, SEED, LEVEL, SPAN };
 
 struct row {
     const char *name, *value, *about;
@@ -55,6 +57,14 @@ static const struct row rows[] = {
       offsetof(struct options, time_scale) },
     { "--body-limit", "BYTES", "larger request bodies get 413 (1048576)", SIZE,
       offsetof(struct options, body_limit) },
+    { "--handshake-timeout", "TIME", "for a whole TLS handshake; \"never\" or 0: no limit (60s)",
+      SPAN, offsetof(struct options, patience.handshake) },
+    { "--header-timeout", "TIME", "for a header section; and for the first request (60s)", SPAN,
+      offsetof(struct options, patience.header) },
+    { "--body-timeout", "TIME", "between two reads of a request body (60s)", SPAN,
+      offsetof(struct options, patience.body) },
+    { "--tcp-keepalive", "TIME", "probe a client after so long without a segment (60s)", SPAN,
+      offsetof(struct options, tcp_keepalive) },
     { "--ledger-limit", "BYTES", "memory of the ledger; the oldest events go first (67108864)",
       SIZE, offsetof(struct options, ledger_bytes) },
     { "--log-level", "LEVEL", "debug, info, warn or error (info)", LEVEL,
@@ -126,6 +136,16 @@ static int set_level(const struct row *row, const char *value, enum log_level *o
     return refuse_meant(why, &meant);
 }
 
+/* 0 is for "never", too. */
+static int set_span(const struct row *row, const char *value, int64_t *out, struct refusal *why)
+{
+    int64_t ns;
+    if (duration_parse(value, strlen(value), &ns))
+        return bad_value(why, row, value, DURATION_ALLOWED " or 0");
+    *out = ns == DURATION_NEVER ? 0 : ns;
+    return 0;
+}
+
 static int set(const struct row *row, const char *value, struct options *o, struct refusal *why)
 {
     void *place = (char *)o + row->place;
@@ -148,6 +168,8 @@ static int set(const struct row *row, const char *value, struct options *o, stru
         return set_seed(row, value, place, why);
     case LEVEL:
         return set_level(row, value, place, why);
+    case SPAN:
+        return set_span(row, value, place, why);
     }
     return -EINVAL;
 }
@@ -222,7 +244,9 @@ int options_parse(int argc, char **argv, struct options *out, struct refusal *wh
                          .log_level = LOG_INFO,
                          .time_scale = 1,
                          .body_limit = 1024 * 1024,
-                         .ledger_bytes = 64 * 1024 * 1024 };
+                         .ledger_bytes = 64 * 1024 * 1024,
+                         .patience = { 60 * NS_PER_S, 60 * NS_PER_S, 60 * NS_PER_S },
+                         .tcp_keepalive = 60 * NS_PER_S };
     for (int i = 0; i < argc; i++) {
         const char *value;
         const struct row *row = find(argv[i], &value);

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/refusal.h"
+#include "run/run.h"
 
 #define OPTION_NAMES_MAX 64
 
@@ -31,6 +32,8 @@ struct options {
     enum log_level log_level;
     double time_scale;
     size_t body_limit, ledger_bytes;
+    struct run_patience patience; /* ns, 0: for ever */
+    int64_t tcp_keepalive;        /* likewise, 0: no probes */
 };
 
 /* Reads the arguments behind "serve". Texts point into argv or the environment. Returns 0,

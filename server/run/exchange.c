@@ -105,7 +105,7 @@ const char *exchange_reached(enum reached reached)
     return reached_names[reached];
 }
 
-static void tell_lost(struct session_exchange *sx, const char *why)
+void exchange_tell_lost_one(struct session_exchange *sx, const char *why)
 {
     struct session *s = sx->session;
     struct reading *r = &sx->read;
@@ -183,7 +183,7 @@ void exchange_watch(struct session *s, const char *why)
         else if (why && engine_said_all(sx->mx.ex))
             leave(sx, sx->mx.standing ? sx->stop_mark : wire_queued(s->wire));
         else if (why)
-            tell_lost(sx, why);
+            exchange_tell_lost_one(sx, why);
     }
     if (why)
         tell_ended(s);
@@ -193,11 +193,11 @@ void exchange_tell_lost(struct session *s, const char *why, bool leaving)
 {
     struct link *i;
     for (i = s->exchanges.next; i != &s->exchanges; i = i->next)
-        tell_lost(link_entry(i, struct session_exchange, link), why);
+        exchange_tell_lost_one(link_entry(i, struct session_exchange, link), why);
     witness_tell_lost(s, why);
     tell_ended(s);
     for (i = s->leaving.next; leaving && i != &s->leaving; i = i->next)
-        tell_lost(link_entry(i, struct session_exchange, link), why);
+        exchange_tell_lost_one(link_entry(i, struct session_exchange, link), why);
 }
 
 void exchange_drop_all(struct session *s)
@@ -206,7 +206,7 @@ void exchange_drop_all(struct session *s)
     for (unsigned k = 0; k < 2; k++) {
         while (!link_empty(lists[k])) {
             struct session_exchange *sx = link_entry(lists[k]->next, struct session_exchange, link);
-            tell_lost(sx, "the connection ended");
+            exchange_tell_lost_one(sx, "the connection ended");
             free_exchange(sx);
         }
     }
@@ -239,6 +239,7 @@ static void begin(void *host, struct exchange *ex)
     s->idle_since = MOMENT_NONE;
     mode_gives_way(&s->mode, "a request came first", false);
     mode_busy(&s->mode);
+    patience_heard(sx, now);
     exchange_fire(sx, ON_FIRST_BYTE);
 }
 
@@ -294,6 +295,7 @@ static void body(void *host, struct exchange *ex, const void *bytes, size_t n)
     if (!sx || sx->reached > REACHED_HEADERS || is_closed(s))
         return;
     sx->body_bytes += n;
+    patience_heard(sx, clock_now());
     sx->digest = hash_more(sx->digest, bytes, n);
     if (sx->body_bytes > s->run->config.body_limit)
         answer_too_large(sx);
@@ -370,7 +372,7 @@ static void lost(void *host, struct exchange *ex, const char *why)
         return;
     sx->copy.nth = ex->nth;
     sx->mx.ex = &sx->copy;
-    tell_lost(sx, why);
+    exchange_tell_lost_one(sx, why);
     free_exchange(sx);
     session_idle(s);
 }

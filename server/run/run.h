@@ -20,6 +20,11 @@ struct run;
 struct tls_server;
 struct uv_loop_s;
 
+/* How long a client may be silent (patience.c), ns; 0: for ever. */
+struct run_patience {
+    int64_t handshake, header, body;
+};
+
 struct run_config {
     struct uv_loop_s *loop;
     struct catalogue *catalogue; /* all borrowed, to outlive the run */
@@ -28,6 +33,8 @@ struct run_config {
     size_t ledger_bytes;
     size_t body_limit; /* request bodies above it are answered with 413 */
     double time_scale;
+    struct run_patience patience;
+    int64_t keepalive; /* as in struct wire_config */
 };
 
 /* A run in mode "normal". Returns 0 or -errno. */

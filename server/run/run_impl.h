@@ -79,6 +79,9 @@ struct session {
     bool stale_seen;          /* bytes came after the fault that put it out of service */
     int64_t from_hole_until;  /* a request that is whole by then was sent into a black hole */
     enum wire_state silenced; /* the state a fault put the wire into; WIRE_OPEN: in service */
+    struct moment patience;   /* see patience.c, with */
+    bool patience_held;
+    int64_t patient_since;    /* when it could shake hands, or carry its first request */
     int64_t idle_since;       /* MOMENT_NONE: busy, or nothing can be asked of it yet */
     uint32_t begun;           /* exchanges so far */
     uint32_t open;            /* of these, not over yet */
@@ -128,6 +131,7 @@ struct session_exchange {
     uint32_t tried; /* by which exchange_try_all() */
     struct reading read;
     bool start_fired, end_told;
+    int64_t heard_at; /* its first byte, the end of its header section, or the last of its body */
     uint64_t body_bytes, digest;
     const char *target;     /* as sent, with the mode that obey_url takes off */
     struct attempt_key key; /* from REACHED_HEADERS on */
@@ -169,6 +173,12 @@ void sweep_drop(struct run *run);
  * there is none. Owner: the run. */
 bool room_make(void *owner);
 
+/* --- patience.c */
+/* The connection can shake hands, or carry a request, from now on (again). */
+void patience_begin(struct session *s);
+/* A request has got as far as sx->reached says, or some of its body has come. */
+void patience_heard(struct session_exchange *sx, int64_t now);
+
 /* --- listening.c */
 /* The next connection may get another mode than before. */
 void listening_look(struct run *run);
@@ -209,6 +219,8 @@ void exchange_watch(struct session *s, const char *why);
 /* Ledgers that open ones are over, once; the engine lets go of them later. leaving: also those
  * whose last bytes are on their way. */
 void exchange_tell_lost(struct session *s, const char *why, bool leaving);
+/* The same for one. */
+void exchange_tell_lost_one(struct session_exchange *sx, const char *why);
 /* The name of how far a request or exchange has got. */
 const char *exchange_reached(enum reached reached);
 /* Frees what is left at the end of a connection. */

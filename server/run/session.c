@@ -83,6 +83,7 @@ static void replan(struct session *s)
     free(s->mode_text);
     s->mode_text = NULL;
     s->mode.number = 0;
+    patience_begin(s); /* the mode that had it in its hands may be gone */
     int picked = pick(s);
     struct mode_program *program = plan_program(s->run->plan, picked);
     if (plan_is_mode(s->run->plan))
@@ -196,6 +197,7 @@ static void established(void *owner, const char *alpn)
     struct session *s = owner;
     if (!start_engine(s, strcmp(alpn, "h2") == 0))
         return;
+    patience_begin(s);
     session_idle(s);
     mode_fire(&s->mode, ON_HANDSHAKE, NULL);
     fire_protocol(s);
@@ -293,6 +295,7 @@ static void closed(void *owner)
     s->mode.wire = NULL;
     s->mode.engine = NULL;
     moment_cancel(&s->losing);
+    moment_cancel(&s->patience);
     engine_destroy(s->engine);
     exchange_drop_all(s);
     witness_drop_all(s);
@@ -361,6 +364,7 @@ static void resumed(void *host)
         s->from_hole_until = now + 2 * (now - used) + 250 * NS_PER_MS;
     s->silenced = WIRE_OPEN;
     s->stale_seen = false;
+    patience_begin(s);
     if (s->engine) {
         fire_protocol(s);
         if (session_serving(s))
@@ -408,6 +412,7 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
         .id = last_id + 1,
         .tls = listener->tls ? run->config.tls : NULL,
         .h2 = listener->h2,
+        .keepalive = run->config.keepalive,
     };
     int error = s ? wire_create(&config, fd, &s->wire) : -ENOMEM;
     if (error) {
@@ -443,6 +448,7 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     ledger_commit(run->ledger);
     s->mode.wire = s->wire;
     wire_closing(s->wire, &s->mode.program->closing);
+    patience_begin(s);
     session_idle(s);
     listening_look(run);
     mode_fire(&s->mode, ON_ACCEPT, NULL);

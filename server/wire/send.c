@@ -76,6 +76,7 @@ static void push_out(struct wire *w)
         leaving -= (size_t)n;
         buf_consume(&w->out, (size_t)n);
         w->bytes_out += (uint64_t)n;
+        wire_alive_sent(w);
         if (w->state == WIRE_ENDING)
             moment_at(&w->limit, clock_now() + FLUSH_PATIENCE);
         else if (w->state == WIRE_RESETTING)

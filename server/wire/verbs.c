@@ -30,11 +30,7 @@ static void enter(struct wire *w, enum wire_state state)
     w->fault_since = clock_now();
     w->verb_told = false;
     w->before_left = state == WIRE_STALLED || state == WIRE_RESETTING ? (size_t)wire_unread(w) : 0;
-    if (w->asks) { /* no probe belongs into a fault */
-        int off = 0;
-        w->asks = false;
-        setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &off, sizeof off);
-    }
+    wire_alive_stop(w); /* no probe belongs into a fault */
     moment_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
 }
 
@@ -163,6 +159,7 @@ static void serve_again(struct wire *w)
     w->state = w->end_by ? WIRE_ENDING : w->established ? WIRE_OPEN : WIRE_HANDSHAKE;
     w->muted = w->hup_seen = false;
     moment_at(&w->limit, w->end_by ? now + FLUSH_PATIENCE : now);
+    wire_alive_begin(w);
     wire_let_out(w);
 }
 

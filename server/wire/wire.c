@@ -20,8 +20,6 @@
 
 #define READ_SIZE 65536
 
-#define PROBE_AFTER (90 * NS_PER_S) /* wire_ask_whether_it_lives; then every 30 s */
-
 static const char *const state_names[] = {
     [WIRE_HANDSHAKE] = "handshake", [WIRE_OPEN] = "open",           [WIRE_ENDING] = "ending",
     [WIRE_FINNED] = "finned",       [WIRE_FORGOTTEN] = "forgotten", [WIRE_STALLED] = "stalled",
@@ -103,6 +101,7 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
     moment_cancel(&w->limit);
     moment_cancel(&w->sample);
     moment_cancel(&w->news);
+    moment_cancel(&w->alive);
     if (w->shape)
         wire_shape_stop(w);
     w->state = WIRE_CLOSED;
@@ -139,7 +138,8 @@ void wire_give_up(struct wire *w, const char *why)
 {
     bool silent = w->state == WIRE_HOLED || w->state == WIRE_FORGOTTEN || w->state == WIRE_STALLED;
     w->end_why = why;
-    wire_end(w, silent ? WIRE_LAST_QUIET : WIRE_LAST_CLOSE, "server", NULL);
+    wire_end(w, silent ? WIRE_LAST_QUIET : WIRE_LAST_CLOSE,
+             w->state == WIRE_ENDING ? w->end_by : "server", NULL);
 }
 
 void wire_socket_error(struct wire *w, int error)
@@ -153,6 +153,8 @@ void wire_socket_error(struct wire *w, int error)
         if (left)
             w->end_why = "it had closed, as a keep-alive probe has shown";
         wire_end(w, WIRE_LAST_CLOSE, "client", left ? "fin" : "rst");
+    } else if (error == ETIMEDOUT) {
+        wire_end(w, WIRE_LAST_CLOSE, "server", wire_unacked(w) > 0 ? WIRE_UNACKED : WIRE_UNPROBED);
     } else {
         wire_end(w, WIRE_LAST_CLOSE, "network", strerror(error));
     }
@@ -288,20 +290,6 @@ static void take(struct wire *w, const uint8_t *bytes, size_t n)
 void wire_let_go_later(struct wire *w)
 {
     moment_at(&w->limit, clock_now() + 2 * 60 * NS_PER_S);
-}
-
-/* RFC 9293 3.8.4 */
-void wire_ask_whether_it_lives(struct wire *w)
-{
-    int on = 1, idle = PROBE_AFTER / NS_PER_S, interval = 30;
-    if (!wire_serving(w))
-        return;
-    w->asks = true;
-    w->asked_at = clock_now();
-    w->asked_out = w->bytes_out;
-    setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-    setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-    setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
 static void fin_received(struct wire *w)
@@ -502,6 +490,8 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out)
                         .ledger = config->ledger,
                         .id = config->id,
                         .opened_at = clock_now(),
+                        .alive_after = config->keepalive,
+                        .unacked_since = MOMENT_NONE,
                         .closing = WIRE_CLOSING_DEFAULT,
                         .fault_since = MOMENT_NONE,
                         .fin_acked_at = MOMENT_NONE,
@@ -519,6 +509,7 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out)
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     w->poll.data = w;
+    wire_alive_begin(w);
     wire_poll(w);
     *out = w;
     return 0;

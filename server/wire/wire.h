@@ -129,6 +129,8 @@ struct wire_config {
     uint64_t id;
     struct tls_server *tls; /* NULL: clear */
     bool h2;                /* offer h2 in ALPN beside http/1.1 */
+    int64_t keepalive;      /* keep-alive probes after so long without a segment, six, a sixth of it
+                               apart (whole seconds, at least 1); 0: none. Not in a fault. */
 };
 
 /* Takes an accepted socket. Nothing is read before the loop runs again. On failure (-errno) fd is

@@ -16,6 +16,8 @@
 #define OUT_LIMIT      (128 * 1024)    /* of what waits to leave */
 #define FLUSH_PATIENCE (30 * NS_PER_S) /* without progress, when ending */
 
+#define PROBE_AFTER (90 * NS_PER_S) /* wire_ask_whether_it_lives; then every 30 s */
+
 struct shape;
 
 struct wire {
@@ -89,10 +91,13 @@ struct wire {
     uint32_t drops_before, drops_seen;
     struct moment limit; /* of the state: linger, watch, drain */
     struct moment sample;
-    struct moment news; /* progress() is due */
-    bool verb_told;     /* fault_done has said how the verb of this state went */
-    bool reset_due;     /* resetting: as soon as what was read is looked at */
-    bool exact;         /* forgotten: by the kernel too, once all is out */
+    struct moment news;    /* progress() is due */
+    bool verb_told;        /* fault_done has said how the verb of this state went */
+    bool reset_due;        /* resetting: as soon as what was read is looked at */
+    int64_t alive_after;   /* wire_config.keepalive */
+    struct moment alive;   /* to look whether what was sent is ACKed */
+    int64_t unacked_since; /* MOMENT_NONE: it was not looked at, or all was ACKed then */
+    bool exact;            /* forgotten: by the kernel too, once all is out */
 };
 
 /* --- wire.c */
@@ -114,7 +119,7 @@ void wire_let_go_later(struct wire *w);
 enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET, WIRE_LAST_GONE };
 void wire_end(struct wire *w, enum wire_last last, const char *by, const char *how);
 void wire_socket_error(struct wire *w, int error);
-/* Probes, from when it is idle for 65 s on (the kernel of a client that has closed it has forgotten
+/* Probes, from when it is idle for 90 s on (the kernel of a client that has closed it has forgotten
  * it by then), until a fault: they are ACKed, draw RST, or time out.
  */
 void wire_ask_whether_it_lives(struct wire *w);
@@ -140,6 +145,17 @@ static inline bool wire_behind_fin(const struct wire *w)
 {
     return w->shut && (w->state == WIRE_FINNED || w->state == WIRE_ENDING);
 }
+
+/* --- alive.c */
+
+/* Probes from the beginning, or again after a fault, if they are wanted. */
+void wire_alive_begin(struct wire *w);
+/* Something was sent. */
+void wire_alive_sent(struct wire *w);
+/* Nothing is asked any more. */
+void wire_alive_stop(struct wire *w);
+#define WIRE_UNPROBED "keep-alive probes unanswered"
+#define WIRE_UNACKED  "what was sent is not acknowledged"
 
 /* --- send.c */
 

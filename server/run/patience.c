@@ -1,0 +1,124 @@
+/* patience.c - how long a client may be silent in the middle of something: its TLS handshake, a
+ * header section, a request body. Then the server ends it, as real ones do: FIN, over HTTP/2 behind
+ * a GOAWAY; a stream whose body does not come is reset alone, as others may go on.
+ *
+ * Only the client's own silence counts. While a rule has its hands in it - a fault, a gate, a
+ * script at work, anything that has changed the connection for good - the time does not run; it
+ * begins anew when that is over. A connection that has carried a request, and has none open, may
+ * stay idle for as long as it likes; one that never carried any may not, unless its mode has rules
+ * for that.
+ *
+ * The moment is lazy, as that of idle rules (modes/runtime.c): it is armed for what may fall due
+ * first and left alone when that has come in time.
+ */
+#include "run/run_impl.h"
+
+#define CANCEL 0x8 /* RFC 9113 7 */
+
+struct wait {
+    const char *what; /* NULL: nothing is waited for */
+    int64_t limit, *since;
+    struct session_exchange *sx; /* NULL: no exchange has begun */
+};
+
+static void earlier(struct wait *wait, const char *what, int64_t limit, int64_t *since,
+                    struct session_exchange *sx)
+{
+    if (limit && (!wait->what || *since + limit < *wait->since + wait->limit))
+        *wait = (struct wait){ what, limit, since, sx };
+}
+
+/* Does the mode say what becomes of a connection that carries no request? */
+static bool mode_decides(const struct session *s)
+{
+    const struct mode_program *p = s->mode.program;
+    return mode_has(p, ON_IDLE) || mode_has(p, ON_AGE) || mode_has(p, ON_MARK);
+}
+
+/* What falls due first. */
+static struct wait first_wait(struct session *s)
+{
+    const struct run_patience *p = &s->run->config.patience;
+    struct wait first = { NULL };
+    if (wire_state(s->wire) == WIRE_HANDSHAKE)
+        earlier(&first, "handshake timeout", p->handshake, &s->patient_since, NULL);
+    if (!session_serving(s))
+        return first;
+    if (s->begun == 0 && !mode_decides(s))
+        earlier(&first, "header timeout", p->header, &s->patient_since, NULL);
+    for (struct link *i = s->exchanges.next; i != &s->exchanges; i = i->next) {
+        struct session_exchange *sx = link_entry(i, struct session_exchange, link);
+        if (sx->reached == REACHED_BEGUN)
+            earlier(&first, "header timeout", p->header, &sx->heard_at, sx);
+        else if (sx->reached == REACHED_HEADERS)
+            earlier(&first, "body timeout", p->body, &sx->heard_at, sx);
+    }
+    return first;
+}
+
+/* Is it not the client alone that it waits for? */
+static bool is_held(const struct session *s, const struct wait *wait)
+{
+    return s->mode.script_count > 0 || s->mode.changed || s->mode.held ||
+           (wait->sx && wait->sx->mx.gates > 0) ||
+           (wire_state(s->wire) == WIRE_OPEN && !wire_can_send(s->wire));
+}
+
+static void give_up(struct session *s, const struct wait *wait)
+{
+    struct session_exchange *sx = wait->sx;
+    bool h2 = s->engine && s->mode.over == OVER_H2;
+    if (sx)
+        exchange_tell_lost_one(sx, wait->what);
+    if (h2 && sx && sx->reached == REACHED_HEADERS) {
+        engine_rst_stream(s->engine, sx->copy.stream, CANCEL);
+        return;
+    }
+    if (h2)
+        engine_goaway(s->engine, &(struct goaway){ .last = GOAWAY_LAST_SEEN });
+    wire_say_why(s->wire, wait->what);
+    wire_close(s->wire, "server");
+}
+
+static void patience_over(struct moment *m, int64_t late)
+{
+    struct session *s = link_entry(m, struct session, patience);
+    int64_t now = clock_now();
+    struct wait wait = first_wait(s);
+    if (wait.what && *wait.since + wait.limit <= now) {
+        bool held = is_held(s, &wait), was_held = s->patience_held;
+        s->patience_held = held;
+        if (held || was_held || wire_unread(s->wire) > 0)
+            *wait.since = now; /* unread: the loop was late itself */
+        else
+            give_up(s, &wait);
+        wait = first_wait(s);
+    }
+    if (wait.what)
+        moment_at(m, *wait.since + wait.limit);
+}
+
+/* Arms the moment for something that is waited for. */
+static void expect(struct session *s, int64_t since, int64_t limit)
+{
+    if (!limit || (moment_armed(&s->patience) && s->patience.due <= since + limit))
+        return;
+    s->patience.reached = patience_over;
+    moment_at(&s->patience, since + limit);
+}
+
+void patience_begin(struct session *s)
+{
+    int64_t now = s->patient_since = clock_now();
+    for (struct link *i = s->exchanges.next; i != &s->exchanges; i = i->next)
+        link_entry(i, struct session_exchange, link)->heard_at = now;
+    struct wait wait = first_wait(s);
+    expect(s, now, wait.limit);
+}
+
+void patience_heard(struct session_exchange *sx, int64_t now)
+{
+    const struct run_patience *p = &sx->session->run->config.patience;
+    sx->heard_at = now;
+    expect(sx->session, now, sx->reached == REACHED_BEGUN ? p->header : p->body);
+}
