@@ -55,7 +55,8 @@
     X(PLAN, "plan", "the plan of the run changed: which connections get which mode")               \
     X(MARK, "mark", "the test harness named a moment")                                             \
     X(CLEARED, "cleared", "the ledger was emptied by a reset")                                     \
-    X(OUT_OF_DESCRIPTORS, "out_of_descriptors", "connections wait: no file descriptors are left for them")
+    X(OUT_OF_DESCRIPTORS, "out_of_descriptors",                                                    \
+      "connections wait: no file descriptors are left for them")
 
 /* Field kinds: INT a number; TEXT a string; BOOL; SPAN nanoseconds, shown as milliseconds with
  * three decimals; REAL a fraction; LIST strings, each put there by ledger_item, shown as an array;

@@ -81,14 +81,14 @@ struct session {
     enum wire_state silenced; /* the state a fault put the wire into; WIRE_OPEN: in service */
     struct moment patience;   /* see patience.c, with */
     bool patience_held;
-    int64_t patient_since;    /* when it could shake hands, or carry its first request */
-    int64_t idle_since;       /* MOMENT_NONE: busy, or nothing can be asked of it yet */
-    uint32_t begun;           /* exchanges so far */
-    uint32_t open;            /* of these, not over yet */
-    uint32_t stops;           /* of these, stopped at a place that is not with the kernel yet */
-    struct link exchanges;    /* not answered yet */
-    struct link leaving;      /* answered; their last bytes are on the way to the kernel */
-    struct link unbegun;      /* struct unbegun, in the order in which they came */
+    int64_t patient_since; /* when it could shake hands, or carry its first request */
+    int64_t idle_since;    /* MOMENT_NONE: busy, or nothing can be asked of it yet */
+    uint32_t begun;        /* exchanges so far */
+    uint32_t open;         /* of these, not over yet */
+    uint32_t stops;        /* of these, stopped at a place that is not with the kernel yet */
+    struct link exchanges; /* not answered yet */
+    struct link leaving;   /* answered; their last bytes are on the way to the kernel */
+    struct link unbegun;   /* struct unbegun, in the order in which they came */
     unsigned unbegun_count;
     bool watched;         /* the engine only watches, for ever */
     struct moment losing; /* a fault has ended it: what is not answered is lost */

@@ -3,8 +3,8 @@
  *
  * Nobody can tell it from doing it at once: a connection that the sweep has not come to gets what
  * was set before anything else happens on it (session_catch_up), and whoever set it is told when
- * the sweep is over. Only what a reset or "normal" ends, and the ledger that it empties, is ended and emptied
- * in the order of the sweep.
+ * the sweep is over. Only what a reset or "normal" ends, and the ledger that it empties, is ended
+ * and emptied in the order of the sweep.
  */
 #include "run/run_impl.h"
 
