@@ -47,6 +47,13 @@ enum trigger_slot {
 #define OVER_H2   2u
 #define OVER_BOTH 3u
 
+/* The kinds of connection that there are, as bits: by protocol, and whether there is TLS. */
+#define KIND(h2, tls) (1u << (((h2) ? 1 : 0) + ((tls) ? 2 : 0)))
+#define KINDS_H1      (KIND(false, false) | KIND(false, true))
+#define KINDS_H2      (KIND(true, false) | KIND(true, true))
+#define KINDS_TLS     (KIND(false, true) | KIND(true, true))
+#define KINDS_ALL     (KINDS_H1 | KINDS_H2)
+
 struct mode_bytes {
     const uint8_t *bytes;
     size_t len;
@@ -138,6 +145,21 @@ static inline bool mode_has(const struct mode_program *program, enum trigger_slo
 #define MODE_UNKNOWN 2 /* no mode of this name */
 /* A step needs a capability that is missing: why->what names it, why->allowed the way to get it. */
 #define MODE_UNAVAILABLE 3
+
+/* The mode can do nothing on any of the connections it is for: why->what says why. */
+#define MODE_NOT_HERE 5
+
+/* The kinds of connection on which a rule, or any rule of a mode, can do something. Those of
+ * "listen" act on all; a mode without rules counts as one for all. */
+unsigned mode_rule_kinds(const struct mode_rule *rule);
+unsigned mode_kinds(const struct mode_program *program);
+/* What they are called: "HTTP/2", "HTTP/1.1 over TLS" ... */
+const char *mode_kinds_name(unsigned kinds);
+/* 0, or MODE_NOT_HERE when the mode can do nothing on the kinds that are offered. */
+int mode_refuse_kinds(const struct mode_program *program, unsigned offered, const char *where,
+                      struct refusal *why);
+/* Whether a step is one that TLS alone has. */
+bool mode_step_is_for_tls(const struct mode_step *step);
 
 /* Compiles a mode document (an object as in the catalogue). params: an object of parameter values,
  * or NULL for the defaults; with lenient, values may be strings for every type, as in a URL.

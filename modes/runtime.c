@@ -275,10 +275,11 @@ static void wait_for(struct mode_conn *mc, struct mode_program *program,
     s->waiting = true;
 }
 
-/* Ends the waiting of the rules that this mark calls off (NULL: of all). */
-static void call_off(struct mode_conn *mc, const char *mark)
+/* Ends the waiting of the rules that this mark calls off (NULL: of all). Returns how many. */
+static unsigned call_off(struct mode_conn *mc, const char *mark)
 {
     struct link *next;
+    unsigned count = 0;
     for (struct link *l = mc->scripts.next; l != &mc->scripts; l = next) {
         struct script *s = link_entry(l, struct script, link);
         next = l->next;
@@ -289,15 +290,17 @@ static void call_off(struct mode_conn *mc, const char *mark)
             ledger_missed(mc, s->rule, late,
                           mark ? "a mark called it off first" : "another mode came first");
         script_destroy(s);
+        count++;
     }
+    return count;
 }
 
-void mode_mark(struct mode_conn *mc, const char *name)
+unsigned mode_mark(struct mode_conn *mc, const char *name)
 {
     has_caught_up(mc);
-    call_off(mc, name);
+    unsigned woken = call_off(mc, name);
     if (!mode_has(mc->program, ON_MARK))
-        return;
+        return woken;
     struct mode_program *program = mode_ref(mc->program);
     bool silenced = false;
     for (unsigned i = 0; i < program->by_slot[ON_MARK].count; i++) {
@@ -306,12 +309,14 @@ void mode_mark(struct mode_conn *mc, const char *name)
             break;
         if (strcmp(rule->mark, name) != 0)
             continue;
+        woken += fits(mc, rule, NULL) && state_of(mc) != WIRE_CLOSED && !is_exhausted(mc, rule);
         if (rule->after > 0)
             wait_for(mc, program, rule);
         else if (!silenced)
             silenced = fire_rule(mc, program, rule, NULL, true, ON_TIME);
     }
     mode_unref(program);
+    return woken;
 }
 
 /* --- The connection and its exchanges */

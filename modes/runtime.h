@@ -119,8 +119,8 @@ void mode_fire_at(struct mode_conn *mc, enum trigger_slot slot, struct mode_exch
 
 /* A mark was set: rules that wait and have it as their `unless` are called off, then those of this
  * name fire, at once or when their `after` is over (unless another mode is set before). From the
- * loop. */
-void mode_mark(struct mode_conn *mc, const char *name);
+ * loop. Returns how many rules it called off, fired or let wait. */
+unsigned mode_mark(struct mode_conn *mc, const char *name);
 
 /* Runs a program's only rule now, whatever its trigger (the admin API's "do"). Returns 0 or
  * -ENOMEM. by: "admin", for the ledger. */

@@ -86,6 +86,7 @@ void answer_outcome(struct call *call, int outcome, const struct refusal *why)
                        why);
         break;
     case MODE_UNAVAILABLE:
+    case MODE_NOT_HERE:
         answer_problem(call, PROBLEM_UNAVAILABLE, why);
         break;
     case RUN_NO_CONNECTION:

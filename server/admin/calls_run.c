@@ -49,11 +49,14 @@ void calls_mark(struct call *call)
         return;
     struct refusal why = { 0 };
     uint64_t seq = 0;
-    int rc = run_mark(call->admin->run, json_string_value(mark), &seq, &why);
+    unsigned rules = 0;
+    int rc = run_mark(call->admin->run, json_string_value(mark), &seq, &rules, &why);
     if (rc)
         answer_outcome(call, rc, &why);
     else
-        answer_json(call, 201, json_pack("{s:O, s:I}", "mark", mark, "seq", (json_int_t)seq));
+        answer_json(call, 201,
+                    json_pack("{s:O, s:I, s:i}", "mark", mark, "seq", (json_int_t)seq, "rules",
+                              (int)rules));
 }
 
 /* 0, which no connection has, if it is no id. */

@@ -207,6 +207,7 @@ struct engine_ops {
     int (*stop_at)(struct exchange *ex, enum engine_stop of, uint64_t n);
     void (*go_on)(struct exchange *ex);
     bool (*said_all)(const struct exchange *ex);
+    uint64_t (*said)(const struct exchange *ex, enum engine_stop of);
     void (*shutdown)(struct engine *e);
     void (*watch)(struct engine *e, enum engine_watch how);
     bool (*watched_whole)(struct engine *e);
@@ -297,6 +298,13 @@ static inline void engine_go_on(struct exchange *ex)
 static inline bool engine_said_all(const struct exchange *ex)
 {
     return ex->engine->ops->said_all(ex);
+}
+
+/* How much of the response was put out, of an exchange for which engine_stop_at was called; to be
+ * asked up to responded(). */
+static inline uint64_t engine_said(const struct exchange *ex, enum engine_stop of)
+{
+    return ex->engine->ops->said ? ex->engine->ops->said(ex, of) : 0;
 }
 
 /* The server stops: h2 says GOAWAY(NO_ERROR, last seen), h1 answers with Connection: close; both

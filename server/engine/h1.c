@@ -576,6 +576,7 @@ static const struct engine_ops h1_ops = {
     .stop_at = h1_stop_at,
     .go_on = h1_stop_go_on,
     .said_all = h1_stop_said_all,
+    .said = h1_stop_said,
     .shutdown = shut_down,
     .watch = h1_watch,
     .watched_whole = h1_watch_whole,

@@ -65,6 +65,7 @@ void h1_stop_end(struct h1 *h);
 int h1_stop_at(struct exchange *ex, enum engine_stop of, uint64_t n);
 void h1_stop_go_on(struct exchange *ex);
 bool h1_stop_said_all(const struct exchange *ex);
+uint64_t h1_stop_said(const struct exchange *ex, enum engine_stop of);
 
 /* h1_watch.c: input while watching; the end of the witness; and of struct engine_ops. */
 void h1_watch_input(struct h1 *h, const uint8_t *bytes, size_t n);

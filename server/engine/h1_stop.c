@@ -67,6 +67,13 @@ bool h1_stop_said_all(const struct exchange *ex)
     return h->pair && h->pair->answered && h1_pair_unread(h->pair) == 0;
 }
 
+uint64_t h1_stop_said(const struct exchange *ex, enum engine_stop of)
+{
+    const struct h1 *h = h1_of(ex->engine);
+
+    return h->stop ? reached(h->stop, of) : 0;
+}
+
 void h1_stop_count(struct h1 *h, size_t before)
 {
     h->stops = true;

@@ -563,6 +563,7 @@ static const struct engine_ops ops = {
     .stop_at = h2_stop_at,
     .go_on = h2_go_on,
     .said_all = h2_said_all,
+    .said = h2_said,
     .shutdown = shut_down,
     .watch = watch,
     .watched_whole = watched_whole,

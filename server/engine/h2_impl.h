@@ -276,6 +276,7 @@ bool h2_verbs_mute(struct h2 *h, const nghttp2_frame *frame);
 int h2_stop_at(struct exchange *ex, enum engine_stop of, uint64_t n);
 void h2_go_on(struct exchange *ex);
 bool h2_said_all(const struct exchange *ex);
+uint64_t h2_said(const struct exchange *ex, enum engine_stop of);
 /* Has a response stopped the whole connection? */
 static inline bool h2_blocked(const struct h2 *h)
 {

@@ -249,6 +249,12 @@ void h2_go_on(struct exchange *pub)
         h2_pump(h, false);
 }
 
+uint64_t h2_said(const struct exchange *pub, enum engine_stop of)
+{
+    const struct h2_exchange *ex = (const struct h2_exchange *)pub;
+    return of == STOP_OCTETS ? ex->stop.out : ex->body_sent;
+}
+
 bool h2_said_all(const struct exchange *pub)
 {
     const struct h2_exchange *ex = (const struct h2_exchange *)pub;

@@ -53,6 +53,7 @@
     X(CONNECTION_END, "connection_end", "the connection is over: by whom, how, totals")            \
     X(MODE, "mode", "the mode of the run or of one connection changed")                            \
     X(PLAN, "plan", "the plan of the run changed: which connections get which mode")               \
+    X(WARNING, "warning", "what was set does nothing, and why")                                    \
     X(MARK, "mark", "the test harness named a moment")                                             \
     X(CLEARED, "cleared", "the ledger was emptied by a reset")                                     \
     X(OUT_OF_DESCRIPTORS, "out_of_descriptors",                                                    \
@@ -170,6 +171,7 @@
                       "after_peer_fin_ms?")                                                        \
     X(MODE, "connection? mode entry? params? seed? apply? live? time_scale?")                      \
     X(PLAN, "plan? seed apply live time_scale")                                                    \
+    X(WARNING, "connection? exchange? mode? name? why")                                            \
     X(MARK, "name")                                                                                \
     X(CLEARED, "")                                                                                 \
     X(OUT_OF_DESCRIPTORS, "")

@@ -15,7 +15,8 @@
 static void refuse_mode(struct session_exchange *sx, int error, const struct refusal *why)
 {
     int size = 0;
-    sx->problem = error == MODE_UNKNOWN ? 404 : error == MODE_UNAVAILABLE ? 409 : 400;
+    bool conflict = error == MODE_UNAVAILABLE || error == MODE_NOT_HERE;
+    sx->problem = error == MODE_UNKNOWN ? 404 : conflict ? 409 : 400;
     if (error < 0)
         sx->problem = 503;
     else
@@ -38,6 +39,8 @@ void answer_obey_url(struct session_exchange *sx, struct request *request)
         return;
     int error = catalogue_compile_text(s->run->config.catalogue, spec, len,
                                        s->run->config.time_scale, &program, &why);
+    if (!error && (error = fits_url(s, sx->mx.ex, program, &why)))
+        mode_unref(program);
     if (error) {
         refuse_mode(sx, error, &why);
         return;
@@ -45,6 +48,8 @@ void answer_obey_url(struct session_exchange *sx, struct request *request)
     free(s->mode_text);
     s->mode_text = strndup(spec, len); /* without memory it is set anew the next time */
     session_set_mode(s, program, PLAN_NONE);
+    s->early = false;
+    fits_look(s, true);
     mode_unref(program);
 }
 

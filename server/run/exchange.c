@@ -230,6 +230,8 @@ static void begin(void *host, struct exchange *ex)
     sx->mx.conn = &s->mode;
     sx->mx.ex = ex;
     sx->digest = sx->read.digest = HASH_START;
+    for (unsigned of = 0; of < STOP_KINDS; of++)
+        sx->place[of] = -1;
     witness_begins(s, ex->stream, &sx->read);
     sx->mx.idle_before = s->idle_since == MOMENT_NONE ? 0 : now - s->idle_since;
     ex->data = sx;
@@ -338,6 +340,7 @@ static void settled(struct session_exchange *sx)
     link_remove(&sx->link);
     if (!ended_before) {
         tell_end(sx);
+        places_tell_missed(sx);
         mode_fire(&s->mode, ON_RESPONSE_END, &sx->mx);
     }
     free_exchange(sx);
@@ -360,6 +363,7 @@ static void responded(void *host, struct exchange *ex)
     struct session_exchange *sx = ex->data;
     if (!sx)
         return;
+    places_end(sx);
     leave(sx, wire_queued(s->wire));
     exchange_settle(s);
 }

@@ -64,6 +64,14 @@ void run_add_listener(struct run_listener *listener, struct listener *socket)
     syns_watch(&l->syns, listener->run, l->answer);
 }
 
+unsigned listening_kinds(const struct run *run)
+{
+    unsigned kinds = 0;
+    for (struct run_listener *i = run->listening.listeners; i; i = i->next)
+        kinds |= KIND(false, i->tls) | (i->h2 ? KIND(true, i->tls) : 0);
+    return kinds ? kinds : KINDS_ALL;
+}
+
 /* --- Scripts */
 
 static void script_destroy(struct script *s)
@@ -171,15 +179,19 @@ static void end_scripts(struct listening *l)
 
 /* --- When rules fire */
 
-/* mark: NULL for the rules without one. */
-static void fire(struct run *run, const char *mark)
+/* mark: NULL for the rules without one. Returns how many fired. */
+static unsigned fire(struct run *run, const char *mark)
 {
+    unsigned count = 0;
     const struct mode_program *program = run->listening.program;
     for (unsigned i = 0; i < program->by_slot[ON_LISTEN].count; i++) {
         const struct mode_rule *rule = program->by_slot[ON_LISTEN].rules[i];
-        if (mark ? rule->mark && strcmp(rule->mark, mark) == 0 : !rule->mark)
+        if (mark ? rule->mark && strcmp(rule->mark, mark) == 0 : !rule->mark) {
             start(run, rule);
+            count++;
+        }
     }
+    return count;
 }
 
 void listening_look(struct run *run)
@@ -198,10 +210,9 @@ void listening_look(struct run *run)
         log_error("the listeners cannot be made to accept again");
 }
 
-void listening_mark(struct run *run, const char *mark)
+unsigned listening_mark(struct run *run, const char *mark)
 {
-    if (run->listening.program && !run->done)
-        fire(run, mark);
+    return run->listening.program && !run->done ? fire(run, mark) : 0;
 }
 
 void listening_stop(struct run *run)

@@ -5,6 +5,8 @@
  * engine is told to go on the response stands; it goes on when no rule holds it, and the next place
  * has been told to the engine by then.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -47,6 +49,33 @@ static void forget(struct session_exchange *sx, unsigned kinds)
 void places_forget(struct session_exchange *sx)
 {
     forget(sx, UINT8_MAX);
+}
+
+void places_end(struct session_exchange *sx)
+{
+    for (unsigned of = 0; of < STOP_KINDS; of++)
+        if (sx->place[of] >= 0)
+            sx->said[of] = engine_said(sx->mx.ex, (enum engine_stop)of);
+}
+
+void places_tell_missed(const struct session_exchange *sx)
+{
+    static const char *const names[STOP_KINDS] = {
+        [STOP_OCTETS] = "bytes", [STOP_CONTENT] = "content"
+    };
+    struct ledger *l = sx->session->run->ledger;
+    char why[128];
+    for (unsigned of = 0; of < STOP_KINDS; of++) {
+        if (sx->place[of] < 0 || (uint64_t)sx->place[of] <= sx->said[of])
+            continue;
+        snprintf(why, sizeof why,
+                 "the response ended %" PRIu64 " octets before the place \"%s:%" PRId64 "\"",
+                 (uint64_t)sx->place[of] - sx->said[of], names[of], sx->place[of]);
+        ledger_begin(l, EV_WARNING, sx->session->id, sx->copy.nth);
+        ledger_text(l, F_MODE_NAME, sx->session->mode.program->name);
+        ledger_text(l, F_WHY, why);
+        ledger_commit(l);
+    }
 }
 
 static bool is_reached(const struct session_exchange *sx)

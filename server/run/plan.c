@@ -281,6 +281,87 @@ static int check_early(const struct plan *plan, const char *where, unsigned i, s
     return 0;
 }
 
+/* --- What can happen */
+
+/* Does the entry surely get each connection of this number and protocol that comes to it? */
+static bool takes(const struct entry *e, uint32_t number, unsigned over)
+{
+    return e->probability >= 1 && (e->over & over) &&
+           (number ? mode_range_has(&e->connections, number) : e->any_connection);
+}
+
+/* Is a connection of this number, by a protocol of the entry, left over by those before it? */
+static bool is_left(const struct plan *plan, unsigned i, uint32_t number)
+{
+    for (unsigned over = OVER_H1; over <= OVER_H2; over++) {
+        unsigned k = 0;
+        while (k < i && !takes(&plan->entries[k], number, over))
+            k++;
+        if (k == i && (plan->entries[i].over & over))
+            return true;
+    }
+    return false;
+}
+
+#define PROBES 2048
+
+/* Whether any connection can get entry i. Ranges repeat themselves behind the last number at which
+ * one begins or ends: so numbers are tried from the first, and from there on. */
+static bool is_reachable(const struct plan *plan, unsigned i)
+{
+    const struct mode_range *own = &plan->entries[i].connections;
+    if (i == 0 || (plan->entries[i].any_connection && is_left(plan, i, 0)))
+        return true;
+    uint64_t first = own->first ? own->first : 1, behind = first;
+    for (unsigned k = 0; k < i; k++) {
+        const struct mode_range *other = &plan->entries[k].connections;
+        uint64_t end = other->last < UINT32_MAX ? (uint64_t)other->last + 1 : other->first;
+        if (end > behind)
+            behind = end;
+    }
+    behind = first + (behind - first + own->every - 1) / own->every * own->every;
+    for (unsigned n = 0; n < PROBES; n++) {
+        uint64_t step = (uint64_t)n * own->every;
+        if (first + step <= own->last && is_left(plan, i, (uint32_t)(first + step)))
+            return true;
+        if (behind + step <= own->last && is_left(plan, i, (uint32_t)(behind + step)))
+            return true;
+    }
+    return false;
+}
+
+/* An entry that no connection can get is a mistake. */
+static int check_reachable(const struct plan *plan, const char *where, unsigned i,
+                           struct refusal *why)
+{
+    return is_reachable(plan, i)
+               ? 0
+               : refuse(why, where, "an entry in front of those that fit all its connections",
+                        "no connection can get this entry: those before it take all that it fits");
+}
+
+int plan_refuse_kinds(const struct plan *plan, unsigned kinds, struct refusal *why)
+{
+    static const unsigned of[] = {
+        [OVER_H1] = KINDS_H1, [OVER_H2] = KINDS_H2, [OVER_BOTH] = KINDS_ALL
+    };
+    char where[WHERE_SIZE + 8];
+    for (unsigned i = 0; i < plan->count; i++) {
+        const struct entry *e = &plan->entries[i];
+        snprintf(where, sizeof where, "$.plan[%u].over", i);
+        if (!(kinds & of[e->over])) {
+            refuse(why, where, mode_kinds_name(kinds), "no listener here has %s",
+                   mode_kinds_name(of[e->over]));
+            return MODE_NOT_HERE;
+        }
+        snprintf(where, sizeof where, "$.plan[%u].mode", i);
+        int error = mode_refuse_kinds(e->program, kinds & of[e->over], where, why);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
 /* --- The whole */
 
 static const json_t *entry_at(const json_t *json, unsigned i, char where[WHERE_SIZE])
@@ -313,6 +394,8 @@ static int read_entries(const struct catalogue *catalogue, struct plan *plan, co
         if (error)
             return error;
         if (!is_missing && (error = check_early(plan, where, i, why)))
+            return error;
+        if ((error = check_reachable(plan, where, i, why)))
             return error;
         if (json_array_append_new(plan->json, shown_entry(given, e)) != 0)
             return -ENOMEM;

@@ -29,6 +29,10 @@ struct plan; /* immutable and counted */
 int plan_compile(const struct catalogue *catalogue, const json_t *json, double scale, uint64_t seed,
                  struct plan **out, struct refusal *why);
 
+/* 0, or MODE_NOT_HERE when an entry is for a protocol, or has a mode, that no connection of these
+ * kinds (KIND) can have a use for. */
+int plan_refuse_kinds(const struct plan *plan, unsigned kinds, struct refusal *why);
+
 /* A plan that gives this mode to all; takes over the caller's reference on success. NULL without
  * memory. */
 struct plan *plan_of_mode(struct mode_program *program);

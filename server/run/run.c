@@ -108,12 +108,13 @@ static void install(struct run *run, struct plan *plan, enum run_apply apply, bo
 
 /* Takes over the caller's reference. */
 static int install_mode(struct run *run, struct mode_program *program, enum run_apply apply,
-                        bool reset)
+                        bool reset, struct refusal *why)
 {
-    struct plan *plan = plan_of_mode(program);
+    int error = mode_refuse_kinds(program, listening_kinds(run), "$.mode", why);
+    struct plan *plan = error ? NULL : plan_of_mode(program);
     if (!plan) {
         mode_unref(program);
-        return -ENOMEM;
+        return error ? error : -ENOMEM;
     }
     install(run, plan, apply, reset);
     return 0;
@@ -125,7 +126,7 @@ int run_set_mode(struct run *run, const char *name, const json_t *params, bool l
     struct mode_program *program;
     int error = catalogue_compile(run->config.catalogue, name, params, lenient,
                                   run->config.time_scale, &program, why);
-    return error ? error : install_mode(run, program, apply, false);
+    return error ? error : install_mode(run, program, apply, false, why);
 }
 
 int run_set_mode_text(struct run *run, const char *text, struct refusal *why)
@@ -133,7 +134,7 @@ int run_set_mode_text(struct run *run, const char *text, struct refusal *why)
     struct mode_program *program;
     int error = catalogue_compile_text(run->config.catalogue, text, strlen(text),
                                        run->config.time_scale, &program, why);
-    return error ? error : install_mode(run, program, APPLY_ALL, false);
+    return error ? error : install_mode(run, program, APPLY_ALL, false, why);
 }
 
 int run_set_plan(struct run *run, const json_t *json, const uint64_t *seed, enum run_apply apply,
@@ -142,6 +143,8 @@ int run_set_plan(struct run *run, const json_t *json, const uint64_t *seed, enum
     struct plan *plan;
     int error = plan_compile(run->config.catalogue, json, run->config.time_scale,
                              seed ? *seed : run->seed, &plan, why);
+    if (!error && (error = plan_refuse_kinds(plan, listening_kinds(run), why)))
+        plan_unref(plan);
     if (error)
         return error;
     if (seed)
@@ -187,21 +190,34 @@ int run_reset(struct run *run)
                                   run->config.time_scale, &normal, &why);
     if (error)
         return error < 0 ? error : -EINVAL; /* "normal" always compiles */
-    return install_mode(run, normal, APPLY_ALL, true);
+    return install_mode(run, normal, APPLY_ALL, true, NULL);
 }
 
 /* --- Marks */
 
-int run_mark(struct run *run, const char *name, uint64_t *seq, struct refusal *why)
+/* Says that a mark had no effect. */
+static void warn_of_mark(struct run *run, const char *name)
 {
+    ledger_begin(run->ledger, EV_WARNING, 0, 0);
+    ledger_text(run->ledger, F_NAME, name);
+    ledger_text(run->ledger, F_WHY, "no rule waits for this mark now");
+    ledger_commit(run->ledger);
+}
+
+int run_mark(struct run *run, const char *name, uint64_t *seq, unsigned *rules, struct refusal *why)
+{
+    unsigned woken = 0;
     if (!mode_name_ok(name))
         return refuse(why, "$.mark", MODE_NAME_ALLOWED, "this cannot be a mark's name");
     ledger_begin(run->ledger, EV_MARK, 0, 0);
     ledger_text(run->ledger, F_NAME, name);
     *seq = ledger_commit(run->ledger);
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
-        mode_mark(&link_entry(i, struct session, link)->mode, name);
-    listening_mark(run, name);
+        woken += mode_mark(&link_entry(i, struct session, link)->mode, name);
+    woken += listening_mark(run, name);
+    if (woken == 0)
+        warn_of_mark(run, name);
+    *rules = woken;
     return 0;
 }
 
@@ -255,6 +271,21 @@ size_t run_connection_count(const struct run *run)
     return run->session_count;
 }
 
+/* BAD_INPUT when steps for TLS alone are to act on a clear connection. */
+static int refuse_tls_steps(const struct session *s, const struct mode_program *program,
+                            struct refusal *why)
+{
+    char where[24];
+    for (unsigned i = 0; !wire_is_tls(s->wire) && i < program->rules[0].step_count; i++) {
+        const struct mode_step *step = &program->rules[0].steps[i];
+        snprintf(where, sizeof where, "$.do[%u]", i);
+        if (mode_step_is_for_tls(step))
+            return refuse(why, where, "a connection with TLS", "\"%s\" exists under TLS only",
+                          mode_step_name(step));
+    }
+    return 0;
+}
+
 int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *why)
 {
     struct mode_program *program;
@@ -265,7 +296,9 @@ int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *wh
     int error = mode_compile_steps(steps, over, run->config.time_scale, &program, why);
     if (error)
         return error;
-    error = mode_run(&s->mode, program, "admin");
+    error = refuse_tls_steps(s, program, why);
+    if (!error)
+        error = mode_run(&s->mode, program, "admin");
     mode_unref(program);
     return error;
 }

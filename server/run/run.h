@@ -61,7 +61,8 @@ struct ledger *run_ledger(struct run *run);
 enum run_apply { APPLY_ALL, APPLY_NEW };
 
 /* Sets the mode of connections: all, or those to come. "normal" for all also ends what other modes
- * hold, as run_reset does. Returns as catalogue_compile; on anything
+ * hold, as run_reset does. Returns as catalogue_compile, or MODE_NOT_HERE when it can do nothing on
+ * any connection that the listeners can have; on anything
  * but 0 the mode stays. lenient: params' values may be strings. */
 int run_set_mode(struct run *run, const char *name, const json_t *params, bool lenient,
                  enum run_apply apply, struct refusal *why);
@@ -100,9 +101,11 @@ double run_time_scale(const struct run *run);
 void run_set_seed(struct run *run, uint64_t seed);
 uint64_t run_seed(const struct run *run);
 
-/* Names this moment: ledgers it, then fires the rules that wait for it. *seq: the event's number.
- * Returns 0 or BAD_INPUT for what is no name. */
-int run_mark(struct run *run, const char *name, uint64_t *seq, struct refusal *why);
+/* Names this moment: ledgers it, then fires the rules that wait for it. *seq: the event's number;
+ * *rules: how many rules it set off, let wait or called off, on all connections; when none, a
+ * warning is ledgered. Returns 0 or BAD_INPUT for what is no name. */
+int run_mark(struct run *run, const char *name, uint64_t *seq, unsigned *rules,
+             struct refusal *why);
 
 /* Back to "normal" for all, ledger empty, attempts forgotten. Connections that a fault holds
  * (finned, forgotten, stalled, holed) or has changed for good (a pace, a cut, a GOAWAY ...) are

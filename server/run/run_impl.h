@@ -71,6 +71,8 @@ struct session {
     struct mode_conn mode;
     uint64_t setting;         /* the run's, as far as it has reached this connection */
     struct plan *undecided;   /* its entry depends on the protocol; NULL: it has its mode */
+    bool early;               /* it has the mode it was accepted with */
+    uint8_t warning;          /* why its mode does nothing here, for fits_warning; 0: it may */
     char *mode_text;          /* the last /mode/... prefix that was obeyed; NULL: none */
     uint8_t sniffed;          /* bytes of the h2 preface seen so far on a clear connection */
     bool client_leaves;       /* it said so: GOAWAY, Connection: close */
@@ -136,7 +138,9 @@ struct session_exchange {
     const char *target;     /* as sent, with the mode that obey_url takes off */
     struct attempt_key key; /* from REACHED_HEADERS on */
     int status;
-    int64_t place[STOP_KINDS]; /* the next place of each kind at which the response stops */
+    int64_t
+        place[STOP_KINDS]; /* the next place of each kind at which the response stops; -1: none */
+    uint64_t said[STOP_KINDS]; /* how much of it there was, where places were set */
     uint8_t stopped;           /* 1u << kind: it has, and the rules there have not fired yet */
     uint64_t stop_mark;        /* wire_queued() then */
     uint64_t end_mark;         /* wire_queued() after its last byte */
@@ -182,9 +186,25 @@ void patience_heard(struct session_exchange *sx, int64_t now);
 /* --- listening.c */
 /* The next connection may get another mode than before. */
 void listening_look(struct run *run);
-void listening_mark(struct run *run, const char *mark);
+/* Returns how many rules it set off. */
+unsigned listening_mark(struct run *run, const char *mark);
 /* Nothing is armed any more. */
 void listening_stop(struct run *run);
+
+/* The kinds of connection (KIND) that the listeners can have; all when there are no listeners. */
+unsigned listening_kinds(const struct run *run);
+
+/* --- fits.c */
+/* Whether a mode that a request chooses by its URL can do anything on its connection from now on:
+ * 0, or MODE_NOT_HERE. */
+int fits_url(const struct session *s, const struct exchange *ex, const struct mode_program *program,
+             struct refusal *why);
+/* Ledgers a warning, and keeps it for those who look, when no rule of the connection's mode can
+ * fire on it. by_url: also when its number is none of the rules'. */
+void fits_look(struct session *s, bool by_url);
+/* Why the connection's mode does nothing here; NULL: it may. out has its memory. */
+#define FITS_WARNING_SIZE 96
+const char *fits_warning(const struct session *s, char out[FITS_WARNING_SIZE]);
 
 /* --- session.c */
 struct session *session_find(const struct run *run, uint64_t id);
@@ -244,6 +264,10 @@ void places_stopped(void *host, struct exchange *ex, enum engine_stop of);
 void places_look(struct session *s);
 /* Lets a response that stands go on, unless something holds it. */
 void places_go_on(struct session_exchange *sx);
+/* The response is put out: notes how long it was. */
+void places_end(struct session_exchange *sx);
+/* Ledgers a warning for each kind of place that it never reached. */
+void places_tell_missed(const struct session_exchange *sx);
 /* It is over. */
 void places_forget(struct session_exchange *sx);
 

@@ -84,12 +84,14 @@ static void replan(struct session *s)
     s->mode_text = NULL;
     s->mode.number = 0;
     patience_begin(s); /* the mode that had it in its hands may be gone */
+    s->early = false;
     int picked = pick(s);
     struct mode_program *program = plan_program(s->run->plan, picked);
     if (plan_is_mode(s->run->plan))
         take_mode(s, program);
     else
         session_set_mode(s, program, picked);
+    fits_look(s, false);
 }
 
 bool session_catch_up(struct session *s)
@@ -139,6 +141,7 @@ static bool start_engine(struct session *s, bool h2)
     ledger_text(s->run->ledger, F_PROTOCOL_NAME, engine_protocol(e));
     ledger_commit(s->run->ledger);
     decide(s);
+    fits_look(s, false);
     if (s->silenced != WIRE_OPEN) { /* only witnesses from the start */
         s->watched = s->silenced != WIRE_STALLED && s->silenced != WIRE_HOLED;
         engine_watch(e, s->watched ? WATCH_ONLY : WATCH_HOLD);
@@ -432,6 +435,7 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     mode_conn_init(&s->mode, &mode_calls, s, run->ledger, s->id, plan_program(run->plan, picked));
     s->opened_at = s->mode.accepted_at;
     s->silenced = WIRE_OPEN;
+    s->early = true;
     s->idle_since = MOMENT_NONE;
     link_init(&s->exchanges);
     link_init(&s->leaving);
@@ -533,6 +537,11 @@ void session_write(struct session *s, struct buf *out)
         buf_text(out, ",\"protocol\":null");
     write_tls(s, out);
     write_mode(s->mode.program, out);
+    char why[FITS_WARNING_SIZE];
+    if (fits_warning(s, why))
+        write_text(out, "warning", why);
+    else
+        buf_text(out, ",\"warning\":null");
     write_span(out, "age_ms", now - s->opened_at);
     if (s->idle_since != MOMENT_NONE)
         write_span(out, "idle_ms", now - s->idle_since);

@@ -332,7 +332,7 @@ static void a_mark_is_set_and_its_event_named(void **state)
     assert_int_equal(call("POST", "/v1/runs/default/marks", JSON_TYPE, "{\"mark\":\"background\"}"),
                      201);
     assert_string_equal(the_run.mark, "background");
-    assert_string_equal(reply.body, "{\"mark\":\"background\",\"seq\":41}\n");
+    assert_string_equal(reply.body, "{\"mark\":\"background\",\"seq\":41,\"rules\":3}\n");
 }
 
 static void bad_marks_are_refused(void **state)

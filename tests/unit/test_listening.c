@@ -61,7 +61,8 @@ static void mark(const char *name)
 {
     struct refusal why = { 0 };
     uint64_t seq;
-    assert_int_equal(run_mark(run, name, &seq, &why), 0);
+    unsigned woken;
+    assert_int_equal(run_mark(run, name, &seq, &woken, &why), 0);
 }
 
 static int reset(void **state)
@@ -174,7 +175,7 @@ static void an_undecided_entry_counts_as_normal(void **state)
 {
     struct refusal why = { 0 };
     put_mode("refusing", "[{\"on\": \"listen\", \"do\": [\"refuse_syn\"]}]");
-    assert_int_equal(set_plan("[{\"mode\": \"half-open\", \"over\": \"h2\", \"connection\": 1},"
+    assert_int_equal(set_plan("[{\"mode\": \"half-open\", \"over\": \"h1\", \"connection\": 1},"
                               " {\"mode\": \"refusing\", \"connection\": 2}]",
                               NULL, APPLY_ALL, &why),
                      0);

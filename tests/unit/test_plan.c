@@ -96,7 +96,8 @@ static void at_most_64_entries_are_taken(void **state)
     struct refusal why = { 0 };
     json_t *json = json_array();
     while (json_array_size(json) < PLAN_ENTRIES_MAX)
-        json_array_append_new(json, json_pack("{s:s}", "mode", "normal"));
+        json_array_append_new(json, json_pack("{s:s, s:i}", "mode", "normal", "connection",
+                                              (int)json_array_size(json) + 1));
     assert_int_equal(plan_compile(catalogue, json, 1, 0, &plan, &why), 0);
     plan_unref(plan);
     json_array_append_new(json, json_pack("{s:s}", "mode", "normal"));
@@ -114,7 +115,8 @@ static void what_fires_before_the_protocol_cannot_depend_on_it(void **state)
         { "[{\"mode\": \"early\", \"over\": \"h2\"}]", "$.plan[0].over" },
         { "[{\"mode\": \"late\", \"over\": \"h2\"}]", NULL },
         { "[{\"mode\": \"late\", \"over\": \"h2\"}, {\"mode\": \"early\"}]", "$.plan[1].mode" },
-        { "[{\"mode\": \"early\"}, {\"mode\": \"late\", \"over\": \"h2\"}]", NULL },
+        { "[{\"mode\": \"early\", \"connection\": \"1-\"}, {\"mode\": \"late\", \"over\": \"h2\"}]",
+          NULL },
         { "[{\"mode\": \"late\", \"over\": \"h2\", \"connection\": \"1-2\"},"
           " {\"mode\": \"early\", \"connection\": \"3-\"}]",
           NULL },
@@ -143,6 +145,80 @@ static void what_fires_before_the_protocol_cannot_depend_on_it(void **state)
         print_message("# %s\n", rows[i].text);
         assert_int_equal(compile(rows[i].text, 0, &plan, &why), rows[i].where ? BAD_INPUT : 0);
         assert_string_equal(why.where, rows[i].where ? rows[i].where : "");
+        plan_unref(plan);
+    }
+}
+
+static void an_entry_that_no_connection_can_get_is_refused(void **state)
+{
+#define N "{\"mode\": \"normal\""
+    static const struct {
+        const char *text, *where; /* NULL: it is right */
+    } rows[] = {
+        { "[" N "}, " N "}]", "$.plan[1]" },
+        { "[" N ", \"connection\": \"1-\"}, " N "}]", NULL }, /* those that are older */
+        { "[" N ", \"connection\": \"1-\"}, " N ", \"connection\": 7}]", "$.plan[1]" },
+        { "[" N ", \"connection\": \"1-7\"}, " N ", \"connection\": \"7-8\"}]", NULL },
+        { "[" N ", \"connection\": \"1-7\"}, " N ", \"connection\": \"8-\"}, " N
+          ", \"connection\": \"3-\"}]",
+          "$.plan[2]" },
+        { "[" N ", \"connection\": \"1-/2\"}, " N ", \"connection\": \"2-/2\"}, " N
+          ", \"connection\": \"1-\"}]",
+          "$.plan[2]" },
+        { "[" N ", \"connection\": \"1-/2\"}, " N ", \"connection\": \"2-/4\"}, " N
+          ", \"connection\": \"1-\"}]",
+          NULL },
+        { "[" N ", \"connection\": \"1-/2\"}, " N ", \"connection\": \"5-/4\"}]", "$.plan[1]" },
+        { "[" N ", \"connection\": \"1-4294967294\"}, " N ", \"connection\": \"4-\"}]", NULL },
+        { "[" N ", \"over\": \"h1\"}, " N ", \"over\": \"h2\"}, " N "}]", "$.plan[2]" },
+        { "[" N ", \"over\": \"h1\"}, " N ", \"over\": \"h1\"}]", "$.plan[1]" },
+        { "[" N ", \"over\": \"h1\"}, " N ", \"over\": \"h2\"}]", NULL },
+        { "[" N ", \"probability\": 0.99}, " N "}]", NULL },
+        { "[" N ", \"probability\": 1}, " N "}]", "$.plan[1]" },
+    };
+#undef N
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct plan *plan = NULL;
+        struct refusal why = { 0 };
+        int outcome = compile(rows[i].text, 0, &plan, &why);
+        if (outcome != (rows[i].where ? BAD_INPUT : 0) ||
+            strcmp(why.where, rows[i].where ? rows[i].where : "") != 0)
+            fail_msg("%s: %d %s", rows[i].text, outcome, why.where);
+        plan_unref(plan);
+    }
+}
+
+static void a_plan_that_the_listeners_cannot_serve_is_refused(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned kinds;
+        const char *where; /* NULL: it is right */
+    } rows[] = {
+        { "[{\"mode\": \"normal\", \"over\": \"h2\"}]", KINDS_H1, "$.plan[0].over" },
+        { "[{\"mode\": \"normal\", \"over\": \"h2\"}]", KINDS_TLS, NULL },
+        { "[{\"mode\": \"goaway-race\"}]", KINDS_H1, "$.plan[0].mode" },
+        { "[{\"mode\": \"goaway-race\"}]", KINDS_ALL, NULL },
+        { "[{\"mode\": \"normal\", \"connection\": 1},"
+          " {\"mode\": \"goaway-race\", \"over\": \"h1\"}]",
+          KINDS_ALL, "$.plan[1].mode" },
+        { "[{\"mode\": \"handshake-stall\"}]", KINDS_ALL & ~KINDS_TLS, "$.plan[0].mode" },
+        { "[{\"mode\": \"handshake-stall\"}]", KINDS_ALL, NULL },
+        { "[{\"mode\": \"close-notify-only\"}]", KINDS_ALL & ~KINDS_TLS, "$.plan[0].mode" },
+        { "[{\"mode\": \"close-notify-only\", \"params\": {\"grace\": \"1s\"}}]",
+          KINDS_ALL & ~KINDS_TLS, NULL },
+        { "[{\"mode\": \"malformed-chunk\"}]", KINDS_H2, "$.plan[0].mode" },
+        { "[{\"mode\": \"refuse\"}]", KIND(false, false), NULL },
+        { "[{\"mode\": \"normal\"}]", KIND(false, false), NULL },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct plan *plan = NULL;
+        struct refusal why = { 0 };
+        assert_int_equal(compile(rows[i].text, 0, &plan, &why), 0);
+        int outcome = plan_refuse_kinds(plan, rows[i].kinds, &why);
+        if (outcome != (rows[i].where ? MODE_NOT_HERE : 0) ||
+            strcmp(why.where, rows[i].where ? rows[i].where : "") != 0)
+            fail_msg("%s: %d %s", rows[i].text, outcome, why.where);
         plan_unref(plan);
     }
 }
@@ -333,6 +409,8 @@ int main(void)
         cmocka_unit_test(a_mistake_is_refused_with_its_place),
         cmocka_unit_test(at_most_64_entries_are_taken),
         cmocka_unit_test(what_fires_before_the_protocol_cannot_depend_on_it),
+        cmocka_unit_test(an_entry_that_no_connection_can_get_is_refused),
+        cmocka_unit_test(a_plan_that_the_listeners_cannot_serve_is_refused),
         cmocka_unit_test(a_missing_capability_is_said_after_all_mistakes),
         cmocka_unit_test(a_plan_without_memory_is_refused_cleanly),
         cmocka_unit_test(the_first_entry_that_fits_wins),

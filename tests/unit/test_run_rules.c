@@ -211,15 +211,21 @@ static void headers_that_rules_set_replace_those_of_the_answer(void **state)
 static void a_mark_is_ledgered_and_fires_its_rules(void **state)
 {
     struct refusal why = { 0 };
-    uint64_t seq = 0;
+    uint64_t seq = 0, before = now_in_ledger();
+    unsigned woken = 7;
     set_rules("[{\"on\": \"mark\", \"name\": \"background\", \"do\": [\"fin\"]}]");
     int client = connect_client();
     start_reading(client);
-    assert_int_equal(run_mark(run, "foreground", &seq, &why), 0);
+    assert_int_equal(run_mark(run, "foreground", &seq, &woken, &why), 0);
+    assert_int_equal(woken, 0);
     assert_false(run_until(got_end, 30 * NS_PER_MS));
+    json_t *all = events_since(before), *warning = event_called(all, "warning");
+    assert_int_equal(number_in(warning, "seq"), seq + 1);
+    assert_member(warning, "name", "foreground");
+    json_decref(all);
     uint64_t since = now_in_ledger();
-    assert_int_equal(seq, since);
-    assert_int_equal(run_mark(run, "background", &seq, &why), 0);
+    assert_int_equal(run_mark(run, "background", &seq, &woken, &why), 0);
+    assert_int_equal(woken, 1);
     assert_true(run_until(got_end, PATIENCE));
     json_t *events = events_since(since), *mark = event_called(events, "mark");
     assert_member(mark, "name", "background");
@@ -234,12 +240,14 @@ static void a_mark_ends_many_connections_at_once(void **state)
 {
     struct refusal why = { 0 };
     uint64_t seq;
+    unsigned woken;
     int clients[20];
     set_rules("[{\"on\": \"mark\", \"name\": \"background\", \"do\": [\"rst\"]}]");
     for (size_t i = 0; i < 20; i++)
         clients[i] = connect_client();
     assert_int_equal(run_connection_count(run), 20);
-    assert_int_equal(run_mark(run, "background", &seq, &why), 0);
+    assert_int_equal(run_mark(run, "background", &seq, &woken, &why), 0);
+    assert_int_equal(woken, 20);
     assert_true(run_until(is_empty, PATIENCE));
     for (size_t i = 0; i < 20; i++)
         close(clients[i]);
@@ -256,9 +264,10 @@ static void what_is_no_name_is_no_mark(void **state)
                                          "a234567890123456789012345678901234567890123456789012345"
                                          "678901234" };
     uint64_t seq = 77, since = now_in_ledger();
+    unsigned woken;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct refusal why = { 0 };
-        assert_int_equal(run_mark(run, names[i], &seq, &why), BAD_INPUT);
+        assert_int_equal(run_mark(run, names[i], &seq, &woken, &why), BAD_INPUT);
         assert_string_equal(why.where, "$.mark");
     }
     assert_int_equal(seq, 77);
