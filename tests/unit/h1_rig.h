@@ -31,7 +31,7 @@ struct host {
     struct exchange *open; /* the one begun and not ended */
     size_t body_bytes;
     size_t stale_bytes; /* of the request that is witnessed */
-    unsigned released, has_room;
+    unsigned released, has_room, responded;
     void (*stopped)(struct host *t, struct exchange *ex); /* in stopped(), if set */
     void (*put_out)(struct host *t);                      /* in output(), if set */
 };
@@ -103,6 +103,7 @@ static inline void on_responded(void *host, struct exchange *ex)
 
     assert_ptr_equal(ex, t->open);
     t->open = NULL;
+    t->responded++;
     buf_text(&t->trace, "responded ");
 }
 
