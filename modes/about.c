@@ -42,6 +42,14 @@ unsigned mode_over(const json_t *whole)
     return over ? over : OVER_BOTH;
 }
 
+json_t *mode_over_list(const json_t *whole)
+{
+    unsigned over = mode_over(whole);
+    return over == OVER_H1   ? json_pack("[s]", "h1")
+           : over == OVER_H2 ? json_pack("[s]", "h2")
+                             : json_pack("[s, s]", "h1", "h2");
+}
+
 /* --- Needs */
 
 struct needs {

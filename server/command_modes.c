@@ -77,16 +77,10 @@ static json_t *whole_modes(const struct catalogue *c, const struct filter *f)
         json_auto_t *whole = catalogue_resolved(c, text(written, "name"));
         if (whole && !passes(f, whole))
             continue;
-        unsigned over = whole ? mode_over(whole) : 0;
-        json_t *protocols = json_array();
-        if (over & OVER_H1)
-            json_array_append_new(protocols, json_string("h1"));
-        if (over & OVER_H2)
-            json_array_append_new(protocols, json_string("h2"));
         if (*text(written, "extends"))
             json_object_set(whole, "extends", json_object_get(written, "extends"));
-        json_object_set_new(whole, "over", protocols);
-        if (!whole || json_object_set_new(whole, "needs", mode_needs(whole)) != 0 ||
+        if (!whole || json_object_set_new(whole, "over", mode_over_list(whole)) != 0 ||
+            json_object_set_new(whole, "needs", mode_needs(whole)) != 0 ||
             json_array_append(list, whole) != 0) {
             json_decref(list);
             return NULL;

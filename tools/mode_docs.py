@@ -60,6 +60,8 @@ def section(mode):
         lines.append(f"- **Assumed:** {ASSUMED}")
     if "extends" in mode:
         lines.append(f"- **Extends:** [{mode['extends']}](#{mode['extends']})")
+    if mode["over"] != ["h1", "h2"]:
+        lines.append(f"- **Over:** {', '.join(f'`{name}`' for name in mode['over'])}")
     if mode.get("exercises"):
         names = ", ".join(f"`{name}`" for name in mode["exercises"])
         lines.append(f"- **Exercises:** {names}")

@@ -4,6 +4,7 @@
 
 #include "admin/call.h"
 #include "base/json.h"
+#include "modes/about.h"
 #include "modes/catalogue.h"
 
 /* --- Texts that are kept */
@@ -78,6 +79,7 @@ static json_t *describe_mode(const struct catalogue *c, const json_t *document, 
         return NULL;
     copy_members(document, own, row);
     copy_members(resolved, whole, row);
+    json_object_set_new(row, "over", mode_over_list(resolved));
     json_object_set_new(row, "built_in", json_boolean(built_in));
     add_availability(c, name, row);
     return row;

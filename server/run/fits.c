@@ -3,12 +3,14 @@
  */
 #include <stdio.h>
 
+#include "base/duration.h"
 #include "run/run_impl.h"
 
 /* Why a rule cannot fire; of several reasons the first is told. */
-enum why_not { CAN, NUMBER, BEFORE, EARLIER, OLDER, KIND_OF };
+enum why_not { CAN, NEVER, NUMBER, BEFORE, EARLIER, OLDER, KIND_OF };
 
 static const char *const reasons[] = {
+    [NEVER] = "its rules wait for a time that is \"never\"",
     [NUMBER] = "its rules are for connections of other numbers",
     [BEFORE] = "its rules fire before a request, and that is over on this connection",
     [EARLIER] = "its rules are for earlier requests of a connection",
@@ -32,6 +34,8 @@ static uint32_t next_request(const struct session *s, enum trigger_slot slot, ui
 static enum why_not why_not(const struct session *s, const struct mode_rule *rule, bool by_url,
                             uint32_t now)
 {
+    bool never = rule->after == DURATION_NEVER || rule->age == DURATION_NEVER ||
+                 rule->idle_before == DURATION_NEVER;
     bool asks = rule->slot >= ON_FIRST_BYTE && rule->slot <= ON_RESPONSE_END;
     if (rule->slot == ON_LISTEN)
         return by_url ? BEFORE : CAN;
@@ -39,6 +43,8 @@ static enum why_not why_not(const struct session *s, const struct mode_rule *rul
         return KIND_OF;
     if (rule->slot < ON_PROTOCOL ? !s->early : rule->slot == ON_PROTOCOL && s->protocol_fired)
         return BEFORE;
+    if (never)
+        return NEVER;
     if (asks && rule->nth_last < next_request(s, rule->slot, now))
         return EARLIER;
     if (mode_range_has(&rule->connections, s->mode.number))

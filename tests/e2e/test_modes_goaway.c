@@ -60,6 +60,7 @@ static void normal_mode_says_no_goaway(struct stage *stage)
     check_no_fault(stage, t);
 }
 
+/* And that is said. */
 static void nothing_of_it_happens_over_h1(struct stage *stage)
 {
     static const char *const modes[] = { "goaway-graceful",    "goaway-race", "goaway-then-hang",
@@ -75,6 +76,7 @@ static void nothing_of_it_happens_over_h1(struct stage *stage)
         talk_served(talks[i]);
         talk_served(talks[i]);
         check_no_fault(stage, talks[i]);
+        check_warned(stage, talks[i], modes[i], "HTTP/2");
     }
 }
 

@@ -34,6 +34,7 @@ static void normal_mode_heeds_settings_pings_and_windows(struct stage *stage)
     check_no_fault(stage, t);
 }
 
+/* And that is said. */
 static void nothing_of_it_happens_over_h1(struct stage *stage)
 {
     static const char *const modes[] = { "refuse-stream", "rst-stream",    "max-streams-one",
@@ -48,6 +49,7 @@ static void nothing_of_it_happens_over_h1(struct stage *stage)
         talk_served(t);
         check(client_silent(&t->c, in_ms(50)), "%s: not silent: %s", modes[i], client_story(&t->c));
         check_no_fault(stage, t);
+        check_warned(stage, t, modes[i], "HTTP/2");
     }
 }
 

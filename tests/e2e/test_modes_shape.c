@@ -175,6 +175,7 @@ static void malformed_chunk_is_not_for_h2(struct stage *stage)
 
     talk_served(t);
     check_no_fault(stage, t);
+    check_warned(stage, t, "malformed-chunk", "HTTP/1.1");
 }
 
 static const uint8_t data_on_stream_0[] = { 0, 0, 4, 0, 0, 0, 0, 0, 0, 0xde, 0xad, 0xbe, 0xef };

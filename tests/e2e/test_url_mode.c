@@ -1,6 +1,7 @@
 /* A request can choose the mode of its own connection by URL: /mode/NAME;k=v/REST. */
 #include "witness.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define IDLE_MS 200
@@ -186,6 +187,62 @@ static void what_is_no_mode_is_refused_with_a_problem(struct stage *stage)
     check(client_silent(&t->c, in_ms(IDLE_MS)), "not silent: %s", client_story(&t->c));
 }
 
+/* A test must not pass because its mode did nothing. The connection stays as it was. */
+static void a_mode_that_can_do_nothing_here_is_refused_with_409(struct stage *stage)
+{
+    static const struct {
+        const char *mode;
+        unsigned seats;
+        const char *named[3]; /* what the detail must name */
+    } cases[] = {
+        /* its rule fires before a request */
+        { "refuse", SEATS_ALL, { "listen", "rule 0", "PUT /v1/mode" } },
+        { "syn-drop", SEATS_ALL, { "listen", "PUT /v1/mode" } },
+        { "accept-close", SEATS_ALL, { "accept", "PUT /v1/mode" } },
+        { "handshake-stall", SEATS_TLS, { "client_hello", "PUT /v1/mode" } },
+        { "handshake-alert", SEATS_TLS, { "client_hello", "PUT /v1/mode" } },
+        { "settings-deaf", SEATS_H2, { "protocol", "PUT /v1/mode" } },
+        { "black-hole-on-request", SEATS_H2, { "protocol", "rule 0" } },
+        /* the other protocol */
+        { "goaway-race", SEATS_H1, { "HTTP/2", "HTTP/1.1" } },
+        { "settings-deaf", SEATS_H1, { "HTTP/2", "HTTP/1.1" } },
+        { "malformed-chunk", SEATS_H2, { "HTTP/1.1", "HTTP/2" } },
+        /* it needs TLS */
+        { "close-notify-only", ~SEATS_TLS, { "TLS", "in the clear" } },
+        { "handshake-stall", ~SEATS_TLS, { "TLS", "in the clear" } },
+        /* its requests are over */
+        { "lost-answer;nth=1", SEATS_ALL, { "earlier requests" } },
+        { "truncate;nth=1-2", SEATS_ALL, { "earlier requests" } },
+    };
+    struct talk *t = talk_open(stage);
+    char target[128];
+    bool black_hole = admin_capability(stage->server, "black_hole");
+
+    for (size_t i = 0; i < 3; i++)
+        talk_served(t);
+    unsigned seat = stage->seat->h2    ? stage->seat->tls ? SEAT_H2_TLS : SEAT_H2_CLEAR
+                    : stage->seat->tls ? SEAT_H1_TLS
+                                       : SEAT_H1_CLEAR;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (!(cases[i].seats & seat) || (strncmp(cases[i].mode, "black", 5) == 0 && !black_hole))
+            continue;
+        snprintf(target, sizeof target, "/mode/%s" ENTITLEMENT, cases[i].mode);
+        assert_int_equal(talk_ask_for(t, "GET", target, NULL, NULL), 0);
+        check(talk_answer(t, in_ms(PATIENCE_MS)), "%s: no answer: %s", target, client_story(&t->c));
+        check(t->status == 409, "%s: status %d", target, t->status);
+        json_t *problem = json_loadb((const char *)buf_bytes(&t->body), buf_len(&t->body), 0, NULL);
+        for (size_t k = 0; k < 3 && cases[i].named[k]; k++)
+            check(strstr(event_text(problem, "detail"), cases[i].named[k]),
+                  "%s: the detail is \"%s\"", target, event_text(problem, "detail"));
+        json_decref(problem);
+    }
+    talk_served(t);
+    check(client_silent(&t->c, in_ms(IDLE_MS)), "not silent: %s", client_story(&t->c));
+    assert_int_equal(times_set(stage, t), 0);
+    check_no_fault(stage, t);
+    assert_null(ledger_find(stage->server, t->connection, "warning", NULL));
+}
+
 static void a_mode_without_its_capability_is_refused_with_409(struct stage *stage)
 {
     struct talk *t = talk_open(stage);
@@ -210,6 +267,7 @@ int main(void)
                  SEAT_H1_CLEAR | SEAT_H2_TLS),
         SCENARIO(a_later_request_may_go_back_to_normal, SEAT_H1_CLEAR | SEAT_H2_TLS),
         SCENARIO(what_is_no_mode_is_refused_with_a_problem, SEATS_ALL),
+        SCENARIO(a_mode_that_can_do_nothing_here_is_refused_with_409, SEATS_ALL),
         SCENARIO(a_mode_without_its_capability_is_refused_with_409, SEAT_H1_CLEAR | SEAT_H2_TLS),
     };
 

@@ -102,6 +102,26 @@ void check_no_fault(const struct stage *stage, const struct talk *t)
     check(!fault, "the ledger has a fault: %s", event_text(fault, "step"));
 }
 
+void check_warned(const struct stage *stage, const struct talk *t, const char *mode,
+                  const char *why)
+{
+    json_t *warning = ledger_find(stage->server, t->connection, "warning", NULL), *row;
+    json_t *list = admin_call(stage->server, 200, "GET", "/v1/connections", NULL);
+    size_t i;
+
+    check(warning, "%s: no warning", mode);
+    assert_string_equal(event_text(warning, "mode"), mode);
+    check(strstr(event_text(warning, "why"), why), "%s: the warning says \"%s\"", mode,
+          event_text(warning, "why"));
+    json_array_foreach(json_object_get(list, "connections"), i, row)
+    {
+        if ((uint64_t)json_integer_value(json_object_get(row, "id")) == t->connection)
+            assert_string_equal(event_text(row, "warning"), event_text(warning, "why"));
+    }
+    json_decref(list);
+    json_decref(warning);
+}
+
 void check_how(struct talk *t, const char *how)
 {
     bool fin = strcmp(how, "fin") == 0, rst = strcmp(how, "rst") == 0;

@@ -33,6 +33,11 @@ void check_request_draws_rst(struct talk *t, const char *key);
 /* No rule fired on the talk's connection. */
 void check_no_fault(const struct stage *stage, const struct talk *t);
 
+/* The ledger says that this mode does nothing on the talk's connection, with this in the reason; so
+ * does what is shown of the connection, while it lives. */
+void check_warned(const struct stage *stage, const struct talk *t, const char *mode,
+                  const char *why);
+
 /* How the server ends or leaves a connection, as its client sees it: "fin" without close_notify,
  * "rst", or silence ("stall", "hold": neither FIN nor RST, and no byte for a while). */
 void check_how(struct talk *t, const char *how);
