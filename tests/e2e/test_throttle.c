@@ -1,6 +1,8 @@
 /* "throttle" and "drip" keep to what was set, whatever the number: from the client's seat, first
  * octet to last, and by the ledger. The exact moments are in the unit test of the pace; here is
- * what is left of them on the wire. */
+ * what is left of them on the wire. Never faster; and not slower in the best of some tries, as a
+ * machine that is busy with other things can only make it slower. With the argument "fast" it is
+ * the rates that take the whole machine. */
 #include "witness.h"
 
 #include <poll.h>
@@ -11,10 +13,13 @@
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 #define NOISE       (150 * NS_PER_MS) /* of the machine, over a whole response */
 #define SPELL       (2500 * NS_PER_MS)
+#define TRIES       3
 
 struct course {
-    const char *spec;   /* the mode */
-    double rate;        /* octets a second that it means */
+    const char *spec; /* the mode */
+    double rate;      /* octets a second that it means; 0: these drops */
+    size_t chunk;
+    double every_ms;
     const char *target; /* what is asked for */
     size_t content;     /* which has at least so many octets */
     struct talk *talk;
@@ -97,54 +102,86 @@ static void watch(struct course *courses, size_t count)
     }
 }
 
-/* Not faster, as counted from the request: the first octet may have been seen late. */
-static void check_took(const struct course *c, double due)
+/* How long its octets are to take, in ns. */
+static double due_of(const struct course *c)
 {
-    double took = (double)(c->last - c->first), all = (double)(c->last - c->talk->asked_at);
-    check(all > due * 0.99 && took < due * 1.01 + NOISE,
-          "%s: %zu octets in %.1f ms, where %.1f were due", c->spec, c->octets, took / 1e6,
-          due / 1e6);
+    if (c->rate > 0)
+        return (double)(c->octets - 1) / c->rate * 1e9;
+    return (double)((c->octets - 1) / c->chunk) * c->every_ms * 1e6;
 }
 
-/* The same from the ledger, where the whole answer came. */
-static void check_ledger(const struct stage *stage, const struct course *c)
+/* Not faster, as counted from the request: the first octet may have been seen late. Returns whether
+ * it was not slower. */
+static bool keeps_time(const struct course *c)
+{
+    double due = due_of(c), all = (double)(c->last - c->talk->asked_at);
+    check(all > due * 0.99, "%s: too fast, %zu octets in %.1f ms, where %.1f were due", c->spec,
+          c->octets, all / 1e6, due / 1e6);
+    return (double)(c->last - c->first) < due * 1.01 + NOISE;
+}
+
+/* The last answer on a connection, as the ledger has it; *end is NULL while it goes on. New
+ * references. */
+static void look_up(const struct stage *stage, uint64_t connection, json_t **start, json_t **end)
 {
     uint64_t next;
-    json_t *start = NULL, *end = NULL, *events = admin_events(stage->server, 0, 0, &next), *event;
+    json_t *events = admin_events(stage->server, 0, 0, &next), *event;
     size_t i;
+    *start = *end = NULL;
     json_array_foreach(events, i, event)
     {
-        if ((uint64_t)json_integer_value(json_object_get(event, "connection")) !=
-            c->talk->connection)
+        bool starts = strcmp(event_text(event, "event"), "response_start") == 0;
+        bool ends = strcmp(event_text(event, "event"), "response_end") == 0;
+        if ((uint64_t)json_integer_value(json_object_get(event, "connection")) != connection ||
+            (!starts && !ends))
             continue;
-        if (strcmp(event_text(event, "event"), "response_start") == 0) {
-            start = event;
-            end = NULL;
+        json_decref(*end);
+        *end = ends ? json_incref(event) : NULL;
+        if (starts) {
+            json_decref(*start);
+            *start = json_incref(event);
         }
-        if (strcmp(event_text(event, "event"), "response_end") == 0)
-            end = event;
     }
-    double due = (double)(c->octets - 1) / c->rate * 1e3;
-    check(start && (end || due > 1900), "%s: the ledger has no answer", c->spec);
-    if (!end) { /* it goes on */
-        json_decref(events);
-        return;
-    }
-    double took = event_ms(end, "ms") - event_ms(start, "ms");
-    check(took > due * 0.99 - 2 && took < due * 1.01 + NOISE / 1e6,
-          "%s: by the ledger %zu octets in %.1f ms, where %.1f were due", c->spec, c->octets, took,
-          due);
     json_decref(events);
 }
 
+/* The same from the ledger, where the whole answer came. */
+static bool keeps_time_in_ledger(const struct stage *stage, const struct course *c)
+{
+    json_t *start, *end;
+    double due = due_of(c) / 1e6, took = 0;
+    look_up(stage, c->talk->connection, &start, &end);
+    check(start && (end || due > 1900), "%s: the ledger has no answer", c->spec);
+    if (end) {
+        took = event_ms(end, "ms") - event_ms(start, "ms");
+        check(took > due * 0.99 - 2,
+              "%s: too fast, by the ledger %zu octets in %.1f ms, where %.1f were due", c->spec,
+              c->octets, took, due);
+    }
+    json_decref(start);
+    json_decref(end);
+    return took < due * 1.01 + NOISE / 1e6;
+}
+
+/* Those that were slow are tried again. */
 static void run_courses(struct stage *stage, struct course *courses, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        begin(stage, &courses[i]);
-    watch(courses, count);
-    for (size_t i = 0; i < count; i++) {
-        check_took(&courses[i], (double)(courses[i].octets - 1) / courses[i].rate * 1e9);
-        check_ledger(stage, &courses[i]);
+    for (int tries = 1; count > 0; tries++) {
+        size_t slow = 0;
+        for (size_t i = 0; i < count; i++)
+            begin(stage, &courses[i]);
+        watch(courses, count);
+        for (size_t i = 0; i < count; i++) {
+            const struct course *c = &courses[i];
+            bool kept = keeps_time(c);
+            kept = keeps_time_in_ledger(stage, c) && kept;
+            check(kept || tries < TRIES, "%s: too slow, %zu octets in %.1f ms, where %.1f were due",
+                  c->spec, c->octets, (double)(c->last - c->first) / 1e6, due_of(c) / 1e6);
+            if (!kept)
+                courses[slow++] = *c;
+        }
+        count = slow;
+        stage_clear(stage);
     }
 }
 
@@ -177,31 +214,21 @@ static void any_rate_is_kept_over_an_answer_of_any_size(struct stage *stage)
     run_courses(stage, courses, COUNT(courses));
 }
 
+#define DRIP(mode, size, ms, ...) DRIP_OF(mode, size, ms, __VA_ARGS__)
+#define DRIP_OF(mode, size, ms, path, octets)                                                      \
+    {                                                                                              \
+        .spec = mode, .chunk = size, .every_ms = ms, .target = path, .content = octets             \
+    }
+
 static void drops_keep_to_their_moments(struct stage *stage)
 {
-    static const struct {
-        const char *spec, *target;
-        size_t content, chunk;
-        double every_ms;
-    } drips[] = {
-        { "drip;chunk=7;every=2ms", SOME, 7, 2 },
-        { "drip;chunk=20;every=333ms", SMALL, 20, 333 },
-        { "drip;chunk=1000;every=10ms", LARGE, 1000, 10 },
-        { "drip;chunk=65536;every=5ms", LARGE, 65536, 5 },
+    struct course courses[] = {
+        DRIP("drip;chunk=7;every=2ms", 7, 2, SOME),
+        DRIP("drip;chunk=20;every=333ms", 20, 333, SMALL),
+        DRIP("drip;chunk=1000;every=10ms", 1000, 10, LARGE),
+        DRIP("drip;chunk=65536;every=5ms", 65536, 5, LARGE),
     };
-    struct course courses[COUNT(drips)];
-    for (size_t i = 0; i < COUNT(drips); i++)
-        courses[i] = (struct course){ .spec = drips[i].spec,
-                                      .target = drips[i].target,
-                                      .content = drips[i].content };
-    for (size_t i = 0; i < COUNT(drips); i++)
-        begin(stage, &courses[i]);
-    watch(courses, COUNT(drips));
-    for (size_t i = 0; i < COUNT(drips); i++) {
-        const struct course *c = &courses[i];
-        size_t drops = (c->octets + drips[i].chunk - 1) / drips[i].chunk;
-        check_took(c, (double)(drops - 1) * drips[i].every_ms * 1e6);
-    }
+    run_courses(stage, courses, COUNT(courses));
 }
 
 /* Alone: there is nothing else that the machine could do meanwhile. */
@@ -225,20 +252,24 @@ static void the_time_scale_multiplies_the_time_between_drops_and_no_rate(struct 
                            "{\"mode\":\"normal\",\"time_scale\":1}"));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct scenario list[] = {
         SCENARIO(any_rate_is_kept_over_an_answer_of_any_size, SEATS_ALL & ~SEAT_H1_TLS12),
         SCENARIO(drops_keep_to_their_moments, SEATS_ALL & ~SEAT_H1_TLS12),
-        SCENARIO(a_fast_rate_is_kept, SEATS_ALL & ~SEAT_H1_TLS12),
         SCENARIO(the_time_scale_multiplies_the_time_between_drops_and_no_rate,
                  SEAT_H1_TLS | SEAT_H2_CLEAR),
     };
+    static const struct scenario fast_list[] = {
+        SCENARIO(a_fast_rate_is_kept, SEATS_ALL & ~SEAT_H1_TLS12),
+    };
+    bool fast = argc > 1 && strcmp(argv[1], "fast") == 0;
 
     scratch_create(stubs, sizeof stubs);
     make_stub("some", 20000);
     make_stub("large", 10000000);
-    int failed = scenarios_run("throttle", list, COUNT(list),
+    int failed = scenarios_run(fast ? "throttle, fast" : "throttle", fast ? fast_list : list,
+                               fast ? COUNT(fast_list) : COUNT(list),
                                (const char *const[]){ "--stubs", stubs, NULL });
     scratch_remove(stubs);
     return failed;
