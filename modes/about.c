@@ -92,7 +92,7 @@ static void note(struct needs *n, unsigned needs, const char *with)
 }
 
 /* Calls each for what a value in a rule can become: itself, or the values of the parameter that it
- * names; with is "NAME=VALUE" for those that are not the default. */
+ * names, each with "NAME=VALUE" (NULL where they cannot be listed: for its default). */
 static void each_value(struct needs *n, const json_t *value, const void *arg,
                        void (*each)(struct needs *n, const json_t *value, const char *with,
                                     const void *arg))
@@ -105,18 +105,19 @@ static void each_value(struct needs *n, const json_t *value, const void *arg,
         return;
     }
     char with[2 * MODE_NAME_SIZE + 2];
-    const json_t *usual = json_object_get(param, "default");
+    const json_t *usual = json_object_get(param, "default"),
+                 *choices = json_object_get(param, "allowed");
     size_t i;
     json_t *choice;
-    each(n, usual, NULL, arg);
-    json_array_foreach(json_object_get(param, "allowed"), i, choice)
+    if (!choices && !json_is_boolean(usual))
+        each(n, usual, NULL, arg);
+    json_array_foreach(choices, i, choice)
     {
         snprintf(with, sizeof with, "%s=%s", text + 1, json_string_value(choice));
-        if (!json_equal(choice, usual))
-            each(n, choice, with, arg);
+        each(n, choice, with, arg);
     }
     snprintf(with, sizeof with, "%s=true", text + 1);
-    if (json_is_false(usual))
+    if (json_is_boolean(usual))
         each(n, json_true(), with, arg);
 }
 
@@ -150,6 +151,28 @@ static void note_step(struct needs *n, const json_t *name, const char *with, con
     }
 }
 
+/* What each value of a parameter needs is needed always. */
+static void join_values(struct needs *n)
+{
+    const char *param;
+    json_t *declared, *choice;
+    json_object_foreach((json_t *)n->params, param, declared)
+    {
+        const json_t *choices = json_object_get(declared, "allowed");
+        for (unsigned cap = 0; cap < CAPABILITY_COUNT; cap++) {
+            char with[2 * MODE_NAME_SIZE + 2];
+            size_t i, noted = 0;
+            json_array_foreach(choices, i, choice)
+            {
+                snprintf(with, sizeof with, "%s=%s", param, json_string_value(choice));
+                noted += is_noted(n, caps_row((enum capability)cap)->name, with);
+            }
+            if (noted > 0 && noted == json_array_size(choices))
+                note(n, 1u << cap, NULL);
+        }
+    }
+}
+
 json_t *mode_needs(const json_t *whole)
 {
     struct needs n = { .params = json_object_get(whole, "params"), .list = json_array() };
@@ -165,6 +188,7 @@ json_t *mode_needs(const json_t *whole)
             each_value(&n, name, only ? json_object_iter_value(only) : NULL, note_step);
         }
     }
+    join_values(&n);
     if (!n.failed)
         return n.list;
     json_decref(n.list);

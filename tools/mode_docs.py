@@ -114,7 +114,7 @@ LISTS = {
     "README.md": ("", "<!-- who needs CAP_NET_ADMIN: tools/mode_docs.py -->", "<!-- end -->", "`"),
     "docs/docker.md": ("  ", "  <!-- who needs CAP_NET_ADMIN: tools/mode_docs.py -->",
                        "  <!-- end -->", "`"),
-    "docker/compose.yaml": ("    # ", "    # Who needs it (tools/mode_docs.py):", "    # Without it",
+    "docker/compose.yaml": ("    # ", "    # Who needs NET_ADMIN (tools/mode_docs.py):", "    # Without it",
                             ""),
 }
 

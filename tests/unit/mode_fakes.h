@@ -331,6 +331,7 @@ static struct capability_row caps[CAPABILITY_COUNT] = {
     { .name = "repair",
       .needs = "CAP_NET_ADMIN (docker run --cap-add NET_ADMIN)",
       .available = true },
+    { .name = "tap", .needs = "CAP_NET_RAW (docker run --cap-add NET_RAW)", .available = true },
 };
 
 const struct capability_row *caps_row(enum capability cap)

@@ -173,12 +173,12 @@ static void what_a_mode_needs_is_what_it_is_refused_without(void **state)
         for (unsigned cap = 0; cap < CAPABILITY_COUNT; cap++)
             caps[cap].available = false;
         assert_non_null(needs);
-        if (is_refused(name) != needs_with(needs, ""))
-            fail_msg("%s needs something, or not", name);
+        bool by_default = needs_with(needs, "");
         modes += json_array_size(needs) > 0;
         json_object_foreach(json_object_get(whole, "params"), param, declared)
         {
             const json_t *usual = json_object_get(declared, "default");
+            const char *chosen = json_is_true(usual) ? "true" : json_string_value(usual);
             json_auto_t *all = json_is_boolean(usual)
                                    ? json_pack("[s, s]", "true", "false")
                                    : json_deep_copy(json_object_get(declared, "allowed"));
@@ -188,10 +188,13 @@ static void what_a_mode_needs_is_what_it_is_refused_without(void **state)
                 snprintf(with, sizeof with, "%s=%s", param, value);
                 snprintf(text, sizeof text, "%s;%s", name, with);
                 if (is_refused(text) ? !needs_with(needs, with) && !needs_with(needs, "")
-                                     : needs_with(needs, with))
+                                     : needs_with(needs, with) || needs_with(needs, ""))
                     fail_msg("%s needs something, or not", text);
+                by_default |= chosen && strcmp(chosen, value) == 0 && needs_with(needs, with);
             }
         }
+        if (is_refused(name) != by_default)
+            fail_msg("%s needs something, or not", name);
         json_decref(needs);
         json_decref(whole);
     }
@@ -218,12 +221,24 @@ static void needs_are_read_from_steps_and_arguments(void **state)
           "[{'capability': 'CAP_NET_ADMIN', 'for': 'black_hole', 'with': 'how=black_hole'}]" },
         { "[{'on': 'accept', 'do': ['$how']}, {'on': 'accept', 'do': ['black_hole']}]",
           "[{'capability': 'CAP_NET_ADMIN', 'for': 'black_hole'}]" },
+        { "[{'on': 'accept', 'do': ['$usual']}]",
+          "[{'capability': 'CAP_NET_ADMIN', 'for': 'black_hole', 'with': 'usual=black_hole'}]" },
+        { "[{'on': 'accept', 'do': [{'forget': {'exact': '$on'}}]}]",
+          "[{'capability': 'CAP_NET_ADMIN', 'for': 'repair', 'with': 'on=true'}]" },
+        { "[{'on': 'listen', 'do': ['$both']}]",
+          "[{'capability': 'CAP_NET_ADMIN', 'for': 'black_hole'}]" },
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         json_auto_t *whole =
             json_pack("{s:o, s:o}", "params",
-                      json_of("{'b': {'type': 'bool', 'default': false}, 'how': {'type': 'choice',"
-                              " 'allowed': ['fin', 'black_hole'], 'default': 'fin'}}"),
+                      json_of("{'b': {'type': 'bool', 'default': false},"
+                              " 'on': {'type': 'bool', 'default': true},"
+                              " 'how': {'type': 'choice',"
+                              " 'allowed': ['fin', 'black_hole'], 'default': 'fin'},"
+                              " 'usual': {'type': 'choice',"
+                              " 'allowed': ['fin', 'black_hole'], 'default': 'black_hole'},"
+                              " 'both': {'type': 'choice',"
+                              " 'allowed': ['drop_syn', 'black_hole'], 'default': 'drop_syn'}}"),
                       "rules", json_of(table[i].rules));
         json_auto_t *needs = mode_needs(whole), *expected = json_of(table[i].needs);
         if (!json_equal(needs, expected))
