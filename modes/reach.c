@@ -69,8 +69,7 @@ int mode_refuse_kinds(const struct mode_program *program, unsigned offered, cons
     char allowed[160];
     snprintf(allowed, sizeof allowed, "a mode for %s, or a listener for %s",
              mode_kinds_name(offered), mode_kinds_name(kinds));
-    refuse(why, where, allowed,
-           "\"%.63s\" can do nothing here: its rules are for %s, and there is %s alone",
+    refuse(why, where, allowed, "\"%.63s\" can do nothing here: its rules are for %s, not for %s",
            program->name, mode_kinds_name(kinds), mode_kinds_name(offered));
     return MODE_NOT_HERE;
 }

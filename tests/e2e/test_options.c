@@ -189,6 +189,35 @@ static void bad_values_are_refused(void **state)
         refused(cases[i].named, cases[i].option, cases[i].value, NULL, NULL);
 }
 
+/* As one of a protocol, or of TLS, that no listener has. */
+static void a_mode_that_can_do_nothing_here_is_refused(void **state)
+{
+    static const char some[] = "127.0.0.1:0";
+    static const struct {
+        const char *mode, *https1, *http, *named;
+    } rows[] = {
+        { "handshake-stall", "off", some,
+          "its rules are for TLS, not for connections in the clear" },
+        { "close-notify-only", "off", some, "\"close-notify-only\" can do nothing here" },
+        { "goaway-race", some, "off", "its rules are for HTTP/2, not for HTTP/1.1 over TLS" },
+    };
+    char dir[80];
+
+    snprintf(dir, sizeof dir, "%s/state", scratch);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *const arguments[] = { "serve",        "--state", dir,          "--https",
+                                          "off",          "--admin", some,         "--https1",
+                                          rows[i].https1, "--http",  rows[i].http, "--mode",
+                                          rows[i].mode,   NULL };
+        struct buf out = { .data = NULL }, err = { .data = NULL };
+        int status = server_run(arguments, &out, &err);
+        check(status == EXIT_SETUP && strstr((const char *)buf_bytes(&err), rows[i].named),
+              "%s: %d: %s", rows[i].mode, status, (const char *)buf_bytes(&err));
+        buf_free(&out);
+        buf_free(&err);
+    }
+}
+
 static void certificates_that_do_not_serve_are_refused(void **state)
 {
     char garbage[128];
@@ -480,6 +509,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_that_are_none_are_refused),
         cmocka_unit_test(bad_values_are_refused),
+        cmocka_unit_test(a_mode_that_can_do_nothing_here_is_refused),
         cmocka_unit_test(certificates_that_do_not_serve_are_refused),
         cmocka_unit_test(a_key_log_that_cannot_be_written_is_refused),
         cmocka_unit_test(directories_with_bad_files_are_refused),
