@@ -236,13 +236,16 @@ static bool fits(const json_t *event, const struct wanted *w)
             (uint64_t)json_integer_value(json_object_get(event, "connection")) == w->connection);
 }
 
+/* NULL when there is none until then. */
 static json_t *look_up(const struct server *s, const struct wanted *w, int64_t until)
 {
     uint64_t since = 0;
 
     for (;;) {
         int64_t left = (until - clock_now()) / NS_PER_MS;
-        json_t *events = admin_events(s, since, left > 0 ? left : 0, &since), *found = NULL, *event;
+        int64_t wait =
+            left < PATIENCE_MS / 2 ? left : PATIENCE_MS / 2; /* an answer comes in time */
+        json_t *events = admin_events(s, since, wait > 0 ? wait : 0, &since), *found = NULL, *event;
         size_t i, count = json_array_size(events);
 
         json_array_foreach(events, i, event) if (!found && fits(event, w)) found =
@@ -253,19 +256,29 @@ static json_t *look_up(const struct server *s, const struct wanted *w, int64_t u
     }
 }
 
+static json_t *await(const struct server *s, const struct wanted *w)
+{
+    json_t *found = look_up(s, w, in_ms(PATIENCE_MS));
+
+    check(found, "the ledger has no event %s of connection %llu, with step %s and key %s",
+          w->event ? w->event : "at all", (unsigned long long)w->connection,
+          w->step ? w->step : "any", w->key ? w->key : "any");
+    return found;
+}
+
 json_t *ledger_await(const struct server *s, uint64_t connection, const char *event,
                      const char *step)
 {
     const struct wanted w = { .connection = connection, .event = event, .step = step };
 
-    return look_up(s, &w, in_ms(PATIENCE_MS));
+    return await(s, &w);
 }
 
 json_t *ledger_await_key(const struct server *s, uint64_t connection, const char *key)
 {
     const struct wanted w = { .connection = connection, .key = key };
 
-    return look_up(s, &w, in_ms(PATIENCE_MS));
+    return await(s, &w);
 }
 
 json_t *ledger_find(const struct server *s, uint64_t connection, const char *event,

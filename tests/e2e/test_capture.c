@@ -127,7 +127,8 @@ static void an_orderly_end_has_close_notify_and_fin_both_ways(struct stage *stag
         check_segments(behind, t->seat->h2 ? "fin (ACK )?(DATA (ack )?)?FIN ack " : "fin FIN ack ");
         return;
     }
-    check_segments(behind, "data (ACK )?(fin (ACK )?(DATA (ack )?)+FIN ack |"
+    /* The kernel ACKs late what the server reads late: then the client repeats its FIN. */
+    check_segments(behind, "data (ACK )?(fin (fin-again )?(ACK )?(DATA (ack )?)+FIN ack |"
                            "(DATA (ack )?)+(FIN fin ACK |FIN ack fin ACK |fin (ACK )?FIN ack ))");
     check_nothing_follows(t);
 }
@@ -434,8 +435,7 @@ static void no_fin_nor_rst_leaves_a_black_hole_that_ends(struct stage *stage)
     struct talk *t = settled(stage, &behind);
     admin_do(stage->server, t->connection, "[\"black_hole\"]");
     quiet(t);
-    admin_reset(stage->server);
-    json_decref(ledger_await(stage->server, t->connection, "connection_end", NULL));
+    admin_reset(stage->server); /* is answered when the connection has ended; its end is not kept */
     quiet(t);
     check_segments(behind, "");
     /* Nobody is there any more: what the client says now draws the kernel's bare RST. */
