@@ -210,7 +210,6 @@ struct engine_ops {
     uint64_t (*said)(const struct exchange *ex, enum engine_stop of);
     void (*shutdown)(struct engine *e);
     void (*watch)(struct engine *e, enum engine_watch how);
-    bool (*watched_whole)(struct engine *e);
     void (*watch_flush)(struct engine *e);
     void (*resume)(struct engine *e);
     void (*destroy)(struct engine *e);
@@ -317,12 +316,6 @@ static inline void engine_shutdown(struct engine *e)
 static inline void engine_watch(struct engine *e, enum engine_watch how)
 {
     e->ops->watch(e, how);
-}
-
-/* While watching: is nothing half-received that could still become a request? */
-static inline bool engine_watched_whole(struct engine *e)
-{
-    return e->ops->watched_whole(e);
 }
 
 /* While watching: the host gives up waiting for more. What is half-received is reported with

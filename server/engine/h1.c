@@ -579,7 +579,6 @@ static const struct engine_ops h1_ops = {
     .said = h1_stop_said,
     .shutdown = shut_down,
     .watch = h1_watch,
-    .watched_whole = h1_watch_whole,
     .watch_flush = h1_watch_flush,
     .resume = h1_watch_resume,
     .destroy = destroy,

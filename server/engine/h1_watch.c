@@ -125,18 +125,11 @@ void h1_watch(struct engine *e, enum engine_watch how)
     buf_free(&h->out);
 }
 
-bool h1_watch_whole(struct engine *e)
-{
-    const struct h1 *h = h1_of(e);
-
-    return !h->witness || h->flushed || h->witness->at != H1_IN_HEAD;
-}
-
 void h1_watch_flush(struct engine *e)
 {
     struct h1 *h = h1_of(e);
 
-    if (h1_watch_whole(e))
+    if (!h->witness || h->flushed || h->witness->at != H1_IN_HEAD)
         return;
     h->flushed = true;
     if (h1_head_partial(h->witness) == 0)

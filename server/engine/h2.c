@@ -481,16 +481,6 @@ static bool half_head(const struct h2 *h)
            (h->head_have < TYPE_KNOWN || h->head[3] == NGHTTP2_HEADERS);
 }
 
-static bool watched_whole(struct engine *e)
-{
-    struct h2 *h = h2_of(e);
-    if (h->failed || h->finished)
-        return true;
-    if (h->preface_left > 0)
-        return h->preface_left == PREFACE_LEN;
-    return !h->current && !half_head(h);
-}
-
 static void watch_flush(struct engine *e)
 {
     static const struct request nothing = { .method = "", .target = "", .authority = "" };
@@ -566,7 +556,6 @@ static const struct engine_ops ops = {
     .said = h2_said,
     .shutdown = shut_down,
     .watch = watch,
-    .watched_whole = watched_whole,
     .watch_flush = watch_flush,
     .resume = resume,
     .destroy = destroy,

@@ -188,7 +188,6 @@ static void random_verb(struct rig *rig)
         break;
     case 3:
         engine_watch_flush(rig->engine);
-        engine_watched_whole(rig->engine);
         break;
     case 4:
     case 5:
