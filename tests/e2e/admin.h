@@ -46,7 +46,8 @@ void admin_do(const struct server *s, uint64_t connection, const char *steps);
 json_t *admin_events(const struct server *s, uint64_t since, int64_t wait_ms, uint64_t *next);
 
 /* The first event of this name on this connection (0: on any) with step = value of the field
- * "step", or any when step is NULL; waits for it, and fails when it does not come. New reference. */
+ * "step", or any when step is NULL; waits for it, and fails when it does not come. New reference.
+ */
 json_t *ledger_await(const struct server *s, uint64_t connection, const char *event,
                      const char *step);
 /* The first event with this value of "key", likewise. */
