@@ -274,7 +274,7 @@ static uint32_t ending(void *owner, const char *by)
     struct session *s = owner;
     const char *why = strcmp(by, "fault") == 0 ? fault_ended : "the connection ended";
     watch(s, why); /* what is pipelined behind an open exchange was read, too */
-    if (s->engine && s->silenced != WIRE_OPEN)
+    if (s->engine)
         engine_watch_flush(s->engine);
     if (strcmp(by, "client") == 0)
         mode_gives_way(&s->mode, "the client ended the connection first", true);

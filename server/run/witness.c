@@ -151,6 +151,9 @@ void witness_stale_request(void *host, struct exchange *ex, const struct request
     struct ledger *l = s->run->ledger;
     bool stale = is_stale(s, stream);
     uint32_t nth;
+    /* Without a fault: an exchange has begun, whose end says it; or it may be any frame. */
+    if (what == WITNESSED_PART && s->silenced == WIRE_OPEN && (ex || s->mode.over == OVER_H2))
+        return;
     if (wire_state(s->wire) != WIRE_CLOSED && !ex)
         add_unbegun(s, stream, stale);
     struct reading *r = reading_of(s, ex, stream, &nth);
