@@ -78,7 +78,7 @@ static inline bool response_has_no_content(int status)
 
 struct exchange {
     struct engine *engine;
-    uint32_t nth;           /* 1 for the connection's first request */
+    uint32_t nth;           /* 1 for the connection's first request; begin() may give it another */
     int32_t stream;         /* h2 stream id; 0 on h1 */
     struct request request; /* from headers() on */
     void *data;             /* the host's own; NULL at begin */
@@ -210,7 +210,7 @@ struct engine_ops {
     uint64_t (*said)(const struct exchange *ex, enum engine_stop of);
     void (*shutdown)(struct engine *e);
     void (*watch)(struct engine *e, enum engine_watch how);
-    void (*watch_flush)(struct engine *e);
+    void (*watch_flush)(struct engine *e, bool begun);
     void (*resume)(struct engine *e);
     void (*destroy)(struct engine *e);
     /* h2 only, NULL on h1 */
@@ -318,11 +318,12 @@ static inline void engine_watch(struct engine *e, enum engine_watch how)
     e->ops->watch(e, how);
 }
 
-/* While watching: the host gives up waiting for more. What is half-received is reported with
- * stale_request, whole = false; once, however often this is called. */
-static inline void engine_watch_flush(struct engine *e)
+/* While watching: the host gives up waiting for more. A header section that is half received is
+ * reported with stale_request, WITNESSED_PART; once, however often this is called. begun: only that
+ * of an exchange that has begun. When the rest comes after all it is reported as a whole. */
+static inline void engine_watch_flush(struct engine *e, bool begun)
 {
-    e->ops->watch_flush(e);
+    e->ops->watch_flush(e, begun);
 }
 
 static inline void engine_resume(struct engine *e)

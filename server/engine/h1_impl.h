@@ -71,5 +71,5 @@ uint64_t h1_stop_said(const struct exchange *ex, enum engine_stop of);
 void h1_watch_input(struct h1 *h, const uint8_t *bytes, size_t n);
 void h1_watch_end(struct h1 *h);
 void h1_watch(struct engine *e, enum engine_watch how);
-void h1_watch_flush(struct engine *e);
+void h1_watch_flush(struct engine *e, bool begun);
 void h1_watch_resume(struct engine *e);

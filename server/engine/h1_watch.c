@@ -18,26 +18,26 @@ static struct exchange *exchange(struct h1 *h)
 }
 
 /* The request that it reads: the open one's head may have been taken before it began. */
-static const struct request *request(const struct h1 *h)
+static const struct request *request(const struct h1 *h, const struct h1_head *head)
 {
     static const struct request nothing = { "", "", "", NULL, 0 };
 
     if (h->of_open && h->seen)
         return &h->ex.request;
-    return h->witness->request.method ? &h->witness->request : &nothing;
+    return head->request.method ? &head->request : &nothing;
 }
 
-static void report(struct h1 *h, enum engine_witnessed what)
+static void report(struct h1 *h, const struct h1_head *head, enum engine_witnessed what)
 {
-    h->base.calls->stale_request(h->base.host, exchange(h), request(h), 0, what);
+    h->base.calls->stale_request(h->base.host, exchange(h), request(h, head), 0, what);
 }
 
 /* It has read the last octet of a request. */
 static void next(struct h1 *h, bool quiet)
 {
     if (!quiet && !(h->of_open && (h->completed || h->lost_why)))
-        h->base.calls->stale_complete(h->base.host, exchange(h), request(h), 0);
-    h->of_open = false;
+        h->base.calls->stale_complete(h->base.host, exchange(h), request(h, h->witness), 0);
+    h->of_open = h->flushed = false;
     if (h->witness)
         h1_head_next(h->witness);
 }
@@ -46,15 +46,16 @@ static void witness(struct h1 *h, const uint8_t *bytes, size_t n, bool quiet)
 {
     struct h1_head *w;
 
-    while ((w = h->witness) && n && w->at != H1_BROKEN && !h->flushed) {
+    while ((w = h->witness) && n && w->at != H1_BROKEN) {
         enum h1_at was = w->at;
         bool content = h1_head_in_content(w);
         size_t part = h1_head_feed(w, bytes, n);
 
         if (!quiet && was == H1_IN_HEAD && w->at != H1_IN_HEAD)
-            report(h, w->at == H1_BROKEN  ? WITNESSED_PART
-                      : w->at == H1_WHOLE ? WITNESSED_WHOLE
-                                          : WITNESSED_HEAD);
+            report(h, w,
+                   w->at == H1_BROKEN  ? WITNESSED_PART
+                   : w->at == H1_WHOLE ? WITNESSED_WHOLE
+                                       : WITNESSED_HEAD);
         if (!quiet && content && part)
             h->base.calls->stale_body(h->base.host, exchange(h), bytes, part, 0);
         if (w->at == H1_WHOLE)
@@ -125,15 +126,17 @@ void h1_watch(struct engine *e, enum engine_watch how)
     buf_free(&h->out);
 }
 
-void h1_watch_flush(struct engine *e)
+void h1_watch_flush(struct engine *e, bool begun)
 {
     struct h1 *h = h1_of(e);
+    struct h1_head part = { 0 }; /* the witness itself may have to go on */
 
-    if (!h->witness || h->flushed || h->witness->at != H1_IN_HEAD)
+    if (!h->witness || h->flushed || h->witness->at != H1_IN_HEAD || (begun && !h->of_open))
         return;
     h->flushed = true;
-    if (h1_head_partial(h->witness) == 0)
-        report(h, WITNESSED_PART);
+    if (h1_head_copy(&part, h->witness) == 0 && h1_head_partial(&part) == 0)
+        report(h, &part, WITNESSED_PART);
+    h1_head_free(&part);
 }
 
 void h1_watch_resume(struct engine *e)

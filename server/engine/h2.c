@@ -89,9 +89,10 @@ static void tell_headers(struct h2 *h, struct h2_exchange *ex)
 
 static void report_stale(struct h2 *h, struct h2_exchange *ex, enum engine_witnessed what)
 {
-    if (ex->stale_told || ex->headers_told)
+    bool *told = what == WITNESSED_PART ? &ex->part_told : &ex->stale_told;
+    if (ex->stale_told || ex->headers_told || *told)
         return;
-    ex->stale_told = true;
+    *told = true;
     h2_exchange_request(ex);
     h->engine.calls->stale_request(h->engine.host, ex->begun ? &ex->pub : NULL, &ex->pub.request,
                                    ex->pub.stream, what);
@@ -129,7 +130,7 @@ static void advance(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, s
 #define MAY (serving(h) && !ex->told && !ex->reset_said)
     const struct engine_host *calls = h->engine.calls;
     ex->refs++;
-    if (MAY && !ex->begun)
+    if (serving(h) && !ex->told && !ex->begun) /* also what was reset while it was held */
         tell_begin(h, ex);
     if (MAY && ex->headers_in && !ex->headers_told)
         tell_headers(h, ex);
@@ -481,15 +482,16 @@ static bool half_head(const struct h2 *h)
            (h->head_have < TYPE_KNOWN || h->head[3] == NGHTTP2_HEADERS);
 }
 
-static void watch_flush(struct engine *e)
+static void watch_flush(struct engine *e, bool begun)
 {
     static const struct request nothing = { .method = "", .target = "", .authority = "" };
     struct h2 *h = h2_of(e);
     if (serving(h))
         return;
     if (h->current) {
-        report_stale(h, h->current, WITNESSED_PART);
-    } else if (half_head(h) && !h->head_flushed) {
+        if (h->current->begun || !begun)
+            report_stale(h, h->current, WITNESSED_PART);
+    } else if (!begun && half_head(h) && !h->head_flushed) {
         h->head_flushed = true;
         h->engine.calls->stale_request(h->engine.host, NULL, &nothing, 0, WITNESSED_PART);
     }

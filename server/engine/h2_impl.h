@@ -72,6 +72,7 @@ struct h2_exchange {
     unsigned refs;
     size_t dropped;         /* body bytes behind an early answer */
     bool stale;             /* never begins: only reported, with stale_request */
+    bool part_told;         /* its first part was, when no more was waited for */
     bool stale_told;        /* it was */
     bool stale_done;        /* and with stale_complete */
     bool opened;            /* nghttp2 holds it */

@@ -196,7 +196,14 @@ void exchange_tell_lost(struct session *s, const char *why, bool leaving)
         exchange_tell_lost_one(link_entry(i, struct session_exchange, link), why);
     witness_tell_lost(s, why);
     tell_ended(s);
-    for (i = s->leaving.next; leaving && i != &s->leaving; i = i->next)
+    if (leaving)
+        exchange_tell_cut(s, why);
+}
+
+void exchange_tell_cut(struct session *s, const char *why)
+{
+    tell_ended(s);
+    for (struct link *i = s->leaving.next; i != &s->leaving; i = i->next)
         exchange_tell_lost_one(link_entry(i, struct session_exchange, link), why);
 }
 
@@ -226,13 +233,13 @@ static void begin(void *host, struct exchange *ex)
         return;
     }
     sx->session = s;
-    sx->copy = *ex;
     sx->mx.conn = &s->mode;
     sx->mx.ex = ex;
     sx->digest = sx->read.digest = HASH_START;
     for (unsigned of = 0; of < STOP_KINDS; of++)
         sx->place[of] = -1;
-    witness_begins(s, ex->stream, &sx->read);
+    ex->nth = witness_begins(s, ex->stream, &sx->read);
+    sx->copy = *ex;
     sx->mx.idle_before = s->idle_since == MOMENT_NONE ? 0 : now - s->idle_since;
     ex->data = sx;
     link_append(&s->exchanges, &sx->link);

@@ -86,6 +86,7 @@ struct session {
     int64_t patient_since; /* when it could shake hands, or carry its first request */
     int64_t idle_since;    /* MOMENT_NONE: busy, or nothing can be asked of it yet */
     uint32_t begun;        /* exchanges so far */
+    uint32_t numbered;     /* and of requests that have not begun, but for stale ones */
     uint32_t open;         /* of these, not over yet */
     uint32_t stops;        /* of these, stopped at a place that is not with the kernel yet */
     struct link exchanges; /* not answered yet */
@@ -239,6 +240,8 @@ void exchange_watch(struct session *s, const char *why);
 /* Ledgers that open ones are over, once; the engine lets go of them later. leaving: also those
  * whose last bytes are on their way. */
 void exchange_tell_lost(struct session *s, const char *why, bool leaving);
+/* The same for those alone whose last bytes are on their way. */
+void exchange_tell_cut(struct session *s, const char *why);
 /* The same for one. */
 void exchange_tell_lost_one(struct session_exchange *sx, const char *why);
 /* The name of how far a request or exchange has got. */
@@ -295,13 +298,12 @@ void witness_stale_body(void *host, struct exchange *ex, const void *bytes, size
                         int32_t stream);
 void witness_stale_complete(void *host, struct exchange *ex, const struct request *request,
                             int32_t stream);
-/* An exchange begins: what was read of it before, if it was held, is *read from now on. */
-void witness_begins(struct session *s, int32_t stream, struct reading *read);
+/* An exchange begins: what was read of it before, if it was held, is *read from now on. Returns its
+ * number. */
+uint32_t witness_begins(struct session *s, int32_t stream, struct reading *read);
 /* It was stale, perhaps, and is served after all: it is a request like any other. */
 void witness_serves(struct reading *read);
-/* How many of the connection's requests never began, but for stale ones; that they are lost; and
- * their end. */
-uint32_t witness_unbegun(const struct session *s);
+/* Of requests that never began, but for stale ones: that they are lost; and their end. */
 void witness_tell_lost(struct session *s, const char *why);
 void witness_drop_all(struct session *s);
 void witness_frame(void *host, const struct engine_frame_info *info);

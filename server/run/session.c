@@ -275,11 +275,11 @@ static uint32_t ending(void *owner, const char *by)
     const char *why = strcmp(by, "fault") == 0 ? fault_ended : "the connection ended";
     watch(s, why); /* what is pipelined behind an open exchange was read, too */
     if (s->engine)
-        engine_watch_flush(s->engine);
+        engine_watch_flush(s->engine, false);
     if (strcmp(by, "client") == 0)
         mode_gives_way(&s->mode, "the client ended the connection first", true);
     exchange_tell_lost(s, why, true);
-    return s->begun + witness_unbegun(s);
+    return s->numbered;
 }
 
 static void pass_cursors(const struct session *s)
@@ -320,13 +320,23 @@ static void released(void *host, struct mode_exchange *mx)
     answer_go_on(link_entry(mx, struct session_exchange, mx));
 }
 
+/* What the kernel had before the fault is read first. Then a header section that is not whole is
+ * told as far as it came, ahead of its end. */
 static void losing_reached(struct moment *m, int64_t late)
 {
-    exchange_tell_lost(link_entry(m, struct session, losing), fault_ended, false);
+    struct session *s = link_entry(m, struct session, losing);
+    if (wire_reads_before(s->wire)) {
+        int64_t now = clock_now(), pause = (now - wire_fault_since(s->wire)) / 4;
+        moment_at(m, now + (pause < NS_PER_MS ? NS_PER_MS : pause));
+        return;
+    }
+    if (s->engine)
+        engine_watch_flush(s->engine, true);
+    exchange_tell_lost(s, fault_ended, false);
 }
 
 /* A request that drew the fault may still be read to its end, as far as it was sent before: it is
- * lost when the present reading is over. */
+ * lost when that is read. */
 static void silenced(void *host, bool for_ever)
 {
     struct session *s = host;
@@ -353,7 +363,7 @@ static void was_cut(void *owner)
     bool for_ever = wire_state(s->wire) != WIRE_STALLED;
     silenced(s, for_ever);
     if (for_ever)
-        exchange_tell_lost(s, fault_ended, true);
+        exchange_tell_cut(s, fault_ended);
 }
 
 static void resumed(void *host)

@@ -95,8 +95,8 @@ static struct unbegun *add_unbegun(struct session *s, int32_t stream, bool stale
     if (s->unbegun_count == UNBEGUN_MAX)
         drop_unbegun(s, link_entry(s->unbegun.next, struct unbegun, link));
     u->stream = stream;
-    u->nth = stale ? 0 : s->begun + ++s->unbegun_count;
-    s->unbegun_count += stale;
+    u->nth = stale ? 0 : ++s->numbered;
+    s->unbegun_count++;
     link_append(&s->unbegun, &u->link);
     return u;
 }
@@ -208,8 +208,8 @@ void witness_stale_complete(void *host, struct exchange *ex, const struct reques
     if (!r->attempt)
         r->attempt = attempts_begin(s->run->attempts, attempts_key(&as_sent, r->digest).hash);
     if (!r->complete_told) {
-        ledger_begin(l, EV_REQUEST_COMPLETE, s->id, nth);
-        if (r->stale && !nth && stream)
+        ledger_begin(l, EV_REQUEST_COMPLETE, s->id, r->stale ? 0 : nth);
+        if (r->stale && stream)
             ledger_int(l, F_STREAM, stream);
         if (r->stale)
             add_staleness(s);
@@ -222,30 +222,25 @@ void witness_stale_complete(void *host, struct exchange *ex, const struct reques
         drop_unbegun(s, find_unbegun(s, stream));
 }
 
-void witness_begins(struct session *s, int32_t stream, struct reading *read)
+uint32_t witness_begins(struct session *s, int32_t stream, struct reading *read)
 {
+    uint32_t nth = 0;
     for (struct link *i = s->unbegun.next; i != &s->unbegun; i = i->next) {
         struct unbegun *u = link_entry(i, struct unbegun, link);
         if (u->stream != stream)
             continue;
         *read = u->read;
+        nth = u->nth;
         drop_unbegun(s, u);
-        return;
+        break;
     }
+    return nth ? nth : ++s->numbered;
 }
 
 void witness_serves(struct reading *read)
 {
     if (read->stale)
         read->told = read->complete_told = read->stale = false;
-}
-
-uint32_t witness_unbegun(const struct session *s)
-{
-    uint32_t count = 0;
-    for (struct link *i = s->unbegun.next; i != &s->unbegun; i = i->next)
-        count += link_entry(i, struct unbegun, link)->nth > 0;
-    return count;
 }
 
 void witness_tell_lost(struct session *s, const char *why)

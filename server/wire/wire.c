@@ -522,6 +522,14 @@ enum wire_state wire_state(const struct wire *w)
     return w->state;
 }
 
+bool wire_reads_before(const struct wire *w)
+{
+    if (w->peer_fin)
+        return false;
+    return w->before_left > 0 || (w->state == WIRE_FINNED && !w->shut) ||
+           (w->state == WIRE_FORGOTTEN && !w->muted);
+}
+
 bool wire_reset_due(const struct wire *w)
 {
     return w->reset_due;

@@ -261,6 +261,8 @@ bool wire_is_tls(const struct wire *w);
 bool wire_reset_due(const struct wire *w);
 /* Open, and no close_notify was sent. */
 bool wire_can_send(const struct wire *w);
+/* Out of service for ever: is something still to be read that counts as sent before the fault? */
+bool wire_reads_before(const struct wire *w);
 /* When the last fault state began (MOMENT_NONE: there was none). */
 int64_t wire_fault_since(const struct wire *w);
 /* How stale bytes being handed up now relate to our FIN. */

@@ -646,8 +646,8 @@ static void watching_reports_requests_and_says_nothing(void **state)
     turns();
     assert_string_equal(trace(&t), STALE_GET "stale(POST /p h 2 head) stale-body "
                                              "stale-complete(POST 3) ");
-    engine_watch_flush(t.engine);
-    engine_watch_flush(t.engine);
+    engine_watch_flush(t.engine, false);
+    engine_watch_flush(t.engine, false);
     assert_ends(trace(&t), "(POST 3) stale(GET   0 part) ");
     engine_resume(t.engine);
     engine_peer_closed(t.engine);

@@ -187,7 +187,7 @@ static void random_verb(struct rig *rig)
         engine_watch(rig->engine, dice(8 * ends_in) ? WATCH_HOLD : WATCH_ONLY);
         break;
     case 3:
-        engine_watch_flush(rig->engine);
+        engine_watch_flush(rig->engine, false);
         break;
     case 4:
     case 5:
