@@ -4,7 +4,7 @@
  * keep-alive probes ask (RFC 9293 3.8.4). While something is, its retransmissions do, which would
  * go on for a quarter of an hour by themselves: so it is looked whether anything was ACKed for as
  * long as the probes would take. A client that only does not read ACKs the kernel's window probes
- * (RFC 9293 3.8.6.1), and stays.
+ * (RFC 9293 3.8.6.1), and stays; these come ever more seldom, so it is their number that counts.
  *
  * Nothing is asked in a fault: no segment may come out of a silence that was asked for.
  */
@@ -59,26 +59,27 @@ void wire_alive_stop(struct wire *w)
     w->unacked_since = MOMENT_NONE;
 }
 
-/* How long ago the last ACK came. */
-static int64_t last_ack(const struct wire *w)
+/* Is the kernel waiting for an ACK of the client: to a segment of ours, or to window probes? One
+ * probe may be just out. */
+static bool waits_for_ack(const struct tcp_info *info)
 {
-    struct tcp_info info = { 0 };
-    socklen_t len = sizeof info;
-    if (getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-        return 0;
-    return info.tcpi_last_ack_recv * NS_PER_MS;
+    return info->tcpi_unacked > 0 || info->tcpi_probes > 1;
 }
 
 /* Bytes of ours were on their way when they were looked at first, and no ACK has come since. */
 static void alive_look(struct moment *m, int64_t late)
 {
     struct wire *w = link_entry(m, struct wire, alive);
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof info;
     int64_t now = clock_now();
     if (wire_unacked(w) == 0) {
         w->unacked_since = MOMENT_NONE;
         return;
     }
-    if (w->unacked_since == MOMENT_NONE || last_ack(w) < now - w->unacked_since)
+    if (getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || !waits_for_ack(&info) ||
+        w->unacked_since == MOMENT_NONE ||
+        info.tcpi_last_ack_recv * NS_PER_MS < now - w->unacked_since)
         w->unacked_since = now;
     int64_t due = w->unacked_since + 2 * w->alive_after - w->alive_after / PROBES;
     if (due <= now)

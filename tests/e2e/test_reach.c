@@ -279,16 +279,24 @@ static void begin(struct cell *cells, size_t *count, const json_t *mode, enum wa
 
 /* --- What came of it */
 
+/* Is it this connection that a connection_open is about? Connections to different ports may have
+ * the same port on the client's side. */
+static bool opens(const struct cell *c, const json_t *event)
+{
+    const char *port = strrchr(event_text(event, "peer"), ':');
+    bool clear = c->stage.seat->tls == CLIENT_CLEAR;
+    return port && c->stage.count > 0 && client_port(&c->stage.talks[0]->c) == atoi(port + 1) &&
+           strcmp(event_text(event, "listener"), clear ? "http" : "https") == 0;
+}
+
 static void note_event(struct cell *cells, size_t count, const json_t *event)
 {
-    const char *what = event_text(event, "event"), *peer = event_text(event, "peer");
+    const char *what = event_text(event, "event");
     uint64_t id = (uint64_t)json_integer_value(json_object_get(event, "connection"));
-    const char *port = strrchr(peer, ':');
     for (size_t i = 0; i < count; i++) {
         struct cell *c = &cells[i];
         bool own = strcmp(event_text(event, "mode"), event_text(c->mode, "name")) == 0;
-        if (strcmp(what, "connection_open") == 0 && port && c->stage.count > 0 &&
-            client_port(&c->stage.talks[0]->c) == atoi(port + 1))
+        if (strcmp(what, "connection_open") == 0 && opens(c, event))
             c->connection = id;
         bool here = c->connection == id; /* 0: what listeners do */
         c->fired = c->fired || (here && own && strcmp(what, "fault") == 0);
