@@ -231,14 +231,20 @@ static void all_ended(void *arg)
     moments_stop();
 }
 
-static void stop(struct server *s)
+/* Until then a caller may set things of the run. */
+static void admin_stopped(void *arg)
 {
-    s->stopping = true;
+    struct server *s = arg;
     for (unsigned i = 0; i < DATA_LISTENERS; i++)
         if (s->listeners[i])
             listener_close(s->listeners[i]);
-    admin_stop(s->admin);
     run_shutdown(s->run, SHUTDOWN_GRACE, all_ended, s);
+}
+
+static void stop(struct server *s)
+{
+    s->stopping = true;
+    admin_stop(s->admin, admin_stopped, s);
 }
 
 static void signalled(uv_signal_t *signal, int number)

@@ -28,18 +28,22 @@
 #define QUIET             NS_PER_S    /* a request of such a caller is not on its way */
 #define CONNECTION_MEMORY (32 * 1024) /* bounds the header section, too */
 #define CA_MAX            (64 * 1024)
-#define LAST_TURNS        4 /* of the daemon, for answers on their way when it stops */
+#define LOOK              (100 * NS_PER_MS) /* at what came, before a caller is cut off */
+#define STOP_STEP         (5 * NS_PER_MS)
+#define LAST_TURNS        4 /* of the daemon, for calls to end */
 
 struct call_patience call_patience = {
     .request = 10 * NS_PER_S,
     .answer = 60 * NS_PER_S,
     .idle = 120 * NS_PER_S,
+    .stop = 2 * NS_PER_S,
 };
 
 /* --- Callers */
 
 static void caller_allow(struct caller *caller, int64_t span)
 {
+    caller->overdue = false;
     moment_at(&caller->deadline, span == DURATION_NEVER ? MOMENT_NONE : clock_now() + span);
 }
 
@@ -58,6 +62,20 @@ void call_allow(struct call *call, int64_t span)
     caller_allow(call->caller, span);
 }
 
+void call_pause(struct call *call)
+{
+    struct caller *caller = call->caller;
+    caller->left = moment_armed(&caller->deadline) ? caller->deadline.due - clock_now() : 0;
+    moment_cancel(&caller->deadline);
+}
+
+void call_resume(struct call *call)
+{
+    if (call->caller->left)
+        caller_allow(call->caller, call->caller->left);
+    call->caller->left = 0;
+}
+
 static void end_caller(struct admin *a, struct caller *caller)
 {
     if (caller->relay)
@@ -66,13 +84,22 @@ static void end_caller(struct admin *a, struct caller *caller)
     mhd_loop_run(a->mhd);
 }
 
-/* The one that has said nothing for longest, and for so long; NULL: there is none. */
+/* It was answered, and has the answer; and nothing of another request waits to be read. */
+static bool is_quiet(const struct caller *caller)
+{
+    return caller->listening && (!caller->relay || relay_is_quiet(caller->relay));
+}
+
+/* The one that has been quiet for longest, and for so long; NULL: there is none. */
 static struct caller *quietest(struct admin *a, int64_t span)
 {
+    int64_t now = clock_now();
     for (struct link *i = a->callers.next; i != &a->callers; i = i->next) {
         struct caller *caller = link_entry(i, struct caller, link);
-        if (caller->listening)
-            return clock_now() - caller->listening_since >= span ? caller : NULL;
+        if (caller->listening && now - caller->listening_since < span)
+            return NULL;
+        if (is_quiet(caller))
+            return caller;
     }
     return NULL;
 }
@@ -96,22 +123,30 @@ static bool make_place(void *owner)
     mhd_loop_run(a->mhd); /* what has come is answered first */
     if (relay_drop_answered(&a->relays) || a->caller_count < before)
         return true;
-    if ((caller = quietest(a, QUIET))) {
-        end_caller(a, caller);
-    } else if ((caller = events_wake_first(a))) {
+    caller = quietest(a, QUIET);
+    if (!caller && (caller = events_wake_first(a))) {
         mhd_loop_run(a->mhd);
-        if (is_there(a, caller))
-            end_caller(a, caller);
-    } else if ((caller = quietest(a, 0))) {
-        end_caller(a, caller);
+        if (a->caller_count < before)
+            return true;
+        if (!is_there(a, caller) || !is_quiet(caller))
+            caller = NULL;
     }
+    if (caller || (caller = quietest(a, 0)))
+        end_caller(a, caller);
     return a->caller_count < before;
 }
 
+/* Moments come before what is to be read, and this process may not have run for a while. */
 static void deadline_reached(struct moment *m, int64_t late)
 {
+    struct caller *caller = link_entry(m, struct caller, deadline);
+    if (!caller->overdue || late >= LOOK) {
+        caller->overdue = true;
+        moment_at(m, clock_now() + LOOK);
+        return;
+    }
     /* libmicrohttpd sees the end of the connection and closes it. */
-    shutdown(link_entry(m, struct caller, deadline)->fd, SHUT_RDWR);
+    shutdown(caller->fd, SHUT_RDWR);
 }
 
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
@@ -136,7 +171,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         struct caller *caller = *context;
         moment_cancel(&caller->deadline);
         if (caller->relay)
-            relay_tell_end(caller->relay, NULL);
+            relay_leave(caller->relay);
         link_remove(&caller->link);
         admin->caller_count--;
         free(caller);
@@ -372,8 +407,10 @@ static enum MHD_Result on_call(void *arg, struct MHD_Connection *mhd, const char
         *n = 0;
         return result;
     }
-    if (!call->answer.status)
+    if (!call->answer.status) {
+        call_allow(call, DURATION_NEVER); /* from here on it is our time */
         perform(call);
+    }
     return call->waiter || call->suspended ? MHD_YES : answer_send(call);
 }
 
@@ -477,12 +514,12 @@ struct listener *admin_listener(struct admin *a)
     return a->listener;
 }
 
-void admin_stop(struct admin *a)
+/* Nobody is there any more, or is waited for. */
+static void finish(struct admin *a)
 {
-    if (!a)
-        return;
-    a->stopping = true;
-    listener_close(a->listener);
+    void (*stopped)(void *arg) = a->stopped;
+    void *arg = a->stopped_arg;
+    a->over = true;
     events_wake_all(a);
     work_stop(a);
     for (int i = 0; i < LAST_TURNS; i++)
@@ -490,4 +527,37 @@ void admin_stop(struct admin *a)
     mhd_loop_stop(a->mhd);
     relay_stop_all(&a->relays);
     destroy(a);
+    stopped(arg);
+}
+
+/* Who has been answered leaves. */
+static void stop_due(struct moment *m, int64_t late)
+{
+    struct admin *a = link_entry(m, struct admin, stop);
+    struct caller *caller;
+    mhd_loop_run(a->mhd);
+    while ((caller = quietest(a, 0))) {
+        unsigned before = a->caller_count;
+        end_caller(a, caller);
+        if (a->caller_count == before)
+            break;
+    }
+    relay_drop_answered(&a->relays);
+    if (link_empty(&a->relays) || clock_now() >= a->stop_at)
+        finish(a);
+    else
+        moment_at(m, clock_now() + STOP_STEP);
+}
+
+void admin_stop(struct admin *a, void (*stopped)(void *arg), void *arg)
+{
+    a->stopping = true;
+    a->stopped = stopped;
+    a->stopped_arg = arg;
+    listener_close(a->listener);
+    run_settle(a->run);
+    events_wake_all(a);
+    a->stop.reached = stop_due;
+    a->stop_at = clock_now() + call_patience.stop;
+    moment_at(&a->stop, clock_now());
 }

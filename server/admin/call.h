@@ -50,7 +50,12 @@ struct admin {
     struct relay *adding; /* while libmicrohttpd is given its other end */
     struct link callers;  /* those that were heard of last at the end */
     unsigned caller_count;
-    bool stopping;
+    bool stopping; /* nothing is waited for any more, */
+    bool over;     /* and answers end where they are */
+    struct moment stop;
+    int64_t stop_at; /* at the latest */
+    void (*stopped)(void *arg);
+    void *stopped_arg;
     /* events.c */
     struct link waiters;
     struct ledger_watch watch; /* in the ledger while there are waiters */
@@ -64,9 +69,10 @@ struct admin {
 };
 
 /* How long a caller may take: to send a request, once it began (the first: once connected), to take
- * the answer, and between calls. Tests make them shorter. */
+ * the answer, and between calls; and to take an answer that is on its way when the API stops. Tests
+ * make them shorter. */
 struct call_patience {
-    int64_t request, answer, idle;
+    int64_t request, answer, idle, stop;
 };
 extern struct call_patience call_patience;
 
@@ -74,6 +80,8 @@ extern struct call_patience call_patience;
 struct caller {
     struct link link;
     struct moment deadline;
+    bool overdue; /* the deadline was reached once */
+    int64_t left; /* until the deadline, while the call is paused */
     int fd;
     struct relay *relay; /* NULL: it has ended */
     bool listening;      /* we wait for a request of it, or for more of one */
@@ -203,11 +211,14 @@ int input_accepts(const char *accept, const char *subtype);
 
 /* Gives the caller this long from now; DURATION_NEVER: no limit. */
 void call_allow(struct call *call, int64_t span);
+/* The time that we need ourselves does not count. */
+void call_pause(struct call *call);
+void call_resume(struct call *call);
 
 /* --- work.c */
 
 void work_init(struct admin *a);
-/* Lets all calls be answered, with what there is. */
+/* Lets all calls be answered, or end where they are. */
 void work_stop(struct admin *a);
 /* Fills the body of the answer, which has its status and header fields, by calling more until it
  * returns false; each time it appends a little, in well under a slice. over is called once, at the
@@ -233,7 +244,7 @@ void events_forget(struct call *call);
 
 /* --- calls_modes.c: what is made once, and anew when the catalogue has changed */
 
-/* Whether rows are missing; head is put before the first. */
+/* Whether rows are missing, and there was memory so far; head is put before the first. */
 bool cache_begin(struct cache *cache, const struct catalogue *c, const char *head);
 /* Appends one, with a comma between two; takes the reference. NULL: there was no memory for it. */
 void cache_row(struct cache *cache, json_t *row);

@@ -13,12 +13,12 @@ bool cache_begin(struct cache *cache, const struct catalogue *c, const char *hea
 {
     if (cache->whole && cache->version == catalogue_version(c))
         return false;
-    if (!buf_len(&cache->text) || cache->version != catalogue_version(c)) {
+    if ((!buf_len(&cache->text) && !cache->rows) || cache->version != catalogue_version(c)) {
         buf_free(&cache->text);
         *cache = (struct cache){ .version = catalogue_version(c) };
         buf_text(&cache->text, head);
     }
-    return true;
+    return !cache->text.failed;
 }
 
 void cache_row(struct cache *cache, json_t *row)
@@ -38,8 +38,10 @@ void cache_end(struct cache *cache, const char *tail, struct buf *out)
         buf_add(out, buf_bytes(&cache->text), buf_len(&cache->text));
     else
         out->failed = true;
-    if (!cache->whole)
-        buf_free(&cache->text); /* and begin anew next time */
+    if (!cache->whole) { /* and begin anew next time */
+        buf_free(&cache->text);
+        cache->rows = 0;
+    }
 }
 
 /* --- The catalogue */

@@ -2,8 +2,8 @@
  *
  * Both directions move what the other side takes, and read no more until it has: a caller that does
  * not read its answers stops libmicrohttpd, and the other way round. The end goes through each way
- * by itself. How long a caller may take is libmicrohttpd's side's business (admin.c): it closes its
- * end; only what comes after that has a time limit here.
+ * by itself. How long a caller may take is the business of libmicrohttpd's side (admin.c), which
+ * closes its end; what is left to deliver then has a time limit here.
  */
 #include "admin/relay.h"
 
@@ -24,9 +24,10 @@
 #include "engine/h1_head.h"
 
 #define READ_SIZE 16384
-#define TAKE_MS   10000 /* for the caller to take the rest of an answer, without progress */
+#define TAKE_MS   60000 /* for the caller to take more of what is left of an answer */
 #define AGAIN_MS  1
 #define LINGER_MS 2000 /* for the caller's FIN behind ours (RFC 9112 9.6) */
+#define DRAIN_MAX 16   /* reads */
 
 struct side {
     uv_poll_t poll;
@@ -44,6 +45,8 @@ struct relay {
     struct h1_head head;
     bool in_message; /* the head of the message that broke had gone to libmicrohttpd, */
     bool answered;   /* which has said something since */
+    bool left;       /* relay_leave */
+    bool limited;    /* for the caller to take the rest, limit runs */
     uv_timer_t limit;
     unsigned handles;
 };
@@ -158,16 +161,20 @@ static bool wants_inner(const struct relay *r)
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
-static void listen_to(struct side *s, bool readable)
+/* otherwise: what is looked for when there is nothing to read or write. */
+static void listen_to(struct side *s, bool readable, int otherwise)
 {
     int events = (readable ? UV_READABLE : 0) | (buf_len(&s->out) > 0 ? UV_WRITABLE : 0);
 
     if (!events)
-        events = UV_PRIORITIZED; /* nothing but errors */
+        events = otherwise;
     if (events == s->polled)
         return;
     s->polled = events;
-    uv_poll_start(&s->poll, events, on_poll);
+    if (events)
+        uv_poll_start(&s->poll, events, on_poll);
+    else
+        uv_poll_stop(&s->poll);
 }
 
 static void on_limit(uv_timer_t *timer)
@@ -182,18 +189,33 @@ static void on_again(uv_timer_t *timer)
     go_on(timer->data);
 }
 
+/* FIONREAD: by us; SIOCOUTQ: by the other end of a pair. */
+static bool has_unread(int fd, unsigned long request)
+{
+    int n = 0;
+
+    return ioctl(fd, request, &n) == 0 && n > 0;
+}
+
 /* Passes the end on to libmicrohttpd once it has read what came before: of both together its
  * epoll, which tells of changes, shows it only the one. */
 static void shut_inner(struct relay *r)
 {
-    int unread = 0;
-
-    if (ioctl(r->inner.fd, SIOCOUTQ, &unread) == 0 && unread > 0) {
+    if (has_unread(r->inner.fd, SIOCOUTQ)) {
         uv_timer_start(&r->limit, on_again, AGAIN_MS, 0);
         return;
     }
     r->inner.shut = true;
     shutdown(r->inner.fd, SHUT_WR);
+}
+
+/* libmicrohttpd has said its last: only the caller's taking more gives it more time. */
+static void limit_taking(struct relay *r, bool took)
+{
+    if (r->limited && !took)
+        return;
+    r->limited = true;
+    uv_timer_start(&r->limit, on_limit, TAKE_MS, 0);
 }
 
 /* Goes as far as it goes now. */
@@ -207,8 +229,10 @@ static void go_on(struct relay *r)
     }
     if (!flush(inner)) /* libmicrohttpd has closed: what it said comes, and its end */
         buf_consume(&inner->out, buf_len(&inner->out));
-    if (buf_len(&inner->out) == 0 && !inner->shut && (caller->read_end || r->head.at == H1_BROKEN))
+    if (buf_len(&inner->out) == 0 && !inner->shut && !r->left &&
+        (caller->read_end || r->head.at == H1_BROKEN))
         shut_inner(r);
+    size_t before = buf_len(&caller->out);
     if (!flush(caller)) {
         end(r);
         return;
@@ -217,15 +241,15 @@ static void go_on(struct relay *r)
         caller->shut = true;
         shutdown(caller->fd, SHUT_WR);
         uv_timer_start(&r->limit, on_limit, LINGER_MS, 0);
-    } else if (inner->read_end && !caller->shut) {
-        uv_timer_start(&r->limit, on_limit, TAKE_MS, 0);
+    } else if ((inner->read_end || r->left) && !caller->shut) {
+        limit_taking(r, buf_len(&caller->out) < before);
     }
     if (caller->shut && caller->read_end) {
         end(r);
         return;
     }
-    listen_to(caller, wants_caller(r));
-    listen_to(inner, wants_inner(r));
+    listen_to(caller, wants_caller(r), UV_PRIORITIZED); /* its reset */
+    listen_to(inner, wants_inner(r), 0); /* its end would be told of again and again */
 }
 
 static ssize_t receive(int fd, uint8_t *bytes)
@@ -324,8 +348,8 @@ int relay_start(struct uv_loop_s *loop, int socket, struct link *list, struct re
     }
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     link_append(list, &r->link);
-    listen_to(&r->caller, true);
-    listen_to(&r->inner, true);
+    listen_to(&r->caller, true, 0);
+    listen_to(&r->inner, true, 0);
     *inner = ends[1];
     *out = r;
     return 0;
@@ -334,19 +358,57 @@ int relay_start(struct uv_loop_s *loop, int socket, struct link *list, struct re
 void relay_tell_end(struct relay *r, struct relay **place)
 {
     r->place = place;
-    if (place)
-        *place = r;
+    *place = r;
+}
+
+void relay_leave(struct relay *r)
+{
+    r->place = NULL;
+    r->left = true;
+    if (!r->caller.shut)
+        limit_taking(r, true);
+}
+
+/* Delivers what libmicrohttpd has said, as far as the kernel takes it. Returns false when the
+ * caller takes nothing any more. */
+static bool deliver(struct relay *r)
+{
+    while (flush(&r->caller)) {
+        if (buf_len(&r->caller.out) > 0 || r->inner.read_end)
+            return true;
+        read_inner(r);
+        if (buf_len(&r->caller.out) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool relay_is_quiet(struct relay *r)
+{
+    bool open = deliver(r);
+    bool quiet =
+        !open || (buf_len(&r->caller.out) == 0 && buf_len(&r->inner.out) == 0 &&
+                  !has_unread(r->caller.fd, FIONREAD) && !has_unread(r->inner.fd, FIONREAD) &&
+                  !has_unread(r->inner.fd, SIOCOUTQ));
+
+    go_on(r); /* it may be over with that */
+    return quiet;
+}
+
+/* Unread bytes would make a reset of the end, which takes away what is not delivered yet. */
+static void end_unread(struct relay *r)
+{
+    uint8_t bytes[4096];
+
+    for (int i = 0; i < DRAIN_MAX && recv(r->caller.fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0; i++)
+        ;
+    end(r);
 }
 
 void relay_drop(struct relay *r)
 {
-    while (!r->inner.read_end && flush(&r->caller) && buf_len(&r->caller.out) == 0) {
-        read_inner(r);
-        if (!r->inner.read_end && buf_len(&r->caller.out) == 0)
-            break; /* libmicrohttpd has no more to say for now */
-    }
-    flush(&r->caller);
-    end(r);
+    deliver(r);
+    end_unread(r);
 }
 
 bool relay_drop_answered(struct link *list)
@@ -358,7 +420,7 @@ bool relay_drop_answered(struct link *list)
 
         next = i->next;
         if (r->caller.shut) {
-            end(r);
+            end_unread(r);
             any = true;
         }
     }

@@ -22,8 +22,15 @@ struct uv_loop_s;
 int relay_start(struct uv_loop_s *loop, int socket, struct link *list, struct relay **out,
                 int *inner);
 
-/* *place is r until r ends, then NULL; place NULL: nobody asks any more. */
+/* *place is r until r ends, then NULL. */
 void relay_tell_end(struct relay *r, struct relay **place);
+/* libmicrohttpd has closed its end, and place is no more: what it said is delivered, for as long as
+ * the caller goes on taking it. */
+void relay_leave(struct relay *r);
+
+/* Passes on what goes now. Returns whether nothing is on its way then: libmicrohttpd has read all
+ * that the caller sent, and the kernel has all that it answered. */
+bool relay_is_quiet(struct relay *r);
 
 /* Ends it at once, as relay_stop_all does. */
 void relay_drop(struct relay *r);

@@ -19,12 +19,14 @@
 static void suspend(struct call *call)
 {
     call->suspended = true;
+    call_pause(call);
     MHD_suspend_connection(call->mhd);
 }
 
 static void resume(struct call *call)
 {
     call->suspended = false;
+    call_resume(call);
     MHD_resume_connection(call->mhd);
     mhd_loop_kick(call->admin->mhd);
 }
@@ -86,7 +88,7 @@ static ssize_t take(void *arg, uint64_t position, char *bytes, size_t max)
         buf_consume(out, n);
         return (ssize_t)n;
     }
-    if (out->failed || call->admin->stopping)
+    if (out->failed || call->admin->over)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (call->stream.done)
         return MHD_CONTENT_READER_END_OF_STREAM;
@@ -102,9 +104,9 @@ void work_stream(struct call *call, bool (*more)(struct call *call, struct buf *
     struct stream *s = &call->stream;
     *s = (struct stream){ .more = more, .over = over };
     link_init(&s->link);
-    /* At once, as far as this turn's slice goes; what stops waits for nobody. */
+    /* At once, as far as this turn's slice goes; what is over waits for nobody. */
     int64_t began = clock_now(), left = CLOCK_SLICE - a->worked;
-    if (a->stopping)
+    if (a->over)
         while (!render(call, MOMENT_NONE) || !s->done)
             ;
     else if (left > 0)
@@ -143,6 +145,8 @@ static void settled(struct run_waiter *waiter)
 void work_when_settled(struct call *call, void (*then)(struct call *call))
 {
     struct run *run = call->admin->run;
+    if (call->admin->stopping)
+        run_settle(run);
     if (run_is_settled(run)) {
         then(call);
         return;

@@ -31,8 +31,6 @@
 #include "wire/caps.h"
 #include "wire/listener.h"
 
-#include "memcheck.h"
-
 /* --- The run */
 
 struct run {
@@ -261,7 +259,8 @@ char *__wrap_strdup(const char *s)
 static uv_loop_t loop;
 static struct admin *admin;
 static struct catalogue *catalogue;
-static const struct call_patience patient = { 10 * NS_PER_S, 60 * NS_PER_S, 120 * NS_PER_S };
+static const struct call_patience patient = { 10 * NS_PER_S, 60 * NS_PER_S, 120 * NS_PER_S,
+                                              2 * NS_PER_S };
 
 static inline void start(const struct admin_config *more)
 {
@@ -294,10 +293,16 @@ static inline int set_up(void **state)
     return 0;
 }
 
+static inline void on_stopped(void *arg)
+{
+    admin = NULL;
+}
+
 static inline void stop_admin(void)
 {
-    admin_stop(admin);
-    admin = NULL;
+    admin_stop(admin, on_stopped, NULL);
+    while (admin)
+        uv_run(&loop, UV_RUN_ONCE);
     uv_run(&loop, UV_RUN_NOWAIT);
 }
 
@@ -424,7 +429,7 @@ static inline bool receive(int fd, bool head, int ms)
 {
     static char bytes[8 << 20];
     size_t n = 0;
-    int64_t until = clock_now() + ms * REAL_MS;
+    int64_t until = clock_now() + ms * NS_PER_MS;
     forget_reply();
     while (!reply.body && clock_now() < until) {
         turn();
@@ -460,7 +465,7 @@ static inline int request(const char *text, size_t n)
 {
     int fd = open_client();
     send_text(fd, text, n);
-    receive(fd, strncmp(text, "HEAD ", 5) == 0, 20000);
+    receive(fd, strncmp(text, "HEAD ", 5) == 0, 5000);
     close(fd);
     turns(2);
     return reply.status;
