@@ -44,6 +44,18 @@ static bool says_the_same(const struct setting *s)
            (!s->params || json_equal(json_object_get(entry, "params"), s->params));
 }
 
+static int patch_which(struct setting *s, const json_t *in_force);
+
+/* What is in force stays, with another time scale. */
+static int keep_which(struct call *call, struct setting *s)
+{
+    json_auto_t *in_force = run_mode(call->admin->run);
+    int error = in_force ? patch_which(s, in_force) : -ENOMEM;
+    if (error)
+        answer_outcome(call, error, NULL);
+    return error;
+}
+
 static int check_which(struct call *call, struct setting *s)
 {
     static const char one[] = "exactly one of mode, plan and case";
@@ -55,6 +67,8 @@ static int check_which(struct call *call, struct setting *s)
     int given = (s->mode != NULL) + (s->plan != NULL) + (s->case_name != NULL);
     if (given > 1)
         return refuse_setting(call, "$", one, "the body sets more than one thing");
+    if (given == 0 && s->time_scale && !s->params)
+        return keep_which(call, s);
     if (given == 0)
         return refuse_setting(call, "$", one, "the body sets nothing");
     if (s->params && !s->mode)

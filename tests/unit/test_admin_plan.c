@@ -299,7 +299,8 @@ static void bad_bodies_are_refused_with_their_place(void **state)
     assert_string_equal(the_run.mode, "normal");
     assert_string_equal(the_run.plan, "");
     static const char *const nothing[] = { "{}", "{\"apply\":\"new\"}", "{\"mode\":null}",
-                                           "{\"time_scale\":2}", "{\"seed\":1,\"plan\":null}" };
+                                           "{\"time_scale\":2,\"params\":{}}",
+                                           "{\"seed\":1,\"plan\":null}" };
     for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
         put(nothing[i], 400);
         assert_problem(400, "$", "exactly one of mode, plan and case");
@@ -308,6 +309,15 @@ static void bad_bodies_are_refused_with_their_place(void **state)
     assert_string_equal(
         json_string_value(json_array_get(json_object_get(reply.json, "did_you_mean"), 0)), "mode");
     assert_int_equal(json_array_size(json_object_get(reply.json, "allowed")), 7);
+}
+
+static void a_time_scale_alone_leaves_the_mode(void **state)
+{
+    put("{\"mode\":\"idle-close\",\"params\":{\"idle\":\"2s\"}}", 200);
+    put("{\"time_scale\":2}", 200);
+    assert_string_equal(the_run.mode, "idle-close");
+    assert_string_equal(the_run.params, "{\"idle\":\"2s\"}");
+    assert_true(the_run.scale == 2);
 }
 
 static void bad_time_scales_are_refused(void **state)
@@ -495,6 +505,7 @@ int main(void)
         SERVED(a_patch_changes_what_it_names_and_nothing_else),
         SERVED(outcomes_become_statuses),
         SERVED(bad_bodies_are_refused_with_their_place),
+        SERVED(a_time_scale_alone_leaves_the_mode),
         SERVED(bad_time_scales_are_refused),
         SERVED(a_mark_is_set_and_its_event_named),
         SERVED(bad_marks_are_refused),
