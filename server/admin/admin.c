@@ -120,7 +120,9 @@ static bool make_place(void *owner)
     struct admin *a = owner;
     struct caller *caller;
     unsigned before = a->caller_count;
-    mhd_loop_run(a->mhd); /* what has come is answered first */
+    relay_move_all(&a->relays); /* what has come is answered first */
+    mhd_loop_run(a->mhd);
+    relay_move_all(&a->relays);
     if (relay_drop_answered(&a->relays) || a->caller_count < before)
         return true;
     caller = quietest(a, QUIET);

@@ -411,6 +411,20 @@ void relay_drop(struct relay *r)
     end_unread(r);
 }
 
+void relay_move_all(struct link *list)
+{
+    for (struct link *i = list->next, *next; i != list; i = next) {
+        struct relay *r = link_entry(i, struct relay, link);
+
+        next = i->next;
+        if (wants_caller(r))
+            read_caller(r);
+        if (wants_inner(r))
+            read_inner(r);
+        go_on(r);
+    }
+}
+
 bool relay_drop_answered(struct link *list)
 {
     bool any = false;

@@ -35,6 +35,9 @@ bool relay_is_quiet(struct relay *r);
 /* Ends it at once, as relay_stop_all does. */
 void relay_drop(struct relay *r);
 
+/* Moves what has come by now, both ways, without waiting for the loop. */
+void relay_move_all(struct link *list);
+
 /* Of a list, ends those that only wait for their caller's FIN. Returns whether there were any. */
 bool relay_drop_answered(struct link *list);
 
