@@ -27,6 +27,8 @@ static void a_fault_that_comes_too_late_gives_way_and_is_ledgered(struct stage *
     admin_mode(stage->server, "idle-close", "{\"idle\":\"300ms\"}");
     struct talk *t = talk_open(stage);
     talk_served(t);
+    /* The client may have the response before the server knows that it is handed over. */
+    json_decref(ledger_await(stage->server, t->connection, "response_end", NULL));
 
     assert_int_equal(kill(server, SIGSTOP), 0);
     check(client_silent(&t->c, in_ms(IDLE_MS + 1000)), "not stopped: %s", client_story(&t->c));
