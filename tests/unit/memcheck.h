@@ -1,13 +1,26 @@
-/* memcheck.h - what a test does less of under valgrind (./dev valgrind), which is thirty times as
- * slow: the same paths, fewer times. */
+/* memcheck.h - what a test does otherwise under valgrind (./dev valgrind), which is thirty times as
+ * slow: the same paths, fewer times, and with more time for each. */
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
+
+#include "base/clock.h"
 
 static inline bool under_memcheck(void)
 {
     return getenv("HANGUP_MEMCHECK") != NULL;
+}
+
+/* A millisecond, in ns, of a test that waits in real time. Under valgrind all that such a test does
+ * and waits for takes longer by one factor. */
+#define REAL_MS (under_memcheck() ? 4 * NS_PER_MS : NS_PER_MS)
+
+/* Which allocation fails next, after the n-th. */
+static inline long next_failing(long n)
+{
+    return n + 1 + n / (under_memcheck() ? 4 : 64);
 }
 
 static inline unsigned rounds_of(unsigned rounds)

@@ -26,7 +26,9 @@
 #include "run/run.h"
 #include "wire/moment.h"
 
-#define PATIENCE (5 * NS_PER_S)
+#include "memcheck.h"
+
+#define PATIENCE (5000 * REAL_MS)
 #define REQUEST  "GET /api/entitlement/get HTTP/1.1\r\nHost: x\r\n\r\n"
 
 static uv_loop_t loop;

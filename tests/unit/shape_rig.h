@@ -9,7 +9,7 @@
 
 #include "minted_server.h"
 
-#define MS NS_PER_MS
+#define MS REAL_MS
 
 static struct tls_server *tls;
 

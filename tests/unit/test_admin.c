@@ -459,7 +459,7 @@ static void rubbish_does_no_harm(void **state)
         close(fd);
     }
     unsigned seed = 1;
-    for (int i = 0; i < 300; i++) {
+    for (unsigned i = 0; i < rounds_of(300); i++) {
         char text[200] = "GET /v1/runs/default/events?since=0 HTTP/1.1\r\nHost: localhost\r\n"
                          "Accept: application/json\r\nContent-Length: 3\r\n\r\nabc";
         size_t n = strlen(text);
@@ -651,7 +651,7 @@ static void any_allocation_may_fail(void **state)
     commit("x");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         bool failed = true;
-        for (long n = 0; failed && n < 100000; n += 1 + n / 64) { /* many in a long list */
+        for (long n = 0; failed && n < 100000; n = next_failing(n)) { /* many in a long list */
             char text[300];
             int len = snprintf(
                 text, sizeof text,

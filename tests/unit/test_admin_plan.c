@@ -454,7 +454,7 @@ static void without_memory_nothing_is_set_by_halves(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         bool failed = true;
-        for (long n = 0; failed && n < 100000; n += 1 + n / 64) { /* many in a long list */
+        for (long n = 0; failed && n < 100000; n = next_failing(n)) { /* many in a long list */
             char byte;
             struct buf text = { 0 };
             buf_printf(&text,

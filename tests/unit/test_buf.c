@@ -24,6 +24,8 @@ static void *limited_malloc(size_t n)
 #undef malloc
 #include "base/utf8.h"
 
+#include "memcheck.h"
+
 static int unlimited(void **state)
 {
     allocations_left = -1;
@@ -89,7 +91,7 @@ static void a_queue_that_stays_short_stays_small(void **state)
 {
     struct buf b = { 0 };
     uint8_t in = 0, out = 0;
-    for (int round = 0; round < 100000; round++) {
+    for (unsigned round = 0; round < rounds_of(100000); round++) {
         for (int i = 0; i < 7; i++, in++)
             assert_int_equal(buf_add(&b, &in, 1), 0);
         for (int i = 0; i < (round < 20 ? 5 : 7); i++, out++) {

@@ -11,6 +11,8 @@
 #include "base/duration.h"
 #include "base/refusal.h"
 
+#include "memcheck.h"
+
 #define HOUR (3600 * NS_PER_S)
 
 /* From a copy of exact size, so that a sanitizer sees a read beyond the end. */
@@ -161,7 +163,7 @@ static void durations_are_written_short(void **state)
 static void what_is_written_reads_back_the_same(void **state)
 {
     uint64_t random = 42;
-    for (int i = 0; i < 200000; i++) {
+    for (unsigned i = 0; i < rounds_of(200000); i++) {
         random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         /* Of all magnitudes, and round ones too. */
         int64_t ns = (int64_t)((random >> 1) % DURATION_MAX) >> (random % 50);

@@ -35,6 +35,8 @@ static void *limited_calloc(size_t n, size_t size)
 #define calloc limited_calloc
 #include "base/buf.c"
 #include "ledger/ledger.c"
+
+#include "memcheck.h"
 #undef malloc
 #undef calloc
 
@@ -312,7 +314,7 @@ static void a_poller_sees_each_event_once(void **state)
 {
     struct ledger *l = *state;
     uint64_t since = 0, seen = 0;
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < (under_memcheck() ? 60 : 200); round++) {
         for (int i = 0; i < round % 7 * 50; i++)
             mark(l, "some event of the usual length");
         json_t *all;

@@ -14,6 +14,8 @@
 #include "base/json.h"
 #include "base/number.h"
 
+#include "memcheck.h"
+
 static void spans_are_milliseconds_with_three_decimals(void **state)
 {
     static const struct {
@@ -66,7 +68,7 @@ static void a_fraction_has_no_more_digits_than_it_needs(void **state)
 static void any_fraction_reads_back_as_itself(void **state)
 {
     uint64_t bits = 88172645463325252;
-    for (int i = 0; i < 100000; i++) {
+    for (unsigned i = 0; i < rounds_of(100000); i++) {
         char text[NUMBER_SIZE];
         double value;
         bits ^= bits << 13;

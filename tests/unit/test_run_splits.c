@@ -85,8 +85,9 @@ static void what_comes_in_one_reading_was_sent_before_the_fault(void **state)
             for (size_t place = 0; place < COUNT(places); place++)
                 for (unsigned requests = 1; requests <= 3; requests++)
                     for (size_t size = 0; size < COUNT(record_sizes); size++, turn++)
-                        one_split(over, http, place, 1 + turn % requests, requests,
-                                  verbs[turn % COUNT(verbs)], record_sizes[size]);
+                        if (!under_memcheck() || turn % 7 == 0) /* every value of each, still */
+                            one_split(over, http, place, 1 + turn % requests, requests,
+                                      verbs[turn % COUNT(verbs)], record_sizes[size]);
 }
 
 /* From a timer or a call of the admin API: what the kernel has by then is read later. */

@@ -12,6 +12,8 @@
 #include "base/refusal.h"
 #include "base/suggest.h"
 
+#include "memcheck.h"
+
 static const char *const modes[] = { "normal",       "idle-close", "goaway-idle",
                                      "reset-idle",   "half-open",  "black-hole",
                                      "stall-idle",   "truncate",   "nginx",
@@ -64,7 +66,7 @@ static void what_is_like_it_comes_the_likeliest_first(void **state)
 static void one_slip_is_always_understood(void **state)
 {
     srand(1);
-    for (unsigned round = 0; round < 20000; round++) {
+    for (unsigned round = 0; round < rounds_of(20000); round++) {
         const char *name = modes[(size_t)rand() % MODES];
         char word[80];
         size_t len = strlen(name), at = (size_t)rand() % len;

@@ -18,8 +18,10 @@
 #include "wire/moment.h"
 #include "wire/tap.h"
 
-#define PATIENCE (5 * NS_PER_S)
-#define A_WHILE  (30 * NS_PER_MS)
+#include "memcheck.h"
+
+#define PATIENCE (5000 * REAL_MS)
+#define A_WHILE  (30 * REAL_MS)
 #define SEEN_MAX 64
 
 static uv_loop_t loop;

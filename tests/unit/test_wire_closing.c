@@ -49,7 +49,7 @@ static void the_first_byte_draws_rst(struct bench *b, enum way way)
     assert_int_equal(send(b->client, "G", 1, MSG_NOSIGNAL), 1);
     run_for(PATIENCE, &b->closed);
     assert_true(b->closed);
-    assert_true(clock_now() - sent < 40 * NS_PER_MS); /* and no ACK was put off until then */
+    assert_true(clock_now() - sent < 40 * REAL_MS); /* and no ACK was put off until then */
     assert_int_equal(state_of(b->client), TCP_CLOSE);
     assert_int_equal(send(b->client, "ET /", 4, MSG_NOSIGNAL), -1);
     assert_true(ledger_has(b, "\"event\":\"stale_bytes\",\"connection\":1,\"bytes\":1,"));
@@ -88,19 +88,19 @@ static void what_comes_while_it_lingers_draws_nothing(void **state)
 static void waiting(struct bench *b, enum way way)
 {
     int64_t ended = clock_now();
-    finish(b, way, 0, 150 * NS_PER_MS);
+    finish(b, way, 0, 150 * REAL_MS);
     assert_false(b->closed);
     run_for(PATIENCE, &b->closed);
     assert_true(b->closed);
-    assert_true(clock_now() - ended >= 150 * NS_PER_MS);
-    assert_true(clock_now() - ended < 150 * NS_PER_MS + NS_PER_S);
+    assert_true(clock_now() - ended >= 150 * REAL_MS);
+    assert_true(clock_now() - ended < 150 * REAL_MS + NS_PER_S);
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
     assert_int_equal(client_sees(b), 0);
     assert_true(ledger_has(b, "did not close within fin_wait"));
     assert_true(ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"fin\""
                                            : "\"by\":\"server\",\"how\":\"fin\""));
     assert_int_equal(send(b->client, "x", 1, MSG_NOSIGNAL), 1);
-    run_for(5 * NS_PER_MS, NULL);
+    run_for(5 * REAL_MS, NULL);
     assert_int_equal(state_of(b->client), TCP_CLOSE);
 }
 
@@ -176,7 +176,7 @@ static void an_exact_fin_reads_first_what_came_before_it(void **state)
 static void an_exact_fin_lingers_first(void **state)
 {
     struct bench *b = *state;
-    assert_int_equal(wire_fin(b->wire, false, 150 * NS_PER_MS, true), 0);
+    assert_int_equal(wire_fin(b->wire, false, 150 * REAL_MS, true), 0);
     client_says(b, "discarded");
     assert_false(b->closed);
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
@@ -190,7 +190,7 @@ static void an_exact_fin_lingers_first(void **state)
 static void who_hurries_does_not_wait_behind_a_fin(void **state)
 {
     struct bench *b = *state;
-    finish(b, ORDERLY, 100 * NS_PER_MS, DURATION_NEVER);
+    finish(b, ORDERLY, 100 * REAL_MS, DURATION_NEVER);
     wire_hurry(b->wire);
     assert_false(b->closed);
     run_for(NS_PER_S, &b->closed);
@@ -212,7 +212,7 @@ static void what_the_kernel_does_not_say_is_not_known(void **state)
     assert_int_equal(wire_create(&config, ends[0], &b.wire), 0);
     assert_int_equal(wire_tcp_state(b.wire), -1);
     assert_int_equal(wire_fin(b.wire, false, 0, false), 0);
-    run_for(30 * NS_PER_MS, NULL);
+    run_for(30 * REAL_MS, NULL);
     assert_false(ledger_has(&b, "\"event\":\"fin_acked\""));
     client_says(&b, "late");
     assert_true(ledger_has(&b, "\"fin_acked\":\"unclear\""));

@@ -144,8 +144,8 @@ static void a_black_hole_begins_behind_what_is_paced(void **state)
     if (!caps_have(CAP_BLACK_HOLE))
         skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
     assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
-    send_block(b, 40);
     int64_t start = clock_now();
+    send_block(b, 40);
     assert_int_equal(wire_black_hole(b->wire), 0);
     run_until_raw(40);
     run_for(100 * MS, NULL);

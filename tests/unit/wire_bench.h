@@ -26,7 +26,9 @@
 #include "wire/moment.h"
 #include "wire/wire.h"
 
-#define PATIENCE (5 * NS_PER_S)
+#include "memcheck.h"
+
+#define PATIENCE (5000 * REAL_MS)
 
 static uv_loop_t loop;
 
@@ -183,7 +185,7 @@ static inline int tear_down(void **state)
 static inline int client_sees(struct bench *b)
 {
     char bytes[256];
-    run_for(30 * NS_PER_MS, NULL);
+    run_for(30 * REAL_MS, NULL);
     ssize_t n = recv(b->client, bytes, sizeof bytes, 0);
     return n < 0 ? -errno : (int)n;
 }
@@ -191,7 +193,7 @@ static inline int client_sees(struct bench *b)
 static inline void client_says(struct bench *b, const char *text)
 {
     assert_int_equal(send(b->client, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-    run_for(30 * NS_PER_MS, NULL);
+    run_for(30 * REAL_MS, NULL);
 }
 
 static inline int client_unacked(struct bench *b)
@@ -204,7 +206,7 @@ static inline int client_unacked(struct bench *b)
 /* Has a RST come? After a FIN recv() keeps saying 0, but sending fails (tcp(7), EPIPE). */
 static inline bool client_was_reset(struct bench *b)
 {
-    run_for(30 * NS_PER_MS, NULL);
+    run_for(30 * REAL_MS, NULL);
     return send(b->client, "x", 1, MSG_NOSIGNAL) < 0 && (errno == EPIPE || errno == ECONNRESET);
 }
 
