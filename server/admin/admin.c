@@ -28,6 +28,7 @@
 #define QUIET             NS_PER_S    /* a request of such a caller is not on its way */
 #define CONNECTION_MEMORY (32 * 1024) /* bounds the header section, too */
 #define CA_MAX            (64 * 1024)
+#define HURRY             NS_PER_MS
 #define LOOK              (100 * NS_PER_MS) /* at what came, before a caller is cut off */
 #define STOP_STEP         (5 * NS_PER_MS)
 #define LAST_TURNS        4 /* of the daemon, for calls to end */
@@ -112,22 +113,34 @@ static bool is_there(const struct admin *a, const struct caller *caller)
     return i != &a->callers;
 }
 
+/* What has come is answered, as far as it goes in a short time. */
+static void answer_now(struct admin *a)
+{
+    int64_t until = clock_now() + HURRY;
+    bool more;
+    relay_move_all(&a->relays);
+    mhd_loop_run(a->mhd);
+    do {
+        more = work_turn(a);
+        mhd_loop_run(a->mhd);
+    } while (more && clock_now() < until);
+    relay_move_all(&a->relays);
+}
+
 /* A place for a new caller, who may be the health check: of those that have one it is who was
  * answered and does not leave, or is quiet, or waits for events, and is answered now; the longest
- * first. Returns whether there is one. */
+ * first. Then it is who does not take its answer. Returns whether there is one. */
 static bool make_place(void *owner)
 {
     struct admin *a = owner;
     struct caller *caller;
     unsigned before = a->caller_count;
-    relay_move_all(&a->relays); /* what has come is answered first */
-    mhd_loop_run(a->mhd);
-    relay_move_all(&a->relays);
+    answer_now(a);
     if (relay_drop_answered(&a->relays) || a->caller_count < before)
         return true;
     caller = quietest(a, QUIET);
     if (!caller && (caller = events_wake_first(a))) {
-        mhd_loop_run(a->mhd);
+        answer_now(a);
         if (a->caller_count < before)
             return true;
         if (!is_there(a, caller) || !is_quiet(caller))
@@ -135,6 +148,8 @@ static bool make_place(void *owner)
     }
     if (caller || (caller = quietest(a, 0)))
         end_caller(a, caller);
+    else if (relay_drop_stuck(&a->relays, QUIET))
+        mhd_loop_run(a->mhd);
     return a->caller_count < before;
 }
 

@@ -218,6 +218,9 @@ void call_resume(struct call *call);
 /* --- work.c */
 
 void work_init(struct admin *a);
+/* The next slice of all calls at once, without waiting for the loop. Returns whether more is to be
+ * done. */
+bool work_turn(struct admin *a);
 /* Lets all calls be answered, or end where they are. */
 void work_stop(struct admin *a);
 /* Fills the body of the answer, which has its status and header fields, by calling more until it

@@ -20,6 +20,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "endpoint/problem.h"
 #include "engine/h1_head.h"
 
@@ -36,6 +37,7 @@ struct side {
     int polled;     /* the events that poll is started with */
     bool read_end;  /* it has sent its last */
     bool shut;      /* we have */
+    int64_t stuck;  /* since when it takes nothing of what is to be written; 0: it does */
 };
 
 struct relay {
@@ -83,8 +85,11 @@ static bool flush(struct side *s)
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
+        if (n < 0) {
+            s->stuck = s->stuck ? s->stuck : clock_now();
             return errno == EAGAIN;
+        }
+        s->stuck = 0;
         buf_consume(&s->out, (size_t)n);
     }
     return true;
@@ -439,6 +444,22 @@ bool relay_drop_answered(struct link *list)
         }
     }
     return any;
+}
+
+bool relay_drop_stuck(struct link *list, int64_t span)
+{
+    struct relay *longest = NULL;
+
+    for (struct link *i = list->next; i != list; i = i->next) {
+        struct relay *r = link_entry(i, struct relay, link);
+
+        if (r->caller.stuck && (!longest || r->caller.stuck < longest->caller.stuck))
+            longest = r;
+    }
+    if (!longest || clock_now() - longest->caller.stuck < span)
+        return false;
+    end(longest);
+    return true;
 }
 
 void relay_stop_all(struct link *list)

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/list.h"
 
@@ -40,6 +41,10 @@ void relay_move_all(struct link *list);
 
 /* Of a list, ends those that only wait for their caller's FIN. Returns whether there were any. */
 bool relay_drop_answered(struct link *list);
+
+/* Of a list, ends the one whose caller has taken nothing of its answer for longest, if that is span
+ * or more (ns). Returns whether there was one. */
+bool relay_drop_stuck(struct link *list, int64_t span);
 
 /* Ends all of a list, after the inner ends are closed: what was answered is sent as far as the
  * kernel takes it. Memory goes with the next turn of the loop. */

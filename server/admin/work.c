@@ -59,10 +59,8 @@ static void queue(struct call *call)
     call_for_work(call->admin);
 }
 
-/* The next slice: each call in its turn. */
-static void work_due(struct moment *m, int64_t late)
+bool work_turn(struct admin *a)
 {
-    struct admin *a = link_entry(m, struct admin, work);
     int64_t until = clock_now() + CLOCK_SLICE;
     a->worked = 0;
     while (!link_empty(&a->working) && clock_now() < until) {
@@ -73,8 +71,15 @@ static void work_due(struct moment *m, int64_t late)
         else
             link_append(&a->working, &call->stream.link);
     }
-    if (!link_empty(&a->working))
-        call_for_work(a);
+    if (link_empty(&a->working))
+        return false;
+    call_for_work(a);
+    return true;
+}
+
+static void work_due(struct moment *m, int64_t late)
+{
+    work_turn(link_entry(m, struct admin, work));
 }
 
 /* libmicrohttpd asks for more. */

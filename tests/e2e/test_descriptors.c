@@ -284,6 +284,33 @@ static void a_caller_that_waits_for_events_is_answered_before_it_makes_room(void
     server_stop(&roomy);
 }
 
+/* More than the kernel keeps for one who does not read: pipelined, each answer is over 64 KiB. */
+static void callers_who_do_not_read_make_room(void **state)
+{
+    static struct client callers[CALLERS];
+    struct client_options to = { .port = server.admin };
+    struct buf requests = { .data = NULL };
+    struct admin_answer answer = { .status = 0 };
+    int64_t until = in_ms(PATIENCE_MS);
+
+    for (int i = 0; i < 100; i++)
+        buf_text(&requests, "GET /v1/modes HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    for (int i = 0; i < CALLERS; i++) {
+        assert_true(client_connect(&callers[i], &to));
+        client_send(&callers[i], buf_bytes(&requests), buf_len(&requests));
+    }
+    /* Those who read slowly are given some time before they count as such. */
+    while (!admin_try(&server, "GET", "/healthz", NULL, NULL, &answer) && clock_now() < until)
+        ;
+    check(answer.status == 200, "the health check is locked out");
+    admin_free(&answer);
+    for (int i = 0; i < 5; i++)
+        check_health(&server);
+    for (int i = 0; i < CALLERS; i++)
+        client_close(&callers[i]);
+    buf_free(&requests);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +318,7 @@ int main(void)
         cmocka_unit_test(clients_that_have_left_make_room_for_others),
         cmocka_unit_test(what_only_a_response_needs_is_not_kept),
         cmocka_unit_test(no_number_of_callers_locks_the_health_check_out),
+        cmocka_unit_test(callers_who_do_not_read_make_room),
         cmocka_unit_test(a_caller_that_waits_for_events_is_answered_before_it_makes_room),
     };
 
