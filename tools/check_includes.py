@@ -15,37 +15,23 @@ ALLOWED = {
     "engine": {"ledger", "base"},
     "certs": {"base"},
     "endpoint": {"engine", "ledger", "base"},
-    "modes": {"engine", "wire", "ledger", "base"},
-    "run": {"modes", "endpoint", "engine", "wire", "certs", "ledger", "base"},
-    "admin": {"run", "modes", "endpoint", "engine", "wire", "certs", "ledger", "base"},
+    "mode": {"engine", "wire", "ledger", "base"},
+    "run": {"mode", "endpoint", "engine", "wire", "certs", "ledger", "base"},
+    "admin": {"run", "mode", "endpoint", "engine", "wire", "certs", "ledger", "base"},
 }
-ALLOWED["main"] = set(ALLOWED)
+ALLOWED["cli"] = set(ALLOWED)
 
-TOP = {"modes", "certs"}  # these folders lie beside server/
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
-
-
-def sources(root):
-    """Each source file with its layer."""
-    for folder in ("server", *sorted(TOP)):
-        for path in sorted((root / folder).rglob("*.[ch]")):
-            parts = path.relative_to(root).parts
-            if folder in TOP:
-                yield path, folder
-            else:
-                yield path, parts[1] if len(parts) > 2 else "main"
 
 
 def fault(root, layer, included):
     """What is wrong with this include in a file of this layer, or None."""
-    # The headers of main alone lie in no folder of their own.
-    target = included.split("/")[0] if "/" in included else "main"
-    if target == "main" and layer != "main" or target not in ALLOWED:
-        return f'write "LAYER/FILE.h", with one of {", ".join(sorted(ALLOWED["main"]))}'
+    target = included.split("/")[0] if "/" in included else None
+    if target not in ALLOWED:
+        return f'write "LAYER/FILE.h", with one of {", ".join(sorted(ALLOWED))}'
     if target != layer and target not in ALLOWED[layer]:
         return f'{layer} may include {", ".join(sorted(ALLOWED[layer])) or "nothing"}'
-    place = root if target in TOP else root / "server"
-    if not (place / included).is_file():
+    if not (root / "server" / included).is_file():
         return "no such file"
     return None
 
@@ -53,9 +39,10 @@ def fault(root, layer, included):
 def main():
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
     faults = files = 0
-    for path, layer in sources(root):
+    for path in sorted((root / "server").rglob("*.[ch]")):
         files += 1
         name = path.relative_to(root)
+        layer = name.parts[1]
         if layer not in ALLOWED:
             print(f"{name}: {layer} is no layer; they are {', '.join(ALLOWED)}")
             faults += 1

@@ -3,7 +3,7 @@
 
 Each modes/catalogue/NAME.json needs its line in modes/meson.build and a row 'NAME': 'program' in
 mode_tests of tests/e2e/meson.build; the program is among e2e_tests, and test_program.c has "NAME" as
-a text. Each cases/NAME.json needs its line in cases/meson.build, and its name in a test there, too.
+a text. Each modes/cases/NAME.json needs its line there, and its name in a test there, too.
 meson runs this when it sets a build up, so that a mode without a test is never built.
 """
 import re
@@ -42,12 +42,11 @@ def complaints(root):
     for name in sorted(set(rows) - set(modes)):
         yield f"tests/e2e/meson.build: mode_tests has {name}, which is no mode"
 
-    built_in = (root / "cases" / "meson.build").read_text()
-    for path in sorted((root / "cases").glob("*.json")):
-        if f"'{path.name}'" not in built_in:
-            yield f"cases/{path.name} is not in cases/meson.build"
+    for path in sorted((root / "modes" / "cases").glob("*.json")):
+        if f"'cases/{path.name}'" not in built_in:
+            yield f"modes/cases/{path.name} is not in modes/meson.build"
         if not any(f'"{path.stem}"' in source for source in sources.values()):
-            yield f"cases/{path.name} has no test: no program of tests/e2e names it"
+            yield f"modes/cases/{path.name} has no test: no program of tests/e2e names it"
     if not modes:
         yield f"{root}: no modes found"
 

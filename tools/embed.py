@@ -17,7 +17,7 @@ def main():
     rows = [f'    {{ "{path.stem}", file_{i} }},\n' for i, path in enumerate(inputs)]
     output.write_text(
         "/* Made by tools/embed.py; do not edit. */\n"
-        '#include "modes/catalogue_data.h"\n\n'
+        '#include "mode/catalogue_data.h"\n\n'
         + "".join(arrays)
         + f"\nconst struct catalogue_file {table}[] = {{\n"
         + "".join(rows)

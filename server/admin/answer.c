@@ -6,7 +6,7 @@
 
 #include "admin/call.h"
 #include "base/json.h"
-#include "modes/mode.h"
+#include "mode/mode.h"
 #include "run/run.h"
 
 #define TYPE_JSON    "application/json"

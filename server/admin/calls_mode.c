@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "admin/call.h"
-#include "modes/cases.h"
+#include "mode/cases.h"
 #include "run/plan.h"
 #include "run/run.h"
 

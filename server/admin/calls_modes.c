@@ -4,8 +4,8 @@
 
 #include "admin/call.h"
 #include "base/json.h"
-#include "modes/about.h"
-#include "modes/catalogue.h"
+#include "mode/about.h"
+#include "mode/catalogue.h"
 
 /* --- Texts that are kept */
 

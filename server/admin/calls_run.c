@@ -1,6 +1,6 @@
 /* calls_run.c - the default run and its live connections. */
 #include "admin/call.h"
-#include "modes/mode.h"
+#include "mode/mode.h"
 #include "run/run.h"
 
 /* As GET /v1/mode, with more. NULL without memory. */

@@ -6,7 +6,7 @@
  * again. When it changes, what the old one's rules have begun ends, and the listeners accept again
  * unless a rule of the new one has said otherwise by then.
  *
- * Steps run as those of connections do (modes/runtime.c), on all listeners alike.
+ * Steps run as those of connections do (mode/runtime.c), on all listeners alike.
  */
 #include <errno.h>
 #include <stdlib.h>

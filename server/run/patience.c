@@ -8,7 +8,7 @@
  * stay idle for as long as it likes; one that never carried any may not, unless its mode has rules
  * for that.
  *
- * The moment is lazy, as that of idle rules (modes/runtime.c): it is armed for what may fall due
+ * The moment is lazy, as that of idle rules (mode/runtime.c): it is armed for what may fall due
  * first and left alone when that has come in time.
  */
 #include "run/run_impl.h"

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "modes/catalogue.h"
+#include "mode/catalogue.h"
 
 #define PLAN_ENTRIES_MAX 64
 

@@ -1,8 +1,8 @@
 /* Mode documents: a document, or [document, values of its parameters]. */
 #include <stdlib.h>
 
-#include "modes/catalogue.h"
-#include "modes/mode.h"
+#include "mode/catalogue.h"
+#include "mode/mode.h"
 #include "tests/fuzz/fuzz.h"
 
 static void compile(const json_t *document, const json_t *params, bool lenient)

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "modes/catalogue.h"
-#include "modes/mode.h"
+#include "mode/catalogue.h"
+#include "mode/mode.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

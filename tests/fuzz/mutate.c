@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "modes/mode.h"
+#include "mode/mode.h"
 #include "tests/fuzz/fuzz.h"
 
 /* --- Chance: splitmix64, so that a seed says all */

@@ -26,7 +26,7 @@
 #include "admin/call.h"
 #include "admin/openapi.h"
 #include "base/clock.h"
-#include "modes/catalogue.h"
+#include "mode/catalogue.h"
 #include "run/run.h"
 #include "wire/caps.h"
 #include "wire/listener.h"

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "modes/catalogue.h"
+#include "mode/catalogue.h"
 
 static struct refusal why;
 static struct catalogue *catalogue;

@@ -23,7 +23,7 @@
 #include "base/clock.h"
 #include "base/refusal.h"
 #include "ledger/ledger.h"
-#include "modes/mode.h"
+#include "mode/mode.h"
 #include "wire/caps.h"
 #include "wire/moment.h"
 #include "wire/wire.h"

@@ -8,7 +8,7 @@
 #include <errno.h>
 
 #include "engine/engine.h"
-#include "modes/runtime.h"
+#include "mode/runtime.h"
 
 #define MS NS_PER_MS
 #define S  NS_PER_S

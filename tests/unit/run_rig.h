@@ -22,7 +22,7 @@
 #include "endpoint/endpoint.h"
 #include "engine/engine.h"
 #include "ledger/ledger.h"
-#include "modes/catalogue.h"
+#include "mode/catalogue.h"
 #include "run/run.h"
 #include "wire/moment.h"
 

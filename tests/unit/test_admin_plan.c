@@ -1,7 +1,7 @@
 /* test_admin_plan.c - the admin API: how modes, plans, cases, time scale and marks are set. */
 #include "admin_rig.h"
 
-#include "modes/cases.h"
+#include "mode/cases.h"
 
 #define CASE "01-answered-then-dead"
 

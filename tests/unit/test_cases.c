@@ -1,12 +1,13 @@
-/* test_cases.c - the cases: each file of cases/ is in the binary, whole, and its plan can be set.
+/* test_cases.c - the cases: each file of modes/cases/ is in the binary, whole, and its plan can be
+ * set.
  */
 #include "mode_fakes.h"
 
 #include <dirent.h>
 #include <errno.h>
 
-#include "modes/cases.h"
-#include "modes/catalogue.h"
+#include "mode/cases.h"
+#include "mode/catalogue.h"
 #include "run/plan.h"
 
 static const char *text(const json_t *one, const char *member)
@@ -103,7 +104,7 @@ static void every_file_is_in_the_binary(void **state)
 {
     char path[4096];
     unsigned files = 0;
-    snprintf(path, sizeof path, "%s/cases", getenv("SOURCE_ROOT"));
+    snprintf(path, sizeof path, "%s/modes/cases", getenv("SOURCE_ROOT"));
     DIR *dir = opendir(path);
     assert_non_null(dir);
     for (struct dirent *file; (file = readdir(dir));) {
@@ -113,7 +114,7 @@ static void every_file_is_in_the_binary(void **state)
         json_t *found = NULL;
         file->d_name[len - 5] = '\0';
         if (cases_get(file->d_name, &found, NULL) != 0)
-            fail_msg("cases/meson.build does not list %s", file->d_name);
+            fail_msg("modes/meson.build does not list %s", file->d_name);
         json_decref(found);
         files++;
     }

@@ -4,8 +4,8 @@
 #include "catalogue_rig.h"
 #include "memcheck.h"
 
-#include "modes/about.h"
-#include "modes/catalogue_data.h"
+#include "mode/about.h"
+#include "mode/catalogue_data.h"
 
 /* --- Built in */
 

@@ -3,7 +3,7 @@
  */
 #include "mode_fakes.h"
 
-#include "modes/catalogue.h"
+#include "mode/catalogue.h"
 
 static char *text;
 

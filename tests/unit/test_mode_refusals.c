@@ -1,7 +1,7 @@
 /* test_mode_refusals.c - how a refusal tells what was written, and what may have been meant. */
 #include "mode_documents.h"
 
-#include "modes/language.h"
+#include "mode/language.h"
 
 /* Wherever a name is not known, the ones like it are told. */
 static void what_may_have_been_meant_is_told(void **state)

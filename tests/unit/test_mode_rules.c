@@ -4,7 +4,7 @@
 #include "mode_documents.h"
 
 #include "base/duration.h"
-#include "modes/language.h"
+#include "mode/language.h"
 
 static void every_mistake_is_refused_with_its_place_and_what_is_allowed(void **state)
 {

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "modes/catalogue.h"
+#include "mode/catalogue.h"
 #include "run/plan.h"
 
 static struct catalogue *catalogue;

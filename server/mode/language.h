@@ -1,0 +1,297 @@
+/* language.h - the rows of the mode language, and what the parts of its compiler share. Private to
+ * modes/.
+ *
+ * A row says everything about one trigger, step, argument or type: what it is called, what it is
+ * for, what it takes, where it fits, what it needs. Checking, execution, listing and docs read the
+ * rows; to add to the language is to add a row.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/suggest.h"
+#include "mode/mode.h"
+
+struct compiler;
+struct mode_conn;
+struct mode_exchange;
+
+#define MODE_RULES_MAX    64
+#define MODE_STEPS_MAX    64
+#define MODE_PARAMS_MAX   32
+#define MODE_EXTENDS_MAX  8
+#define MODE_DOCUMENT_MAX ((size_t)64 * 1024)  /* bytes of a document as compact JSON */
+#define MODE_TEXT_MAX     4096                 /* bytes of one text argument or parameter */
+#define MODE_EXPANDED_MAX ((size_t)256 * 1024) /* bytes that parameters may put into the rules */
+
+/* --- Where in a document: "$.rules[1].do[0].goaway.error" */
+
+struct path {
+    const struct path *up; /* NULL: this is the root, key its name ("$") */
+    const char *key;       /* NULL: an array's element */
+    size_t index;
+};
+
+#define PATH_SIZE 160
+void path_text(const struct path *path, char out[PATH_SIZE]);
+
+#define PATH_KEY(parent, name)                                                                     \
+    (struct path)                                                                                  \
+    {                                                                                              \
+        .up = (parent), .key = (name)                                                              \
+    }
+#define PATH_INDEX(parent, i)                                                                      \
+    (struct path)                                                                                  \
+    {                                                                                              \
+        .up = (parent), .index = (i)                                                               \
+    }
+
+/* --- The compiler's state, and the program's memory */
+
+struct compiler {
+    struct program *program;
+    struct refusal *why;
+    double scale;
+    const json_t *document; /* as it is compiled; NULL: there is none */
+    const json_t *given;    /* the values given for its parameters; NULL: none */
+    unsigned over;          /* of the rule being read */
+    json_t *values;         /* the parameters in force; NULL: there are none */
+    size_t expanded;        /* bytes put in for parameters so far */
+    bool any_machine;       /* capabilities are left aside */
+    bool is_missing;        /* a step's capability is missing: said when all else is right */
+    struct refusal missing;
+};
+
+/* A program and all memory its parts live in, freed together. */
+struct program {
+    struct mode_program head; /* first: mode_unref frees by it */
+    struct block *blocks;
+};
+
+struct program *program_create(void);
+/* Zeroed; NULL without memory. Lives as long as the program. */
+void *program_alloc(struct program *program, size_t size);
+char *program_text(struct program *program, const char *text, size_t len);
+
+/* Returns BAD_INPUT. A mistake in a rule where a parameter's value was put in is the value's: its
+ * place is "$.params.NAME" when it was given, "$.params.NAME.default" when it is a text or choice.
+ */
+int refuse_at(struct compiler *c, const struct path *at, const char *allowed, const char *what, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* A JSON value as it can be quoted in a refusal: one line, cut when long. */
+#define SHOWN_SIZE 64
+const char *json_shown(const json_t *json, char out[SHOWN_SIZE]);
+
+/* Appends "a, b, c" item by item; what does not fit is left out. With a word in meant, the names
+ * most like it are kept for refuse_meant, and must live so long. */
+struct name_list {
+    char text[480];
+    size_t len;
+    struct suggestions meant;
+};
+void name_list_add(struct name_list *list, const char *name);
+
+/* --- Extending (extends.c) */
+
+/* A document by its name; NULL: there is none. */
+typedef const json_t *mode_find(const void *arg, const char *name);
+
+/* Makes a document whole: *out is a new reference, which has no "extends". *inherited: how many of
+ * its rules are not its own. Returns 0, BAD_INPUT or -ENOMEM. */
+int extends_resolve(const json_t *document, mode_find *find, const void *arg, json_t **out,
+                    size_t *inherited, struct refusal *why);
+/* Whether is_it is true for the document or one that it extends. */
+bool extends_touches(const json_t *document, mode_find *find, const void *arg,
+                     bool (*is_it)(const void *arg, const json_t *document));
+/* Turns the place of a mistake in the whole document into one in the document as written. */
+void extends_refused(const json_t *document, size_t inherited, struct refusal *why);
+
+/* --- Types of arguments and parameters (values.c) */
+
+enum value_type {
+    VALUE_BOOL,
+    VALUE_INT,
+    VALUE_DURATION,
+    VALUE_CHOICE,
+    VALUE_TEXT,
+    VALUE_ERROR_CODE,
+    VALUE_LAST_STREAM,
+    VALUE_HEADERS,
+    VALUE_HEADER_NAME,
+    VALUE_HEADER_VALUE,
+    VALUE_BODY,
+    VALUE_HEX,
+    VALUE_TYPES
+};
+
+/* An argument of a step, or a declared parameter. */
+struct arg_row {
+    const char *name; /* NULL ends a table */
+    const char *about;
+    enum value_type type;
+    const char *fallback; /* as JSON text; NULL: it may be left out, and then is zero */
+    bool required;
+    int64_t min, max;           /* of an int; of hex digits: how many bytes */
+    const char *const *choices; /* of a choice; ends with NULL */
+    unsigned needs;             /* capabilities (1u << CAP_...) that a bool takes when true */
+};
+
+struct value_row {
+    const char *name;
+    const char *about; /* what is allowed */
+    bool param;        /* parameters can be of this type */
+    int (*read)(struct compiler *c, const struct path *at, const struct arg_row *arg,
+                const json_t *json, union mode_value *out);
+};
+extern const struct value_row value_rows[VALUE_TYPES];
+
+/* Reads a value of arg's type. Returns 0, BAD_INPUT or -ENOMEM. */
+int value_read(struct compiler *c, const struct path *at, const struct arg_row *arg,
+               const json_t *json, union mode_value *out);
+
+/* Turns the text of a value, as in a URL, into the type's JSON; a text that is none stays a string,
+ * for value_read to refuse. NULL without memory. */
+json_t *value_from_text(enum value_type type, const char *text);
+
+/* The value of a hexadecimal digit; -1: it is none. */
+int hex_digit(char c);
+
+/* --- Parameters (params.c) */
+
+/* Reads the declarations, and the values given for them (may be NULL), into c->values. */
+int params_read(struct compiler *c, const json_t *declared, const json_t *given, bool lenient);
+
+/* Returns a copy of json with "$name" replaced by the parameters' values in *out (new reference).
+ */
+int params_expand(struct compiler *c, const struct path *at, const json_t *json, json_t **out);
+
+/* --- What is done when a connection ends (closing.c) */
+
+/* The members of "closing"; each has a fallback. */
+extern const struct arg_row closing_rows[];
+
+/* Reads "closing" (NULL: none is given) into the program. */
+int closing_read(struct compiler *c, const json_t *closing);
+
+/* --- Triggers (rows: triggers.c; reading: trigger_read.c) */
+
+/* The members of a rule beside "on" and "do"; a trigger takes some of them. */
+enum rule_member {
+    RULE_AT,
+    RULE_AFTER,
+    RULE_NAME,
+    RULE_UNLESS,
+    RULE_OVER,
+    RULE_NTH,
+    RULE_IDLE,
+    RULE_AGE,
+    RULE_CONNECTION,
+    RULE_TIMES,
+    RULE_MEMBERS
+};
+#define TAKES(member) (1u << (member))
+
+struct rule_member_row {
+    const char *name, *about, *allowed;
+};
+extern const struct rule_member_row rule_member_rows[RULE_MEMBERS];
+
+struct at_row {
+    const char *name; /* NULL ends a table */
+    enum trigger_slot slot;
+    const char *about;
+    bool counted; /* {"bytes": 700}, or "bytes:700" as text: so many, at least min */
+    int64_t min;
+};
+#define PLACE_MAX (INT64_C(1) << 40)
+
+struct trigger_row {
+    const char *name; /* NULL ends the table */
+    const char *about;
+    const struct at_row *at; /* its places; NULL: only slot */
+    const char *default_at;
+    enum trigger_slot slot;
+    unsigned takes, requires; /* TAKES(RULE_...) */
+    uint32_t nth_first;       /* the first request it can be about */
+    uint32_t times;           /* without "times"; UINT32_MAX: no limit */
+};
+extern const struct trigger_row trigger_rows[];
+
+/* Reads everything of a rule but its steps. json has been expanded. */
+int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
+                 struct mode_rule *rule);
+
+/* --- Steps (rows: steps.c; doing: step_wire.c, step_engine.c, step_exchange.c; reading:
+ * sequence.c) */
+
+/* Where a step can stand: bits of slots, and the admin API's "do". */
+#define IN(slot)   (1u << (slot))
+#define IN_REQUEST (IN(ON_FIRST_BYTE) | IN(ON_HEADERS) | IN(ON_COMPLETE))
+#define IN_MIDDLE  (IN(ON_RESPONSE_BYTES) | IN(ON_RESPONSE_CONTENT))
+#define IN_ANY     (((1u << (TRIGGER_SLOTS + 1)) - 1) & ~IN(ON_LISTEN)) /* on a connection */
+#define SLOT_OF_DO TRIGGER_SLOTS
+
+/* What a step does to the connection as a whole. */
+enum step_effect {
+    EFFECT_NONE,
+    EFFECT_CHANGES,  /* in service, but never again as it was */
+    EFFECT_SILENCES, /* out of service until a resuming step */
+    EFFECT_RESUMES,
+    EFFECT_ENDS,    /* for ever, though the socket is still there */
+    EFFECT_DESTROYS /* for ever, and nothing is left */
+};
+
+/* Completes the arguments once they are read: 0, BAD_INPUT or -ENOMEM. */
+typedef int step_build(struct compiler *c, const struct path *at, struct mode_step *step);
+/* Does it: 0, WIRE_TOO_LATE, STEP_SKIPPED, STEP_ANSWERED or -errno. program is the one that step is
+ * from. */
+typedef int step_exec(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                      const struct mode_step *step);
+#define STEP_SKIPPED  2 /* it means nothing on this connection (close_notify without TLS) */
+#define STEP_ANSWERED 3 /* too late: the exchange's answer has begun */
+
+struct step_row {
+    const char *name; /* NULL ends the table */
+    const char *about;
+    const struct arg_row *args; /* ends with a NULL name */
+    bool shorthand;             /* the first argument can be given alone: {"wait": "2s"} */
+    unsigned slots;             /* where it can stand */
+    unsigned over;              /* OVER_* that it can work on */
+    unsigned needs;             /* capabilities: 1u << CAP_... */
+    bool fault;                 /* it is ledgered before it happens */
+    bool in_exchange;   /* it acts on the exchange, and is left out when there is none any more */
+    bool ends_exchange; /* nothing of it can come any more */
+    bool gates;         /* keeps the exchange unanswered, or its response where it is */
+    bool pauses;        /* takes the time of its first argument */
+    bool after_end;     /* makes sense on a connection that a step has ended */
+    bool while_silent;  /* makes sense on one that a step has silenced */
+    bool from_loop;     /* not from inside an engine's callback: it may start many exchanges */
+    bool tls;           /* it is skipped on a clear connection */
+    bool behind;        /* what the engine has answered goes out before it */
+    enum step_listener listener;
+    enum step_effect effect;
+    const char *resumed_by; /* the step that ends the silence, for EFFECT_SILENCES */
+    step_build *build;      /* NULL: nothing to complete */
+    step_exec *exec;        /* NULL: the runtime or the run does it, by the flags */
+};
+extern const struct step_row step_rows[];
+
+/* What the rows name. */
+step_exec do_fin, do_rst, do_forget, do_black_hole, do_heal, do_stall, do_resume, do_close_notify;
+step_exec do_alert, do_throttle, do_drip, do_cut, do_inject;
+step_exec do_goaway, do_goaway_notice, do_ping, do_ignore_pings, do_ignore_settings, do_window;
+step_exec do_max_streams, do_rst_stream, do_refuse;
+step_exec do_respond, do_header;
+step_build build_drip, build_inject, build_goaway, build_respond, build_header;
+extern const char *const alert_levels[], *const alert_names[], *const cut_names[]; /* choices */
+
+/* Calls place for each place where a step can stand ("idle", "request at headers"). */
+void step_places(const struct step_row *row, void (*place)(void *arg, const char *name), void *arg);
+
+/* Reads a list of steps for a slot (or SLOT_OF_DO) into rule. json has been expanded. */
+int steps_read(struct compiler *c, const struct path *at, const json_t *json, unsigned slot,
+               struct mode_rule *rule);

@@ -1,0 +1,434 @@
+/* runtime.c - when rules fire: at a place in a connection's life, when they fall due, at a mark.
+ *
+ * What firing does is in script.c. Steps may come back in here: a program is kept for as long as
+ * its rules are gone through, and the going ends when the connection's program is another one by
+ * then.
+ *
+ * The idle moment is lazy. A busy connection leaves it armed; when it is reached too soon, it is
+ * armed for the time that is right by then, or left alone when the connection is busy. So a request
+ * on a connection with an idle rule costs two assignments and a comparison. It can be armed too
+ * early, never too late, and no rule fires before its time.
+ *
+ * A rule that a mark has set off waits as a script that has not begun, and becomes an ordinary one
+ * at its moment. It belongs to the mode in force: another mode ends the waiting.
+ */
+#include "mode/runtime.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ledger/ledger.h"
+#include "mode/runtime_impl.h"
+
+/* --- Rules */
+
+/* Whether a rule is about this connection, this exchange. */
+static bool fits(const struct mode_conn *mc, const struct mode_rule *rule,
+                 const struct mode_exchange *mx)
+{
+    if (rule->over != OVER_BOTH && rule->over != mc->over)
+        return false;
+    if (!mode_range_has(&rule->connections, mc->number))
+        return false;
+    if (rule->age && clock_now() - mc->accepted_at < rule->age)
+        return false;
+    return !mx || (mx->ex->nth >= rule->nth_first && mx->ex->nth <= rule->nth_last &&
+                   mx->idle_before >= rule->idle_before);
+}
+
+/* Whether a rule with a limit has fired often enough. */
+static bool is_exhausted(const struct mode_conn *mc, const struct mode_rule *rule)
+{
+    return mc->fired && mc->fired[rule->number] >= rule->times;
+}
+
+/* Counts this firing of a rule with a limit. False: it has fired often enough. */
+static bool may_fire(struct mode_conn *mc, const struct mode_rule *rule)
+{
+    if (rule->times == UINT32_MAX)
+        return true;
+    if (!mc->fired) {
+        mc->fired = calloc(mc->program->rule_count, sizeof *mc->fired);
+        if (!mc->fired) {
+            log_no_memory(mc);
+            return false;
+        }
+    }
+    if (is_exhausted(mc, rule))
+        return false;
+    mc->fired[rule->number]++;
+    return true;
+}
+
+bool rule_fires(struct mode_conn *mc, const struct mode_rule *rule)
+{
+    return fits(mc, rule, NULL) && state_of(mc) != WIRE_CLOSED && may_fire(mc, rule);
+}
+
+static bool has_room(const struct mode_conn *mc)
+{
+    static struct log_gate gate;
+    if (mc->script_count < SCRIPTS_MAX)
+        return true;
+    log_sometimes(&gate, LOG_WARN, "connection %llu: a rule did not fire: %u scripts run already",
+                  (unsigned long long)mc->id, mc->script_count);
+    return false;
+}
+
+/* Fires a rule if it fits. Returns whether the connection was taken out of service. */
+static bool fire_rule(struct mode_conn *mc, struct mode_program *program,
+                      const struct mode_rule *rule, struct mode_exchange *mx, bool from_loop,
+                      int64_t late)
+{
+    if (!fits(mc, rule, mx) || state_of(mc) == WIRE_CLOSED || !has_room(mc) || !may_fire(mc, rule))
+        return false;
+    struct script *s = script_create(mc, program, rule, mx, rule->on);
+    if (!s) {
+        log_no_memory(mc);
+        return false;
+    }
+    return script_run(s, from_loop, late);
+}
+
+#define ANYWHERE UINT64_MAX
+
+/* Fires the rules of a slot, or those of one place in it. */
+static void fire(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchange *mx,
+                 uint64_t place)
+{
+    has_caught_up(mc);
+    if (!mode_has(mc->program, slot))
+        return;
+    struct mode_program *program = mode_ref(mc->program);
+    bool silenced = false;
+    for (unsigned i = 0; i < program->by_slot[slot].count; i++) {
+        const struct mode_rule *rule = program->by_slot[slot].rules[i];
+        if (silenced || mc->program != program || (mx && mx->over))
+            break;
+        if (place == ANYWHERE || rule->place == place)
+            silenced = fire_rule(mc, program, rule, mx, false, ON_TIME);
+    }
+    mode_unref(program);
+}
+
+void mode_fire(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchange *mx)
+{
+    fire(mc, slot, mx, ANYWHERE);
+}
+
+void mode_fire_at(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchange *mx,
+                  uint64_t place)
+{
+    fire(mc, slot, mx, place);
+}
+
+int64_t mode_next_place(const struct mode_conn *mc, const struct mode_exchange *mx,
+                        enum trigger_slot slot, int64_t passed)
+{
+    int64_t next = -1;
+    for (unsigned i = 0; i < mc->program->by_slot[slot].count; i++) {
+        const struct mode_rule *rule = mc->program->by_slot[slot].rules[i];
+        int64_t place = (int64_t)rule->place;
+        if (place > passed && (next < 0 || place < next) && fits(mc, rule, mx) &&
+            !is_exhausted(mc, rule))
+            next = place;
+    }
+    return next;
+}
+
+int mode_run(struct mode_conn *mc, struct mode_program *program, const char *by)
+{
+    struct script *s = script_create(mc, program, &program->rules[0], NULL, by);
+    if (!s)
+        return -ENOMEM;
+    script_run(s, true, ON_TIME);
+    return 0;
+}
+
+/* --- Idle and age: rules in the order they fall due, counted off in *done from the moment since */
+
+/* Arms m for the next of the rules, unless it is armed for that or earlier. */
+static void arm(struct mode_conn *mc, struct moment *m, enum trigger_slot slot, int64_t since,
+                uint32_t done)
+{
+    if (since == MOMENT_NONE || done >= mc->program->by_slot[slot].count)
+        return;
+    int64_t due = since + mc->program->by_slot[slot].rules[done]->after;
+    if (!moment_armed(m) || m->due > due)
+        moment_at(m, due);
+}
+
+/* How late a rule is that was due: against its own moment, or against when it became part of the
+ * connection, if that was later. */
+static int64_t lateness(const struct mode_conn *mc, int64_t due, int64_t now)
+{
+    return now - (due > mc->mode_since ? due : mc->mode_since);
+}
+
+/* Fires what is due at now. */
+static void fire_due(struct mode_conn *mc, enum trigger_slot slot, const int64_t *since,
+                     uint32_t *done, int64_t now)
+{
+    struct mode_program *program = mode_ref(mc->program);
+    int64_t began = *since;
+    bool silenced = false;
+    /* A step may end the spell or begin another one. */
+    while (mc->program == program && *since == began && *done < program->by_slot[slot].count) {
+        const struct mode_rule *rule = program->by_slot[slot].rules[*done];
+        int64_t due = began + rule->after;
+        if (due > now)
+            break;
+        ++*done;
+        if (!silenced)
+            silenced = fire_rule(mc, program, rule, NULL, true, lateness(mc, due, now));
+    }
+    mode_unref(program);
+}
+
+static void idle_reached(struct moment *m, int64_t late)
+{
+    struct mode_conn *mc = link_entry(m, struct mode_conn, idle);
+    if (mc->idle_since == MOMENT_NONE || has_caught_up(mc))
+        return;
+    if (mc->wire && wire_unread(mc->wire) > 0) { /* not idle: the loop has yet to read it */
+        moment_at(m, clock_now() + NS_PER_MS);
+        return;
+    }
+    fire_due(mc, ON_IDLE, &mc->idle_since, &mc->idle_done, m->due + late);
+    arm(mc, &mc->idle, ON_IDLE, mc->idle_since, mc->idle_done);
+}
+
+static void age_reached(struct moment *m, int64_t late)
+{
+    struct mode_conn *mc = link_entry(m, struct mode_conn, age);
+    if (has_caught_up(mc))
+        return;
+    fire_due(mc, ON_AGE, &mc->accepted_at, &mc->age_done, m->due + late);
+    arm(mc, &mc->age, ON_AGE, mc->accepted_at, mc->age_done);
+}
+
+void mode_idle(struct mode_conn *mc, int64_t since)
+{
+    mc->idle_since = since;
+    mc->idle_done = 0;
+    arm(mc, &mc->idle, ON_IDLE, since, 0);
+}
+
+void mode_busy(struct mode_conn *mc)
+{
+    mc->idle_since = MOMENT_NONE;
+}
+
+static void ledger_missed(const struct mode_conn *mc, const struct mode_rule *rule, int64_t late,
+                          const char *why)
+{
+    ledger_begin(mc->ledger, EV_FAULT_MISSED, mc->id, 0);
+    ledger_text(mc->ledger, F_MODE_NAME, mc->program->name);
+    ledger_int(mc->ledger, F_RULE, rule->number);
+    ledger_text(mc->ledger, F_TRIGGER, rule->on);
+    ledger_int(mc->ledger, F_LATE, late);
+    ledger_text(mc->ledger, F_WHY, why);
+    ledger_commit(mc->ledger);
+}
+
+static void give_way(const struct mode_conn *mc, enum trigger_slot slot, int64_t since,
+                     uint32_t done, const char *why)
+{
+    if (since == MOMENT_NONE || done >= mc->program->by_slot[slot].count)
+        return;
+    int64_t now = clock_now();
+    for (; done < mc->program->by_slot[slot].count; done++) {
+        const struct mode_rule *rule = mc->program->by_slot[slot].rules[done];
+        if (since + rule->after > now)
+            return;
+        if (fits(mc, rule, NULL) && !is_exhausted(mc, rule))
+            ledger_missed(mc, rule, lateness(mc, since + rule->after, now), why);
+    }
+}
+
+void mode_gives_way(struct mode_conn *mc, const char *why, bool ends)
+{
+    if (!ends)
+        has_caught_up(mc);
+    give_way(mc, ON_IDLE, mc->idle_since, mc->idle_done, why);
+    if (ends)
+        give_way(mc, ON_AGE, mc->accepted_at, mc->age_done, why);
+}
+
+/* --- Marks */
+
+/* Lets a rule wait for its moment. */
+static void wait_for(struct mode_conn *mc, struct mode_program *program,
+                     const struct mode_rule *rule)
+{
+    if (!has_room(mc))
+        return;
+    struct script *s = script_create(mc, program, rule, NULL, rule->on);
+    if (!s) {
+        log_no_memory(mc);
+        return;
+    }
+    moment_at(&s->moment, clock_now() + rule->after);
+    s->waiting = true;
+}
+
+/* Ends the waiting of the rules that this mark calls off (NULL: of all). Returns how many. */
+static unsigned call_off(struct mode_conn *mc, const char *mark)
+{
+    struct link *next;
+    unsigned count = 0;
+    for (struct link *l = mc->scripts.next; l != &mc->scripts; l = next) {
+        struct script *s = link_entry(l, struct script, link);
+        next = l->next;
+        if (!s->waiting || (mark && (!s->rule->unless || strcmp(s->rule->unless, mark) != 0)))
+            continue;
+        int64_t late = clock_now() - s->moment.due;
+        if (late >= 0 && fits(mc, s->rule, NULL) && !is_exhausted(mc, s->rule))
+            ledger_missed(mc, s->rule, late,
+                          mark ? "a mark called it off first" : "another mode came first");
+        script_destroy(s);
+        count++;
+    }
+    return count;
+}
+
+unsigned mode_mark(struct mode_conn *mc, const char *name)
+{
+    has_caught_up(mc);
+    unsigned woken = call_off(mc, name);
+    if (!mode_has(mc->program, ON_MARK))
+        return woken;
+    struct mode_program *program = mode_ref(mc->program);
+    bool silenced = false;
+    for (unsigned i = 0; i < program->by_slot[ON_MARK].count; i++) {
+        const struct mode_rule *rule = program->by_slot[ON_MARK].rules[i];
+        if (mc->program != program)
+            break;
+        if (strcmp(rule->mark, name) != 0)
+            continue;
+        woken += fits(mc, rule, NULL) && state_of(mc) != WIRE_CLOSED && !is_exhausted(mc, rule);
+        if (rule->after > 0)
+            wait_for(mc, program, rule);
+        else if (!silenced)
+            silenced = fire_rule(mc, program, rule, NULL, true, ON_TIME);
+    }
+    mode_unref(program);
+    return woken;
+}
+
+/* --- The connection and its exchanges */
+
+void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *host,
+                    struct ledger *ledger, uint64_t id, struct mode_program *program)
+{
+    mc->calls = calls;
+    mc->host = host;
+    mc->ledger = ledger;
+    mc->id = id;
+    mc->changed = mc->held = false;
+    mc->initial_window = 65535; /* RFC 9113 6.5.2 */
+    mc->program = mode_ref(program);
+    mc->fired = NULL;
+    mc->accepted_at = mc->mode_since = clock_now();
+    mc->goaway_at = mc->idle_since = MOMENT_NONE;
+    mc->idle = (struct moment){ .reached = idle_reached };
+    mc->age = (struct moment){ .reached = age_reached };
+    mc->idle_done = mc->age_done = 0;
+    link_init(&mc->scripts);
+    mc->script_count = 0;
+    arm(mc, &mc->age, ON_AGE, mc->accepted_at, 0);
+}
+
+void mode_conn_stop_scripts(struct mode_conn *mc)
+{
+    while (!link_empty(&mc->scripts))
+        script_destroy(link_entry(mc->scripts.next, struct script, link));
+}
+
+void mode_conn_finish(struct mode_conn *mc)
+{
+    moment_cancel(&mc->idle);
+    moment_cancel(&mc->age);
+    mode_conn_stop_scripts(mc);
+    mode_unref(mc->program);
+    mc->program = NULL;
+    free(mc->fired);
+    mc->fired = NULL;
+}
+
+/* Arms m for the first rule of a new program, from now when that is overdue. */
+static void arm_anew(struct mode_conn *mc, struct moment *m, enum trigger_slot slot, int64_t since,
+                     int64_t now)
+{
+    moment_cancel(m);
+    if (since == MOMENT_NONE || !mode_has(mc->program, slot))
+        return;
+    int64_t due = since + mc->program->by_slot[slot].rules[0]->after;
+    moment_at(m, due > now ? due : now);
+}
+
+void mode_conn_set(struct mode_conn *mc, struct mode_program *program)
+{
+    call_off(mc, NULL);
+    mode_ref(program);
+    mode_unref(mc->program);
+    mc->program = program;
+    free(mc->fired);
+    mc->fired = NULL;
+    mc->idle_done = mc->age_done = 0;
+    int64_t now = mc->mode_since = clock_now();
+    arm_anew(mc, &mc->idle, ON_IDLE, mc->idle_since, now);
+    arm_anew(mc, &mc->age, ON_AGE, mc->accepted_at, now);
+}
+
+/* Forgets what rules have given for the answer. */
+static void forget_answer(struct mode_exchange *mx)
+{
+    while (mx->set) {
+        struct mode_header *set = mx->set;
+        mx->set = set->next;
+        mode_unref(set->program);
+        free(set);
+    }
+    mode_unref(mx->program);
+    mx->program = NULL;
+    mx->instead = NULL;
+}
+
+void mode_exchange_let_go(struct mode_exchange *mx)
+{
+    forget_answer(mx);
+    mx->gates = 0;
+}
+
+void mode_exchange_overtaken(struct mode_exchange *mx, const char *why)
+{
+    ledger_undone(mx->conn, mx->ex->nth, "respond", why);
+    mx->instead = NULL;
+}
+
+void mode_exchange_unsaid(struct mode_exchange *mx, const char *why)
+{
+    if (mx->answering)
+        return;
+    if (mx->instead)
+        mode_exchange_overtaken(mx, why);
+    for (const struct mode_header *set = mx->set; set; set = set->next)
+        ledger_undone(mx->conn, mx->ex->nth, "header", why);
+    forget_answer(mx);
+}
+
+void mode_exchange_over(struct mode_exchange *mx)
+{
+    struct mode_conn *mc = mx->conn;
+    for (struct link *l = mc->scripts.next; l != &mc->scripts; l = l->next) {
+        struct script *s = link_entry(l, struct script, link);
+        if (s->mx == mx)
+            s->mx = NULL;
+    }
+    forget_answer(mx);
+    mx->over = true;
+}

@@ -1,0 +1,154 @@
+/* runtime.h - compiled rules at work on one connection.
+ *
+ * A rule that fires becomes a script: its steps run in order, at once until a step takes time
+ * (wait, delay), then on from its moment. Scripts of one connection run side by side, ordered by
+ * their moments; all end with the connection. A script keeps the program it came from alive, so a
+ * change of mode does not touch what has begun.
+ *
+ * Each step that is a fault is ledgered (EV_FAULT) before it happens.
+ *
+ * Steps act on the connection (wire and engine verbs) or on the exchange that fired the rule: an
+ * exchange can be gated (delay, hold), so that its host does not answer it yet, and can be given
+ * another answer (respond).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "mode/mode.h"
+#include "wire/moment.h"
+#include "wire/wire.h"
+
+struct ledger;
+struct mode_conn;
+struct mode_exchange;
+
+struct mode_host {
+    /* The last gate of this exchange opened: answer it if its request is complete, or go on with
+     * the response if it stands at a place. */
+    void (*released)(void *host, struct mode_exchange *mx);
+    /* A step took the connection out of service; the wire is in its new state already.
+     * for_ever: fin, rst, forget; otherwise stall, black_hole. */
+    void (*silenced)(void *host, bool for_ever);
+    /* resume, heal: it serves again. */
+    void (*resumed)(void *host);
+    /* Something is about to happen to the connection: if the host has another program for it by
+     * now, it gives it (mode_conn_set), and returns true. NULL: it gives them at once. */
+    bool (*catch_up)(void *host);
+};
+
+/* Embedded in the host's connection. The host sets wire, and engine when it has one. */
+struct mode_conn {
+    const struct mode_host *calls;
+    void *host;
+    struct ledger *ledger;
+    uint64_t id;
+    struct wire *wire;     /* NULL once it is closed */
+    struct engine *engine; /* NULL before the protocol is known */
+    unsigned over;   /* OVER_H1 or OVER_H2 once the protocol is known, 0 before: rules narrowed
+                        by over do not fire then */
+    uint32_t number; /* in the plan; 0: older than it. Set by the host */
+    bool changed;    /* a step has changed it so that it will not be as it was */
+    bool held;       /* goaway with then_hold: the host answers nothing any more */
+    uint32_t initial_window; /* SETTINGS_INITIAL_WINDOW_SIZE in force */
+    struct mode_program *program;
+    uint32_t *fired; /* how often each rule fired, by its number; NULL: none yet */
+    int64_t accepted_at;
+    int64_t mode_since; /* when program came; what was due by then is due from then on */
+    int64_t goaway_at;  /* when a goaway step last took effect; MOMENT_NONE: never */
+    int64_t idle_since; /* MOMENT_NONE: busy */
+    struct moment idle, age;
+    uint32_t idle_done; /* rules, in order of `after`, that are through in this idle spell */
+    uint32_t age_done;
+    struct link scripts;
+    unsigned script_count;
+};
+
+/* A header that a step sets in the answer, whatever answer that will be; replaces others of its
+ * name. */
+struct mode_header {
+    struct mode_header *next;
+    const struct header *header;
+    struct mode_program *program; /* keeps header alive */
+};
+
+/* Embedded in the host's exchange. Zeroed before use, but for the two pointers. */
+struct mode_exchange {
+    struct mode_conn *conn;
+    struct exchange *ex;
+    int64_t idle_before;            /* how long the connection was idle before it, ns */
+    unsigned gates;                 /* delay and hold in force: do not answer while > 0 */
+    const struct response *instead; /* the answer that respond gave, or NULL; lives as long as
+                                       this exchange's program reference */
+    struct mode_program *program;   /* keeps instead alive */
+    struct mode_header *set;        /* by header steps, newest first: the host puts them in */
+    bool answering;                 /* the host has begun to answer it; the host sets this, and */
+    bool standing;                  /* that the response has stopped at a place */
+    bool ended;                     /* a step reset its stream: the engine will tell of its loss */
+    bool over;                      /* mode_exchange_over was called */
+};
+
+/* Starts with program (a reference is taken): sets everything but wire, engine, over and number,
+ * which are the host's. The connection counts as accepted now. Arms age rules. */
+void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *host,
+                    struct ledger *ledger, uint64_t id, struct mode_program *program);
+
+/* Ends all scripts and timers. */
+void mode_conn_finish(struct mode_conn *mc);
+
+/* Another program from now on: running scripts go on, rules that wait after a mark do not fire,
+ * idle and age rules count from when the connection became idle or was accepted - those already due
+ * fire at once, from the loop. */
+void mode_conn_set(struct mode_conn *mc, struct mode_program *program);
+
+/* Fires the rules of a slot that fit. mx is the exchange in the request and response slots, else
+ * NULL; its memory stays until this returns, also when it is over by then. When it returns, look at
+ * mx->gates, mx->instead and wire_state(): the connection may have been silenced. */
+void mode_fire(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchange *mx);
+
+/* The first place of a response after `passed` (-1: any) at which a rule of the slot
+ * (ON_RESPONSE_BYTES, ON_RESPONSE_CONTENT) may fire for this exchange; -1: there is none. */
+int64_t mode_next_place(const struct mode_conn *mc, const struct mode_exchange *mx,
+                        enum trigger_slot slot, int64_t passed);
+/* As mode_fire, for the rules of such a slot at this place. The response stands there: it goes on
+ * (engine_go_on) when this has returned and mx->gates is 0, or else from released(). */
+void mode_fire_at(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchange *mx,
+                  uint64_t place);
+
+/* A mark was set: rules that wait and have it as their `unless` are called off, then those of this
+ * name fire, at once or when their `after` is over (unless another mode is set before). From the
+ * loop. Returns how many rules it called off, fired or let wait. */
+unsigned mode_mark(struct mode_conn *mc, const char *name);
+
+/* Runs a program's only rule now, whatever its trigger (the admin API's "do"). Returns 0 or
+ * -ENOMEM. by: "admin", for the ledger. */
+int mode_run(struct mode_conn *mc, struct mode_program *program, const char *by);
+
+/* The connection became idle at this moment, or is busy again. */
+void mode_idle(struct mode_conn *mc, int64_t since);
+void mode_busy(struct mode_conn *mc);
+/* Ledgers the rules of idle (and of age, if it ends) that are due and have not run
+ * (EV_FAULT_MISSED): the server's loop comes to them too late, as something of the client's came
+ * first. why: what that is, a clause. ends: it ends the connection. Before mode_busy. */
+void mode_gives_way(struct mode_conn *mc, const char *why, bool ends);
+
+/* Ends what rules have begun on this connection, or wait to begin: no step of theirs comes any
+ * more. The host lets its exchanges go. */
+void mode_conn_stop_scripts(struct mode_conn *mc);
+
+/* After mode_conn_stop_scripts: opens the gates that rules have closed, and forgets the answer and
+ * the headers that they gave. */
+void mode_exchange_let_go(struct mode_exchange *mx);
+
+/* The answer and the headers that steps have announced, if there are any and the answer has not
+ * begun, will not be sent: ledgers so (fault_done). why: one clause. */
+void mode_exchange_unsaid(struct mode_exchange *mx, const char *why);
+
+/* The answer that a respond step has announced is not sent, as another one goes before it. */
+void mode_exchange_overtaken(struct mode_exchange *mx, const char *why);
+
+/* An exchange is over: its scripts lose it (their exchange steps become no-ops), its program
+ * reference is given back. */
+void mode_exchange_over(struct mode_exchange *mx);

@@ -1,0 +1,50 @@
+/* runtime_impl.h - what script.c (a rule at work) and runtime.c (when rules fire) share. */
+#pragma once
+
+#include "mode/language.h"
+#include "mode/runtime.h"
+
+/* A client that makes rules fire faster than their scripts end must not fill the memory. */
+#define SCRIPTS_MAX 1024
+
+#define ON_TIME INT64_MIN /* lateness of what was not due at a moment */
+
+struct script {
+    struct link link;
+    struct moment moment;
+    struct mode_conn *mc;
+    struct mode_program *program;
+    const struct mode_rule *rule;
+    const char *trigger;
+    struct mode_exchange *mx; /* NULL: none, or it is over */
+    uint32_t nth;             /* its number, also when it is over */
+    unsigned next;            /* step */
+    bool gating;              /* a delay's gate is closed until the moment */
+    bool waiting; /* the rule has not fired yet: it does at the moment, if it fits then */
+};
+
+/* Puts it on the connection's list. NULL without memory. */
+struct script *script_create(struct mode_conn *mc, struct mode_program *program,
+                             const struct mode_rule *rule, struct mode_exchange *mx,
+                             const char *trigger);
+void script_destroy(struct script *s);
+
+/* Runs what can run now; frees the script at its end. Returns whether the connection was taken out
+ * of service. */
+bool script_run(struct script *s, bool from_loop, int64_t late);
+
+/* Says that a step which was announced does not happen. nth: of the exchange that it is about. */
+void ledger_undone(const struct mode_conn *mc, uint32_t nth, const char *step, const char *why);
+
+/* Whether the host has given the connection another program just now: rules that waited are gone.
+ */
+static inline bool has_caught_up(struct mode_conn *mc)
+{
+    return mc->calls->catch_up && mc->calls->catch_up(mc->host);
+}
+
+/* Whether a rule that waited fires now, which is counted. */
+bool rule_fires(struct mode_conn *mc, const struct mode_rule *rule);
+
+enum wire_state state_of(const struct mode_conn *mc); /* also when the wire is gone */
+void log_no_memory(const struct mode_conn *mc);

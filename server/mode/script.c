@@ -1,0 +1,217 @@
+/* script.c - a rule that has fired, or waits for its moment: its steps, one after the other.
+ *
+ * What holds everywhere here:
+ *
+ * A script is on its connection's list from its birth to its end, so that the end of an exchange or
+ * of the connection finds it also while one of its steps runs. Steps call verbs, verbs call hosts,
+ * and hosts may come back in (mode_fire, mode_busy, mode_exchange_over); but no host ends the
+ * connection from inside, so a script and its connection outlive the step. An exchange may not:
+ * script->mx is looked at anew after every step.
+ *
+ * From inside an engine's callback steps run at once, but those that let an engine go on (heal,
+ * resume) wait for the loop: they may start any number of exchanges, each of which may fire again.
+ * From the loop (moments, mode_run, mode_mark) everything runs.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/log.h"
+#include "ledger/ledger.h"
+#include "mode/runtime_impl.h"
+
+void log_no_memory(const struct mode_conn *mc)
+{
+    static struct log_gate no_memory_gate;
+    log_sometimes(&no_memory_gate, LOG_WARN, "connection %llu: a rule did not fire: out of memory",
+                  (unsigned long long)mc->id);
+}
+
+static void script_reached(struct moment *m, int64_t late)
+{
+    struct script *s = link_entry(m, struct script, moment);
+    if (s->waiting && has_caught_up(s->mc))
+        return;
+    if (s->waiting && !rule_fires(s->mc, s->rule)) {
+        script_destroy(s);
+        return;
+    }
+    s->waiting = false;
+    script_run(s, true, late);
+}
+
+struct script *script_create(struct mode_conn *mc, struct mode_program *program,
+                             const struct mode_rule *rule, struct mode_exchange *mx,
+                             const char *trigger)
+{
+    struct script *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->moment.reached = script_reached;
+    s->mc = mc;
+    s->program = mode_ref(program);
+    s->rule = rule;
+    s->trigger = trigger;
+    s->mx = mx;
+    s->nth = mx ? mx->ex->nth : 0;
+    link_append(&mc->scripts, &s->link);
+    mc->script_count++;
+    return s;
+}
+
+void script_destroy(struct script *s)
+{
+    s->mc->script_count--;
+    link_remove(&s->link);
+    moment_cancel(&s->moment);
+    mode_unref(s->program);
+    free(s);
+}
+
+static void ledger_step(const struct script *s, const struct mode_step *step, int64_t late)
+{
+    struct ledger *l = s->mc->ledger;
+    ledger_begin(l, EV_FAULT, s->mc->id, s->nth);
+    ledger_text(l, F_MODE_NAME, s->program->name);
+    ledger_int(l, F_RULE, s->rule->number);
+    ledger_text(l, F_TRIGGER, s->trigger);
+    ledger_text(l, F_STEP, step->row->name);
+    ledger_text(l, F_ARGUMENTS, step->arguments);
+    if (late != ON_TIME)
+        ledger_int(l, F_LATE, late);
+    if (s->program->scale != 1)
+        ledger_real(l, F_TIME_SCALE, s->program->scale);
+    ledger_commit(l);
+}
+
+/* Says that a fault which was announced does not happen. */
+void ledger_undone(const struct mode_conn *mc, uint32_t nth, const char *step, const char *why)
+{
+    struct ledger *l = mc->ledger;
+    ledger_begin(l, EV_FAULT_DONE, mc->id, nth);
+    ledger_text(l, F_STEP, step);
+    ledger_text(l, F_WHY, why);
+    ledger_commit(l);
+}
+
+/* The same of a step, by its outcome. state: before it was tried. */
+static void ledger_failed(const struct script *s, const struct mode_step *step, int outcome,
+                          enum wire_state state)
+{
+    char why[96];
+    if (outcome == STEP_SKIPPED)
+        snprintf(why, sizeof why, "skipped: it belongs to TLS, and the connection is clear");
+    else if (outcome == STEP_ANSWERED)
+        snprintf(why, sizeof why, "too late: the answer had begun");
+    else if (outcome == WIRE_TOO_LATE && (state == WIRE_OPEN || state == WIRE_HANDSHAKE))
+        snprintf(why, sizeof why, "nothing to do: the connection is %s", wire_state_name(state));
+    else if (outcome == WIRE_TOO_LATE)
+        snprintf(why, sizeof why, "too late: the connection was already %s",
+                 wire_state_name(state));
+    else
+        snprintf(why, sizeof why, "%s", strerror(-outcome));
+    ledger_undone(s->mc, s->nth, step->row->name, why);
+}
+
+enum wire_state state_of(const struct mode_conn *mc)
+{
+    return mc->wire ? wire_state(mc->wire) : WIRE_CLOSED;
+}
+
+/* Does a step that takes no time. *silenced becomes whether the connection is out of service by it.
+ */
+static void step_do(struct script *s, const struct mode_step *step, bool from_loop, bool *silenced)
+{
+    struct mode_conn *mc = s->mc;
+    enum wire_state before = state_of(mc);
+    /* What was answered before this step goes out before it; not what the engine says first, when
+     * the rule is about the time before. HTTP/1.1 has one exchange at a time, whose bytes left
+     * before the next one began. Of a response that stands at a place nothing is put out. */
+    if (step->row->behind && (from_loop || s->rule->slot > ON_PROTOCOL) && mc->engine &&
+        mc->over == OVER_H2 && before == WIRE_OPEN)
+        engine_pump(mc->engine);
+    int outcome = step->row->exec(mc, s->mx, s->program, step);
+    if (outcome) {
+        ledger_failed(s, step, outcome, before);
+        return;
+    }
+    switch (step->row->effect) {
+    case EFFECT_NONE:
+        break;
+    case EFFECT_CHANGES:
+        mc->changed = true;
+        break;
+    case EFFECT_RESUMES:
+        *silenced = false;
+        mc->calls->resumed(mc->host);
+        break;
+    case EFFECT_SILENCES:
+    case EFFECT_ENDS:
+    case EFFECT_DESTROYS:
+        *silenced = true;
+        mc->calls->silenced(mc->host, step->row->effect != EFFECT_SILENCES);
+        break;
+    }
+}
+
+/* Arms the moment of a step that takes time; for "never" the script ends here. */
+static void step_pause(struct script *s, const struct mode_step *step)
+{
+    int64_t ns = step->arg[0].number;
+    if (ns == DURATION_NEVER)
+        return;
+    moment_at(&s->moment, clock_now() + ns);
+    s->gating = step->row->gates;
+}
+
+/* One step. Returns whether the script goes on with the next one now. */
+static bool script_step(struct script *s, bool from_loop, int64_t late, bool *silenced)
+{
+    if (s->next == s->rule->step_count || state_of(s->mc) == WIRE_CLOSED)
+        return false;
+    const struct mode_step *step = &s->rule->steps[s->next];
+    const struct step_row *row = step->row;
+    if (row->from_loop && !from_loop) {
+        moment_at(&s->moment, clock_now());
+        return false;
+    }
+    s->next++;
+    if (row->in_exchange && !s->mx)
+        return true;
+    if (row->fault)
+        ledger_step(s, step, late);
+    if (row->gates && s->mx->answering && !s->mx->standing) {
+        ledger_failed(s, step, STEP_ANSWERED, state_of(s->mc));
+        return true;
+    }
+    if (row->gates)
+        s->mx->gates++;
+    if (row->pauses) {
+        step_pause(s, step);
+        return false;
+    }
+    if (row->exec)
+        step_do(s, step, from_loop, silenced);
+    return true;
+}
+
+/* A gate that opened is told last, when the steps behind it had their say on the answer. */
+bool script_run(struct script *s, bool from_loop, int64_t late)
+{
+    struct mode_conn *mc = s->mc;
+    bool opened = s->gating, silenced = false;
+    s->gating = false;
+    if (opened && s->mx)
+        s->mx->gates--;
+    while (script_step(s, from_loop, late, &silenced))
+        ;
+    struct mode_exchange *mx = opened ? s->mx : NULL;
+    if (!moment_armed(&s->moment))
+        script_destroy(s);
+    if (mx && mx->gates == 0)
+        mc->calls->released(mc->host, mx);
+    return silenced;
+}

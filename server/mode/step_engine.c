@@ -1,0 +1,100 @@
+/* step_engine.c - steps that are verbs of the HTTP/2 engine, for the whole connection. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "mode/language.h"
+#include "mode/runtime.h"
+#include "wire/wire.h"
+
+/* 0, or why nothing can be asked of the engine. */
+static int engine_ready(const struct mode_conn *mc)
+{
+    if (wire_state(mc->wire) != WIRE_OPEN)
+        return WIRE_TOO_LATE;
+    return mc->engine ? 0 : -ENOTSUP;
+}
+
+static int set(struct mode_conn *mc, enum engine_setting setting, int64_t value)
+{
+    int error = engine_ready(mc);
+    return error ? error : engine_set(mc->engine, setting, (uint32_t)value);
+}
+
+/* goaway {error, last, debug, then_hold}: the frame is arg[1]. */
+int build_goaway(struct compiler *c, const struct path *at, struct mode_step *step)
+{
+    struct goaway *goaway = program_alloc(c->program, sizeof *goaway);
+    if (!goaway)
+        return -ENOMEM;
+    *goaway = *step->arg[1].goaway;
+    goaway->error = (uint32_t)step->arg[0].number;
+    goaway->debug = step->arg[2].text;
+    goaway->debug_len = strlen(step->arg[2].text);
+    step->arg[1].goaway = goaway;
+    return 0;
+}
+
+int do_goaway(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+              const struct mode_step *step)
+{
+    int error = engine_ready(mc);
+    if (!error)
+        error = engine_goaway(mc->engine, step->arg[1].goaway);
+    if (error)
+        return error;
+    mc->goaway_at = clock_now();
+    if (!step->arg[3].number)
+        return 0;
+    mc->held = true;
+    return engine_set(mc->engine, ENGINE_HOLD_STREAMS, 1);
+}
+
+int do_goaway_notice(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                     const struct mode_step *step)
+{
+    int error = engine_ready(mc);
+    return error ? error : engine_goaway_notice(mc->engine);
+}
+
+/* ping {opaque} */
+int do_ping(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+            const struct mode_step *step)
+{
+    int error = engine_ready(mc);
+    return error ? error : engine_ping(mc->engine, step->arg[0].bytes->bytes);
+}
+
+int do_ignore_pings(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                    const struct mode_step *step)
+{
+    return set(mc, ENGINE_IGNORE_PINGS, step->arg[0].number);
+}
+
+int do_ignore_settings(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                       const struct mode_step *step)
+{
+    return set(mc, ENGINE_IGNORE_SETTINGS, step->arg[0].number);
+}
+
+/* window {initial, update}: the setting is said when it differs from what is in force. */
+int do_window(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+              const struct mode_step *step)
+{
+    uint32_t initial = (uint32_t)step->arg[0].number;
+    int error = set(mc, ENGINE_KEEP_WINDOWS, !step->arg[1].number);
+    if (error || initial == mc->initial_window)
+        return error;
+    error = set(mc, ENGINE_INITIAL_WINDOW, initial);
+    if (!error)
+        mc->initial_window = initial;
+    return error;
+}
+
+/* max_streams {count} */
+int do_max_streams(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                   const struct mode_step *step)
+{
+    return set(mc, ENGINE_MAX_STREAMS, step->arg[0].number);
+}

@@ -1,0 +1,131 @@
+/* step_exchange.c - steps that act on the exchange that fired the rule: its answer, its stream. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "engine/engine.h"
+#include "mode/language.h"
+#include "mode/runtime_impl.h"
+#include "wire/wire.h"
+
+/* --- Another answer */
+
+static bool has_header(const struct response *response, const struct header *wanted)
+{
+    for (size_t i = 0; i < response->header_count; i++)
+        if (response->headers[i].name_len == wanted->name_len &&
+            strncasecmp(response->headers[i].name, wanted->name, wanted->name_len) == 0)
+            return true;
+    return false;
+}
+
+/* respond {status, headers, body}: the response is arg[2]. */
+int build_respond(struct compiler *c, const struct path *at, struct mode_step *step)
+{
+    const struct response *given = step->arg[1].response, *body = step->arg[2].response;
+    int status = (int)step->arg[0].number;
+    if (body->body_len && response_has_no_content(status)) {
+        struct path here = PATH_KEY(at, "body");
+        return refuse_at(c, &here, "\"\"", "an answer with status %d has no body", status);
+    }
+    struct response *response = program_alloc(c->program, sizeof *response);
+    struct header *headers = program_alloc(c->program, (given->header_count + 1) * sizeof *headers);
+    if (!response || !headers)
+        return -ENOMEM;
+    memcpy(headers, given->headers, given->header_count * sizeof *headers);
+    response->status = status;
+    response->headers = headers;
+    response->header_count = given->header_count;
+    response->body = body->body;
+    response->body_len = body->body_len;
+    if (body->body_len && !has_header(given, body->headers))
+        headers[response->header_count++] = *body->headers;
+    step->arg[2].response = response;
+    return 0;
+}
+
+int do_respond(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+               const struct mode_step *step)
+{
+    if (mx->answering)
+        return STEP_ANSWERED;
+    if (mx->instead)
+        ledger_undone(mc, mx->ex->nth, "respond", "another respond came after it");
+    mode_ref(program);
+    mode_unref(mx->program);
+    mx->program = program;
+    mx->instead = step->arg[2].response;
+    return 0;
+}
+
+/* --- Headers */
+
+/* RFC 9113 8.2.2; those that would be refused anyhow are left out. */
+static bool is_of_the_connection(const char *name)
+{
+    return strcasecmp(name, "connection") == 0 || strcasecmp(name, "keep-alive") == 0 ||
+           strcasecmp(name, "proxy-connection") == 0;
+}
+
+/* header {name, value}: both together are arg[1]. */
+int build_header(struct compiler *c, const struct path *at, struct mode_step *step)
+{
+    const char *name = step->arg[0].text, *value = step->arg[1].text;
+    if (c->over != OVER_H1 && is_of_the_connection(name)) {
+        struct path here = PATH_KEY(at, "name");
+        return refuse_at(c, &here, "a rule with \"over\": \"h1\"",
+                         "HTTP/2 has no %.20s header (RFC 9113 8.2.2)", name);
+    }
+    struct header *header = program_alloc(c->program, sizeof *header);
+    if (!header)
+        return -ENOMEM;
+    *header = (struct header){
+        .name = name, .value = value, .name_len = strlen(name), .value_len = strlen(value)
+    };
+    step->arg[1].header = header;
+    return 0;
+}
+
+int do_header(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+              const struct mode_step *step)
+{
+    struct mode_header *set;
+    if (mx->answering)
+        return STEP_ANSWERED;
+    if (!(set = malloc(sizeof *set)))
+        return -ENOMEM;
+    *set = (struct mode_header){ mx->set, step->arg[1].header, mode_ref(program) };
+    mx->set = set;
+    return 0;
+}
+
+/* --- Its stream */
+
+static int reset_stream(const struct mode_conn *mc, struct mode_exchange *mx, uint32_t error)
+{
+    if (wire_state(mc->wire) != WIRE_OPEN)
+        return WIRE_TOO_LATE;
+    if (!mc->engine)
+        return -ENOTSUP;
+    mx->ended = true; /* before the call, in which the exchange may go */
+    int outcome = engine_rst_stream(mc->engine, mx->ex->stream, error);
+    if (outcome)
+        mx->ended = false;
+    return outcome;
+}
+
+/* rst_stream {error} */
+int do_rst_stream(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                  const struct mode_step *step)
+{
+    return reset_stream(mc, mx, (uint32_t)step->arg[0].number);
+}
+
+#define REFUSED_STREAM 7 /* RFC 9113 7, 8.7 */
+
+int do_refuse(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+              const struct mode_step *step)
+{
+    return reset_stream(mc, mx, REFUSED_STREAM);
+}

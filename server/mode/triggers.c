@@ -1,0 +1,123 @@
+/* triggers.c - when a rule fires: the rows of the triggers, and of what narrows them. */
+#include "base/duration.h"
+#include "mode/language.h"
+
+const struct rule_member_row rule_member_rows[RULE_MEMBERS] = {
+    [RULE_AT] = { "at", "where in the request or response", "one of the trigger's places" },
+    [RULE_AFTER] = { "after", "how long it lasts before the rule fires", DURATION_ALLOWED },
+    [RULE_NAME] = { "name", "the mark it waits for", MODE_NAME_ALLOWED },
+    [RULE_UNLESS] = { "unless", "another mark: set before the rule fires, it calls it off",
+                      MODE_NAME_ALLOWED },
+    [RULE_OVER] = { "over", "only on connections of this protocol", "\"h1\" or \"h2\"" },
+    [RULE_NTH] = { "nth", "only for these requests of the connection, counted from 1",
+                   "a request's number (2), or a range as text (\"2\", \"2-4\", \"3-\")" },
+    [RULE_IDLE] = { "idle", "only when the connection was idle at least so long before the request",
+                    DURATION_ALLOWED },
+    [RULE_AGE] = { "age", "only when the connection was accepted at least so long ago",
+                   DURATION_ALLOWED },
+    [RULE_CONNECTION] = { "connection",
+                          "only on these connections, counted from 1 since the mode was set",
+                          "a connection's number (2), or a range as text (\"2\", \"2-4\", \"3-\"), "
+                          "also of every so many-th: \"1-/2\" (1, 3, 5 ...), \"2-10/4\"" },
+    [RULE_TIMES] = { "times", "at most so often on one connection",
+                     "an integer from 1 to 4294967294" },
+};
+
+static const struct at_row at_request[] = {
+    { "first_byte", ON_FIRST_BYTE, "its first byte was read; nothing of it is known yet", 0, 0 },
+    { "headers", ON_HEADERS, "its header section is complete", 0, 0 },
+    { "complete", ON_COMPLETE, "its last byte was read", 0, 0 },
+    { 0 },
+};
+
+static const struct at_row at_response[] = {
+    { "start", ON_RESPONSE_START, "nothing of the response was sent yet", 0, 0 },
+    { "bytes", ON_RESPONSE_BYTES,
+      "exactly so many of its octets, heads and framing included, are with the kernel", true, 1 },
+    { "content", ON_RESPONSE_CONTENT,
+      "exactly so much of its content is with the kernel; 0: the header section", true, 0 },
+    { "end", ON_RESPONSE_END, "the response's last byte was handed to the kernel", 0, 0 },
+    { 0 },
+};
+
+#define ALWAYS UINT32_MAX
+/* What any trigger on a connection takes, and any about an exchange. */
+#define ON_CONNECTION (TAKES(RULE_CONNECTION) | TAKES(RULE_TIMES))
+#define ON_EXCHANGE                                                                                \
+    (ON_CONNECTION | TAKES(RULE_AT) | TAKES(RULE_OVER) | TAKES(RULE_NTH) | TAKES(RULE_AGE))
+
+const struct trigger_row trigger_rows[] = {
+    { .name = "listen",
+      .about = "the next connection would get this mode; with name, when that mark is set. It is "
+               "about the listeners, not about a connection",
+      .slot = ON_LISTEN,
+      .takes = TAKES(RULE_NAME) | TAKES(RULE_AFTER),
+      .times = ALWAYS },
+    { .name = "accept",
+      .about = "the TCP connection was accepted; nothing was read",
+      .slot = ON_ACCEPT,
+      .takes = ON_CONNECTION,
+      .times = ALWAYS },
+    { .name = "client_hello",
+      .about = "the TLS ClientHello was read, and nothing answered; never on a clear connection",
+      .slot = ON_CLIENT_HELLO,
+      .takes = ON_CONNECTION,
+      .times = ALWAYS },
+    { .name = "handshake",
+      .about = "TLS is established; never on a clear connection",
+      .slot = ON_HANDSHAKE,
+      .takes = ON_CONNECTION,
+      .times = ALWAYS },
+    { .name = "protocol",
+      .about = "the HTTP version is known (ALPN, or the first bytes of a clear connection), and "
+               "nothing of HTTP was said",
+      .slot = ON_PROTOCOL,
+      .takes = ON_CONNECTION | TAKES(RULE_OVER),
+      .times = ALWAYS },
+    { .name = "request",
+      .about = "a request arrives",
+      .at = at_request,
+      .default_at = "complete",
+      .takes = ON_EXCHANGE,
+      .nth_first = 1,
+      .times = ALWAYS },
+    { .name = "reuse",
+      .about = "a request arrives that is not the connection's first",
+      .at = at_request,
+      .default_at = "first_byte",
+      .takes = ON_EXCHANGE | TAKES(RULE_IDLE),
+      .nth_first = 2,
+      .times = ALWAYS },
+    { .name = "response",
+      .about = "a response is sent",
+      .at = at_response,
+      .default_at = "end",
+      .takes = ON_EXCHANGE,
+      .nth_first = 1,
+      .times = ALWAYS },
+    { .name = "idle",
+      .about = "the connection has been idle so long; once in each idle spell",
+      .slot = ON_IDLE,
+      .takes = ON_CONNECTION | TAKES(RULE_AFTER) | TAKES(RULE_OVER),
+      .requires = TAKES(RULE_AFTER),
+      .times = ALWAYS },
+    { .name = "age",
+      .about = "the connection was accepted so long ago",
+      .slot = ON_AGE,
+      .takes = ON_CONNECTION | TAKES(RULE_AFTER) | TAKES(RULE_OVER),
+      .requires = TAKES(RULE_AFTER),
+      .times = ALWAYS },
+    { .name = "mark",
+      .about = "the test harness set the mark of this name, after ago; at each setting",
+      .slot = ON_MARK,
+      .takes = ON_CONNECTION | TAKES(RULE_NAME) | TAKES(RULE_AFTER) | TAKES(RULE_UNLESS) |
+               TAKES(RULE_OVER),
+      .requires = TAKES(RULE_NAME),
+      .times = ALWAYS },
+    { .name = "stale",
+      .about = "bytes came after we ended or silenced the connection; once, unless times says more",
+      .slot = ON_STALE,
+      .takes = ON_CONNECTION | TAKES(RULE_OVER),
+      .times = 1 },
+    { 0 },
+};
