@@ -19,6 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "check.h"
+
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *out, size_t n)
 {
     struct client *c = ptr;
@@ -416,6 +418,49 @@ bool client_connect(struct client *c, const struct client_options *o)
         return false;
     decrypt(c); /* what came right behind the handshake */
     return true;
+}
+
+static ssize_t keep_bytes(gnutls_transport_ptr_t ptr, const void *bytes, size_t n)
+{
+    buf_add(ptr, bytes, n);
+    return (ssize_t)n;
+}
+
+static ssize_t no_bytes(gnutls_transport_ptr_t ptr, void *bytes, size_t n)
+{
+    errno = EAGAIN;
+    return -1;
+}
+
+void client_hello(struct buf *out, const void *name, size_t n, const gnutls_datum_t *alpn,
+                  unsigned alpn_count)
+{
+    gnutls_session_t session;
+    gnutls_certificate_credentials_t credentials;
+    struct buf made = { .data = NULL };
+    char stands_in[255]; /* GnuTLS takes no name that is not one */
+
+    memset(stands_in, 'x', sizeof stands_in);
+    gnutls_certificate_allocate_credentials(&credentials);
+    gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
+    gnutls_set_default_priority(session);
+    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
+    if (n)
+        gnutls_server_name_set(session, GNUTLS_NAME_DNS, stands_in, n);
+    if (alpn_count)
+        gnutls_alpn_set_protocols(session, alpn, alpn_count, 0);
+    gnutls_transport_set_ptr(session, &made);
+    gnutls_transport_set_push_function(session, keep_bytes);
+    gnutls_transport_set_pull_function(session, no_bytes);
+    gnutls_handshake(session);
+    gnutls_deinit(session);
+    gnutls_certificate_free_credentials(credentials);
+    uint8_t *place = n ? memmem(made.data, made.end, stands_in, n) : NULL;
+    if (place)
+        memcpy(place, name, n);
+    check(buf_len(&made) && (place || !n), "GnuTLS made no such ClientHello");
+    buf_add(out, buf_bytes(&made), buf_len(&made));
+    buf_free(&made);
 }
 
 const char *client_story(const struct client *c)

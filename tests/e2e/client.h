@@ -95,6 +95,12 @@ void client_alpn(const struct client *c, char out[32]);
 /* What a later client may resume with; free with gnutls_free(out->data). */
 bool client_session(struct client *c, gnutls_datum_t *out);
 
+/* Appends a whole ClientHello in its TLS record, as GnuTLS makes it by default, that asks for a
+ * server of this name (n: 0: none, at most 255) and offers these protocols, whatever bytes they
+ * are. */
+void client_hello(struct buf *out, const void *name, size_t n, const gnutls_datum_t *alpn,
+                  unsigned alpn_count);
+
 /* What it has seen, in words, for messages. Static memory. */
 const char *client_story(const struct client *c);
 

@@ -1,7 +1,6 @@
 /* TLS: versions, ALPN, resumption, the certificate; and which protocol a listener speaks. */
 #include "talk.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -142,45 +141,6 @@ static void the_ledger_tells_of_the_handshake(void **state)
     json_decref(tls);
 }
 
-static ssize_t keep_bytes(gnutls_transport_ptr_t ptr, const void *bytes, size_t n)
-{
-    buf_add(ptr, bytes, n);
-    return (ssize_t)n;
-}
-
-static ssize_t no_bytes(gnutls_transport_ptr_t ptr, void *bytes, size_t n)
-{
-    errno = EAGAIN;
-    return -1;
-}
-
-/* A ClientHello that asks for a server of this name and for these protocols, whatever bytes they
- * are. */
-static void raw_hello(struct buf *out, const void *name, size_t name_len,
-                      const gnutls_datum_t *alpn, unsigned alpn_count)
-{
-    gnutls_session_t session;
-    gnutls_certificate_credentials_t credentials;
-    char stands_in[256];
-
-    memset(stands_in, 'x', name_len);
-    gnutls_certificate_allocate_credentials(&credentials);
-    gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
-    gnutls_set_default_priority(session);
-    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
-    gnutls_server_name_set(session, GNUTLS_NAME_DNS, stands_in, name_len);
-    gnutls_alpn_set_protocols(session, alpn, alpn_count, 0);
-    gnutls_transport_set_ptr(session, out);
-    gnutls_transport_set_push_function(session, keep_bytes);
-    gnutls_transport_set_pull_function(session, no_bytes);
-    gnutls_handshake(session);
-    gnutls_deinit(session);
-    gnutls_certificate_free_credentials(credentials);
-    uint8_t *place = memmem(out->data, out->end, stands_in, name_len);
-    assert_non_null(place);
-    memcpy(place, name, name_len);
-}
-
 /* JSON has no bytes: what is no UTF-8 is shown, not left out, and hides nothing. */
 static void names_of_any_bytes_are_shown(void **state)
 {
@@ -205,7 +165,7 @@ static void names_of_any_bytes_are_shown(void **state)
         struct buf hello = { 0 };
         char path[64];
 
-        raw_hello(&hello, cases[i].bytes, cases[i].len, alpn, 3);
+        client_hello(&hello, cases[i].bytes, cases[i].len, alpn, 3);
         assert_true(client_connect(&c, &to));
         assert_int_equal(client_send(&c, buf_bytes(&hello), buf_len(&hello)), 0);
         json_t *fault = ledger_await(&server, 0, "fault", "stall");

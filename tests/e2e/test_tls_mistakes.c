@@ -2,7 +2,6 @@
  * a TLS port, TLS on a clear one. Each is told in words, by the ledger and the log. */
 #include "talk.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,39 +190,10 @@ static void http_on_a_tls_port_is_answered_with_400(void **state)
 
 /* --- TLS on a clear port */
 
-static ssize_t keep_bytes(gnutls_transport_ptr_t ptr, const void *bytes, size_t n)
-{
-    buf_add(ptr, bytes, n);
-    return (ssize_t)n;
-}
-
-static ssize_t no_bytes(gnutls_transport_ptr_t ptr, void *bytes, size_t n)
-{
-    errno = EAGAIN;
-    return -1;
-}
-
-static void client_hello(struct buf *out)
-{
-    gnutls_session_t session;
-    gnutls_certificate_credentials_t credentials;
-
-    gnutls_certificate_allocate_credentials(&credentials);
-    gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
-    gnutls_set_default_priority(session);
-    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
-    gnutls_transport_set_ptr(session, out);
-    gnutls_transport_set_push_function(session, keep_bytes);
-    gnutls_transport_set_pull_function(session, no_bytes);
-    gnutls_handshake(session);
-    gnutls_deinit(session);
-    gnutls_certificate_free_credentials(credentials);
-}
-
 static void tls_on_a_clear_port_is_answered_with_400_in_the_clear(void **state)
 {
     struct buf hello = { 0 };
-    client_hello(&hello);
+    client_hello(&hello, NULL, 0, NULL, 0);
     for (int split = 0; split < 2; split++) {
         struct client_options to = { .port = server.http };
         struct client c;
