@@ -377,7 +377,7 @@ static int check_filter(const char *option, const char *value, const struct word
             used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", i ? ", " : "",
                                      known->word[i]);
     }
-    refuse(&why, option, allowed, "\"%s\" is not known", value);
+    refuse(&why, option, allowed, "\"%.150s\" is not known", value);
     refuse_meant(&why, &meant);
     return command_refused("modes", 1, &why);
 }

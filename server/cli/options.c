@@ -84,7 +84,7 @@ void options_help(FILE *to)
 static int bad_value(struct refusal *why, const struct row *row, const char *value,
                      const char *allowed)
 {
-    return refuse(why, row->name, allowed, "\"%s\" is not a value for it", value);
+    return refuse(why, row->name, allowed, "\"%.150s\" is not a value for it", value);
 }
 
 static int set_scale(const struct row *row, const char *value, double *out, struct refusal *why)

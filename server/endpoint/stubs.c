@@ -309,7 +309,8 @@ int stubs_load(const char *dir, struct stubs **out, struct refusal *why)
         return -ENOMEM;
     int rc;
     if (!realpath(dir, load.root))
-        rc = refuse(why, OPTION, "a directory", "\"%s\" cannot be read: %s", dir, strerror(errno));
+        rc = refuse(why, OPTION, "a directory", "\"%.150s\" cannot be read: %s", dir,
+                    strerror(errno));
     else if (strcmp(load.root, "/") == 0)
         rc = refuse(why, OPTION, "a directory of its own", "\"/\" would serve the whole machine");
     else {

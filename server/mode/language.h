@@ -82,7 +82,8 @@ char *program_text(struct program *program, const char *text, size_t len);
 int refuse_at(struct compiler *c, const struct path *at, const char *allowed, const char *what, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* A JSON value as it can be quoted in a refusal: one line, cut when long. */
+/* A JSON value as it can be quoted in a refusal: one line, and when it is long, cut with "..." for
+ * the rest; a string that is cut is closed behind that. */
 #define SHOWN_SIZE 64
 const char *json_shown(const json_t *json, char out[SHOWN_SIZE]);
 

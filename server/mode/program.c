@@ -168,6 +168,23 @@ static int show_part(const char *part, size_t len, void *arg)
     return shown->cut ? -1 : 0;
 }
 
+/* Where a text of JSON with at least so many octets is cut: not within an escape. Returns whether
+ * that is within a string. */
+static bool cut_within_string(const char *text, size_t *len)
+{
+    bool in_string = false;
+    size_t at = 0;
+    for (;;) {
+        size_t step = text[at] != '\\' ? 1 : text[at + 1] == 'u' ? 6 : 2;
+        if (at + step > *len)
+            break;
+        in_string ^= text[at] == '"';
+        at += step;
+    }
+    *len = at;
+    return in_string;
+}
+
 /* Not json_dumpb: of a part that does not fit whole that puts out nothing. */
 const char *json_shown(const json_t *json, char out[SHOWN_SIZE])
 {
@@ -177,8 +194,11 @@ const char *json_shown(const json_t *json, char out[SHOWN_SIZE])
     if (rc != 0 && !shown.cut)
         return "this"; /* no memory */
     out[shown.len] = '\0';
-    if (shown.cut)
-        memcpy(out + SHOWN_SIZE - 4, "...", 4);
+    if (shown.cut) {
+        shown.len = SHOWN_SIZE - sizeof "...\"";
+        bool in_string = cut_within_string(out, &shown.len);
+        strcpy(out + shown.len, in_string ? "...\"" : "...");
+    }
     return out;
 }
 

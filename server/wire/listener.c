@@ -515,7 +515,7 @@ int listener_open(struct uv_loop_s *loop, const char *name, const char *address,
     char where[24];
     snprintf(where, sizeof where, "--%s", name);
     if (!parse_address(address, &target))
-        return refuse(why, where, ADDRESS_ALLOWED, "\"%s\" is not an address to listen on",
+        return refuse(why, where, ADDRESS_ALLOWED, "\"%.150s\" is not an address to listen on",
                       address);
     struct listener *l = calloc(1, sizeof *l);
     if (!l)

@@ -112,6 +112,23 @@ static void addresses_that_are_none_are_refused(void **state)
             refused(options[i], options[i], values[k], NULL, NULL);
 }
 
+static void long_values_are_cut_within_their_quotes(void **state)
+{
+    static const struct {
+        const char *option, *named;
+    } cases[] = {
+        { "--https", "9\" is not an address to listen on; allowed: " },
+        { "--stubs", "9\" cannot be read: " },
+        { "--seed", "9\" is not a value for it; allowed: " },
+    };
+    char value[500];
+
+    memset(value, '9', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        refused(cases[i].named, cases[i].option, value, NULL, NULL);
+}
+
 static void bad_values_are_refused(void **state)
 {
     static const struct {
@@ -509,6 +526,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_that_are_none_are_refused),
         cmocka_unit_test(bad_values_are_refused),
+        cmocka_unit_test(long_values_are_cut_within_their_quotes),
         cmocka_unit_test(a_mode_that_can_do_nothing_here_is_refused),
         cmocka_unit_test(certificates_that_do_not_serve_are_refused),
         cmocka_unit_test(a_key_log_that_cannot_be_written_is_refused),

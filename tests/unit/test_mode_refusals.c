@@ -63,13 +63,48 @@ static void a_value_is_quoted_as_far_as_there_is_room(void **state)
             if (len < SHOWN_SIZE) {
                 assert_string_equal(shown, whole);
             } else {
-                assert_int_equal(strlen(shown), SHOWN_SIZE - 1);
-                assert_memory_equal(shown, whole, SHOWN_SIZE - 4);
-                assert_string_equal(shown + SHOWN_SIZE - 4, "...");
+                size_t kept = SHOWN_SIZE - sizeof "...\"";
+                assert_memory_equal(shown, whole, kept);
+                assert_string_equal(shown + kept, "...\"");
             }
             json_decref(json);
         }
     }
+}
+
+/* A quotation that is cut ends where JSON can, and is closed. */
+static void what_is_cut_is_closed(void **state)
+{
+#define N10 "0123456789"
+    static const struct {
+        const char *json, *shown;
+    } cases[] = {
+        { "\"" N10 N10 N10 N10 N10 N10 "9\"", "\"" N10 N10 N10 N10 N10 N10 "9\"" },
+        { "\"" N10 N10 N10 N10 N10 N10 "98\"", "\"" N10 N10 N10 N10 N10 "01234567...\"" },
+        { "\"" N10 N10 N10 N10 N10 "0123456\\\"" N10 "\"",
+          "\"" N10 N10 N10 N10 N10 "0123456...\"" },
+        { "\"" N10 N10 N10 N10 N10 "012345\\\"" N10 "\"",
+          "\"" N10 N10 N10 N10 N10 "012345\\\"...\"" },
+        { "\"" N10 N10 N10 N10 N10 "012\\u00e9" N10 "\"", "\"" N10 N10 N10 N10 N10 "012...\"" },
+        { "\"" N10 N10 N10 N10 N10 "01\\u00e9" N10 "\"",
+          "\"" N10 N10 N10 N10 N10 "01\\u00E9...\"" },
+        { "{\"a\":\"" N10 N10 N10 N10 N10 N10 "\"}", "{\"a\":\"" N10 N10 N10 N10 N10 "012...\"" },
+    };
+#undef N10
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char shown[SHOWN_SIZE];
+        json_t *json = json_loads(cases[i].json, JSON_DECODE_ANY, NULL);
+        assert_non_null(json);
+        assert_string_equal(json_shown(json, shown), cases[i].shown);
+        json_decref(json);
+    }
+    json_t *numbers = json_array();
+    for (int i = 0; i < 100; i++)
+        json_array_append_new(numbers, json_integer(7));
+    char shown[SHOWN_SIZE];
+    assert_ptr_equal(json_shown(numbers, shown), shown);
+    assert_string_equal(shown, "[7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,...");
+    json_decref(numbers);
 }
 
 int main(void)
@@ -77,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_may_have_been_meant_is_told),
         cmocka_unit_test(a_value_is_quoted_as_far_as_there_is_room),
+        cmocka_unit_test(what_is_cut_is_closed),
     };
     return cmocka_run_group_tests_name("refusals of modes", tests, NULL, NULL);
 }
