@@ -160,7 +160,8 @@ const struct route *routes_find(const char *method, const char *path, char arg[C
 
 /* --- answer.c: each fills call->answer, replacing what is there */
 
-void answer_json(struct call *call, int status, json_t *value); /* takes the reference */
+/* Takes the reference; NULL is one for which there was no memory. */
+void answer_json(struct call *call, int status, json_t *value);
 /* Where the caller of this appends the body. */
 struct buf *answer_text(struct call *call, int status, const char *type);
 void answer_bytes(struct call *call, const char *type, const void *bytes, size_t n);
@@ -253,6 +254,9 @@ bool cache_begin(struct cache *cache, const struct catalogue *c, const char *hea
 void cache_row(struct cache *cache, json_t *row);
 /* All rows are there: appends the whole text to out. Without memory out has failed. */
 void cache_end(struct cache *cache, const char *tail, struct buf *out);
+/* Says in a row whether this machine can do what it is about, by what compiling that returned.
+ * Returns false without memory. */
+bool cache_row_available(json_t *row, int compiled, const struct refusal *why);
 
 /* --- what the rows of routes.c do: calls_*.c and events.c */
 

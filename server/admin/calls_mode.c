@@ -304,16 +304,14 @@ void calls_patch_run(struct call *call)
     work_when_settled(call, patch_run);
 }
 
-/* Can this machine do it? */
-static void add_availability(const struct catalogue *c, json_t *row)
+/* Can this machine do it? Returns false without memory. */
+static bool add_availability(const struct catalogue *c, json_t *row)
 {
     struct plan *plan = NULL;
     struct refusal why;
     int rc = plan_compile(c, json_object_get(row, "plan"), 1, 0, &plan, &why);
     plan_unref(plan);
-    json_object_set_new(row, "available", json_boolean(rc != MODE_UNAVAILABLE));
-    if (rc == MODE_UNAVAILABLE)
-        json_object_set_new(row, "why_not", json_string(why.what));
+    return cache_row_available(row, rc, &why);
 }
 
 static bool more_cases(struct call *call, struct buf *out)
@@ -321,8 +319,10 @@ static bool more_cases(struct call *call, struct buf *out)
     struct admin *a = call->admin;
     if (cache_begin(&a->cases, a->catalogue, "{\"cases\":[") && a->cases.rows < cases_count()) {
         json_t *row = cases_at(a->cases.rows);
-        if (row)
-            add_availability(a->catalogue, row);
+        if (row && !add_availability(a->catalogue, row)) {
+            json_decref(row);
+            row = NULL;
+        }
         cache_row(&a->cases, row);
         return true;
     }

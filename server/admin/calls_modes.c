@@ -44,28 +44,35 @@ void cache_end(struct cache *cache, const char *tail, struct buf *out)
     }
 }
 
+bool cache_row_available(json_t *row, int compiled, const struct refusal *why)
+{
+    bool available = compiled != MODE_UNAVAILABLE;
+    return compiled >= 0 && json_object_set_new(row, "available", json_boolean(available)) == 0 &&
+           (available || json_object_set_new(row, "why_not", json_string(why->what)) == 0);
+}
+
 /* --- The catalogue */
 
-/* Can it be set on this machine, as far as its defaults tell? */
-static void add_availability(const struct catalogue *c, const char *name, json_t *row)
+/* Can it be set on this machine, as far as its defaults tell? Returns false without memory. */
+static bool add_availability(const struct catalogue *c, const char *name, json_t *row)
 {
     struct mode_program *program = NULL;
     struct refusal why;
     int rc = catalogue_compile(c, name, NULL, false, 1.0, &program, &why);
     if (rc == 0)
         mode_unref(program);
-    json_object_set_new(row, "available", json_boolean(rc != MODE_UNAVAILABLE));
-    if (rc == MODE_UNAVAILABLE)
-        json_object_set_new(row, "why_not", json_string(why.what));
+    return cache_row_available(row, rc, &why);
 }
 
-static void copy_members(const json_t *from, const char *const *names, json_t *to)
+/* Likewise. */
+static bool copy_members(const json_t *from, const char *const *names, json_t *to)
 {
     for (; *names; names++) {
         json_t *value = json_object_get(from, *names);
-        if (value)
-            json_object_set(to, *names, value);
+        if (value && json_object_set(to, *names, value) != 0)
+            return false;
     }
+    return true;
 }
 
 /* With what it inherits, but without rules. NULL without memory. */
@@ -77,14 +84,13 @@ static json_t *describe_mode(const struct catalogue *c, const json_t *document, 
     const char *name = json_string_value(json_object_get(document, "name"));
     json_auto_t *resolved = catalogue_resolved(c, name);
     json_t *row = resolved ? json_object() : NULL;
-    if (!row)
-        return NULL;
-    copy_members(document, own, row);
-    copy_members(resolved, whole, row);
-    json_object_set_new(row, "over", mode_over_list(resolved));
-    json_object_set_new(row, "built_in", json_boolean(built_in));
-    add_availability(c, name, row);
-    return row;
+    if (row && copy_members(document, own, row) && copy_members(resolved, whole, row) &&
+        json_object_set_new(row, "over", mode_over_list(resolved)) == 0 &&
+        json_object_set_new(row, "built_in", json_boolean(built_in)) == 0 &&
+        add_availability(c, name, row))
+        return row;
+    json_decref(row);
+    return NULL;
 }
 
 static bool more_modes(struct call *call, struct buf *out)

@@ -12,11 +12,15 @@ void calls_health(struct call *call)
 
 void calls_index(struct call *call)
 {
-    json_t *calls = json_array();
-    for (size_t i = 0; i < route_count; i++)
-        json_array_append_new(calls, json_pack("{s:s, s:s, s:s}", "method", routes[i].method,
-                                               "path", routes[i].path, "about", routes[i].about));
-    answer_json(call, 200, json_pack("{s:s, s:o}", "version", HANGUP_VERSION, "calls", calls));
+    json_auto_t *calls = json_array();
+    bool whole = true;
+    for (size_t i = 0; i < route_count; i++) {
+        json_t *row = json_pack("{s:s, s:s, s:s}", "method", routes[i].method, "path",
+                                routes[i].path, "about", routes[i].about);
+        whole &= json_array_append_new(calls, row) == 0;
+    }
+    answer_json(call, 200,
+                whole ? json_pack("{s:s, s:O}", "version", HANGUP_VERSION, "calls", calls) : NULL);
 }
 
 /* What the type of a problem names. */
@@ -41,16 +45,17 @@ void calls_openapi(struct call *call)
 
 void calls_capabilities(struct call *call)
 {
-    json_t *rows = json_array();
+    json_auto_t *rows = json_array();
+    bool whole = true;
     for (int i = 0; i < CAPABILITY_COUNT; i++) {
         const struct capability_row *row = caps_row((enum capability)i);
         json_t *entry = json_pack("{s:s, s:s, s:b, s:s}", "name", row->name, "about", row->about,
                                   "available", (int)row->available, "needs", row->needs);
-        if (entry && !row->available)
-            json_object_set_new(entry, "why_not", json_string(row->why_not));
-        json_array_append_new(rows, entry);
+        if (!row->available)
+            whole &= json_object_set_new(entry, "why_not", json_string(row->why_not)) == 0;
+        whole &= json_array_append_new(rows, entry) == 0;
     }
-    answer_json(call, 200, json_pack("{s:o}", "capabilities", rows));
+    answer_json(call, 200, whole ? json_pack("{s:O}", "capabilities", rows) : NULL);
 }
 
 static void answer_ca(struct call *call, const struct buf *ca, const char *type)

@@ -498,6 +498,26 @@ static inline void assert_described(const char *method, const char *target)
                  route->path);
 }
 
+/* Sends a request while the n-th allocation from now on fails, and with all also those behind it.
+ * Returns whether it did; reply is what came. */
+static inline bool call_short_of_memory(const char *text, size_t len, long n, bool all)
+{
+    int fd = open_client();
+    char byte;
+    allocations_left = n;
+    none_after = all;
+    send_text(fd, text, len);
+    for (int t = 0; t < 50000 && recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0; t++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    bool failed = all ? allocations_left == 0 : allocations_left < 0;
+    allocations_left = -1;
+    none_after = false;
+    receive(fd, false, 1000);
+    close(fd);
+    turns(1);
+    return failed;
+}
+
 static inline int call(const char *method, const char *target, const char *fields, const char *body)
 {
     struct buf text = { 0 };

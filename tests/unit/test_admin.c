@@ -658,21 +658,38 @@ static void any_allocation_may_fail(void **state)
                 "%s %s HTTP/1.1\r\nHost: localhost\r\n" JSON_TYPE "Content-Length: %zu\r\n\r\n%s",
                 rows[i].method, rows[i].target, rows[i].body ? strlen(rows[i].body) : 0,
                 rows[i].body ? rows[i].body : "");
-            char byte;
-            allocations_left = n;
-            int fd = open_client();
-            send_text(fd, text, (size_t)len);
-            for (int t = 0; t < 50000 && recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0; t++)
-                uv_run(&loop, UV_RUN_NOWAIT);
-            failed = allocations_left < 0;
-            allocations_left = -1;
-            receive(fd, false, 1000);
+            failed = call_short_of_memory(text, (size_t)len, n, false);
             assert_true(reply.status || reply.closed);
-            close(fd);
-            turns(1);
         }
         assert_false(failed);
         assert_int_equal(get("/healthz"), 200);
+    }
+}
+
+/* Also of what is kept for later calls. */
+static void without_memory_nothing_is_left_out(void **state)
+{
+    static const char document[] = "{\"name\":\"mine\",\"summary\":\"s\",\"client_sees\":\"c\","
+                                   "\"basis\":\"b\",\"exercises\":[],\"params\":{},\"rules\":[]}";
+    static const char *const targets[] = { "/v1", "/v1/capabilities", "/v1/language", "/v1/modes" };
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        char text[100];
+        int len =
+            snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", targets[i]);
+        assert_int_equal(get(targets[i]), 200);
+        json_auto_t *whole = json_incref(reply.json);
+        assert_int_equal(call("PUT", "/v1/modes/mine", JSON_TYPE, document), 201);
+        assert_int_equal(call("DELETE", "/v1/modes/mine", "", NULL), 204); /* made anew */
+        bool failed = true;
+        unsigned refused = 0;
+        for (long n = 0; failed && n < 100000; n = next_failing(n)) {
+            failed = call_short_of_memory(text, (size_t)len, n, false);
+            if (reply.status == 200 && reply.body)
+                assert_true(json_equal(reply.json, whole));
+            refused += failed && reply.status != 200;
+        }
+        assert_false(failed);
+        assert_in_range(refused, 10, 10000);
     }
 }
 
@@ -711,6 +728,7 @@ int main(void)
         SERVED(an_idle_connection_is_kept_for_a_while),
         SERVED(more_connections_than_allowed_do_no_harm),
         SERVED(any_allocation_may_fail),
+        SERVED(without_memory_nothing_is_left_out),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     forget_reply();

@@ -455,7 +455,6 @@ static void without_memory_nothing_is_set_by_halves(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         bool failed = true;
         for (long n = 0; failed && n < 100000; n = next_failing(n)) { /* many in a long list */
-            char byte;
             struct buf text = { 0 };
             buf_printf(&text,
                        "%s %s HTTP/1.1\r\nHost: localhost\r\n" JSON_TYPE
@@ -463,23 +462,12 @@ static void without_memory_nothing_is_set_by_halves(void **state)
                        rows[i].method, rows[i].target, strlen(rows[i].body), rows[i].body);
             the_run.scale = 1;
             the_run.plan[0] = '\0';
-            int fd = open_client();
-            allocations_left = n;
-            none_after = true;
-            send_text(fd, (const char *)buf_bytes(&text), buf_len(&text));
-            for (int t = 0; t < 50000 && recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0; t++)
-                uv_run(&loop, UV_RUN_NOWAIT);
-            failed = allocations_left == 0;
-            allocations_left = -1;
-            none_after = false;
-            receive(fd, false, 1000);
+            failed = call_short_of_memory((const char *)buf_bytes(&text), buf_len(&text), n, true);
             assert_true(reply.status / 100 == 2 || reply.status == 503 ||
                         (!reply.status && reply.closed));
             assert_true(reply.status / 100 != 2 || reply.json);
             assert_true((the_run.scale == 5) == (the_run.plan[0] != '\0'));
             buf_free(&text);
-            close(fd);
-            turns(1);
         }
         assert_false(failed);
         assert_int_equal(reply.status / 100, 2);
