@@ -45,7 +45,7 @@ struct call_patience call_patience = {
 static void caller_allow(struct caller *caller, int64_t span)
 {
     caller->overdue = false;
-    moment_at(&caller->deadline, span == DURATION_NEVER ? MOMENT_NONE : clock_now() + span);
+    timer_at(&caller->deadline, span == DURATION_NEVER ? TIME_NONE : clock_now() + span);
 }
 
 static void listen_to(struct admin *a, struct caller *caller, int64_t span)
@@ -66,8 +66,8 @@ void call_allow(struct call *call, int64_t span)
 void call_pause(struct call *call)
 {
     struct caller *caller = call->caller;
-    caller->left = moment_armed(&caller->deadline) ? caller->deadline.due - clock_now() : 0;
-    moment_cancel(&caller->deadline);
+    caller->left = timer_armed(&caller->deadline) ? caller->deadline.due - clock_now() : 0;
+    timer_cancel(&caller->deadline);
 }
 
 void call_resume(struct call *call)
@@ -154,12 +154,12 @@ static bool make_place(void *owner)
 }
 
 /* Moments come before what is to be read, and this process may not have run for a while. */
-static void deadline_reached(struct moment *m, int64_t late)
+static void deadline_reached(struct timer *m, int64_t late)
 {
     struct caller *caller = link_entry(m, struct caller, deadline);
     if (!caller->overdue || late >= LOOK) {
         caller->overdue = true;
-        moment_at(m, clock_now() + LOOK);
+        timer_at(m, clock_now() + LOOK);
         return;
     }
     /* libmicrohttpd sees the end of the connection and closes it. */
@@ -186,7 +186,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         *context = caller;
     } else if (*context) {
         struct caller *caller = *context;
-        moment_cancel(&caller->deadline);
+        timer_cancel(&caller->deadline);
         if (caller->relay)
             relay_leave(caller->relay);
         link_remove(&caller->link);
@@ -478,7 +478,7 @@ static int start_daemon(struct admin *a)
 
 static void destroy(struct admin *a)
 {
-    moment_cancel(&a->work);
+    timer_cancel(&a->work);
     if (a->no_memory)
         MHD_destroy_response(a->no_memory);
     guard_finish(&a->guard);
@@ -548,7 +548,7 @@ static void finish(struct admin *a)
 }
 
 /* Who has been answered leaves. */
-static void stop_due(struct moment *m, int64_t late)
+static void stop_due(struct timer *m, int64_t late)
 {
     struct admin *a = link_entry(m, struct admin, stop);
     struct caller *caller;
@@ -563,7 +563,7 @@ static void stop_due(struct moment *m, int64_t late)
     if (link_empty(&a->relays) || clock_now() >= a->stop_at)
         finish(a);
     else
-        moment_at(m, clock_now() + STOP_STEP);
+        timer_at(m, clock_now() + STOP_STEP);
 }
 
 void admin_stop(struct admin *a, void (*stopped)(void *arg), void *arg)
@@ -576,5 +576,5 @@ void admin_stop(struct admin *a, void (*stopped)(void *arg), void *arg)
     events_wake_all(a);
     a->stop.reached = stop_due;
     a->stop_at = clock_now() + call_patience.stop;
-    moment_at(&a->stop, clock_now());
+    timer_at(&a->stop, clock_now());
 }

@@ -17,10 +17,10 @@
 #include "admin/problems.h"
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/timer.h"
 #include "endpoint/target.h"
 #include "ledger/ledger.h"
 #include "run/run.h"
-#include "wire/moment.h"
 
 #define CALL_BODY_MAX (256u * 1024)
 #define CALL_DROP_MAX (16u * 1024 * 1024) /* more of a refused body is not read any more */
@@ -52,17 +52,17 @@ struct admin {
     unsigned caller_count;
     bool stopping; /* nothing is waited for any more, */
     bool over;     /* and answers end where they are */
-    struct moment stop;
+    struct timer stop;
     int64_t stop_at; /* at the latest */
     void (*stopped)(void *arg);
     void *stopped_arg;
     /* events.c */
     struct link waiters;
     struct ledger_watch watch; /* in the ledger while there are waiters */
-    struct moment wake;
+    struct timer wake;
     /* work.c */
     struct link working; /* calls whose answer is being rendered */
-    struct moment work;
+    struct timer work;
     int64_t worked; /* in this turn of the loop, ns */
     /* Answers that stay the same as long as the catalogue does */
     struct cache modes, cases, language;
@@ -79,7 +79,7 @@ extern struct call_patience call_patience;
 /* One connection to the API. */
 struct caller {
     struct link link;
-    struct moment deadline;
+    struct timer deadline;
     bool overdue; /* the deadline was reached once */
     int64_t left; /* until the deadline, while the call is paused */
     int fd;

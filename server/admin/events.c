@@ -1,7 +1,7 @@
 /* events.c - reading the ledger, and waiting for what is not in it yet.
  *
  * A call that finds nothing new and may wait is suspended: libmicrohttpd then looks at neither it
- * nor its socket. Three things wake it, each through wake(): events (a moment armed by the ledger's
+ * nor its socket. Three things wake it, each through wake(): events (a timer armed by the ledger's
  * watch, so that a burst of them makes one answer), its own time limit, and its client's going
  * away, which nobody else would notice. A woken call is performed again and answers with what there
  * is.
@@ -30,7 +30,7 @@
 struct waiter {
     uv_poll_t poll; /* the caller's socket: has it gone? */
     struct link link;
-    struct moment limit;
+    struct timer limit;
     struct call *call;
     uint64_t since;
 };
@@ -51,11 +51,11 @@ static void dismiss(struct waiter *w)
 {
     struct admin *a = w->call->admin;
     w->call->waiter = NULL;
-    moment_cancel(&w->limit);
+    timer_cancel(&w->limit);
     link_remove(&w->link);
     if (link_empty(&a->waiters)) {
         ledger_watch_remove(&a->watch);
-        moment_cancel(&a->wake);
+        timer_cancel(&a->wake);
     }
     uv_close((uv_handle_t *)&w->poll, poll_closed);
 }
@@ -70,7 +70,7 @@ static void wake(struct waiter *w)
     mhd_loop_kick(call->admin->mhd);
 }
 
-static void limit_reached(struct moment *m, int64_t late)
+static void limit_reached(struct timer *m, int64_t late)
 {
     wake(link_entry(m, struct waiter, limit));
 }
@@ -85,11 +85,11 @@ static void caller_gone(uv_poll_t *poll, int status, int events)
 static void committed(struct ledger_watch *watch, uint64_t seq)
 {
     struct admin *a = link_entry(watch, struct admin, watch);
-    if (!moment_armed(&a->wake))
-        moment_at(&a->wake, clock_now());
+    if (!timer_armed(&a->wake))
+        timer_at(&a->wake, clock_now());
 }
 
-static void wake_reached(struct moment *m, int64_t late)
+static void wake_reached(struct timer *m, int64_t late)
 {
     struct admin *a = link_entry(m, struct admin, wake);
     uint64_t last = ledger_last(run_ledger(a->run));
@@ -151,7 +151,7 @@ static int start_waiting(struct call *call, const struct question *q)
         uv_close((uv_handle_t *)&w->poll, poll_closed);
         return rc;
     }
-    moment_at(&w->limit, clock_now() + q->wait);
+    timer_at(&w->limit, clock_now() + q->wait);
     if (link_empty(&a->waiters))
         ledger_watch_add(run_ledger(a->run), &a->watch);
     link_append(&a->waiters, &w->link);

@@ -49,8 +49,8 @@ static bool render(struct call *call, int64_t until)
 /* In the next turn of the loop. */
 static void call_for_work(struct admin *a)
 {
-    if (!moment_armed(&a->work))
-        moment_at(&a->work, clock_now());
+    if (!timer_armed(&a->work))
+        timer_at(&a->work, clock_now());
 }
 
 static void queue(struct call *call)
@@ -77,7 +77,7 @@ bool work_turn(struct admin *a)
     return true;
 }
 
-static void work_due(struct moment *m, int64_t late)
+static void work_due(struct timer *m, int64_t late)
 {
     work_turn(link_entry(m, struct admin, work));
 }
@@ -112,7 +112,7 @@ void work_stream(struct call *call, bool (*more)(struct call *call, struct buf *
     /* At once, as far as this turn's slice goes; what is over waits for nobody. */
     int64_t began = clock_now(), left = CLOCK_SLICE - a->worked;
     if (a->over)
-        while (!render(call, MOMENT_NONE) || !s->done)
+        while (!render(call, TIME_NONE) || !s->done)
             ;
     else if (left > 0)
         render(call, began + left);
@@ -173,7 +173,7 @@ void work_init(struct admin *a)
 void work_stop(struct admin *a)
 {
     run_settle(a->run);
-    moment_cancel(&a->work);
+    timer_cancel(&a->work);
     while (!link_empty(&a->working)) {
         struct call *call = link_entry(a->working.next, struct call, stream.link);
         link_remove(&call->stream.link);

@@ -17,8 +17,8 @@ int64_t clock_now(void)
 
 int64_t clock_wall(int64_t monotonic)
 {
-    if (monotonic == MOMENT_NONE)
-        return MOMENT_NONE;
+    if (monotonic == TIME_NONE)
+        return TIME_NONE;
     int64_t now = clock_now();
     return read_clock(CLOCK_REALTIME) - (now - monotonic);
 }

@@ -1,13 +1,13 @@
-/* clock.h - time. Every moment and span inside the server is an int64_t of nanoseconds. */
+/* clock.h - time. Every time and span inside the server is an int64_t of nanoseconds. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define NS_PER_US   INT64_C(1000)
-#define NS_PER_MS   INT64_C(1000000)
-#define NS_PER_S    INT64_C(1000000000)
-#define MOMENT_NONE INT64_MAX /* a moment that never comes */
+#define NS_PER_US INT64_C(1000)
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S  INT64_C(1000000000)
+#define TIME_NONE INT64_MAX /* a time that never comes */
 
 /* What can wait does not keep the loop for longer than about this at a time: it is how late a fault
  * may be because of it. */
@@ -16,7 +16,7 @@
 /* CLOCK_MONOTONIC now. */
 int64_t clock_now(void);
 
-/* CLOCK_REALTIME at the given monotonic moment, by the offset between the two now. */
+/* CLOCK_REALTIME at the given monotonic time, by the offset between the two now. */
 int64_t clock_wall(int64_t monotonic);
 
 /* Writes the wall time as RFC 3339 UTC with microseconds ("2026-01-02T03:04:05.123456Z") and a NUL.

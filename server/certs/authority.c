@@ -78,8 +78,8 @@ static void server_finish(struct server *server)
 static void date_text(long long seconds, const char *format, char out[DATE_SIZE])
 {
     struct tm tm;
-    time_t moment = (time_t)seconds;
-    if (!gmtime_r(&moment, &tm) || !strftime(out, DATE_SIZE, format, &tm))
+    time_t time = (time_t)seconds;
+    if (!gmtime_r(&time, &tm) || !strftime(out, DATE_SIZE, format, &tm))
         strcpy(out, "?");
 }
 

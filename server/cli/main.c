@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "certs/authority.h"
 #include "cli/admin_token.h"
 #include "cli/commands.h"
@@ -28,7 +29,6 @@
 #include "wire/caps.h"
 #include "wire/keylog.h"
 #include "wire/listener.h"
-#include "wire/moment.h"
 #include "wire/tls.h"
 
 #define SHUTDOWN_GRACE NS_PER_S
@@ -228,7 +228,7 @@ static void all_ended(void *arg)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
     h1_stop();
     h2_stop();
-    moments_stop();
+    timers_stop();
 }
 
 /* Until then a caller may set things of the run. */
@@ -277,7 +277,7 @@ static int start(struct server *s, struct refusal *why)
 {
     int error = uv_loop_init(&s->loop);
     if (!error)
-        error = moments_start(&s->loop);
+        error = timers_start(&s->loop);
     if (!error)
         error = h1_start(&s->loop);
     if (!error)

@@ -133,7 +133,7 @@ static inline void h2_news_clear(struct h2_news *news)
 enum h2_limit { H2_RESETS, H2_CHATTER, H2_LIMITS };
 struct h2_calm {
     uint32_t left; /* so many, before it is looked how much time has gone by */
-    int64_t since; /* this moment */
+    int64_t since; /* this time */
 };
 
 struct h2 {

@@ -4,13 +4,13 @@
  * its rules are gone through, and the going ends when the connection's program is another one by
  * then.
  *
- * The idle moment is lazy. A busy connection leaves it armed; when it is reached too soon, it is
+ * The idle timer is lazy. A busy connection leaves it armed; when it is reached too soon, it is
  * armed for the time that is right by then, or left alone when the connection is busy. So a request
  * on a connection with an idle rule costs two assignments and a comparison. It can be armed too
  * early, never too late, and no rule fires before its time.
  *
  * A rule that a mark has set off waits as a script that has not begun, and becomes an ordinary one
- * at its moment. It belongs to the mode in force: another mode ends the waiting.
+ * at its time. It belongs to the mode in force: another mode ends the waiting.
  */
 #include "mode/runtime.h"
 
@@ -148,20 +148,20 @@ int mode_run(struct mode_conn *mc, struct mode_program *program, const char *by)
     return 0;
 }
 
-/* --- Idle and age: rules in the order they fall due, counted off in *done from the moment since */
+/* --- Idle and age: rules in the order they fall due, counted off in *done from the time since */
 
 /* Arms m for the next of the rules, unless it is armed for that or earlier. */
-static void arm(struct mode_conn *mc, struct moment *m, enum trigger_slot slot, int64_t since,
+static void arm(struct mode_conn *mc, struct timer *m, enum trigger_slot slot, int64_t since,
                 uint32_t done)
 {
-    if (since == MOMENT_NONE || done >= mc->program->by_slot[slot].count)
+    if (since == TIME_NONE || done >= mc->program->by_slot[slot].count)
         return;
     int64_t due = since + mc->program->by_slot[slot].rules[done]->after;
-    if (!moment_armed(m) || m->due > due)
-        moment_at(m, due);
+    if (!timer_armed(m) || m->due > due)
+        timer_at(m, due);
 }
 
-/* How late a rule is that was due: against its own moment, or against when it became part of the
+/* How late a rule is that was due: against its own time, or against when it became part of the
  * connection, if that was later. */
 static int64_t lateness(const struct mode_conn *mc, int64_t due, int64_t now)
 {
@@ -188,20 +188,20 @@ static void fire_due(struct mode_conn *mc, enum trigger_slot slot, const int64_t
     mode_unref(program);
 }
 
-static void idle_reached(struct moment *m, int64_t late)
+static void idle_reached(struct timer *m, int64_t late)
 {
     struct mode_conn *mc = link_entry(m, struct mode_conn, idle);
-    if (mc->idle_since == MOMENT_NONE || has_caught_up(mc))
+    if (mc->idle_since == TIME_NONE || has_caught_up(mc))
         return;
     if (mc->wire && wire_unread(mc->wire) > 0) { /* not idle: the loop has yet to read it */
-        moment_at(m, clock_now() + NS_PER_MS);
+        timer_at(m, clock_now() + NS_PER_MS);
         return;
     }
     fire_due(mc, ON_IDLE, &mc->idle_since, &mc->idle_done, m->due + late);
     arm(mc, &mc->idle, ON_IDLE, mc->idle_since, mc->idle_done);
 }
 
-static void age_reached(struct moment *m, int64_t late)
+static void age_reached(struct timer *m, int64_t late)
 {
     struct mode_conn *mc = link_entry(m, struct mode_conn, age);
     if (has_caught_up(mc))
@@ -219,7 +219,7 @@ void mode_idle(struct mode_conn *mc, int64_t since)
 
 void mode_busy(struct mode_conn *mc)
 {
-    mc->idle_since = MOMENT_NONE;
+    mc->idle_since = TIME_NONE;
 }
 
 static void ledger_missed(const struct mode_conn *mc, const struct mode_rule *rule, int64_t late,
@@ -237,7 +237,7 @@ static void ledger_missed(const struct mode_conn *mc, const struct mode_rule *ru
 static void give_way(const struct mode_conn *mc, enum trigger_slot slot, int64_t since,
                      uint32_t done, const char *why)
 {
-    if (since == MOMENT_NONE || done >= mc->program->by_slot[slot].count)
+    if (since == TIME_NONE || done >= mc->program->by_slot[slot].count)
         return;
     int64_t now = clock_now();
     for (; done < mc->program->by_slot[slot].count; done++) {
@@ -260,7 +260,7 @@ void mode_gives_way(struct mode_conn *mc, const char *why, bool ends)
 
 /* --- Marks */
 
-/* Lets a rule wait for its moment. */
+/* Lets a rule wait for its time. */
 static void wait_for(struct mode_conn *mc, struct mode_program *program,
                      const struct mode_rule *rule)
 {
@@ -271,7 +271,7 @@ static void wait_for(struct mode_conn *mc, struct mode_program *program,
         log_no_memory(mc);
         return;
     }
-    moment_at(&s->moment, clock_now() + rule->after);
+    timer_at(&s->timer, clock_now() + rule->after);
     s->waiting = true;
 }
 
@@ -285,7 +285,7 @@ static unsigned call_off(struct mode_conn *mc, const char *mark)
         next = l->next;
         if (!s->waiting || (mark && (!s->rule->unless || strcmp(s->rule->unless, mark) != 0)))
             continue;
-        int64_t late = clock_now() - s->moment.due;
+        int64_t late = clock_now() - s->timer.due;
         if (late >= 0 && fits(mc, s->rule, NULL) && !is_exhausted(mc, s->rule))
             ledger_missed(mc, s->rule, late,
                           mark ? "a mark called it off first" : "another mode came first");
@@ -333,9 +333,9 @@ void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *h
     mc->program = mode_ref(program);
     mc->fired = NULL;
     mc->accepted_at = mc->mode_since = clock_now();
-    mc->goaway_at = mc->idle_since = MOMENT_NONE;
-    mc->idle = (struct moment){ .reached = idle_reached };
-    mc->age = (struct moment){ .reached = age_reached };
+    mc->goaway_at = mc->idle_since = TIME_NONE;
+    mc->idle = (struct timer){ .reached = idle_reached };
+    mc->age = (struct timer){ .reached = age_reached };
     mc->idle_done = mc->age_done = 0;
     link_init(&mc->scripts);
     mc->script_count = 0;
@@ -350,8 +350,8 @@ void mode_conn_stop_scripts(struct mode_conn *mc)
 
 void mode_conn_finish(struct mode_conn *mc)
 {
-    moment_cancel(&mc->idle);
-    moment_cancel(&mc->age);
+    timer_cancel(&mc->idle);
+    timer_cancel(&mc->age);
     mode_conn_stop_scripts(mc);
     mode_unref(mc->program);
     mc->program = NULL;
@@ -360,14 +360,14 @@ void mode_conn_finish(struct mode_conn *mc)
 }
 
 /* Arms m for the first rule of a new program, from now when that is overdue. */
-static void arm_anew(struct mode_conn *mc, struct moment *m, enum trigger_slot slot, int64_t since,
+static void arm_anew(struct mode_conn *mc, struct timer *m, enum trigger_slot slot, int64_t since,
                      int64_t now)
 {
-    moment_cancel(m);
-    if (since == MOMENT_NONE || !mode_has(mc->program, slot))
+    timer_cancel(m);
+    if (since == TIME_NONE || !mode_has(mc->program, slot))
         return;
     int64_t due = since + mc->program->by_slot[slot].rules[0]->after;
-    moment_at(m, due > now ? due : now);
+    timer_at(m, due > now ? due : now);
 }
 
 void mode_conn_set(struct mode_conn *mc, struct mode_program *program)

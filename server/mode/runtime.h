@@ -1,8 +1,8 @@
 /* runtime.h - compiled rules at work on one connection.
  *
  * A rule that fires becomes a script: its steps run in order, at once until a step takes time
- * (wait, delay), then on from its moment. Scripts of one connection run side by side, ordered by
- * their moments; all end with the connection. A script keeps the program it came from alive, so a
+ * (wait, delay), then on from its time. Scripts of one connection run side by side, ordered by
+ * their times; all end with the connection. A script keeps the program it came from alive, so a
  * change of mode does not touch what has begun.
  *
  * Each step that is a fault is ledgered (EV_FAULT) before it happens.
@@ -17,8 +17,8 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/timer.h"
 #include "mode/mode.h"
-#include "wire/moment.h"
 #include "wire/wire.h"
 
 struct ledger;
@@ -57,9 +57,9 @@ struct mode_conn {
     uint32_t *fired; /* how often each rule fired, by its number; NULL: none yet */
     int64_t accepted_at;
     int64_t mode_since; /* when program came; what was due by then is due from then on */
-    int64_t goaway_at;  /* when a goaway step last took effect; MOMENT_NONE: never */
-    int64_t idle_since; /* MOMENT_NONE: busy */
-    struct moment idle, age;
+    int64_t goaway_at;  /* when a goaway step last took effect; TIME_NONE: never */
+    int64_t idle_since; /* TIME_NONE: busy */
+    struct timer idle, age;
     uint32_t idle_done; /* rules, in order of `after`, that are through in this idle spell */
     uint32_t age_done;
     struct link scripts;
@@ -126,7 +126,7 @@ unsigned mode_mark(struct mode_conn *mc, const char *name);
  * -ENOMEM. by: "admin", for the ledger. */
 int mode_run(struct mode_conn *mc, struct mode_program *program, const char *by);
 
-/* The connection became idle at this moment, or is busy again. */
+/* The connection became idle at this time, or is busy again. */
 void mode_idle(struct mode_conn *mc, int64_t since);
 void mode_busy(struct mode_conn *mc);
 /* Ledgers the rules of idle (and of age, if it ends) that are due and have not run

@@ -7,11 +7,11 @@
 /* A client that makes rules fire faster than their scripts end must not fill the memory. */
 #define SCRIPTS_MAX 1024
 
-#define ON_TIME INT64_MIN /* lateness of what was not due at a moment */
+#define ON_TIME INT64_MIN /* lateness of what was not due at a time */
 
 struct script {
     struct link link;
-    struct moment moment;
+    struct timer timer;
     struct mode_conn *mc;
     struct mode_program *program;
     const struct mode_rule *rule;
@@ -19,8 +19,8 @@ struct script {
     struct mode_exchange *mx; /* NULL: none, or it is over */
     uint32_t nth;             /* its number, also when it is over */
     unsigned next;            /* step */
-    bool gating;              /* a delay's gate is closed until the moment */
-    bool waiting; /* the rule has not fired yet: it does at the moment, if it fits then */
+    bool gating;              /* a delay's gate is closed until the time */
+    bool waiting;             /* the rule has not fired yet: it does at the time, if it fits then */
 };
 
 /* Puts it on the connection's list. NULL without memory. */

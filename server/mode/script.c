@@ -1,4 +1,4 @@
-/* script.c - a rule that has fired, or waits for its moment: its steps, one after the other.
+/* script.c - a rule that has fired, or waits for its timer: its steps, one after the other.
  *
  * What holds everywhere here:
  *
@@ -10,7 +10,7 @@
  *
  * From inside an engine's callback steps run at once, but those that let an engine go on (heal,
  * resume) wait for the loop: they may start any number of exchanges, each of which may fire again.
- * From the loop (moments, mode_run, mode_mark) everything runs.
+ * From the loop (timers, mode_run, mode_mark) everything runs.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -30,9 +30,9 @@ void log_no_memory(const struct mode_conn *mc)
                   (unsigned long long)mc->id);
 }
 
-static void script_reached(struct moment *m, int64_t late)
+static void script_reached(struct timer *m, int64_t late)
 {
-    struct script *s = link_entry(m, struct script, moment);
+    struct script *s = link_entry(m, struct script, timer);
     if (s->waiting && has_caught_up(s->mc))
         return;
     if (s->waiting && !rule_fires(s->mc, s->rule)) {
@@ -50,7 +50,7 @@ struct script *script_create(struct mode_conn *mc, struct mode_program *program,
     struct script *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    s->moment.reached = script_reached;
+    s->timer.reached = script_reached;
     s->mc = mc;
     s->program = mode_ref(program);
     s->rule = rule;
@@ -66,7 +66,7 @@ void script_destroy(struct script *s)
 {
     s->mc->script_count--;
     link_remove(&s->link);
-    moment_cancel(&s->moment);
+    timer_cancel(&s->timer);
     mode_unref(s->program);
     free(s);
 }
@@ -157,13 +157,13 @@ static void step_do(struct script *s, const struct mode_step *step, bool from_lo
     }
 }
 
-/* Arms the moment of a step that takes time; for "never" the script ends here. */
+/* Arms the timer of a step that takes time; for "never" the script ends here. */
 static void step_pause(struct script *s, const struct mode_step *step)
 {
     int64_t ns = step->arg[0].number;
     if (ns == DURATION_NEVER)
         return;
-    moment_at(&s->moment, clock_now() + ns);
+    timer_at(&s->timer, clock_now() + ns);
     s->gating = step->row->gates;
 }
 
@@ -175,7 +175,7 @@ static bool script_step(struct script *s, bool from_loop, int64_t late, bool *si
     const struct mode_step *step = &s->rule->steps[s->next];
     const struct step_row *row = step->row;
     if (row->from_loop && !from_loop) {
-        moment_at(&s->moment, clock_now());
+        timer_at(&s->timer, clock_now());
         return false;
     }
     s->next++;
@@ -209,7 +209,7 @@ bool script_run(struct script *s, bool from_loop, int64_t late)
     while (script_step(s, from_loop, late, &silenced))
         ;
     struct mode_exchange *mx = opened ? s->mx : NULL;
-    if (!moment_armed(&s->moment))
+    if (!timer_armed(&s->timer))
         script_destroy(s);
     if (mx && mx->gates == 0)
         mc->calls->released(mc->host, mx);

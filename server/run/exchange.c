@@ -240,12 +240,12 @@ static void begin(void *host, struct exchange *ex)
         sx->place[of] = -1;
     ex->nth = witness_begins(s, ex->stream, &sx->read);
     sx->copy = *ex;
-    sx->mx.idle_before = s->idle_since == MOMENT_NONE ? 0 : now - s->idle_since;
+    sx->mx.idle_before = s->idle_since == TIME_NONE ? 0 : now - s->idle_since;
     ex->data = sx;
     link_append(&s->exchanges, &sx->link);
     s->begun++;
     s->open++;
-    s->idle_since = MOMENT_NONE;
+    s->idle_since = TIME_NONE;
     mode_gives_way(&s->mode, "a request came first", false);
     mode_busy(&s->mode);
     patience_heard(sx, now);

@@ -19,11 +19,11 @@
 /* A test harness that sets marks faster than their scripts end must not fill the memory. */
 #define SCRIPTS_MAX 256
 
-#define ON_TIME INT64_MIN /* lateness of what was not due at a moment */
+#define ON_TIME INT64_MIN /* lateness of what was not due at a time */
 
 struct script {
     struct link link;
-    struct moment moment;
+    struct timer timer;
     struct run *run;
     struct mode_program *program;
     const struct mode_rule *rule;
@@ -78,7 +78,7 @@ static void script_destroy(struct script *s)
 {
     s->run->listening.script_count--;
     link_remove(&s->link);
-    moment_cancel(&s->moment);
+    timer_cancel(&s->timer);
     mode_unref(s->program);
     free(s);
 }
@@ -128,7 +128,7 @@ static void pause_script(struct script *s, int64_t ns)
     if (ns == DURATION_NEVER)
         script_destroy(s);
     else
-        moment_at(&s->moment, clock_now() + ns);
+        timer_at(&s->timer, clock_now() + ns);
 }
 
 /* Runs what can run now; frees the script at its end. */
@@ -146,9 +146,9 @@ static void script_run(struct script *s, int64_t late)
     script_destroy(s);
 }
 
-static void script_reached(struct moment *m, int64_t late)
+static void script_reached(struct timer *m, int64_t late)
 {
-    script_run(link_entry(m, struct script, moment), late);
+    script_run(link_entry(m, struct script, timer), late);
 }
 
 static void start(struct run *run, const struct mode_rule *rule)
@@ -159,7 +159,7 @@ static void start(struct run *run, const struct mode_rule *rule)
         log_no_memory();
         return;
     }
-    s->moment.reached = script_reached;
+    s->timer.reached = script_reached;
     s->run = run;
     s->program = mode_ref(l->program);
     s->rule = rule;

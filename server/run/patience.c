@@ -8,7 +8,7 @@
  * stay idle for as long as it likes; one that never carried any may not, unless its mode has rules
  * for that.
  *
- * The moment is lazy, as that of idle rules (mode/runtime.c): it is armed for what may fall due
+ * The timer is lazy, as that of idle rules (mode/runtime.c): it is armed for what may fall due
  * first and left alone when that has come in time.
  */
 #include "run/run_impl.h"
@@ -80,7 +80,7 @@ static void give_up(struct session *s, const struct wait *wait)
     wire_close(s->wire, "server");
 }
 
-static void patience_over(struct moment *m, int64_t late)
+static void patience_over(struct timer *m, int64_t late)
 {
     struct session *s = link_entry(m, struct session, patience);
     int64_t now = clock_now();
@@ -95,16 +95,16 @@ static void patience_over(struct moment *m, int64_t late)
         wait = first_wait(s);
     }
     if (wait.what)
-        moment_at(m, *wait.since + wait.limit);
+        timer_at(m, *wait.since + wait.limit);
 }
 
-/* Arms the moment for something that is waited for. */
+/* Arms the timer for something that is waited for. */
 static void expect(struct session *s, int64_t since, int64_t limit)
 {
-    if (!limit || (moment_armed(&s->patience) && s->patience.due <= since + limit))
+    if (!limit || (timer_armed(&s->patience) && s->patience.due <= since + limit))
         return;
     s->patience.reached = patience_over;
-    moment_at(&s->patience, since + limit);
+    timer_at(&s->patience, since + limit);
 }
 
 void patience_begin(struct session *s)

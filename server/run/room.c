@@ -63,7 +63,7 @@ static enum spare how_spare(const struct session *s, int64_t now)
 static int64_t since(const struct session *s)
 {
     int64_t fault = wire_fault_since(s->wire);
-    return fault == MOMENT_NONE ? s->opened_at : fault;
+    return fault == TIME_NONE ? s->opened_at : fault;
 }
 
 bool room_make(void *owner)

@@ -47,7 +47,7 @@ void run_destroy(struct run *run)
         return;
     assert(link_empty(&run->sessions));
     descriptors_set_room(NULL, NULL);
-    moment_cancel(&run->grace);
+    timer_cancel(&run->grace);
     sweep_drop(run);
     listening_stop(run);
     plan_unref(run->plan);
@@ -312,7 +312,7 @@ void run_abort(struct run *run)
     }
 }
 
-static void grace_over(struct moment *m, int64_t late)
+static void grace_over(struct timer *m, int64_t late)
 {
     struct run *run = link_entry(m, struct run, grace);
     if (!link_empty(&run->sessions))
@@ -330,5 +330,5 @@ void run_shutdown(struct run *run, int64_t grace_ns, void (*done)(void *arg), vo
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
         session_shutdown(link_entry(i, struct session, link));
     run->grace.reached = grace_over;
-    moment_at(&run->grace, link_empty(&run->sessions) ? clock_now() : clock_now() + grace_ns);
+    timer_at(&run->grace, link_empty(&run->sessions) ? clock_now() : clock_now() + grace_ns);
 }

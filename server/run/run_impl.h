@@ -35,7 +35,7 @@ struct sweep {
     bool on, reset;
     bool let_go;
     struct run_cursor cursor;
-    struct moment moment;
+    struct timer timer;
     struct link waiting; /* run_waiter */
 };
 
@@ -53,7 +53,7 @@ struct run {
     size_t session_count;
     struct link cursors; /* run_cursor, which look at sessions */
     uint64_t ordinal;
-    struct moment grace;
+    struct timer grace;
     void (*done)(void *arg); /* set while shutting down */
     void *done_arg;
 };
@@ -81,10 +81,10 @@ struct session {
     bool stale_seen;          /* bytes came after the fault that put it out of service */
     int64_t from_hole_until;  /* a request that is whole by then was sent into a black hole */
     enum wire_state silenced; /* the state a fault put the wire into; WIRE_OPEN: in service */
-    struct moment patience;   /* see patience.c, with */
+    struct timer patience;    /* see patience.c, with */
     bool patience_held;
     int64_t patient_since; /* when it could shake hands, or carry its first request */
-    int64_t idle_since;    /* MOMENT_NONE: busy, or nothing can be asked of it yet */
+    int64_t idle_since;    /* TIME_NONE: busy, or nothing can be asked of it yet */
     uint32_t begun;        /* exchanges so far */
     uint32_t numbered;     /* and of requests that have not begun, but for stale ones */
     uint32_t open;         /* of these, not over yet */
@@ -93,8 +93,8 @@ struct session {
     struct link leaving;   /* answered; their last bytes are on the way to the kernel */
     struct link unbegun;   /* struct unbegun, in the order in which they came */
     unsigned unbegun_count;
-    bool watched;         /* the engine only watches, for ever */
-    struct moment losing; /* a fault has ended it: what is not answered is lost */
+    bool watched;        /* the engine only watches, for ever */
+    struct timer losing; /* a fault has ended it: what is not answered is lost */
 };
 
 /* How far an exchange has got. */

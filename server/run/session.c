@@ -31,7 +31,7 @@ struct session *session_find(const struct run *run, uint64_t id)
 
 void session_idle(struct session *s)
 {
-    if (s->open > 0 || s->idle_since != MOMENT_NONE || !session_serving(s))
+    if (s->open > 0 || s->idle_since != TIME_NONE || !session_serving(s))
         return;
     s->idle_since = clock_now();
     mode_idle(&s->mode, s->idle_since);
@@ -39,7 +39,7 @@ void session_idle(struct session *s)
 
 static void session_busy(struct session *s)
 {
-    s->idle_since = MOMENT_NONE;
+    s->idle_since = TIME_NONE;
     mode_busy(&s->mode);
 }
 
@@ -297,8 +297,8 @@ static void closed(void *owner)
     struct run *run = s->run;
     s->mode.wire = NULL;
     s->mode.engine = NULL;
-    moment_cancel(&s->losing);
-    moment_cancel(&s->patience);
+    timer_cancel(&s->losing);
+    timer_cancel(&s->patience);
     engine_destroy(s->engine);
     exchange_drop_all(s);
     witness_drop_all(s);
@@ -310,7 +310,7 @@ static void closed(void *owner)
     run->session_count--;
     free(s);
     if (run->done && link_empty(&run->sessions))
-        moment_at(&run->grace, clock_now());
+        timer_at(&run->grace, clock_now());
 }
 
 /* --- What the rules tell */
@@ -322,12 +322,12 @@ static void released(void *host, struct mode_exchange *mx)
 
 /* What the kernel had before the fault is read first. Then a header section that is not whole is
  * told as far as it came, ahead of its end. */
-static void losing_reached(struct moment *m, int64_t late)
+static void losing_reached(struct timer *m, int64_t late)
 {
     struct session *s = link_entry(m, struct session, losing);
     if (wire_reads_before(s->wire)) {
         int64_t now = clock_now(), pause = (now - wire_fault_since(s->wire)) / 4;
-        moment_at(m, now + (pause < NS_PER_MS ? NS_PER_MS : pause));
+        timer_at(m, now + (pause < NS_PER_MS ? NS_PER_MS : pause));
         return;
     }
     if (s->engine)
@@ -347,7 +347,7 @@ static void silenced(void *host, bool for_ever)
     if (for_ever) {
         watch(s, fault_ended);
         s->losing.reached = losing_reached;
-        moment_at(&s->losing, clock_now());
+        timer_at(&s->losing, clock_now());
         return;
     }
     exchange_watch(s, NULL);
@@ -373,7 +373,7 @@ static void resumed(void *host)
     s->from_hole_until = 0;
     if (s->silenced == WIRE_HOLED)
         s->mode.changed = true; /* its client may have gone, unheard */
-    if (s->silenced == WIRE_HOLED && used != MOMENT_NONE)
+    if (s->silenced == WIRE_HOLED && used != TIME_NONE)
         s->from_hole_until = now + 2 * (now - used) + 250 * NS_PER_MS;
     s->silenced = WIRE_OPEN;
     s->stale_seen = false;
@@ -446,7 +446,7 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     s->opened_at = s->mode.accepted_at;
     s->silenced = WIRE_OPEN;
     s->early = true;
-    s->idle_since = MOMENT_NONE;
+    s->idle_since = TIME_NONE;
     link_init(&s->exchanges);
     link_init(&s->leaving);
     link_init(&s->unbegun);
@@ -553,7 +553,7 @@ void session_write(struct session *s, struct buf *out)
     else
         buf_text(out, ",\"warning\":null");
     write_span(out, "age_ms", now - s->opened_at);
-    if (s->idle_since != MOMENT_NONE)
+    if (s->idle_since != TIME_NONE)
         write_span(out, "idle_ms", now - s->idle_since);
     else
         buf_text(out, ",\"idle_ms\":null");

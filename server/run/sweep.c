@@ -28,7 +28,7 @@ static void end_sweep(struct run *run)
     }
 }
 
-/* Until the moment has come, and at least some. Returns whether that was all. */
+/* Until the timer has come, and at least some. Returns whether that was all. */
 static bool sweep_some(struct run *run, int64_t until)
 {
     struct sweep *sweep = &run->sweep;
@@ -43,19 +43,19 @@ static bool sweep_some(struct run *run, int64_t until)
     return true;
 }
 
-static void slice_due(struct moment *m, int64_t late)
+static void slice_due(struct timer *m, int64_t late)
 {
-    struct run *run = link_entry(m, struct run, sweep.moment);
+    struct run *run = link_entry(m, struct run, sweep.timer);
     if (sweep_some(run, clock_now() + sweep_slice))
         end_sweep(run);
     else
-        moment_at(m, clock_now());
+        timer_at(m, clock_now());
 }
 
 void sweep_init(struct run *run)
 {
     link_init(&run->sweep.waiting);
-    run->sweep.moment.reached = slice_due;
+    run->sweep.timer.reached = slice_due;
 }
 
 void sweep_begin(struct run *run, bool reset, bool let_go)
@@ -65,21 +65,21 @@ void sweep_begin(struct run *run, bool reset, bool let_go)
     run->sweep.reset = reset;
     run->sweep.let_go = let_go;
     run_cursor_open(run, &run->sweep.cursor);
-    slice_due(&run->sweep.moment, 0);
+    slice_due(&run->sweep.timer, 0);
 }
 
 void run_settle(struct run *run)
 {
     if (!run->sweep.on)
         return;
-    moment_cancel(&run->sweep.moment);
-    sweep_some(run, MOMENT_NONE);
+    timer_cancel(&run->sweep.timer);
+    sweep_some(run, TIME_NONE);
     end_sweep(run);
 }
 
 void sweep_drop(struct run *run)
 {
-    moment_cancel(&run->sweep.moment);
+    timer_cancel(&run->sweep.timer);
     if (run->sweep.on)
         run_cursor_close(&run->sweep.cursor);
     run->sweep.on = false;

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/timer.h"
 #include "run/run_impl.h"
 #include "wire/caps.h"
-#include "wire/moment.h"
 #include "wire/tap.h"
 
 #define SENDERS    256               /* whose SYNs are told apart */
@@ -37,7 +37,7 @@ struct syns {
     struct sender senders[SENDERS];
     unsigned oldest;
     uint64_t total, told;
-    struct moment look;
+    struct timer look;
     uint64_t drops_before, drops_seen; /* of the listening sockets */
 };
 
@@ -57,7 +57,7 @@ static struct sender *sender_of(struct syns *s, const struct tap_segment *syn)
             return &s->senders[i];
     struct sender *fresh = &s->senders[s->oldest];
     s->oldest = (s->oldest + 1) % SENDERS;
-    *fresh = (struct sender){ .from = syn->from, .seq = syn->seq, .seen_at = MOMENT_NONE };
+    *fresh = (struct sender){ .from = syn->from, .seq = syn->seq, .seen_at = TIME_NONE };
     return fresh;
 }
 
@@ -78,7 +78,7 @@ static void seen(void *owner, const struct tap_segment *syn)
     struct sender *sender = sender_of(s, syn);
     char peer[ADDRESS_TEXT_SIZE];
     int64_t now = clock_now();
-    if (sender->seen_at != MOMENT_NONE && now - sender->seen_at < SAME_SYN)
+    if (sender->seen_at != TIME_NONE && now - sender->seen_at < SAME_SYN)
         return;
     sender->seen_at = now;
     sender->attempts++;
@@ -135,12 +135,12 @@ static void look(struct syns *s)
     s->drops_seen = drops;
 }
 
-static void look_reached(struct moment *m, int64_t late)
+static void look_reached(struct timer *m, int64_t late)
 {
     struct syns *s = link_entry(m, struct syns, look);
     int64_t now = clock_now();
     look(s);
-    moment_at(m, now + (now - s->began < LATER_LOOK ? FIRST_LOOK : LATER_LOOK));
+    timer_at(m, now + (now - s->began < LATER_LOOK ? FIRST_LOOK : LATER_LOOK));
 }
 
 static void watch_without_tap(struct syns *s, const char *error)
@@ -149,7 +149,7 @@ static void watch_without_tap(struct syns *s, const char *error)
     if (s->answer == LISTENER_DROPS) {
         s->drops_before = s->drops_seen = count_drops(s);
         s->look.reached = look_reached;
-        moment_at(&s->look, clock_now() + FIRST_LOOK);
+        timer_at(&s->look, clock_now() + FIRST_LOOK);
         return;
     }
     snprintf(why, sizeof why, "who is refused cannot be known without CAP_NET_RAW (%s)", error);
@@ -164,7 +164,7 @@ void syns_look(struct syns *s)
 {
     if (s && s->tap)
         tap_look(s->tap);
-    else if (s && moment_armed(&s->look))
+    else if (s && timer_armed(&s->look))
         look(s);
 }
 
@@ -173,7 +173,7 @@ static void finish(struct syns *s)
     struct ledger *l = s->run->ledger;
     char why[96];
     unsigned missed = s->tap ? tap_missed(s->tap) : 0;
-    moment_cancel(&s->look);
+    timer_cancel(&s->look);
     if (s->total > s->told || missed > 0) {
         snprintf(why, sizeof why, "%llu more were seen, and %u came too fast to be seen",
                  (unsigned long long)(s->total - s->told), missed);

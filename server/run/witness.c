@@ -131,7 +131,7 @@ static void add_staleness(struct session *s)
     enum wire_state state = wire_state(s->wire);
     int64_t since = state == WIRE_OPEN ? s->mode.goaway_at : wire_fault_since(s->wire);
     ledger_text(l, F_SENT_INTO, state == WIRE_OPEN ? "goaway" : wire_state_name(state));
-    if (since != MOMENT_NONE)
+    if (since != TIME_NONE)
         ledger_int(l, F_AFTER_FAULT, clock_now() - since);
     if (state == WIRE_FINNED)
         ledger_text(l, F_FIN_ACKED_BEFORE, wire_fin_acked_name(wire_fin_acked(s->wire)));

@@ -55,8 +55,8 @@ void wire_alive_stop(struct wire *w)
     if (w->asks)
         setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &off, sizeof off);
     w->asks = false;
-    moment_cancel(&w->alive);
-    w->unacked_since = MOMENT_NONE;
+    timer_cancel(&w->alive);
+    w->unacked_since = TIME_NONE;
 }
 
 /* Is the kernel waiting for an ACK of the client: to a segment of ours, or to window probes? One
@@ -67,31 +67,31 @@ static bool waits_for_ack(const struct tcp_info *info)
 }
 
 /* Bytes of ours were on their way when they were looked at first, and no ACK has come since. */
-static void alive_look(struct moment *m, int64_t late)
+static void alive_look(struct timer *m, int64_t late)
 {
     struct wire *w = link_entry(m, struct wire, alive);
     struct tcp_info info = { 0 };
     socklen_t len = sizeof info;
     int64_t now = clock_now();
     if (wire_unacked(w) == 0) {
-        w->unacked_since = MOMENT_NONE;
+        w->unacked_since = TIME_NONE;
         return;
     }
     if (getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || !waits_for_ack(&info) ||
-        w->unacked_since == MOMENT_NONE ||
+        w->unacked_since == TIME_NONE ||
         info.tcpi_last_ack_recv * NS_PER_MS < now - w->unacked_since)
         w->unacked_since = now;
     int64_t due = w->unacked_since + 2 * w->alive_after - w->alive_after / PROBES;
     if (due <= now)
         wire_end(w, WIRE_LAST_RST, "server", WIRE_UNACKED);
     else
-        moment_at(m, due);
+        timer_at(m, due);
 }
 
 void wire_alive_sent(struct wire *w)
 {
-    if (!w->alive_after || moment_armed(&w->alive) || (!wire_serving(w) && w->state != WIRE_ENDING))
+    if (!w->alive_after || timer_armed(&w->alive) || (!wire_serving(w) && w->state != WIRE_ENDING))
         return;
     w->alive.reached = alive_look;
-    moment_at(&w->alive, clock_now() + w->alive_after / PROBES);
+    timer_at(&w->alive, clock_now() + w->alive_after / PROBES);
 }

@@ -31,7 +31,7 @@ void wire_begin_ending(struct wire *w)
     w->state = WIRE_ENDING;
     if (!w->end_by)
         w->end_by = "server";
-    moment_at(&w->limit, clock_now() + FLUSH_PATIENCE);
+    timer_at(&w->limit, clock_now() + FLUSH_PATIENCE);
     if (w->corked)
         return; /* what the client says in the same reading may be that it ends */
     wire_say_last(w);
@@ -69,7 +69,7 @@ void wire_ending_limit(struct wire *w)
     if (w->shut)
         wire_fin_limit(w);
     else if (wire_shape_waits(w)) /* it is our pace that is slow, not the client */
-        moment_at(&w->limit, clock_now() + FLUSH_PATIENCE);
+        timer_at(&w->limit, clock_now() + FLUSH_PATIENCE);
     else
         wire_end(w, WIRE_LAST_CLOSE, w->end_by, NULL);
 }
@@ -122,7 +122,7 @@ static void gone(struct wire *w)
 void wire_fin_limit(struct wire *w)
 {
     if (wire_unread(w) > 0) /* it came in time: the loop has yet to read it */
-        moment_at(&w->limit, clock_now() + LOOK_AGAIN);
+        timer_at(&w->limit, clock_now() + LOOK_AGAIN);
     else if (w->to_kernel || wire_tcp_state(w) != TCP_FIN_WAIT2)
         leave_to_kernel(w); /* which goes on with a FIN that is not ACKed */
     else
@@ -145,7 +145,7 @@ void wire_send_fin(struct wire *w)
         wire_end(w, WIRE_LAST_CLOSE, ended_by(w), "fin");
         return;
     }
-    moment_at(&w->limit, w->drained_at + stays(w));
+    timer_at(&w->limit, w->drained_at + stays(w));
     wire_watch_fin(w);
     wire_look_behind_fin(w);
 }
@@ -154,5 +154,5 @@ void wire_hurry(struct wire *w)
 {
     w->to_kernel = true;
     if (wire_behind_fin(w))
-        moment_at(&w->limit, w->drained_at + stays(w));
+        timer_at(&w->limit, w->drained_at + stays(w));
 }

@@ -15,9 +15,9 @@
 #include "base/descriptors.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "wire/caps.h"
 #include "wire/filter.h"
-#include "wire/moment.h"
 
 #define SOCKETS_MAX    2
 #define BACKLOG        4096
@@ -45,7 +45,7 @@ struct listener {
     enum listener_answer answer;
     bool (*room)(void *owner); /* listener_reserve; NULL: one of those that pause */
     struct link waiting;       /* accepted, but not handed over yet */
-    struct moment hand_over;
+    struct timer hand_over;
 };
 
 /* A connection that had to be taken out of a socket before that stopped listening. */
@@ -58,8 +58,8 @@ struct waiting {
 
 static struct {
     struct link all;
-    struct moment retry; /* armed: all but those with a reserve pause */
-    bool said;           /* this shortage was reported already */
+    struct timer retry; /* armed: all but those with a reserve pause */
+    bool said;          /* this shortage was reported already */
     void (*hook)(void *owner);
     void *hook_owner;
 } listeners = { .all = { &listeners.all, &listeners.all } };
@@ -76,7 +76,7 @@ static void acceptable(uv_poll_t *poll, int status, int events);
 
 static void watch(struct listener *l)
 {
-    bool on = l->answer != LISTENER_REFUSES && (l->room || !moment_armed(&listeners.retry));
+    bool on = l->answer != LISTENER_REFUSES && (l->room || !timer_armed(&listeners.retry));
     for (unsigned i = 0; i < l->count; i++) {
         if (on)
             uv_poll_start(&l->bound[i].poll, UV_READABLE, acceptable);
@@ -91,7 +91,7 @@ static void watch_all(void)
         watch(link_entry(i, struct listener, link));
 }
 
-static void retry_reached(struct moment *m, int64_t late)
+static void retry_reached(struct timer *m, int64_t late)
 {
     watch_all();
 }
@@ -99,7 +99,7 @@ static void retry_reached(struct moment *m, int64_t late)
 static void pause_all(int error)
 {
     listeners.retry.reached = retry_reached;
-    moment_at(&listeners.retry, clock_now() + RETRY);
+    timer_at(&listeners.retry, clock_now() + RETRY);
     watch_all();
     if (listeners.said)
         return;
@@ -212,7 +212,7 @@ static void acceptable(uv_poll_t *poll, int status, int events)
 
 /* --- How a SYN is answered */
 
-static void hand_over_reached(struct moment *m, int64_t late)
+static void hand_over_reached(struct timer *m, int64_t late)
 {
     hand_over(link_entry(m, struct listener, hand_over));
 }
@@ -243,7 +243,7 @@ static int set_aside(struct listener *l)
 {
     l->hand_over.reached = hand_over_reached;
     int error = 0;
-    moment_at(&l->hand_over, clock_now());
+    timer_at(&l->hand_over, clock_now());
     for (unsigned i = 0; i < l->count && !error; i++)
         error = set_aside_from(&l->bound[i]);
     return error;
@@ -580,9 +580,9 @@ void listener_close(struct listener *l)
 {
     link_remove(&l->link);
     if (link_empty(&listeners.all))
-        moment_cancel(&listeners.retry);
+        timer_cancel(&listeners.retry);
     l->closing = l->count;
-    moment_cancel(&l->hand_over);
+    timer_cancel(&l->hand_over);
     while (!link_empty(&l->waiting)) {
         struct waiting *one = link_entry(l->waiting.next, struct waiting, link);
         link_remove(&one->link);

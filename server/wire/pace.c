@@ -1,8 +1,8 @@
-/* pace.c - the moments of a pace. See pace.h.
+/* pace.c - the times of a pace. See pace.h.
  *
  * Byte i of a rate (from 0) may leave at since + i / rate. The first byte leaves alone, so that a
- * reader sees it at the moment from which the others count; then what becomes due within 20 ms
- * leaves in one piece, at the moment of its last byte.
+ * reader sees it at the time from which the others count; then what becomes due within 20 ms
+ * leaves in one piece, at the time of its last byte.
  */
 #include "wire/pace.h"
 
@@ -14,14 +14,14 @@
  * for: that would be a burst. */
 #define LATE_MAX (250 * NS_PER_MS)
 
-static int64_t moment_of(const struct pace *p, uint64_t n)
+static int64_t timer_of(const struct pace *p, uint64_t n)
 {
     if (!p->rate)
         return p->since + (n ? p->every : 0); /* n is 0 or 1 */
     return p->since + (int64_t)((n * NS_PER_S + p->rate - 1) / p->rate);
 }
 
-/* Counts from this moment on. */
+/* Counts from this time on. */
 static void restart(struct pace *p, int64_t since)
 {
     p->since = since;
@@ -33,14 +33,14 @@ static void change(struct pace *p, const struct pace *to, int64_t now)
     bool was_set = pace_is_set(p);
     if (p->rate == to->rate && p->chunk == to->chunk && p->every == to->every)
         return;
-    int64_t next = moment_of(p, p->laid), then;
+    int64_t next = timer_of(p, p->laid), then;
     p->rate = to->rate;
     p->chunk = to->chunk;
     p->every = to->every;
     if (!pace_is_set(p))
         return;
     restart(p, p->last);
-    then = moment_of(p, 1);
+    then = timer_of(p, 1);
     restart(p, !was_set || !p->used ? now : next < then ? next : then);
 }
 
@@ -56,7 +56,7 @@ void pace_set_drops(struct pace *p, uint32_t chunk, int64_t every, int64_t now)
 
 void pace_begin(struct pace *p, int64_t now)
 {
-    if (moment_of(p, p->laid) <= now)
+    if (timer_of(p, p->laid) <= now)
         restart(p, now);
 }
 
@@ -67,7 +67,7 @@ int64_t pace_due(const struct pace *p, size_t waiting)
         piece = 1;
     if (piece > PACE_CHUNK_MAX)
         piece = PACE_CHUNK_MAX;
-    return moment_of(p, p->laid + (piece < waiting ? piece : waiting) - 1);
+    return timer_of(p, p->laid + (piece < waiting ? piece : waiting) - 1);
 }
 
 size_t pace_room(const struct pace *p, size_t waiting, int64_t now)
@@ -76,7 +76,7 @@ size_t pace_room(const struct pace *p, size_t waiting, int64_t now)
         return 0;
     if (!p->rate)
         return waiting < p->chunk ? waiting : p->chunk;
-    int64_t late = now - moment_of(p, p->laid);
+    int64_t late = now - timer_of(p, p->laid);
     uint64_t more = late < LATE_MAX ? (uint64_t)late * p->rate / NS_PER_S : 0;
     if (p->laid == 0 || more > PACE_CHUNK_MAX - 1)
         more = p->laid == 0 ? 0 : PACE_CHUNK_MAX - 1;
@@ -85,13 +85,13 @@ size_t pace_room(const struct pace *p, size_t waiting, int64_t now)
 
 void pace_left(struct pace *p, size_t n, int64_t now)
 {
-    if (now - moment_of(p, p->laid) >= LATE_MAX)
+    if (now - timer_of(p, p->laid) >= LATE_MAX)
         restart(p, now);
     p->used = true;
     p->last = now;
     p->laid += p->rate ? n : 1;
     if (!p->rate) {
-        restart(p, moment_of(p, p->laid));
+        restart(p, timer_of(p, p->laid));
         return;
     }
     while (p->laid >

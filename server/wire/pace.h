@@ -1,8 +1,8 @@
-/* pace.h - when bytes may leave, and how many: arithmetic on moments, without timers.
+/* pace.h - when bytes may leave, and how many: arithmetic on times, without timers.
  *
  * A pace is either a rate (so many bytes a second) or drops (so many bytes at a time, with a time
- * between two). Both count from a fixed moment, not from the last time something left, so that
- * neither rounding nor lateness of timers adds up. No byte leaves before its moment.
+ * between two). Both count from a fixed time, not from the last time something left, so that
+ * neither rounding nor lateness of timers adds up. No byte leaves before its time.
  */
 #pragma once
 
@@ -41,5 +41,5 @@ void pace_begin(struct pace *p, int64_t now);
 int64_t pace_due(const struct pace *p, size_t waiting);
 /* How many of them may leave now, in one piece; 0 before pace_due. */
 size_t pace_room(const struct pace *p, size_t waiting, int64_t now);
-/* So many have left: at most what pace_room said for this moment. */
+/* So many have left: at most what pace_room said for this time. */
 void pace_left(struct pace *p, size_t n, int64_t now);

@@ -78,7 +78,7 @@ static void push_out(struct wire *w)
         w->bytes_out += (uint64_t)n;
         wire_alive_sent(w);
         if (w->state == WIRE_ENDING)
-            moment_at(&w->limit, clock_now() + FLUSH_PATIENCE);
+            timer_at(&w->limit, clock_now() + FLUSH_PATIENCE);
         else if (w->state == WIRE_RESETTING)
             w->drained_at = clock_now();
     }
@@ -113,7 +113,7 @@ void wire_go_on(struct wire *w)
         w->calls->progress(w->owner);
 }
 
-static void news_reached(struct moment *m, int64_t late)
+static void news_reached(struct timer *m, int64_t late)
 {
     struct wire *w = link_entry(m, struct wire, news);
     w->calls->progress(w->owner);
@@ -124,7 +124,7 @@ void wire_tell_later(struct wire *w, uint64_t handed)
     if (w->handed == handed || w->corked || w->state == WIRE_CLOSED)
         return;
     w->news.reached = news_reached;
-    moment_at(&w->news, clock_now());
+    timer_at(&w->news, clock_now());
 }
 
 void wire_let_out(struct wire *w)

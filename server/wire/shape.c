@@ -3,7 +3,7 @@
  * What is queued on a wire with a shape goes into a list first, as it came: plaintext unsealed, for
  * how much of it goes into a TLS record is only decided when it leaves. From the list it is laid
  * into w->out, where the rest of the wire takes over. Two things hold it back in the list: the
- * pace (pace.h), until its moment has come and the piece before has left; and the cut,
+ * pace (pace.h), until its time has come and the piece before has left; and the cut,
  * behind which nothing is laid. What the cut divides lies in w->out as a whole, and only its front
  * leaves. TLS's own records (handshake, KeyUpdate) pass the list by, but not the cut.
  *
@@ -38,14 +38,14 @@ struct shape {
     bool failed;           /* memory ran out: the next flush ends the wire */
 
     struct pace pace;
-    struct moment gate; /* armed: what waits, waits for its moment */
+    struct timer gate; /* armed: what waits, waits for its time */
 
     bool cut_armed;  /* there is one, and it was not reached */
     bool cut_placed; /* it is known where: */
     uint64_t cut_at; /* in bytes of out_total */
     uint64_t cut_after;
     enum wire_cut cut_how;
-    struct moment cut_over;
+    struct timer cut_over;
 };
 
 /* --- The list */
@@ -273,9 +273,9 @@ static void wait_for_pace(struct wire *w)
 {
     struct shape *s = w->shape;
     if (!s->waiting || !pace_is_set(&s->pace) || cut_full(w))
-        moment_cancel(&s->gate);
+        timer_cancel(&s->gate);
     else
-        moment_at(&s->gate, pace_due(&s->pace, s->waiting));
+        timer_at(&s->gate, pace_due(&s->pace, s->waiting));
 }
 
 bool wire_shape_release(struct wire *w)
@@ -303,20 +303,20 @@ bool wire_shape_over(struct wire *w)
         return !s->first;
     if (!wire_serving(w) && w->state != WIRE_ENDING)
         return true; /* a verb came first: the cut only bounds what goes before it */
-    if (!moment_armed(&s->cut_over))
-        moment_at(&s->cut_over, clock_now());
+    if (!timer_armed(&s->cut_over))
+        timer_at(&s->cut_over, clock_now());
     return false;
 }
 
 bool wire_shape_waits(const struct wire *w)
 {
     const struct shape *s = w->shape;
-    return s && s->first && moment_armed(&s->gate) && !cut_reached(w);
+    return s && s->first && timer_armed(&s->gate) && !cut_reached(w);
 }
 
 /* --- Beginning and end */
 
-static void pace_reached(struct moment *m, int64_t late)
+static void pace_reached(struct timer *m, int64_t late)
 {
     wire_go_on(link_entry(m, struct shape, gate)->wire);
 }
@@ -338,7 +338,7 @@ void wire_shape_unfinished(struct wire *w)
 }
 
 /* Takes effect from the loop, so that no verb and no wire_send changes the state unexpectedly. */
-static void cut_is_over(struct moment *m, int64_t late)
+static void cut_is_over(struct timer *m, int64_t late)
 {
     struct shape *s = link_entry(m, struct shape, cut_over);
     struct wire *w = s->wire;
@@ -368,8 +368,8 @@ static int need_shape(struct wire *w)
 
 void wire_shape_stop(struct wire *w)
 {
-    moment_cancel(&w->shape->gate);
-    moment_cancel(&w->shape->cut_over);
+    timer_cancel(&w->shape->gate);
+    timer_cancel(&w->shape->cut_over);
 }
 
 void wire_shape_destroy(struct wire *w)

@@ -31,7 +31,7 @@ static void enter(struct wire *w, enum wire_state state)
     w->verb_told = false;
     w->before_left = state == WIRE_STALLED || state == WIRE_RESETTING ? (size_t)wire_unread(w) : 0;
     wire_alive_stop(w); /* no probe belongs into a fault */
-    moment_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
+    timer_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
 }
 
 /* The next segment should draw our RST, not first an ACK: lets the kernel put ACKs off. */
@@ -72,7 +72,7 @@ static void reset_drained(struct wire *w)
 {
     enter(w, WIRE_RESETTING);
     w->drained_at = w->fault_since;
-    moment_at(&w->limit, w->drained_at + WIRE_DRAIN_MAX);
+    timer_at(&w->limit, w->drained_at + WIRE_DRAIN_MAX);
     if (w->shut)
         wire_verb_drained(w);
     else
@@ -92,7 +92,7 @@ static void reset_at_once(struct wire *w)
     if (w->before_left > WIRE_HELD_MAX)
         w->before_left = WIRE_HELD_MAX;
     w->muted = w->reset_due = true;
-    moment_at(&w->limit, w->fault_since); /* at the latest */
+    timer_at(&w->limit, w->fault_since); /* at the latest */
 }
 
 int wire_rst(struct wire *w, bool drain)
@@ -139,7 +139,7 @@ static void stall(struct wire *w)
     if (w->peer_fin)
         wire_let_go_later(w);
     else
-        moment_cancel(&w->limit);
+        timer_cancel(&w->limit);
 }
 
 int wire_stall(struct wire *w)
@@ -158,7 +158,7 @@ static void serve_again(struct wire *w)
     int64_t now = clock_now();
     w->state = w->end_by ? WIRE_ENDING : w->established ? WIRE_OPEN : WIRE_HANDSHAKE;
     w->muted = w->hup_seen = false;
-    moment_at(&w->limit, w->end_by ? now + FLUSH_PATIENCE : now);
+    timer_at(&w->limit, w->end_by ? now + FLUSH_PATIENCE : now);
     wire_alive_begin(w);
     wire_let_out(w);
 }
@@ -184,7 +184,7 @@ static int attach_filter(struct wire *w)
 
 static void hole_begins(struct wire *w)
 {
-    moment_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
+    timer_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
     wire_watch_hole(w);
 }
 
@@ -198,7 +198,7 @@ static bool acked_or_late(struct wire *w, int *unacked)
         *unacked += (int)wire_waiting(w);
     if (*unacked == 0 || now - w->drained_at >= WIRE_DRAIN_MAX)
         return true;
-    moment_at(&w->limit, now + DRAIN_LOOK);
+    timer_at(&w->limit, now + DRAIN_LOOK);
     return false;
 }
 
@@ -229,7 +229,7 @@ static void forget_look(struct wire *w)
 {
     int unacked;
     if (w->corked || w->before_left > 0) /* what came before is looked at first */
-        moment_at(&w->limit, clock_now() + (w->corked ? 0 : DRAIN_LOOK));
+        timer_at(&w->limit, clock_now() + (w->corked ? 0 : DRAIN_LOOK));
     else if (acked_or_late(w, &unacked))
         wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
 }
@@ -281,7 +281,7 @@ int wire_black_hole(struct wire *w)
         return WIRE_TOO_LATE;
     if (!caps_have(CAP_BLACK_HOLE))
         return -EPERM;
-    w->hole_used_at = MOMENT_NONE;
+    w->hole_used_at = TIME_NONE;
     if ((w->muted || wire_waiting(w) == 0) && wire_unacked(w) == 0) {
         int error = attach_filter(w);
         if (error)
@@ -331,7 +331,7 @@ void wire_verb_drained(struct wire *w)
         w->muted = true;
         w->before_left = (size_t)wire_unread(w);
         w->fault_since = w->drained_at;
-        moment_at(&w->limit, w->drained_at + WIRE_WATCH_MAX);
+        timer_at(&w->limit, w->drained_at + WIRE_WATCH_MAX);
         if (w->exact)
             forget_look(w);
         break;
@@ -354,7 +354,7 @@ void wire_verb_drained(struct wire *w)
 void wire_verb_limit(struct wire *w)
 {
     if (wire_shape_waits(w)) { /* we are not done ourselves */
-        moment_at(&w->limit, clock_now() + WIRE_DRAIN_MAX);
+        timer_at(&w->limit, clock_now() + WIRE_DRAIN_MAX);
         return;
     }
     switch (w->state) {

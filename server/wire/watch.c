@@ -67,7 +67,7 @@ static enum wire_fin_acked fin_state(const struct wire *w)
     }
 }
 
-static void fin_sample(struct moment *m, int64_t late)
+static void fin_sample(struct timer *m, int64_t late)
 {
     struct wire *w = link_entry(m, struct wire, sample);
     int64_t now = clock_now();
@@ -75,7 +75,7 @@ static void fin_sample(struct moment *m, int64_t late)
     case WIRE_FIN_CROSSED: {
         int64_t pause = (now - w->drained_at) / 4;
         pause = pause < FIN_SAMPLE ? FIN_SAMPLE : pause > FIN_SAMPLE_MAX ? FIN_SAMPLE_MAX : pause;
-        moment_at(m, now + pause);
+        timer_at(m, now + pause);
         break;
     }
     case WIRE_FIN_ACKED:
@@ -96,14 +96,14 @@ static void fin_sample(struct moment *m, int64_t late)
 void wire_watch_fin(struct wire *w)
 {
     w->sample.reached = fin_sample;
-    moment_at(&w->sample, clock_now() + FIN_SAMPLE);
+    timer_at(&w->sample, clock_now() + FIN_SAMPLE);
 }
 
 enum wire_fin_acked wire_fin_acked(const struct wire *w)
 {
     if (!wire_behind_fin(w))
         return WIRE_FIN_NONE;
-    if (w->fin_acked_at != MOMENT_NONE)
+    if (w->fin_acked_at != TIME_NONE)
         return WIRE_FIN_ACKED;
     return fin_state(w) == WIRE_FIN_CROSSED ? WIRE_FIN_CROSSED : WIRE_FIN_UNCLEAR;
 }
@@ -116,7 +116,7 @@ static void count_drops(struct wire *w)
     if (drops == w->drops_seen)
         return;
     int64_t now = clock_now();
-    if (w->hole_used_at == MOMENT_NONE)
+    if (w->hole_used_at == TIME_NONE)
         w->hole_used_at = now;
     ledger_begin(w->ledger, EV_SEGMENTS_DROPPED, w->id, 0);
     ledger_int(w->ledger, F_SEGMENTS, drops - w->drops_seen);
@@ -126,25 +126,25 @@ static void count_drops(struct wire *w)
     w->drops_seen = drops;
 }
 
-static void hole_sample(struct moment *m, int64_t late)
+static void hole_sample(struct timer *m, int64_t late)
 {
     struct wire *w = link_entry(m, struct wire, sample);
     count_drops(w);
     int64_t now = clock_now(), pause = (now - w->fault_since) / 100;
-    moment_at(m, now + (pause > HOLE_SAMPLE ? pause : HOLE_SAMPLE));
+    timer_at(m, now + (pause > HOLE_SAMPLE ? pause : HOLE_SAMPLE));
 }
 
 void wire_watch_hole(struct wire *w)
 {
     w->drops_before = w->drops_seen = segments_dropped(w);
-    w->hole_used_at = MOMENT_NONE;
+    w->hole_used_at = TIME_NONE;
     w->sample.reached = hole_sample;
-    moment_at(&w->sample, clock_now() + HOLE_SAMPLE);
+    timer_at(&w->sample, clock_now() + HOLE_SAMPLE);
 }
 
 void wire_watch_hole_end(struct wire *w)
 {
-    moment_cancel(&w->sample);
+    timer_cancel(&w->sample);
     count_drops(w);
 }
 

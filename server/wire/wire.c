@@ -98,10 +98,10 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
     if (w->peer_fin)
         ledger_int(w->ledger, F_AFTER_PEER_FIN, clock_now() - w->peer_fin_at);
     ledger_commit(w->ledger);
-    moment_cancel(&w->limit);
-    moment_cancel(&w->sample);
-    moment_cancel(&w->news);
-    moment_cancel(&w->alive);
+    timer_cancel(&w->limit);
+    timer_cancel(&w->sample);
+    timer_cancel(&w->news);
+    timer_cancel(&w->alive);
     if (w->shape)
         wire_shape_stop(w);
     w->state = WIRE_CLOSED;
@@ -289,7 +289,7 @@ static void take(struct wire *w, const uint8_t *bytes, size_t n)
  */
 void wire_let_go_later(struct wire *w)
 {
-    moment_at(&w->limit, clock_now() + 2 * 60 * NS_PER_S);
+    timer_at(&w->limit, clock_now() + 2 * 60 * NS_PER_S);
 }
 
 static void fin_received(struct wire *w)
@@ -448,7 +448,7 @@ static void take_held(struct wire *w)
         wire_tell_peer_closed(w, !w->tls || w->tls_done);
 }
 
-static void limit_reached(struct moment *m, int64_t late)
+static void limit_reached(struct timer *m, int64_t late)
 {
     struct wire *w = link_entry(m, struct wire, limit);
     switch (w->state) {
@@ -491,11 +491,11 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out)
                         .id = config->id,
                         .opened_at = clock_now(),
                         .alive_after = config->keepalive,
-                        .unacked_since = MOMENT_NONE,
+                        .unacked_since = TIME_NONE,
                         .closing = WIRE_CLOSING_DEFAULT,
-                        .fault_since = MOMENT_NONE,
-                        .fin_acked_at = MOMENT_NONE,
-                        .hole_used_at = MOMENT_NONE,
+                        .fault_since = TIME_NONE,
+                        .fin_acked_at = TIME_NONE,
+                        .hole_used_at = TIME_NONE,
                         .limit.reached = limit_reached };
     int error = config->tls ? wire_tls_create(w, config->tls, config->h2) : 0;
     if (!error)

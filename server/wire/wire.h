@@ -232,7 +232,7 @@ int wire_alert(struct wire *w, bool fatal, int description);
 int wire_pace(struct wire *w, uint32_t chunk, int64_t every);
 
 /* The same as a rate in bytes of plaintext a second, at most PACE_RATE_MAX: the first byte at once
- * and alone, each later one at its moment or up to 20 ms after it, the last one at its moment. 0:
+ * and alone, each later one at its time or up to 20 ms after it, the last one at its time. 0:
  * no limit any more. */
 int wire_throttle(struct wire *w, uint32_t rate);
 
@@ -263,11 +263,11 @@ bool wire_reset_due(const struct wire *w);
 bool wire_can_send(const struct wire *w);
 /* Out of service for ever: is something still to be read that counts as sent before the fault? */
 bool wire_reads_before(const struct wire *w);
-/* When the last fault state began (MOMENT_NONE: there was none). */
+/* When the last fault state began (TIME_NONE: there was none). */
 int64_t wire_fault_since(const struct wire *w);
 /* How stale bytes being handed up now relate to our FIN. */
 enum wire_fin_acked wire_fin_acked(const struct wire *w);
-/* When the last black hole was first seen to swallow a segment (MOMENT_NONE: it did not). The
+/* When the last black hole was first seen to swallow a segment (TIME_NONE: it did not). The
  * kernel counts them per socket; the count is read every 20 ms at first, every 1/100 of the hole's
  * age later, so this is late by at most that. */
 int64_t wire_hole_used(const struct wire *w);

@@ -8,8 +8,8 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "base/timer.h"
 #include "ledger/ledger.h"
-#include "wire/moment.h"
 #include "wire/tls_server.h"
 #include "wire/wire.h"
 
@@ -89,14 +89,14 @@ struct wire {
     int64_t linger;      /* finned: how long what comes is discarded */
     bool hole_in_effect; /* the filter is attached */
     uint32_t drops_before, drops_seen;
-    struct moment limit; /* of the state: linger, watch, drain */
-    struct moment sample;
-    struct moment news;    /* progress() is due */
+    struct timer limit; /* of the state: linger, watch, drain */
+    struct timer sample;
+    struct timer news;     /* progress() is due */
     bool verb_told;        /* fault_done has said how the verb of this state went */
     bool reset_due;        /* resetting: as soon as what was read is looked at */
     int64_t alive_after;   /* wire_config.keepalive */
-    struct moment alive;   /* to look whether what was sent is ACKed */
-    int64_t unacked_since; /* MOMENT_NONE: it was not looked at, or all was ACKed then */
+    struct timer alive;    /* to look whether what was sent is ACKed */
+    int64_t unacked_since; /* TIME_NONE: it was not looked at, or all was ACKed then */
     bool exact;            /* forgotten: by the kernel too, once all is out */
 };
 
@@ -194,7 +194,7 @@ size_t wire_shape_waiting(const struct wire *w);
 uint64_t wire_shape_behind(const struct wire *w);
 /* With w->out empty up to the cut: is that all that may leave in this state? */
 bool wire_shape_over(struct wire *w);
-/* Does something wait for the moment that the pace sets? For any wire. */
+/* Does something wait for the time that the pace sets? For any wire. */
 bool wire_shape_waits(const struct wire *w);
 /* Ledgers that a cut was not reached, at the end. For any wire. */
 void wire_shape_unfinished(struct wire *w);

@@ -34,7 +34,7 @@ void admin_mode(const struct server *s, const char *mode, const char *params);
 /* The same with a plan (a JSON array) and a seed, and with the plan of a case. */
 void admin_plan(const struct server *s, const char *plan, uint64_t seed);
 void admin_case(const struct server *s, const char *name);
-/* Names this moment. Returns the sequence number of its event. */
+/* Names this time. Returns the sequence number of its event. */
 uint64_t admin_mark(const struct server *s, const char *mark);
 void admin_reset(const struct server *s);
 bool admin_capability(const struct server *s, const char *name);

@@ -1,9 +1,9 @@
 /* client.h - a raw client: one TCP connection, clear or TLS, with nothing between the test and the
  * wire.
  *
- * It notes what comes, with the moment it was seen: bytes, FIN, RST, TLS close_notify and alerts.
+ * It notes what comes, with the time it was seen: bytes, FIN, RST, TLS close_notify and alerts.
  * It never reacts by itself: no close on FIN, no alert, no retry. Moments are on clock_now()'s
- * clock; "until" is such a moment, and in_ms() makes one.
+ * clock; "until" is such a time, and in_ms() makes one.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-/* How long a test waits for what must come, and how late a fault with a moment may be. */
+/* How long a test waits for what must come, and how late a fault with a time may be. */
 #define PATIENCE_MS 8000
 #define LATE_MS     2000
 
@@ -60,7 +60,7 @@ bool client_connect(struct client *c, const struct client_options *options);
  * more. */
 bool client_look(struct client *c, int64_t until);
 
-/* Looks until it was seen (true) or the moment came. What comes before is kept in c->in. */
+/* Looks until it was seen (true) or the time came. What comes before is kept in c->in. */
 bool client_wait_bytes(struct client *c, size_t n, int64_t until);
 bool client_wait_fin(struct client *c, int64_t until);
 bool client_wait_rst(struct client *c, int64_t until);

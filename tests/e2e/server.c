@@ -141,7 +141,7 @@ int server_await(pid_t pid, int64_t patience_ms)
     return status;
 }
 
-/* Reads until the end of file, or the first line's end, or the moment. */
+/* Reads until the end of file, or the first line's end, or the time. */
 static bool read_pipe(int fd, struct buf *out, bool one_line, int64_t until)
 {
     for (;;) {

@@ -161,7 +161,7 @@ static void the_mode_changes_for_all_or_for_new_connections(struct stage *stage)
                            "{\"mode\":\"idle-close\",\"params\":{\"idle\":\"200ms\"},"
                            "\"apply\":\"all\"}"));
     check(client_wait_fin(&old->c, in_ms(IDLE_MS + LATE_MS)), "the old one: no FIN");
-    check_moment(old, old->c.fin_at, IDLE_MS);
+    check_timer(old, old->c.fin_at, IDLE_MS);
 
     json_t *mode = admin_call(stage->server, 200, "GET", "/v1/mode", NULL);
     assert_string_equal(event_text(mode, "mode"), "idle-close");
@@ -354,7 +354,7 @@ static void a_mode_of_ones_own_works_like_a_built_in_one(struct stage *stage)
     assert_true(t->answered_at - t->asked_at >= 150 * NS_PER_MS);
     assert_true(client_wait_end(&t->c, in_ms(LATE_MS)));
     assert_true(t->c.rst);
-    check_moment(t, t->c.rst_at, 250);
+    check_timer(t, t->c.rst_at, 250);
     check_fault(stage, t, "slow-then-gone", "delay", 0);
     check_fault(stage, t, "slow-then-gone", "rst", 0);
     json_decref(admin_call(stage->server, 204, "DELETE", "/v1/modes/slow-then-gone", NULL));

@@ -89,7 +89,7 @@ static void volley(void)
         pfds[i] = (struct pollfd){ .fd = connect_to(server.http), .events = POLLIN };
         check(send(pfds[i].fd, buf_bytes(&request), buf_len(&request), MSG_NOSIGNAL) > 0, "sent");
         if (i % 5 == 4)
-            poll(NULL, 0, 1); /* so that their moments are apart */
+            poll(NULL, 0, 1); /* so that their times are apart */
     }
     buf_free(&request);
     while (open > 0) {

@@ -76,7 +76,7 @@ static void the_time_scale_shortens_what_is_set_with_it(struct stage *stage)
     after = talk_open(stage);
     talk_served(after);
     check(client_wait_fin(&after->c, in_ms(300 + LATE_MS)), "no FIN: %s", client_story(&after->c));
-    check_moment(after, after->c.fin_at, 300);
+    check_timer(after, after->c.fin_at, 300);
     json_t *fault = ledger_await(stage->server, after->connection, "fault", "fin");
     check(fault && event_ms(fault, "time_scale") == 0.01, "the fault does not tell the scale");
     json_decref(fault);

@@ -143,7 +143,7 @@ static void case_05_shorter_than_the_pool(struct stage *stage)
     talk_served(t);
     check(client_wait_end(&t->c, in_ms(400 + LATE_MS)), "no end: %s", client_story(&t->c));
     check(t->c.fin && !t->c.rst && !t->c.close_notify, "no bare FIN: %s", client_story(&t->c));
-    check_moment(t, t->c.fin_at, 400);
+    check_timer(t, t->c.fin_at, 400);
     await_fin_acked(stage, t);
     check_request_draws_rst(t, "case-05");
     check_stale_request(stage, t, "case-05", "finned", "acked");

@@ -25,7 +25,7 @@ static void idle_close_sends_a_bare_fin_and_nothing_else(struct stage *stage)
     assert_true(t->c.fin);
     assert_false(t->c.close_notify);
     check_nothing_read(t);
-    check_moment(t, t->c.fin_at, IDLE_MS);
+    check_timer(t, t->c.fin_at, IDLE_MS);
     check_end_after(stage, (client_close(&t->c), t),
                     check_fault(stage, t, "idle-close", "fin", IDLE_MS));
 }
@@ -53,7 +53,7 @@ static void idle_close_with_notify_says_close_notify_before_its_fin(struct stage
     assert_true(t->c.fin);
     assert_true(t->c.close_notify);
     assert_true(t->c.close_notify_at <= t->c.fin_at || t->c.last_byte_at <= t->c.fin_at);
-    check_moment(t, t->c.fin_at, IDLE_MS);
+    check_timer(t, t->c.fin_at, IDLE_MS);
     await_fin_acked(stage, t);
     check_request_draws_rst(t, "after-notify");
     check_stale_request(stage, t, "after-notify", "finned", "acked");
@@ -70,7 +70,7 @@ static void idle_close_counts_from_the_last_answer(struct stage *stage)
         check(client_silent(&t->c, in_ms(250)), "too early: %s", client_story(&t->c));
     }
     check(client_wait_fin(&t->c, in_ms(600 + LATE_MS)), "no FIN: %s", client_story(&t->c));
-    check_moment(t, t->c.fin_at, 600);
+    check_timer(t, t->c.fin_at, 600);
 }
 
 static void goaway_idle_says_goaway_and_after_its_grace_fin(struct stage *stage)
@@ -82,13 +82,13 @@ static void goaway_idle_says_goaway_and_after_its_grace_fin(struct stage *stage)
 
     check(h2_wait_frame(&t->h2, NGHTTP2_GOAWAY, in_ms(IDLE_MS + LATE_MS)), "no GOAWAY: %s",
           client_story(&t->c));
-    check_moment(t, t->h2.goaway.at, IDLE_MS);
+    check_timer(t, t->h2.goaway.at, IDLE_MS);
     assert_int_equal(t->h2.goaway.error, NGHTTP2_NO_ERROR);
     assert_int_equal(t->h2.goaway.last, t->stream);
     assert_false(h2_next(&t->h2, in_ms(GRACE_MS + LATE_MS)));
     check(t->c.fin && !t->c.rst, "no FIN after the grace: %s", client_story(&t->c));
     assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
-    check_moment(t, t->c.fin_at, IDLE_MS + GRACE_MS);
+    check_timer(t, t->c.fin_at, IDLE_MS + GRACE_MS);
     assert_int_equal(t->h2.goaways, 1);
     uint64_t goaway = check_fault(stage, t, "goaway-idle", "goaway", 0);
     uint64_t fin = check_fault(stage, t, "goaway-idle", "fin", 0);
@@ -106,7 +106,7 @@ static void goaway_idle_ends_h1_with_an_orderly_fin(struct stage *stage)
     check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "no end: %s", client_story(&t->c));
     assert_true(t->c.fin);
     assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
-    check_moment(t, t->c.fin_at, IDLE_MS);
+    check_timer(t, t->c.fin_at, IDLE_MS);
     check_fault(stage, t, "goaway-idle", "fin", IDLE_MS);
 }
 
@@ -137,7 +137,7 @@ static void reset_idle_sends_rst_and_nothing_else(struct stage *stage)
     assert_true(t->c.rst);
     assert_false(t->c.fin);
     check_nothing_read(t);
-    check_moment(t, t->c.rst_at, IDLE_MS);
+    check_timer(t, t->c.rst_at, IDLE_MS);
     check_end_after(stage, t, check_fault(stage, t, "reset-idle", "rst", IDLE_MS));
 }
 

@@ -1,4 +1,4 @@
-/* Faults at the moment a connection is used again: close-on-reuse. */
+/* Faults at the time a connection is used again: close-on-reuse. */
 #include "witness.h"
 
 #include <stdio.h>

@@ -214,7 +214,7 @@ static void idle_connections_all_get_their_goaway(void **state)
                   count, (double)took / NS_PER_S, rss_per / 10, rss_per % 10, cpu);
     check(cpu <= IDLE_CPU_MS_MAX, "%ld ms of CPU in two idle seconds", cpu);
 
-    /* Each is due at its own moment: as spread as they were opened. */
+    /* Each is due at its own time: as spread as they were opened. */
     snprintf(body, sizeof body,
              "{\"mode\":\"goaway-idle\",\"params\":{\"idle\":\"%lldms\",\"grace\":\"500ms\"},"
              "\"apply\":\"all\"}",

@@ -58,7 +58,7 @@ static void idle_close_notify_ends_with_close_notify_and_fin(struct stage *stage
     check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "no end: %s", client_story(&t->c));
     check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
     assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
-    check_moment(t, t->c.fin_at, IDLE_MS);
+    check_timer(t, t->c.fin_at, IDLE_MS);
     if (stage->seat->tls == CLIENT_CLEAR)
         check_nothing_read(t);
     uint64_t fault = check_fault(stage, t, "idle-close-notify", "fin", IDLE_MS);
@@ -79,7 +79,7 @@ static void close_notify_only_ends_tls_and_leaves_tcp_open(struct stage *stage)
         ;
     check(t->c.close_notify && !t->c.fin && !t->c.rst, "no bare close_notify: %s",
           client_story(&t->c));
-    check_moment(t, t->c.close_notify_at, IDLE_MS);
+    check_timer(t, t->c.close_notify_at, IDLE_MS);
     check_fault(stage, t, "close-notify-only", "close_notify", IDLE_MS);
 
     /* A request is ACKed and read, and nothing answers it. */
@@ -103,7 +103,7 @@ static void close_notify_only_sends_its_fin_after_the_grace(struct stage *stage)
     check(client_wait_end(&t->c, in_ms(IDLE_MS + GRACE_MS + LATE_MS)), "no end: %s",
           client_story(&t->c));
     check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
-    check_moment(t, t->c.fin_at, IDLE_MS + GRACE_MS);
+    check_timer(t, t->c.fin_at, IDLE_MS + GRACE_MS);
     assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
     uint64_t notify = check_fault(stage, t, "close-notify-only", "close_notify", IDLE_MS);
     uint64_t fin = check_fault(stage, t, "close-notify-only", "fin", 0);
@@ -158,7 +158,7 @@ static void a_hint_is_given_and_the_connection_ends(struct stage *stage, const c
 
     check(client_wait_end(&t->c, in_ms(idle_ms + LATE_MS)), "no end: %s", client_story(&t->c));
     check(t->c.fin && !t->c.rst && !t->c.close_notify, "no bare FIN: %s", client_story(&t->c));
-    check_moment(t, t->c.fin_at, idle_ms);
+    check_timer(t, t->c.fin_at, idle_ms);
     check_nothing_read(t);
     check_fault(stage, t, mode, "header", 0);
     check_fault(stage, t, mode, "fin", 0);
@@ -190,7 +190,7 @@ static void honest_hint_is_honest_by_default(struct stage *stage)
     check(client_silent(&t->c, t->answered_at + 2800 * NS_PER_MS), "too early: %s",
           client_story(&t->c));
     check(client_wait_fin(&t->c, in_ms(200 + LATE_MS)), "no FIN: %s", client_story(&t->c));
-    check_moment(t, t->c.fin_at, 3000);
+    check_timer(t, t->c.fin_at, 3000);
 }
 
 /* Without the mode there is no Keep-Alive header: the hint is the mode's. */

@@ -39,7 +39,7 @@ static void slow_first_byte_answers_late_what_was_done_at_once(struct stage *sta
 
 /* --- drip, throttle */
 
-/* Reads the next answer as it comes: never more of its plaintext by any moment than burst at once
+/* Reads the next answer as it comes: never more of its plaintext by any time than burst at once
  * and burst more every span. Returns how many octets it had. */
 static size_t read_paced(struct talk *t, size_t burst, int64_t span)
 {

@@ -30,7 +30,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A port that was free a moment ago: without stdout nobody tells which one a server took. */
+/* A port that was free just now: without stdout nobody tells which one a server took. */
 static const char *free_address(void)
 {
     static char address[32];

@@ -391,7 +391,7 @@ static void pings_do_not_keep_a_connection_from_being_idle(struct stage *stage)
             break;
     }
     check(client_wait_fin(&t->c, in_ms(IDLE_MS + LATE_MS)), "no FIN: %s", client_story(&t->c));
-    check_moment(t, t->c.fin_at, IDLE_MS);
+    check_timer(t, t->c.fin_at, IDLE_MS);
     check_time(stage, t, &alb, "fin", IDLE_MS);
 }
 

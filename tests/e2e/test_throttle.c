@@ -1,5 +1,5 @@
 /* "throttle" and "drip" keep to what was set, whatever the number: from the client's seat, first
- * octet to last, and by the ledger. The exact moments are in the unit test of the pace; here is
+ * octet to last, and by the ledger. The exact times are in the unit test of the pace; here is
  * what is left of them on the wire. Never faster; and not slower in the best of some tries, as a
  * machine that is busy with other things can only make it slower. With the argument "fast" it is
  * the rates that take the whole machine. */
@@ -220,7 +220,7 @@ static void any_rate_is_kept_over_an_answer_of_any_size(struct stage *stage)
         .spec = mode, .chunk = size, .every_ms = ms, .target = path, .content = octets             \
     }
 
-static void drops_keep_to_their_moments(struct stage *stage)
+static void drops_keep_to_their_times(struct stage *stage)
 {
     struct course courses[] = {
         DRIP("drip;chunk=7;every=2ms", 7, 2, SOME),
@@ -256,7 +256,7 @@ int main(int argc, char **argv)
 {
     static const struct scenario list[] = {
         SCENARIO(any_rate_is_kept_over_an_answer_of_any_size, SEATS_ALL & ~SEAT_H1_TLS12),
-        SCENARIO(drops_keep_to_their_moments, SEATS_ALL & ~SEAT_H1_TLS12),
+        SCENARIO(drops_keep_to_their_times, SEATS_ALL & ~SEAT_H1_TLS12),
         SCENARIO(the_time_scale_multiplies_the_time_between_drops_and_no_rate,
                  SEAT_H1_TLS | SEAT_H2_CLEAR),
     };

@@ -204,7 +204,7 @@ static void a_request_under_way_is_not_idle(struct stage *stage)
     buf_free(&out);
     check(talk_answer(t, in_ms(PATIENCE_MS)), "no answer: %s", client_story(&t->c));
     check_end(t, false);
-    check_moment(t, t->c.fin_at, 200);
+    check_timer(t, t->c.fin_at, 200);
 }
 
 static void one_stream_under_way_keeps_its_connection_busy(struct stage *stage)

@@ -22,7 +22,7 @@ static void check_idle_close(struct stage *stage, struct talk *t)
     assert_true(t->c.fin);
     assert_false(t->c.close_notify);
     check_nothing_read(t);
-    check_moment(t, t->c.fin_at, IDLE_MS);
+    check_timer(t, t->c.fin_at, IDLE_MS);
     check_fault(stage, t, "idle-close", "fin", IDLE_MS);
 }
 

@@ -82,7 +82,7 @@ static void set_for_all(const struct stage *stage, const char *mode)
     json_decref(admin_call(stage->server, 200, "PUT", "/v1/mode", body));
 }
 
-static void a_live_connection_is_warned_of_when_the_moment_is_over(struct stage *stage)
+static void a_live_connection_is_warned_of_when_the_time_is_over(struct stage *stage)
 {
     struct talk *t = talk_open(stage);
     json_t *last;
@@ -218,8 +218,7 @@ int main(void)
     static const struct scenario list[] = {
         SCENARIO(each_connection_is_warned_of_once, SEATS_ALL & ~SEAT_H1_TLS12),
         SCENARIO(a_mode_that_fits_is_not_warned_of, SEATS_ALL & ~SEAT_H1_TLS12),
-        SCENARIO(a_live_connection_is_warned_of_when_the_moment_is_over,
-                 SEATS_ALL & ~SEAT_H1_TLS12),
+        SCENARIO(a_live_connection_is_warned_of_when_the_time_is_over, SEATS_ALL & ~SEAT_H1_TLS12),
         SCENARIO(rules_that_wait_for_ever_are_warned_of, SEATS_ALL & ~SEAT_H1_TLS12),
         SCENARIO(a_response_that_ends_before_the_place_is_warned_of, SEATS_ALL & ~SEAT_H1_TLS12),
         SCENARIO(a_step_of_tls_is_refused_on_a_clear_connection, SEAT_H1_CLEAR | SEAT_H2_CLEAR),

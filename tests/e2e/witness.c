@@ -6,7 +6,7 @@
  * connection has just become idle. */
 #define TOLERANCE_MS 0.5
 
-void check_moment(const struct talk *t, int64_t seen_at, int64_t idle_ms)
+void check_timer(const struct talk *t, int64_t seen_at, int64_t idle_ms)
 {
     double after_asking = (double)(seen_at - t->asked_at) / NS_PER_MS;
     double after_answer = (double)(seen_at - t->answered_at) / NS_PER_MS;

@@ -3,9 +3,9 @@
 
 #include "talk.h"
 
-/* A fault's moment as its client saw it: not before the connection was idle for idle_ms, and not
+/* A fault's time as its client saw it: not before the connection was idle for idle_ms, and not
  * much later. */
-void check_moment(const struct talk *t, int64_t seen_at, int64_t idle_ms);
+void check_timer(const struct talk *t, int64_t seen_at, int64_t idle_ms);
 
 /* The ledger has this step of this mode as a fault on the talk's connection, not before it was idle
  * for idle_ms (0: whenever). Returns the event's sequence number. */

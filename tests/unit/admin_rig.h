@@ -289,7 +289,7 @@ static inline int set_up(void **state)
     call_patience = patient;
     catalogue = catalogue_create();
     the_run.ledger = ledger_create(1 << 20);
-    if (!catalogue || !the_run.ledger || uv_loop_init(&loop) || moments_start(&loop))
+    if (!catalogue || !the_run.ledger || uv_loop_init(&loop) || timers_start(&loop))
         return -1;
     start(&(struct admin_config){ 0 });
     return 0;
@@ -311,7 +311,7 @@ static inline void stop_admin(void)
 static inline int tear_down(void **state)
 {
     stop_admin();
-    moments_stop();
+    timers_stop();
     uv_run(&loop, UV_RUN_DEFAULT);
     ledger_destroy(the_run.ledger);
     catalogue_destroy(catalogue);

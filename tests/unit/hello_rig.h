@@ -21,10 +21,10 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "ledger/ledger.h"
 #include "minted_server.h"
 #include "wire/caps.h"
-#include "wire/moment.h"
 #include "wire/wire.h"
 
 #include "memcheck.h"
@@ -128,7 +128,7 @@ static const struct wire_owner calls = {
 
 /* --- Both sides */
 
-static inline void wake(struct moment *m, int64_t late)
+static inline void wake(struct timer *m, int64_t late)
 {
     *(bool *)(m + 1) = true;
 }
@@ -137,13 +137,13 @@ static inline void wake(struct moment *m, int64_t late)
 static inline void run_for(int64_t ns, const bool *done)
 {
     struct {
-        struct moment moment;
+        struct timer timer;
         bool over;
-    } end = { .moment.reached = wake };
-    moment_at(&end.moment, clock_now() + ns);
+    } end = { .timer.reached = wake };
+    timer_at(&end.timer, clock_now() + ns);
     while (!end.over && !(done && *done))
         uv_run(&loop, UV_RUN_ONCE);
-    moment_cancel(&end.moment);
+    timer_cancel(&end.timer);
 }
 
 static inline void open_client(struct bench *b, const char *priority)
@@ -302,13 +302,13 @@ static inline int start(void **state)
     log_set_level(LOG_ERROR);
     server = minted_server();
     caps_probe();
-    return uv_loop_init(&loop) || moments_start(&loop);
+    return uv_loop_init(&loop) || timers_start(&loop);
 }
 
 static inline int stop(void **state)
 {
     tls_server_destroy(server);
-    moments_stop();
+    timers_stop();
     uv_run(&loop, UV_RUN_DEFAULT);
     return uv_loop_close(&loop);
 }

@@ -22,10 +22,10 @@
 
 #include "base/clock.h"
 #include "base/refusal.h"
+#include "base/timer.h"
 #include "ledger/ledger.h"
 #include "mode/mode.h"
 #include "wire/caps.h"
-#include "wire/moment.h"
 #include "wire/wire.h"
 
 /* --- Memory */
@@ -91,12 +91,12 @@ static inline void check_happened(const char *expected, const char *file, int li
 }
 #define assert_happened(expected) check_happened(expected, __FILE__, __LINE__)
 
-/* --- The clock and its moments */
+/* --- The clock and its timers */
 
 int64_t __wrap_clock_now(void);
 
 static int64_t now;
-static struct moment *armed[4096];
+static struct timer *armed[4096];
 static size_t armed_count;
 static unsigned arm_calls;
 
@@ -105,12 +105,12 @@ int64_t __wrap_clock_now(void)
     return now;
 }
 
-/* A moment's rank is its place in `armed`, from 1. */
-void moment_at(struct moment *m, int64_t due)
+/* A timer's rank is its place in `armed`, from 1. */
+void timer_at(struct timer *m, int64_t due)
 {
     arm_calls++;
-    if (due == MOMENT_NONE) {
-        moment_cancel(m);
+    if (due == TIME_NONE) {
+        timer_cancel(m);
         return;
     }
     if (!m->rank) {
@@ -121,7 +121,7 @@ void moment_at(struct moment *m, int64_t due)
     m->due = due;
 }
 
-void moment_cancel(struct moment *m)
+void timer_cancel(struct timer *m)
 {
     if (!m->rank)
         return;
@@ -130,20 +130,20 @@ void moment_cancel(struct moment *m)
     m->rank = 0;
 }
 
-static struct moment *earliest(void)
+static struct timer *earliest(void)
 {
-    struct moment *first = armed_count ? armed[0] : NULL;
+    struct timer *first = armed_count ? armed[0] : NULL;
     for (size_t i = 1; i < armed_count; i++)
         if (armed[i]->due < first->due)
             first = armed[i];
     return first;
 }
 
-/* Lets time pass until the given moment; each moment is reached late by this much. */
+/* Lets time pass until the given time; each timer is reached late by this much. */
 static inline void time_goes_to(int64_t until, int64_t late)
 {
-    for (struct moment *m; (m = earliest()) && m->due + late <= until;) {
-        moment_cancel(m);
+    for (struct timer *m; (m = earliest()) && m->due + late <= until;) {
+        timer_cancel(m);
         now = m->due + late > now ? m->due + late : now;
         m->reached(m, now - m->due);
     }

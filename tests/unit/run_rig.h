@@ -19,12 +19,12 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "endpoint/endpoint.h"
 #include "engine/engine.h"
 #include "ledger/ledger.h"
 #include "mode/catalogue.h"
 #include "run/run.h"
-#include "wire/moment.h"
 
 #include "memcheck.h"
 
@@ -40,11 +40,11 @@ static struct tls_server *rig_tls; /* of listeners with tls; NULL: there are non
 static struct run_listener listener = { .name = "http", .h2 = true };
 
 struct alarm_clock {
-    struct moment moment;
+    struct timer timer;
     bool rung;
 };
 
-static inline void ring(struct moment *m, int64_t late)
+static inline void ring(struct timer *m, int64_t late)
 {
     ((struct alarm_clock *)m)->rung = true;
 }
@@ -52,11 +52,11 @@ static inline void ring(struct moment *m, int64_t late)
 /* Runs the loop until the condition holds, or for ns. */
 static inline bool run_until(bool (*holds)(void), int64_t ns)
 {
-    struct alarm_clock end = { .moment.reached = ring };
-    moment_at(&end.moment, clock_now() + ns);
+    struct alarm_clock end = { .timer.reached = ring };
+    timer_at(&end.timer, clock_now() + ns);
     while (!end.rung && !(holds && holds()))
         uv_run(&loop, UV_RUN_ONCE);
-    moment_cancel(&end.moment);
+    timer_cancel(&end.timer);
     return holds && holds();
 }
 
@@ -192,7 +192,7 @@ static inline int rig_start(void **state)
 {
     struct refusal why;
     log_set_level(LOG_ERROR + 1);
-    if (uv_loop_init(&loop) || moments_start(&loop) || h1_start(&loop) ||
+    if (uv_loop_init(&loop) || timers_start(&loop) || h1_start(&loop) ||
         !(catalogue = catalogue_create()) || endpoint_create(NULL, &endpoint, &why))
         return -1;
     struct run_config config = { .loop = &loop,
@@ -212,7 +212,7 @@ static inline int rig_stop(void **state)
     run_destroy(run);
     h1_stop();
     h2_stop();
-    moments_stop();
+    timers_stop();
     uv_run(&loop, UV_RUN_DEFAULT);
     endpoint_destroy(endpoint);
     catalogue_destroy(catalogue);

@@ -197,9 +197,9 @@ static void a_page_that_was_waited_for_is_sent_whole(void **state)
         snprintf(name, sizeof name, "%0*u", (int)sizeof name - 1, i);
         commit(name);
     }
-    moment_cancel(&admin->wake); /* the newcomer comes first */
+    timer_cancel(&admin->wake); /* the newcomer comes first */
     turns(5);
-    moment_at(&admin->wake, clock_now());
+    timer_at(&admin->wake, clock_now());
     assert_page(read_on(fd, 0, 20000));
     close(newcomer);
     close(fd);

@@ -27,7 +27,7 @@ static void now_is_counted_in_nanoseconds(void **state)
     assert_in_range(slept, 20 * NS_PER_MS, 10 * NS_PER_S);
 }
 
-static void wall_time_is_the_real_time_clock_at_that_moment(void **state)
+static void wall_time_is_the_real_time_clock_at_that_time(void **state)
 {
     struct timespec t;
     int64_t now = clock_now();
@@ -35,7 +35,7 @@ static void wall_time_is_the_real_time_clock_at_that_moment(void **state)
     int64_t wall = t.tv_sec * NS_PER_S + t.tv_nsec;
     int64_t apart = clock_wall(now - 5 * NS_PER_S) + 5 * NS_PER_S - wall;
     assert_true(apart > -NS_PER_S && apart < NS_PER_S);
-    assert_true(clock_wall(MOMENT_NONE) == MOMENT_NONE);
+    assert_true(clock_wall(TIME_NONE) == TIME_NONE);
 }
 
 static const struct {
@@ -77,7 +77,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_clock_never_goes_back),
         cmocka_unit_test(now_is_counted_in_nanoseconds),
-        cmocka_unit_test(wall_time_is_the_real_time_clock_at_that_moment),
+        cmocka_unit_test(wall_time_is_the_real_time_clock_at_that_time),
         cmocka_unit_test(dates_are_written_as_rfc_3339_in_utc),
         cmocka_unit_test(dates_are_written_as_imf_fixdate),
     };

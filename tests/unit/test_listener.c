@@ -20,11 +20,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "tests/skip.h"
 #include "wire/caps.h"
 #include "wire/filter.h"
 #include "wire/listener.h"
-#include "wire/moment.h"
 
 static uv_loop_t loop;
 static unsigned accepted_count;
@@ -457,7 +457,7 @@ static void pauses(void *owner)
     ++*(unsigned *)owner;
 }
 
-static void reached(struct moment *m, int64_t late)
+static void reached(struct timer *m, int64_t late)
 {
     uv_stop(&loop);
 }
@@ -465,10 +465,10 @@ static void reached(struct moment *m, int64_t late)
 /* How often something wakes the loop up in that time. */
 static unsigned turns_of_the_loop_in(int64_t ns)
 {
-    struct moment end = { .reached = reached };
+    struct timer end = { .reached = reached };
     unsigned turns = 0;
-    moment_at(&end, clock_now() + ns);
-    while (moment_armed(&end)) {
+    timer_at(&end, clock_now() + ns);
+    while (timer_armed(&end)) {
         uv_run(&loop, UV_RUN_ONCE);
         turns++;
     }
@@ -513,12 +513,12 @@ static void without_descriptors_nobody_who_waits_is_reset(void **state)
 static int set_up(void **state)
 {
     caps_probe();
-    return uv_loop_init(&loop) || moments_start(&loop);
+    return uv_loop_init(&loop) || timers_start(&loop);
 }
 
 static int tear_down(void **state)
 {
-    moments_stop();
+    timers_stop();
     uv_run(&loop, UV_RUN_DEFAULT);
     return uv_loop_close(&loop);
 }

@@ -54,7 +54,7 @@ static void a_busy_connection_does_not_touch_the_heap(void **state)
         "fault(conn=7 test rule=0 idle rst {\"drain\":false} late=0ms) rst silenced(for ever) ");
 }
 
-static void an_idle_moment_reached_while_busy_does_nothing(void **state)
+static void an_idle_timer_reached_while_busy_does_nothing(void **state)
 {
     open_connection("[{'on': 'idle', 'after': '3s', 'do': ['rst']}]");
     mode_idle(&conn, now);
@@ -69,7 +69,7 @@ static void an_idle_moment_reached_while_busy_does_nothing(void **state)
         "fault(conn=7 test rule=0 idle rst {\"drain\":false} late=0ms) rst silenced(for ever) ");
 }
 
-static void a_moment_armed_for_a_later_rule_is_armed_anew_for_the_first(void **state)
+static void a_timer_armed_for_a_later_rule_is_armed_anew_for_the_first(void **state)
 {
     open_connection("[{'on': 'idle', 'after': '1s', 'do': ['close_notify']},"
                     " {'on': 'idle', 'after': '60s', 'do': ['rst']}]");
@@ -113,7 +113,7 @@ static void what_is_due_and_gives_way_is_ledgered(void **state)
                     " {'on': 'idle', 'after': '1s', 'over': 'h1', 'do': ['stall']},"
                     " {'on': 'age', 'after': '3s', 'do': ['stall']}]");
     mode_idle(&conn, now);
-    now += 1 * S - 1; /* no moment is reached meanwhile */
+    now += 1 * S - 1; /* no timer is reached meanwhile */
     mode_gives_way(&conn, "x", false);
     assert_happened("");
     now += 2500 * MS + 1;
@@ -201,7 +201,7 @@ static void a_rule_that_is_not_due_yet_counts_from_when_the_connection_became_id
         "fault(conn=7 test rule=1 age rst {\"drain\":false} late=0ms) rst silenced(for ever) ");
 }
 
-static void a_mode_without_idle_rules_disarms_the_moment(void **state)
+static void a_mode_without_idle_rules_disarms_the_timer(void **state)
 {
     open_connection("[{'on': 'idle', 'after': '2s', 'do': ['rst']}]");
     mode_idle(&conn, now);
@@ -259,8 +259,8 @@ int main(void)
         TEST(an_idle_rule_fires_never_early_and_once_a_spell),
         TEST(idle_rules_fire_in_the_order_they_fall_due),
         TEST(a_busy_connection_does_not_touch_the_heap),
-        TEST(an_idle_moment_reached_while_busy_does_nothing),
-        TEST(a_moment_armed_for_a_later_rule_is_armed_anew_for_the_first),
+        TEST(an_idle_timer_reached_while_busy_does_nothing),
+        TEST(a_timer_armed_for_a_later_rule_is_armed_anew_for_the_first),
         TEST(without_idle_rules_nothing_is_armed),
         TEST(a_late_loop_is_ledgered_against_each_rule),
         TEST(a_rule_that_had_to_wait_for_unread_bytes_says_how_late_it_is),
@@ -268,7 +268,7 @@ int main(void)
         TEST(a_step_may_end_the_idle_spell_it_runs_in),
         TEST(a_rule_that_is_overdue_when_the_mode_is_set_fires_from_the_loop),
         TEST(a_rule_that_is_not_due_yet_counts_from_when_the_connection_became_idle),
-        TEST(a_mode_without_idle_rules_disarms_the_moment),
+        TEST(a_mode_without_idle_rules_disarms_the_timer),
         TEST(a_busy_connection_gets_the_new_idle_rule_when_it_is_idle),
         TEST(a_script_that_runs_goes_on_under_its_own_mode),
         TEST(a_change_of_mode_from_inside_a_step_ends_the_firing),

@@ -209,10 +209,10 @@ static void a_scaled_time_is_ledgered_with_its_scale(void **state)
                     "silenced(for now) ");
 }
 
-static void a_goaway_notes_its_moment(void **state)
+static void a_goaway_notes_its_time(void **state)
 {
     open_connection("[{'on': 'age', 'after': '2s', 'over': 'h2', 'do': ['goaway']}]");
-    assert_int_equal(conn.goaway_at, MOMENT_NONE);
+    assert_int_equal(conn.goaway_at, TIME_NONE);
     time_passes(5 * S);
     assert_int_equal(conn.goaway_at, 1002 * S);
 }
@@ -267,7 +267,7 @@ static void a_goaway_on_a_connection_that_was_ended_is_too_late(void **state)
                     "\"debug\":\"\",\"then_hold\":false} late=0ms) done(conn=7 goaway too late: "
                     "the connection was "
                     "already stalled) ");
-    assert_int_equal(conn.goaway_at, MOMENT_NONE);
+    assert_int_equal(conn.goaway_at, TIME_NONE);
 }
 
 static void rules_of_a_trigger_fire_in_the_order_of_the_file(void **state)
@@ -324,7 +324,7 @@ static void the_end_of_the_connection_ends_a_script(void **state)
 
 /* --- Time */
 
-static void waits_run_from_the_moment_of_the_step_and_say_how_late_they_are(void **state)
+static void waits_run_from_the_time_of_the_step_and_say_how_late_they_are(void **state)
 {
     open_connection("[{'on': 'idle', 'after': '3s', 'over': 'h2',"
                     "  'do': ['goaway_notice', {'wait': '1s'}, 'fin']}]");
@@ -350,7 +350,7 @@ static void a_wait_that_never_ends_ends_the_script(void **state)
     assert_int_equal(armed_count, 0);
 }
 
-static void scripts_run_side_by_side_in_the_order_of_their_moments(void **state)
+static void scripts_run_side_by_side_in_the_order_of_their_times(void **state)
 {
     open_connection("[{'on': 'handshake', 'do': [{'wait': '2s'}, 'close_notify']},"
                     " {'on': 'handshake', 'do': [{'wait': '1s'}, 'stall']}]");
@@ -362,7 +362,7 @@ static void scripts_run_side_by_side_in_the_order_of_their_moments(void **state)
     assert_int_equal(conn.script_count, 0);
 }
 
-static void finishing_the_connection_ends_all_scripts_and_moments(void **state)
+static void finishing_the_connection_ends_all_scripts_and_timers(void **state)
 {
     open_connection("[{'on': 'accept', 'do': [{'wait': '2s'}, 'rst']},"
                     " {'on': 'idle', 'after': '1s', 'do': ['rst']},"
@@ -568,7 +568,7 @@ int main(void)
         TEST(connection_picks_connections_by_their_number),
         TEST(idle_before_picks_requests_after_a_pause),
         TEST(age_picks_requests_on_old_connections),
-        TEST(a_goaway_notes_its_moment),
+        TEST(a_goaway_notes_its_time),
         TEST(a_verb_that_comes_too_late_is_ledgered_and_not_told),
         TEST(a_verb_that_the_kernel_refuses_is_ledgered),
         TEST(a_resume_with_nothing_to_resume_says_so),
@@ -578,10 +578,10 @@ int main(void)
         TEST(a_rule_that_silences_the_connection_is_the_last_of_its_firing),
         TEST(a_rule_whose_verb_failed_does_not_stop_the_others),
         TEST(the_end_of_the_connection_ends_a_script),
-        TEST(waits_run_from_the_moment_of_the_step_and_say_how_late_they_are),
+        TEST(waits_run_from_the_time_of_the_step_and_say_how_late_they_are),
         TEST(a_wait_that_never_ends_ends_the_script),
-        TEST(scripts_run_side_by_side_in_the_order_of_their_moments),
-        TEST(finishing_the_connection_ends_all_scripts_and_moments),
+        TEST(scripts_run_side_by_side_in_the_order_of_their_times),
+        TEST(finishing_the_connection_ends_all_scripts_and_timers),
         TEST(nth_and_reuse_count_the_requests_of_the_connection),
         TEST(times_limits_how_often_a_rule_fires_on_a_connection),
         TEST(a_rule_that_does_not_fit_is_not_counted),

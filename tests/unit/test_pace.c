@@ -117,7 +117,7 @@ static void what_is_very_late_is_not_made_up_for(void **state)
     assert_true(pace_due(&p, 60000) > 3600 * NS_PER_S);
 }
 
-static void drops_come_at_their_moments_and_lateness_does_not_add_up(void **state)
+static void drops_come_at_their_times_and_lateness_does_not_add_up(void **state)
 {
     static const struct {
         uint32_t chunk;
@@ -180,7 +180,7 @@ int main(void)
         cmocka_unit_test(setting_the_same_rate_again_changes_nothing),
         cmocka_unit_test(a_quiet_spell_saves_up_nothing),
         cmocka_unit_test(what_is_very_late_is_not_made_up_for),
-        cmocka_unit_test(drops_come_at_their_moments_and_lateness_does_not_add_up),
+        cmocka_unit_test(drops_come_at_their_times_and_lateness_does_not_add_up),
         cmocka_unit_test(no_drop_is_early),
         cmocka_unit_test(another_pace_holds_at_once_and_delays_nothing_more),
     };

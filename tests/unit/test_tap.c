@@ -13,9 +13,9 @@
 #include <uv.h>
 
 #include "base/clock.h"
+#include "base/timer.h"
 #include "tests/skip.h"
 #include "wire/caps.h"
-#include "wire/moment.h"
 #include "wire/tap.h"
 
 #include "memcheck.h"
@@ -34,7 +34,7 @@ static void note(void *owner, const struct tap_segment *segment)
     seen[seen_count++] = *segment;
 }
 
-static void wake(struct moment *m, int64_t late)
+static void wake(struct timer *m, int64_t late)
 {
     *(bool *)(m + 1) = true;
 }
@@ -43,13 +43,13 @@ static void wake(struct moment *m, int64_t late)
 static void run_until(unsigned count, int64_t ns)
 {
     struct {
-        struct moment moment;
+        struct timer timer;
         bool over;
-    } end = { .moment.reached = wake };
-    moment_at(&end.moment, clock_now() + ns);
+    } end = { .timer.reached = wake };
+    timer_at(&end.timer, clock_now() + ns);
     while (!end.over && seen_count < count)
         uv_run(&loop, UV_RUN_ONCE);
-    moment_cancel(&end.moment);
+    timer_cancel(&end.timer);
 }
 
 static socklen_t set_loopback(union tap_address *at, bool v6)
@@ -192,12 +192,12 @@ static void every_number_of_ports_works(void **state)
 static int start(void **state)
 {
     caps_probe();
-    return uv_loop_init(&loop) || moments_start(&loop);
+    return uv_loop_init(&loop) || timers_start(&loop);
 }
 
 static int stop(void **state)
 {
-    moments_stop();
+    timers_stop();
     uv_run(&loop, UV_RUN_DEFAULT);
     return uv_loop_close(&loop);
 }

@@ -127,12 +127,12 @@ static void a_stall_ends_after_the_clients_fin_also_when_that_came_first(void **
 {
     struct bench *b = *state;
     assert_int_equal(wire_stall(b->wire), 0);
-    assert_false(moment_armed(&b->wire->limit)); /* for a client that may go on, it lasts */
+    assert_false(timer_armed(&b->wire->limit)); /* for a client that may go on, it lasts */
     assert_int_equal(wire_resume(b->wire), 0);
     shutdown(b->client, SHUT_WR);
     run_for(PATIENCE, &b->peer_closed);
     assert_int_equal(wire_stall(b->wire), 0);
-    assert_true(moment_armed(&b->wire->limit));
+    assert_true(timer_armed(&b->wire->limit));
     assert_true(b->wire->limit.due <= clock_now() + 120 * NS_PER_S);
     assert_int_equal(wire_state(b->wire), WIRE_STALLED);
 }

@@ -135,7 +135,7 @@ static void fin_wait_is_bounded_and_as_long_as_the_kernels(void **state)
             struct bench *b = bench;
             int64_t before = clock_now();
             finish(b, way, rows[i].linger, rows[i].fin_wait);
-            assert_true(moment_armed(&b->wire->limit));
+            assert_true(timer_armed(&b->wire->limit));
             assert_in_range(b->wire->limit.due - before, rows[i].due, rows[i].due + NS_PER_S);
             tear_down(&bench);
         }

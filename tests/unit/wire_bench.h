@@ -21,9 +21,9 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "base/timer.h"
 #include "ledger/ledger.h"
 #include "wire/caps.h"
-#include "wire/moment.h"
 #include "wire/wire.h"
 
 #include "memcheck.h"
@@ -116,7 +116,7 @@ static const struct wire_owner calls = {
     .closed = closed,
 };
 
-static inline void wake(struct moment *m, int64_t late)
+static inline void wake(struct timer *m, int64_t late)
 {
     *(bool *)(m + 1) = true;
 }
@@ -125,13 +125,13 @@ static inline void wake(struct moment *m, int64_t late)
 static inline void run_for(int64_t ns, const bool *done)
 {
     struct {
-        struct moment moment;
+        struct timer timer;
         bool over;
-    } end = { .moment.reached = wake };
-    moment_at(&end.moment, clock_now() + ns);
+    } end = { .timer.reached = wake };
+    timer_at(&end.timer, clock_now() + ns);
     while (!end.over && !(done && *done))
         uv_run(&loop, UV_RUN_ONCE);
-    moment_cancel(&end.moment);
+    timer_cancel(&end.timer);
 }
 
 static inline void connect_bench(struct bench *b, struct tls_server *tls)
@@ -224,12 +224,12 @@ static inline bool ledger_has(struct bench *b, const char *part)
 static inline int start_loop(void **state)
 {
     caps_probe();
-    return uv_loop_init(&loop) || moments_start(&loop);
+    return uv_loop_init(&loop) || timers_start(&loop);
 }
 
 static inline int stop_loop(void **state)
 {
-    moments_stop();
+    timers_stop();
     uv_run(&loop, UV_RUN_DEFAULT);
     return uv_loop_close(&loop);
 }

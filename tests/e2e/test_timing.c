@@ -2,8 +2,8 @@
  * its ledger and by the client's clock, and how late is printed.
  *
  * The load comes from processes of their own, on connections that the mode does not touch. The
- * client takes the answer's moment from the kernel (SO_TIMESTAMPNS), which saw it no later than the
- * server had sent it, and the FIN's moment from its own clock, which is never too early: what it
+ * client takes the answer's time from the kernel (SO_TIMESTAMPNS), which saw it no later than the
+ * server had sent it, and the FIN's time from its own clock, which is never too early: what it
  * measures errs to one side only.
  */
 #include "talk.h"
@@ -179,7 +179,7 @@ static void volley(struct shot *shots, unsigned count)
         shoot(&shots[i]);
         pfds[i] = (struct pollfd){ .fd = shots[i].fd, .events = POLLIN };
         if (i % 5 == 4)
-            poll(NULL, 0, 1); /* so that their moments are apart */
+            poll(NULL, 0, 1); /* so that their times are apart */
     }
     while (open > 0) {
         check(poll(pfds, count, PATIENCE_MS) > 0, "%u connections got no FIN", open);
@@ -294,5 +294,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(an_idle_rule_is_never_early_under_load) };
 
-    return cmocka_run_group_tests_name("moments", tests, setup, teardown);
+    return cmocka_run_group_tests_name("times", tests, setup, teardown);
 }

@@ -8,7 +8,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
-#include "wire/moment.h"
+#include "base/timer.h"
 
 #define MANY   500
 #define ROUNDS 20000
@@ -16,7 +16,7 @@
 static uv_loop_t loop;
 
 struct probe {
-    struct moment moment;
+    struct timer timer;
     int64_t due, reached_at, late;
     struct probe *cancels;
 };
@@ -48,23 +48,23 @@ void *__wrap_realloc(void *p, size_t n)
 static unsigned reached_count, expected;
 static struct probe *order[MANY];
 
-static void reached(struct moment *m, int64_t late)
+static void reached(struct timer *m, int64_t late)
 {
     struct probe *p = (struct probe *)m;
     p->reached_at = clock_now();
     p->late = late;
     order[reached_count++] = p;
     if (p->cancels)
-        moment_cancel(&p->cancels->moment);
+        timer_cancel(&p->cancels->timer);
     if (reached_count == expected)
         uv_stop(&loop);
 }
 
 static void arm(struct probe *p, int64_t due)
 {
-    *p = (struct probe){ .moment.reached = reached, .due = due };
-    moment_at(&p->moment, due);
-    assert_true(moment_armed(&p->moment));
+    *p = (struct probe){ .timer.reached = reached, .due = due };
+    timer_at(&p->timer, due);
+    assert_true(timer_armed(&p->timer));
 }
 
 static void run_until(unsigned count)
@@ -74,17 +74,17 @@ static void run_until(unsigned count)
     uv_run(&loop, UV_RUN_DEFAULT);
 }
 
-static void a_moment_is_never_early_and_tells_how_late_it_is(void **state)
+static void a_timer_is_never_early_and_tells_how_late_it_is(void **state)
 {
     struct probe p;
     arm(&p, clock_now() + 20 * NS_PER_MS + 123456);
     run_until(1);
     assert_true(p.reached_at >= p.due);
     assert_true(p.late >= 0 && p.late <= p.reached_at - p.due);
-    assert_false(moment_armed(&p.moment));
+    assert_false(timer_armed(&p.timer));
 }
 
-static void many_moments_are_reached_in_their_order(void **state)
+static void many_timers_are_reached_in_their_order(void **state)
 {
     static struct probe probes[MANY];
     int64_t now = clock_now();
@@ -98,7 +98,7 @@ static void many_moments_are_reached_in_their_order(void **state)
         assert_true(probes[i].reached_at >= probes[i].due);
 }
 
-static void a_cancelled_moment_is_never_reached(void **state)
+static void a_cancelled_timer_is_never_reached(void **state)
 {
     struct probe first, second, last;
     int64_t now = clock_now();
@@ -109,23 +109,23 @@ static void a_cancelled_moment_is_never_reached(void **state)
     run_until(2);
     assert_ptr_equal(order[0], &first);
     assert_ptr_equal(order[1], &last);
-    assert_false(moment_armed(&second.moment));
+    assert_false(timer_armed(&second.timer));
 }
 
-static void arming_again_moves_a_moment_and_none_cancels_it(void **state)
+static void arming_again_moves_a_timer_and_none_cancels_it(void **state)
 {
     struct probe early, late;
     int64_t now = clock_now();
     arm(&early, now + 5 * NS_PER_MS);
     arm(&late, now + 10 * NS_PER_MS);
-    moment_at(&early.moment, now + 20 * NS_PER_MS);
+    timer_at(&early.timer, now + 20 * NS_PER_MS);
     early.due = now + 20 * NS_PER_MS;
     run_until(2);
     assert_ptr_equal(order[0], &late);
     assert_true(early.reached_at >= early.due);
     arm(&early, now);
-    moment_at(&early.moment, MOMENT_NONE);
-    assert_false(moment_armed(&early.moment));
+    timer_at(&early.timer, TIME_NONE);
+    assert_false(timer_armed(&early.timer));
 }
 
 /* Whatever was done to them before, those that are armed at the end are reached, each once, in
@@ -138,25 +138,25 @@ static void at_random_what_is_armed_is_reached_and_nothing_else(void **state)
     srand(7);
     no_memory = true;
     for (unsigned i = 0; i < MANY; i++)
-        probes[i] = (struct probe){ .moment.reached = reached };
+        probes[i] = (struct probe){ .timer.reached = reached };
     for (unsigned round = 0; round < ROUNDS; round++) {
         struct probe *p = &probes[rand() % MANY];
         if (rand() % 3 == 0) {
-            moment_cancel(&p->moment);
-        } else { /* some of them at the same moment */
+            timer_cancel(&p->timer);
+        } else { /* some of them at the same time */
             p->due = now + 300 * NS_PER_MS + rand() % 40 * NS_PER_MS;
-            moment_at(&p->moment, p->due);
+            timer_at(&p->timer, p->due);
         }
     }
     for (unsigned i = 0; i < MANY; i++)
-        armed += moment_armed(&probes[i].moment);
+        armed += timer_armed(&probes[i].timer);
     assert_true(armed > MANY / 3 && armed < MANY);
     run_until(armed);
     no_memory = false;
     for (unsigned i = 0; i < MANY; i++)
-        assert_false(moment_armed(&probes[i].moment));
+        assert_false(timer_armed(&probes[i].timer));
     for (unsigned i = 0; i < armed; i++) {
-        assert_int_equal(order[i]->moment.due, order[i]->due);
+        assert_int_equal(order[i]->timer.due, order[i]->due);
         assert_true(i == 0 || order[i - 1]->due <= order[i]->due);
         assert_true(order[i]->reached_at >= order[i]->due);
         order[i]->due = -1; /* not twice */
@@ -165,12 +165,12 @@ static void at_random_what_is_armed_is_reached_and_nothing_else(void **state)
 
 static int set_up(void **state)
 {
-    return uv_loop_init(&loop) || moments_start(&loop);
+    return uv_loop_init(&loop) || timers_start(&loop);
 }
 
 static int tear_down(void **state)
 {
-    moments_stop();
+    timers_stop();
     uv_run(&loop, UV_RUN_DEFAULT);
     return uv_loop_close(&loop);
 }
@@ -178,10 +178,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_moment_is_never_early_and_tells_how_late_it_is),
-        cmocka_unit_test(many_moments_are_reached_in_their_order),
-        cmocka_unit_test(a_cancelled_moment_is_never_reached),
-        cmocka_unit_test(arming_again_moves_a_moment_and_none_cancels_it),
+        cmocka_unit_test(a_timer_is_never_early_and_tells_how_late_it_is),
+        cmocka_unit_test(many_timers_are_reached_in_their_order),
+        cmocka_unit_test(a_cancelled_timer_is_never_reached),
+        cmocka_unit_test(arming_again_moves_a_timer_and_none_cancels_it),
         cmocka_unit_test(at_random_what_is_armed_is_reached_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
