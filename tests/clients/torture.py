@@ -250,6 +250,7 @@ class Books(threading.Thread):
         super().__init__(daemon=True)
         self.server, self.stop = server, stop
         self.open = {}  # connection: {exchange: {name of event: event}}
+        self.last = {}  # connection: its last events, for whoever looks for a fault's cause
         self.events = collections.Counter()
         self.steps = collections.Counter()
         self.peers = {}  # connection: address
@@ -260,7 +261,8 @@ class Books(threading.Thread):
     def blame(self, event, why, seen):
         if len(self.wrong) < 20:
             before = [f'{name} {was["seq"]}' for name, was in seen.items()]
-            self.wrong.append(f'{why}: {json.dumps(event)}, after {before}')
+            last = ''.join(f'\n#   {json.dumps(was)}' for was in self.last[event['connection']])
+            self.wrong.append(f'{why}: {json.dumps(event)}, after {before}; the connection\'s last:{last}')
 
     @staticmethod
     def may_follow(name, seen):
@@ -293,6 +295,7 @@ class Books(threading.Thread):
         """Events are gone: those of the connections from before cannot be checked any more."""
         self.injected.update(self.peers[connection] for connection in self.open)
         self.open.clear()
+        self.last.clear()
 
     def event(self, event):
         name, connection = event['event'], event.get('connection', 0)
@@ -305,11 +308,14 @@ class Books(threading.Thread):
             self.lose_track()
         if name == 'connection_open':
             self.open[connection] = {}
+            self.last[connection] = collections.deque(maxlen=20)
             self.peers[connection] = event['peer']
         if connection not in self.open:
             return
+        self.last[connection].append(event)
         if name == 'connection_end':
             self.end(event, self.open.pop(connection))
+            del self.last[connection]
         elif name not in ('fault', 'fault_done', 'stale_request') and event.get('exchange'):
             self.exchange(event, self.open[connection])
 
