@@ -321,14 +321,23 @@ static void serves_on(struct rig *rig, const char *what, const char *state)
         fail_msg("%s, %s: then a request sees \"%s\"", what, state, seen);
 }
 
+/* A connection whose stream 1 gets this frame in this state. */
+static struct rig *meets(enum frame f, enum state s, bool watching)
+{
+    struct rig *rig = rig_ready();
+    states[s].enter(rig);
+    if (watching)
+        engine_watch(rig->engine, WATCH_ONLY);
+    rig_frames(rig);
+    rig_frame_in(rig, frames[f].type, frames[f].flags, 1, frames[f].payload, frames[f].n);
+    return rig;
+}
+
 static void one_cell(enum frame f, enum state s)
 {
     const struct cell *cell = &table[f][s];
-    struct rig *rig = rig_ready();
     assert_int_not_equal(cell->outcome, UNSAID);
-    states[s].enter(rig);
-    rig_frames(rig);
-    rig_frame_in(rig, frames[f].type, frames[f].flags, 1, frames[f].payload, frames[f].n);
+    struct rig *rig = meets(f, s, false);
     sees(frames[f].name, states[s].name, cell, rig_frames(rig));
     if (cell->outcome != CONNECTION && s == ABOVE) {
         rig_get(rig, 101);
@@ -354,11 +363,7 @@ static void nothing_is_said_about_them_while_it_watches(void **state)
 {
     for (enum frame f = 0; f < TRAILERS_ON; f++) {
         for (enum state s = OPEN; s < ABOVE; s++) {
-            struct rig *rig = rig_ready();
-            states[s].enter(rig);
-            engine_watch(rig->engine, WATCH_ONLY);
-            rig_frames(rig);
-            rig_frame_in(rig, frames[f].type, frames[f].flags, 1, frames[f].payload, frames[f].n);
+            struct rig *rig = meets(f, s, true);
             rig_get(rig, 101);
             assert_string_equal(rig_frames(rig), "");
             assert_int_equal(rig->errors, 0);
@@ -439,9 +444,7 @@ static void flood_malformed(struct rig *rig)
 
 static void flood_behind_reset(struct rig *rig)
 {
-    next += 2;
-    rig_frame_in(rig, NGHTTP2_HEADERS, END_HEADERS, next, POST_BLOCK, BLOCK_LEN);
-    rig_frame_in(rig, NGHTTP2_RST_STREAM, 0, next, "\0\0\0\x08", 4);
+    flood_rapid_reset(rig);
     rig_frame_in(rig, NGHTTP2_DATA, 0, next, "x", 1);
 }
 
