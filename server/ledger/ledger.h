@@ -49,7 +49,7 @@
     X(PEER_GOAWAY, "peer_goaway", "the client sent GOAWAY")                                        \
     X(PEER_RST_STREAM, "peer_rst_stream", "the client reset a stream")                             \
     X(PROTOCOL_ERROR, "protocol_error", "the client broke HTTP; what we answered")                 \
-    X(LIMIT, "limit", "what the client asked for is more than the server takes")                   \
+    X(LIMIT, "limit", "what the client sent is more than the server takes")                        \
     X(CONNECTION_END, "connection_end", "the connection is over: by whom, how, totals")            \
     X(MODE, "mode", "the mode of the run or of one connection changed")                            \
     X(PLAN, "plan", "the plan of the run changed: which connections get which mode")               \
