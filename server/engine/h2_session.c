@@ -216,8 +216,10 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
 {
     struct h2_exchange *ex = source->ptr;
     if (ex->stop.counted) {
-        h2_stop_put_data(user, ex, head, length);
-        return h2_blocked(user) ? NGHTTP2_ERR_PAUSE : 0; /* it has put out this frame */
+        struct h2 *h = user;
+        h2_stop_put_data(h, ex, head, length);
+        /* This frame is put out, and no other may follow: it has stopped, or should have. */
+        return h2_blocked(h) || h->sealed ? NGHTTP2_ERR_PAUSE : 0;
     }
     h2_output_put(user, head, H2_FRAME_HEAD);
     h2_output_put(user, ex->body + ex->body_sent, length);

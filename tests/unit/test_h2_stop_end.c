@@ -360,23 +360,37 @@ static void released(void *arg)
 {
 }
 
+static void stop_in_content(struct rig *rig, struct exchange *ex)
+{
+    assert_int_equal(engine_stop_at(ex, STOP_CONTENT, 4800), 0);
+}
+
 static void what_cannot_stop_ends_the_connection(void **state)
 {
     static const uint8_t get[] = "\0\0\6\1\5\0\0\0\1" GET_BLOCK;
     static char body[5000];
-    struct rig *rig = rig_stopping(STOP_OCTETS, 200);
-    rig->response.body = body;
-    rig->response.body_len = sizeof body;
-    rig->response.release = released;
-    buf_reserve(&rig->out, 20000);
-    fail_from = 4500; /* what is left of the DATA frame */
-    engine_input(rig->engine, get, sizeof get - 1);
-    fail_from = SIZE_MAX;
-    assert_string_equal(rig_frames(rig),
-                        "HEADERS 1\nDATA 1 5000 END_STREAM\nGOAWAY last=1 INTERNAL_ERROR\n");
-    assert_null(stopped);
-    assert_int_equal(rig->finished, 1);
-    rig_destroy(rig);
+    static const char *const data[] = { "DATA 1 5000 END_STREAM", "DATA 1 4800" };
+    for (unsigned twice = 0; twice < 2; twice++) {
+        struct rig *rig = rig_stopping(STOP_OCTETS, 200);
+        char frames[100];
+        if (twice) /* the frame would have stopped it at its end, too */
+            rig->on_headers = stop_in_content;
+        rig->response.body = body;
+        rig->response.body_len = sizeof body;
+        rig->response.release = released;
+        buf_reserve(&rig->out, 20000);
+        complaints = 0;
+        fail_from = 4500; /* what is left of the DATA frame */
+        engine_input(rig->engine, get, sizeof get - 1);
+        fail_from = SIZE_MAX;
+        snprintf(frames, sizeof frames, "HEADERS 1\n%s\nGOAWAY last=1 INTERNAL_ERROR\n",
+                 data[twice]);
+        assert_string_equal(rig_frames(rig), frames);
+        assert_null(stopped);
+        assert_int_equal(rig->finished, 1);
+        assert_int_equal(complaints, 0);
+        rig_destroy(rig);
+    }
 }
 
 int main(void)
