@@ -51,6 +51,10 @@ struct request {
     size_t header_count;
 };
 
+/* Whether this is its name, in any case. */
+bool header_is(const struct header *h, const char *name);
+/* Whether its value, a list, has this token, in any case (RFC 9110 5.6.1). */
+bool header_has_token(const struct header *h, const char *token);
 /* The value of the first header of this name (any case), or NULL. */
 const struct header *request_header(const struct request *request, const char *name);
 

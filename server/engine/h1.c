@@ -3,8 +3,8 @@
  * The way of a request: input goes through h1_head, which finds where a message begins and ends and
  * refuses what is not HTTP/1.x, and the host is told of each part as it is read. libmicrohttpd gets
  * to know a request when it is whole and the host has answered it: then its head, without a body,
- * takes a libmicrohttpd connection out of stock (h1_pair), and what libmicrohttpd makes of the
- * answer is handed out from there by settle(). A request that is still coming, or waits for its
+ * takes a libmicrohttpd connection out of stock (h1_pass, h1_pair), and what libmicrohttpd makes of
+ * the answer is handed out from there by settle(). A request that is still coming, or waits for its
  * answer, costs libmicrohttpd nothing and no descriptor. What the client has pipelined behind it
  * stays in pending until the exchange is over, so that a request begins when the one before it
  * ended, and a connection can be cut at any of these points without libmicrohttpd knowing of it.
@@ -19,7 +19,7 @@
  * the next settling is about. `working` keeps settle() out while a callback further up the stack is
  * still using the engine.
  *
- * While watching, on_request suspends the connection (h1_pair_suspend) whatever libmicrohttpd
+ * While watching, h1_pass_handle suspends the connection (h1_pair_suspend) whatever libmicrohttpd
  * wanted, settle() does nothing, and a witness (a second h1_head, from where the first one stands)
  * reads the input; WATCH_HOLD keeps it in pending as well.
  */
@@ -33,8 +33,7 @@
 #include "engine/h1_impl.h"
 #include "engine/h1_response.h"
 
-#define CHUNK_OUT  (64 * 1024)
-#define METHOD_MAX 256 /* a longer one would not fit into libmicrohttpd's memory */
+#define CHUNK_OUT (64 * 1024)
 
 static struct link busy = { &busy, &busy };
 static uint8_t out_bytes[CHUNK_OUT];
@@ -130,11 +129,6 @@ static void refuse(struct h1 *h, int status, const char *why)
 }
 
 /* --- Input */
-
-static bool header_is(const struct header *f, const char *name)
-{
-    return f->name_len == strlen(name) && strncasecmp(f->name, name, f->name_len) == 0;
-}
 
 /* RFC 9110 10.1.1: its client may be waiting before it sends the content. */
 static bool expects_continue(const struct h1 *h)
@@ -248,95 +242,6 @@ static void serve_pending(struct h1 *h)
         h->pending = now;
     if (was_full && !is_full(&h->base))
         calls(h)->has_room(h->base.host);
-}
-
-/* --- libmicrohttpd, for a request that is whole and answered */
-
-static enum MHD_Result queue_answer(struct h1 *h, struct h1_pair *p)
-{
-    struct MHD_Response *answer = h->answer;
-
-    if (h->stop)
-        h1_stop_count(h, h1_pair_unread(p));
-    enum MHD_Result queued = MHD_queue_response(p->mhd, (unsigned)h->status, answer);
-
-    h->answer = NULL;
-    MHD_destroy_response(answer);
-    return queued;
-}
-
-static enum MHD_Result on_request(struct h1_pair *p, const char *upload, size_t *n, bool first)
-{
-    struct h1 *h = p->owner;
-
-    if (h->mode != H1_SERVING) {
-        h1_pair_suspend(p);
-        return MHD_YES;
-    }
-    if (first)
-        return MHD_YES;
-    return h->answer ? queue_answer(h, p) : MHD_NO;
-}
-
-/* Whether a field of this name has the token (RFC 9110 5.6.1). */
-static bool has_token(const struct header *f, const char *token)
-{
-    const char *at = f->value, *end = at + f->value_len;
-
-    while (at < end) {
-        const char *comma = memchr(at, ',', (size_t)(end - at)), *stop = comma ? comma : end;
-        const char *next = comma ? comma + 1 : end;
-
-        while (at < stop && (*at == ' ' || *at == '\t'))
-            at++;
-        while (stop > at && (stop[-1] == ' ' || stop[-1] == '\t'))
-            stop--;
-        if ((size_t)(stop - at) == strlen(token) && strncasecmp(at, token, strlen(token)) == 0)
-            return true;
-        at = next;
-    }
-    return false;
-}
-
-/* What the client said about the connection (RFC 9112 9.3). */
-static const char *persistence(const struct request *request)
-{
-    const char *said = "";
-
-    for (size_t i = 0; i < request->header_count; i++) {
-        const struct header *f = &request->headers[i];
-
-        if (!header_is(f, "Connection"))
-            continue;
-        if (has_token(f, "close"))
-            return "Connection: close\r\n";
-        if (has_token(f, "keep-alive"))
-            said = "Connection: keep-alive\r\n";
-    }
-    return said;
-}
-
-/* Gives libmicrohttpd what it needs to know to answer: the method, the version, and whether the
- * connection persists. A small head leaves its memory small, which it clears for each request (and
- * 0.9.75 loops for ever when the tables it makes of a query or of cookies do not fit); and the
- * content, which the host was told of, is none of its business. Returns 0 or -errno. */
-static int pass_on(struct h1 *h)
-{
-    static struct buf head; /* used up here; kept, so that a request costs no allocation */
-    int err = strlen(h->ex.request.method) > METHOD_MAX ? -E2BIG : h1_pair_take(h, &h->pair);
-
-    if (err)
-        return err;
-    buf_consume(&head, buf_len(&head));
-    err = buf_printf(&head, "%s / HTTP/1.%d\r\nHost: x\r\n%s\r\n", h->ex.request.method,
-                     h->in.minor, persistence(&h->ex.request));
-    if (err)
-        buf_free(&head);
-    else
-        err = h1_pair_write(h->pair, buf_bytes(&head), buf_len(&head));
-    if (err)
-        h1_drop_pair(h);
-    return err;
 }
 
 /* --- Output */
@@ -517,7 +422,7 @@ static int respond(struct exchange *ex, const struct response *response)
         return h->answered && h->mode != H1_WATCHING ? -EALREADY : 0;
     }
     h->answered = true;
-    err = h->in.at == H1_WHOLE ? pass_on(h) : -EBUSY;
+    err = h->in.at == H1_WHOLE ? h1_pass_on(h) : -EBUSY;
     if (!err) {
         err = h1_response_make(response, h->stopping, &h->answer);
         h->status = response->status;
@@ -586,7 +491,7 @@ static const struct engine_ops h1_ops = {
 
 int h1_start(struct uv_loop_s *loop)
 {
-    return h1_pair_start(loop, on_request, after_run);
+    return h1_pair_start(loop, h1_pass_handle, after_run);
 }
 
 void h1_stop(void)

@@ -37,11 +37,6 @@ static void broken(struct h1_head *h, int status, const char *why)
     h->why = why;
 }
 
-static bool header_is(const struct header *f, const char *name)
-{
-    return f->name_len == strlen(name) && strncasecmp(f->name, name, f->name_len) == 0;
-}
-
 /* Splits a field line without its line end. White space behind the value is moved before it, since
  * libmicrohttpd 0.9 takes it for a part of the value. Returns NULL, or what is wrong. */
 static const char *parse_field(char *line, size_t len, struct header *f)

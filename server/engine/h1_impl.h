@@ -1,4 +1,4 @@
-/* h1_impl.h - what h1.c, h1_stop.c and h1_watch.c share. */
+/* h1_impl.h - what h1.c, h1_pass.c, h1_stop.c and h1_watch.c share. */
 #pragma once
 
 #include "base/buf.h"
@@ -55,6 +55,11 @@ void h1_wake(struct h1 *h);
 void h1_drop_pair(struct h1 *h);
 void h1_drop_answer(struct h1 *h);
 void h1_keep(struct h1 *h, const uint8_t *bytes, size_t n);
+
+/* h1_pass.c: gives libmicrohttpd the open request, and sets pair; returns 0 or -errno. And what
+ * libmicrohttpd calls for it, see h1_pair_handler. */
+int h1_pass_on(struct h1 *h);
+enum MHD_Result h1_pass_handle(struct h1_pair *p, const char *upload, size_t *n, bool first);
 
 /* h1_stop.c, for an exchange with stop set: the response is what comes behind so many octets; hands
  * out what there is, up to a place, and returns whether that is all there is for now; forgets the

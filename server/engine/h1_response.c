@@ -13,11 +13,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-static bool header_is(const struct header *h, const char *name)
-{
-    return h->name_len == strlen(name) && strncasecmp(h->name, name, h->name_len) == 0;
-}
-
 /* The engine's own business (engine.h), whatever the host says. */
 static bool is_ours(const struct header *h)
 {

@@ -5,15 +5,35 @@
 #include <string.h>
 #include <strings.h>
 
+bool header_is(const struct header *h, const char *name)
+{
+    return h->name_len == strlen(name) && strncasecmp(h->name, name, h->name_len) == 0;
+}
+
+bool header_has_token(const struct header *h, const char *token)
+{
+    const char *at = h->value, *end = at + h->value_len;
+
+    while (at < end) {
+        const char *comma = memchr(at, ',', (size_t)(end - at)), *stop = comma ? comma : end;
+        const char *next = comma ? comma + 1 : end;
+
+        while (at < stop && (*at == ' ' || *at == '\t'))
+            at++;
+        while (stop > at && (stop[-1] == ' ' || stop[-1] == '\t'))
+            stop--;
+        if ((size_t)(stop - at) == strlen(token) && strncasecmp(at, token, strlen(token)) == 0)
+            return true;
+        at = next;
+    }
+    return false;
+}
+
 const struct header *request_header(const struct request *request, const char *name)
 {
-    size_t len = strlen(name);
-
-    for (size_t i = 0; i < request->header_count; i++) {
-        const struct header *h = &request->headers[i];
-        if (h->name_len == len && strncasecmp(h->name, name, len) == 0)
-            return h;
-    }
+    for (size_t i = 0; i < request->header_count; i++)
+        if (header_is(&request->headers[i], name))
+            return &request->headers[i];
     return NULL;
 }
 

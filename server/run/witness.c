@@ -3,7 +3,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/hash.h"
 #include "engine/h2_error.h"
@@ -35,21 +34,9 @@ void witness_request(struct session *s, const struct request *request, int32_t s
 
 void witness_last_request(struct session *s, const struct request *request)
 {
-    const struct header *options = request_header(request, "connection");
-    if (!options)
-        return;
-    const char *at = options->value, *end = at + options->value_len;
-    while (at < end) { /* a list, RFC 9110 5.6.1 */
-        const char *comma = memchr(at, ',', (size_t)(end - at));
-        const char *stop = comma ? comma : end;
-        while (at < stop && (*at == ' ' || *at == '\t'))
-            at++;
-        const char *last = stop;
-        while (last > at && (last[-1] == ' ' || last[-1] == '\t'))
-            last--;
-        if (last - at == 5 && strncasecmp(at, "close", 5) == 0)
-            s->client_leaves = true;
-        at = stop + 1;
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct header *h = &request->headers[i];
+        s->client_leaves |= header_is(h, "connection") && header_has_token(h, "close");
     }
 }
 

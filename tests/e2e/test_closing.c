@@ -191,6 +191,7 @@ static void who_wanted_the_end_is_told(struct stage *stage)
     } rows[] = {
         { "close", "client" },
         { "Keep-Alive , cLOSE", "client" },
+        { "keep-alive\r\nConnection: close", "client" },
         { "closed", "server" },
         { "keep-alive", "server" },
     };
