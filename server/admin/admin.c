@@ -294,8 +294,8 @@ static bool pass_guard(struct call *call)
     if (!status)
         return true;
     answer_problem(call,
-                   problems_of_status(status) == PROBLEM_VALUE ? PROBLEM_FIELD
-                                                               : problems_of_status(status),
+                   problem_of_status(status) == PROBLEM_VALUE ? PROBLEM_FIELD
+                                                              : problem_of_status(status),
                    &why);
     if (status == 401)
         answer_header(call, "WWW-Authenticate", "Bearer realm=\"hangup\"");

@@ -56,8 +56,8 @@ void answer_empty(struct call *call, int status)
 
 void answer_problem(struct call *call, enum problem problem, const struct refusal *why)
 {
-    struct answer *answer = begin(call, problems_row(problem)->status, TYPE_PROBLEM);
-    problems_write(&answer->body, problem, why);
+    struct answer *answer = begin(call, problem_row(problem)->status, TYPE_PROBLEM);
+    problem_write(&answer->body, problem, why);
 }
 
 void answer_refuse(struct call *call, enum problem problem, const char *where, const char *allowed,

@@ -14,10 +14,10 @@
 
 #include "admin/admin.h"
 #include "admin/guard.h"
-#include "admin/problems.h"
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/timer.h"
+#include "endpoint/problem.h"
 #include "endpoint/target.h"
 #include "ledger/ledger.h"
 #include "run/run.h"

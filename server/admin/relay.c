@@ -143,7 +143,7 @@ static void refuse_broken(struct relay *r)
     if (r->in_message && r->answered)
         return; /* it was answered before it broke */
     snprintf(detail, sizeof detail, "the request was refused: %s", h->why);
-    if (problem_write(&body, h->status, detail, NULL, NULL) == 0) {
+    if (problem_write_status(&body, h->status, detail) == 0) {
         buf_printf(out,
                    "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\n"
                    "Content-Length: %zu\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",

@@ -138,13 +138,12 @@ static void set_allow(struct endpoint *e, struct response *response, const char 
     };
 }
 
-void endpoint_problem(struct endpoint *e, int status, const char *detail, struct response *response)
+/* Of what was written into e->problem. */
+static void answer_problem(struct endpoint *e, int status, struct response *response)
 {
     static const struct header type = HEADER("content-type", "application/problem+json");
     static const char no_memory[] = "{\"type\":\"about:blank\"}\n";
-    e->problem.start = e->problem.end = 0;
-    e->problem.failed = false;
-    bool written = problem_write(&e->problem, status, detail, NULL, NULL) == 0;
+    bool written = !e->problem.failed;
     e->headers[0] = type;
     e->headers[1] = json_headers[1];
     *response = (struct response){
@@ -154,6 +153,26 @@ void endpoint_problem(struct endpoint *e, int status, const char *detail, struct
         .body = written ? (const void *)buf_bytes(&e->problem) : no_memory,
         .body_len = written ? buf_len(&e->problem) : sizeof no_memory - 1,
     };
+}
+
+static struct buf *begin_problem(struct endpoint *e)
+{
+    e->problem.start = e->problem.end = 0;
+    e->problem.failed = false;
+    return &e->problem;
+}
+
+void endpoint_problem(struct endpoint *e, int status, const char *detail, struct response *response)
+{
+    problem_write_status(begin_problem(e), status, detail);
+    answer_problem(e, status, response);
+}
+
+void endpoint_refuse(struct endpoint *e, enum problem problem, const struct refusal *why,
+                     struct response *response)
+{
+    problem_write(begin_problem(e), problem, why);
+    answer_problem(e, problem_row(problem)->status, response);
 }
 
 static void answer_options(struct endpoint *e, const char *allow, struct response *response)

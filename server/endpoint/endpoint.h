@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/refusal.h"
+#include "endpoint/problem.h"
 #include "engine/engine.h"
 
 struct endpoint;
@@ -35,6 +36,10 @@ void endpoint_destroy(struct endpoint *e);
 void endpoint_answer(struct endpoint *e, const struct request *request, const struct served *served,
                      struct response *response);
 
-/* A problem-details answer with this status; detail is one sentence. Same memory rule. */
+/* A problem-details answer with this status, about:blank; detail is one sentence. Same memory rule.
+ */
 void endpoint_problem(struct endpoint *e, int status, const char *detail,
                       struct response *response);
+/* The same of a kind of ours. */
+void endpoint_refuse(struct endpoint *e, enum problem problem, const struct refusal *why,
+                     struct response *response);

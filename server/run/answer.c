@@ -1,7 +1,6 @@
 /* answer.c - what a request is answered with, and when: by the endpoint, by a rule, or with a
  * refusal of our own; once it is whole and nothing holds it. Also the mode that a URL asks for.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,16 +13,15 @@
 
 static void refuse_mode(struct session_exchange *sx, int error, const struct refusal *why)
 {
-    int size = 0;
-    bool conflict = error == MODE_UNAVAILABLE || error == MODE_NOT_HERE;
-    sx->problem = error == MODE_UNKNOWN ? 404 : conflict ? 409 : 400;
-    if (error < 0)
-        sx->problem = 503;
+    sx->kind = error == MODE_UNKNOWN                                 ? PROBLEM_NO_MODE
+               : error == MODE_UNAVAILABLE || error == MODE_NOT_HERE ? PROBLEM_UNAVAILABLE
+                                                                     : PROBLEM_VALUE;
+    sx->refusal = error < 0 ? NULL : malloc(sizeof *why);
+    if (sx->refusal)
+        *sx->refusal = *why;
     else
-        size = asprintf(&sx->problem_text, "%s: %s%s%s", why->where, why->what,
-                        why->allowed[0] ? "; allowed: " : "", why->allowed);
-    if (error < 0 || size < 0)
-        sx->problem_text = NULL;
+        sx->kind = PROBLEM_NO_MEMORY;
+    sx->problem = problem_row(sx->kind)->status;
 }
 
 void answer_obey_url(struct session_exchange *sx, struct request *request)
@@ -130,15 +128,15 @@ static void choose(struct session_exchange *sx)
 
 static void compose(const struct session_exchange *sx, struct response *response)
 {
+    static const struct refusal no_memory = { .what = "the server is out of memory" };
     const struct session *s = sx->session;
     const struct exchange *ex = sx->mx.ex;
     struct endpoint *endpoint = s->run->config.endpoint;
-    if (sx->problem) {
-        endpoint_problem(endpoint, sx->problem,
-                         sx->problem == 413 ? "The request body is larger than this server takes."
-                         : sx->problem_text ? sx->problem_text
-                                            : "The server is out of memory.",
+    if (sx->problem == 413) {
+        endpoint_problem(endpoint, 413, "The request body is larger than this server takes.",
                          response);
+    } else if (sx->problem) {
+        endpoint_refuse(endpoint, sx->kind, sx->refusal ? sx->refusal : &no_memory, response);
     } else if (sx->mx.instead) {
         *response = *sx->mx.instead;
     } else {

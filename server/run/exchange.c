@@ -39,7 +39,7 @@ static struct session_exchange *take_exchange(void)
 
 static void recycle(struct session_exchange *sx)
 {
-    free(sx->problem_text);
+    free(sx->refusal);
     if (pooled < POOL_MAX) {
         link_append(&pool, &sx->link);
         pooled++;

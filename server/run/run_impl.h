@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "endpoint/problem.h"
 #include "engine/engine.h"
 #include "ledger/ledger.h"
 #include "mode/catalogue.h"
@@ -145,8 +146,9 @@ struct session_exchange {
     uint8_t stopped;           /* 1u << kind: it has, and the rules there have not fired yet */
     uint64_t stop_mark;        /* wire_queued() then */
     uint64_t end_mark;         /* wire_queued() after its last byte */
-    int problem; /* status of an answer of our own instead of the endpoint's; 0: none */
-    char *problem_text;
+    int problem;             /* status of an answer of our own instead of the endpoint's; 0: none */
+    enum problem kind;       /* if the mode of its URL is refused */
+    struct refusal *refusal; /* likewise, why; NULL: no memory */
 };
 
 static inline bool session_serving(const struct session *s)

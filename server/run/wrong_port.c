@@ -37,7 +37,7 @@ static void write_400(const char *detail, bool head, struct buf *out)
     const struct header type = {
         .name = "Content-Type", .name_len = 12, .value = "application/problem+json", .value_len = 24
     };
-    problem_write(&body, 400, detail, NULL, NULL);
+    problem_write_status(&body, 400, detail);
     struct response response = { .status = 400,
                                  .headers = &type,
                                  .header_count = 1,

@@ -148,12 +148,31 @@ static void a_later_request_may_go_back_to_normal(struct stage *stage)
     talk_served(t);
 }
 
+/* Asks for the mode of a URL that cannot be: a problem of this kind, in which all is named. */
+static void ask_in_vain(struct talk *t, const char *target, int status, const char *type,
+                        const char *const named[], size_t count)
+{
+    assert_int_equal(talk_ask_for(t, "GET", target, NULL, NULL), 0);
+    check(talk_answer(t, in_ms(PATIENCE_MS)), "%s: no answer: %s", target, client_story(&t->c));
+    check(t->status == status, "%s: status %d", target, t->status);
+    buf_add(&t->body, "", 1);
+    const char *text = (const char *)buf_bytes(&t->body);
+    json_t *problem = json_loads(text, 0, NULL);
+    check(problem, "%s: the body is not JSON", target);
+    check(strcmp(event_text(problem, "type"), type) == 0, "%s: %s", target, text);
+    check(*event_text(problem, "title") && *event_text(problem, "detail"), "%s: %s", target, text);
+    assert_int_equal(json_integer_value(json_object_get(problem, "status")), status);
+    for (size_t i = 0; i < count && named[i]; i++)
+        check(strstr(text, named[i]), "%s: %s is not named: %s", target, named[i], text);
+    json_decref(problem);
+}
+
 static void what_is_no_mode_is_refused_with_a_problem(struct stage *stage)
 {
     static const struct {
         const char *target;
         int status;
-        const char *named; /* what the detail must name */
+        const char *named; /* what it must name */
     } cases[] = {
         { "/mode/no-such-mode" ENTITLEMENT, 404, "no-such-mode" },
         { "/mode/idle-close;idle=soon" ENTITLEMENT, 400, "idle" },
@@ -171,16 +190,9 @@ static void what_is_no_mode_is_refused_with_a_problem(struct stage *stage)
     struct talk *t = talk_open(stage);
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(talk_ask_for(t, "GET", cases[i].target, NULL, NULL), 0);
-        check(talk_answer(t, in_ms(PATIENCE_MS)), "%s: no answer: %s", cases[i].target,
-              client_story(&t->c));
-        check(t->status == cases[i].status, "%s: status %d", cases[i].target, t->status);
-        json_t *problem = json_loadb((const char *)buf_bytes(&t->body), buf_len(&t->body), 0, NULL);
-        check(problem, "%s: the body is not JSON", cases[i].target);
-        check(strstr(event_text(problem, "detail"), cases[i].named), "%s: the detail is \"%s\"",
-              cases[i].target, event_text(problem, "detail"));
-        assert_int_equal(json_integer_value(json_object_get(problem, "status")), t->status);
-        json_decref(problem);
+        ask_in_vain(t, cases[i].target, cases[i].status,
+                    cases[i].status == 404 ? "/problems/no-such-mode" : "/problems/invalid-value",
+                    &cases[i].named, 1);
     }
     /* None of it changed anything. */
     talk_served(t);
@@ -193,16 +205,16 @@ static void a_mode_that_can_do_nothing_here_is_refused_with_409(struct stage *st
     static const struct {
         const char *mode;
         unsigned seats;
-        const char *named[3]; /* what the detail must name */
+        const char *named[3]; /* what it must name */
     } cases[] = {
         /* its rule fires before a request */
-        { "refuse", SEATS_ALL, { "listen", "rule 0", "PUT /v1/mode" } },
+        { "refuse", SEATS_ALL, { "listen", "Rule 0", "PUT /v1/mode" } },
         { "syn-drop", SEATS_ALL, { "listen", "PUT /v1/mode" } },
         { "accept-close", SEATS_ALL, { "accept", "PUT /v1/mode" } },
         { "handshake-stall", SEATS_TLS, { "client_hello", "PUT /v1/mode" } },
         { "handshake-alert", SEATS_TLS, { "client_hello", "PUT /v1/mode" } },
         { "settings-deaf", SEATS_H2, { "protocol", "PUT /v1/mode" } },
-        { "black-hole-on-request", SEATS_H2, { "protocol", "rule 0" } },
+        { "black-hole-on-request", SEATS_H2, { "protocol", "Rule 0" } },
         /* the other protocol */
         { "goaway-race", SEATS_H1, { "HTTP/2", "HTTP/1.1" } },
         { "settings-deaf", SEATS_H1, { "HTTP/2", "HTTP/1.1" } },
@@ -227,14 +239,7 @@ static void a_mode_that_can_do_nothing_here_is_refused_with_409(struct stage *st
         if (!(cases[i].seats & seat) || (strncmp(cases[i].mode, "black", 5) == 0 && !black_hole))
             continue;
         snprintf(target, sizeof target, "/mode/%s" ENTITLEMENT, cases[i].mode);
-        assert_int_equal(talk_ask_for(t, "GET", target, NULL, NULL), 0);
-        check(talk_answer(t, in_ms(PATIENCE_MS)), "%s: no answer: %s", target, client_story(&t->c));
-        check(t->status == 409, "%s: status %d", target, t->status);
-        json_t *problem = json_loadb((const char *)buf_bytes(&t->body), buf_len(&t->body), 0, NULL);
-        for (size_t k = 0; k < 3 && cases[i].named[k]; k++)
-            check(strstr(event_text(problem, "detail"), cases[i].named[k]),
-                  "%s: the detail is \"%s\"", target, event_text(problem, "detail"));
-        json_decref(problem);
+        ask_in_vain(t, target, 409, "/problems/unavailable", cases[i].named, 3);
     }
     talk_served(t);
     check(client_silent(&t->c, in_ms(IDLE_MS)), "not silent: %s", client_story(&t->c));

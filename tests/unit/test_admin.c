@@ -351,14 +351,14 @@ static void the_type_of_each_problem_is_a_page(void **state)
 {
     for (int i = 0; i < PROBLEM_COUNT; i++) {
         char path[80];
-        const struct problem_row *row = problems_row((enum problem)i);
+        const struct problem_row *row = problem_row((enum problem)i);
         snprintf(path, sizeof path, "/problems/%s", row->kind);
         assert_int_equal(get(path), 200);
         assert_string_equal(field("Content-Type"), "text/plain; charset=utf-8");
         assert_non_null(strstr(reply.body, row->about));
         assert_true(row->about[strlen(row->about) - 1] == '.');
         for (int k = 0; k < i; k++)
-            assert_string_not_equal(row->kind, problems_row((enum problem)k)->kind);
+            assert_string_not_equal(row->kind, problem_row((enum problem)k)->kind);
     }
     assert_int_equal(get("/problems/other"), 404);
     assert_string_equal(text_at("type"), "/problems/no-such-problem");

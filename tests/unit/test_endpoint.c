@@ -249,6 +249,28 @@ static void a_problem_is_told_even_without_memory(void **state)
     endpoint_destroy(e);
 }
 
+static void a_problem_of_a_kind_has_its_type(void **state)
+{
+    struct endpoint *e = plain();
+    struct response response;
+    struct refusal why = { .where = "$.params.idle", .what = "is no duration", .allowed = "a, b" };
+    endpoint_refuse(e, PROBLEM_VALUE, &why, &response);
+    assert_int_equal(response.status, 400);
+    assert_header(&response, "content-type", "application/problem+json");
+    assert_body(&response,
+                "{\"type\":\"/problems/invalid-value\",\"title\":\"Invalid value\",\"status\":400,"
+                "\"detail\":\"$.params.idle is no duration.\",\"where\":\"$.params.idle\","
+                "\"allowed\":[\"a\",\"b\"]}\n");
+    endpoint_destroy(e);
+    e = plain();
+    allocations_left = 0;
+    endpoint_refuse(e, PROBLEM_VALUE, &why, &response);
+    allocations_left = -1;
+    assert_int_equal(response.status, 400);
+    assert_body(&response, "{\"type\":\"about:blank\"}\n");
+    endpoint_destroy(e);
+}
+
 /* --- Targets */
 
 static void targets_are_taken_apart(void **state)
@@ -607,6 +629,7 @@ int main(void)
         cmocka_unit_test(the_largest_numbers_fit),
         cmocka_unit_test(answers_are_chosen_by_method_and_target),
         cmocka_unit_test(a_problem_is_told_even_without_memory),
+        cmocka_unit_test(a_problem_of_a_kind_has_its_type),
         cmocka_unit_test(targets_are_taken_apart),
         cmocka_unit_test(options_without_a_path_are_about_the_server),
         cmocka_unit_test(a_path_that_is_too_long_is_refused),
