@@ -177,6 +177,8 @@ json_t *run_mode(const struct run *run)
 {
     const struct mode_program *mode = plan_only_mode(run->plan);
     json_t *params = mode ? json_loads(mode->params, 0, NULL) : NULL;
+    if (mode && !params)
+        return NULL;
     return json_pack("{s:s?, s:o?, s:f, s:O?, s:I}", "mode", mode ? mode->name : NULL, "params",
                      params, "time_scale", run->config.time_scale, "plan", plan_json(run->plan),
                      "seed", (json_int_t)run->seed);

@@ -82,7 +82,8 @@ void run_await_settled(struct run *run, struct run_waiter *waiter);
 void run_settle(struct run *run);
 
 /* {"mode": NAME, "params": {...}, "time_scale": 1.0, "plan": [...], "seed": 0}. mode and params are
- * null when the plan is not one mode for all, plan is when a mode was set. New reference. */
+ * null when the plan is not one mode for all, plan is when a mode was set. New reference;
+ * NULL without memory. */
 json_t *run_mode(const struct run *run);
 
 /* Sets which connections get which mode (spec of a plan: docs/admin-api.md). seed: NULL keeps the
