@@ -344,7 +344,11 @@ class Books(threading.Thread):
 # --- The whole
 
 def descriptors(server):
-    return len(os.listdir(f'/proc/{server.pid}/fd'))
+    """How many it has open; None where a binary with file capabilities hides them from its user."""
+    try:
+        return len(os.listdir(f'/proc/{server.pid}/fd'))
+    except PermissionError:
+        return None
 
 
 def until(holds, seconds):
@@ -429,10 +433,13 @@ class Torture:
     def judge(self, tap):
         gone = until(lambda: not self.connections(), GONE_WITHIN)
         tap.case('every connection is gone', gone, json.dumps(self.connections(), indent=1))
-        # Up to 16 pairs are kept for the next HTTP/1.1 requests.
-        few = until(lambda: descriptors(self.server) <= self.descriptors + 2 * 16, GONE_WITHIN)
-        tap.case('no descriptor is lost', few,
-                 f'{self.descriptors} before, {descriptors(self.server)} after')
+        if self.descriptors is None:
+            tap.skip('no descriptor is lost', 'they are hidden: the binary has file capabilities')
+        else:
+            # Up to 16 pairs are kept for the next HTTP/1.1 requests.
+            few = until(lambda: descriptors(self.server) <= self.descriptors + 2 * 16, GONE_WITHIN)
+            tap.case('no descriptor is lost', few,
+                     f'{self.descriptors} before, {descriptors(self.server)} after')
         tap.case('it serves as before', self.serves())
         self.over.set()
         self.books.join(60)
