@@ -4,7 +4,8 @@
     count_tests.py [--reports DIR] TESTLOG.json...
 
 Meson counts programs; here each case of a TAP program counts, and any other program as one. Prints
-the skipped cases with their reasons, the failed ones, and as the last line exactly
+what each program that failed had to say (of a long text the end), the slowest programs, the skipped
+cases with their reasons, the failed ones, and as the last line exactly
 
     N passed, N failed, N skipped
 
@@ -23,9 +24,24 @@ NOTE = re.compile(r'(?:# *)?skipped: (.*)', re.I)
 PLAN = re.compile(r'1\.\.(\d+)\s*(?:#\s*skip\S*\s*(.*))?$', re.I)
 
 
+SLOWEST = 10  # programs
+SAID_AT_MOST = 100  # lines of a program that failed, and of a sanitizer's report
+
+
+def tail(title, text):
+    """The last lines of a text under a title; nothing for no text."""
+    lines = text.rstrip().splitlines()
+    if lines:
+        shown = lines[-SAID_AT_MOST:]
+        cut = f', the last {len(shown)} of {len(lines)} lines' if len(shown) < len(lines) else ''
+        print(f'---- {title}{cut}')
+        print('\n'.join(shown))
+
+
 class Count:
     def __init__(self):
         self.passed = 0
+        self.took = []  # (seconds, program)
         self.failed = []  # "program: what"
         self.skipped = []
 
@@ -44,6 +60,7 @@ class Count:
     def program(self, run):
         """One program's run, a line of meson's testlog.json."""
         name, before = run['name'], len(self.failed)
+        self.took.append((run.get('duration') or 0, name))
         lines = (run.get('stdout') or '').splitlines()
         # Each case with the reason that the line before it may give.
         cases = [(case, note and note.group(1)) for case, note in
@@ -65,14 +82,22 @@ class Count:
         if len(self.failed) == before and run['result'] not in ('OK', 'SKIP', 'EXPECTEDFAIL') \
                 and (bad_end or not plan):
             self.failed.append(f'{name}: {run["result"]}, exit status {run["returncode"]}')
+        if len(self.failed) > before:
+            # Of the cases that passed nobody needs the names.
+            said = [line for line in lines if not re.match(r'ok\b', line)]
+            tail(f'{name}: standard output', '\n'.join(said))
+            tail(f'{name}: standard error', run.get('stderr') or '')
 
     def reports(self, folder):
         for path in sorted(folder.glob('*')):
             text = path.read_text(errors='replace')
             told = re.search(r'(ERROR: .*|runtime error: .*|SUMMARY: .*)', text)
             self.failed.append(f'sanitizer report {path}: {told.group(1) if told else "unreadable"}')
+            tail(path, '\n'.join(text.splitlines()[:SAID_AT_MOST]))
 
     def say(self):
+        for seconds, name in sorted(self.took, reverse=True)[:SLOWEST]:
+            print(f'slowest  {seconds:6.1f} s  {name}')
         for title, names in (('skipped', self.skipped), ('FAILED', self.failed)):
             for name in names:
                 print(f'{title}  {name}')

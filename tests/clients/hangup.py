@@ -1,6 +1,7 @@
 """A hangup server of one's own, its admin API, and TAP: for tests and benches in Python."""
 import http.client
 import json
+import os
 import pathlib
 import queue
 import subprocess
@@ -66,8 +67,30 @@ class Admin:
             time.sleep(0.05)
 
 
+# Waits until nobody holds the other end of its standard input, or the process ends of which it has
+# the pidfd; that process does not outlive the former.
+GUARD = """
+import os, select, signal
+if 1 not in select.select([0, 1], [], [])[0]:
+    signal.pidfd_send_signal(1, signal.SIGKILL)
+"""
+
+
+def watch_over(pid):
+    """Starts a process that kills the one with this id when this program ends, however that does.
+    PR_SET_PDEATHSIG would do the same, but a binary with file capabilities loses it when it is
+    executed. In a session of its own, so that no signal to a group of processes ends it."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        return subprocess.Popen([sys.executable, '-I', '-S', '-c', GUARD], stdin=subprocess.PIPE,
+                                stdout=pidfd, stderr=subprocess.DEVNULL, start_new_session=True)
+    finally:
+        os.close(pidfd)
+
+
 class Server:
-    """`hangup serve` on free loopback ports, with a state directory that goes with it."""
+    """`hangup serve` on free loopback ports, with a state directory that goes with it. It does not
+    outlive this program."""
 
     def __init__(self, binary, *arguments, command_prefix=()):
         self._folder = tempfile.TemporaryDirectory(prefix='hangup-')
@@ -78,6 +101,7 @@ class Server:
         command += arguments
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
                                         stdout=subprocess.PIPE, stderr=self._log)
+        self._guard = watch_over(self.process.pid)
         lines = queue.Queue()
         threading.Thread(target=lambda: lines.put(self.process.stdout.readline()),
                          daemon=True).start()
@@ -85,7 +109,7 @@ class Server:
             self.ready = json.loads(lines.get(timeout=READY_WITHIN))['ready']
         except (queue.Empty, ValueError, KeyError) as trouble:
             self.process.kill()
-            self.process.wait()
+            self._ended()
             raise RuntimeError(f'the server did not get ready ({trouble!r}): {self.log()}') from None
         self.ca = self.ready.get('ca')
         self.pid = self.ready['pid']
@@ -103,6 +127,11 @@ class Server:
         self._log.seek(0)
         return self._log.read()
 
+    def _ended(self):
+        self.process.wait()
+        self._guard.stdin.close()
+        self._guard.wait()
+
     def stop(self, seconds=20):
         """Ends it as an operator would. Returns its exit status, None if it had to be killed."""
         self.process.terminate()
@@ -110,8 +139,8 @@ class Server:
             status = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait()
             status = None
+        self._ended()
         self.process.stdout.close()
         if status != 0:
             sys.stderr.write(self.log())

@@ -19,7 +19,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from hangup import Tap  # noqa: E402
+from hangup import Tap, watch_over  # noqa: E402
 
 SEEDS = (4711, 1, 2, 3)  # the first one found an endless loop once; and a new one each time
 SILENT_AT_MOST = 2  # seconds
@@ -76,7 +76,8 @@ def torture(tap, binary, seed, seconds):
                '--hangup', binary, '--seed', str(seed), '--seconds', str(seconds)]
     watch = None
     end = time.monotonic() + seconds + ENDING_TAKES
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as run, \
+            watch_over(run.pid):
         late = threading.Timer(end - time.monotonic(), run.kill)
         late.start()
         for line in run.stdout:

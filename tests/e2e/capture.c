@@ -103,6 +103,18 @@ static bool is_again(const struct segment *s)
     return false;
 }
 
+/* Has this client's connection begun since capturing did? What an older one still says, such as a
+ * retransmission into what was a black hole, is nobody's business. */
+static bool is_of_now(const struct segment *s)
+{
+    if (!s->from_server && s->flags & TH_SYN)
+        return true;
+    for (size_t i = 0; i < capture.count; i++)
+        if (capture.seen[i].client == s->client)
+            return true;
+    return false;
+}
+
 static void look_into_data(struct segment *s, const uint8_t *data)
 {
     if (s->len < TLS_HEAD || !memchr(TLS_TYPES, data[0], strlen(TLS_TYPES)) || data[1] != 3)
@@ -134,6 +146,8 @@ static void note(const uint8_t *packet, size_t n, int64_t at)
                          .len = (uint32_t)(n - head) };
     s.client = ntohs(s.from_server ? tcp.th_dport : tcp.th_sport);
     if (!s.from_server && ntohs(tcp.th_dport) != capture.server)
+        return;
+    if (!is_of_now(&s))
         return;
     look_into_data(&s, packet + head);
     s.again = is_again(&s);

@@ -29,7 +29,7 @@ struct segment {
 const char *capture_enter(void);
 
 /* Forgets what was captured, and captures what goes to and from this port from here on: the port of
- * the server. */
+ * the server. Of connections that begin from here on; older ones are left out. */
 void capture_start(uint16_t server);
 
 /* How many segments there have been so far. Segments have numbers from 0. */

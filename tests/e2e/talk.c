@@ -206,20 +206,37 @@ static int group_teardown(void **state)
     return 0;
 }
 
+/* PART=2/4: of all cases each fourth one, from the second on. A long program is run so as several
+ * that go side by side. */
+static void part_of(size_t *first, size_t *step)
+{
+    const char *part = getenv("PART");
+    unsigned which = 1, of = 1;
+    char more;
+
+    if (part && (sscanf(part, "%u/%u%c", &which, &of, &more) != 2 || which < 1 || which > of)) {
+        fprintf(stderr, "PART=%s: it is to be as 2/4\n", part);
+        exit(1);
+    }
+    *first = which - 1;
+    *step = of;
+}
+
 int scenarios_run(const char *group, const struct scenario *list, size_t count,
                   const char *const *options)
 {
     struct CMUnitTest *tests = calloc(count * SEAT_COUNT, sizeof *tests);
     struct play *plays = calloc(count * SEAT_COUNT, sizeof *plays);
     char(*titles)[128] = calloc(count * SEAT_COUNT, sizeof *titles);
-    size_t n = 0;
+    size_t n = 0, number = 0, first, step;
 
     if (!tests || !plays || !titles)
         return 1;
+    part_of(&first, &step);
     server_options = options;
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < SEAT_COUNT; k++) {
-            if (!(list[i].seats & 1u << k))
+            if (!(list[i].seats & 1u << k) || number++ % step != first)
                 continue;
             snprintf(titles[n], sizeof titles[n], "%s over %s", list[i].title, seats[k].name);
             plays[n].scenario = &list[i];

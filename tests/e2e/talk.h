@@ -65,7 +65,8 @@ struct scenario {
     }
 
 /* Runs all scenarios from their seats as one cmocka group against one server, which is reset before
- * each. options: for server_start. Returns what main should. */
+ * each. options: for server_start. With PART=2/4 in the environment each fourth case is run, from
+ * the second on. Returns what main should. */
 int scenarios_run(const char *group, const struct scenario *list, size_t count,
                   const char *const *options);
 

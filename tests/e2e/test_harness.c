@@ -1,14 +1,29 @@
 /* The raw client itself: it sees FIN, RST and silence apart, and reads messages right. Its server
- * is a socket in this program. */
+ * is a socket in this program. And the servers of tests: they do not outlive them. */
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "client.h"
 #include "h1.h"
 #include "h2.h"
+#include "server.h"
+#include "tests/skip.h"
+
+#define NOBODY 65534
 
 struct pair {
     struct client c;
@@ -178,6 +193,95 @@ static void h2_frames_are_noted(void **state)
     h2_free(&h);
 }
 
+/* --- A test that is killed */
+
+/* A test that has started a server and is killed: the server ends. `user`: as whom, 0 for as we
+ * are; the binary is this one. */
+static void kill_with_a_server(const char *dir, const char *binary, uid_t user)
+{
+    char state[80], byte;
+    const char *const arguments[] = { "serve",       "--https", "127.0.0.1:0", "--https1",
+                                      "127.0.0.1:0", "--http",  "127.0.0.1:0", "--admin",
+                                      "127.0.0.1:0", "--state", state,         NULL };
+    int ready[2], told[2];
+    pid_t server;
+
+    snprintf(state, sizeof state, "%s/state", dir);
+    assert_return_code(pipe2(ready, O_CLOEXEC), 0);
+    assert_return_code(pipe2(told, O_CLOEXEC), 0);
+    pid_t test = fork();
+    assert_return_code(test, 0);
+    if (test == 0) {
+        if (user && (setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0))
+            _exit(1);
+        setenv("HANGUP", binary, 1);
+        server = server_spawn(arguments, ready[1], STDERR_FILENO, NULL, NULL);
+        if (write(told[1], &server, sizeof server) == sizeof server)
+            pause();
+        _exit(1);
+    }
+    close(ready[1]);
+    close(told[1]);
+    assert_int_equal(read(told[0], &server, sizeof server), sizeof server);
+    struct pollfd end = { .fd = pidfd_open(server, 0), .events = POLLIN };
+    assert_return_code(end.fd, 0);
+    check(read(ready[0], &byte, 1) == 1, "the server did not get ready");
+    assert_int_equal(poll(&end, 1, 100), 0);
+    kill(test, SIGKILL);
+    waitpid(test, NULL, 0);
+    int ended = poll(&end, 1, 2 * PATIENCE_MS);
+    if (!ended)
+        pidfd_send_signal(end.fd, SIGKILL, NULL, 0);
+    close(end.fd);
+    close(ready[0]);
+    close(told[0]);
+    assert_int_equal(ended, 1);
+}
+
+static void a_killed_test_leaves_no_server_behind(void **state)
+{
+    char dir[64];
+
+    scratch_create(dir, sizeof dir);
+    kill_with_a_server(dir, getenv("HANGUP"), 0);
+    scratch_remove(dir);
+}
+
+/* A copy of the binary, with a file capability. False: that is not allowed here. */
+static bool copy_with_capability(const char *to)
+{
+    struct vfs_cap_data caps = { .magic_etc = VFS_CAP_REVISION_2,
+                                 .data[0].permitted = 1u << CAP_NET_RAW };
+    int in = open(getenv("HANGUP"), O_RDONLY | O_CLOEXEC);
+    int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    struct stat st;
+
+    assert_true(in >= 0 && out >= 0 && fstat(in, &st) == 0);
+    for (off_t at = 0; at < st.st_size;)
+        assert_true(sendfile(out, in, &at, (size_t)(st.st_size - at)) > 0);
+    close(in);
+    close(out);
+    return setxattr(to, "security.capability", &caps, sizeof caps, 0) == 0;
+}
+
+/* As a user without capabilities: for one who has them all it is a program like others. */
+static void nor_one_with_file_capabilities(void **state)
+{
+    uid_t user = getuid() == 0 ? NOBODY : 0;
+    char dir[64], binary[80];
+
+    scratch_create(dir, sizeof dir);
+    snprintf(binary, sizeof binary, "%s/hangup", dir);
+    bool capable = copy_with_capability(binary);
+    if (capable && user)
+        assert_return_code(chown(dir, user, user), 0);
+    if (capable)
+        kill_with_a_server(dir, binary, user);
+    scratch_remove(dir);
+    if (!capable)
+        skip_because("no file capability can be set here (CAP_SETFCAP)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,7 +294,9 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(an_h1_response_cut_short_is_not_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(h2_frames_are_noted, setup, teardown),
+        cmocka_unit_test(a_killed_test_leaves_no_server_behind),
+        cmocka_unit_test(nor_one_with_file_capabilities),
     };
 
-    return cmocka_run_group_tests_name("the raw client", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("the harness", tests, NULL, NULL);
 }

@@ -32,9 +32,14 @@ static void slow_first_byte_answers_late_what_was_done_at_once(struct stage *sta
     assert_int_equal(t->status, 200);
     int64_t took = (t->answered_at - t->asked_at) / NS_PER_MS;
     check(took >= 400 && took < 400 + LATE_MS, "answered after %d ms", (int)took);
-    int64_t again = clock_now();
-    talk_served(t);
-    assert_true(t->answered_at - again < 400 * NS_PER_MS);
+    /* The next ones are not delayed; on a busy machine one of them may be late. */
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < 3; i++) {
+        talk_served(t);
+        if (t->answered_at - t->asked_at < least)
+            least = t->answered_at - t->asked_at;
+    }
+    check(least < 400 * NS_PER_MS, "the next ones took %.3f ms", (double)least / NS_PER_MS);
 }
 
 /* --- drip, throttle */
@@ -75,15 +80,16 @@ static void drip_sends_drops_with_a_pause_between(struct stage *stage)
 
 static void drip_stays_in_force_on_its_connection_alone(struct stage *stage)
 {
-    struct talk *t = used_once(stage, "drip", "{\"nth\":\"2\",\"chunk\":100,\"every\":\"150ms\"}");
+    struct talk *t = used_once(stage, "drip", "{\"nth\":\"2\",\"chunk\":100,\"every\":\"600ms\"}");
 
     for (int i = 0; i < 2; i++) {
         talk_served(t);
-        check(t->answered_at - t->asked_at >= 150 * NS_PER_MS, "answer %d came at once", i + 2);
+        check(t->answered_at - t->asked_at >= 600 * NS_PER_MS, "answer %d came at once", i + 2);
     }
     struct talk *other = talk_open(stage);
     talk_served(other);
-    check(other->answered_at - other->asked_at < 150 * NS_PER_MS, "another connection dripped");
+    check(other->answered_at - other->asked_at < 600 * NS_PER_MS, "another connection dripped");
+    check_no_fault(stage, other);
 }
 
 static void throttle_sends_so_many_bytes_a_second(struct stage *stage)
@@ -114,7 +120,7 @@ static void normal_mode_answers_at_once_and_in_one_piece(struct stage *stage)
     struct talk *t = used_once(stage, "normal", NULL);
 
     talk_served(t);
-    check(t->answered_at - t->asked_at < 150 * NS_PER_MS, "it took long");
+    check(t->answered_at - t->asked_at < NS_PER_S, "it took long");
     assert_int_equal(buf_len(&t->c.in), 0);
     check_no_fault(stage, t);
 }

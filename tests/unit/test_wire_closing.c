@@ -41,6 +41,8 @@ static void each_way(void (*check)(struct bench *b, enum way way))
     }
 }
 
+static int64_t least_until_rst[WAYS];
+
 /* A head and a body in two writes: the second one fails. */
 static void the_first_byte_draws_rst(struct bench *b, enum way way)
 {
@@ -49,7 +51,8 @@ static void the_first_byte_draws_rst(struct bench *b, enum way way)
     assert_int_equal(send(b->client, "G", 1, MSG_NOSIGNAL), 1);
     run_for(PATIENCE, &b->closed);
     assert_true(b->closed);
-    assert_true(clock_now() - sent < 40 * REAL_MS); /* and no ACK was put off until then */
+    if (clock_now() - sent < least_until_rst[way])
+        least_until_rst[way] = clock_now() - sent;
     assert_int_equal(state_of(b->client), TCP_CLOSE);
     assert_int_equal(send(b->client, "ET /", 4, MSG_NOSIGNAL), -1);
     assert_true(ledger_has(b, "\"event\":\"stale_bytes\",\"connection\":1,\"bytes\":1,"));
@@ -62,7 +65,13 @@ static void the_first_byte_draws_rst(struct bench *b, enum way way)
 
 static void the_first_byte_behind_a_fin_draws_rst(void **state)
 {
-    each_way(the_first_byte_draws_rst);
+    /* An ACK that is put off would come 40 ms later, each time. */
+    for (enum way way = FAULT; way < WAYS; way++)
+        least_until_rst[way] = INT64_MAX;
+    for (int i = 0; i < 3; i++)
+        each_way(the_first_byte_draws_rst);
+    for (enum way way = FAULT; way < WAYS; way++)
+        assert_true(least_until_rst[way] < 40 * REAL_MS);
 }
 
 static void lingering(struct bench *b, enum way way)

@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""The servers of tests and benches in Python: one that is killed leaves none behind.
+
+    harness.py --hangup BINARY
+"""
+import argparse
+import os
+import select
+import signal
+import sys
+
+from hangup import Server, Tap
+
+
+def main():
+    options = argparse.ArgumentParser(description='What the tests in Python rely on.')
+    options.add_argument('--hangup', required=True, help='the server to test')
+    binary = options.parse_args().hangup
+    tap = Tap()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        server = Server(binary)
+        os.write(writing, str(server.pid).encode())
+        signal.pause()
+    os.close(writing)
+    server = os.pidfd_open(int(os.read(reading, 20)))
+    tap.case('a server is there as long as its test', not select.select([server], [], [], 0.2)[0])
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    tap.case('a test that is killed leaves no server behind', select.select([server], [], [], 20)[0])
+    return tap.finish()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
