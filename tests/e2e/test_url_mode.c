@@ -236,7 +236,10 @@ static void a_mode_that_can_do_nothing_here_is_refused_with_409(struct stage *st
                     : stage->seat->tls ? SEAT_H1_TLS
                                        : SEAT_H1_CLEAR;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        if (!(cases[i].seats & seat) || (strncmp(cases[i].mode, "black", 5) == 0 && !black_hole))
+        /* Without the capability it would be refused for that. */
+        bool holes = strcmp(cases[i].mode, "black-hole-on-request") == 0 ||
+                     strcmp(cases[i].mode, "syn-drop") == 0;
+        if (!(cases[i].seats & seat) || (holes && !black_hole))
             continue;
         snprintf(target, sizeof target, "/mode/%s" ENTITLEMENT, cases[i].mode);
         ask_in_vain(t, target, 409, "/problems/unavailable", cases[i].named, 3);
