@@ -29,11 +29,6 @@ struct mode_host {
     /* The last gate of this exchange opened: answer it if its request is complete, or go on with
      * the response if it stands at a place. */
     void (*released)(void *host, struct mode_exchange *mx);
-    /* A step took the connection out of service; the wire is in its new state already.
-     * for_ever: fin, rst, forget; otherwise stall, black_hole. */
-    void (*silenced)(void *host, bool for_ever);
-    /* resume, heal: it serves again. */
-    void (*resumed)(void *host);
     /* Something is about to happen to the connection: if the host has another program for it by
      * now, it gives it (mode_conn_set), and returns true. NULL: it gives them at once. */
     bool (*catch_up)(void *host);

@@ -146,13 +146,11 @@ static void step_do(struct script *s, const struct mode_step *step, bool from_lo
         break;
     case EFFECT_RESUMES:
         *silenced = false;
-        mc->calls->resumed(mc->host);
         break;
     case EFFECT_SILENCES:
     case EFFECT_ENDS:
     case EFFECT_DESTROYS:
         *silenced = true;
-        mc->calls->silenced(mc->host, step->row->effect != EFFECT_SILENCES);
         break;
     }
 }

@@ -108,7 +108,8 @@ void fits_look(struct session *s, bool by_url)
     struct ledger *l = s->run->ledger;
     char why[FITS_WARNING_SIZE];
     s->warning = CAN;
-    if (!s->engine || s->silenced != WIRE_OPEN || s->mode.program->rule_count == 0)
+    if (!s->engine || wire_state(s->wire) == WIRE_CLOSED || session_silenced(s) ||
+        s->mode.program->rule_count == 0)
         return;
     s->warning = (uint8_t)why_none(s, s->mode.program, by_url, 0);
     if (s->warning == CAN)

@@ -70,19 +70,18 @@ struct session {
     struct wire *wire;
     struct engine *engine; /* NULL until the protocol is known */
     struct mode_conn mode;
-    uint64_t setting;         /* the run's, as far as it has reached this connection */
-    struct plan *undecided;   /* its entry depends on the protocol; NULL: it has its mode */
-    bool early;               /* it has the mode it was accepted with */
-    uint8_t warning;          /* why its mode does nothing here, for fits_warning; 0: it may */
-    char *mode_text;          /* the last /mode/... prefix that was obeyed; NULL: none */
-    uint8_t sniffed;          /* bytes of the h2 preface seen so far on a clear connection */
-    bool client_leaves;       /* it said so: GOAWAY, Connection: close */
-    bool tls_type_seen;       /* on a clear connection: a first byte that TLS may begin with */
-    bool protocol_fired;      /* the rules of "protocol" have */
-    bool stale_seen;          /* bytes came after the fault that put it out of service */
-    int64_t from_hole_until;  /* a request that is whole by then was sent into a black hole */
-    enum wire_state silenced; /* the state a fault put the wire into; WIRE_OPEN: in service */
-    struct timer patience;    /* see patience.c, with */
+    uint64_t setting;        /* the run's, as far as it has reached this connection */
+    struct plan *undecided;  /* its entry depends on the protocol; NULL: it has its mode */
+    bool early;              /* it has the mode it was accepted with */
+    uint8_t warning;         /* why its mode does nothing here, for fits_warning; 0: it may */
+    char *mode_text;         /* the last /mode/... prefix that was obeyed; NULL: none */
+    uint8_t sniffed;         /* bytes of the h2 preface seen so far on a clear connection */
+    bool client_leaves;      /* it said so: GOAWAY, Connection: close */
+    bool tls_type_seen;      /* on a clear connection: a first byte that TLS may begin with */
+    bool protocol_fired;     /* the rules of "protocol" have */
+    bool stale_seen;         /* bytes came after the fault that put it out of service */
+    int64_t from_hole_until; /* a request that is whole by then was sent into a black hole */
+    struct timer patience;   /* see patience.c, with */
     bool patience_held;
     int64_t patient_since; /* when it could shake hands, or carry its first request */
     int64_t idle_since;    /* TIME_NONE: busy, or nothing can be asked of it yet */
@@ -153,7 +152,13 @@ struct session_exchange {
 
 static inline bool session_serving(const struct session *s)
 {
-    return wire_state(s->wire) == WIRE_OPEN && s->silenced == WIRE_OPEN;
+    return wire_state(s->wire) == WIRE_OPEN;
+}
+
+/* Has a fault put it out of service? */
+static inline bool session_silenced(const struct session *s)
+{
+    return wire_state_is_fault(wire_state(s->wire));
 }
 
 /* Whether an answer may begin or go on. */

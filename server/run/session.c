@@ -142,8 +142,8 @@ static bool start_engine(struct session *s, bool h2)
     ledger_commit(s->run->ledger);
     decide(s);
     fits_look(s, false);
-    if (s->silenced != WIRE_OPEN) { /* only witnesses from the start */
-        s->watched = s->silenced != WIRE_STALLED && s->silenced != WIRE_HOLED;
+    if (session_silenced(s)) { /* only witnesses from the start */
+        s->watched = !wire_state_can_end(wire_state(s->wire));
         engine_watch(e, s->watched ? WATCH_ONLY : WATCH_HOLD);
     }
     return true;
@@ -269,7 +269,7 @@ static void watch(struct session *s, const char *why)
         engine_watch(s->engine, WATCH_ONLY);
 }
 
-static uint32_t ending(void *owner, const char *by)
+static void ending(void *owner, const char *by)
 {
     struct session *s = owner;
     const char *why = strcmp(by, "fault") == 0 ? fault_ended : "the connection ended";
@@ -279,7 +279,12 @@ static uint32_t ending(void *owner, const char *by)
     if (strcmp(by, "client") == 0)
         mode_gives_way(&s->mode, "the client ended the connection first", true);
     exchange_tell_lost(s, why, true);
-    return s->numbered;
+}
+
+static void end_fields(void *owner)
+{
+    const struct session *s = owner;
+    ledger_int(s->run->ledger, F_EXCHANGES, s->numbered);
 }
 
 static void pass_cursors(const struct session *s)
@@ -335,47 +340,35 @@ static void losing_reached(struct timer *m, int64_t late)
     exchange_tell_lost(s, fault_ended, false);
 }
 
-/* A request that drew the fault may still be read to its end, as far as it was sent before: it is
- * lost when that is read. */
-static void silenced(void *host, bool for_ever)
+/* A fault has put the connection out of service, for ever. A request that drew the fault may still
+ * be read to its end, as far as it was sent before: it is lost when that is read. Behind a cut,
+ * whole responses too are never sent. */
+static void out_of_service(struct session *s, bool cut)
 {
-    struct session *s = host;
-    s->silenced = wire_state(s->wire);
-    session_busy(s);
-    if (s->silenced == WIRE_CLOSED)
-        return;
-    if (for_ever) {
-        watch(s, fault_ended);
-        s->losing.reached = losing_reached;
-        timer_at(&s->losing, clock_now());
-        return;
-    }
+    watch(s, fault_ended);
+    s->losing.reached = losing_reached;
+    timer_at(&s->losing, clock_now());
+    if (cut)
+        exchange_tell_cut(s, fault_ended);
+}
+
+/* It is out of service until resumed(). */
+static void held(struct session *s)
+{
     exchange_watch(s, NULL);
     if (s->engine)
         engine_watch(s->engine, WATCH_HOLD);
 }
 
-/* As silenced(), by a cut that a rule had prepared. What lies behind it, whole responses too, is
- * never sent. */
-static void was_cut(void *owner)
+/* It serves again, after a stall or a hole. */
+static void resumed(struct session *s, bool hole)
 {
-    struct session *s = owner;
-    bool for_ever = wire_state(s->wire) != WIRE_STALLED;
-    silenced(s, for_ever);
-    if (for_ever)
-        exchange_tell_cut(s, fault_ended);
-}
-
-static void resumed(void *host)
-{
-    struct session *s = host;
     int64_t now = clock_now(), used = wire_hole_used(s->wire);
     s->from_hole_until = 0;
-    if (s->silenced == WIRE_HOLED)
+    if (hole)
         s->mode.changed = true; /* its client may have gone, unheard */
-    if (s->silenced == WIRE_HOLED && used != TIME_NONE)
+    if (hole && used != TIME_NONE)
         s->from_hole_until = now + 2 * (now - used) + 250 * NS_PER_MS;
-    s->silenced = WIRE_OPEN;
     s->stale_seen = false;
     patience_begin(s);
     if (s->engine) {
@@ -388,6 +381,20 @@ static void resumed(void *host)
     session_idle(s);
 }
 
+static void changed(void *owner, enum wire_state from, bool cut)
+{
+    struct session *s = owner;
+    enum wire_state state = wire_state(s->wire);
+    if (state == WIRE_CLOSED || wire_state_is_fault(state))
+        session_busy(s);
+    if (wire_state_can_end(state))
+        held(s);
+    else if (wire_state_is_fault(state))
+        out_of_service(s, cut);
+    else if (wire_state_can_end(from) && state != WIRE_CLOSED)
+        resumed(s, from == WIRE_HOLED);
+}
+
 static const struct wire_owner wire_calls = {
     .hello = hello,
     .in_clear = wrong_port_in_clear,
@@ -397,16 +404,15 @@ static const struct wire_owner wire_calls = {
     .stale = stale,
     .takes = takes,
     .ending = ending,
+    .end_fields = end_fields,
     .peer_closed = peer_closed,
-    .was_cut = was_cut,
+    .changed = changed,
     .progress = progress,
     .closed = closed,
 };
 
 static const struct mode_host mode_calls = {
     .released = released,
-    .silenced = silenced,
-    .resumed = resumed,
     .catch_up = catch_up,
 };
 
@@ -444,7 +450,6 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     int picked = pick(s);
     mode_conn_init(&s->mode, &mode_calls, s, run->ledger, s->id, plan_program(run->plan, picked));
     s->opened_at = s->mode.accepted_at;
-    s->silenced = WIRE_OPEN;
     s->early = true;
     s->idle_since = TIME_NONE;
     link_init(&s->exchanges);
@@ -470,7 +475,7 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
 
 void session_let_go(struct session *s, const char *by)
 {
-    if (s->silenced != WIRE_OPEN || s->mode.changed) {
+    if (session_silenced(s) || s->mode.changed) {
         wire_abort(s->wire, by, NULL);
         return;
     }
@@ -482,7 +487,7 @@ void session_let_go(struct session *s, const char *by)
 
 void session_shutdown(struct session *s)
 {
-    if (s->silenced != WIRE_OPEN || s->mode.held)
+    if (session_silenced(s) || s->mode.held)
         wire_abort(s->wire, "shutdown", NULL);
     else if (s->engine && session_serving(s))
         engine_shutdown(s->engine);

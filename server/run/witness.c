@@ -62,11 +62,6 @@ void witness_came_late(struct session *s, const struct session_exchange *sx,
 
 #define UNBEGUN_MAX 1024 /* of a connection; beyond it forgets the oldest: its attempt */
 
-static bool is_held(const struct session *s)
-{
-    return s->silenced == WIRE_STALLED || s->silenced == WIRE_HOLED;
-}
-
 static void drop_unbegun(struct session *s, struct unbegun *u)
 {
     link_remove(&u->link);
@@ -128,7 +123,7 @@ static void add_staleness(struct session *s)
  * over h2 the engine also tells of streams that a GOAWAY has disowned. */
 static bool is_stale(const struct session *s, int32_t stream)
 {
-    return s->stale_seen || (s->silenced == WIRE_OPEN && stream);
+    return s->stale_seen || (!session_silenced(s) && stream);
 }
 
 void witness_stale_request(void *host, struct exchange *ex, const struct request *request,
@@ -139,7 +134,7 @@ void witness_stale_request(void *host, struct exchange *ex, const struct request
     bool stale = is_stale(s, stream);
     uint32_t nth;
     /* Without a fault: an exchange has begun, whose end says it; or it may be any frame. */
-    if (what == WITNESSED_PART && s->silenced == WIRE_OPEN && (ex || s->mode.over == OVER_H2))
+    if (what == WITNESSED_PART && !session_silenced(s) && (ex || s->mode.over == OVER_H2))
         return;
     if (wire_state(s->wire) != WIRE_CLOSED && !ex)
         add_unbegun(s, stream, stale);
@@ -205,7 +200,7 @@ void witness_stale_complete(void *host, struct exchange *ex, const struct reques
         ledger_commit(l);
     }
     r->complete_told = true;
-    if (!ex && r->stale && !is_held(s))
+    if (!ex && r->stale && !wire_state_can_end(wire_state(s->wire)))
         drop_unbegun(s, find_unbegun(s, stream));
 }
 

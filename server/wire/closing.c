@@ -32,10 +32,11 @@ void wire_begin_ending(struct wire *w)
     if (!w->end_by)
         w->end_by = "server";
     timer_at(&w->limit, clock_now() + FLUSH_PATIENCE);
-    if (w->corked)
-        return; /* what the client says in the same reading may be that it ends */
-    wire_say_last(w);
-    wire_let_out(w);
+    if (!w->corked) { /* what the client says in the same reading may be that it ends */
+        wire_say_last(w);
+        wire_let_out(w);
+    }
+    wire_tell_state(w);
 }
 
 void wire_say_last(struct wire *w)

@@ -349,8 +349,6 @@ static void cut_is_over(struct timer *m, int64_t late)
     ledger_cut(w, why);
     lift_cut(s);
     wire_verb_cut(w, s->cut_how);
-    if (w->calls->was_cut)
-        w->calls->was_cut(w->owner);
 }
 
 static int need_shape(struct wire *w)

@@ -289,6 +289,7 @@ static void established(struct wire *w)
     ledger_text(w->ledger, F_ALPN, name[0] ? name : NULL);
     ledger_int(w->ledger, F_RESUMED, info.resumed);
     ledger_commit(w->ledger);
+    wire_tell_state(w);
     w->calls->established(w->owner, name);
 }
 

@@ -64,6 +64,7 @@ int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact)
         wire_tls_notify(w);
     enter(w, WIRE_FINNED);
     wire_let_out(w);
+    wire_tell_state(w);
     return 0;
 }
 
@@ -101,10 +102,11 @@ int wire_rst(struct wire *w, bool drain)
         return WIRE_TOO_LATE;
     if (!drain || w->state == WIRE_HOLED) {
         reset_at_once(w);
-        return 0;
+    } else {
+        drop_unsaid(w);
+        reset_drained(w);
     }
-    drop_unsaid(w);
-    reset_drained(w);
+    wire_tell_state(w);
     return 0;
 }
 
@@ -119,6 +121,7 @@ int wire_forget(struct wire *w, bool exact)
     w->exact = exact;
     delay_acks(w);
     wire_let_out(w);
+    wire_tell_state(w);
     return 0;
 }
 
@@ -148,6 +151,7 @@ int wire_stall(struct wire *w)
         return WIRE_TOO_LATE;
     stall(w);
     wire_let_out(w);
+    wire_tell_state(w);
     return 0;
 }
 
@@ -170,6 +174,7 @@ int wire_resume(struct wire *w)
     serve_again(w);
     if (w->peer_fin)
         wire_ask_whether_it_lives(w);
+    wire_tell_state(w);
     return 0;
 }
 
@@ -290,13 +295,14 @@ int wire_black_hole(struct wire *w)
         w->muted = true;
         hole_begins(w);
         wire_poll(w);
-        return 0;
+    } else {
+        enter(w, WIRE_HOLED);
+        if (w->muted) /* nothing is said in a stall, nor on the way from it */
+            wire_verb_drained(w);
+        else
+            wire_let_out(w); /* goes on in wire_verb_drained */
     }
-    enter(w, WIRE_HOLED);
-    if (w->muted) /* nothing is said in a stall, nor on the way from it */
-        wire_verb_drained(w);
-    else
-        wire_let_out(w); /* goes on in wire_verb_drained */
+    wire_tell_state(w);
     return 0;
 }
 
@@ -313,6 +319,7 @@ int wire_heal(struct wire *w)
     }
     serve_again(w);
     wire_ask_whether_it_lives(w); /* the client's RST may be among what was dropped */
+    wire_tell_state(w);
     return 0;
 }
 
@@ -389,6 +396,7 @@ void wire_verb_limit(struct wire *w)
 
 void wire_verb_cut(struct wire *w, enum wire_cut how)
 {
+    w->cutting = true;
     switch (how) {
     case WIRE_CUT_FIN:
         wire_discard(w);
@@ -405,4 +413,5 @@ void wire_verb_cut(struct wire *w, enum wire_cut how)
         wire_poll(w);
         break;
     }
+    wire_tell_state(w);
 }

@@ -31,6 +31,28 @@ const char *wire_state_name(enum wire_state state)
     return state_names[state];
 }
 
+bool wire_state_is_fault(enum wire_state state)
+{
+    return state >= WIRE_FINNED && state <= WIRE_RESETTING;
+}
+
+bool wire_state_can_end(enum wire_state state)
+{
+    return state == WIRE_STALLED || state == WIRE_HOLED;
+}
+
+void wire_tell_state(struct wire *w)
+{
+    enum wire_state from = w->told;
+    bool cut = w->cutting;
+    if (w->state == from)
+        return;
+    w->told = w->state;
+    w->cutting = false;
+    if (w->calls->changed)
+        w->calls->changed(w->owner, from, cut);
+}
+
 const char *wire_fin_acked_name(enum wire_fin_acked acked)
 {
     static const char *const names[] = { "none", "acked", "crossed", "unclear" };
@@ -82,7 +104,7 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
         return;
     if (w->hole_in_effect)
         wire_watch_hole_end(w);
-    uint32_t exchanges = w->calls->ending(w->owner, by);
+    w->calls->ending(w->owner, by);
     wire_verb_unfinished(w, by);
     const char *why = wire_tls_left(w, by), *seen = last_words(w, last);
     ledger_begin(w->ledger, EV_CONNECTION_END, w->id, 0);
@@ -91,7 +113,8 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
     ledger_text(w->ledger, F_WHY, why ? why : w->end_why);
     if (w->tls && !w->established)
         ledger_text(w->ledger, F_IN, state_names[WIRE_HANDSHAKE]);
-    ledger_int(w->ledger, F_EXCHANGES, exchanges);
+    if (w->calls->end_fields)
+        w->calls->end_fields(w->owner);
     ledger_int(w->ledger, F_BYTES_IN, (int64_t)w->bytes_in);
     ledger_int(w->ledger, F_BYTES_OUT, (int64_t)w->bytes_out);
     ledger_int(w->ledger, F_LIFETIME, clock_now() - w->opened_at);
@@ -109,6 +132,7 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
     close(w->fd);
     w->fd = -1;
     uv_close((uv_handle_t *)&w->poll, poll_closed);
+    wire_tell_state(w);
 }
 
 void wire_abort(struct wire *w, const char *by, const char *how)
@@ -484,6 +508,7 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out)
         return -ENOMEM;
     *w = (struct wire){ .fd = fd,
                         .state = config->tls ? WIRE_HANDSHAKE : WIRE_OPEN,
+                        .told = config->tls ? WIRE_HANDSHAKE : WIRE_OPEN,
                         .established = !config->tls,
                         .calls = config->owner_calls,
                         .owner = config->owner,

@@ -31,9 +31,9 @@
  * is in: what is read until then, what comes with the same reading, and what the kernel had by then
  * and is read later. It draws no RST. A stall, and a reset that waits, are in effect at once.
  *
- * Calls from inside callbacks are fine. Every callback but closed() may be
- * followed by others; after closed() the wire is gone and its owner must forget the pointer. It is
- * always called from the loop, never from inside a verb.
+ * Calls from inside callbacks are fine. Every callback but closed() may be followed by others;
+ * after closed() the wire is gone and its owner must forget the pointer. closed() is always called
+ * from the loop, never from inside a verb.
  */
 #pragma once
 
@@ -68,6 +68,10 @@ enum wire_state {
     WIRE_CLOSED     /* the socket is gone; closed() is about to come */
 };
 const char *wire_state_name(enum wire_state state);
+/* Is it one that a fault puts a wire into: finned, forgotten, stalled, holed, resetting? */
+bool wire_state_is_fault(enum wire_state state);
+/* Of these, can it end, so that the connection serves its client again: stalled, holed? */
+bool wire_state_can_end(enum wire_state state);
 
 /* How a client's use of a connection relates to our FIN. */
 enum wire_fin_acked {
@@ -103,17 +107,24 @@ struct wire_owner {
     /* Whether more is to be read, while open and stalled; when that becomes true again the owner
      * calls wire_read_on. NULL: always. */
     bool (*takes)(void *owner);
-    /* It is about to be over: write last events, return how many exchanges there were. Called once,
-     * also from inside verbs and wire_send. The connection_end event, with this by, follows. */
-    uint32_t (*ending)(void *owner, const char *by);
+    /* It is about to be over: write last events. Called once, also from inside verbs and wire_send.
+     * The connection_end event, with this by, follows. */
+    void (*ending)(void *owner, const char *by);
+    /* The connection_end event is being written: add the fields that are the owner's. NULL: it has
+     * none. */
+    void (*end_fields)(void *owner);
     /* The client's FIN came (at_end: after a TLS close_notify or on a clear connection; otherwise
      * the TLS stream is truncated). Only while open; the owner answers with wire_close when it has
      * no more to say. */
     void (*peer_closed)(void *owner, bool at_end);
-    /* A cut is reached: the wire is in its new state (finned, stalled, resetting; closed where its
-     * RST is out already, or the client was gone). Called from the loop, never from inside a verb
-     * or wire_send. NULL: nobody uses wire_cut. */
-    void (*was_cut)(void *owner);
+    /* It is in another state; from is the one that it was in when this was last called (at first
+     * that of wire_create). Called for every change, at the end of what has brought it about: from
+     * inside verbs, wire_close and wire_send too. A state that ends before that (the socket fails
+     * while what was queued leaves) is not told.
+     * cut: a cut was reached (finned, stalled, resetting; closed where its RST is out already, or
+     * the client was gone), and what lies behind it has not left. Then it is called from the loop.
+     * NULL: nobody cares. */
+    void (*changed)(void *owner, enum wire_state from, bool cut);
     /* Bytes went to the kernel: wire_handed has grown, wire_room may have. Called from the loop,
      * never from inside a verb or wire_send: look at wire_handed after wire_send. */
     void (*progress)(void *owner);
@@ -238,7 +249,7 @@ int wire_throttle(struct wire *w, uint32_t rate);
 
 /* Lets so many bytes more onto the socket (TLS records included, so that one may be divided),
  * counted behind what is queued by now; once the last of them is in the kernel (at the soonest in
- * the next turn of the loop) it does what how says, ledgers fault_done, and calls was_cut(): FIN
+ * the next turn of the loop) it does what how says, ledgers fault_done, and calls changed(): FIN
  * without close_notify; RST once they are ACKed, as wire_rst(drain); or a stall. What lies behind
  * is discarded; but a stall can end: then wire_resume lets out the rest, the divided record's too.
  *

@@ -23,8 +23,9 @@ struct shape;
 struct wire {
     uv_poll_t poll;
     int fd;
-    int polled; /* the events that poll is started with */
-    enum wire_state state;
+    int polled;                  /* the events that poll is started with */
+    enum wire_state state, told; /* told: as the owner knows it */
+    bool cutting;                /* a cut takes effect, and the owner is yet to be told */
     const struct wire_owner *calls;
     void *owner;
     struct ledger *ledger;
@@ -102,6 +103,8 @@ struct wire {
 
 /* --- wire.c */
 
+/* The last thing in whatever may have changed the state: tells the owner, if it was changed. */
+void wire_tell_state(struct wire *w);
 /* Sets what the loop watches the socket for, from the state. */
 void wire_poll(struct wire *w);
 /* Hands plaintext (clear: the socket's bytes) up or away, by the state. */

@@ -93,9 +93,8 @@ static inline void stale(void *owner, const uint8_t *bytes, size_t n)
     b->stales++;
 }
 
-static inline uint32_t ending(void *owner, const char *by)
+static inline void ending(void *owner, const char *by)
 {
-    return 0;
 }
 
 static inline void peer_closed(void *owner, bool at_end)

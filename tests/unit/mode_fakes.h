@@ -205,14 +205,20 @@ struct wire {
     int outcome; /* of the next verb */
 };
 
+/* A verb has put the wire into this state: what its owner is told. NULL: nobody is. */
+static void (*wire_changed)(enum wire_state state);
+
 static int verb(struct wire *w, enum wire_state next, const char *name, int argument)
 {
     int outcome = w->outcome;
     w->outcome = 0;
     note(argument < 0 ? "%s " : "%s(%d) ", name, argument);
-    if (!outcome)
-        w->state = next;
-    return outcome;
+    if (outcome)
+        return outcome;
+    w->state = next;
+    if (wire_changed)
+        wire_changed(next);
+    return 0;
 }
 
 int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact)
@@ -254,11 +260,6 @@ int wire_resume(struct wire *w)
     return verb(w, WIRE_OPEN, "resume", -1);
 }
 
-int wire_close_notify(struct wire *w)
-{
-    return verb(w, w->state, "close_notify", -1);
-}
-
 /* What a verb that changes no state was given. */
 static int shaped(struct wire *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static int shaped(struct wire *w, const char *format, ...)
@@ -272,6 +273,11 @@ static int shaped(struct wire *w, const char *format, ...)
     int outcome = w->outcome;
     w->outcome = 0;
     return outcome;
+}
+
+int wire_close_notify(struct wire *w)
+{
+    return shaped(w, "close_notify");
 }
 
 int wire_alert(struct wire *w, bool fatal, int description)

@@ -26,23 +26,17 @@ static void released(void *host, struct mode_exchange *mx)
         on_released(mx);
 }
 
-static void silenced(void *host, bool for_ever)
+/* What the wire tells the host, from inside a step. */
+static void changed(enum wire_state state)
 {
-    note("silenced(%s) ", for_ever ? "for ever" : "for now");
-    if (on_silenced)
-        on_silenced();
+    bool serves = state == WIRE_OPEN, for_now = state == WIRE_STALLED || state == WIRE_HOLED;
+    void (*then)(void) = serves ? on_resumed : on_silenced;
+    note("%s", serves ? "resumed " : for_now ? "silenced(for now) " : "silenced(for ever) ");
+    if (then)
+        then();
 }
 
-static void resumed(void *host)
-{
-    note("resumed ");
-    if (on_resumed)
-        on_resumed();
-}
-
-static const struct mode_host host_calls = { .released = released,
-                                             .silenced = silenced,
-                                             .resumed = resumed };
+static const struct mode_host host_calls = { .released = released };
 
 static int fake_goaway(struct engine *e, const struct goaway *goaway)
 {
@@ -133,6 +127,7 @@ static inline void set_mode(const char *rules)
 static int set_up(void **state)
 {
     now = 1000 * S;
+    wire_changed = changed;
     on_silenced = on_resumed = NULL;
     on_released = NULL;
     on_rst_stream = NULL;

@@ -210,7 +210,7 @@ static void who_hurries_does_not_wait_behind_a_fin(void **state)
 /* A socket whose kernel says nothing of its state: that is no "ACKed". */
 static void what_the_kernel_does_not_say_is_not_known(void **state)
 {
-    struct bench b = { 0 };
+    struct bench b = { .state = WIRE_OPEN };
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
     b.client = ends[1];

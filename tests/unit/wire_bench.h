@@ -42,8 +42,9 @@ struct bench {
     bool peer_closed, closed, established;
     unsigned progress, stales;
     uint64_t handed;          /* in the end */
-    unsigned cuts;            /* how often was_cut was called, */
+    unsigned cuts;            /* how often a cut was reached, */
     enum wire_state cut_into; /* and the state then */
+    enum wire_state state;    /* as it was told */
 };
 
 static inline void received(void *owner, const uint8_t *bytes, size_t n)
@@ -65,11 +66,16 @@ static inline void stale(void *owner, const uint8_t *bytes, size_t n)
     buf_add(&b->stale, bytes, n);
 }
 
-static inline uint32_t ending(void *owner, const char *by)
+static inline void ending(void *owner, const char *by)
 {
     struct bench *b = owner;
     b->handed = wire_handed(b->wire);
-    return 7;
+}
+
+static inline void end_fields(void *owner)
+{
+    struct bench *b = owner;
+    ledger_int(b->ledger, F_EXCHANGES, 7);
 }
 
 static inline void peer_closed(void *owner, bool at_end)
@@ -91,11 +97,17 @@ static inline void established(void *owner, const char *alpn)
     b->established = true;
 }
 
-static inline void was_cut(void *owner)
+/* Every change is told once, as what it was before. */
+static inline void changed(void *owner, enum wire_state from, bool cut)
 {
     struct bench *b = owner;
+    assert_int_equal(from, b->state);
+    b->state = wire_state(b->wire);
+    assert_int_not_equal(from, b->state);
+    if (!cut)
+        return;
     b->cuts++;
-    b->cut_into = wire_state(b->wire);
+    b->cut_into = b->state;
 }
 
 static inline void closed(void *owner)
@@ -110,8 +122,9 @@ static const struct wire_owner calls = {
     .before = before,
     .stale = stale,
     .ending = ending,
+    .end_fields = end_fields,
     .peer_closed = peer_closed,
-    .was_cut = was_cut,
+    .changed = changed,
     .progress = progress,
     .closed = closed,
 };
@@ -153,6 +166,7 @@ static inline void connect_bench(struct bench *b, struct tls_server *tls)
         .loop = &loop, .owner_calls = &calls, .owner = b, .ledger = b->ledger, .id = 1, .tls = tls
     };
     assert_int_equal(wire_create(&config, fd, &b->wire), 0);
+    b->state = wire_state(b->wire);
 }
 
 static inline int set_up(void **state)
@@ -170,6 +184,7 @@ static inline int tear_down(void **state)
         wire_abort(b->wire, "test", NULL);
     run_for(PATIENCE, &b->closed);
     assert_true(b->closed);
+    assert_int_equal(b->state, WIRE_CLOSED);
     close(b->client);
     buf_free(&b->received);
     buf_free(&b->before);
