@@ -120,7 +120,8 @@ struct engine_host {
     void (*body)(void *host, struct exchange *ex, const void *bytes, size_t n);
     /* The last byte of the request was read. */
     void (*complete)(void *host, struct exchange *ex);
-    /* The last byte of the response was given to output(). */
+    /* One of the two, and nothing of the exchange after it. The last byte of the response was given
+     * to output(). */
     void (*responded)(void *host, struct exchange *ex);
     /* It will not be answered, or not in full. why: one clause ("stream reset by the client"). */
     void (*lost)(void *host, struct exchange *ex, const char *why);

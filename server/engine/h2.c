@@ -90,7 +90,7 @@ static void tell_headers(struct h2 *h, struct h2_exchange *ex)
 static void report_stale(struct h2 *h, struct h2_exchange *ex, enum engine_witnessed what)
 {
     bool *told = what == WITNESSED_PART ? &ex->part_told : &ex->stale_told;
-    if (ex->stale_told || ex->headers_told || *told)
+    if (ex->told || ex->stale_told || ex->headers_told || *told)
         return;
     *told = true;
     h2_exchange_request(ex);
@@ -104,7 +104,7 @@ static void witness(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, s
 {
     const struct engine_host *calls = h->engine.calls;
     struct exchange *pub = ex->begun ? &ex->pub : NULL;
-    if (!ex->headers_in)
+    if (!ex->headers_in || ex->told)
         return;
     report_stale(h, ex, ex->whole ? WITNESSED_WHOLE : WITNESSED_HEAD);
     if (n > 0)

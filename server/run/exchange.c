@@ -383,6 +383,7 @@ static void lost(void *host, struct exchange *ex, const char *why)
         return;
     sx->copy.nth = ex->nth;
     sx->mx.ex = &sx->copy;
+    ex->data = NULL;
     exchange_tell_lost_one(sx, why);
     free_exchange(sx);
     session_idle(s);

@@ -57,6 +57,14 @@ struct rig {
 
 /* --- The host */
 
+/* The data of an exchange whose end was told: nothing is told of it any more. */
+static char rig_over;
+
+static void rig_check(const struct exchange *ex)
+{
+    assert_true(!ex || ex->data != &rig_over);
+}
+
 static void rig_begin(void *host, struct exchange *ex)
 {
     struct rig *rig = host;
@@ -72,6 +80,7 @@ static void rig_begin(void *host, struct exchange *ex)
 static void rig_headers(void *host, struct exchange *ex)
 {
     struct rig *rig = host;
+    rig_check(ex);
     buf_printf(&rig->log, "headers %d %s %s\n", ex->stream, ex->request.method, ex->request.target);
     if (rig->on_headers)
         rig->on_headers(rig, ex);
@@ -80,6 +89,7 @@ static void rig_headers(void *host, struct exchange *ex)
 static void rig_body(void *host, struct exchange *ex, const void *bytes, size_t n)
 {
     struct rig *rig = host;
+    rig_check(ex);
     rig->body_bytes += n;
     if (!rig->quiet)
         buf_printf(&rig->log, "body %d %.*s\n", ex->stream, (int)n, (const char *)bytes);
@@ -88,6 +98,7 @@ static void rig_body(void *host, struct exchange *ex, const void *bytes, size_t 
 static void rig_complete(void *host, struct exchange *ex)
 {
     struct rig *rig = host;
+    rig_check(ex);
     buf_printf(&rig->log, "complete %d\n", ex->stream);
     if (rig->on_complete)
         rig->on_complete(rig, ex);
@@ -98,6 +109,8 @@ static void rig_complete(void *host, struct exchange *ex)
 static void rig_responded(void *host, struct exchange *ex)
 {
     struct rig *rig = host;
+    rig_check(ex);
+    ex->data = &rig_over;
     rig->ended++;
     buf_printf(&rig->log, "responded %d\n", ex->stream);
     if (rig->on_responded)
@@ -107,6 +120,8 @@ static void rig_responded(void *host, struct exchange *ex)
 static void rig_lost(void *host, struct exchange *ex, const char *why)
 {
     struct rig *rig = host;
+    rig_check(ex);
+    ex->data = &rig_over;
     rig->ended++;
     buf_printf(&rig->log, "lost %d: %s\n", ex->stream, why);
     if (rig->on_lost)
@@ -116,6 +131,7 @@ static void rig_lost(void *host, struct exchange *ex, const char *why)
 static void rig_stopped(void *host, struct exchange *ex, enum engine_stop of)
 {
     struct rig *rig = host;
+    rig_check(ex);
     buf_printf(&rig->log, "stopped %d %s\n", ex->stream, of == STOP_OCTETS ? "octets" : "content");
     if (rig->on_stopped)
         rig->on_stopped(rig, ex);
@@ -140,6 +156,7 @@ static void rig_stale(void *host, struct exchange *ex, const struct request *req
                       int32_t stream, enum engine_witnessed what)
 {
     struct rig *rig = host;
+    rig_check(ex);
     rig->stale++;
     buf_printf(&rig->log, "stale %d %s %s %s%s\n", stream, request->method, request->target,
                request->authority, what == WITNESSED_PART ? " (half)" : "");
@@ -149,6 +166,7 @@ static void rig_stale_body(void *host, struct exchange *ex, const void *bytes, s
                            int32_t stream)
 {
     struct rig *rig = host;
+    rig_check(ex);
     rig->stale_bytes += n;
 }
 
@@ -156,6 +174,7 @@ static void rig_stale_complete(void *host, struct exchange *ex, const struct req
                                int32_t stream)
 {
     struct rig *rig = host;
+    rig_check(ex);
     rig->stale_complete++;
 }
 

@@ -262,6 +262,48 @@ static void it_waits_for_the_end_of_a_hold_and_is_not_said_while_watching(void *
     rig_destroy(rig);
 }
 
+static void lose_by_reset(struct rig *rig)
+{
+    engine_rst_stream(rig->engine, 1, CODE);
+}
+
+static void lose_by_reset_that_waits(struct rig *rig)
+{
+    rig->room = 0;
+    engine_rst_stream(rig->engine, 1, CODE);
+}
+
+static void lose_by_end(struct rig *rig)
+{
+    engine_peer_closed(rig->engine);
+}
+
+/* Whatever more of it comes, and whatever becomes of the connection. */
+static void nothing_is_told_of_an_exchange_behind_its_end(void **state)
+{
+    static void (*const reach[])(struct rig * rig) = { header_begun, half_read };
+    static void (*const lose[])(struct rig * rig) = { lose_by_reset, lose_by_reset_that_waits,
+                                                      lose_by_end };
+    for (unsigned i = 0; i < 2 * 3 * 4; i++) {
+        struct rig *rig = rig_ready();
+        rig->on_complete = keep_for_later;
+        reach[i / 12](rig);
+        rig_log(rig);
+        lose[i / 4 % 3](rig);
+        assert_non_null(strstr(rig_log(rig), "lost 1"));
+        engine_watch(rig->engine, i % 2 ? WATCH_HOLD : WATCH_ONLY);
+        if (i / 2 % 2)
+            engine_watch_flush(rig->engine, true);
+        if (reach[i / 12] == header_begun)
+            rig_frame_in(rig, NGHTTP2_CONTINUATION, END_HEADERS, 1, POST_BLOCK + 3, BLOCK_LEN - 3);
+        rig_frame_in(rig, NGHTTP2_DATA, END_STREAM, 1, "y", 1);
+        engine_watch(rig->engine, WATCH_ONLY);
+        engine_watch_flush(rig->engine, false);
+        assert_string_equal(rig_log(rig), "");
+        rig_destroy(rig);
+    }
+}
+
 static void a_client_sees_the_code_and_goes_on(void **state)
 {
     struct rig *rig = rig_create();
@@ -290,6 +332,7 @@ int main(void)
         cmocka_unit_test(it_comes_after_what_was_queued),
         cmocka_unit_test(it_comes_after_our_settings),
         cmocka_unit_test(it_waits_for_the_end_of_a_hold_and_is_not_said_while_watching),
+        cmocka_unit_test(nothing_is_told_of_an_exchange_behind_its_end),
         cmocka_unit_test(a_client_sees_the_code_and_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
