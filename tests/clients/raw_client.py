@@ -15,8 +15,7 @@ class RawClient(threading.Thread):
         self.server, self.dice, self.stop, self.modes = server, dice, stop, modes
         self.connections = 0
         self.got = bytearray()  # of this connection
-        self.addresses = []  # of all connections
-        self.garbled = []  # addresses of h2 connections on which frames were not whole, and where
+        self.garbled = []  # h2 connections on which frames were not whole: address, when made, where
         self.trouble = None
 
     def connect(self):
@@ -177,13 +176,13 @@ class RawClient(threading.Thread):
             except TimeoutError:
                 pass
 
-    def look_at_frames(self, address):
+    def look_at_frames(self, address, made):
         """Frames must follow one another; the last one may be cut."""
         at = 0
         while at + 9 <= len(self.got):
             length, kind = int.from_bytes(self.got[at:at + 3], 'big'), self.got[at + 3]
             if length > 16384 or kind not in (0, 1, 3, 4, 6, 7, 8):
-                self.garbled.append((address, f'at octet {at}: {self.got[at:at + 40].hex()}'))
+                self.garbled.append((address, made, f'at octet {at}: {self.got[at:at + 40].hex()}'))
                 return
             at += 9 + length
 
@@ -195,7 +194,7 @@ class RawClient(threading.Thread):
             except OSError:
                 time.sleep(0.02)
                 continue
-            self.addresses.append('%s:%d' % connection.getsockname())
+            address, made = '%s:%d' % connection.getsockname(), time.time()
             try:
                 (self.h2_life if h2 else self.h1_life)(connection)
             except OSError:  # what faults do to clients
@@ -205,5 +204,5 @@ class RawClient(threading.Thread):
                 return
             finally:
                 if h2:
-                    self.look_at_frames(self.addresses[-1])
+                    self.look_at_frames(address, made)
                 self.end(connection)

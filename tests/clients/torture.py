@@ -11,6 +11,7 @@ log. The seed decides what is tried; when it happens is up to the machine.
 """
 import argparse
 import collections
+import datetime
 import json
 import os
 import pathlib
@@ -31,6 +32,7 @@ MARKS = ('background', 'foreground')
 ENDS = ('fin', 'rst', 'forget', 'hold', 'rst_stream', 'refuse')
 SILENCES = {'stall': 'resume', 'black_hole': 'heal'}
 NOT_SET = ('/problems/invalid-value', '/problems/unavailable')  # wrong in itself, or of no use here
+SAME_CONNECTION = 2  # seconds between the making of a connection and its event
 GONE_WITHIN = 20  # seconds, for connections whose clients are gone; a sanitizer is slow
 
 
@@ -253,8 +255,8 @@ class Books(threading.Thread):
         self.last = {}  # connection: its last events, for whoever looks for a fault's cause
         self.events = collections.Counter()
         self.steps = collections.Counter()
-        self.peers = {}  # connection: address
-        self.injected = set()  # addresses of those that got what is no HTTP
+        self.peers = {}  # address: connections from it, each with the time when it was opened
+        self.injected = set()  # connections that got what is no HTTP, as far as is known
         self.wrong = []
         self.trouble = None
 
@@ -293,7 +295,7 @@ class Books(threading.Thread):
 
     def lose_track(self):
         """Events are gone: those of the connections from before cannot be checked any more."""
-        self.injected.update(self.peers[connection] for connection in self.open)
+        self.injected.update(self.open)
         self.open.clear()
         self.last.clear()
 
@@ -303,13 +305,14 @@ class Books(threading.Thread):
         if name == 'fault':
             self.steps[event['step']] += 1
             if event['step'] in ('inject', 'alert'):
-                self.injected.add(self.peers.get(connection))
+                self.injected.add(connection)
         if name == 'cleared':
             self.lose_track()
         if name == 'connection_open':
             self.open[connection] = {}
             self.last[connection] = collections.deque(maxlen=20)
-            self.peers[connection] = event['peer']
+            opened = datetime.datetime.fromisoformat(event['at']).timestamp()
+            self.peers.setdefault(event['peer'], []).append((connection, opened))
         if connection not in self.open:
             return
         self.last[connection].append(event)
@@ -414,11 +417,15 @@ class Torture:
 
     def garbled(self):
         """Where frames were not whole: on connections that got nothing but HTTP, as is known of those
-        whose address was used once and that did not live when the ledger was emptied."""
-        used = collections.Counter(a for client in self.clients for a in client.addresses)
-        opened = collections.Counter(self.books.peers.values())
-        return [f'{address} {where}' for client in self.clients for address, where in client.garbled
-                if used[address] == opened[address] == 1 and address not in self.books.injected]
+        whose opening the ledger has (other clients use the same ports at other times) and that did
+        not live when the ledger was emptied."""
+        found = []
+        for address, made, where in (row for client in self.clients for row in client.garbled):
+            near = [connection for connection, opened in self.books.peers.get(address, ())
+                    if abs(opened - made) < SAME_CONNECTION]
+            if len(near) == 1 and near[0] not in self.books.injected:
+                found.append(f'{address} {where}')
+        return found
 
     def works(self):
         """Seconds of processor time that it needs for one second in which nobody speaks to it."""
