@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +16,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LIVE     3000 /* connections that only are there */
-#define AT_ONCE  50
-#define NOISE_MS 8.0 /* of a machine that does other things, too */
-#define TRIES    3
+#define LIVE    3000 /* connections that only are there */
+#define AT_ONCE 50
+#define TRIES   3
+
+/* What the machine adds, in ms: to a server that has a processor whenever it wants one, and to one
+ * that waits for it like all others. */
+#define NOISE_FIRST 1.0
+#define NOISE_AMONG 8.0
 
 static struct server server;
 static int *live;
+static double noise;
+
+/* Puts the process before all else that the machine does, and before those of a lower priority.
+ * Returns whether this process may do so. */
+static bool put_first(pid_t pid, int priority)
+{
+    struct sched_param param = { .sched_priority = priority };
+    return sched_setscheduler(pid, SCHED_RR, &param) == 0;
+}
 
 static int connect_to(uint16_t port)
 {
@@ -36,6 +50,8 @@ static int connect_to(uint16_t port)
 static int setup(void **state)
 {
     server_start(&server, NULL);
+    /* Then it is its own work that makes it late, or nothing. */
+    noise = put_first(server.pid, 2) ? NOISE_FIRST : NOISE_AMONG;
     live = calloc(LIVE, sizeof *live);
     if (!live)
         return -1;
@@ -66,6 +82,8 @@ static pid_t start_reading(void)
     static const char *const paths[] = { "/v1/connections", "/v1/runs/default/events?max=10000",
                                          "/v1/modes", "/v1/openapi.json" };
     pid_t pid = fork();
+    if (pid == 0)
+        put_first(0, 1); /* so that it reads as fast as it is answered, on a busy machine, too */
     for (unsigned i = 0; pid == 0; i++) {
         struct admin_answer answer;
         if (!admin_try(&server, "GET", paths[i % 4], "Accept: application/x-ndjson, */*;q=0.5\r\n",
@@ -165,7 +183,7 @@ static void faults_are_in_time_while_the_api_is_read(void **state)
     for (int i = 0; i < TRIES; i++) {
         alone = measure(false, "without a reader");
         with = measure(true, "while the API is read");
-        if (with <= 2 * alone + NOISE_MS)
+        if (with <= 2 * alone + noise)
             return;
     }
     check(false, "p99 is %.3f ms late, and %.3f ms without a reader", with, alone);
