@@ -65,7 +65,7 @@ static void answer_ca(struct call *call, const struct buf *ca, const char *type)
     else
         answer_refuse(call, PROBLEM_NO_AUTHORITY, call->target.path, "",
                       "the server runs with a certificate of your own (--cert), not with its "
-                      "local authority");
+                      "local CA");
 }
 
 void calls_ca_pem(struct call *call)

@@ -2,7 +2,7 @@
  *
  * A call that finds nothing new and may wait is suspended: libmicrohttpd then looks at neither it
  * nor its socket. Three things wake it, each through wake(): events (a timer armed by the ledger's
- * watch, so that a burst of them makes one answer), its own time limit, and its client's going
+ * watch, so that a burst of them makes one answer), its own timeout, and its client's going
  * away, which nobody else would notice. A woken call is performed again and answers with what there
  * is.
  */

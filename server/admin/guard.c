@@ -159,7 +159,7 @@ static bool host_is_ours(const struct guard *guard, const char *text, size_t len
            (n > 10 && strcmp(host + n - 10, ".localhost") == 0); /* RFC 6761 6.3 */
 }
 
-/* The API speaks clear HTTP only. */
+/* The API speaks cleartext HTTP only. */
 static bool same_origin(const char *origin, const char *host)
 {
     return strncasecmp(origin, "http://", 7) == 0 && strcasecmp(origin + 7, host) == 0;

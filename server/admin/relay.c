@@ -3,7 +3,7 @@
  * Both directions move what the other side takes, and read no more until it has: a caller that does
  * not read its answers stops libmicrohttpd, and the other way round. The end goes through each way
  * by itself. How long a caller may take is the business of libmicrohttpd's side (admin.c), which
- * closes its end; what is left to deliver then has a time limit here.
+ * closes its end; what is left to deliver then has a timeout here.
  */
 #include "admin/relay.h"
 

@@ -1,7 +1,7 @@
 /* What is kept and what is made anew is decided by looking at the files themselves, under the
  * directory's lock: nothing else remembers how they came about. Two rules hold throughout:
  *
- * - The authority is precious, since people have put their trust in it. It is made only where there
+ * - The CA is precious, since people have put their trust in it. It is made only where there
  *   is no trace of one, and never replaced; whatever is wrong with it is refused, and people
  * decide. A tester's own authority, put there as ca.pem and ca-key.pem, is as good as ours.
  * - The server certificate is not: anything wrong with it is mended by another one. It keeps its
@@ -32,7 +32,7 @@
 #define KEY_ID_SIZE  64
 
 #define REMOVE  "remove " CA_KEY ", " CA_PEM " and " CA_DER
-#define ANEW    "a new authority, which every client has to trust anew"
+#define ANEW    "a new CA, which every client has to trust anew"
 #define RESTORE "to put it back as it was, or to " REMOVE " and get " ANEW
 
 struct ca {
@@ -131,7 +131,7 @@ static bool key_fits(gnutls_x509_privkey_t key, gnutls_x509_crt_t cert)
            key_size == cert_size && memcmp(of_key, of_cert, key_size) == 0;
 }
 
-/* --- The authority */
+/* --- The CA */
 
 static int write_der(const struct store *store, gnutls_x509_crt_t cert, struct refusal *why)
 {
@@ -168,8 +168,7 @@ static int ca_make(const struct store *store, long long now, struct ca *ca, stru
     if (!failed)
         failed = ca_write(store, ca, why);
     if (!failed)
-        log_info("made a local authority, for clients to trust: %s",
-                 store_path(store, CA_PEM, path));
+        log_info("made a local CA, for clients to trust: %s", store_path(store, CA_PEM, path));
     return failed;
 }
 
@@ -192,8 +191,7 @@ static int ca_check_dates(const struct store *store, gnutls_x509_crt_t cert, lon
     store_path(store, CA_PEM, path);
     date_text(until, "%F", date);
     if (until <= now)
-        return refuse(why, path, "to " REMOVE " and get " ANEW, "the authority expired on %s",
-                      date);
+        return refuse(why, path, "to " REMOVE " and get " ANEW, "the CA expired on %s", date);
     if (until - now < RENEW_BEFORE)
         log_warn("%s expires on %s, and the server certificate with it; " REMOVE
                  " before that, to get " ANEW,
@@ -202,8 +200,7 @@ static int ca_check_dates(const struct store *store, gnutls_x509_crt_t cert, lon
     date_text(now, "%F %R", clock);
     if (from > now)
         return refuse(why, path, "a clock that is right, or to " REMOVE " and get " ANEW,
-                      "the authority is not valid before %s UTC, and the clock says %s", date,
-                      clock);
+                      "the CA is not valid before %s UTC, and the clock says %s", date, clock);
     return 0;
 }
 
@@ -216,7 +213,7 @@ static int ca_parse(const struct store *store, const gnutls_datum_t *key, const 
     if (rc < 0)
         return refuse_ca(store, CA_KEY,
                          rc == GNUTLS_E_DECRYPTION_FAILED
-                             ? "the authority's key is protected by a password"
+                             ? "the CA's key is protected by a password"
                              : "is damaged: it holds no private key in PEM",
                          why);
     rc = import_cert(pem, &ca->cert);
@@ -227,7 +224,7 @@ static int ca_parse(const struct store *store, const gnutls_datum_t *key, const 
     if (!key_fits(ca->key, ca->cert))
         return refuse_ca(store, CA_PEM, "does not belong to the key in " CA_KEY, why);
     if (!may_sign(ca->cert))
-        return refuse_ca(store, CA_PEM, "is not the certificate of an authority (CA:TRUE)", why);
+        return refuse_ca(store, CA_PEM, "is not the certificate of a CA (CA:TRUE)", why);
     return 0;
 }
 
@@ -261,10 +258,9 @@ static int ca_open(const struct store *store, long long now, struct ca *ca, stru
     if (no_key && no_pem && no_der)
         return ca_make(store, now, ca, why);
     if (no_key)
-        return refuse_ca(store, CA_KEY, "is missing, though the authority's certificate is there",
-                         why);
+        return refuse_ca(store, CA_KEY, "is missing, though the CA certificate is there", why);
     if (no_pem)
-        return refuse_ca(store, CA_PEM, "is missing, though the authority's key is there", why);
+        return refuse_ca(store, CA_PEM, "is missing, though the CA's key is there", why);
     return ca_load(store, &key, &pem, &der, now, ca, why);
 }
 
@@ -314,7 +310,7 @@ static const char *server_fault(const struct server *server, const struct ca *ca
     long long until = gnutls_x509_crt_get_expiration_time(cert);
     if (until <= now)
         return "it had expired";
-    /* At the end of the authority's life another one would not last longer. */
+    /* At the end of the CA's life another one would not last longer. */
     if (until - now < RENEW_BEFORE && until < mint_server_expiry(ca->cert, now))
         return "it was about to expire";
     return NULL;

@@ -1,12 +1,12 @@
-/* authority.h - the local certificate authority.
+/* authority.h - the local CA.
  *
  * At the first start it mints, in the state directory,
- *     ca-key.pem ca.pem ca.der       an authority of its own (ECDSA P-256, 10 years)
+ *     ca-key.pem ca.pem ca.der       a CA of its own (ECDSA P-256, 10 years)
  *     server-key.pem server.pem      a server certificate by it (ECDSA P-256, serverAuth, 397 days;
  *                                    server.pem is the chain)
  * and keeps them for later starts. The server certificate is made anew when less than 30 days are
  * left, when the wanted names changed, when key and certificate do not match, or when either file
- * is damaged; the authority only when its files are missing altogether (a damaged one is refused:
+ * is damaged; the CA only when its files are missing altogether (a damaged one is refused:
  * making a new one would silently break the trust people set up). Keys are 0600, the directory 0700
  * if we make it; files are written to a temporary name, synced and renamed, so that a full disk or
  * a crash leaves no half file. Two servers starting at once on one directory agree (flock).

@@ -76,7 +76,7 @@ static int begin(gnutls_x509_crt_t cert, gnutls_x509_privkey_t key, long long fr
     return rc;
 }
 
-/* Several machines' authorities lie side by side in a phone's list: the name tells them apart. */
+/* Several machines' CAs lie side by side in a phone's list: the name tells them apart. */
 static int name_authority(gnutls_x509_crt_t cert)
 {
     unsigned char tag[4];
@@ -84,7 +84,7 @@ static int name_authority(gnutls_x509_crt_t cert)
     int rc = gnutls_rnd(GNUTLS_RND_NONCE, tag, sizeof tag);
     if (rc < 0)
         return rc;
-    int len = snprintf(name, sizeof name, "hangup local authority %02x%02x%02x%02x", tag[0], tag[1],
+    int len = snprintf(name, sizeof name, "hangup local CA %02x%02x%02x%02x", tag[0], tag[1],
                        tag[2], tag[3]);
     return set_common_name(cert, name, (size_t)len);
 }
@@ -109,11 +109,11 @@ int mint_authority(gnutls_x509_privkey_t key, long long now, gnutls_x509_crt_t *
     gnutls_x509_crt_t cert;
     int rc = gnutls_x509_crt_init(&cert);
     if (rc < 0)
-        return failure(rc, "the authority");
+        return failure(rc, "the CA");
     rc = fill_authority(cert, key, now);
     if (rc < 0) {
         gnutls_x509_crt_deinit(cert);
-        return failure(rc, "the authority");
+        return failure(rc, "the CA");
     }
     *out = cert;
     return 0;
@@ -140,7 +140,7 @@ static int set_names(gnutls_x509_crt_t cert, const struct names *names)
     return 0;
 }
 
-/* The key id that the authority gives itself, or of its key if it gives none. */
+/* The key id that the CA gives itself, or of its key if it gives none. */
 static int set_authority_id(gnutls_x509_crt_t cert, gnutls_x509_crt_t ca)
 {
     unsigned char id[KEY_ID_SIZE];

@@ -16,10 +16,10 @@
 /* ECDSA on P-256. */
 int mint_key(gnutls_x509_privkey_t *out);
 
-/* A self-signed authority that may sign certificates, but no further authority. */
+/* A self-signed CA certificate that may sign certificates, but no further CA. */
 int mint_authority(gnutls_x509_privkey_t key, long long now, gnutls_x509_crt_t *out);
 
-/* When a server certificate made now would expire: after 397 days, or with its authority. */
+/* When a server certificate made now would expire: after 397 days, or with its CA. */
 long long mint_server_expiry(gnutls_x509_crt_t ca, long long now);
 
 /* A server certificate for these names and this key, signed by ca. */

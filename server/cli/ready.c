@@ -79,7 +79,7 @@ static void say_for_people(const struct ready *r)
             snprintf(https, sizeof https, "%s", url);
     }
     if (r->ca && *https)
-        printf("\nClients must trust its authority, once (certs/README.md has each system):\n\n"
+        printf("\nClients must trust its CA, once (certs/README.md has each system):\n\n"
                "  curl --cacert '%s' %s\n"
                "  xcrun simctl keychain booted add-root-cert '%s'\n",
                r->ca, https, r->ca);

@@ -271,7 +271,7 @@ struct step_row {
     bool after_end;     /* makes sense on a connection that a step has ended */
     bool while_silent;  /* makes sense on one that a step has silenced */
     bool from_loop;     /* not from inside an engine's callback: it may start many exchanges */
-    bool tls;           /* it is skipped on a clear connection */
+    bool tls;           /* it is skipped on a cleartext connection */
     bool behind;        /* what the engine has answered goes out before it */
     enum step_listener listener;
     enum step_effect effect;

@@ -27,7 +27,7 @@ enum trigger_slot {
     ON_LISTEN,           /* the next connection would get this mode, or a mark: about listeners */
     ON_ACCEPT,           /* the connection was accepted; nothing was read */
     ON_CLIENT_HELLO,     /* the TLS ClientHello was read; nothing was answered */
-    ON_HANDSHAKE,        /* TLS is established (never on a clear connection) */
+    ON_HANDSHAKE,        /* TLS is established (never on a cleartext connection) */
     ON_PROTOCOL,         /* the HTTP version is known; nothing of it was said */
     ON_FIRST_BYTE,       /* request at first_byte */
     ON_HEADERS,          /* request at headers */

@@ -47,14 +47,14 @@ const char *mode_kinds_name(unsigned kinds)
 {
     static const char *const names[KINDS_ALL + 1] = {
         [0] = "no connection",
-        [KIND(false, false)] = "HTTP/1.1 in the clear",
+        [KIND(false, false)] = "HTTP/1.1 in cleartext",
         [KIND(false, true)] = "HTTP/1.1 over TLS",
-        [KIND(true, false)] = "HTTP/2 in the clear",
+        [KIND(true, false)] = "HTTP/2 in cleartext",
         [KIND(true, true)] = "HTTP/2 over TLS",
         [KINDS_H1] = "HTTP/1.1",
         [KINDS_H2] = "HTTP/2",
         [KINDS_TLS] = "TLS",
-        [KINDS_ALL & ~KINDS_TLS] = "connections in the clear",
+        [KINDS_ALL & ~KINDS_TLS] = "connections in cleartext",
         [KINDS_ALL] = "all connections",
     };
     return names[kinds & KINDS_ALL] ? names[kinds & KINDS_ALL] : "some kinds of connection";

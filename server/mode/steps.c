@@ -348,7 +348,7 @@ const struct step_row step_rows[] = {
       .exec = do_max_streams },
     { .name = "close_notify",
       .about = "a TLS close_notify without touching TCP; requests are read and no longer answered; "
-               "skipped on a clear connection",
+               "skipped on a cleartext connection",
       .args = no_args,
       .slots = IN_OPEN & ~IN(ON_ACCEPT),
       .over = OVER_BOTH,
@@ -360,7 +360,7 @@ const struct step_row step_rows[] = {
     { .name = "alert",
       .about =
           "a TLS alert without touching TCP; in client_hello it ends the handshake; skipped on a "
-          "clear connection",
+          "cleartext connection",
       .args = alert_args,
       .shorthand = true,
       .slots = IN_OPEN & ~IN(ON_ACCEPT),

@@ -59,18 +59,20 @@ const struct trigger_row trigger_rows[] = {
       .takes = ON_CONNECTION,
       .times = ALWAYS },
     { .name = "client_hello",
-      .about = "the TLS ClientHello was read, and nothing answered; never on a clear connection",
+      .about =
+          "the TLS ClientHello was read, and nothing answered; never on a cleartext connection",
       .slot = ON_CLIENT_HELLO,
       .takes = ON_CONNECTION,
       .times = ALWAYS },
     { .name = "handshake",
-      .about = "TLS is established; never on a clear connection",
+      .about = "TLS is established; never on a cleartext connection",
       .slot = ON_HANDSHAKE,
       .takes = ON_CONNECTION,
       .times = ALWAYS },
     { .name = "protocol",
-      .about = "the HTTP version is known (ALPN, or the first bytes of a clear connection), and "
-               "nothing of HTTP was said",
+      .about =
+          "the HTTP version is known (ALPN, or the first bytes of a cleartext connection), and "
+          "nothing of HTTP was said",
       .slot = ON_PROTOCOL,
       .takes = ON_CONNECTION | TAKES(RULE_OVER),
       .times = ALWAYS },

@@ -273,7 +273,7 @@ size_t run_connection_count(const struct run *run)
     return run->session_count;
 }
 
-/* BAD_INPUT when steps for TLS alone are to act on a clear connection. */
+/* BAD_INPUT when steps for TLS alone are to act on a cleartext connection. */
 static int refuse_tls_steps(const struct session *s, const struct mode_program *program,
                             struct refusal *why)
 {

@@ -75,9 +75,9 @@ struct session {
     bool early;              /* it has the mode it was accepted with */
     uint8_t warning;         /* why its mode does nothing here, for fits_warning; 0: it may */
     char *mode_text;         /* the last /mode/... prefix that was obeyed; NULL: none */
-    uint8_t sniffed;         /* bytes of the h2 preface seen so far on a clear connection */
+    uint8_t sniffed;         /* bytes of the h2 preface seen so far on a cleartext connection */
     bool client_leaves;      /* it said so: GOAWAY, Connection: close */
-    bool tls_type_seen;      /* on a clear connection: a first byte that TLS may begin with */
+    bool tls_type_seen;      /* on a cleartext connection: a first byte that TLS may begin with */
     bool protocol_fired;     /* the rules of "protocol" have */
     bool stale_seen;         /* bytes came after the fault that put it out of service */
     int64_t from_hole_until; /* a request that is whole by then was sent into a black hole */
@@ -284,8 +284,9 @@ void places_forget(struct session_exchange *sx);
 /* --- wrong_port.c */
 /* The wire's in_clear(): what came to a TLS port is no TLS. */
 void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n);
-/* The first bytes on a clear connection: are they TLS? Taken: they are, or one alone may be, and
- * the engine is not to see them. After the type: that one alone was not, and is the engine's first.
+/* The first bytes on a cleartext connection: are they TLS? Taken: they are, or one alone may be,
+ * and the engine is not to see them. After the type: that one alone was not, and is the engine's
+ * first.
  */
 enum wrong_port { WRONG_PORT_NO, WRONG_PORT_TAKEN, WRONG_PORT_NO_AFTER_TYPE };
 enum wrong_port wrong_port_look(struct session *s, const uint8_t *bytes, size_t n);

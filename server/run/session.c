@@ -158,8 +158,8 @@ static void fire_protocol(struct session *s)
     mode_fire(&s->mode, ON_PROTOCOL, NULL);
 }
 
-/* On a clear connection the first bytes decide: the h2 preface or anything else. Returns whether
- * the engine runs; what was held back until then has been given to it. */
+/* On a cleartext connection the first bytes decide: the h2 preface or anything else. Returns
+ * whether the engine runs; what was held back until then has been given to it. */
 static bool sniff(struct session *s, const uint8_t *bytes, size_t n)
 {
     size_t seen = s->sniffed, i = 0;

@@ -1,8 +1,8 @@
-/* wrong_port.c - HTTP in the clear on a TLS port, TLS on a clear one: the mistake is answered as
- * real servers do, and told in words.
+/* wrong_port.c - HTTP in cleartext on a TLS port, TLS on a cleartext one: the mistake is answered
+ * as real servers do, and told in words.
  *
- * Both are answered with 400 in the clear. To HTTP on a TLS port that is an answer that its client
- * understands. To TLS on a clear port it is none, and an alert would be one; but nginx, Apache,
+ * Both are answered with 400 in cleartext. To HTTP on a TLS port that is an answer that its client
+ * understands. To TLS on a cleartext port it is none, and an alert would be one; but nginx, Apache,
  * Node and Go answer so, and what TLS libraries say to it ("wrong version number", "packet length
  * too long") is how this mistake shows everywhere else.
  */
@@ -103,9 +103,9 @@ void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n)
         return;
     }
     snprintf(detail, sizeof detail,
-             "This port speaks TLS, but the request came in the clear. Use https://%s.",
+             "This port speaks TLS, but the request came in cleartext. Use https://%s.",
              other_port(s, false, other));
-    snprintf(why, sizeof why, "HTTP in the clear on a TLS port: %.*s",
+    snprintf(why, sizeof why, "HTTP in cleartext on a TLS port: %.*s",
              (int)(len < SHOWN_LINE_LEN ? len : SHOWN_LINE_LEN), line);
     log_sometimes(&gate, LOG_WARN,
                   "connection %llu, listener %s: %s; answered with 400: use https://%s",
@@ -115,7 +115,7 @@ void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n)
     buf_free(&answer);
 }
 
-/* --- TLS on a clear port */
+/* --- TLS on a cleartext port */
 
 static void refuse_tls(struct session *s)
 {
@@ -126,10 +126,10 @@ static void refuse_tls(struct session *s)
              "This port speaks no TLS, but a TLS handshake was begun. Use http://%s.",
              other_port(s, true, other));
     log_sometimes(&gate, LOG_WARN,
-                  "connection %llu, listener %s: TLS on a clear port; answered with 400 in the "
+                  "connection %llu, listener %s: TLS on a cleartext port; answered with 400 in the "
                   "clear: use http://%s",
                   (unsigned long long)s->id, s->listener->name, other);
-    witness_protocol_error(s, "TLS on a clear port: answered with 400 in the clear");
+    witness_protocol_error(s, "TLS on a cleartext port: answered with 400 in cleartext");
     write_400(detail, false, &answer);
     wire_send(s->wire, buf_bytes(&answer), buf_len(&answer));
     buf_free(&answer);

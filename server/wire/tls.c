@@ -33,7 +33,7 @@ static bool is_clear_alert(const uint8_t head[5])
 }
 
 /* Follows the records in what the client sends (RFC 8446 5.1), to know how many there were, and
- * what an alert in the clear says. */
+ * what a cleartext alert says. */
 static void follow_records(struct wire *w, const uint8_t *bytes, size_t n)
 {
     while (n > 0) {
@@ -234,7 +234,7 @@ void wire_tls_fail(struct wire *w, int error, const char *why)
     }
 }
 
-/* Was the record that was just read an alert in the clear? Asked once. GnuTLS, which expects
+/* Was the record that was just read a cleartext alert? Asked once. GnuTLS, which expects
  * encrypted ones in a TLS 1.3 handshake, says of it that decryption failed; OpenSSL's clients send
  * it so. */
 static bool alert_in_clear(struct wire *w)

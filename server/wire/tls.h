@@ -12,6 +12,6 @@ int tls_server_create(const char *cert_file, const char *key_file, struct tls_se
                       struct refusal *why);
 /* Sessions made from now on write their secrets there; it is borrowed. */
 void tls_server_set_keylog(struct tls_server *server, struct keylog *keylog);
-/* The file of the authority that clients are to trust; it is borrowed. NULL: not known. */
+/* The file of the CA that clients are to trust; it is borrowed. NULL: not known. */
 void tls_server_set_ca(struct tls_server *server, const char *ca_file);
 void tls_server_destroy(struct tls_server *server);

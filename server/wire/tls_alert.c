@@ -1,7 +1,7 @@
 /* tls_alert.c - what a client says when it does not want our TLS, and what it means.
  *
- * The first mistake of everybody is a client that does not trust the local authority. It shows in
- * three ways: an alert about the certificate, encrypted or (OpenSSL in TLS 1.3) in the clear; an
+ * The first mistake of everybody is a client that does not trust the local CA. It shows in
+ * three ways: an alert about the certificate, encrypted or (OpenSSL in TLS 1.3) in cleartext; an
  * end without a word behind our certificate; and the same behind a complete handshake, where a
  * client looks at the certificate only then (Node). Only the first is certain.
  */
@@ -45,7 +45,7 @@ static void ask_about_trust(const struct wire *w, const char *what)
                   "connection %llu: %s. Does the client trust %s, and connect by a name that the "
                   "certificate has? certs/README.md tells how",
                   (unsigned long long)w->id, what,
-                  ca ? ca : "the authority that signed the certificate of --cert");
+                  ca ? ca : "the CA that signed the certificate of --cert");
 }
 
 void wire_tls_ledger_failed(struct wire *w, const char *why, int sent)

@@ -87,15 +87,15 @@ const char *wire_fin_acked_name(enum wire_fin_acked acked);
 enum wire_cut { WIRE_CUT_FIN, WIRE_CUT_RST, WIRE_CUT_STALL };
 
 struct wire_owner {
-    /* The ClientHello was read, and nothing answered. Once; never on a clear connection. Verbs may
-     * be called from inside: what they do comes before the ServerHello. NULL: nobody cares. */
+    /* The ClientHello was read, and nothing answered. Once; never on a cleartext connection. Verbs
+     * may be called from inside: what they do comes before the ServerHello. NULL: nobody cares. */
     void (*hello)(void *owner);
     /* What came to a TLS connection instead of a ClientHello is text: all of it so far. The owner
      * ends it with wire_refuse_clear, or waits for more, which is asked again. NULL: nobody looks;
      * it is given to TLS, which fails. */
     void (*in_clear)(void *owner, const uint8_t *bytes, size_t n);
     /* The TLS handshake is complete; alpn is what was agreed on ("h2", "http/1.1"), "" without
-     * ALPN. Not called on a clear connection, which is open from the start. */
+     * ALPN. Not called on a cleartext connection, which is open from the start. */
     void (*established)(void *owner, const char *alpn);
     /* Plaintext from the client while open. */
     void (*received)(void *owner, const uint8_t *bytes, size_t n);
@@ -113,9 +113,9 @@ struct wire_owner {
     /* The connection_end event is being written: add the fields that are the owner's. NULL: it has
      * none. */
     void (*end_fields)(void *owner);
-    /* The client's FIN came (at_end: after a TLS close_notify or on a clear connection; otherwise
-     * the TLS stream is truncated). Only while open; the owner answers with wire_close when it has
-     * no more to say. */
+    /* The client's FIN came (at_end: after a TLS close_notify or on a cleartext connection;
+     * otherwise the TLS stream is truncated). Only while open; the owner answers with wire_close
+     * when it has no more to say. */
     void (*peer_closed)(void *owner, bool at_end);
     /* It is in another state; from is the one that it was in when this was last called (at first
      * that of wire_create). Called for every change, at the end of what has brought it about: from

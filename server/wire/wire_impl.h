@@ -70,7 +70,7 @@ struct wire {
     bool heard;             /* TLS has given plaintext of the client */
     bool failed_told;       /* the ledger has tls_failed */
     int64_t established_at; /* TLS; 0: not yet */
-    uint8_t alert[2];       /* of the last record, when that is an alert in the clear: level, */
+    uint8_t alert[2];       /* of the last record, when that is a cleartext alert: level, */
     uint8_t alert_have;     /* description, of which so much has come */
     uint8_t record_head[5]; /* of the TLS record being received, of which */
     uint8_t record_have;    /* so much has come, */

@@ -34,7 +34,7 @@ struct client_options {
 
 struct client {
     int fd;
-    gnutls_session_t tls; /* NULL on a clear connection */
+    gnutls_session_t tls; /* NULL on a cleartext connection */
     gnutls_certificate_credentials_t credentials;
     struct buf raw; /* TLS records received and not yet decrypted */
     struct buf in;  /* plaintext received and not yet consumed */
@@ -74,8 +74,8 @@ bool client_silent(struct client *c, int64_t until);
 int client_send(struct client *c, const void *bytes, size_t n);
 int client_text(struct client *c, const char *text);
 
-/* Sends these bytes again and again, on a clear connection, until the kernel takes no more. Returns
- * how much it took. */
+/* Sends these bytes again and again, on a cleartext connection, until the kernel takes no more.
+ * Returns how much it took. */
 size_t client_fill(struct client *c, const void *bytes, size_t n);
 
 /* Segments sent and not ACKed by the server's kernel. */

@@ -198,7 +198,8 @@ static void data_after_the_end_of_a_stream_draws_stream_closed(struct stage *sta
                      NGHTTP2_STREAM_CLOSED);
 }
 
-/* Over TLS, ALPN has said h2: what is no preface is an error. On a clear connection it is HTTP/1.1.
+/* Over TLS, ALPN has said h2: what is no preface is an error. On a cleartext connection it is
+ * HTTP/1.1.
  */
 static void a_wrong_preface_after_alpn_h2_ends_the_connection(struct stage *stage)
 {

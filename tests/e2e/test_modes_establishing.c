@@ -147,8 +147,8 @@ static void accept_silent_can_come_to_its_senses(struct stage *stage)
     check_fault_of(stage, "accept-silent", "accept", "resume");
 }
 
-/* On a clear connection nothing is sent: it would draw RST, and that might come before the FIN was
- * looked at. */
+/* On a cleartext connection nothing is sent: it would draw RST, and that might come before the FIN
+ * was looked at. */
 static void accept_close_ends_it_without_a_byte(struct stage *stage, bool rst)
 {
     struct client_options to = { .port = is_tls(stage) ? stage->server->https : stage->server->http,

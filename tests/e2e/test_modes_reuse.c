@@ -89,7 +89,7 @@ static void swallow(struct stage *stage, const char *how)
         client_close(&t->c);
     check_end_after(stage, t, fault);
 
-    /* Sent again elsewhere, it is the second attempt and the first that was carried out. */
+    /* Sent again elsewhere, it is the second attempt and the first that was executed. */
     struct talk *fresh = talk_open(stage);
     assert_int_equal(talk_ask_for(fresh, "POST", ENTITLEMENT, "swallowed", "{\"device\":\"tv\"}"),
                      0);

@@ -214,7 +214,7 @@ static void a_mode_that_can_do_nothing_here_is_refused(void **state)
         const char *mode, *https1, *http, *named;
     } rows[] = {
         { "handshake-stall", "off", some,
-          "its rules are for TLS, not for connections in the clear" },
+          "its rules are for TLS, not for connections in cleartext" },
         { "close-notify-only", "off", some, "\"close-notify-only\" can do nothing here" },
         { "goaway-race", some, "off", "its rules are for HTTP/2, not for HTTP/1.1 over TLS" },
     };

@@ -47,7 +47,7 @@ static void check_timeout(struct stage *stage, struct client *c, int64_t since, 
 /* --- HTTP/1.1 and TLS, by bytes */
 
 static const struct {
-    bool tls;          /* on a TLS port, and yet in the clear */
+    bool tls;          /* on a TLS port, and yet in cleartext */
     const char *bytes; /* what the client sends and no more; "": nothing */
     int64_t ms;
     const char *why;

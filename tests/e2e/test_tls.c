@@ -273,7 +273,7 @@ static void the_certificate_has_the_names_and_is_by_the_authority(void **state)
     client_close(&c);
 }
 
-/* RFC 9113 3.4: on a clear connection the preface decides, however it comes. */
+/* RFC 9113 3.4: on a cleartext connection the preface decides, however it comes. */
 static void the_preface_decides_on_a_clear_connection(void **state)
 {
     struct client_options to = { .port = server.http };

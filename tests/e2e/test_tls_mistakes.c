@@ -1,5 +1,5 @@
-/* The first mistakes of everybody: a client that does not trust the authority, HTTP in the clear on
- * a TLS port, TLS on a clear one. Each is told in words, by the ledger and the log. */
+/* The first mistakes of everybody: a client that does not trust the CA, HTTP in cleartext on
+ * a TLS port, TLS on a cleartext one. Each is told in words, by the ledger and the log. */
 #include "talk.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ static bool begins(const char *text, const char *with)
     return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* --- The authority that a client does not trust */
+/* --- The CA that a client does not trust */
 
 /* %1$u is the port. why: how the ledger's reason begins; NULL: whichever of the two. */
 static const struct {
@@ -99,7 +99,7 @@ static void every_client_that_does_not_trust_us_is_told(void **state)
 static char long_line[9000];
 
 static const struct {
-    const char *bytes, *told; /* behind "HTTP in the clear on a TLS port: "; NULL: it is no HTTP */
+    const char *bytes, *told; /* behind "HTTP in cleartext on a TLS port: "; NULL: it is no HTTP */
     bool head;
 } texts[] = {
     { "GET /a?b HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /a?b HTTP/1.1", false },
@@ -163,8 +163,8 @@ static void http_on_a_tls_port_is_answered_with_400(void **state)
                 check(strstr(event_text(problem, "detail"), "https://"), "case %zu: problem", i);
             json_decref(problem);
             h1_free(&r);
-            check(begins(why, "HTTP in the clear on a TLS port: ") &&
-                      begins(why + strlen("HTTP in the clear on a TLS port: "), told),
+            check(begins(why, "HTTP in cleartext on a TLS port: ") &&
+                      begins(why + strlen("HTTP in cleartext on a TLS port: "), told),
                   "case %zu: %s", i, why);
         } else {
             check(client_wait_bytes(&c, 7, in_ms(PATIENCE_MS)), "case %zu: no alert: %s", i,
@@ -184,11 +184,11 @@ static void http_on_a_tls_port_is_answered_with_400(void **state)
     }
     char asked[80];
     snprintf(asked, sizeof asked, "use https://, or http:// on port %u", server.http);
-    check(server_log_has(&server, "HTTP in the clear on a TLS port: "), "the log does not say it");
+    check(server_log_has(&server, "HTTP in cleartext on a TLS port: "), "the log does not say it");
     check(server_log_has(&server, asked), "the log does not say what to do");
 }
 
-/* --- TLS on a clear port */
+/* --- TLS on a cleartext port */
 
 static void tls_on_a_clear_port_is_answered_with_400_in_the_clear(void **state)
 {
@@ -214,14 +214,14 @@ static void tls_on_a_clear_port_is_answered_with_400_in_the_clear(void **state)
         client_close(&c);
         json_t *error = ledger_await(&server, 0, "protocol_error", NULL);
         check(error, "the ledger does not say it");
-        check(begins(event_text(error, "why"), "TLS on a clear port"), "%s",
+        check(begins(event_text(error, "why"), "TLS on a cleartext port"), "%s",
               event_text(error, "why"));
         json_decref(error);
     }
     buf_free(&hello);
     char asked[80];
     snprintf(asked, sizeof asked, "use http://, or https:// on port %u", server.https);
-    check(server_log_has(&server, "TLS on a clear port"), "the log does not say it");
+    check(server_log_has(&server, "TLS on a cleartext port"), "the log does not say it");
     check(server_log_has(&server, asked), "the log does not say what to do");
 }
 

@@ -220,8 +220,8 @@ static void a_mode_that_can_do_nothing_here_is_refused_with_409(struct stage *st
         { "settings-deaf", SEATS_H1, { "HTTP/2", "HTTP/1.1" } },
         { "malformed-chunk", SEATS_H2, { "HTTP/1.1", "HTTP/2" } },
         /* it needs TLS */
-        { "close-notify-only", ~SEATS_TLS, { "TLS", "in the clear" } },
-        { "handshake-stall", ~SEATS_TLS, { "TLS", "in the clear" } },
+        { "close-notify-only", ~SEATS_TLS, { "TLS", "in cleartext" } },
+        { "handshake-stall", ~SEATS_TLS, { "TLS", "in cleartext" } },
         /* its requests are over */
         { "lost-answer;nth=1", SEATS_ALL, { "earlier requests" } },
         { "truncate;nth=1-2", SEATS_ALL, { "earlier requests" } },

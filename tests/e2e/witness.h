@@ -51,11 +51,11 @@ void check_lost(const struct stage *stage, const struct talk *t, uint64_t exchan
 uint64_t check_event(const struct stage *stage, const struct talk *t, const char *event,
                      uint64_t exchange);
 
-/* What the exchange asked for was carried out, once, before the event with this sequence number;
+/* What the exchange asked for was executed, once, before the event with this sequence number;
  * or never. */
 void check_processed_before(const struct stage *stage, const struct talk *t, uint64_t exchange,
                             uint64_t seq);
-/* The sequence number of its being carried out, once. */
+/* The sequence number of its being executed, once. */
 uint64_t check_processed(const struct stage *stage, const struct talk *t, uint64_t exchange);
 void check_not_processed(const struct stage *stage, const struct talk *t, uint64_t exchange);
 

@@ -80,7 +80,7 @@ static void common_name(const char *path, char out[80])
 static void two_authorities_can_be_told_apart_by_name(void **unused)
 {
     char first[80], second[80];
-    const char *start = "hangup local authority ";
+    const char *start = "hangup local CA ";
     open_fine(NOW);
     common_name(files.ca_pem, first);
     strcat(state, "2");
@@ -285,7 +285,7 @@ static void the_server_certificate_is_made_anew_when_it_must(void **unused)
         { "empty key", empty_key, 0, NULL, 0, "server-key.pem server.pem " },
         { "no key", lose_key, 0, NULL, 0, "server-key.pem server.pem " },
         { "another key", other_key, 0, NULL, 0, "server.pem " },
-        { "another authority's", other_authority, 0, NULL, 0, "server.pem " },
+        { "another CA's", other_authority, 0, NULL, 0, "server.pem " },
     };
     char own[sizeof state];
     strcpy(own, state);
@@ -295,14 +295,14 @@ static void the_server_certificate_is_made_anew_when_it_must(void **unused)
         struct snapshot good = look();
         rows[i].damage();
         struct snapshot before = rows[i].changes[0] ? look() : good;
-        /* "another authority's" and "another key" bring a key that is kept */
+        /* "another CA's" and "another key" bring a key that is kept */
         int rc =
             authority_open(state, rows[i].names, rows[i].count, NOW + rows[i].later, &files, &why);
         const char *changes = changed_since(&before);
         if (rc || strcmp(changes, rows[i].changes) != 0)
             fail_msg("%s: returned %d, changed \"%s\"", rows[i].label, rc, changes);
         assert_true(pair_fits());
-        /* with the clock set back, the authority is of the future too */
+        /* with the clock set back, the CA is of the future too */
         assert_true(serves("localhost", NOW + (rows[i].later > 0 ? rows[i].later : 0)));
         if (rows[i].changes[0])
             forget(&before);

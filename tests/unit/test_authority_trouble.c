@@ -1,7 +1,7 @@
 #include "authority_fixture.h"
 #include "certs/mint.h"
 
-/* --- The authority is precious */
+/* --- The CA is precious */
 
 static void lose_ca_key(void)
 {
@@ -85,7 +85,7 @@ static void a_damaged_authority_is_refused_and_left_alone(void **unused)
         { cut_ca_key, "ca-key.pem", "is damaged" },
         { empty_ca, "ca.pem", "is damaged" },
         { other_ca_key, "ca.pem", "does not belong to the key" },
-        { server_as_ca, "ca.pem", "is not the certificate of an authority" },
+        { server_as_ca, "ca.pem", "is not the certificate of a CA" },
         { directory_as_ca, "ca.pem", "is not a regular file" },
         { fifo_as_ca_key, "ca-key.pem", "is not a regular file" },
         { locked_ca_key, "ca-key.pem", "is protected by a password" },
@@ -154,7 +154,7 @@ static void an_authority_that_is_not_valid_yet_is_refused_and_left_alone(void **
     forget(&before);
 }
 
-/* The clock was set back, but not to before the authority. */
+/* The clock was set back, but not to before the CA. */
 static void a_server_certificate_that_is_not_valid_yet_is_made_anew(void **unused)
 {
     open_fine(NOW);

@@ -340,7 +340,7 @@ static void the_log_asks_for_the_authority_by_its_file(void **state)
     assert_non_null(strstr(text, "refused our certificate: unknown_ca. Does the client trust "
                                  "/state/ca.pem"));
     assert_non_null(strstr(text, "certs/README.md"));
-    assert_non_null(strstr(text, "trust the authority that signed the certificate of --cert"));
+    assert_non_null(strstr(text, "trust the CA that signed the certificate of --cert"));
 }
 
 /* --- No TLS */

@@ -1,4 +1,4 @@
-/* The wire's verbs on a clear connection, as the client's socket sees them. */
+/* The wire's verbs on a cleartext connection, as the client's socket sees them. */
 #include "tests/skip.h"
 #include "wire/wire_impl.h"
 #include "wire_bench.h"

@@ -1,5 +1,5 @@
-/* Behind a FIN of ours, on a clear connection: what draws a RST, what is discarded, and when the
- * connection is gone. */
+/* Behind a FIN of ours, on a cleartext connection: what draws a RST, what is discarded, and when
+ * the connection is gone. */
 #include <sys/capability.h>
 
 #include "base/duration.h"
