@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 
-READY_WITHIN = 30  # seconds; a sanitizer on a busy machine is slow
+READY_WITHIN = 90  # seconds; a sanitizer on a busy machine is slow
 
 
 class Admin:

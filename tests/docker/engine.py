@@ -9,8 +9,14 @@ import sys
 import tempfile
 import time
 
-START_WITHIN = 60  # seconds
+START_WITHIN = 180  # seconds
 BASE = 'debian:trixie-slim'
+# As in Debian's own images: nothing here must outlive a power failure, nobody reads a manual.
+DPKG_SETTINGS = """force-unsafe-io
+path-exclude /usr/share/doc/*
+path-exclude /usr/share/locale/*
+path-exclude /usr/share/man/*
+"""
 
 
 def run(*command, **more):
@@ -133,7 +139,9 @@ def make_base():
         sources = run('apt-get', 'indextargets', '--format', '$(REPO_URI)',
                       'Created-By: Packages', 'Origin: Debian', 'Label: Debian').split()
         print('# debootstrap: the base image', flush=True)
-        run('debootstrap', '--variant=minbase', 'trixie', str(root), *sources[:1])
+        run('debootstrap', '--variant=minbase', 'trixie', str(root), *sources[:1],
+            env={**os.environ, 'DPKG_FORCE': 'unsafe-io'})
+        (root / 'etc/dpkg/dpkg.cfg.d/docker').write_text(DPKG_SETTINGS)
         settings = [line for line in run('apt-config', 'dump').splitlines()
                     if line.startswith('Acquire::')]
         (root / 'etc/apt/apt.conf.d/90host').write_text('\n'.join(settings) + '\n')
