@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
-"""Checks ./dev and docker/entrypoint: what they do with their arguments, without doing it.
+"""Checks ./dev and docker/entrypoint: what they do with their arguments, without doing it; and what
+.ci/run and tools/count_tests.py make of what tests say.
 
 Also that ./dev, which must be able to say on a Mac what to do there, has nothing that its bash 3.2
 does not know. Prints a line a case (TAP's words), and ends with status 1 when one failed.
 """
+import json
 import os
 import pathlib
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 
@@ -123,7 +128,88 @@ def check_entrypoint():
                  out == expected + '\n', out + err)
 
 
+def check_counting():
+    programs = [
+        {'name': 'quick', 'result': 'OK', 'returncode': 0, 'duration': 0.5, 'stdout': ''},
+        {'name': 'long', 'result': 'OK', 'returncode': 0, 'duration': 99.5,
+         'stdout': '1..2\nok 1 - one\nok 2 - two # SKIP no time\n'},
+        {'name': 'bad', 'result': 'FAIL', 'returncode': 1, 'duration': 2,
+         'stdout': '1..3\nok 1 - fine\nnot ok 2 - broken\n# because\n', 'stderr': 'line\n' * 500},
+        *({'name': f'p{i}', 'result': 'OK', 'returncode': 0, 'duration': 1} for i in range(20)),
+    ]
+    with tempfile.NamedTemporaryFile('w', suffix='.json') as log:
+        log.write('\n'.join(map(json.dumps, programs)))
+        log.flush()
+        status, out, err = run(sys.executable, str(TOP / 'tools/count_tests.py'), log.name)
+    lines = out.splitlines()
+    case('tests are counted, and a case that never ran failed',
+         status == 1 and lines[-1] == '23 passed, 2 failed, 1 skipped', out[-500:] + err)
+    case('the ten slowest programs are told, the slowest first',
+         out.count('slowest ') == 10 and re.search(r'^slowest +99\.5 s  long\nslowest +2\.0 s  bad\n', out,
+                                                   re.M), out[-900:])
+    case('what a failed program said is told, of a long text the end',
+         'not ok 2 - broken\n# because\n' in out and out.count('\nline') == 100, out[:900])
+
+
+# Stands in for ./dev: its verbs take no time, and "sanitize" ends as it is told to.
+DEV = """case $1 in
+test) echo 'slowest     3.0 s  a'; echo '5 passed, 0 failed, 1 skipped' ;;
+sanitize) echo 'slowest    20.0 s  b'; {} ;;
+*) echo '2 passed, 0 failed, 0 skipped' ;;
+esac"""
+
+
+def check_ci():
+    table = [
+        ("echo '4 passed, 0 failed, 0 skipped'", 0, '13 passed, 0 failed, 1 skipped', ''),
+        ("echo 'FAILED  x: y'; echo '3 passed, 1 failed, 0 skipped'; exit 1", 1,
+         '12 passed, 1 failed, 1 skipped', './dev sanitize: x: y'),
+        ("echo '4 passed, 0 failed, 0 skipped'; exit 3", 1, '13 passed, 1 failed, 1 skipped',
+         './dev sanitize: exit status 3'),
+        ('echo no compiler; exit 1', 1, '9 passed, 1 failed, 1 skipped',
+         './dev sanitize: exit status 1 before it counted'),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, '.ci').mkdir()
+        ci = str(shutil.copy(TOP / '.ci/run', f'{folder}/.ci/run'))
+        for does, expected, last, told in table:
+            program(folder, 'dev', DEV.format(does))
+            status, out, err = run(ci)
+            case(f'.ci/run with "{does}" in one of its parts ends with {last}',
+                 status == expected and out.splitlines()[-1] == last
+                 and (f'FAILED  {told}' in re.sub('FAILED +', 'FAILED  ', out) if told
+                      else 'FAILED' not in out), out + err)
+            case('and tells the slowest tests of all parts',
+                 re.search(r'\nslowest +20\.0 s  b \(\./dev sanitize\)\nslowest +3\.0 s  a ', out), out)
+
+        program(folder, 'dev', 'echo $$ >>pids; exec sleep 1000')
+        pids = pathlib.Path(folder, 'pids')
+        with subprocess.Popen([ci], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
+            until = time.monotonic() + 30
+            while time.monotonic() < until and (not pids.exists() or pids.read_text().count('\n') < 2):
+                time.sleep(0.02)
+            running.send_signal(signal.SIGTERM)
+            running.wait(30)
+        left = [pid for pid in pids.read_text().split() if is_there(int(pid))]
+        case('.ci/run that is ended leaves nothing behind', running.returncode == 1 and not left, left)
+
+
+def is_there(pid):
+    """Whether it runs, some moments from now at the latest."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            if ') Z ' in pathlib.Path(f'/proc/{pid}/stat').read_text():
+                return False
+        except FileNotFoundError:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 check_bash()
+check_counting()
+check_ci()
 check_dev()
 check_entrypoint()
 sys.exit(1 if failures else 0)
