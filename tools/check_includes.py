@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Fails when an #include goes upwards or sideways: check_includes.py [SOURCE_ROOT].
+"""Fails when an #include goes upwards or sideways, or headers form a circle:
+check_includes.py [SOURCE_ROOT].
 
-Each row below is a layer and the layers that it may include, itself aside. Includes of our own
-headers are written "layer/file.h", so that each shows its direction.
+Each row of ALLOWED is a layer and the layers that it may include, itself aside. Includes of our own
+headers are written "layer/file.h", so that each shows its direction. A layer with a row in STEPS is
+divided further: its files may include those of their own step and of the ones before it.
 """
 import re
 import sys
@@ -21,11 +23,28 @@ ALLOWED = {
 }
 ALLOWED["cli"] = set(ALLOWED)
 
+STEPS = {
+    "run": [
+        {"config", "attempts", "exchange", "answer", "places", "witness"},
+        {"session", "fits", "patience", "plan", "wrong_port"},
+        {"run", "run_parts", "listening", "room", "sweep", "syns"},
+    ],
+}
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 
 
-def fault(root, layer, included):
-    """What is wrong with this include in a file of this layer, or None."""
+def step_of(path):
+    """Which step of its layer a file is in, from 0; None: it is in none of them."""
+    for number, step in enumerate(STEPS.get(path.parts[-2], [])):
+        if path.stem in step:
+            return number
+    return None
+
+
+def fault(root, path, included):
+    """What is wrong with this include in this file, or None."""
+    layer = path.parts[-2]
     target = included.split("/")[0] if "/" in included else None
     if target not in ALLOWED:
         return f'write "LAYER/FILE.h", with one of {", ".join(sorted(ALLOWED))}'
@@ -33,12 +52,28 @@ def fault(root, layer, included):
         return f'{layer} may include {", ".join(sorted(ALLOWED[layer])) or "nothing"}'
     if not (root / "server" / included).is_file():
         return "no such file"
+    if target == layer in STEPS and (step_of(Path(included)) or 0) > step_of(path):
+        return "it is of a higher step"
+    return None
+
+
+def circle(includes, path, above=()):
+    """The files of a circle that is reached from path, or None. What is clear of them leaves
+    includes."""
+    if path in above:
+        return [*above[above.index(path):], path]
+    for included in includes.get(path, ()):
+        found = circle(includes, included, (*above, path))
+        if found:
+            return found
+    includes.pop(path, None)
     return None
 
 
 def main():
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
     faults = files = 0
+    includes = {}
     for path in sorted((root / "server").rglob("*.[ch]")):
         files += 1
         name = path.relative_to(root)
@@ -47,12 +82,24 @@ def main():
             print(f"{name}: {layer} is no layer; they are {', '.join(ALLOWED)}")
             faults += 1
             continue
+        if layer in STEPS and step_of(path) is None:
+            print(f"{name}: is in no step of {layer} (STEPS in tools/check_includes.py)")
+            faults += 1
+            continue
         for number, line in enumerate(path.read_text().splitlines(), 1):
             match = INCLUDE.match(line)
-            wrong = match and fault(root, layer, match[1])
+            if match:
+                includes.setdefault(f"{layer}/{path.name}", []).append(match[1])
+            wrong = match and fault(root, path, match[1])
             if wrong:
                 print(f'{name}:{number}: #include "{match[1]}": {wrong}')
                 faults += 1
+    for path in list(includes):
+        found = circle(includes, path)
+        if found:
+            print(f"includes form a circle: {' -> '.join(found)}")
+            faults += 1
+            break
     if files == 0:
         print(f"{root}: no sources found")
     sys.exit(1 if faults or files == 0 else 0)

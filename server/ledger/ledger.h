@@ -66,7 +66,6 @@
 #define LEDGER_FIELDS(X)                                                                           \
     X(LISTENER, "listener", TEXT)                                                                  \
     X(PEER, "peer", TEXT)                                                                          \
-    X(ORDINAL, "ordinal", INT)                                                                     \
     X(SNI, "sni", TEXT)                                                                            \
     X(ALPN_OFFERED, "alpn_offered", LIST)                                                          \
     X(ALPN, "alpn", TEXT)                                                                          \
@@ -132,7 +131,7 @@
  * "arguments" and "plan" are missing when they are too long). Every event has "seq", "at", "ms" and
  * "event" besides, and may have "cut". docs/openapi.json is made from these rows. */
 #define LEDGER_MEMBERS(X)                                                                          \
-    X(CONNECTION_OPEN, "connection listener peer ordinal number mode entry?")                      \
+    X(CONNECTION_OPEN, "connection listener peer number mode entry?")                              \
     X(CLIENT_HELLO, "connection sni? alpn_offered resumption_offered")                             \
     X(TLS_ESTABLISHED, "connection tls_version cipher alpn? resumed")                              \
     X(TLS_FAILED, "connection why sent_alert?")                                                    \

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "endpoint/endpoint.h"
-#include "run/run_impl.h"
+#include "run/exchange.h"
 
 /* --- The mode that a URL asks for: /mode/NAME;k=v/REST */
 
@@ -26,29 +26,13 @@ static void refuse_mode(struct session_exchange *sx, int error, const struct ref
 
 void answer_obey_url(struct session_exchange *sx, struct request *request)
 {
-    struct session *s = sx->session;
     const char *spec = request->target + strlen("/mode/");
     size_t len = strcspn(spec, "/?");
-    struct mode_program *program;
     struct refusal why;
-    const char *rest = spec[len] == '/' ? spec + len : "/";
-    request->target = rest;
-    if (s->mode_text && strlen(s->mode_text) == len && memcmp(s->mode_text, spec, len) == 0)
-        return;
-    int error = catalogue_compile_text(s->run->config.catalogue, spec, len,
-                                       s->run->config.time_scale, &program, &why);
-    if (!error && (error = fits_url(s, sx->mx.ex, program, &why)))
-        mode_unref(program);
-    if (error) {
+    request->target = spec[len] == '/' ? spec + len : "/";
+    int error = sx->xs->calls->url_mode(sx->xs, sx->mx.ex, spec, len, &why);
+    if (error)
         refuse_mode(sx, error, &why);
-        return;
-    }
-    free(s->mode_text);
-    s->mode_text = strndup(spec, len); /* without memory it is set anew the next time */
-    session_set_mode(s, program, PLAN_NONE);
-    s->early = false;
-    fits_look(s, true);
-    mode_unref(program);
 }
 
 /* --- Headers that rules have set */
@@ -96,20 +80,20 @@ static struct header *set_headers(const struct mode_header *set, struct response
 static bool may_answer(const struct session_exchange *sx)
 {
     return sx->reached == REACHED_COMPLETE && sx->mx.gates == 0 && !sx->mx.ended &&
-           session_may_say(sx->session);
+           exchange_may_say(sx->xs);
 }
 
 /* The rules of "response at start" fire, once. Returns whether it is to be answered now. */
 static bool started(struct session_exchange *sx)
 {
-    struct session *s = sx->session;
+    struct exchanges *xs = sx->xs;
     if (sx->start_fired)
         return true;
     sx->start_fired = true;
     if (!sx->problem && !sx->mx.instead) {
-        ledger_begin(s->run->ledger, EV_PROCESSED, s->id, sx->copy.nth);
-        ledger_int(s->run->ledger, F_ATTEMPT, sx->read.attempt);
-        ledger_commit(s->run->ledger);
+        ledger_begin(xs->ledger, EV_PROCESSED, xs->id, sx->copy.nth);
+        ledger_int(xs->ledger, F_ATTEMPT, sx->read.attempt);
+        ledger_commit(xs->ledger);
     }
     return exchange_fire(sx, ON_RESPONSE_START) && may_answer(sx);
 }
@@ -129,9 +113,9 @@ static void choose(struct session_exchange *sx)
 static void compose(const struct session_exchange *sx, struct response *response)
 {
     static const struct refusal no_memory = { .what = "the server is out of memory" };
-    const struct session *s = sx->session;
+    const struct exchanges *xs = sx->xs;
     const struct exchange *ex = sx->mx.ex;
-    struct endpoint *endpoint = s->run->config.endpoint;
+    struct endpoint *endpoint = xs->config->endpoint;
     if (sx->problem == 413) {
         endpoint_problem(endpoint, 413, "The request body is larger than this server takes.",
                          response);
@@ -140,7 +124,7 @@ static void compose(const struct session_exchange *sx, struct response *response
     } else if (sx->mx.instead) {
         *response = *sx->mx.instead;
     } else {
-        const struct served served = { s->id, ex->nth, engine_protocol(s->engine),
+        const struct served served = { xs->id, ex->nth, engine_protocol(xs->engine),
                                        sx->read.attempt };
         endpoint_answer(endpoint, &ex->request, &served, response);
     }
@@ -148,7 +132,7 @@ static void compose(const struct session_exchange *sx, struct response *response
 
 static void answer(struct session_exchange *sx)
 {
-    struct session *s = sx->session;
+    struct exchanges *xs = sx->xs;
     struct exchange *ex = sx->mx.ex;
     struct response response = { 0 };
     struct header *headers = NULL;
@@ -157,20 +141,21 @@ static void answer(struct session_exchange *sx)
     if (sx->mx.set && !(headers = set_headers(sx->mx.set, &response))) {
         if (response.release)
             response.release(response.release_arg);
-        wire_abort(s->wire, "server", "out of memory");
+        wire_abort(xs->wire, "server", "out of memory");
         return;
     }
     sx->reached = REACHED_ANSWERING;
     sx->mx.answering = true;
     sx->status = response.status;
-    ledger_begin(s->run->ledger, EV_RESPONSE_START, s->id, ex->nth);
-    ledger_int(s->run->ledger, F_STATUS, response.status);
-    ledger_commit(s->run->ledger);
+    ledger_begin(xs->ledger, EV_RESPONSE_START, xs->id, ex->nth);
+    ledger_int(xs->ledger, F_STATUS, response.status);
+    ledger_commit(xs->ledger);
     places_begin(sx);
     int error = engine_respond(ex, &response);
     free(headers);
     if (error < 0)
-        log_warn("connection %llu: cannot answer: %s", (unsigned long long)s->id, strerror(-error));
+        log_warn("connection %llu: cannot answer: %s", (unsigned long long)xs->id,
+                 strerror(-error));
 }
 
 void answer_go_on(struct session_exchange *sx)
@@ -181,12 +166,12 @@ void answer_go_on(struct session_exchange *sx)
         answer(sx);
 }
 
-void answer_all(struct session *s)
+void answer_all(struct exchanges *xs)
 {
     static uint32_t pass;
-    struct link *i = s->exchanges.next;
+    struct link *i = xs->unanswered.next;
     pass++;
-    while (i != &s->exchanges) {
+    while (i != &xs->unanswered) {
         struct session_exchange *sx = link_entry(i, struct session_exchange, link);
         if (sx->tried == pass) {
             i = i->next;
@@ -194,15 +179,15 @@ void answer_all(struct session *s)
         }
         sx->tried = pass;
         answer_go_on(sx); /* which may end any of them */
-        i = s->exchanges.next;
+        i = xs->unanswered.next;
     }
 }
 
-void answer_let_go(struct session *s)
+void answer_let_go(struct exchanges *xs)
 {
-    for (struct link *i = s->exchanges.next; i != &s->exchanges; i = i->next) {
+    for (struct link *i = xs->unanswered.next; i != &xs->unanswered; i = i->next) {
         struct session_exchange *sx = link_entry(i, struct session_exchange, link);
         mode_exchange_let_go(&sx->mx);
     }
-    answer_all(s);
+    answer_all(xs);
 }

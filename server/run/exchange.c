@@ -2,14 +2,14 @@
  * the kernel, as the engine tells it. Ledgers each stage, fires the mode's rules there, and answers
  * when the request is whole and nothing holds it.
  *
- * An exchange is in session->exchanges until the engine has put out its last byte, then in
- * session->leaving until the wire has handed that byte to the kernel.
+ * An exchange is in exchanges->unanswered until the engine has put out its last byte, then in
+ * exchanges->leaving until the wire has handed that byte to the kernel.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
-#include "run/run_impl.h"
+#include "run/exchange.h"
 
 #define POOL_MAX 256
 
@@ -54,7 +54,7 @@ static void free_exchange(struct session_exchange *sx)
     mode_exchange_over(&sx->mx);
     places_forget(sx);
     link_remove(&sx->link);
-    sx->session->open--;
+    sx->xs->open--;
     sx->over = true;
     if (sx->pins == 0)
         recycle(sx);
@@ -78,26 +78,50 @@ bool exchange_unpin(struct session_exchange *sx)
 bool exchange_fire(struct session_exchange *sx, enum trigger_slot slot)
 {
     exchange_pin(sx);
-    mode_fire(&sx->session->mode, slot, &sx->mx);
+    mode_fire(sx->xs->mode, slot, &sx->mx);
     return exchange_unpin(sx);
 }
 
-static bool is_closed(const struct session *s)
+void exchange_init(struct exchanges *xs)
 {
-    return wire_state(s->wire) == WIRE_CLOSED;
+    xs->idle_since = TIME_NONE;
+    link_init(&xs->unanswered);
+    link_init(&xs->leaving);
+    link_init(&xs->unbegun);
+}
+
+/* --- Idle: no exchange open, and none begun, since the last byte was handed over */
+
+void exchange_idle(struct exchanges *xs)
+{
+    if (xs->open > 0 || xs->idle_since != TIME_NONE || !exchange_serving(xs))
+        return;
+    xs->idle_since = clock_now();
+    mode_idle(xs->mode, xs->idle_since);
+}
+
+void exchange_busy(struct exchanges *xs)
+{
+    xs->idle_since = TIME_NONE;
+    mode_busy(xs->mode);
+}
+
+static bool is_closed(const struct exchanges *xs)
+{
+    return wire_state(xs->wire) == WIRE_CLOSED;
 }
 
 /* --- Ledger */
 
 static void tell_end(struct session_exchange *sx)
 {
-    struct session *s = sx->session;
+    struct exchanges *xs = sx->xs;
     sx->end_told = true;
-    ledger_begin(s->run->ledger, EV_RESPONSE_END, s->id, sx->copy.nth);
-    ledger_int(s->run->ledger, F_STATUS, sx->status);
-    ledger_commit(s->run->ledger);
+    ledger_begin(xs->ledger, EV_RESPONSE_END, xs->id, sx->copy.nth);
+    ledger_int(xs->ledger, F_STATUS, sx->status);
+    ledger_commit(xs->ledger);
     if (sx->read.attempt)
-        attempts_answered(s->run->attempts, sx->key.hash);
+        attempts_answered(xs->attempts, sx->key.hash);
 }
 
 const char *exchange_reached(enum reached reached)
@@ -107,7 +131,7 @@ const char *exchange_reached(enum reached reached)
 
 void exchange_tell_lost_one(struct session_exchange *sx, const char *why)
 {
-    struct session *s = sx->session;
+    struct exchanges *xs = sx->xs;
     struct reading *r = &sx->read;
     if (sx->end_told)
         return;
@@ -115,20 +139,20 @@ void exchange_tell_lost_one(struct session_exchange *sx, const char *why)
     enum reached reached = sx->reached > r->reached ? sx->reached : r->reached;
     uint32_t attempt = r->attempt;
     if (reached == REACHED_HEADERS && !attempt)
-        attempt = attempts_begin(s->run->attempts, sx->reached ? sx->key.hash : r->hash);
+        attempt = attempts_begin(xs->attempts, sx->reached ? sx->key.hash : r->hash);
     mode_exchange_unsaid(&sx->mx, why);
-    ledger_begin(s->run->ledger, EV_EXCHANGE_LOST, s->id, sx->copy.nth);
-    ledger_text(s->run->ledger, F_REACHED, reached_names[reached]);
+    ledger_begin(xs->ledger, EV_EXCHANGE_LOST, xs->id, sx->copy.nth);
+    ledger_text(xs->ledger, F_REACHED, reached_names[reached]);
     if (attempt)
-        ledger_int(s->run->ledger, F_ATTEMPT, attempt);
-    ledger_text(s->run->ledger, F_WHY, why);
-    ledger_commit(s->run->ledger);
+        ledger_int(xs->ledger, F_ATTEMPT, attempt);
+    ledger_text(xs->ledger, F_WHY, why);
+    ledger_commit(xs->ledger);
 }
 
 /* The engine has put out all of the response, and has no more say in it. */
 static void leave(struct session_exchange *sx, uint64_t end_mark)
 {
-    struct session *s = sx->session;
+    struct exchanges *xs = sx->xs;
     struct exchange *ex = sx->mx.ex;
     sx->copy = *ex;
     sx->copy.request = (struct request){ "", "", "", NULL, 0 };
@@ -138,18 +162,18 @@ static void leave(struct session_exchange *sx, uint64_t end_mark)
     sx->mx.standing = false;
     places_forget(sx);
     link_remove(&sx->link);
-    link_append(&s->leaving, &sx->link);
+    link_append(&xs->leaving, &sx->link);
 }
 
 static bool is_handed(const struct session_exchange *sx)
 {
-    return wire_handed(sx->session->wire) >= sx->end_mark;
+    return wire_handed(sx->xs->wire) >= sx->end_mark;
 }
 
 /* Of those whose last bytes were on their way to the kernel. */
-static void tell_ended(struct session *s)
+static void tell_ended(struct exchanges *xs)
 {
-    for (struct link *i = s->leaving.next; i != &s->leaving; i = i->next) {
+    for (struct link *i = xs->leaving.next; i != &xs->leaving; i = i->next) {
         struct session_exchange *sx = link_entry(i, struct session_exchange, link);
         if (!sx->end_told && is_handed(sx))
             tell_end(sx);
@@ -163,17 +187,17 @@ static void read_on(struct session_exchange *sx)
     if (r->reached < sx->reached)
         r->reached = sx->reached;
     if (sx->reached && sx->key.key && !r->attempt) /* whatever its content will be */
-        r->attempt = attempts_begin(sx->session->run->attempts, sx->key.hash);
+        r->attempt = attempts_begin(sx->xs->attempts, sx->key.hash);
     if (r->body_bytes >= sx->body_bytes) /* it was read in an earlier hold, and is told again */
         return;
     r->body_bytes = sx->body_bytes;
     r->digest = sx->digest;
 }
 
-void exchange_watch(struct session *s, const char *why)
+void exchange_watch(struct exchanges *xs, const char *why)
 {
     struct link *next;
-    for (struct link *i = s->exchanges.next; i != &s->exchanges; i = next) {
+    for (struct link *i = xs->unanswered.next; i != &xs->unanswered; i = next) {
         struct session_exchange *sx = link_entry(i, struct session_exchange, link);
         next = i->next;
         if (sx->end_told)
@@ -181,35 +205,35 @@ void exchange_watch(struct session *s, const char *why)
         if (sx->reached < REACHED_COMPLETE)
             read_on(sx);
         else if (why && engine_said_all(sx->mx.ex))
-            leave(sx, sx->mx.standing ? sx->stop_mark : wire_queued(s->wire));
+            leave(sx, sx->mx.standing ? sx->stop_mark : wire_queued(xs->wire));
         else if (why)
             exchange_tell_lost_one(sx, why);
     }
     if (why)
-        tell_ended(s);
+        tell_ended(xs);
 }
 
-void exchange_tell_lost(struct session *s, const char *why, bool leaving)
+void exchange_tell_lost(struct exchanges *xs, const char *why, bool leaving)
 {
     struct link *i;
-    for (i = s->exchanges.next; i != &s->exchanges; i = i->next)
+    for (i = xs->unanswered.next; i != &xs->unanswered; i = i->next)
         exchange_tell_lost_one(link_entry(i, struct session_exchange, link), why);
-    witness_tell_lost(s, why);
-    tell_ended(s);
+    witness_tell_lost(xs, why);
+    tell_ended(xs);
     if (leaving)
-        exchange_tell_cut(s, why);
+        exchange_tell_cut(xs, why);
 }
 
-void exchange_tell_cut(struct session *s, const char *why)
+void exchange_tell_cut(struct exchanges *xs, const char *why)
 {
-    tell_ended(s);
-    for (struct link *i = s->leaving.next; i != &s->leaving; i = i->next)
+    tell_ended(xs);
+    for (struct link *i = xs->leaving.next; i != &xs->leaving; i = i->next)
         exchange_tell_lost_one(link_entry(i, struct session_exchange, link), why);
 }
 
-void exchange_drop_all(struct session *s)
+void exchange_drop_all(struct exchanges *xs)
 {
-    struct link *const lists[] = { &s->exchanges, &s->leaving };
+    struct link *const lists[] = { &xs->unanswered, &xs->leaving };
     for (unsigned k = 0; k < 2; k++) {
         while (!link_empty(lists[k])) {
             struct session_exchange *sx = link_entry(lists[k]->next, struct session_exchange, link);
@@ -223,41 +247,41 @@ void exchange_drop_all(struct session *s)
 
 static void begin(void *host, struct exchange *ex)
 {
-    struct session *s = host;
-    if (is_closed(s))
+    struct exchanges *xs = host;
+    if (is_closed(xs))
         return; /* pipelined behind the end: nothing is told of it */
     int64_t now = clock_now();
     struct session_exchange *sx = take_exchange();
     if (!sx) {
-        wire_abort(s->wire, "server", "out of memory");
+        wire_abort(xs->wire, "server", "out of memory");
         return;
     }
-    sx->session = s;
-    sx->mx.conn = &s->mode;
+    sx->xs = xs;
+    sx->mx.conn = xs->mode;
     sx->mx.ex = ex;
     sx->digest = sx->read.digest = HASH_START;
     for (unsigned of = 0; of < STOP_KINDS; of++)
         sx->place[of] = -1;
-    ex->nth = witness_begins(s, ex->stream, &sx->read);
+    ex->nth = witness_begins(xs, ex->stream, &sx->read);
     sx->copy = *ex;
-    sx->mx.idle_before = s->idle_since == TIME_NONE ? 0 : now - s->idle_since;
+    sx->mx.idle_before = xs->idle_since == TIME_NONE ? 0 : now - xs->idle_since;
     ex->data = sx;
-    link_append(&s->exchanges, &sx->link);
-    s->begun++;
-    s->open++;
-    s->idle_since = TIME_NONE;
-    mode_gives_way(&s->mode, "a request came first", false);
-    mode_busy(&s->mode);
-    patience_heard(sx, now);
+    link_append(&xs->unanswered, &sx->link);
+    xs->begun++;
+    xs->open++;
+    xs->idle_since = TIME_NONE;
+    mode_gives_way(xs->mode, "a request came first", false);
+    mode_busy(xs->mode);
+    xs->calls->heard(xs, sx, now);
     exchange_fire(sx, ON_FIRST_BYTE);
 }
 
 static void answer_too_large(struct session_exchange *sx)
 {
-    struct session *s = sx->session;
-    ledger_begin(s->run->ledger, EV_LIMIT, s->id, sx->copy.nth);
-    ledger_text(s->run->ledger, F_WHY, "a request body larger than --body-limit");
-    ledger_commit(s->run->ledger);
+    struct exchanges *xs = sx->xs;
+    ledger_begin(xs->ledger, EV_LIMIT, xs->id, sx->copy.nth);
+    ledger_text(xs->ledger, F_WHY, "a request body larger than --body-limit");
+    ledger_commit(xs->ledger);
     sx->problem = 413;
     sx->reached = REACHED_COMPLETE; /* as far as it will get */
     answer_go_on(sx);
@@ -275,46 +299,45 @@ static bool declares_more_than(const struct request *request, size_t limit)
 
 static void headers(void *host, struct exchange *ex)
 {
-    struct session *s = host;
+    struct exchanges *xs = host;
     struct session_exchange *sx = ex->data;
-    if (!sx || is_closed(s))
+    if (!sx || is_closed(xs))
         return;
     sx->reached = REACHED_HEADERS;
     witness_serves(&sx->read);
     sx->target = ex->request.target;
     sx->key = attempts_key(&ex->request, HASH_START);
     if (!sx->read.told) {
-        ledger_begin(s->run->ledger, EV_REQUEST, s->id, ex->nth);
-        witness_request(s, &ex->request, ex->stream, &sx->key);
-        ledger_int(s->run->ledger, F_IDLE_BEFORE, sx->mx.idle_before);
-        ledger_commit(s->run->ledger);
+        ledger_begin(xs->ledger, EV_REQUEST, xs->id, ex->nth);
+        witness_request(xs, &ex->request, ex->stream, &sx->key);
+        ledger_int(xs->ledger, F_IDLE_BEFORE, sx->mx.idle_before);
+        ledger_commit(xs->ledger);
     }
-    witness_last_request(s, &ex->request);
+    witness_last_request(xs, &ex->request);
     if (strncmp(ex->request.target, "/mode/", 6) == 0)
         answer_obey_url(sx, &ex->request);
-    if (exchange_fire(sx, ON_HEADERS) &&
-        declares_more_than(&ex->request, s->run->config.body_limit))
+    if (exchange_fire(sx, ON_HEADERS) && declares_more_than(&ex->request, xs->config->body_limit))
         answer_too_large(sx);
 }
 
 static void body(void *host, struct exchange *ex, const void *bytes, size_t n)
 {
-    struct session *s = host;
+    struct exchanges *xs = host;
     struct session_exchange *sx = ex->data;
-    if (!sx || sx->reached > REACHED_HEADERS || is_closed(s))
+    if (!sx || sx->reached > REACHED_HEADERS || is_closed(xs))
         return;
     sx->body_bytes += n;
-    patience_heard(sx, clock_now());
+    xs->calls->heard(xs, sx, clock_now());
     sx->digest = hash_more(sx->digest, bytes, n);
-    if (sx->body_bytes > s->run->config.body_limit)
+    if (sx->body_bytes > xs->config->body_limit)
         answer_too_large(sx);
 }
 
 static void complete(void *host, struct exchange *ex)
 {
-    struct session *s = host;
+    struct exchanges *xs = host;
     struct session_exchange *sx = ex->data;
-    if (!sx || sx->reached > REACHED_HEADERS || is_closed(s))
+    if (!sx || sx->reached > REACHED_HEADERS || is_closed(xs))
         return;
     struct reading *r = &sx->read;
     bool counted = r->attempt != 0;
@@ -325,14 +348,14 @@ static void complete(void *host, struct exchange *ex)
         sx->key = attempts_key(&as_sent, sx->digest);
     }
     if (!r->attempt)
-        r->attempt = attempts_begin(s->run->attempts, sx->key.hash);
-    if (s->from_hole_until && !counted)
-        witness_came_late(s, sx, ex);
+        r->attempt = attempts_begin(xs->attempts, sx->key.hash);
+    if (xs->from_hole_until && !counted)
+        witness_came_late(xs, sx, ex);
     if (!r->complete_told) {
-        ledger_begin(s->run->ledger, EV_REQUEST_COMPLETE, s->id, ex->nth);
-        ledger_int(s->run->ledger, F_BODY_BYTES, (int64_t)sx->body_bytes);
-        ledger_int(s->run->ledger, F_ATTEMPT, r->attempt);
-        ledger_commit(s->run->ledger);
+        ledger_begin(xs->ledger, EV_REQUEST_COMPLETE, xs->id, ex->nth);
+        ledger_int(xs->ledger, F_BODY_BYTES, (int64_t)sx->body_bytes);
+        ledger_int(xs->ledger, F_ATTEMPT, r->attempt);
+        ledger_commit(xs->ledger);
     }
     if (exchange_fire(sx, ON_COMPLETE))
         answer_go_on(sx);
@@ -342,22 +365,22 @@ static void complete(void *host, struct exchange *ex)
 
 static void settled(struct session_exchange *sx)
 {
-    struct session *s = sx->session;
+    struct exchanges *xs = sx->xs;
     bool ended_before = sx->end_told; /* the connection was, by a fault */
     link_remove(&sx->link);
     if (!ended_before) {
         tell_end(sx);
         places_tell_missed(sx);
-        mode_fire(&s->mode, ON_RESPONSE_END, &sx->mx);
+        mode_fire(xs->mode, ON_RESPONSE_END, &sx->mx);
     }
     free_exchange(sx);
-    session_idle(s);
+    exchange_idle(xs);
 }
 
-void exchange_settle(struct session *s)
+void exchange_settle(struct exchanges *xs)
 {
-    while (!link_empty(&s->leaving)) {
-        struct session_exchange *sx = link_entry(s->leaving.next, struct session_exchange, link);
+    while (!link_empty(&xs->leaving)) {
+        struct session_exchange *sx = link_entry(xs->leaving.next, struct session_exchange, link);
         if (!is_handed(sx))
             return;
         settled(sx);
@@ -366,18 +389,18 @@ void exchange_settle(struct session *s)
 
 static void responded(void *host, struct exchange *ex)
 {
-    struct session *s = host;
+    struct exchanges *xs = host;
     struct session_exchange *sx = ex->data;
     if (!sx)
         return;
     places_end(sx);
-    leave(sx, wire_queued(s->wire));
-    exchange_settle(s);
+    leave(sx, wire_queued(xs->wire));
+    exchange_settle(xs);
 }
 
 static void lost(void *host, struct exchange *ex, const char *why)
 {
-    struct session *s = host;
+    struct exchanges *xs = host;
     struct session_exchange *sx = ex->data;
     if (!sx)
         return;
@@ -386,36 +409,36 @@ static void lost(void *host, struct exchange *ex, const char *why)
     ex->data = NULL;
     exchange_tell_lost_one(sx, why);
     free_exchange(sx);
-    session_idle(s);
+    exchange_idle(xs);
 }
 
 static void output(void *host, const void *bytes, size_t n)
 {
-    struct session *s = host;
-    wire_send(s->wire, bytes, n);
-    if (s->stops > 0)
-        places_look(s); /* it may have taken along what was queued before */
+    struct exchanges *xs = host;
+    wire_send(xs->wire, bytes, n);
+    if (xs->stops > 0)
+        places_look(xs); /* it may have taken along what was queued before */
 }
 
 static size_t room(void *host)
 {
-    struct session *s = host;
-    return wire_room(s->wire);
+    struct exchanges *xs = host;
+    return wire_room(xs->wire);
 }
 
 static void has_room(void *host)
 {
-    struct session *s = host;
-    wire_read_on(s->wire);
+    struct exchanges *xs = host;
+    wire_read_on(xs->wire);
 }
 
 static void finished(void *host)
 {
-    struct session *s = host;
-    wire_close(s->wire, s->client_leaves ? "client" : "server");
+    struct exchanges *xs = host;
+    wire_close(xs->wire, xs->client_leaves ? "client" : "server");
 }
 
-const struct engine_host session_engine_host = {
+const struct engine_host exchange_engine_host = {
     .begin = begin,
     .headers = headers,
     .body = body,

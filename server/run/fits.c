@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/duration.h"
-#include "run/run_impl.h"
+#include "run/session.h"
 
 /* Why a rule cannot fire; of several reasons the first is told. */
 enum why_not { CAN, NEVER, NUMBER, BEFORE, EARLIER, OLDER, KIND_OF };
@@ -19,7 +19,7 @@ static const char *const reasons[] = {
 
 static unsigned kind_of(const struct session *s)
 {
-    return KIND(s->mode.over == OVER_H2, wire_is_tls(s->wire));
+    return KIND(s->mode.over == OVER_H2, wire_is_tls(s->xs.wire));
 }
 
 /* The first request that is yet to come to this trigger. now: of the request whose header section
@@ -28,7 +28,7 @@ static uint32_t next_request(const struct session *s, enum trigger_slot slot, ui
 {
     if (now)
         return slot == ON_FIRST_BYTE ? now + 1 : now;
-    return s->open ? s->begun : s->begun + 1;
+    return s->xs.open ? s->xs.begun : s->xs.begun + 1;
 }
 
 static enum why_not why_not(const struct session *s, const struct mode_rule *rule, bool by_url,
@@ -105,16 +105,16 @@ const char *fits_warning(const struct session *s, char out[FITS_WARNING_SIZE])
 
 void fits_look(struct session *s, bool by_url)
 {
-    struct ledger *l = s->run->ledger;
+    struct ledger *l = s->xs.ledger;
     char why[FITS_WARNING_SIZE];
     s->warning = CAN;
-    if (!s->engine || wire_state(s->wire) == WIRE_CLOSED || session_silenced(s) ||
+    if (!s->xs.engine || wire_state(s->xs.wire) == WIRE_CLOSED || exchange_silenced(&s->xs) ||
         s->mode.program->rule_count == 0)
         return;
     s->warning = (uint8_t)why_none(s, s->mode.program, by_url, 0);
     if (s->warning == CAN)
         return;
-    ledger_begin(l, EV_WARNING, s->id, 0);
+    ledger_begin(l, EV_WARNING, s->xs.id, 0);
     ledger_text(l, F_MODE_NAME, s->mode.program->name);
     ledger_text(l, F_WHY, fits_warning(s, why));
     ledger_commit(l);

@@ -14,14 +14,14 @@
 
 #include "base/duration.h"
 #include "base/log.h"
-#include "run/run_impl.h"
+#include "run/run_parts.h"
 
 /* A test harness that sets marks faster than their scripts end must not fill the memory. */
 #define SCRIPTS_MAX 256
 
 #define ON_TIME INT64_MIN /* lateness of what was not due at a time */
 
-struct script {
+struct listen_script {
     struct link link;
     struct timer timer;
     struct run *run;
@@ -37,7 +37,7 @@ static int set_answer(struct run *run, enum listener_answer answer)
 {
     struct listening *l = &run->listening;
     int error = 0;
-    struct run_listener *i = l->listeners;
+    struct run_listener *i = run->shared.listeners;
     syns_look(l->syns);
     while (i && (error = listener_answer(i->socket, answer)) == 0)
         i = i->next;
@@ -46,35 +46,36 @@ static int set_answer(struct run *run, enum listener_answer answer)
         syns_watch(&l->syns, run, answer);
         return 0;
     }
-    for (struct run_listener *k = l->listeners; k != i; k = k->next)
+    for (struct run_listener *k = run->shared.listeners; k != i; k = k->next)
         listener_answer(k->socket, l->answer);
     return error;
 }
 
 void run_add_listener(struct run_listener *listener, struct listener *socket)
 {
-    struct listening *l = &listener->run->listening;
+    struct run *run = listener->run;
+    struct listening *l = &run->listening;
     listener->socket = socket;
-    listener->next = l->listeners;
-    l->listeners = listener;
+    listener->next = run->shared.listeners;
+    run->shared.listeners = listener;
     if (l->answer == LISTENER_ACCEPTS)
         return;
     listener_answer(socket, l->answer);
-    syns_watch(&l->syns, listener->run, LISTENER_ACCEPTS);
-    syns_watch(&l->syns, listener->run, l->answer);
+    syns_watch(&l->syns, run, LISTENER_ACCEPTS);
+    syns_watch(&l->syns, run, l->answer);
 }
 
 unsigned listening_kinds(const struct run *run)
 {
     unsigned kinds = 0;
-    for (struct run_listener *i = run->listening.listeners; i; i = i->next)
+    for (struct run_listener *i = run->shared.listeners; i; i = i->next)
         kinds |= KIND(false, i->tls) | (i->h2 ? KIND(true, i->tls) : 0);
     return kinds ? kinds : KINDS_ALL;
 }
 
 /* --- Scripts */
 
-static void script_destroy(struct script *s)
+static void script_destroy(struct listen_script *s)
 {
     s->run->listening.script_count--;
     link_remove(&s->link);
@@ -83,14 +84,14 @@ static void script_destroy(struct script *s)
     free(s);
 }
 
-static void do_step(struct script *s, const struct mode_step *step, int64_t late)
+static void do_step(struct listen_script *s, const struct mode_step *step, int64_t late)
 {
     static const enum listener_answer answers[] = {
         [LISTENER_STEP_REFUSE] = LISTENER_REFUSES,
         [LISTENER_STEP_DROP] = LISTENER_DROPS,
         [LISTENER_STEP_ACCEPT] = LISTENER_ACCEPTS,
     };
-    struct ledger *l = s->run->ledger;
+    struct ledger *l = s->run->shared.ledger;
     enum step_listener what = mode_step_listener(step);
     if (what == LISTENER_STEP_NONE)
         return;
@@ -123,7 +124,7 @@ static void log_no_memory(void)
 }
 
 /* Goes on after ns; for "never" the script ends. */
-static void pause_script(struct script *s, int64_t ns)
+static void pause_script(struct listen_script *s, int64_t ns)
 {
     if (ns == DURATION_NEVER)
         script_destroy(s);
@@ -132,7 +133,7 @@ static void pause_script(struct script *s, int64_t ns)
 }
 
 /* Runs what can run now; frees the script at its end. */
-static void script_run(struct script *s, int64_t late)
+static void script_run(struct listen_script *s, int64_t late)
 {
     while (s->next < s->rule->step_count) {
         const struct mode_step *step = &s->rule->steps[s->next++];
@@ -148,13 +149,13 @@ static void script_run(struct script *s, int64_t late)
 
 static void script_reached(struct timer *m, int64_t late)
 {
-    script_run(link_entry(m, struct script, timer), late);
+    script_run(link_entry(m, struct listen_script, timer), late);
 }
 
 static void start(struct run *run, const struct mode_rule *rule)
 {
     struct listening *l = &run->listening;
-    struct script *s = l->script_count < SCRIPTS_MAX ? calloc(1, sizeof *s) : NULL;
+    struct listen_script *s = l->script_count < SCRIPTS_MAX ? calloc(1, sizeof *s) : NULL;
     if (!s) {
         log_no_memory();
         return;
@@ -174,7 +175,7 @@ static void start(struct run *run, const struct mode_rule *rule)
 static void end_scripts(struct listening *l)
 {
     while (!link_empty(&l->scripts))
-        script_destroy(link_entry(l->scripts.next, struct script, link));
+        script_destroy(link_entry(l->scripts.next, struct listen_script, link));
 }
 
 /* --- When rules fire */
@@ -197,8 +198,8 @@ static unsigned fire(struct run *run, const char *mark)
 void listening_look(struct run *run)
 {
     struct listening *l = &run->listening;
-    uint32_t next = run->number < UINT32_MAX ? run->number + 1 : run->number;
-    struct mode_program *program = plan_program(run->plan, plan_pick(run->plan, next, 0, 0));
+    struct mode_program *program =
+        plan_program(run->shared.plan, plan_pick(run->shared.plan, run_next_number(run), 0, 0));
     if (program == l->program || run->done)
         return;
     end_scripts(l);

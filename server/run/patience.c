@@ -11,7 +11,7 @@
  * The timer is lazy, as that of idle rules (mode/runtime.c): it is armed for what may fall due
  * first and left alone when that has come in time.
  */
-#include "run/run_impl.h"
+#include "run/session.h"
 
 #define CANCEL 0x8 /* RFC 9113 7 */
 
@@ -38,15 +38,15 @@ static bool mode_decides(const struct session *s)
 /* What falls due first. */
 static struct wait first_wait(struct session *s)
 {
-    const struct run_patience *p = &s->run->config.patience;
+    const struct run_patience *p = &s->shared->config->patience;
     struct wait first = { NULL };
-    if (wire_state(s->wire) == WIRE_HANDSHAKE)
-        earlier(&first, "handshake timeout", p->handshake, &s->patient_since, NULL);
-    if (!session_serving(s))
+    if (wire_state(s->xs.wire) == WIRE_HANDSHAKE)
+        earlier(&first, "handshake timeout", p->handshake, &s->patience_since, NULL);
+    if (!exchange_serving(&s->xs))
         return first;
-    if (s->begun == 0 && !mode_decides(s))
-        earlier(&first, "header timeout", p->header, &s->patient_since, NULL);
-    for (struct link *i = s->exchanges.next; i != &s->exchanges; i = i->next) {
+    if (s->xs.begun == 0 && !mode_decides(s))
+        earlier(&first, "header timeout", p->header, &s->patience_since, NULL);
+    for (struct link *i = s->xs.unanswered.next; i != &s->xs.unanswered; i = i->next) {
         struct session_exchange *sx = link_entry(i, struct session_exchange, link);
         if (sx->reached == REACHED_BEGUN)
             earlier(&first, "header timeout", p->header, &sx->heard_at, sx);
@@ -61,23 +61,23 @@ static bool is_held(const struct session *s, const struct wait *wait)
 {
     return s->mode.script_count > 0 || s->mode.changed || s->mode.held ||
            (wait->sx && wait->sx->mx.gates > 0) ||
-           (wire_state(s->wire) == WIRE_OPEN && !wire_can_send(s->wire));
+           (wire_state(s->xs.wire) == WIRE_OPEN && !wire_can_send(s->xs.wire));
 }
 
 static void give_up(struct session *s, const struct wait *wait)
 {
     struct session_exchange *sx = wait->sx;
-    bool h2 = s->engine && s->mode.over == OVER_H2;
+    bool h2 = s->xs.engine && s->mode.over == OVER_H2;
     if (sx)
         exchange_tell_lost_one(sx, wait->what);
     if (h2 && sx && sx->reached == REACHED_HEADERS) {
-        engine_rst_stream(s->engine, sx->copy.stream, CANCEL);
+        engine_rst_stream(s->xs.engine, sx->copy.stream, CANCEL);
         return;
     }
     if (h2)
-        engine_goaway(s->engine, &(struct goaway){ .last = GOAWAY_LAST_SEEN });
-    wire_say_why(s->wire, wait->what);
-    wire_close(s->wire, "server");
+        engine_goaway(s->xs.engine, &(struct goaway){ .last = GOAWAY_LAST_SEEN });
+    wire_say_why(s->xs.wire, wait->what);
+    wire_close(s->xs.wire, "server");
 }
 
 static void patience_over(struct timer *m, int64_t late)
@@ -88,7 +88,7 @@ static void patience_over(struct timer *m, int64_t late)
     if (wait.what && *wait.since + wait.limit <= now) {
         bool held = is_held(s, &wait), was_held = s->patience_held;
         s->patience_held = held;
-        if (held || was_held || wire_unread(s->wire) > 0)
+        if (held || was_held || wire_unread(s->xs.wire) > 0)
             *wait.since = now; /* unread: the loop was late itself */
         else
             give_up(s, &wait);
@@ -109,16 +109,16 @@ static void expect(struct session *s, int64_t since, int64_t limit)
 
 void patience_begin(struct session *s)
 {
-    int64_t now = s->patient_since = clock_now();
-    for (struct link *i = s->exchanges.next; i != &s->exchanges; i = i->next)
+    int64_t now = s->patience_since = clock_now();
+    for (struct link *i = s->xs.unanswered.next; i != &s->xs.unanswered; i = i->next)
         link_entry(i, struct session_exchange, link)->heard_at = now;
     struct wait wait = first_wait(s);
     expect(s, now, wait.limit);
 }
 
-void patience_heard(struct session_exchange *sx, int64_t now)
+void patience_heard(struct exchanges *xs, struct session_exchange *sx, int64_t now)
 {
-    const struct run_patience *p = &sx->session->run->config.patience;
+    const struct run_patience *p = &xs->config->patience;
     sx->heard_at = now;
-    expect(sx->session, now, sx->reached == REACHED_BEGUN ? p->header : p->body);
+    expect(session_of(xs), now, sx->reached == REACHED_BEGUN ? p->header : p->body);
 }

@@ -7,7 +7,7 @@
  * that may be waiting for a response is left in its silence for as long as most clients wait.
  */
 #include "base/log.h"
-#include "run/run_impl.h"
+#include "run/run_parts.h"
 #include "wire/caps.h"
 
 #define OWED_FOR (30 * NS_PER_S)
@@ -27,27 +27,27 @@ static bool is_held(const struct session *s)
 {
     if (s->mode.held)
         return true;
-    for (const struct link *i = s->exchanges.next; i != &s->exchanges; i = i->next)
+    for (const struct link *i = s->xs.unanswered.next; i != &s->xs.unanswered; i = i->next)
         if (link_entry(i, struct session_exchange, link)->mx.gates == 0)
             return false;
-    return !link_empty(&s->exchanges);
+    return !link_empty(&s->xs.unanswered);
 }
 
 static enum spare how_spare(const struct session *s, int64_t now)
 {
-    enum wire_state state = wire_state(s->wire);
+    enum wire_state state = wire_state(s->xs.wire);
     switch (state) {
     case WIRE_OPEN:
-        return wire_peer_gone(s->wire) && is_held(s) ? SPARE_LEFT : SPARE_NOT;
+        return wire_peer_gone(s->xs.wire) && is_held(s) ? SPARE_LEFT : SPARE_NOT;
     case WIRE_ENDING:
     case WIRE_FINNED:
-        return wire_fin_sent(s->wire) ? SPARE_SAME : SPARE_NOT;
+        return wire_fin_sent(s->xs.wire) ? SPARE_SAME : SPARE_NOT;
     case WIRE_FORGOTTEN:
         if (caps_have(CAP_REPAIR)) /* or else a RST would say it */
             return SPARE_SAME;
         break;
     case WIRE_STALLED:
-        if (wire_peer_gone(s->wire))
+        if (wire_peer_gone(s->xs.wire))
             return SPARE_LEFT;
         break;
     case WIRE_HOLED:
@@ -55,14 +55,14 @@ static enum spare how_spare(const struct session *s, int64_t now)
     default:
         return SPARE_NOT;
     }
-    if (s->open == 0)
+    if (s->xs.open == 0)
         return SPARE_NOT_OWED;
-    return now - wire_fault_since(s->wire) >= OWED_FOR ? SPARE_OWED : SPARE_NOT;
+    return now - wire_fault_since(s->xs.wire) >= OWED_FOR ? SPARE_OWED : SPARE_NOT;
 }
 
 static int64_t since(const struct session *s)
 {
-    int64_t fault = wire_fault_since(s->wire);
+    int64_t fault = wire_fault_since(s->xs.wire);
     return fault == TIME_NONE ? s->opened_at : fault;
 }
 
@@ -84,7 +84,7 @@ bool room_make(void *owner)
     if (!best)
         return false;
     log_sometimes(&gate, LOG_WARN, "connection %llu (%s) was ended: %s",
-                  (unsigned long long)best->id, wire_state_name(wire_state(best->wire)), WHY);
-    wire_give_up(best->wire, WHY);
+                  (unsigned long long)best->xs.id, wire_state_name(wire_state(best->xs.wire)), WHY);
+    wire_give_up(best->xs.wire, WHY);
     return true;
 }

@@ -1,14 +1,35 @@
 /* run.c - a run: its plan, its marks, its connections, its end. */
-#include "run/run_impl.h"
+#include "run/run_parts.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/descriptors.h"
 #include "base/json.h"
+#include "base/log.h"
+
+static void pass_cursors(const struct run *run, const struct session *s)
+{
+    for (struct link *i = run->cursors.next; i != &run->cursors; i = i->next) {
+        struct run_cursor *cursor = link_entry(i, struct run_cursor, link);
+        if (cursor->next == &s->link)
+            cursor->next = s->link.next;
+    }
+}
+
+static void closed(struct session_shared *shared, struct session *s)
+{
+    struct run *run = link_entry(shared, struct run, shared);
+    pass_cursors(run, s);
+    link_remove(&s->link);
+    run->session_count--;
+    if (run->done && link_empty(&run->sessions))
+        timer_at(&run->grace, clock_now());
+}
 
 int run_create(const struct run_config *config, struct run **out)
 {
@@ -18,17 +39,19 @@ int run_create(const struct run_config *config, struct run **out)
     if (!run)
         return -ENOMEM;
     run->config = *config;
+    run->shared.config = &run->config;
+    run->shared.closed = closed;
     link_init(&run->sessions);
     link_init(&run->cursors);
     sweep_init(run);
     link_init(&run->listening.scripts);
-    run->ledger = ledger_create(config->ledger_bytes);
-    run->attempts = attempts_create();
-    int error = run->ledger && run->attempts ? 0 : -ENOMEM;
+    run->shared.ledger = ledger_create(config->ledger_bytes);
+    run->shared.attempts = attempts_create();
+    int error = run->shared.ledger && run->shared.attempts ? 0 : -ENOMEM;
     if (!error)
         error = catalogue_compile(config->catalogue, "normal", NULL, false, config->time_scale,
                                   &normal, &why);
-    if (!error && !(run->plan = plan_of_mode(normal))) {
+    if (!error && !(run->shared.plan = plan_of_mode(normal))) {
         mode_unref(normal);
         error = -ENOMEM;
     }
@@ -50,39 +73,40 @@ void run_destroy(struct run *run)
     timer_cancel(&run->grace);
     sweep_drop(run);
     listening_stop(run);
-    plan_unref(run->plan);
-    attempts_destroy(run->attempts);
-    ledger_destroy(run->ledger);
+    plan_unref(run->shared.plan);
+    attempts_destroy(run->shared.attempts);
+    ledger_destroy(run->shared.ledger);
     free(run);
 }
 
 struct ledger *run_ledger(struct run *run)
 {
-    return run->ledger;
+    return run->shared.ledger;
 }
 
 /* --- The plan. A mode is a plan of one entry that fits all. */
 
 static void ledger_plan(struct run *run, enum run_apply apply)
 {
-    if (plan_is_mode(run->plan)) {
-        const struct mode_program *mode = plan_only_mode(run->plan);
-        ledger_begin(run->ledger, EV_MODE, 0, 0);
-        ledger_text(run->ledger, F_MODE_NAME, mode->name);
-        ledger_text(run->ledger, F_PARAMS, mode->params);
+    if (plan_is_mode(run->shared.plan)) {
+        const struct mode_program *mode = plan_only_mode(run->shared.plan);
+        ledger_begin(run->shared.ledger, EV_MODE, 0, 0);
+        ledger_text(run->shared.ledger, F_MODE_NAME, mode->name);
+        ledger_text(run->shared.ledger, F_PARAMS, mode->params);
     } else {
         struct buf text = { 0 };
-        json_write(&text, plan_json(run->plan));
-        ledger_begin(run->ledger, EV_PLAN, 0, 0);
+        json_write(&text, plan_json(run->shared.plan));
+        ledger_begin(run->shared.ledger, EV_PLAN, 0, 0);
         if (!text.failed)
-            ledger_bytes(run->ledger, F_PLAN, (const char *)buf_bytes(&text), buf_len(&text));
+            ledger_bytes(run->shared.ledger, F_PLAN, (const char *)buf_bytes(&text),
+                         buf_len(&text));
         buf_free(&text);
     }
-    ledger_int(run->ledger, F_SEED, (int64_t)run->seed);
-    ledger_text(run->ledger, F_APPLY, apply == APPLY_ALL ? "all" : "new");
-    ledger_int(run->ledger, F_LIVE, (int64_t)run->session_count);
-    ledger_real(run->ledger, F_TIME_SCALE, run->config.time_scale);
-    ledger_commit(run->ledger);
+    ledger_int(run->shared.ledger, F_SEED, (int64_t)run->seed);
+    ledger_text(run->shared.ledger, F_APPLY, apply == APPLY_ALL ? "all" : "new");
+    ledger_int(run->shared.ledger, F_LIVE, (int64_t)run->session_count);
+    ledger_real(run->shared.ledger, F_TIME_SCALE, run->config.time_scale);
+    ledger_commit(run->shared.ledger);
 }
 
 static bool is_normal(const struct plan *plan)
@@ -95,12 +119,12 @@ static bool is_normal(const struct plan *plan)
 static void install(struct run *run, struct plan *plan, enum run_apply apply, bool reset)
 {
     run_settle(run);
-    plan_unref(run->plan);
-    run->plan = plan;
+    plan_unref(run->shared.plan);
+    run->shared.plan = plan;
     run->number = 0;
     ledger_plan(run, apply);
     if (apply == APPLY_ALL) {
-        run->setting++;
+        run->shared.setting++;
         sweep_begin(run, reset, is_normal(plan));
     }
     listening_look(run);
@@ -175,13 +199,13 @@ uint64_t run_seed(const struct run *run)
 
 json_t *run_mode(const struct run *run)
 {
-    const struct mode_program *mode = plan_only_mode(run->plan);
+    const struct mode_program *mode = plan_only_mode(run->shared.plan);
     json_t *params = mode ? json_loads(mode->params, 0, NULL) : NULL;
     if (mode && !params)
         return NULL;
     return json_pack("{s:s?, s:o?, s:f, s:O?, s:I}", "mode", mode ? mode->name : NULL, "params",
-                     params, "time_scale", run->config.time_scale, "plan", plan_json(run->plan),
-                     "seed", (json_int_t)run->seed);
+                     params, "time_scale", run->config.time_scale, "plan",
+                     plan_json(run->shared.plan), "seed", (json_int_t)run->seed);
 }
 
 int run_reset(struct run *run)
@@ -200,10 +224,10 @@ int run_reset(struct run *run)
 /* Says that a mark had no effect. */
 static void warn_of_mark(struct run *run, const char *name)
 {
-    ledger_begin(run->ledger, EV_WARNING, 0, 0);
-    ledger_text(run->ledger, F_NAME, name);
-    ledger_text(run->ledger, F_WHY, "no rule waits for this mark now");
-    ledger_commit(run->ledger);
+    ledger_begin(run->shared.ledger, EV_WARNING, 0, 0);
+    ledger_text(run->shared.ledger, F_NAME, name);
+    ledger_text(run->shared.ledger, F_WHY, "no rule waits for this mark now");
+    ledger_commit(run->shared.ledger);
 }
 
 int run_mark(struct run *run, const char *name, uint64_t *seq, unsigned *rules, struct refusal *why)
@@ -211,9 +235,9 @@ int run_mark(struct run *run, const char *name, uint64_t *seq, unsigned *rules, 
     unsigned woken = 0;
     if (!mode_name_ok(name))
         return refuse(why, "$.mark", MODE_NAME_ALLOWED, "this cannot be a mark's name");
-    ledger_begin(run->ledger, EV_MARK, 0, 0);
-    ledger_text(run->ledger, F_NAME, name);
-    *seq = ledger_commit(run->ledger);
+    ledger_begin(run->shared.ledger, EV_MARK, 0, 0);
+    ledger_text(run->shared.ledger, F_NAME, name);
+    *seq = ledger_commit(run->shared.ledger);
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
         woken += mode_mark(&link_entry(i, struct session, link)->mode, name);
     woken += listening_mark(run, name);
@@ -225,11 +249,47 @@ int run_mark(struct run *run, const char *name, uint64_t *seq, unsigned *rules, 
 
 /* --- Connections */
 
+uint32_t run_next_number(const struct run *run)
+{
+    return run->number < UINT32_MAX ? run->number + 1 : run->number;
+}
+
+void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
+{
+    static struct log_gate gate;
+    const struct run_listener *listener = owner;
+    struct run *run = listener->run;
+    uint32_t number = run_next_number(run);
+    struct session *s;
+    int error = session_accept(&run->shared, listener, number, fd, peer, len, &s);
+    if (error) {
+        log_sometimes(&gate, LOG_ERROR, "a connection was turned away: %s", strerror(-error));
+        close(fd);
+        return;
+    }
+    run->number = number;
+    link_append(&run->sessions, &s->link);
+    run->session_count++;
+    listening_look(run);
+    session_begin(s);
+}
+
+static struct session *find(const struct run *run, uint64_t id)
+{
+    for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next) {
+        struct session *s = link_entry(i, struct session, link);
+        if (s->xs.id == id)
+            return s;
+    }
+    return NULL;
+}
+
 void run_cursor_open(struct run *run, struct run_cursor *cursor)
 {
+    struct link *newest = link_empty(&run->sessions) ? NULL : run->sessions.prev;
     cursor->run = run;
     cursor->next = run->sessions.next;
-    cursor->last_ordinal = run->ordinal;
+    cursor->last_id = newest ? link_entry(newest, struct session, link)->xs.id : 0;
     link_append(&run->cursors, &cursor->link);
 }
 
@@ -243,7 +303,7 @@ struct session *run_cursor_next(struct run_cursor *cursor)
     if (cursor->next == &cursor->run->sessions)
         return NULL;
     struct session *s = link_entry(cursor->next, struct session, link);
-    if (s->ordinal > cursor->last_ordinal)
+    if (s->xs.id > cursor->last_id)
         return NULL;
     cursor->next = cursor->next->next;
     return s;
@@ -261,7 +321,7 @@ bool run_cursor_write(struct run_cursor *cursor, const char *separator, struct b
 
 int run_connection(const struct run *run, uint64_t id, struct buf *out)
 {
-    struct session *s = session_find(run, id);
+    struct session *s = find(run, id);
     if (!s)
         return RUN_NO_CONNECTION;
     session_write(s, out);
@@ -278,7 +338,7 @@ static int refuse_tls_steps(const struct session *s, const struct mode_program *
                             struct refusal *why)
 {
     char where[24];
-    for (unsigned i = 0; !wire_is_tls(s->wire) && i < program->rules[0].step_count; i++) {
+    for (unsigned i = 0; !wire_is_tls(s->xs.wire) && i < program->rules[0].step_count; i++) {
         const struct mode_step *step = &program->rules[0].steps[i];
         snprintf(where, sizeof where, "$.do[%u]", i);
         if (mode_step_is_for_tls(step))
@@ -291,7 +351,7 @@ static int refuse_tls_steps(const struct session *s, const struct mode_program *
 int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *why)
 {
     struct mode_program *program;
-    struct session *s = session_find(run, id);
+    struct session *s = find(run, id);
     if (!s)
         return RUN_NO_CONNECTION;
     unsigned over = s->mode.over ? s->mode.over : OVER_BOTH;
@@ -310,7 +370,7 @@ int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *wh
 void run_abort(struct run *run)
 {
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next) {
-        wire_abort(link_entry(i, struct session, link)->wire, "shutdown", NULL);
+        wire_abort(link_entry(i, struct session, link)->xs.wire, "shutdown", NULL);
     }
 }
 

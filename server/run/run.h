@@ -11,43 +11,14 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/refusal.h"
+#include "run/config.h"
 
-struct catalogue;
-struct endpoint;
 struct ledger;
 struct listener;
 struct run;
-struct tls_server;
-struct uv_loop_s;
-
-/* How long a client may be silent (patience.c), ns; 0: for ever. */
-struct run_patience {
-    int64_t handshake, header, body;
-};
-
-struct run_config {
-    struct uv_loop_s *loop;
-    struct catalogue *catalogue; /* all borrowed, to outlive the run */
-    struct endpoint *endpoint;
-    struct tls_server *tls;
-    size_t ledger_bytes;
-    size_t body_limit; /* request bodies above it are answered with 413 */
-    double time_scale;
-    struct run_patience patience;
-    int64_t keepalive; /* as in struct wire_config */
-};
 
 /* A run in mode "normal". Returns 0 or -errno. */
 int run_create(const struct run_config *config, struct run **out);
-
-/* What a listener speaks. */
-struct run_listener {
-    struct run *run;
-    const char *name; /* "https" */
-    bool tls, h2;
-    struct listener *socket; /* set by run_add_listener */
-    struct run_listener *next;
-};
 
 /* The run acts on this listener (refuses, drops SYNs) as its modes say; both are to outlive the
  * run's last connection. */
@@ -121,7 +92,7 @@ struct run_cursor {
     struct link link;
     struct run *run;
     struct link *next;
-    uint64_t last_ordinal;
+    uint64_t last_id;
 };
 void run_cursor_open(struct run *run, struct run_cursor *cursor);
 void run_cursor_close(struct run_cursor *cursor);

@@ -1,77 +1,50 @@
 /* session.c - a connection in a run: between its wire, its engine and the rules at work on it.
  *
  * A session lives until its wire says closed(). Before that the wire may already be closed inside
- * (a verb ended it): then every call on it is without effect, and session_serving() is false.
+ * (a verb ended it): then every call on it is without effect, and exchange_serving() is false.
  */
-#include "run/run_impl.h"
+#include "run/session.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/number.h"
 
 static uint64_t last_id; /* connection ids are the process's, so that one names one connection */
 
-struct session *session_find(const struct run *run, uint64_t id)
-{
-    for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next) {
-        struct session *s = link_entry(i, struct session, link);
-        if (s->id == id)
-            return s;
-    }
-    return NULL;
-}
-
-/* --- Idle: no exchange open, and none begun, since the last byte was handed over */
-
-void session_idle(struct session *s)
-{
-    if (s->open > 0 || s->idle_since != TIME_NONE || !session_serving(s))
-        return;
-    s->idle_since = clock_now();
-    mode_idle(&s->mode, s->idle_since);
-}
-
-static void session_busy(struct session *s)
-{
-    s->idle_since = TIME_NONE;
-    mode_busy(&s->mode);
-}
-
 /* --- The plan */
 
 static void ledger_mode(const struct session *s, int entry)
 {
-    ledger_text(s->run->ledger, F_MODE_NAME, s->mode.program->name);
+    ledger_text(s->xs.ledger, F_MODE_NAME, s->mode.program->name);
     if (entry >= 0)
-        ledger_int(s->run->ledger, F_ENTRY, entry);
+        ledger_int(s->xs.ledger, F_ENTRY, entry);
 }
 
 static void take_mode(struct session *s, struct mode_program *program)
 {
     mode_conn_set(&s->mode, program);
-    wire_closing(s->wire, &program->closing);
+    wire_closing(s->xs.wire, &program->closing);
 }
 
 void session_set_mode(struct session *s, struct mode_program *program, int entry)
 {
     take_mode(s, program);
-    ledger_begin(s->run->ledger, EV_MODE, s->id, 0);
+    ledger_begin(s->xs.ledger, EV_MODE, s->xs.id, 0);
     ledger_mode(s, entry);
-    ledger_text(s->run->ledger, F_PARAMS, program->params);
-    ledger_commit(s->run->ledger);
+    ledger_text(s->xs.ledger, F_PARAMS, program->params);
+    ledger_commit(s->xs.ledger);
 }
 
 /* Picks for a connection that is new, or new to the plan. Returns what plan_pick did. */
 static int pick(struct session *s)
 {
-    struct plan *plan = s->run->plan;
-    int picked = plan_pick(plan, s->mode.number, s->id, s->mode.over);
+    struct plan *plan = s->shared->plan;
+    int picked = plan_pick(plan, s->mode.number, s->xs.id, s->mode.over);
     plan_unref(s->undecided);
     s->undecided = picked == PLAN_LATER ? plan_ref(plan) : NULL;
     return picked;
@@ -86,8 +59,8 @@ static void replan(struct session *s)
     patience_begin(s); /* the mode that had it in its hands may be gone */
     s->early = false;
     int picked = pick(s);
-    struct mode_program *program = plan_program(s->run->plan, picked);
-    if (plan_is_mode(s->run->plan))
+    struct mode_program *program = plan_program(s->shared->plan, picked);
+    if (plan_is_mode(s->shared->plan))
         take_mode(s, program);
     else
         session_set_mode(s, program, picked);
@@ -96,11 +69,35 @@ static void replan(struct session *s)
 
 bool session_catch_up(struct session *s)
 {
-    if (s->setting == s->run->setting)
+    if (s->setting == s->shared->setting)
         return false;
-    s->setting = s->run->setting;
+    s->setting = s->shared->setting;
     replan(s);
     return true;
+}
+
+static int url_mode(struct exchanges *xs, const struct exchange *ex, const char *spec, size_t len,
+                    struct refusal *why)
+{
+    struct session *s = session_of(xs);
+    const struct run_config *config = s->shared->config;
+    struct mode_program *program;
+    if (s->mode_text && strlen(s->mode_text) == len && memcmp(s->mode_text, spec, len) == 0)
+        return 0;
+    int error =
+        catalogue_compile_text(config->catalogue, spec, len, config->time_scale, &program, why);
+    if (error)
+        return error;
+    error = fits_url(s, ex, program, why);
+    if (!error) {
+        free(s->mode_text);
+        s->mode_text = strndup(spec, len); /* without memory it is set anew the next time */
+        session_set_mode(s, program, PLAN_NONE);
+        s->early = false;
+        fits_look(s, true);
+    }
+    mode_unref(program);
+    return error;
 }
 
 static bool catch_up(void *host)
@@ -116,7 +113,7 @@ static void decide(struct session *s)
     if (!plan)
         return;
     s->undecided = NULL;
-    int picked = plan_pick(plan, s->mode.number, s->id, s->mode.over);
+    int picked = plan_pick(plan, s->mode.number, s->xs.id, s->mode.over);
     if (picked >= 0)
         session_set_mode(s, plan_program(plan, picked), picked);
     plan_unref(plan);
@@ -127,23 +124,23 @@ static void decide(struct session *s)
 static bool start_engine(struct session *s, bool h2)
 {
     struct engine *e;
-    int error = (h2 ? h2_create : h1_create)(&session_engine_host, s, &e);
+    int error = (h2 ? h2_create : h1_create)(&exchange_engine_host, &s->xs, &e);
     if (error) {
         static struct log_gate gate;
         log_sometimes(&gate, LOG_WARN, "cannot serve connection %llu: %s",
-                      (unsigned long long)s->id, strerror(-error));
-        wire_abort(s->wire, "server", "out of descriptors or memory");
+                      (unsigned long long)s->xs.id, strerror(-error));
+        wire_abort(s->xs.wire, "server", "out of descriptors or memory");
         return false;
     }
-    s->engine = s->mode.engine = e;
+    s->xs.engine = s->mode.engine = e;
     s->mode.over = h2 ? OVER_H2 : OVER_H1;
-    ledger_begin(s->run->ledger, EV_PROTOCOL, s->id, 0);
-    ledger_text(s->run->ledger, F_PROTOCOL_NAME, engine_protocol(e));
-    ledger_commit(s->run->ledger);
+    ledger_begin(s->xs.ledger, EV_PROTOCOL, s->xs.id, 0);
+    ledger_text(s->xs.ledger, F_PROTOCOL_NAME, engine_protocol(e));
+    ledger_commit(s->xs.ledger);
     decide(s);
     fits_look(s, false);
-    if (session_silenced(s)) { /* only witnesses from the start */
-        s->watched = !wire_state_can_end(wire_state(s->wire));
+    if (exchange_silenced(&s->xs)) { /* only witnesses from the start */
+        s->watched = !wire_state_can_end(wire_state(s->xs.wire));
         engine_watch(e, s->watched ? WATCH_ONLY : WATCH_HOLD);
     }
     return true;
@@ -152,7 +149,7 @@ static bool start_engine(struct session *s, bool h2)
 /* The HTTP version is known, and nothing of it was said. */
 static void fire_protocol(struct session *s)
 {
-    if (s->protocol_fired || !session_serving(s))
+    if (s->protocol_fired || !exchange_serving(&s->xs))
         return;
     s->protocol_fired = true;
     mode_fire(&s->mode, ON_PROTOCOL, NULL);
@@ -177,14 +174,14 @@ static bool sniff(struct session *s, const uint8_t *bytes, size_t n)
         return false;
     fire_protocol(s);
     if (held)
-        engine_input(s->engine, (const uint8_t *)PREFACE, held);
+        engine_input(s->xs.engine, (const uint8_t *)PREFACE, held);
     return true;
 }
 
 static void input(struct session *s, const uint8_t *bytes, size_t n)
 {
-    if (s->engine || sniff(s, bytes, n))
-        engine_input(s->engine, bytes, n);
+    if (s->xs.engine || sniff(s, bytes, n))
+        engine_input(s->xs.engine, bytes, n);
 }
 
 /* --- What the wire tells */
@@ -201,11 +198,11 @@ static void established(void *owner, const char *alpn)
     if (!start_engine(s, strcmp(alpn, "h2") == 0))
         return;
     patience_begin(s);
-    session_idle(s);
+    exchange_idle(&s->xs);
     mode_fire(&s->mode, ON_HANDSHAKE, NULL);
     fire_protocol(s);
-    if (session_serving(s))
-        engine_pump(s->engine); /* the server's connection preface (RFC 9113 3.4) */
+    if (exchange_serving(&s->xs))
+        engine_pump(s->xs.engine); /* the server's connection preface (RFC 9113 3.4) */
 }
 
 static void received(void *owner, const uint8_t *bytes, size_t n)
@@ -213,7 +210,7 @@ static void received(void *owner, const uint8_t *bytes, size_t n)
     struct session *s = owner;
     static const uint8_t type = 22; /* see wrong_port_look */
     enum wrong_port wrong =
-        s->engine || wire_is_tls(s->wire) ? WRONG_PORT_NO : wrong_port_look(s, bytes, n);
+        s->xs.engine || wire_is_tls(s->xs.wire) ? WRONG_PORT_NO : wrong_port_look(s, bytes, n);
     if (wrong == WRONG_PORT_TAKEN)
         return;
     if (wrong == WRONG_PORT_NO_AFTER_TYPE)
@@ -224,36 +221,36 @@ static void received(void *owner, const uint8_t *bytes, size_t n)
 static void stale(void *owner, const uint8_t *bytes, size_t n)
 {
     struct session *s = owner;
-    s->stale_seen = true;
+    s->xs.stale_seen = true;
     if (n > 0)
         input(s, bytes, n);
-    if (!wire_reset_due(s->wire)) /* nothing comes after that */
+    if (!wire_reset_due(s->xs.wire)) /* nothing comes after that */
         mode_fire(&s->mode, ON_STALE, NULL);
 }
 
 static void peer_closed(void *owner, bool at_end)
 {
     struct session *s = owner;
-    if (s->engine && wire_can_send(s->wire) && !s->mode.held)
-        engine_peer_closed(s->engine);
+    if (s->xs.engine && wire_can_send(s->xs.wire) && !s->mode.held)
+        engine_peer_closed(s->xs.engine);
     else
-        wire_close(s->wire, "client"); /* nothing that is open could be answered */
+        wire_close(s->xs.wire, "client"); /* nothing that is open could be answered */
 }
 
 static void progress(void *owner)
 {
     struct session *s = owner;
-    exchange_settle(s);
-    places_look(s);
-    if (s->engine && session_serving(s))
-        engine_pump(s->engine);
+    exchange_settle(&s->xs);
+    places_look(&s->xs);
+    if (s->xs.engine && exchange_serving(&s->xs))
+        engine_pump(s->xs.engine);
 }
 
 /* May more be read? What the engine cannot serve yet it keeps, and that is bounded. */
 static bool takes(void *owner)
 {
     const struct session *s = owner;
-    return !s->engine || !engine_full(s->engine);
+    return !s->xs.engine || !engine_full(s->xs.engine);
 }
 
 static const char fault_ended[] = "a fault ended the connection";
@@ -264,9 +261,9 @@ static void watch(struct session *s, const char *why)
     if (s->watched)
         return;
     s->watched = true;
-    exchange_watch(s, why); /* while the engine knows what it has said */
-    if (s->engine)
-        engine_watch(s->engine, WATCH_ONLY);
+    exchange_watch(&s->xs, why); /* while the engine knows what it has said */
+    if (s->xs.engine)
+        engine_watch(s->xs.engine, WATCH_ONLY);
 }
 
 static void ending(void *owner, const char *by)
@@ -274,48 +271,34 @@ static void ending(void *owner, const char *by)
     struct session *s = owner;
     const char *why = strcmp(by, "fault") == 0 ? fault_ended : "the connection ended";
     watch(s, why); /* what is pipelined behind an open exchange was read, too */
-    if (s->engine)
-        engine_watch_flush(s->engine, false);
+    if (s->xs.engine)
+        engine_watch_flush(s->xs.engine, false);
     if (strcmp(by, "client") == 0)
         mode_gives_way(&s->mode, "the client ended the connection first", true);
-    exchange_tell_lost(s, why, true);
+    exchange_tell_lost(&s->xs, why, true);
 }
 
 static void end_fields(void *owner)
 {
     const struct session *s = owner;
-    ledger_int(s->run->ledger, F_EXCHANGES, s->numbered);
-}
-
-static void pass_cursors(const struct session *s)
-{
-    for (struct link *i = s->run->cursors.next; i != &s->run->cursors; i = i->next) {
-        struct run_cursor *cursor = link_entry(i, struct run_cursor, link);
-        if (cursor->next == &s->link)
-            cursor->next = s->link.next;
-    }
+    ledger_int(s->xs.ledger, F_EXCHANGES, s->xs.numbered);
 }
 
 static void closed(void *owner)
 {
     struct session *s = owner;
-    struct run *run = s->run;
     s->mode.wire = NULL;
     s->mode.engine = NULL;
     timer_cancel(&s->losing);
     timer_cancel(&s->patience);
-    engine_destroy(s->engine);
-    exchange_drop_all(s);
-    witness_drop_all(s);
+    engine_destroy(s->xs.engine);
+    exchange_drop_all(&s->xs);
+    witness_drop_all(&s->xs);
     mode_conn_finish(&s->mode);
     plan_unref(s->undecided);
-    pass_cursors(s);
     free(s->mode_text);
-    link_remove(&s->link);
-    run->session_count--;
+    s->shared->closed(s->shared, s);
     free(s);
-    if (run->done && link_empty(&run->sessions))
-        timer_at(&run->grace, clock_now());
 }
 
 /* --- What the rules tell */
@@ -330,14 +313,14 @@ static void released(void *host, struct mode_exchange *mx)
 static void losing_reached(struct timer *m, int64_t late)
 {
     struct session *s = link_entry(m, struct session, losing);
-    if (wire_reads_before(s->wire)) {
-        int64_t now = clock_now(), pause = (now - wire_fault_since(s->wire)) / 4;
+    if (wire_reads_before(s->xs.wire)) {
+        int64_t now = clock_now(), pause = (now - wire_fault_since(s->xs.wire)) / 4;
         timer_at(m, now + (pause < NS_PER_MS ? NS_PER_MS : pause));
         return;
     }
-    if (s->engine)
-        engine_watch_flush(s->engine, true);
-    exchange_tell_lost(s, fault_ended, false);
+    if (s->xs.engine)
+        engine_watch_flush(s->xs.engine, true);
+    exchange_tell_lost(&s->xs, fault_ended, false);
 }
 
 /* A fault has put the connection out of service, for ever. A request that drew the fault may still
@@ -349,44 +332,44 @@ static void out_of_service(struct session *s, bool cut)
     s->losing.reached = losing_reached;
     timer_at(&s->losing, clock_now());
     if (cut)
-        exchange_tell_cut(s, fault_ended);
+        exchange_tell_cut(&s->xs, fault_ended);
 }
 
 /* It is out of service until resumed(). */
 static void held(struct session *s)
 {
-    exchange_watch(s, NULL);
-    if (s->engine)
-        engine_watch(s->engine, WATCH_HOLD);
+    exchange_watch(&s->xs, NULL);
+    if (s->xs.engine)
+        engine_watch(s->xs.engine, WATCH_HOLD);
 }
 
 /* It serves again, after a stall or a hole. */
 static void resumed(struct session *s, bool hole)
 {
-    int64_t now = clock_now(), used = wire_hole_used(s->wire);
-    s->from_hole_until = 0;
+    int64_t now = clock_now(), used = wire_hole_used(s->xs.wire);
+    s->xs.from_hole_until = 0;
     if (hole)
         s->mode.changed = true; /* its client may have gone, unheard */
     if (hole && used != TIME_NONE)
-        s->from_hole_until = now + 2 * (now - used) + 250 * NS_PER_MS;
-    s->stale_seen = false;
+        s->xs.from_hole_until = now + 2 * (now - used) + 250 * NS_PER_MS;
+    s->xs.stale_seen = false;
     patience_begin(s);
-    if (s->engine) {
+    if (s->xs.engine) {
         fire_protocol(s);
-        if (session_serving(s))
-            engine_resume(s->engine);
+        if (exchange_serving(&s->xs))
+            engine_resume(s->xs.engine);
     }
-    places_look(s);
-    answer_all(s);
-    session_idle(s);
+    places_look(&s->xs);
+    answer_all(&s->xs);
+    exchange_idle(&s->xs);
 }
 
 static void changed(void *owner, enum wire_state from, bool cut)
 {
     struct session *s = owner;
-    enum wire_state state = wire_state(s->wire);
+    enum wire_state state = wire_state(s->xs.wire);
     if (state == WIRE_CLOSED || wire_state_is_fault(state))
-        session_busy(s);
+        exchange_busy(&s->xs);
     if (wire_state_can_end(state))
         held(s);
     else if (wire_state_is_fault(state))
@@ -418,82 +401,96 @@ static const struct mode_host mode_calls = {
 
 /* --- Beginning and end */
 
-void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
+static const struct exchanges_calls exchanges_calls = {
+    .heard = patience_heard,
+    .url_mode = url_mode,
+};
+
+static void ledger_open(const struct session *s, int picked)
 {
-    const struct run_listener *listener = owner;
-    struct run *run = listener->run;
+    struct ledger *l = s->xs.ledger;
+    ledger_begin(l, EV_CONNECTION_OPEN, s->xs.id, 0);
+    ledger_text(l, F_LISTENER, s->listener->name);
+    ledger_text(l, F_PEER, s->peer);
+    ledger_int(l, F_NUMBER, s->mode.number);
+    ledger_mode(s, plan_is_mode(s->shared->plan) ? PLAN_NONE : picked);
+    ledger_commit(l);
+}
+
+int session_accept(struct session_shared *shared, const struct run_listener *listener,
+                   uint32_t number, int fd, const struct sockaddr *peer, socklen_t len,
+                   struct session **out)
+{
+    const struct run_config *run = shared->config;
     struct session *s = calloc(1, sizeof *s);
     struct wire_config config = {
-        .loop = run->config.loop,
+        .loop = run->loop,
         .owner_calls = &wire_calls,
         .owner = s,
-        .ledger = run->ledger,
+        .ledger = shared->ledger,
         .id = last_id + 1,
-        .tls = listener->tls ? run->config.tls : NULL,
+        .tls = listener->tls ? run->tls : NULL,
         .h2 = listener->h2,
-        .keepalive = run->config.keepalive,
+        .keepalive = run->keepalive,
     };
-    int error = s ? wire_create(&config, fd, &s->wire) : -ENOMEM;
+    int error = s ? wire_create(&config, fd, &s->xs.wire) : -ENOMEM;
     if (error) {
-        static struct log_gate gate;
-        log_sometimes(&gate, LOG_ERROR, "a connection was turned away: %s", strerror(-error));
         free(s);
-        close(fd);
-        return;
+        return error;
     }
-    s->run = run;
+    s->shared = shared;
     s->listener = listener;
-    s->id = ++last_id;
-    s->ordinal = ++run->ordinal;
-    s->setting = run->setting;
-    s->mode.number = run->number < UINT32_MAX ? ++run->number : run->number;
+    link_init(&s->link);
+    s->xs.calls = &exchanges_calls;
+    s->xs.config = run;
+    s->xs.ledger = shared->ledger;
+    s->xs.attempts = shared->attempts;
+    s->xs.mode = &s->mode;
+    s->xs.id = ++last_id;
+    exchange_init(&s->xs);
+    s->setting = shared->setting;
+    s->mode.number = number;
     int picked = pick(s);
-    mode_conn_init(&s->mode, &mode_calls, s, run->ledger, s->id, plan_program(run->plan, picked));
+    mode_conn_init(&s->mode, &mode_calls, s, shared->ledger, s->xs.id,
+                   plan_program(shared->plan, picked));
     s->opened_at = s->mode.accepted_at;
     s->early = true;
-    s->idle_since = TIME_NONE;
-    link_init(&s->exchanges);
-    link_init(&s->leaving);
-    link_init(&s->unbegun);
-    link_append(&run->sessions, &s->link);
-    run->session_count++;
     address_text(peer, s->peer, sizeof s->peer);
-    ledger_begin(run->ledger, EV_CONNECTION_OPEN, s->id, 0);
-    ledger_text(run->ledger, F_LISTENER, listener->name);
-    ledger_text(run->ledger, F_PEER, s->peer);
-    ledger_int(run->ledger, F_ORDINAL, (int64_t)s->ordinal);
-    ledger_int(run->ledger, F_NUMBER, s->mode.number);
-    ledger_mode(s, plan_is_mode(run->plan) ? PLAN_NONE : picked);
-    ledger_commit(run->ledger);
-    s->mode.wire = s->wire;
-    wire_closing(s->wire, &s->mode.program->closing);
+    ledger_open(s, picked);
+    s->mode.wire = s->xs.wire;
+    wire_closing(s->xs.wire, &s->mode.program->closing);
     patience_begin(s);
-    session_idle(s);
-    listening_look(run);
+    exchange_idle(&s->xs);
+    *out = s;
+    return 0;
+}
+
+void session_begin(struct session *s)
+{
     mode_fire(&s->mode, ON_ACCEPT, NULL);
 }
 
 void session_let_go(struct session *s, const char *by)
 {
-    if (session_silenced(s) || s->mode.changed) {
-        wire_abort(s->wire, by, NULL);
+    if (exchange_silenced(&s->xs) || s->mode.changed) {
+        wire_abort(s->xs.wire, by, NULL);
         return;
     }
-    if (wire_state(s->wire) == WIRE_ENDING)
-        wire_hurry(s->wire);
+    if (wire_state(s->xs.wire) == WIRE_ENDING)
+        wire_hurry(s->xs.wire);
     mode_conn_stop_scripts(&s->mode);
-    answer_let_go(s);
+    answer_let_go(&s->xs);
 }
 
 void session_shutdown(struct session *s)
 {
-    if (session_silenced(s) || s->mode.held)
-        wire_abort(s->wire, "shutdown", NULL);
-    else if (s->engine && session_serving(s))
-        engine_shutdown(s->engine);
+    if (exchange_silenced(&s->xs) || s->mode.held)
+        wire_abort(s->xs.wire, "shutdown", NULL);
+    else if (s->xs.engine && exchange_serving(&s->xs))
+        engine_shutdown(s->xs.engine);
     else
-        wire_close(s->wire, "server");
-    wire_hurry(s->wire);
+        wire_close(s->xs.wire, "server");
+    wire_hurry(s->xs.wire);
 }
 
 /* --- Looking */
@@ -514,11 +511,11 @@ static void write_span(struct buf *out, const char *name, int64_t ns)
 static void write_tls(const struct session *s, struct buf *out)
 {
     struct wire_tls_info tls;
-    if (!wire_is_tls(s->wire)) {
+    if (!wire_is_tls(s->xs.wire)) {
         buf_text(out, ",\"tls\":null");
         return;
     }
-    wire_tls_info(s->wire, &tls);
+    wire_tls_info(s->xs.wire, &tls);
     buf_printf(out, ",\"tls\":{\"version\":\"%s\"", tls.version);
     write_text(out, "cipher", tls.cipher);
     buf_text(out, ",\"sni\":");
@@ -542,12 +539,12 @@ void session_write(struct session *s, struct buf *out)
 {
     int64_t now = clock_now();
     session_catch_up(s);
-    buf_printf(out, "{\"id\":%" PRIu64 ",\"ordinal\":%" PRIu64, s->id, s->ordinal);
+    buf_printf(out, "{\"id\":%" PRIu64, s->xs.id);
     write_text(out, "listener", s->listener->name);
     write_text(out, "peer", s->peer);
-    write_text(out, "state", wire_state_name(wire_state(s->wire)));
-    if (s->engine)
-        write_text(out, "protocol", engine_protocol(s->engine));
+    write_text(out, "state", wire_state_name(wire_state(s->xs.wire)));
+    if (s->xs.engine)
+        write_text(out, "protocol", engine_protocol(s->xs.engine));
     else
         buf_text(out, ",\"protocol\":null");
     write_tls(s, out);
@@ -558,13 +555,13 @@ void session_write(struct session *s, struct buf *out)
     else
         buf_text(out, ",\"warning\":null");
     write_span(out, "age_ms", now - s->opened_at);
-    if (s->idle_since != TIME_NONE)
-        write_span(out, "idle_ms", now - s->idle_since);
+    if (s->xs.idle_since != TIME_NONE)
+        write_span(out, "idle_ms", now - s->xs.idle_since);
     else
         buf_text(out, ",\"idle_ms\":null");
     buf_printf(out,
                ",\"exchanges\":%u,\"open_exchanges\":%u,\"bytes_in\":%" PRIu64
                ",\"bytes_out\":%" PRIu64 "}",
-               s->begun, s->open, (uint64_t)wire_bytes_in(s->wire),
-               (uint64_t)wire_bytes_out(s->wire));
+               s->xs.begun, s->xs.open, (uint64_t)wire_bytes_in(s->xs.wire),
+               (uint64_t)wire_bytes_out(s->xs.wire));
 }

@@ -6,7 +6,7 @@
  * the sweep is over. Only what a reset or "normal" ends, and the ledger that it empties, is ended
  * and emptied in the order of the sweep.
  */
-#include "run/run_impl.h"
+#include "run/run_parts.h"
 
 #define AT_LEAST 16 /* connections in a slice, however long they take */
 
@@ -18,8 +18,8 @@ static void end_sweep(struct run *run)
     run_cursor_close(&sweep->cursor);
     sweep->on = false;
     if (sweep->reset) {
-        attempts_clear(run->attempts);
-        ledger_clear(run->ledger);
+        attempts_clear(run->shared.attempts);
+        ledger_clear(run->shared.ledger);
     }
     while (!link_empty(&sweep->waiting)) {
         struct run_waiter *w = link_entry(sweep->waiting.next, struct run_waiter, link);

@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 #include "base/timer.h"
-#include "run/run_impl.h"
+#include "run/run_parts.h"
 #include "wire/caps.h"
 #include "wire/tap.h"
 
@@ -43,8 +43,8 @@ struct syns {
 
 static void begin_event(const struct syns *s)
 {
-    ledger_begin(s->run->ledger, s->answer == LISTENER_REFUSES ? EV_SYN_REFUSED : EV_SYN_DROPPED, 0,
-                 0);
+    ledger_begin(s->run->shared.ledger,
+                 s->answer == LISTENER_REFUSES ? EV_SYN_REFUSED : EV_SYN_DROPPED, 0, 0);
 }
 
 /* --- Seen */
@@ -65,7 +65,7 @@ static const char *listener_of(const struct syns *s, const struct tap_segment *s
 {
     uint16_t port =
         ntohs(syn->to.any.sa_family == AF_INET ? syn->to.v4.sin_port : syn->to.v6.sin6_port);
-    for (const struct run_listener *l = s->run->listening.listeners; l; l = l->next)
+    for (const struct run_listener *l = s->run->shared.listeners; l; l = l->next)
         if (listener_port(l->socket) == port)
             return l->name;
     return NULL;
@@ -74,7 +74,7 @@ static const char *listener_of(const struct syns *s, const struct tap_segment *s
 static void seen(void *owner, const struct tap_segment *syn)
 {
     struct syns *s = owner;
-    struct ledger *l = s->run->ledger;
+    struct ledger *l = s->run->shared.ledger;
     struct sender *sender = sender_of(s, syn);
     char peer[ADDRESS_TEXT_SIZE];
     int64_t now = clock_now();
@@ -104,7 +104,7 @@ static int open_tap(struct syns *s)
         .seen = seen,
         .owner = s,
     };
-    for (const struct run_listener *l = s->run->listening.listeners; l; l = l->next)
+    for (const struct run_listener *l = s->run->shared.listeners; l; l = l->next)
         if (config.port_count < TAP_PORTS_MAX)
             config.ports[config.port_count++] = listener_port(l->socket);
     return tap_open(&config, &s->tap);
@@ -115,14 +115,14 @@ static int open_tap(struct syns *s)
 static uint64_t count_drops(const struct syns *s)
 {
     uint64_t drops = 0;
-    for (const struct run_listener *l = s->run->listening.listeners; l; l = l->next)
+    for (const struct run_listener *l = s->run->shared.listeners; l; l = l->next)
         drops += listener_drops(l->socket);
     return drops;
 }
 
 static void look(struct syns *s)
 {
-    struct ledger *l = s->run->ledger;
+    struct ledger *l = s->run->shared.ledger;
     uint64_t drops = count_drops(s);
     if (drops == s->drops_seen)
         return;
@@ -154,8 +154,8 @@ static void watch_without_tap(struct syns *s, const char *error)
     }
     snprintf(why, sizeof why, "who is refused cannot be known without CAP_NET_RAW (%s)", error);
     begin_event(s);
-    ledger_text(s->run->ledger, F_WHY, why);
-    ledger_commit(s->run->ledger);
+    ledger_text(s->run->shared.ledger, F_WHY, why);
+    ledger_commit(s->run->shared.ledger);
 }
 
 /* --- Beginning and end of a spell */
@@ -170,7 +170,7 @@ void syns_look(struct syns *s)
 
 static void finish(struct syns *s)
 {
-    struct ledger *l = s->run->ledger;
+    struct ledger *l = s->run->shared.ledger;
     char why[96];
     unsigned missed = s->tap ? tap_missed(s->tap) : 0;
     timer_cancel(&s->look);

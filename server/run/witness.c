@@ -6,12 +6,12 @@
 
 #include "base/hash.h"
 #include "engine/h2_error.h"
-#include "run/run_impl.h"
+#include "run/exchange.h"
 
-void witness_request(struct session *s, const struct request *request, int32_t stream,
+void witness_request(struct exchanges *xs, const struct request *request, int32_t stream,
                      const struct attempt_key *key)
 {
-    struct ledger *l = s->run->ledger;
+    struct ledger *l = xs->ledger;
     const struct header *connection = request_header(request, "connection");
     static char names[LEDGER_LIST_SIZE];
     size_t len = 0;
@@ -32,61 +32,61 @@ void witness_request(struct session *s, const struct request *request, int32_t s
     ledger_bytes(l, F_HEADERS, names, len);
 }
 
-void witness_last_request(struct session *s, const struct request *request)
+void witness_last_request(struct exchanges *xs, const struct request *request)
 {
     for (size_t i = 0; i < request->header_count; i++) {
         const struct header *h = &request->headers[i];
-        s->client_leaves |= header_is(h, "connection") && header_has_token(h, "close");
+        xs->client_leaves |= header_is(h, "connection") && header_has_token(h, "close");
     }
 }
 
 /* It was sent into the hole when it came soon after the healing: within the time in which the
  * client's kernel has sent again what it sent in vain. */
-void witness_came_late(struct session *s, const struct session_exchange *sx,
+void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
                        const struct exchange *ex)
 {
-    bool late = clock_now() > s->from_hole_until;
-    s->from_hole_until = 0;
+    bool late = clock_now() > xs->from_hole_until;
+    xs->from_hole_until = 0;
     if (late)
         return;
-    ledger_begin(s->run->ledger, EV_STALE_REQUEST, s->id, ex->nth);
-    witness_request(s, &ex->request, ex->stream, &sx->key);
-    ledger_text(s->run->ledger, F_SENT_INTO, wire_state_name(WIRE_HOLED));
-    ledger_int(s->run->ledger, F_AFTER_FAULT, wire_hole_used(s->wire) - wire_fault_since(s->wire));
-    ledger_int(s->run->ledger, F_ATTEMPT, sx->read.attempt);
-    ledger_int(s->run->ledger, F_COMPLETE, true);
-    ledger_commit(s->run->ledger);
+    ledger_begin(xs->ledger, EV_STALE_REQUEST, xs->id, ex->nth);
+    witness_request(xs, &ex->request, ex->stream, &sx->key);
+    ledger_text(xs->ledger, F_SENT_INTO, wire_state_name(WIRE_HOLED));
+    ledger_int(xs->ledger, F_AFTER_FAULT, wire_hole_used(xs->wire) - wire_fault_since(xs->wire));
+    ledger_int(xs->ledger, F_ATTEMPT, sx->read.attempt);
+    ledger_int(xs->ledger, F_COMPLETE, true);
+    ledger_commit(xs->ledger);
 }
 
 /* --- What the engine reads while it watches */
 
 #define UNBEGUN_MAX 1024 /* of a connection; beyond it forgets the oldest: its attempt */
 
-static void drop_unbegun(struct session *s, struct unbegun *u)
+static void drop_unbegun(struct exchanges *xs, struct unbegun *u)
 {
     link_remove(&u->link);
-    s->unbegun_count--;
+    xs->unbegun_count--;
     free(u);
 }
 
-static struct unbegun *add_unbegun(struct session *s, int32_t stream, bool stale)
+static struct unbegun *add_unbegun(struct exchanges *xs, int32_t stream, bool stale)
 {
     struct unbegun *u = calloc(1, sizeof *u);
     if (!u)
         return NULL;
-    if (s->unbegun_count == UNBEGUN_MAX)
-        drop_unbegun(s, link_entry(s->unbegun.next, struct unbegun, link));
+    if (xs->unbegun_count == UNBEGUN_MAX)
+        drop_unbegun(xs, link_entry(xs->unbegun.next, struct unbegun, link));
     u->stream = stream;
-    u->nth = stale ? 0 : ++s->numbered;
-    s->unbegun_count++;
-    link_append(&s->unbegun, &u->link);
+    u->nth = stale ? 0 : ++xs->numbered;
+    xs->unbegun_count++;
+    link_append(&xs->unbegun, &u->link);
     return u;
 }
 
 /* The newest on this stream: HTTP/1.1 has one, and one request after the other on it. */
-static struct unbegun *find_unbegun(const struct session *s, int32_t stream)
+static struct unbegun *find_unbegun(const struct exchanges *xs, int32_t stream)
 {
-    for (struct link *i = s->unbegun.prev; i != &s->unbegun; i = i->prev) {
+    for (struct link *i = xs->unbegun.prev; i != &xs->unbegun; i = i->prev) {
         struct unbegun *u = link_entry(i, struct unbegun, link);
         if (u->stream == stream)
             return u;
@@ -95,50 +95,50 @@ static struct unbegun *find_unbegun(const struct session *s, int32_t stream)
 }
 
 /* What was read of the exchange, or of a request that never began; NULL: nothing is known of it. */
-static struct reading *reading_of(const struct session *s, const struct exchange *ex,
+static struct reading *reading_of(const struct exchanges *xs, const struct exchange *ex,
                                   int32_t stream, uint32_t *nth)
 {
     struct session_exchange *sx = ex ? ex->data : NULL;
-    struct unbegun *u = ex ? NULL : find_unbegun(s, stream);
+    struct unbegun *u = ex ? NULL : find_unbegun(xs, stream);
     *nth = ex ? ex->nth : u ? u->nth : 0;
-    if (wire_state(s->wire) == WIRE_CLOSED || (sx && sx->reached > REACHED_HEADERS))
+    if (wire_state(xs->wire) == WIRE_CLOSED || (sx && sx->reached > REACHED_HEADERS))
         return NULL;
     return sx ? &sx->read : u ? &u->read : NULL;
 }
 
 /* Of a request that came after the fault: into what, and when. */
-static void add_staleness(struct session *s)
+static void add_staleness(struct exchanges *xs)
 {
-    struct ledger *l = s->run->ledger;
-    enum wire_state state = wire_state(s->wire);
-    int64_t since = state == WIRE_OPEN ? s->mode.goaway_at : wire_fault_since(s->wire);
+    struct ledger *l = xs->ledger;
+    enum wire_state state = wire_state(xs->wire);
+    int64_t since = state == WIRE_OPEN ? xs->mode->goaway_at : wire_fault_since(xs->wire);
     ledger_text(l, F_SENT_INTO, state == WIRE_OPEN ? "goaway" : wire_state_name(state));
     if (since != TIME_NONE)
         ledger_int(l, F_AFTER_FAULT, clock_now() - since);
     if (state == WIRE_FINNED)
-        ledger_text(l, F_FIN_ACKED_BEFORE, wire_fin_acked_name(wire_fin_acked(s->wire)));
+        ledger_text(l, F_FIN_ACKED_BEFORE, wire_fin_acked_name(wire_fin_acked(xs->wire)));
 }
 
 /* What came with the bytes on which the fault fired, or before them, was sent while all was well;
  * over h2 the engine also tells of streams that a GOAWAY has disowned. */
-static bool is_stale(const struct session *s, int32_t stream)
+static bool is_stale(const struct exchanges *xs, int32_t stream)
 {
-    return s->stale_seen || (!session_silenced(s) && stream);
+    return xs->stale_seen || (!exchange_silenced(xs) && stream);
 }
 
 void witness_stale_request(void *host, struct exchange *ex, const struct request *request,
                            int32_t stream, enum engine_witnessed what)
 {
-    struct session *s = host;
-    struct ledger *l = s->run->ledger;
-    bool stale = is_stale(s, stream);
+    struct exchanges *xs = host;
+    struct ledger *l = xs->ledger;
+    bool stale = is_stale(xs, stream);
     uint32_t nth;
     /* Without a fault: an exchange has begun, whose end says it; or it may be any frame. */
-    if (what == WITNESSED_PART && !session_silenced(s) && (ex || s->mode.over == OVER_H2))
+    if (what == WITNESSED_PART && !exchange_silenced(xs) && (ex || xs->mode->over == OVER_H2))
         return;
-    if (wire_state(s->wire) != WIRE_CLOSED && !ex)
-        add_unbegun(s, stream, stale);
-    struct reading *r = reading_of(s, ex, stream, &nth);
+    if (wire_state(xs->wire) != WIRE_CLOSED && !ex)
+        add_unbegun(xs, stream, stale);
+    struct reading *r = reading_of(xs, ex, stream, &nth);
     if (!r)
         return;
     const struct attempt_key key = attempts_key(request, HASH_START);
@@ -150,11 +150,11 @@ void witness_stale_request(void *host, struct exchange *ex, const struct request
     if (what != WITNESSED_PART)
         r->reached = REACHED_HEADERS;
     if (!r->attempt && (key.key || what == WITNESSED_WHOLE))
-        r->attempt = attempts_begin(s->run->attempts, key.hash);
-    ledger_begin(l, stale ? EV_STALE_REQUEST : EV_REQUEST, s->id, nth);
-    witness_request(s, request, stream, &key);
+        r->attempt = attempts_begin(xs->attempts, key.hash);
+    ledger_begin(l, stale ? EV_STALE_REQUEST : EV_REQUEST, xs->id, nth);
+    witness_request(xs, request, stream, &key);
     if (stale)
-        add_staleness(s);
+        add_staleness(xs);
     else if (ex)
         ledger_int(l, F_IDLE_BEFORE, ((struct session_exchange *)ex->data)->mx.idle_before);
     if (r->attempt)
@@ -177,10 +177,10 @@ void witness_stale_body(void *host, struct exchange *ex, const void *bytes, size
 void witness_stale_complete(void *host, struct exchange *ex, const struct request *request,
                             int32_t stream)
 {
-    struct session *s = host;
-    struct ledger *l = s->run->ledger;
+    struct exchanges *xs = host;
+    struct ledger *l = xs->ledger;
     uint32_t nth;
-    struct reading *r = reading_of(s, ex, stream, &nth);
+    struct reading *r = reading_of(xs, ex, stream, &nth);
     if (!r)
         return;
     struct request as_sent = *request;
@@ -188,35 +188,35 @@ void witness_stale_complete(void *host, struct exchange *ex, const struct reques
         as_sent.target = ((struct session_exchange *)ex->data)->target;
     r->reached = REACHED_COMPLETE;
     if (!r->attempt)
-        r->attempt = attempts_begin(s->run->attempts, attempts_key(&as_sent, r->digest).hash);
+        r->attempt = attempts_begin(xs->attempts, attempts_key(&as_sent, r->digest).hash);
     if (!r->complete_told) {
-        ledger_begin(l, EV_REQUEST_COMPLETE, s->id, r->stale ? 0 : nth);
+        ledger_begin(l, EV_REQUEST_COMPLETE, xs->id, r->stale ? 0 : nth);
         if (r->stale && stream)
             ledger_int(l, F_STREAM, stream);
         if (r->stale)
-            add_staleness(s);
+            add_staleness(xs);
         ledger_int(l, F_BODY_BYTES, (int64_t)r->body_bytes);
         ledger_int(l, F_ATTEMPT, r->attempt);
         ledger_commit(l);
     }
     r->complete_told = true;
-    if (!ex && r->stale && !wire_state_can_end(wire_state(s->wire)))
-        drop_unbegun(s, find_unbegun(s, stream));
+    if (!ex && r->stale && !wire_state_can_end(wire_state(xs->wire)))
+        drop_unbegun(xs, find_unbegun(xs, stream));
 }
 
-uint32_t witness_begins(struct session *s, int32_t stream, struct reading *read)
+uint32_t witness_begins(struct exchanges *xs, int32_t stream, struct reading *read)
 {
     uint32_t nth = 0;
-    for (struct link *i = s->unbegun.next; i != &s->unbegun; i = i->next) {
+    for (struct link *i = xs->unbegun.next; i != &xs->unbegun; i = i->next) {
         struct unbegun *u = link_entry(i, struct unbegun, link);
         if (u->stream != stream)
             continue;
         *read = u->read;
         nth = u->nth;
-        drop_unbegun(s, u);
+        drop_unbegun(xs, u);
         break;
     }
-    return nth ? nth : ++s->numbered;
+    return nth ? nth : ++xs->numbered;
 }
 
 void witness_serves(struct reading *read)
@@ -225,26 +225,26 @@ void witness_serves(struct reading *read)
         read->told = read->complete_told = read->stale = false;
 }
 
-void witness_tell_lost(struct session *s, const char *why)
+void witness_tell_lost(struct exchanges *xs, const char *why)
 {
-    for (struct link *i = s->unbegun.next; i != &s->unbegun; i = i->next) {
+    for (struct link *i = xs->unbegun.next; i != &xs->unbegun; i = i->next) {
         struct unbegun *u = link_entry(i, struct unbegun, link);
         if (!u->nth || u->lost_told)
             continue;
         u->lost_told = true;
-        ledger_begin(s->run->ledger, EV_EXCHANGE_LOST, s->id, u->nth);
-        ledger_text(s->run->ledger, F_REACHED, exchange_reached(u->read.reached));
+        ledger_begin(xs->ledger, EV_EXCHANGE_LOST, xs->id, u->nth);
+        ledger_text(xs->ledger, F_REACHED, exchange_reached(u->read.reached));
         if (u->read.attempt)
-            ledger_int(s->run->ledger, F_ATTEMPT, u->read.attempt);
-        ledger_text(s->run->ledger, F_WHY, why);
-        ledger_commit(s->run->ledger);
+            ledger_int(xs->ledger, F_ATTEMPT, u->read.attempt);
+        ledger_text(xs->ledger, F_WHY, why);
+        ledger_commit(xs->ledger);
     }
 }
 
-void witness_drop_all(struct session *s)
+void witness_drop_all(struct exchanges *xs)
 {
-    while (!link_empty(&s->unbegun))
-        drop_unbegun(s, link_entry(s->unbegun.next, struct unbegun, link));
+    while (!link_empty(&xs->unbegun))
+        drop_unbegun(xs, link_entry(xs->unbegun.next, struct unbegun, link));
 }
 
 /* --- Other news */
@@ -256,13 +256,13 @@ void witness_frame(void *host, const struct engine_frame_info *info)
         [FRAME_PING_ACK] = EV_PEER_PING_ACK,     [FRAME_GOAWAY] = EV_PEER_GOAWAY,
         [FRAME_RST_STREAM] = EV_PEER_RST_STREAM,
     };
-    struct session *s = host;
-    struct ledger *l = s->run->ledger;
-    if (wire_state(s->wire) == WIRE_CLOSED)
+    struct exchanges *xs = host;
+    struct ledger *l = xs->ledger;
+    if (wire_state(xs->wire) == WIRE_CLOSED)
         return;
     if (info->kind == FRAME_GOAWAY)
-        s->client_leaves = true;
-    ledger_begin(l, events[info->kind], s->id, 0);
+        xs->client_leaves = true;
+    ledger_begin(l, events[info->kind], xs->id, 0);
     if (info->kind == FRAME_RST_STREAM)
         ledger_int(l, F_STREAM, info->stream);
     if (info->kind == FRAME_GOAWAY)
@@ -278,14 +278,14 @@ void witness_frame(void *host, const struct engine_frame_info *info)
     ledger_commit(l);
 }
 
-static void tell_why(struct session *s, enum ledger_event event, const char *why)
+static void tell_why(struct exchanges *xs, enum ledger_event event, const char *why)
 {
-    if (wire_state(s->wire) == WIRE_CLOSED)
+    if (wire_state(xs->wire) == WIRE_CLOSED)
         return;
-    s->client_leaves = false; /* whatever it said before: the connection ends because of this */
-    ledger_begin(s->run->ledger, event, s->id, 0);
-    ledger_text(s->run->ledger, F_WHY, why);
-    ledger_commit(s->run->ledger);
+    xs->client_leaves = false; /* whatever it said before: the connection ends because of this */
+    ledger_begin(xs->ledger, event, xs->id, 0);
+    ledger_text(xs->ledger, F_WHY, why);
+    ledger_commit(xs->ledger);
 }
 
 void witness_protocol_error(void *host, const char *what)

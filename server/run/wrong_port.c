@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "endpoint/problem.h"
 #include "engine/h1_response.h"
-#include "run/run_impl.h"
+#include "run/session.h"
 
 #define LINE_MAX_LEN   8192 /* of a request line that is waited for */
 #define TLS_HANDSHAKE  22   /* the type of a record with a ClientHello (RFC 8446 5.1), */
@@ -23,7 +23,7 @@
 static const char *other_port(const struct session *s, bool tls, char out[48])
 {
     out[0] = '\0';
-    for (const struct run_listener *l = s->run->listening.listeners; l; l = l->next)
+    for (const struct run_listener *l = s->shared->listeners; l; l = l->next)
         if (l->tls == tls && l->socket)
             snprintf(out, 48, ", or %s:// on port %u", tls ? "https" : "http",
                      listener_port(l->socket));
@@ -99,7 +99,7 @@ void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n)
     if (http == NOT_YET)
         return;
     if (http == NO) {
-        wire_refuse_clear(s->wire, "what the client sent is no TLS", NULL, 0);
+        wire_refuse_clear(s->xs.wire, "what the client sent is no TLS", NULL, 0);
         return;
     }
     snprintf(detail, sizeof detail,
@@ -109,9 +109,9 @@ void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n)
              (int)(len < SHOWN_LINE_LEN ? len : SHOWN_LINE_LEN), line);
     log_sometimes(&gate, LOG_WARN,
                   "connection %llu, listener %s: %s; answered with 400: use https://%s",
-                  (unsigned long long)s->id, s->listener->name, why, other);
+                  (unsigned long long)s->xs.id, s->listener->name, why, other);
     write_400(detail, len > 5 && memcmp(line, "HEAD ", 5) == 0, &answer);
-    wire_refuse_clear(s->wire, why, buf_bytes(&answer), answer.failed ? 0 : buf_len(&answer));
+    wire_refuse_clear(s->xs.wire, why, buf_bytes(&answer), answer.failed ? 0 : buf_len(&answer));
     buf_free(&answer);
 }
 
@@ -128,12 +128,12 @@ static void refuse_tls(struct session *s)
     log_sometimes(&gate, LOG_WARN,
                   "connection %llu, listener %s: TLS on a cleartext port; answered with 400 in the "
                   "clear: use http://%s",
-                  (unsigned long long)s->id, s->listener->name, other);
-    witness_protocol_error(s, "TLS on a cleartext port: answered with 400 in cleartext");
+                  (unsigned long long)s->xs.id, s->listener->name, other);
+    witness_protocol_error(&s->xs, "TLS on a cleartext port: answered with 400 in cleartext");
     write_400(detail, false, &answer);
-    wire_send(s->wire, buf_bytes(&answer), buf_len(&answer));
+    wire_send(s->xs.wire, buf_bytes(&answer), buf_len(&answer));
     buf_free(&answer);
-    wire_close(s->wire, "server");
+    wire_close(s->xs.wire, "server");
 }
 
 enum wrong_port wrong_port_look(struct session *s, const uint8_t *bytes, size_t n)

@@ -155,7 +155,7 @@ int run_reset(struct run *run)
 void run_cursor_open(struct run *run, struct run_cursor *cursor)
 {
     cursor->run = run;
-    cursor->last_ordinal = 0;
+    cursor->last_id = 0;
     link_append(&run->cursors, &cursor->link);
 }
 
@@ -166,9 +166,9 @@ void run_cursor_close(struct run_cursor *cursor)
 
 bool run_cursor_write(struct run_cursor *cursor, const char *separator, struct buf *out)
 {
-    if (cursor->last_ordinal == cursor->run->live)
+    if (cursor->last_id == cursor->run->live)
         return false;
-    buf_printf(out, "%s{\"id\":%d}", separator, FIRST_ID + (int)cursor->last_ordinal++);
+    buf_printf(out, "%s{\"id\":%d}", separator, FIRST_ID + (int)cursor->last_id++);
     return true;
 }
 

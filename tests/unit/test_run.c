@@ -3,7 +3,7 @@
 
 #include <poll.h>
 
-#include "run/run_impl.h"
+#include "run/run_parts.h"
 
 /* calloc() fails when this reaches 0; -1: never. */
 static int calloc_fails = -1;

@@ -1,0 +1,210 @@
+/* exchange.h - the lowest of the three steps of run/ (exchange, session, run): requests and their
+ * responses on one connection, for exchange.c (their stages), answer.c (what they are answered
+ * with), places.c (rules inside a response) and witness.c (what the ledger is told).
+ *
+ * Nothing here calls a session or a run. What it needs of the connection is in struct exchanges,
+ * which the session embeds, or is asked for by struct exchanges_calls.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "endpoint/problem.h"
+#include "engine/engine.h"
+#include "ledger/ledger.h"
+#include "mode/runtime.h"
+#include "run/attempts.h"
+#include "run/config.h"
+#include "wire/wire.h"
+
+struct exchanges;
+struct session_exchange;
+
+struct exchanges_calls {
+    /* A request has got as far as sx->reached says, or some of its body has come. */
+    void (*heard)(struct exchanges *xs, struct session_exchange *sx, int64_t now);
+    /* The request's URL asks for this mode ("NAME;k=v", len octets): sets it for the connection.
+     * Returns as catalogue_compile, or MODE_NOT_HERE. */
+    int (*url_mode)(struct exchanges *xs, const struct exchange *ex, const char *spec, size_t len,
+                    struct refusal *why);
+};
+
+/* The exchanges of a connection. The session sets what comes first, and engine when it has one. */
+struct exchanges {
+    const struct exchanges_calls *calls;
+    const struct run_config *config;
+    struct ledger *ledger;
+    struct attempts *attempts;
+    struct mode_conn *mode;
+    struct wire *wire;
+    struct engine *engine; /* NULL until the protocol is known */
+    uint64_t id;           /* of the connection */
+
+    bool stale_seen;         /* bytes came after the fault that put it out of service */
+    bool client_leaves;      /* it said so: GOAWAY, Connection: close */
+    int64_t from_hole_until; /* a request that is whole by then was sent into a black hole */
+    int64_t idle_since;      /* TIME_NONE: busy, or nothing can be asked of it yet */
+    uint32_t begun;          /* exchanges so far */
+    uint32_t numbered;       /* and of requests that have not begun, but for stale ones */
+    uint32_t open;           /* of these, not over yet */
+    uint32_t stops;          /* of these, stopped at a place that is not with the kernel yet */
+    struct link unanswered;
+    struct link leaving; /* answered; their last bytes are on the way to the kernel */
+    struct link unbegun; /* struct unbegun, in the order in which they came */
+    unsigned unbegun_count;
+};
+
+/* How far an exchange has got. */
+enum reached { REACHED_BEGUN, REACHED_HEADERS, REACHED_COMPLETE, REACHED_ANSWERING };
+
+/* What was read of a request, and what the ledger has of it; the first of these and the last two
+ * count what was read while the engine watched. */
+struct reading {
+    enum reached reached;
+    bool told;          /* the ledger has its request */
+    bool complete_told; /* and its request_complete */
+    bool stale;         /* it came after the fault */
+    uint32_t attempt;   /* 0: not counted yet */
+    uint64_t hash;      /* of its key without the content, once its header section is there */
+    uint64_t body_bytes, digest;
+};
+
+/* A request that came while the connection was out of service, and has not begun. */
+struct unbegun {
+    struct link link;
+    int32_t stream;
+    uint32_t nth; /* its number; 0: it is stale and has none */
+    bool lost_told;
+    struct reading read;
+};
+
+#define STOP_KINDS 2 /* of enum engine_stop */
+
+struct session_exchange {
+    struct link link;
+    struct exchanges *xs;
+    struct mode_exchange mx;
+    struct exchange copy; /* what mx points at once the engine's own is gone */
+    enum reached reached;
+    unsigned pins;  /* callers up the stack that look at it again */
+    bool over;      /* only pins keep its memory */
+    uint32_t tried; /* by which answer_all() */
+    struct reading read;
+    bool start_fired, end_told;
+    int64_t heard_at; /* its first byte, the end of its header section, or the last of its body */
+    uint64_t body_bytes, digest;
+    const char *target;     /* as sent, with the mode that obey_url takes off */
+    struct attempt_key key; /* from REACHED_HEADERS on */
+    int status;
+    int64_t
+        place[STOP_KINDS]; /* the next place of each kind at which the response stops; -1: none */
+    uint64_t said[STOP_KINDS]; /* how much of it there was, where places were set */
+    uint8_t stopped;           /* 1u << kind: it has, and the rules there have not fired yet */
+    uint64_t stop_mark;        /* wire_queued() then */
+    uint64_t end_mark;         /* wire_queued() after its last byte */
+    int problem;             /* status of an answer of our own instead of the endpoint's; 0: none */
+    enum problem kind;       /* if the mode of its URL is refused */
+    struct refusal *refusal; /* likewise, why; NULL: no memory */
+};
+
+/* Is the connection in service? */
+static inline bool exchange_serving(const struct exchanges *xs)
+{
+    return wire_state(xs->wire) == WIRE_OPEN;
+}
+
+/* Has a fault put it out of service? */
+static inline bool exchange_silenced(const struct exchanges *xs)
+{
+    return wire_state_is_fault(wire_state(xs->wire));
+}
+
+/* Whether an answer may begin or go on. */
+static inline bool exchange_may_say(const struct exchanges *xs)
+{
+    return exchange_serving(xs) && wire_can_send(xs->wire) && !xs->mode->held;
+}
+
+/* --- exchange.c */
+/* What an engine's host is: struct exchanges. */
+extern const struct engine_host exchange_engine_host;
+/* What the session does not set. */
+void exchange_init(struct exchanges *xs);
+/* Looks whether the connection has become idle. */
+void exchange_idle(struct exchanges *xs);
+/* It is not, whatever is open. */
+void exchange_busy(struct exchanges *xs);
+/* Keeps its memory, also when it ends, until it is unpinned. exchange_unpin returns whether it goes
+ * on; if not, it is gone. */
+void exchange_pin(struct session_exchange *sx);
+bool exchange_unpin(struct session_exchange *sx);
+/* Fires the rules of a slot; a step of theirs may end this very exchange. Returns whether it goes
+ * on; if not, it is gone. */
+bool exchange_fire(struct session_exchange *sx, enum trigger_slot slot);
+/* Ends those whose last bytes are with the kernel. */
+void exchange_settle(struct exchanges *xs);
+/* Before the engine watches. why: for ever, so that what is whole and not answered is lost, and
+ * what is answered leaves; NULL: it is held. Of the others more may be read. */
+void exchange_watch(struct exchanges *xs, const char *why);
+/* Ledgers that open ones are over, once; the engine lets go of them later. leaving: also those
+ * whose last bytes are on their way. */
+void exchange_tell_lost(struct exchanges *xs, const char *why, bool leaving);
+/* The same for those alone whose last bytes are on their way. */
+void exchange_tell_cut(struct exchanges *xs, const char *why);
+/* The same for one. */
+void exchange_tell_lost_one(struct session_exchange *sx, const char *why);
+/* The name of how far a request or exchange has got. */
+const char *exchange_reached(enum reached reached);
+/* Frees what is left of them at the end of a connection. */
+void exchange_drop_all(struct exchanges *xs);
+
+/* --- answer.c */
+/* Takes /mode/NAME off the request's target, and has that mode set. */
+void answer_obey_url(struct session_exchange *sx, struct request *request);
+/* Answers it if all is there and nothing holds it; lets an answer that stands go on. */
+void answer_go_on(struct session_exchange *sx);
+/* The same for each that is open. */
+void answer_all(struct exchanges *xs);
+/* Opens all gates and forgets all answers that rules have given. */
+void answer_let_go(struct exchanges *xs);
+
+/* --- places.c */
+/* Before engine_respond: where it is to stop. */
+void places_begin(struct session_exchange *sx);
+void places_stopped(void *host, struct exchange *ex, enum engine_stop of);
+/* wire_handed may have grown: fires the rules of the places that are reached by now. */
+void places_look(struct exchanges *xs);
+/* Lets a response that stands go on, unless something holds it. */
+void places_go_on(struct session_exchange *sx);
+/* The response is put out: notes how long it was. */
+void places_end(struct session_exchange *sx);
+/* Ledgers a warning for each kind of place that it never reached. */
+void places_tell_missed(const struct session_exchange *sx);
+/* It is over. */
+void places_forget(struct session_exchange *sx);
+
+/* --- witness.c */
+/* Adds the fields that a request and a stale request share to the event being written. */
+void witness_request(struct exchanges *xs, const struct request *request, int32_t stream,
+                     const struct attempt_key *key);
+/* Notes when a request says that it is the last (RFC 9112 9.6). */
+void witness_last_request(struct exchanges *xs, const struct request *request);
+/* Ledgers a request that came late, out of a black hole. */
+void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
+                       const struct exchange *ex);
+void witness_stale_request(void *host, struct exchange *ex, const struct request *request,
+                           int32_t stream, enum engine_witnessed what);
+void witness_stale_body(void *host, struct exchange *ex, const void *bytes, size_t n,
+                        int32_t stream);
+void witness_stale_complete(void *host, struct exchange *ex, const struct request *request,
+                            int32_t stream);
+/* An exchange begins: what was read of it before, if it was held, is *read from now on. Returns its
+ * number. */
+uint32_t witness_begins(struct exchanges *xs, int32_t stream, struct reading *read);
+/* It was stale, perhaps, and is served after all: it is a request like any other. */
+void witness_serves(struct reading *read);
+/* Of requests that never began, but for stale ones: that they are lost; and their end. */
+void witness_tell_lost(struct exchanges *xs, const char *why);
+void witness_drop_all(struct exchanges *xs);
+void witness_frame(void *host, const struct engine_frame_info *info);
+void witness_protocol_error(void *host, const char *what);
+void witness_limit(void *host, const char *what);

@@ -1,0 +1,111 @@
+/* session.h - the middle step of run/: a connection in a run, the host of a wire, of an engine and
+ * of the rules at work on them. For session.c, patience.c (silent clients), fits.c (modes that can
+ * do nothing here) and wrong_port.c.
+ *
+ * Nothing here calls a run. What the sessions of one have in common it hands down in struct
+ * session_shared, and it is told of their end.
+ */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "base/buf.h"
+#include "mode/catalogue.h"
+#include "run/config.h"
+#include "run/exchange.h"
+#include "run/plan.h"
+#include "wire/listener.h"
+
+#define PREFACE     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" /* RFC 9113 3.4 */
+#define PREFACE_LEN (sizeof PREFACE - 1)
+
+struct session;
+
+/* The run's, which changes it. */
+struct session_shared {
+    const struct run_config *config;
+    struct ledger *ledger;
+    struct attempts *attempts;
+    struct plan *plan;              /* in force; a reference */
+    uint64_t setting;               /* counts what was set for all */
+    struct run_listener *listeners; /* where else a client could have gone */
+    /* The last call about a session, whose memory goes when it returns. */
+    void (*closed)(struct session_shared *shared, struct session *s);
+};
+
+struct session {
+    struct link link; /* the run's */
+    struct session_shared *shared;
+    const struct run_listener *listener;
+    char peer[ADDRESS_TEXT_SIZE];
+    int64_t opened_at;
+    struct exchanges xs;
+    struct mode_conn mode;
+    uint64_t setting;       /* the run's, as far as it has reached this connection */
+    struct plan *undecided; /* its entry depends on the protocol; NULL: it has its mode */
+    bool early;             /* it has the mode it was accepted with */
+    uint8_t warning;        /* why its mode does nothing here, for fits_warning; 0: it may */
+    char *mode_text;        /* the last /mode/... prefix that was obeyed; NULL: none */
+    uint8_t sniffed;        /* bytes of the h2 preface seen so far on a cleartext connection */
+    bool tls_type_seen;     /* on a cleartext connection: a first byte that TLS may begin with */
+    bool protocol_fired;    /* the rules of "protocol" have */
+    struct timer patience;  /* see patience.c, with */
+    bool patience_held;
+    int64_t patience_since; /* when it could shake hands, or carry its first request */
+    bool watched;           /* the engine only watches, for ever */
+    struct timer losing;    /* a fault has ended it: what is not answered is lost */
+};
+
+/* The session that these exchanges are of. */
+static inline struct session *session_of(struct exchanges *xs)
+{
+    return link_entry(xs, struct session, xs);
+}
+
+/* --- session.c */
+/* A session for a socket that was accepted on this listener, as the number-th since the plan was
+ * set. What its mode does at "accept" is done by session_begin. Returns 0, or -errno: then fd is
+ * still the caller's. */
+int session_accept(struct session_shared *shared, const struct run_listener *listener,
+                   uint32_t number, int fd, const struct sockaddr *peer, socklen_t len,
+                   struct session **out);
+void session_begin(struct session *s);
+/* Appends it as a JSON object. */
+void session_write(struct session *s, struct buf *out);
+/* Another mode for this connection alone, ledgered. entry: of the plan; negative: none. */
+void session_set_mode(struct session *s, struct mode_program *program, int entry);
+/* Gives it what was set for all since it last came here. Returns whether there was something. */
+bool session_catch_up(struct session *s);
+/* Ends what a rule has begun here, and a connection that a fault holds or has changed for good;
+ * others stay open. by: for the ledger. */
+void session_let_go(struct session *s, const char *by);
+/* The server stops: finish what is open, then close; silenced connections end at once. */
+void session_shutdown(struct session *s);
+
+/* --- patience.c */
+/* The connection can shake hands, or carry a request, from now on (again). */
+void patience_begin(struct session *s);
+/* As exchanges_calls.heard. */
+void patience_heard(struct exchanges *xs, struct session_exchange *sx, int64_t now);
+
+/* --- fits.c */
+/* Whether a mode that a request chooses by its URL can do anything on its connection from now on:
+ * 0, or MODE_NOT_HERE. */
+int fits_url(const struct session *s, const struct exchange *ex, const struct mode_program *program,
+             struct refusal *why);
+/* Ledgers a warning, and keeps it for those who look, when no rule of the connection's mode can
+ * fire on it. by_url: also when its number is none of the rules'. */
+void fits_look(struct session *s, bool by_url);
+/* Why the connection's mode does nothing here; NULL: it may. out has its memory. */
+#define FITS_WARNING_SIZE 96
+const char *fits_warning(const struct session *s, char out[FITS_WARNING_SIZE]);
+
+/* --- wrong_port.c */
+/* The wire's in_clear(): what came to a TLS port is no TLS. */
+void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n);
+/* The first bytes on a cleartext connection: are they TLS? Taken: they are, or one alone may be,
+ * and the engine is not to see them. After the type: that one alone was not, and is the engine's
+ * first.
+ */
+enum wrong_port { WRONG_PORT_NO, WRONG_PORT_TAKEN, WRONG_PORT_NO_AFTER_TYPE };
+enum wrong_port wrong_port_look(struct session *s, const uint8_t *bytes, size_t n);
