@@ -3,16 +3,30 @@
 #include "mode/mode.h"
 #include "run/run.h"
 
+/* How many events of each kind the ledger has dropped, of those of which it has. */
+static json_t *dropped_by(const struct ledger *l)
+{
+    json_t *by = json_object();
+    for (enum ledger_event event = 0; by && event < EV_COUNT; event++) {
+        json_int_t count = (json_int_t)ledger_dropped_of(l, event);
+        if (!count || json_object_set_new(by, ledger_event_name(event), json_integer(count)) == 0)
+            continue;
+        json_decref(by);
+        by = NULL;
+    }
+    return by;
+}
+
 /* As GET /v1/mode, with more. NULL without memory. */
 static json_t *describe_run(const struct admin *a)
 {
     const struct ledger *l = run_ledger(a->run);
     json_auto_t *mode = run_mode(a->run);
     json_t *run = json_pack("{s:s}", "id", "default");
-    json_t *rest = json_pack("{s:I, s:{s:I, s:I, s:I}}", "connections",
+    json_t *rest = json_pack("{s:I, s:{s:I, s:I, s:I, s:o}}", "connections",
                              (json_int_t)run_connection_count(a->run), "ledger", "first",
                              (json_int_t)ledger_first(l), "last", (json_int_t)ledger_last(l),
-                             "dropped", (json_int_t)ledger_dropped(l));
+                             "dropped", (json_int_t)ledger_dropped(l), "dropped_by", dropped_by(l));
     bool whole = run && mode && rest && json_object_update(run, mode) == 0 &&
                  json_object_update(run, rest) == 0;
     json_decref(rest);

@@ -82,7 +82,7 @@ static void caller_gone(uv_poll_t *poll, int status, int events)
     wake(poll->data);
 }
 
-static void committed(struct ledger_watch *watch, uint64_t seq)
+static void committed(struct ledger_watch *watch, const struct ledger_record *record)
 {
     struct admin *a = link_entry(watch, struct admin, watch);
     if (!timer_armed(&a->wake))

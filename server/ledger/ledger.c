@@ -18,18 +18,15 @@
 #include "ledger/ledger.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/number.h"
 
 #define CHUNK_SIZE 65536
 #define TEXT_MAX   4096
 #define VARINT_MAX 10
-#define ITEM_HEAD  2
+#define ITEM_HEAD  2 /* of a LIST: the length of a string in two octets */
 
 /* How often the wall clock is read. Less often than the monotonic one, to save time; again and
  * again, because it may be set, and the monotonic one rests while the machine sleeps. */
@@ -56,8 +53,6 @@ struct head {
     bool cut;
 };
 
-enum kind { INT, TEXT, BOOL, SPAN, REAL, LIST, JSON };
-
 static const struct {
     const char *name, *about;
 } events[EV_COUNT] = {
@@ -73,17 +68,17 @@ static const char *const members[EV_COUNT] = {
 };
 
 static const struct {
-    const char *key; /* with quotes and colon */
-    enum kind kind;
+    const char *name;
+    enum ledger_kind kind;
 } fields[F_COUNT] = {
-#define X(symbol, name, kind) { "\"" name "\":", kind },
+#define X(symbol, name, kind) { name, LEDGER_##kind },
     LEDGER_FIELDS(X)
 #undef X
 };
 
-static bool is_text(enum kind kind)
+static bool is_text(enum ledger_kind kind)
 {
-    return kind == TEXT || kind == LIST || kind == JSON;
+    return kind == LEDGER_TEXT || kind == LEDGER_LIST || kind == LEDGER_JSON;
 }
 
 static_assert(F_COUNT <= 256, "a field's id is one byte");
@@ -91,8 +86,11 @@ static_assert(F_COUNT <= 256, "a field's id is one byte");
 struct ledger {
     struct link chunks; /* oldest first, never empty */
     struct link watches;
+    struct link *next_watch; /* whose turn it is when the watcher that is called returns */
     size_t chunk_count, chunk_max;
     uint64_t last, dropped;
+    uint64_t dropped_of[EV_COUNT];
+    uint64_t removals;             /* of chunks: a cursor's place is good while it stays the same */
     int64_t made;                  /* monotonic */
     int64_t wall_offset, wall_due; /* wall minus monotonic time; when to measure it again */
 
@@ -114,6 +112,11 @@ const char *ledger_event_about(enum ledger_event event)
 const char *ledger_event_members(enum ledger_event event)
 {
     return members[event];
+}
+
+const char *ledger_field_name(enum ledger_field field)
+{
+    return fields[field].name;
 }
 
 static struct chunk *oldest(const struct ledger *l)
@@ -157,7 +160,7 @@ void ledger_destroy(struct ledger *l)
     if (!l)
         return;
     while (!link_empty(&l->watches))
-        link_remove(l->watches.next);
+        ledger_watch_remove(link_entry(l->watches.next, struct ledger_watch, link));
     while (!link_empty(&l->chunks)) {
         struct chunk *c = oldest(l);
         link_remove(&c->link);
@@ -168,6 +171,25 @@ void ledger_destroy(struct ledger *l)
 
 /* --- Writing --- */
 
+/* Takes the oldest chunk out of the list. */
+static struct chunk *remove_oldest(struct ledger *l)
+{
+    struct chunk *c = oldest(l);
+    link_remove(&c->link);
+    l->removals++;
+    return c;
+}
+
+static void count_dropped(struct ledger *l, const struct chunk *c)
+{
+    struct head head;
+    for (size_t at = 0; at < c->used; at += head.length) {
+        memcpy(&head, c->data + at, sizeof head);
+        l->dropped_of[head.event]++;
+    }
+    l->dropped += c->count;
+}
+
 /* Goes on in an empty chunk, which what there is of the open record moves to. */
 static void next_chunk(struct ledger *l)
 {
@@ -176,9 +198,8 @@ static void next_chunk(struct ledger *l)
     if (c) {
         l->chunk_count++;
     } else {
-        c = oldest(l); /* from itself, when there is no other */
-        l->dropped += c->count;
-        link_remove(&c->link);
+        c = remove_oldest(l); /* from itself, when there is no other */
+        count_dropped(l, c);
     }
     memmove(c->data, from->data + l->start, l->end - l->start);
     l->end -= l->start;
@@ -237,15 +258,15 @@ static void put_number(struct ledger *l, enum ledger_field field, int64_t value)
 
 void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
 {
-    assert(l->open &&
-           (fields[field].kind == INT || fields[field].kind == BOOL || fields[field].kind == SPAN));
+    assert(l->open && (fields[field].kind == LEDGER_INT || fields[field].kind == LEDGER_BOOL ||
+                       fields[field].kind == LEDGER_SPAN));
     put_number(l, field, value);
 }
 
 void ledger_real(struct ledger *l, enum ledger_field field, double value)
 {
     int64_t bits;
-    assert(l->open && fields[field].kind == REAL);
+    assert(l->open && fields[field].kind == LEDGER_REAL);
     memcpy(&bits, &value, sizeof bits);
     put_number(l, field, bits);
 }
@@ -255,7 +276,7 @@ void ledger_bytes(struct ledger *l, enum ledger_field field, const char *text, s
     assert(l->open && is_text(fields[field].kind));
     if (len > TEXT_MAX) {
         l->record.cut = true;
-        if (fields[field].kind == JSON)
+        if (fields[field].kind == LEDGER_JSON)
             return; /* a part of it would be no JSON */
         len = TEXT_MAX;
         /* Not in the middle of a UTF-8 sequence. */
@@ -292,6 +313,34 @@ size_t ledger_item(char *list, size_t size, size_t len, const void *item, size_t
     return len + ITEM_HEAD + n;
 }
 
+static struct ledger_record record_at(const struct ledger *l, const uint8_t *bytes)
+{
+    struct head head;
+    memcpy(&head, bytes, sizeof head);
+    return (struct ledger_record){ .seq = head.seq,
+                                   .age = head.at - l->made,
+                                   .wall = head.wall,
+                                   .connection = head.connection,
+                                   .exchange = head.exchange,
+                                   .event = head.event,
+                                   .cut = head.cut,
+                                   .fields = bytes + sizeof head,
+                                   .fields_len = head.length - sizeof head };
+}
+
+static void tell_watches(struct ledger *l, const uint8_t *bytes)
+{
+    if (link_empty(&l->watches))
+        return;
+    const struct ledger_record record = record_at(l, bytes);
+    for (struct link *i = l->watches.next; i != &l->watches; i = l->next_watch) {
+        struct ledger_watch *watch = link_entry(i, struct ledger_watch, link);
+        l->next_watch = i->next;
+        if (watch->from <= record.seq)
+            watch->committed(watch, &record);
+    }
+}
+
 uint64_t ledger_commit(struct ledger *l)
 {
     assert(l->open);
@@ -302,40 +351,36 @@ uint64_t ledger_commit(struct ledger *l)
     c->count++;
     l->last++;
     l->open = false;
-
-    uint64_t seq = l->last;
-    for (struct link *i = l->watches.next, *next; i != &l->watches; i = next) {
-        next = i->next;
-        struct ledger_watch *watch = link_entry(i, struct ledger_watch, link);
-        watch->committed(watch, seq);
-    }
-    return seq;
+    tell_watches(l, c->data + l->start);
+    return l->last;
 }
 
 void ledger_clear(struct ledger *l)
 {
     assert(!l->open);
-    while (l->chunk_count > 1) {
-        struct chunk *c = oldest(l);
-        link_remove(&c->link);
-        free(c);
-        l->chunk_count--;
-    }
-    struct chunk *c = oldest(l);
-    link_remove(&c->link);
-    use_chunk(l, c);
+    for (; l->chunk_count > 1; l->chunk_count--)
+        free(remove_oldest(l));
+    use_chunk(l, remove_oldest(l));
     ledger_begin(l, EV_CLEARED, 0, 0);
     ledger_commit(l);
 }
 
 void ledger_watch_add(struct ledger *l, struct ledger_watch *watch)
 {
+    watch->ledger = l;
+    watch->from = l->last + 1;
     link_append(&l->watches, &watch->link);
 }
 
 void ledger_watch_remove(struct ledger_watch *watch)
 {
+    struct ledger *l = watch->ledger;
+    if (!l)
+        return;
+    if (l->next_watch == &watch->link)
+        l->next_watch = watch->link.next;
     link_remove(&watch->link);
+    watch->ledger = NULL;
 }
 
 /* --- Reading --- */
@@ -355,6 +400,11 @@ uint64_t ledger_dropped(const struct ledger *l)
     return l->dropped;
 }
 
+uint64_t ledger_dropped_of(const struct ledger *l, enum ledger_event event)
+{
+    return l->dropped_of[event];
+}
+
 static const uint8_t *get_varint(const uint8_t *p, uint64_t *value)
 {
     *value = 0;
@@ -365,88 +415,63 @@ static const uint8_t *get_varint(const uint8_t *p, uint64_t *value)
     }
 }
 
-static int render_number(struct buf *out, enum kind kind, int64_t value)
+bool ledger_field_next(const struct ledger_record *record, size_t *at, struct ledger_value *out)
 {
-    char text[NUMBER_SIZE];
-    if (kind == BOOL)
-        return buf_text(out, value ? "true" : "false");
-    if (kind == SPAN)
-        return buf_add(out, text, number_ms(value, text));
-    if (kind == REAL) {
-        double real;
-        memcpy(&real, &value, sizeof real);
-        return buf_add(out, text, number_real(real, text));
-    }
-    int n = snprintf(text, sizeof text, "%lld", (long long)value);
-    return buf_add(out, text, (size_t)n);
-}
-
-static int render_list(struct buf *out, const char *text, size_t len)
-{
-    int r = buf_add(out, "[", 1);
-    for (size_t at = 0; at + ITEM_HEAD <= len && !r;) {
-        size_t item = (size_t)(uint8_t)text[at] << 8 | (uint8_t)text[at + 1];
-        size_t there = len - at - ITEM_HEAD; /* less, where the list was cut */
-        if (at > 0)
-            r = buf_add(out, ",", 1);
-        if (!r)
-            r = buf_json(out, text + at + ITEM_HEAD, item < there ? item : there);
-        at += ITEM_HEAD + item;
-    }
-    return r ? r : buf_add(out, "]", 1);
-}
-
-/* Appends the field at p, with a comma before it. *end becomes the place behind it. */
-static int render_field(struct buf *out, const uint8_t *p, const uint8_t **end)
-{
-    uint8_t field = *p;
+    if (*at >= record->fields_len)
+        return false;
+    const uint8_t *p = record->fields + *at;
     uint64_t value;
+    *out = (struct ledger_value){ .field = *p, .kind = fields[*p].kind };
     p = get_varint(p + 1, &value);
-    int r = buf_add(out, ",", 1);
-    if (!r)
-        r = buf_text(out, fields[field].key);
-
-    enum kind kind = fields[field].kind;
-    *end = is_text(kind) ? p + value : p;
-    if (r)
-        return r;
-    if (kind == TEXT)
-        return buf_json(out, (const char *)p, value);
-    if (kind == LIST)
-        return render_list(out, (const char *)p, value);
-    if (kind == JSON)
-        return buf_add(out, p, value);
-    return render_number(out, kind, (int64_t)((value >> 1) ^ (~(value & 1) + 1)));
+    if (is_text(out->kind)) {
+        out->bytes = (const char *)p;
+        out->len = value;
+        p += value;
+    } else {
+        out->number = (int64_t)((value >> 1) ^ (~(value & 1) + 1));
+        if (out->kind == LEDGER_REAL)
+            memcpy(&out->real, &out->number, sizeof out->real);
+    }
+    *at = (size_t)(p - record->fields);
+    return true;
 }
 
-static int render_head(struct buf *out, const struct head *head, int64_t made)
+bool ledger_item_next(const struct ledger_value *list, size_t *at, const char **item, size_t *n)
 {
-    char at[CLOCK_RFC3339_SIZE], text[96];
-    clock_rfc3339(head->wall, at);
-    int n = snprintf(text, sizeof text,
-                     "{\"seq\":%llu,\"at\":\"%s\",\"ms\":", (unsigned long long)head->seq, at);
-    int r = buf_add(out, text, (size_t)n);
-    if (!r)
-        r = render_number(out, SPAN, head->at - made);
-
-    n = snprintf(text, sizeof text, ",\"event\":\"%s\"", events[head->event].name);
-    if (head->connection)
-        n += snprintf(text + n, sizeof text - (size_t)n, ",\"connection\":%llu",
-                      (unsigned long long)head->connection);
-    if (head->exchange)
-        n += snprintf(text + n, sizeof text - (size_t)n, ",\"exchange\":%u", head->exchange);
-    return r ? r : buf_add(out, text, (size_t)n);
+    if (*at + ITEM_HEAD > list->len)
+        return false;
+    const uint8_t *p = (const uint8_t *)list->bytes + *at;
+    size_t there = list->len - *at - ITEM_HEAD; /* less, where the list was cut */
+    *n = (size_t)p[0] << 8 | p[1];
+    *at += ITEM_HEAD + *n;
+    *item = (const char *)p + ITEM_HEAD;
+    if (*n > there)
+        *n = there;
+    return true;
 }
 
-static int render(struct buf *out, const struct head *head, const uint8_t *record, int64_t made)
+bool ledger_value(const struct ledger_record *record, enum ledger_field field,
+                  struct ledger_value *out)
 {
-    int r = render_head(out, head, made);
-    const uint8_t *end = record + head->length;
-    for (const uint8_t *p = record + sizeof *head; p < end && !r;)
-        r = render_field(out, p, &p);
-    if (!r && head->cut)
-        r = buf_text(out, ",\"cut\":true");
-    return r ? r : buf_add(out, "}", 1);
+    for (size_t at = 0; ledger_field_next(record, &at, out);)
+        if (out->field == field)
+            return true;
+    return false;
+}
+
+int64_t ledger_number(const struct ledger_record *record, enum ledger_field field, int64_t fallback)
+{
+    struct ledger_value value;
+    assert(!is_text(fields[field].kind) && fields[field].kind != LEDGER_REAL);
+    return ledger_value(record, field, &value) ? value.number : fallback;
+}
+
+bool ledger_text_is(const struct ledger_record *record, enum ledger_field field, const char *text)
+{
+    struct ledger_value value;
+    assert(is_text(fields[field].kind) && fields[field].kind != LEDGER_LIST);
+    return ledger_value(record, field, &value) && value.len == strlen(text) &&
+           memcmp(value.bytes, text, value.len) == 0;
 }
 
 /* The newest chunk that begins at or before seq, else the oldest. Readers mostly follow the end. */
@@ -458,66 +483,48 @@ static const struct chunk *chunk_of(const struct ledger *l, uint64_t seq)
     return c;
 }
 
-uint64_t ledger_page(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes)
+/* Stands in front of the event behind since, if that is there yet. */
+static void find_place(struct ledger_cursor *cursor)
 {
-    uint64_t last = since;
-    size_t count = 0, bytes = 0;
-    if (since >= l->last)
-        return since;
-    const struct link *i = &chunk_of(l, since + 1)->link;
-    for (; i != &l->chunks; i = i->next) {
-        const struct chunk *c = link_entry(i, const struct chunk, link);
-        struct head head;
-        for (size_t at = 0; at < c->used; at += head.length) {
-            memcpy(&head, c->data + at, sizeof head);
-            if (head.seq <= since)
-                continue;
-            if (count == max_events || bytes >= max_bytes)
-                return last;
-            count++;
-            bytes += head.length;
-            last = head.seq;
-        }
+    const struct chunk *c = chunk_of(cursor->ledger, cursor->since + 1);
+    struct head head;
+    cursor->chunk = c;
+    cursor->removals = cursor->ledger->removals;
+    for (cursor->at = 0; cursor->at < c->used; cursor->at += head.length) {
+        memcpy(&head, c->data + cursor->at, sizeof head);
+        if (head.seq > cursor->since)
+            return;
     }
-    return last;
 }
 
-int ledger_read(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes,
-                const char *separator, struct buf *out, uint64_t *next)
+bool ledger_next(struct ledger_cursor *cursor, struct ledger_record *out)
 {
-    if (since >= l->last) {
-        *next = since;
-        return 0;
+    const struct ledger *l = cursor->ledger;
+    if (cursor->since >= l->last)
+        return false;
+    if (!cursor->chunk || cursor->removals != l->removals)
+        find_place(cursor);
+    const struct chunk *c = cursor->chunk;
+    if (cursor->at == c->used) {
+        c = link_entry(c->link.next, const struct chunk, link);
+        cursor->chunk = c;
+        cursor->at = 0;
     }
+    *out = record_at(l, c->data + cursor->at);
+    cursor->at += sizeof(struct head) + out->fields_len;
+    cursor->since = out->seq;
+    return true;
+}
 
-    size_t before = buf_len(out);
-    size_t written = 0;
-    uint64_t reached = since;
-    const struct link *i = &chunk_of(l, since + 1)->link;
-    for (; i != &l->chunks; i = i->next) {
-        const struct chunk *c = link_entry(i, const struct chunk, link);
-        for (size_t at = 0; at < c->used;) {
-            struct head head;
-            memcpy(&head, c->data + at, sizeof head);
-            const uint8_t *record = c->data + at;
-            at += head.length;
-            if (head.seq <= since)
-                continue;
-            if (written == max_events || buf_len(out) >= max_bytes)
-                goto done;
-
-            int r = written ? buf_text(out, separator) : 0;
-            if (!r)
-                r = render(out, &head, record, l->made);
-            if (r) {
-                out->end = out->start + before;
-                return r;
-            }
-            written++;
-            reached = head.seq;
-        }
+uint64_t ledger_page(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes)
+{
+    struct ledger_cursor cursor = { .ledger = l, .since = since };
+    struct ledger_record record;
+    size_t bytes = 0;
+    for (size_t count = 0; count < max_events && bytes < max_bytes; count++) {
+        if (!ledger_next(&cursor, &record))
+            break;
+        bytes += sizeof(struct head) + record.fields_len;
     }
-done:
-    *next = reached;
-    return (int)written;
+    return cursor.since;
 }

@@ -175,6 +175,16 @@
     X(CLEARED, "")                                                                                 \
     X(OUT_OF_DESCRIPTORS, "")
 
+enum ledger_kind {
+    LEDGER_INT,
+    LEDGER_TEXT,
+    LEDGER_BOOL,
+    LEDGER_SPAN,
+    LEDGER_REAL,
+    LEDGER_LIST,
+    LEDGER_JSON
+};
+
 enum ledger_event {
 #define X(symbol, name, about) EV_##symbol,
     LEDGER_EVENTS(X)
@@ -191,10 +201,12 @@ enum ledger_field {
 
 struct ledger;
 
-/* The JSON name of an event, what it means, and its members as LEDGER_MEMBERS has them. */
+/* The JSON name of an event, what it means, and its members as LEDGER_MEMBERS has them; the JSON
+ * name of a field. */
 const char *ledger_event_name(enum ledger_event event);
 const char *ledger_event_members(enum ledger_event event);
 const char *ledger_event_about(enum ledger_event event);
+const char *ledger_field_name(enum ledger_field field);
 
 /* Makes an empty ledger of at most max_bytes (at least one chunk). NULL without memory. */
 struct ledger *ledger_create(size_t max_bytes);
@@ -219,10 +231,70 @@ uint64_t ledger_commit(struct ledger *l);
 size_t ledger_item(char *list, size_t size, size_t len, const void *item, size_t n);
 
 /* The newest sequence number (0: none yet), the oldest still held (0: none), and how many events
- * were dropped since the ledger was made. */
+ * were dropped since the ledger was made: in all, and of one kind. */
 uint64_t ledger_last(const struct ledger *l);
 uint64_t ledger_first(const struct ledger *l);
 uint64_t ledger_dropped(const struct ledger *l);
+uint64_t ledger_dropped_of(const struct ledger *l, enum ledger_event event);
+
+/* --- Reading records */
+
+/* One event. It points into the ledger's memory, and is good until the next one is written or the
+ * ledger is cleared. */
+struct ledger_record {
+    uint64_t seq;
+    int64_t age;         /* of the ledger then: monotonic ns since it was made */
+    int64_t wall;        /* ns since 1970 */
+    uint64_t connection; /* 0: none */
+    uint32_t exchange;   /* 0: none */
+    enum ledger_event event;
+    bool cut;              /* a text was cut, or fields did not fit */
+    const uint8_t *fields; /* for ledger_field_next */
+    size_t fields_len;
+};
+
+/* A field of a record. */
+struct ledger_value {
+    enum ledger_field field;
+    enum ledger_kind kind;
+    int64_t number;    /* INT, BOOL, SPAN (ns) */
+    double real;       /* REAL */
+    const char *bytes; /* TEXT, JSON, LIST (for ledger_item_next); no NUL behind them */
+    size_t len;
+};
+
+/* The field of a record that comes at *at (begin with 0), which moves behind it. False: there are
+ * no more. */
+bool ledger_field_next(const struct ledger_record *record, size_t *at, struct ledger_value *out);
+/* The same for the strings of a LIST; of one that was cut, the last may be short. */
+bool ledger_item_next(const struct ledger_value *list, size_t *at, const char **item, size_t *n);
+
+/* The field of a record, if it has it. Accessors of one kind: a number (INT, BOOL, SPAN) or
+ * fallback; whether a text (TEXT, JSON) is there and the same as this. */
+bool ledger_value(const struct ledger_record *record, enum ledger_field field,
+                  struct ledger_value *out);
+int64_t ledger_number(const struct ledger_record *record, enum ledger_field field,
+                      int64_t fallback);
+bool ledger_text_is(const struct ledger_record *record, enum ledger_field field, const char *text);
+
+/* Goes through the events behind since, oldest first, while others are written and dropped: set
+ * ledger and since, the rest 0. Events that are gone are passed over (compare seq). */
+struct ledger_cursor {
+    const struct ledger *ledger;
+    uint64_t since;    /* the event that it stands behind */
+    const void *chunk; /* where that is, if removals is the ledger's */
+    size_t at;
+    uint64_t removals;
+};
+/* The next event. False: there is none yet; ask again later. */
+bool ledger_next(struct ledger_cursor *cursor, struct ledger_record *out);
+
+/* --- Reading as JSON (json.c) */
+
+/* Appends the event as a JSON object: "seq", "at" (wall time), "ms" (milliseconds since the ledger
+ * was made), "event", "connection" and "exchange" where there is one, then the event's fields in
+ * their order. Returns 0 or -ENOMEM. */
+int ledger_render(const struct ledger_record *record, struct buf *out);
 
 /* Where a page ends that begins behind since: the sequence number of its last event, of at most
  * max_events (at least one) and as many as take up max_bytes of the ledger's memory; since when
@@ -232,20 +304,23 @@ uint64_t ledger_page(const struct ledger *l, uint64_t since, size_t max_events, 
 /* Appends to out, as JSON objects with separator between them, the events with a sequence number
  * above since, oldest first, at most max_events and until out holds max_bytes. *next becomes the
  * sequence number to continue from: that of the last event written, or since when there was none.
- * Returns how many were written, or -ENOMEM (out is as it was, but for its failed).
- * An object has "seq", "at" (wall time), "ms" (milliseconds since the ledger was made), "event",
- * "connection" and "exchange" where there is one, then the event's fields in their order. */
+ * Returns how many were written, or -ENOMEM (out is as it was, but for its failed). */
 int ledger_read(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes,
                 const char *separator, struct buf *out, uint64_t *next);
 
 /* Empties it (sequence numbers go on) and writes a "cleared" event. */
 void ledger_clear(struct ledger *l);
 
-/* A watcher is called after each commit, until it is removed; it may remove itself, and must not
- * write events. The caller owns the memory. */
+/* --- Watching */
+
+/* A watcher is called after each commit with what was written, until it is removed. From inside it
+ * any watcher may be removed, itself too, or added (which hears of the next event); it must not
+ * write events. The caller owns the memory. A ledger's end removes all. */
 struct ledger_watch {
     struct link link;
-    void (*committed)(struct ledger_watch *watch, uint64_t seq);
+    void (*committed)(struct ledger_watch *watch, const struct ledger_record *record);
+    struct ledger *ledger; /* NULL: it is removed */
+    uint64_t from;         /* the first event that it hears of */
 };
 void ledger_watch_add(struct ledger *l, struct ledger_watch *watch);
-void ledger_watch_remove(struct ledger_watch *watch);
+void ledger_watch_remove(struct ledger_watch *watch); /* again, or before it was added: no harm */

@@ -334,6 +334,23 @@ static void reset_answers_with_the_run_as_it_is_then(void **state)
     assert_int_equal(get("/v1/runs/other"), 404);
 }
 
+static void the_run_says_what_its_ledger_has_dropped(void **state)
+{
+    struct ledger *l = the_run.ledger;
+    assert_int_equal(get("/v1/runs/default"), 200);
+    const json_t *by = json_object_get(json_object_get(reply.json, "ledger"), "dropped_by");
+    assert_true(json_is_object(by));
+    assert_int_equal(json_object_size(by), 0);
+    while (ledger_dropped(l) == 0)
+        commit("one of many");
+    assert_int_equal(get("/v1/runs/default"), 200);
+    const json_t *extent = json_object_get(reply.json, "ledger");
+    by = json_object_get(extent, "dropped_by");
+    assert_int_equal(json_object_size(by), 1);
+    assert_int_equal(json_integer_value(json_object_get(by, "mark")), ledger_dropped(l));
+    assert_int_equal(json_integer_value(json_object_get(extent, "dropped")), ledger_dropped(l));
+}
+
 static void an_empty_object_is_as_good_as_no_body(void **state)
 {
     assert_int_equal(call("POST", "/v1/reset", JSON_TYPE, "{}"), 200);
@@ -715,6 +732,7 @@ int main(void)
         SERVED(modes_of_ones_own_come_and_go),
         SERVED(connections_are_shown_and_acted_on),
         SERVED(reset_answers_with_the_run_as_it_is_then),
+        SERVED(the_run_says_what_its_ledger_has_dropped),
         SERVED(a_reset_that_fails_says_so),
         SERVED(an_empty_object_is_as_good_as_no_body),
         SERVED(the_type_of_each_problem_is_a_page),

@@ -34,6 +34,7 @@ static void *limited_calloc(size_t n, size_t size)
 #define malloc limited_malloc
 #define calloc limited_calloc
 #include "base/buf.c"
+#include "ledger/json.c"
 #include "ledger/ledger.c"
 
 #include "memcheck.h"
@@ -220,13 +221,13 @@ static void every_event_and_field_has_a_distinct_name(void **state)
     }
     ledger_begin(l, EV_MARK, 1, 1);
     for (int i = 0; i < F_COUNT; i++) {
-        if (fields[i].kind == TEXT)
+        if (fields[i].kind == LEDGER_TEXT)
             ledger_text(l, i, "x");
-        else if (fields[i].kind == LIST)
+        else if (fields[i].kind == LEDGER_LIST)
             ledger_list(l, i, (const char *const[]){ "x", NULL });
-        else if (fields[i].kind == JSON)
+        else if (fields[i].kind == LEDGER_JSON)
             ledger_text(l, i, "{\"x\":1}");
-        else if (fields[i].kind == REAL)
+        else if (fields[i].kind == LEDGER_REAL)
             ledger_real(l, i, 1);
         else
             ledger_int(l, i, 1);
@@ -255,8 +256,8 @@ static void the_members_of_each_event_are_fields_and_each_field_is_of_an_event(v
         for (char *name; (name = strsep(&rest, " "));) {
             char key[80];
             int f = 0;
-            snprintf(key, sizeof key, "\"%.*s\":", (int)strcspn(name, "?"), name);
-            while (f < F_COUNT && strcmp(fields[f].key, key) != 0)
+            snprintf(key, sizeof key, "%.*s", (int)strcspn(name, "?"), name);
+            while (f < F_COUNT && strcmp(ledger_field_name(f), key) != 0)
                 f++;
             name[strcspn(name, "?")] = '\0';
             if (f < F_COUNT)
@@ -267,7 +268,7 @@ static void the_members_of_each_event_are_fields_and_each_field_is_of_an_event(v
     }
     for (int f = 0; f < F_COUNT; f++)
         if (!used[f])
-            fail_msg("no event has %s", fields[f].key);
+            fail_msg("no event has %s", ledger_field_name(f));
 }
 
 static void a_fraction_is_shown_as_it_was_given(void **state)
@@ -543,7 +544,7 @@ static void an_event_larger_than_a_chunk_is_cut_to_one(void **state)
     mark(l, "before");
     ledger_begin(l, EV_MARK, 1, 0);
     for (int field = 0, texts = 0; texts < 17; field = (field + 1) % F_COUNT) {
-        if (fields[field].kind != TEXT)
+        if (fields[field].kind != LEDGER_TEXT)
             continue;
         ledger_bytes(l, field, big, TEXT_MAX);
         texts++;
@@ -598,10 +599,10 @@ struct counter {
     bool once;
 };
 
-static void count(struct ledger_watch *watch, uint64_t seq)
+static void count(struct ledger_watch *watch, const struct ledger_record *record)
 {
     struct counter *c = link_entry(watch, struct counter, watch);
-    c->last = seq;
+    c->last = record->seq;
     c->calls++;
     if (c->once)
         ledger_watch_remove(watch);
@@ -628,6 +629,170 @@ static void watchers_hear_of_each_event_until_removed(void **state)
     assert_int_equal(once.last, 1);
     assert_int_equal(b.calls, 3);
     assert_int_equal(b.last, 3);
+}
+
+/* One that removes watchers, or adds one, when it is called the first time. */
+struct meddler {
+    struct ledger_watch watch;
+    int calls;
+    struct ledger_watch *removes[4], *adds;
+};
+
+static void meddle(struct ledger_watch *watch, const struct ledger_record *record)
+{
+    struct meddler *m = link_entry(watch, struct meddler, watch);
+    if (m->calls++ > 0)
+        return;
+    for (int i = 0; i < 4; i++)
+        if (m->removes[i])
+            ledger_watch_remove(m->removes[i]);
+    if (m->adds)
+        ledger_watch_add(watch->ledger, m->adds);
+}
+
+/* Watchers 0 to 3, of which 1 removes each set of them: who is called, in that event and the next.
+ */
+static void any_watcher_can_be_removed_from_inside_one(void **state)
+{
+    struct ledger *l = *state;
+    for (unsigned set = 0; set < 1u << 4; set++) {
+        struct meddler m[4] = { 0 };
+        for (unsigned i = 0; i < 4; i++) {
+            m[i].watch.committed = meddle;
+            ledger_watch_add(l, &m[i].watch);
+            if (set & 1u << i)
+                m[1].removes[i] = &m[i].watch;
+        }
+        mark(l, "one");
+        mark(l, "two");
+        for (unsigned i = 0; i < 4; i++) {
+            bool removed = set & 1u << i;
+            assert_int_equal(m[i].calls, !removed ? 2 : i > 1 ? 0 : 1);
+            ledger_watch_remove(&m[i].watch);
+        }
+    }
+}
+
+static void a_watcher_added_from_inside_one_hears_of_the_next_event(void **state)
+{
+    struct ledger *l = *state;
+    struct counter c = { .watch.committed = count };
+    struct meddler m = { .watch.committed = meddle, .adds = &c.watch };
+    ledger_watch_add(l, &m.watch);
+    mark(l, "one");
+    assert_int_equal(c.calls, 0);
+    mark(l, "two");
+    assert_int_equal(c.calls, 1);
+    assert_int_equal(c.last, 2);
+    ledger_watch_remove(&c.watch);
+    ledger_watch_remove(&m.watch);
+}
+
+static void read_fields(struct ledger_watch *watch, const struct ledger_record *record)
+{
+    struct counter *c = link_entry(watch, struct counter, watch);
+    struct ledger_value value;
+    const char *item;
+    size_t at = 0, n;
+    c->calls++;
+    assert_int_equal(record->event, EV_REQUEST);
+    assert_int_equal(record->connection, 7);
+    assert_int_equal(record->exchange, 3);
+    assert_true(record->age >= 0 && record->wall > 0 && !record->cut);
+    assert_int_equal(ledger_number(record, F_STREAM, 99), -5);
+    assert_int_equal(ledger_number(record, F_STATUS, 99), 99);
+    assert_int_equal(ledger_number(record, F_COMPLETE, 0), 1);
+    assert_int_equal(ledger_number(record, F_IDLE_BEFORE, 0), 1234567890123);
+    assert_true(ledger_text_is(record, F_METHOD, "GET"));
+    assert_false(ledger_text_is(record, F_METHOD, "GE"));
+    assert_false(ledger_text_is(record, F_METHOD, "GETS"));
+    assert_false(ledger_text_is(record, F_TARGET, ""));
+    assert_true(ledger_value(record, F_TIME_SCALE, &value) && value.real == 0.1);
+    assert_true(ledger_value(record, F_HEADERS, &value));
+    assert_true(ledger_item_next(&value, &at, &item, &n) && n == 2 && !memcmp(item, "ab", 2));
+    assert_true(ledger_item_next(&value, &at, &item, &n) && n == 0);
+    assert_false(ledger_item_next(&value, &at, &item, &n));
+}
+
+static void write_typed(struct ledger *l)
+{
+    ledger_begin(l, EV_REQUEST, 7, 3);
+    ledger_int(l, F_STREAM, -5);
+    ledger_text(l, F_METHOD, "GET");
+    ledger_int(l, F_COMPLETE, true);
+    ledger_int(l, F_IDLE_BEFORE, 1234567890123);
+    ledger_real(l, F_TIME_SCALE, 0.1);
+    ledger_list(l, F_HEADERS, (const char *const[]){ "ab", "", NULL });
+    ledger_commit(l);
+}
+
+static void watchers_and_cursors_get_typed_records(void **state)
+{
+    struct ledger *l = *state;
+    struct counter c = { .watch.committed = read_fields };
+    struct ledger_cursor cursor = { .ledger = l };
+    struct ledger_record record;
+    assert_false(ledger_next(&cursor, &record));
+    ledger_watch_add(l, &c.watch);
+    write_typed(l);
+    ledger_watch_remove(&c.watch);
+    assert_true(ledger_next(&cursor, &record));
+    read_fields(&c.watch, &record);
+    assert_int_equal(record.seq, 1);
+    assert_int_equal(c.calls, 2);
+    assert_false(ledger_next(&cursor, &record));
+}
+
+/* Whatever is written, dropped and cleared between two steps of it. */
+static void a_cursor_sees_each_event_that_is_there_once(void **state)
+{
+    struct ledger *l = *state;
+    struct ledger_cursor cursor = { .ledger = l };
+    struct ledger_record record;
+    uint64_t steps = 0;
+    fill_big('x');
+    for (int round = 0; round < 400; round++) {
+        for (int i = 0; i < round % 90; i++) {
+            ledger_begin(l, EV_MARK, 0, 0);
+            ledger_bytes(l, F_NAME, big, (size_t)i * 41 % 2000);
+            ledger_commit(l);
+        }
+        if (round % 50 == 49)
+            ledger_clear(l);
+        for (int i = 0; i < round % 70; i++) {
+            uint64_t since = cursor.since, first = ledger_first(l);
+            bool more = since < ledger_last(l);
+            assert_int_equal(ledger_next(&cursor, &record), more);
+            if (!more)
+                break;
+            steps++;
+            assert_int_equal(record.seq, since + 1 > first ? since + 1 : first);
+            assert_int_equal(cursor.since, record.seq);
+        }
+    }
+    assert_true(steps > 1000 && ledger_dropped(l) > 1000);
+}
+
+static void dropped_events_are_counted_by_kind(void **state)
+{
+    struct ledger *l = *state;
+    uint64_t held[EV_COUNT] = { 0 }, written[EV_COUNT] = { 0 };
+    for (int i = 0; i < 20000; i++) {
+        enum ledger_event event = i % 3 ? EV_PEER_PING : i % 2 ? EV_MARK : EV_REQUEST;
+        ledger_begin(l, event, 1, 0);
+        ledger_commit(l);
+        written[event]++;
+    }
+    struct ledger_cursor cursor = { .ledger = l };
+    for (struct ledger_record record; ledger_next(&cursor, &record);)
+        held[record.event]++;
+    uint64_t sum = 0;
+    for (int i = 0; i < EV_COUNT; i++) {
+        assert_int_equal(ledger_dropped_of(l, i) + held[i], written[i]);
+        sum += ledger_dropped_of(l, i);
+    }
+    assert_int_equal(sum, ledger_dropped(l));
+    assert_true(ledger_dropped_of(l, EV_PEER_PING) > 100);
 }
 
 static void a_watch_outlives_its_ledger(void **state)
@@ -725,7 +890,12 @@ int main(void)
         LEDGER_TEST(json_is_shown_as_it_is_and_left_out_when_too_long),
         LEDGER_TEST(an_event_larger_than_a_chunk_is_cut_to_one),
         LEDGER_TEST(clearing_empties_it_and_numbers_go_on),
+        LEDGER_TEST(a_cursor_sees_each_event_that_is_there_once),
+        LEDGER_TEST(dropped_events_are_counted_by_kind),
+        LEDGER_TEST(watchers_and_cursors_get_typed_records),
         LEDGER_TEST(watchers_hear_of_each_event_until_removed),
+        LEDGER_TEST(any_watcher_can_be_removed_from_inside_one),
+        LEDGER_TEST(a_watcher_added_from_inside_one_hears_of_the_next_event),
         LEDGER_TEST(a_watch_outlives_its_ledger),
         LEDGER_TEST(a_ledger_without_memory_is_not_made),
         LEDGER_TEST(writing_goes_on_when_memory_runs_out),
