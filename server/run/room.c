@@ -8,7 +8,6 @@
  */
 #include "base/log.h"
 #include "run/run_parts.h"
-#include "wire/caps.h"
 
 #define OWED_FOR (30 * NS_PER_S)
 #define WHY      "descriptors were needed"
@@ -36,25 +35,13 @@ static bool is_held(const struct session *s)
 static enum spare how_spare(const struct session *s, int64_t now)
 {
     enum wire_state state = wire_state(s->xs.wire);
-    switch (state) {
-    case WIRE_OPEN:
-        return wire_peer_gone(s->xs.wire) && is_held(s) ? SPARE_LEFT : SPARE_NOT;
-    case WIRE_ENDING:
-    case WIRE_FINNED:
-        return wire_fin_sent(s->xs.wire) ? SPARE_SAME : SPARE_NOT;
-    case WIRE_FORGOTTEN:
-        if (caps_have(CAP_REPAIR)) /* or else a RST would say it */
-            return SPARE_SAME;
-        break;
-    case WIRE_STALLED:
-        if (wire_peer_gone(s->xs.wire))
-            return SPARE_LEFT;
-        break;
-    case WIRE_HOLED:
-        break;
-    default:
+    bool gone = wire_peer_gone(s->xs.wire);
+    if (gone && (state == WIRE_STALLED || (state == WIRE_OPEN && is_held(s))))
+        return SPARE_LEFT;
+    if (wire_kernel_does_the_same(s->xs.wire))
+        return SPARE_SAME;
+    if (!wire_state_is_silent(state))
         return SPARE_NOT;
-    }
     if (s->xs.open == 0)
         return SPARE_NOT_OWED;
     return now - wire_fault_since(s->xs.wire) >= OWED_FOR ? SPARE_OWED : SPARE_NOT;

@@ -90,7 +90,7 @@ static void alive_look(struct timer *m, int64_t late)
 
 void wire_alive_sent(struct wire *w)
 {
-    if (!w->alive_after || timer_armed(&w->alive) || (!wire_serving(w) && w->state != WIRE_ENDING))
+    if (!w->alive_after || timer_armed(&w->alive) || wire_in_fault(w))
         return;
     w->alive.reached = alive_look;
     timer_at(&w->alive, clock_now() + w->alive_after / PROBES);

@@ -20,7 +20,7 @@
 
 void wire_closing(struct wire *w, const struct wire_closing *closing)
 {
-    if (!w->shut)
+    if (!wire_behind_fin(w))
         w->closing = *closing;
 }
 
@@ -61,14 +61,14 @@ void wire_close(struct wire *w, const char *by)
 
 void wire_ending_drained(struct wire *w)
 {
-    if (!w->shut && w->last_said)
+    if (w->last_said)
         wire_send_fin(w);
 }
 
 void wire_ending_limit(struct wire *w)
 {
-    if (w->shut)
-        wire_fin_limit(w);
+    if (wire_behind_fin(w))
+        wire_fin_wait_over(w);
     else if (wire_shape_waits(w)) /* it is our pace that is slow, not the client */
         timer_at(&w->limit, clock_now() + FLUSH_PATIENCE);
     else
@@ -76,11 +76,6 @@ void wire_ending_limit(struct wire *w)
 }
 
 /* --- Behind the FIN */
-
-static const char *ended_by(const struct wire *w)
-{
-    return w->state == WIRE_ENDING ? w->end_by : "fault";
-}
 
 /* How long after the FIN what comes is discarded. */
 static int64_t linger_of(const struct wire *w)
@@ -110,17 +105,17 @@ static void leave_to_kernel(struct wire *w)
     if (w->closing.fin_wait < LINGER2_MAX * NS_PER_S)
         s = left > NS_PER_S ? (int)((left + NS_PER_S - 1) / NS_PER_S) : 1;
     setsockopt(w->fd, IPPROTO_TCP, TCP_LINGER2, &s, sizeof s);
-    wire_end(w, WIRE_LAST_CLOSE, ended_by(w), NULL);
+    wire_end(w, WIRE_LAST_CLOSE, wire_ended_by(w), NULL);
 }
 
 /* Nothing is known of the connection any more. */
 static void gone(struct wire *w)
 {
     w->end_why = "the client did not close within fin_wait";
-    wire_end(w, WIRE_LAST_GONE, ended_by(w), NULL);
+    wire_end(w, WIRE_LAST_GONE, wire_ended_by(w), NULL);
 }
 
-void wire_fin_limit(struct wire *w)
+void wire_fin_wait_over(struct wire *w)
 {
     if (wire_unread(w) > 0) /* it came in time: the loop has yet to read it */
         timer_at(&w->limit, clock_now() + LOOK_AGAIN);
@@ -138,12 +133,12 @@ void wire_look_behind_fin(struct wire *w)
 
 void wire_send_fin(struct wire *w)
 {
-    w->shut = true;
+    w->effect = WIRE_IN_EFFECT;
     w->before_left = (size_t)wire_unread(w); /* once the FIN is out, a client may know of it */
     shutdown(w->fd, SHUT_WR);
     w->drained_at = clock_now();
     if (w->peer_fin) {
-        wire_end(w, WIRE_LAST_CLOSE, ended_by(w), "fin");
+        wire_end(w, WIRE_LAST_CLOSE, wire_ended_by(w), "fin");
         return;
     }
     timer_at(&w->limit, w->drained_at + stays(w));

@@ -87,7 +87,7 @@ static void push_out(struct wire *w)
 
 void wire_flush(struct wire *w)
 {
-    if (w->state == WIRE_CLOSED || w->muted || w->shut)
+    if (w->state == WIRE_CLOSED || w->effect != WIRE_LEAVING)
         return;
     push_out(w);
     while (w->shape && wire_shape_release(w))
@@ -96,11 +96,9 @@ void wire_flush(struct wire *w)
         return;
     if (buf_len(&w->out) == 0 && w->out.data)
         release_out(w);
-    if (wire_leaving(w) == 0 && (!w->shape || wire_shape_over(w))) {
-        if (w->state == WIRE_ENDING)
-            wire_ending_drained(w);
-        else if (w->state != WIRE_OPEN && w->state != WIRE_HANDSHAKE)
-            wire_verb_drained(w);
+    if (wire_leaving(w) == 0 && (!w->shape || wire_shape_over(w)) && wire_row(w)->drained) {
+        w->drained_at = clock_now();
+        wire_row(w)->drained(w);
     }
     wire_poll(w);
 }

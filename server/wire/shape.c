@@ -301,7 +301,7 @@ bool wire_shape_over(struct wire *w)
     struct shape *s = w->shape;
     if (!cut_reached(w))
         return !s->first;
-    if (!wire_serving(w) && w->state != WIRE_ENDING)
+    if (wire_in_fault(w))
         return true; /* a verb came first: the cut only bounds what goes before it */
     if (!timer_armed(&s->cut_over))
         timer_at(&s->cut_over, clock_now());
@@ -343,7 +343,7 @@ static void cut_is_over(struct timer *m, int64_t late)
     struct shape *s = link_entry(m, struct shape, cut_over);
     struct wire *w = s->wire;
     char why[64];
-    if (!cut_reached(w) || (!wire_serving(w) && w->state != WIRE_ENDING))
+    if (!cut_reached(w) || wire_in_fault(w))
         return;
     snprintf(why, sizeof why, "in effect: %" PRIu64 " bytes were let out", s->cut_after);
     ledger_cut(w, why);
@@ -402,7 +402,7 @@ bool wire_discard(struct wire *w)
  * WIRE_TOO_LATE. */
 static int ready_for_pace(struct wire *w, bool none)
 {
-    if (w->state == WIRE_CLOSED || w->shut || (w->state == WIRE_FORGOTTEN && w->muted))
+    if (w->state == WIRE_CLOSED || wire_says_no_more(w))
         return WIRE_TOO_LATE;
     return none && !w->shape ? 0 : need_shape(w);
 }
@@ -433,7 +433,7 @@ int wire_throttle(struct wire *w, uint32_t rate)
 
 int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
 {
-    if (!wire_serving(w) && w->state != WIRE_STALLED && w->state != WIRE_HOLED)
+    if (!wire_serving(w) && !wire_row(w)->can_end)
         return WIRE_TOO_LATE;
     int error = need_shape(w);
     if (error)

@@ -86,8 +86,8 @@ static ssize_t push(gnutls_transport_ptr_t transport, const giovec_t *parts, int
     size_t total = 0;
     for (int i = 0; i < count; i++)
         total += parts[i].iov_len;
-    if (w->shut)
-        return (ssize_t)total; /* nothing can follow our FIN */
+    if (wire_says_no_more(w))
+        return (ssize_t)total;
     if (buf_reserve(&w->out, total) < 0) {
         gnutls_transport_set_errno(w->tls, ENOMEM);
         return -1;
@@ -342,12 +342,12 @@ static void put_off(struct wire *w)
 static bool shake(struct wire *w)
 {
     if (w->state != WIRE_HANDSHAKE) { /* stalled or holed: later; ended: never */
-        if (w->state == WIRE_STALLED || w->state == WIRE_HOLED)
+        if (wire_row(w)->can_end)
             hold_rest(w);
         return false;
     }
     int result = gnutls_handshake(w->tls);
-    if (w->state == WIRE_STALLED || w->state == WIRE_HOLED)
+    if (wire_row(w)->can_end)
         put_off(w);
     else if (!shaking(w))
         return false; /* hello() ended it */

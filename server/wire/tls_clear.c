@@ -33,7 +33,7 @@ bool wire_tls_in_clear(struct wire *w)
     }
     if (!w->in_clear)
         return false;
-    if (w->state == WIRE_STALLED || w->state == WIRE_HOLED)
+    if (wire_row(w)->can_end)
         wire_hold(w, w->in, w->in_len);
     else if (w->state == WIRE_HANDSHAKE)
         ask_owner(w);

@@ -19,17 +19,13 @@
 
 #define DRAIN_LOOK (NS_PER_MS)
 
-bool wire_serving(const struct wire *w)
-{
-    return w->state == WIRE_HANDSHAKE || w->state == WIRE_OPEN;
-}
-
 static void enter(struct wire *w, enum wire_state state)
 {
     w->state = state;
+    w->effect = WIRE_LEAVING;
     w->fault_since = clock_now();
     w->verb_told = false;
-    w->before_left = state == WIRE_STALLED || state == WIRE_RESETTING ? (size_t)wire_unread(w) : 0;
+    w->before_left = wire_row(w)->late == WIRE_LATE_AT_ONCE ? (size_t)wire_unread(w) : 0;
     wire_alive_stop(w); /* no probe belongs into a fault */
     timer_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
 }
@@ -46,9 +42,7 @@ static void delay_acks(struct wire *w)
  * could not read what TLS says. */
 static bool drop_unsaid(struct wire *w)
 {
-    bool any = w->muted && wire_discard(w);
-    w->muted = false;
-    return any;
+    return w->effect != WIRE_LEAVING && !wire_behind_fin(w) && wire_discard(w);
 }
 
 /* --- fin, rst, forget, close_notify */
@@ -71,11 +65,12 @@ int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact)
 /* RST once what is queued has left and is ACKed. */
 static void reset_drained(struct wire *w)
 {
+    bool fin_sent = wire_behind_fin(w);
     enter(w, WIRE_RESETTING);
     w->drained_at = w->fault_since;
     timer_at(&w->limit, w->drained_at + WIRE_DRAIN_MAX);
-    if (w->shut)
-        wire_verb_drained(w);
+    if (fin_sent)
+        wire_rst_drained(w);
     else
         wire_let_out(w);
 }
@@ -92,7 +87,8 @@ static void reset_at_once(struct wire *w)
     enter(w, WIRE_RESETTING);
     if (w->before_left > WIRE_HELD_MAX)
         w->before_left = WIRE_HELD_MAX;
-    w->muted = w->reset_due = true;
+    w->effect = WIRE_WAITING;
+    w->reset_due = true;
     timer_at(&w->limit, w->fault_since); /* at the latest */
 }
 
@@ -161,7 +157,8 @@ static void serve_again(struct wire *w)
 {
     int64_t now = clock_now();
     w->state = w->end_by ? WIRE_ENDING : w->established ? WIRE_OPEN : WIRE_HANDSHAKE;
-    w->muted = w->hup_seen = false;
+    w->effect = WIRE_LEAVING;
+    w->hup_seen = false;
     timer_at(&w->limit, w->end_by ? now + FLUSH_PATIENCE : now);
     wire_alive_begin(w);
     wire_let_out(w);
@@ -180,15 +177,9 @@ int wire_resume(struct wire *w)
 
 /* --- black hole */
 
-static int attach_filter(struct wire *w)
-{
-    int error = filter_drop_all(w->fd);
-    w->hole_in_effect = !error;
-    return error;
-}
-
 static void hole_begins(struct wire *w)
 {
+    w->effect = WIRE_IN_EFFECT;
     timer_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
     wire_watch_hole(w);
 }
@@ -199,7 +190,7 @@ static bool acked_or_late(struct wire *w, int *unacked)
 {
     int64_t now = clock_now();
     *unacked = wire_unacked(w);
-    if (*unacked >= 0 && !w->muted && !w->shut)
+    if (*unacked >= 0 && w->effect == WIRE_LEAVING)
         *unacked += (int)wire_waiting(w);
     if (*unacked == 0 || now - w->drained_at >= WIRE_DRAIN_MAX)
         return true;
@@ -219,12 +210,8 @@ static void ledger_done(struct wire *w, const char *step, const char *why)
 
 void wire_verb_unfinished(struct wire *w, const char *by)
 {
-    const char *step = w->state == WIRE_FINNED && !w->shut            ? "fin"
-                       : w->state == WIRE_FORGOTTEN && !w->muted      ? "forget"
-                       : w->state == WIRE_HOLED && !w->hole_in_effect ? "black_hole"
-                       : w->state == WIRE_RESETTING                   ? "rst"
-                                                                      : NULL;
-    if (step && !w->verb_told && strcmp(by, "fault") != 0)
+    const char *step = wire_row(w)->step;
+    if (step && w->effect != WIRE_IN_EFFECT && !w->verb_told && strcmp(by, "fault") != 0)
         ledger_done(w, step, "not done: the connection ended before");
     wire_shape_unfinished(w);
 }
@@ -261,8 +248,8 @@ static void hole_look(struct wire *w)
     char why[96] = "in effect: all we sent is ACKed";
     if (!acked_or_late(w, &unacked))
         return;
-    w->muted = true;
-    int error = attach_filter(w);
+    w->effect = WIRE_WAITING;
+    int error = filter_drop_all(w->fd);
     if (error)
         snprintf(why, sizeof why, "the kernel refused it: errno %d", -error);
     else if (unacked < 0)
@@ -287,20 +274,21 @@ int wire_black_hole(struct wire *w)
     if (!caps_have(CAP_BLACK_HOLE))
         return -EPERM;
     w->hole_used_at = TIME_NONE;
-    if ((w->muted || wire_waiting(w) == 0) && wire_unacked(w) == 0) {
-        int error = attach_filter(w);
+    bool quiet = w->effect != WIRE_LEAVING; /* a stall, and nothing is said on the way from it */
+    if ((quiet || wire_waiting(w) == 0) && wire_unacked(w) == 0) {
+        int error = filter_drop_all(w->fd);
         if (error)
             return error;
         enter(w, WIRE_HOLED);
-        w->muted = true;
         hole_begins(w);
         wire_poll(w);
     } else {
         enter(w, WIRE_HOLED);
-        if (w->muted) /* nothing is said in a stall, nor on the way from it */
-            wire_verb_drained(w);
+        w->drained_at = w->fault_since;
+        if (quiet)
+            wire_hole_drained(w);
         else
-            wire_let_out(w); /* goes on in wire_verb_drained */
+            wire_let_out(w); /* goes on in wire_hole_drained */
     }
     wire_tell_state(w);
     return 0;
@@ -310,12 +298,11 @@ int wire_heal(struct wire *w)
 {
     if (w->state != WIRE_HOLED)
         return WIRE_TOO_LATE;
-    if (w->hole_in_effect) {
+    if (w->effect == WIRE_IN_EFFECT) {
         wire_watch_hole_end(w);
         int error = filter_none(w->fd);
         if (error)
             return error;
-        w->hole_in_effect = false;
     }
     serve_again(w);
     wire_ask_whether_it_lives(w); /* the client's RST may be among what was dropped */
@@ -323,75 +310,78 @@ int wire_heal(struct wire *w)
     return 0;
 }
 
-/* --- Moments on the way */
+/* --- All that was queued is with the kernel; and the limit of each */
 
-void wire_verb_drained(struct wire *w)
+void wire_fin_drained(struct wire *w)
 {
-    w->drained_at = clock_now();
-    switch (w->state) {
-    case WIRE_FINNED:
-        delay_acks(w);
-        wire_send_fin(w);
-        w->fault_since = w->drained_at; /* what was queued took its time to leave */
-        break;
-    case WIRE_FORGOTTEN:
-        w->muted = true;
-        w->before_left = (size_t)wire_unread(w);
-        w->fault_since = w->drained_at;
-        timer_at(&w->limit, w->drained_at + WIRE_WATCH_MAX);
-        if (w->exact)
-            forget_look(w);
-        break;
-    case WIRE_STALLED:
-        w->muted = true;
-        break;
-    case WIRE_HOLED:
-        w->muted = true;
-        hole_look(w);
-        break;
-    case WIRE_RESETTING:
-        w->muted = true;
-        rst_look(w);
-        break;
-    default:
-        break;
-    }
+    delay_acks(w);
+    wire_send_fin(w);
+    w->fault_since = w->drained_at; /* what was queued took its time to leave */
 }
 
-void wire_verb_limit(struct wire *w)
+void wire_fin_limit(struct wire *w)
 {
-    if (wire_shape_waits(w)) { /* we are not done ourselves */
-        timer_at(&w->limit, clock_now() + WIRE_DRAIN_MAX);
-        return;
-    }
-    switch (w->state) {
-    case WIRE_FINNED:
-        if (w->shut)
-            wire_fin_limit(w);
-        else
-            wire_end(w, WIRE_LAST_CLOSE, "fault", "fin");
-        break;
-    case WIRE_FORGOTTEN: /* the kernel can keep the promise without us, if it lets us go quietly */
-        if (w->exact)
-            forget_look(w);
-        else if (w->peer_fin || caps_have(CAP_REPAIR))
-            wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
-        break;
-    case WIRE_STALLED:
-        wire_end(w, WIRE_LAST_CLOSE, "client", "fin");
-        break;
-    case WIRE_HOLED:
-        if (w->hole_in_effect)
-            wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
-        else
-            hole_look(w);
-        break;
-    case WIRE_RESETTING:
+    if (wire_behind_fin(w))
+        wire_fin_wait_over(w);
+    else
+        wire_end(w, WIRE_LAST_CLOSE, "fault", "fin");
+}
+
+void wire_forget_drained(struct wire *w)
+{
+    w->effect = WIRE_IN_EFFECT;
+    w->before_left = (size_t)wire_unread(w);
+    w->fault_since = w->drained_at;
+    timer_at(&w->limit, w->drained_at + WIRE_WATCH_MAX);
+    if (w->exact)
+        forget_look(w);
+}
+
+/* The kernel can keep the promise without us, if it lets us go quietly. */
+void wire_forget_limit(struct wire *w)
+{
+    if (w->exact)
+        forget_look(w);
+    else if (w->peer_fin || caps_have(CAP_REPAIR))
+        wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
+}
+
+void wire_stall_drained(struct wire *w)
+{
+    w->effect = WIRE_IN_EFFECT;
+}
+
+void wire_stall_limit(struct wire *w)
+{
+    wire_end(w, WIRE_LAST_CLOSE, "client", "fin");
+}
+
+void wire_hole_drained(struct wire *w)
+{
+    w->effect = WIRE_WAITING;
+    hole_look(w);
+}
+
+void wire_hole_limit(struct wire *w)
+{
+    if (w->effect == WIRE_IN_EFFECT)
+        wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
+    else
+        hole_look(w);
+}
+
+void wire_rst_drained(struct wire *w)
+{
+    w->effect = WIRE_WAITING;
+    rst_look(w);
+}
+
+void wire_rst_limit(struct wire *w)
+{
+    if (w->reset_due)
+        wire_reset(w);
+    else
         rst_look(w);
-        break;
-    default:
-        break;
-    }
 }
 
 void wire_verb_cut(struct wire *w, enum wire_cut how)
@@ -409,7 +399,7 @@ void wire_verb_cut(struct wire *w, enum wire_cut how)
         break;
     case WIRE_CUT_STALL:
         stall(w);
-        w->muted = true; /* what lies behind is kept, for a resume */
+        w->effect = WIRE_IN_EFFECT; /* what lies behind is kept, for a resume */
         wire_poll(w);
         break;
     }

@@ -20,39 +20,6 @@
 
 #define READ_SIZE 65536
 
-static const char *const state_names[] = {
-    [WIRE_HANDSHAKE] = "handshake", [WIRE_OPEN] = "open",           [WIRE_ENDING] = "ending",
-    [WIRE_FINNED] = "finned",       [WIRE_FORGOTTEN] = "forgotten", [WIRE_STALLED] = "stalled",
-    [WIRE_HOLED] = "holed",         [WIRE_RESETTING] = "resetting", [WIRE_CLOSED] = "closed",
-};
-
-const char *wire_state_name(enum wire_state state)
-{
-    return state_names[state];
-}
-
-bool wire_state_is_fault(enum wire_state state)
-{
-    return state >= WIRE_FINNED && state <= WIRE_RESETTING;
-}
-
-bool wire_state_can_end(enum wire_state state)
-{
-    return state == WIRE_STALLED || state == WIRE_HOLED;
-}
-
-void wire_tell_state(struct wire *w)
-{
-    enum wire_state from = w->told;
-    bool cut = w->cutting;
-    if (w->state == from)
-        return;
-    w->told = w->state;
-    w->cutting = false;
-    if (w->calls->changed)
-        w->calls->changed(w->owner, from, cut);
-}
-
 const char *wire_fin_acked_name(enum wire_fin_acked acked)
 {
     static const char *const names[] = { "none", "acked", "crossed", "unclear" };
@@ -102,7 +69,7 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
 {
     if (w->state == WIRE_CLOSED)
         return;
-    if (w->hole_in_effect)
+    if (w->state == WIRE_HOLED && w->effect == WIRE_IN_EFFECT)
         wire_watch_hole_end(w);
     w->calls->ending(w->owner, by);
     wire_verb_unfinished(w, by);
@@ -112,7 +79,7 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
     ledger_text(w->ledger, F_HOW, how ? how : seen);
     ledger_text(w->ledger, F_WHY, why ? why : w->end_why);
     if (w->tls && !w->established)
-        ledger_text(w->ledger, F_IN, state_names[WIRE_HANDSHAKE]);
+        ledger_text(w->ledger, F_IN, wire_state_name(WIRE_HANDSHAKE));
     if (w->calls->end_fields)
         w->calls->end_fields(w->owner);
     ledger_int(w->ledger, F_BYTES_IN, (int64_t)w->bytes_in);
@@ -137,12 +104,7 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
 
 void wire_abort(struct wire *w, const char *by, const char *how)
 {
-    bool silent = w->state == WIRE_HOLED || w->state == WIRE_FORGOTTEN;
-    wire_end(w,
-             silent                       ? WIRE_LAST_QUIET
-             : w->state == WIRE_RESETTING ? WIRE_LAST_RST
-                                          : WIRE_LAST_CLOSE,
-             by, how);
+    wire_end(w, wire_row(w)->ends, by, how);
 }
 
 /* Is the RST of a client that had sent its FIN just the answer to a probe of ours? It is if we have
@@ -160,9 +122,9 @@ void wire_say_why(struct wire *w, const char *why)
 
 void wire_give_up(struct wire *w, const char *why)
 {
-    bool silent = w->state == WIRE_HOLED || w->state == WIRE_FORGOTTEN || w->state == WIRE_STALLED;
+    const struct wire_state_row *row = wire_row(w);
     w->end_why = why;
-    wire_end(w, silent ? WIRE_LAST_QUIET : WIRE_LAST_CLOSE,
+    wire_end(w, row->silent ? WIRE_LAST_QUIET : row->ends,
              w->state == WIRE_ENDING ? w->end_by : "server", NULL);
 }
 
@@ -199,7 +161,7 @@ static void note_stale(struct wire *w, size_t n)
     w->stale_noted = true;
     ledger_begin(w->ledger, EV_STALE_BYTES, w->id, 0);
     ledger_int(w->ledger, F_BYTES, (int64_t)n);
-    ledger_text(w->ledger, F_SENT_INTO, state_names[w->state]);
+    ledger_text(w->ledger, F_SENT_INTO, wire_row(w)->name);
     bool behind_fin = wire_behind_fin(w);
     ledger_int(w->ledger, F_AFTER_FAULT,
                clock_now() - (behind_fin ? w->drained_at : w->fault_since));
@@ -216,34 +178,15 @@ void wire_hold(struct wire *w, const uint8_t *bytes, size_t n)
 
 void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n)
 {
-    switch (w->state) {
-    case WIRE_OPEN:
+    if (w->state == WIRE_OPEN) {
         w->calls->received(w->owner, bytes, n);
-        break;
-    case WIRE_FINNED:
-    case WIRE_FORGOTTEN:
-    case WIRE_STALLED:
-    case WIRE_HOLED: /* nothing comes out of one: it came with the same reading */
-    case WIRE_RESETTING:
-        if (!w->late) {
-            w->calls->before(w->owner, bytes, n);
-            break;
-        }
+    } else if (wire_in_fault(w) && !w->late) { /* also what came with the bytes that drew it */
+        w->calls->before(w->owner, bytes, n);
+    } else if (wire_in_fault(w)) {
         if (!w->stale_noted)
             note_stale(w, w->reading);
         w->calls->stale(w->owner, bytes, n);
-        break;
-    case WIRE_HANDSHAKE: /* only TLS reads then */
-    case WIRE_ENDING:
-    case WIRE_CLOSED:
-        break;
     }
-}
-
-/* Out of service, with all we had to say said: what comes now draws a RST. */
-static bool is_dead(const struct wire *w)
-{
-    return wire_behind_fin(w) || (w->state == WIRE_FORGOTTEN && w->muted);
 }
 
 /* The end of a reading that the client sent into a connection which we had ended or silenced. */
@@ -259,14 +202,13 @@ static void took_late(struct wire *w, size_t n, bool dead)
         if (w->state != WIRE_ENDING) /* part of a record, an alert: no plaintext in it */
             w->calls->stale(w->owner, NULL, 0);
     }
-    if (dead && is_dead(w)) /* as a closed socket answers it */
-        wire_end(w, WIRE_LAST_RST, w->state == WIRE_ENDING ? w->end_by : "fault", NULL);
+    if (dead && wire_draws_rst(w)) /* as a closed socket answers it */
+        wire_end(w, WIRE_LAST_RST, wire_ended_by(w), NULL);
 }
 
 static bool read_once(struct wire *w);
 
-/* The RST is due, and all that was read is looked at; so is what waits in the kernel now. */
-static void reset(struct wire *w)
+void wire_reset(struct wire *w)
 {
     w->reset_due = false;
     while (w->state != WIRE_CLOSED && w->before_left > 0 && !w->peer_fin && read_once(w))
@@ -276,10 +218,9 @@ static void reset(struct wire *w)
 
 static void take(struct wire *w, const uint8_t *bytes, size_t n)
 {
-    bool dead = is_dead(w);
+    bool dead = wire_draws_rst(w);
     uint64_t handed = w->handed;
-    w->late =
-        w->before_left == 0 && (dead || w->state == WIRE_STALLED || w->state == WIRE_RESETTING);
+    w->late = w->before_left == 0 && (dead || wire_row(w)->late == WIRE_LATE_AT_ONCE);
     w->before_left -= n < w->before_left ? n : w->before_left;
     w->stale_noted = w->notify_read = false;
     w->records = 0;
@@ -294,13 +235,13 @@ static void take(struct wire *w, const uint8_t *bytes, size_t n)
     }
     w->corked = false;
     if (w->reset_due) {
-        reset(w);
+        wire_reset(w);
         return;
     }
     if (w->state == WIRE_ENDING)
         wire_say_last(w);
     wire_flush(w);
-    wire_poll(w); /* which a muted flush leaves out */
+    wire_poll(w); /* which a flush leaves out when nothing may leave */
     if (w->handed != handed && w->state != WIRE_CLOSED)
         w->calls->progress(w->owner);
     if (w->late && w->state != WIRE_CLOSED)
@@ -316,54 +257,51 @@ void wire_let_go_later(struct wire *w)
     timer_at(&w->limit, clock_now() + 2 * 60 * NS_PER_S);
 }
 
+void wire_handshake_fin(struct wire *w)
+{
+    wire_end(w, WIRE_LAST_CLOSE, "client", NULL);
+}
+
+/* The client may have only shut down its writing side and wait for an answer that is held back; or
+ * it has closed, and its kernel forgets the connection within 60 s. */
+void wire_open_fin(struct wire *w)
+{
+    wire_tell_peer_closed(w, !w->tls || w->tls_done);
+    wire_ask_whether_it_lives(w);
+}
+
+void wire_both_fins(struct wire *w)
+{
+    if (wire_behind_fin(w))
+        wire_end(w, WIRE_LAST_CLOSE, wire_ended_by(w), "fin");
+}
+
+/* A FIN is a segment too. */
+void wire_forgotten_fin(struct wire *w)
+{
+    if (!wire_draws_rst(w))
+        return;
+    note_stale(w, 0);
+    wire_end(w, WIRE_LAST_RST, "fault", NULL);
+}
+
 static void fin_received(struct wire *w)
 {
     w->peer_fin = true;
     w->peer_fin_at = clock_now();
     ledger_begin(w->ledger, EV_PEER_FIN, w->id, 0);
     ledger_commit(w->ledger);
-    switch (w->state) {
-    case WIRE_HANDSHAKE:
-        wire_end(w, WIRE_LAST_CLOSE, "client", NULL);
-        return;
-    case WIRE_OPEN:
-        wire_tell_peer_closed(w, !w->tls || w->tls_done);
-        /* The client may have only shut down its writing side and wait for an answer that is held
-         * back; or it has closed, and its kernel forgets the connection within 60 s. */
-        wire_ask_whether_it_lives(w);
-        break;
-    case WIRE_ENDING:
-        if (w->shut)
-            wire_end(w, WIRE_LAST_CLOSE, w->end_by, "fin");
-        break;
-    case WIRE_FINNED:
-        if (w->shut)
-            wire_end(w, WIRE_LAST_CLOSE, "fault", "fin");
-        break;
-    case WIRE_FORGOTTEN: /* a FIN is a segment too */
-        if (!is_dead(w))
-            break;
-        note_stale(w, 0);
-        wire_end(w, WIRE_LAST_RST, "fault", NULL);
-        break;
-    case WIRE_STALLED:
-        wire_let_go_later(w);
-        break;
-    case WIRE_RESETTING:
-    case WIRE_HOLED:
-    case WIRE_CLOSED:
-        break;
-    }
-    if (w->state != WIRE_CLOSED)
-        wire_poll(w);
+    if (wire_row(w)->peer_fin)
+        wire_row(w)->peer_fin(w);
+    wire_poll(w);
 }
 
 static bool wants_to_read(const struct wire *w)
 {
-    bool kept = w->state == WIRE_OPEN || w->state == WIRE_STALLED; /* it may have to be */
-    if (w->peer_fin || w->state == WIRE_HOLED || buf_len(&w->held) >= WIRE_HELD_MAX)
+    const struct wire_state_row *row = wire_row(w);
+    if (w->peer_fin || !row->reads || buf_len(&w->held) >= WIRE_HELD_MAX)
         return false;
-    if (kept && w->calls->takes && !w->calls->takes(w->owner))
+    if (row->keeps && w->calls->takes && !w->calls->takes(w->owner))
         return false;
     return w->state != WIRE_OPEN || wire_waiting(w) < OUT_LIMIT;
 }
@@ -446,7 +384,7 @@ void wire_poll(struct wire *w)
     if (w->state == WIRE_CLOSED)
         return;
     int events = wants_to_read(w) ? UV_READABLE : 0;
-    if (wire_leaving(w) > 0 && !w->muted && !w->shut)
+    if (wire_leaving(w) > 0 && w->effect == WIRE_LEAVING)
         events |= UV_WRITABLE;
     if (!events && w->state == WIRE_STALLED && !w->peer_fin && !w->hup_seen)
         events = UV_DISCONNECT; /* what it sent is left in the kernel; its end is noticed */
@@ -458,8 +396,7 @@ void wire_poll(struct wire *w)
     uv_poll_start(&w->poll, events, polled);
 }
 
-/* Bytes that a resume or heal made good for use, and a FIN that came meanwhile. */
-static void take_held(struct wire *w)
+void wire_take_held(struct wire *w)
 {
     struct buf held = w->held;
     w->held = (struct buf){ 0 };
@@ -475,28 +412,10 @@ static void take_held(struct wire *w)
 static void limit_reached(struct timer *m, int64_t late)
 {
     struct wire *w = link_entry(m, struct wire, limit);
-    switch (w->state) {
-    case WIRE_HANDSHAKE:
-    case WIRE_OPEN:
-        take_held(w);
-        break;
-    case WIRE_ENDING:
-        wire_ending_limit(w);
-        break;
-    case WIRE_FINNED:
-    case WIRE_FORGOTTEN:
-    case WIRE_STALLED:
-    case WIRE_HOLED:
-    case WIRE_RESETTING:
-        if (w->reset_due) {
-            reset(w);
-            break;
-        }
-        wire_verb_limit(w);
-        break;
-    case WIRE_CLOSED:
-        break;
-    }
+    if (wire_in_fault(w) && !w->reset_due && wire_shape_waits(w)) /* we are not done ourselves */
+        timer_at(m, clock_now() + WIRE_DRAIN_MAX);
+    else
+        wire_row(w)->limit(w);
 }
 
 /* --- The beginning */
@@ -549,10 +468,9 @@ enum wire_state wire_state(const struct wire *w)
 
 bool wire_reads_before(const struct wire *w)
 {
-    if (w->peer_fin)
-        return false;
-    return w->before_left > 0 || (w->state == WIRE_FINNED && !w->shut) ||
-           (w->state == WIRE_FORGOTTEN && !w->muted);
+    bool leaving =
+        wire_in_fault(w) && wire_row(w)->late == WIRE_LATE_IN_EFFECT && w->effect != WIRE_IN_EFFECT;
+    return !w->peer_fin && (w->before_left > 0 || leaving);
 }
 
 bool wire_reset_due(const struct wire *w)
@@ -563,11 +481,6 @@ bool wire_reset_due(const struct wire *w)
 bool wire_peer_gone(const struct wire *w)
 {
     return w->peer_fin || w->hup_seen;
-}
-
-bool wire_fin_sent(const struct wire *w)
-{
-    return w->shut;
 }
 
 bool wire_can_send(const struct wire *w)

@@ -72,6 +72,8 @@ const char *wire_state_name(enum wire_state state);
 bool wire_state_is_fault(enum wire_state state);
 /* Of these, can it end, so that the connection serves its client again: stalled, holed? */
 bool wire_state_can_end(enum wire_state state);
+/* Of these, does its client get no answer and no end: forgotten, stalled, holed? */
+bool wire_state_is_silent(enum wire_state state);
 
 /* How a client's use of a connection relates to our FIN. */
 enum wire_fin_acked {
@@ -285,8 +287,9 @@ int64_t wire_hole_used(const struct wire *w);
 /* Has the client ended it, as far as that was seen (its FIN; or, while its bytes are not read, both
  * directions)? */
 bool wire_peer_gone(const struct wire *w);
-/* Was our FIN sent? */
-bool wire_fin_sent(const struct wire *w);
+/* Would the kernel, without us, answer the client as we do: our FIN is out, or the connection is
+ * forgotten, and the kernel lets us end it with nothing said? */
+bool wire_kernel_does_the_same(const struct wire *w);
 /* Bytes that wait in the kernel to be read. */
 int wire_unread(const struct wire *w);
 /* Totals of bytes on the socket, TLS included. */

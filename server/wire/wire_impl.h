@@ -1,6 +1,6 @@
-/* wire_impl.h - the wire's inside, for wire.c (reading, its end), send.c (writing), shape.c (limits
- * on writing), tls.c (TLS on it), verbs.c (the faults), closing.c (what comes behind a FIN) and
- * watch.c (what the kernel knows of a dead connection).
+/* wire_impl.h - the wire's inside, for wire.c (reading, its end), state.c (its states), send.c
+ * (writing), shape.c (limits on writing), tls.c (TLS on it), verbs.c (the faults), closing.c (what
+ * comes behind a FIN) and watch.c (what the kernel knows of a dead connection).
  */
 #pragma once
 
@@ -20,12 +20,21 @@
 
 struct shape;
 
+/* How far the present state has come. */
+enum wire_effect {
+    WIRE_LEAVING,  /* what is queued leaves; handshake and open stay so */
+    WIRE_WAITING,  /* nothing leaves any more; but the client is yet to ACK what did (holed), or to
+                      be told (resetting, which ends then) */
+    WIRE_IN_EFFECT /* nothing leaves; the FIN is out, the filter of a hole is attached */
+};
+
 struct wire {
     uv_poll_t poll;
     int fd;
     int polled;                  /* the events that poll is started with */
     enum wire_state state, told; /* told: as the owner knows it */
     bool cutting;                /* a cut takes effect, and the owner is yet to be told */
+    enum wire_effect effect;
     const struct wire_owner *calls;
     void *owner;
     struct ledger *ledger;
@@ -50,8 +59,6 @@ struct wire {
     struct shape *shape; /* NULL: nothing limits what leaves */
     struct buf held;     /* read, but to be looked at only after heal or resume */
     bool corked;         /* in a callback: flush once, at its end */
-    bool muted;          /* put nothing on the wire, whatever is queued */
-    bool shut;           /* shutdown(SHUT_WR) was done */
     bool peer_fin;       /* the client's FIN was read */
     bool asks;           /* wire_ask_whether_it_lives */
     bool peer_closed_told;
@@ -85,10 +92,9 @@ struct wire {
     int64_t peer_fin_at, asked_at;
     uint64_t asked_out; /* bytes_out when it was asked */
     int64_t opened_at, fault_since, fin_acked_at, hole_used_at;
-    int64_t drained_at;  /* all that was queued before the verb was in the kernel, and the FIN
-                            behind it; resetting: or the kernel last took some of it */
-    int64_t linger;      /* finned: how long what comes is discarded */
-    bool hole_in_effect; /* the filter is attached */
+    int64_t drained_at; /* all that was queued before the verb was in the kernel, and the FIN
+                           behind it; resetting: or the kernel last took some of it */
+    int64_t linger;     /* finned: how long what comes is discarded */
     uint32_t drops_before, drops_seen;
     struct timer limit; /* of the state: linger, watch, drain */
     struct timer sample;
@@ -101,10 +107,47 @@ struct wire {
     bool exact;            /* forgotten: by the kernel too, once all is out */
 };
 
-/* --- wire.c */
+enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET, WIRE_LAST_GONE };
 
+/* --- state.c */
+
+/* What a wire does in a state. */
+struct wire_state_row {
+    const char *name; /* in the ledger and the API */
+    const char *step; /* that is announced when the state begins, and done when it is in effect; for
+                         those that may end before that */
+    bool serves;      /* its client */
+    bool fault;
+    bool can_end; /* so that it serves again */
+    bool silent;  /* the client gets no answer and no end; given up, it ends quietly */
+    bool reads;
+    bool keeps; /* what is read may have to be kept: the owner says whether it takes more */
+    /* When what is read counts as sent after the state began: never; once it is in effect, and then
+     * it draws a RST; at once. */
+    enum { WIRE_LATE_NEVER, WIRE_LATE_IN_EFFECT, WIRE_LATE_AT_ONCE } late;
+    enum wire_last ends;              /* how it ends for reasons of the server's own */
+    void (*drained)(struct wire *w);  /* all that was queued is with the kernel; NULL: no matter */
+    void (*peer_fin)(struct wire *w); /* the client's FIN was read; NULL: nothing is to be done */
+    void (*limit)(struct wire *w);    /* w->limit was reached */
+};
+const struct wire_state_row *wire_row(const struct wire *w);
+
+/* Does the connection serve its client (handshake or open)? Has a fault put it out of service? */
+bool wire_serving(const struct wire *w);
+bool wire_in_fault(const struct wire *w);
+/* Our FIN is out, and the last word. */
+bool wire_behind_fin(const struct wire *w);
+/* Does what comes now draw a RST (but for what is discarded behind a FIN)? */
+bool wire_draws_rst(const struct wire *w);
+/* Will nothing leave any more, whatever is queued? */
+bool wire_says_no_more(const struct wire *w);
+/* Who has ended it, for the ledger. */
+const char *wire_ended_by(const struct wire *w);
 /* The last thing in whatever may have changed the state: tells the owner, if it was changed. */
 void wire_tell_state(struct wire *w);
+
+/* --- wire.c */
+
 /* Sets what the loop watches the socket for, from the state. */
 void wire_poll(struct wire *w);
 /* Hands plaintext (clear: the socket's bytes) up or away, by the state. */
@@ -116,10 +159,18 @@ void wire_tell_peer_closed(struct wire *w, bool at_end);
 /* The client has closed, and nothing is to be said: gives its kernel time to forget it, then ends.
  */
 void wire_let_go_later(struct wire *w);
+/* Looks at what a stall or hole has kept, and at a FIN that came meanwhile. */
+void wire_take_held(struct wire *w);
+/* The RST is due, and all that was read is looked at; so is what waits in the kernel now. */
+void wire_reset(struct wire *w);
+/* The client's FIN came: in a handshake; while open; where our FIN ends it, too; in forgotten. */
+void wire_handshake_fin(struct wire *w);
+void wire_open_fin(struct wire *w);
+void wire_both_fins(struct wire *w);
+void wire_forgotten_fin(struct wire *w);
 /* The end: ledgers it, closes the socket. quiet: nothing goes out, if the kernel lets us. gone: the
  * same behind our FIN, at the latest two seconds later; until then the kernel answers as it does
  * for a closed socket. */
-enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET, WIRE_LAST_GONE };
 void wire_end(struct wire *w, enum wire_last last, const char *by, const char *how);
 void wire_socket_error(struct wire *w, int error);
 /* Probes, from when it is idle for 90 s on (the kernel of a client that has closed it has forgotten
@@ -138,16 +189,11 @@ void wire_ending_limit(struct wire *w);
 /* FIN; and the time in which we keep the socket behind it. */
 void wire_send_fin(struct wire *w);
 /* That is over. */
-void wire_fin_limit(struct wire *w);
+void wire_fin_wait_over(struct wire *w);
 /* A reading is over: may the kernel go on alone? */
 void wire_look_behind_fin(struct wire *w);
 /* Is what comes behind our FIN discarded now? */
 bool wire_lingers(const struct wire *w);
-/* Our FIN is out, and the last word. */
-static inline bool wire_behind_fin(const struct wire *w)
-{
-    return w->shut && (w->state == WIRE_FINNED || w->state == WIRE_ENDING);
-}
 
 /* --- alive.c */
 
@@ -210,16 +256,21 @@ bool wire_discard(struct wire *w);
 /* --- verbs.c */
 
 /* All that was queued before the verb is with the kernel now. */
-void wire_verb_drained(struct wire *w);
+void wire_fin_drained(struct wire *w);
+void wire_forget_drained(struct wire *w);
+void wire_stall_drained(struct wire *w);
+void wire_hole_drained(struct wire *w);
+void wire_rst_drained(struct wire *w);
 /* At the end: ledgers what a verb has announced and not come to, as the client (by) was first. */
 void wire_verb_unfinished(struct wire *w, const char *by);
-/* The limit was reached in a fault state. */
-void wire_verb_limit(struct wire *w);
+/* The limit was reached in the verb's state. */
+void wire_fin_limit(struct wire *w);
+void wire_forget_limit(struct wire *w);
+void wire_stall_limit(struct wire *w);
+void wire_hole_limit(struct wire *w);
+void wire_rst_limit(struct wire *w);
 /* The cut is reached, and is ledgered: enters the state. */
 void wire_verb_cut(struct wire *w, enum wire_cut how);
-/* Does the connection serve its client (handshake or open)? */
-bool wire_serving(const struct wire *w);
-
 /* --- tls.c */
 int wire_tls_create(struct wire *w, struct tls_server *server, bool h2);
 /* Works on w->in until it is used up or the state says stop. */

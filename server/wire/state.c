@@ -1,0 +1,145 @@
+/* state.c - what a wire does in each of its states, in one table. */
+#include "wire/caps.h"
+#include "wire/wire_impl.h"
+
+static const struct wire_state_row rows[] = {
+    [WIRE_HANDSHAKE] = { .name = "handshake",
+                         .serves = true,
+                         .reads = true,
+                         .ends = WIRE_LAST_CLOSE,
+                         .peer_fin = wire_handshake_fin,
+                         .limit = wire_take_held },
+    [WIRE_OPEN] = { .name = "open",
+                    .serves = true,
+                    .reads = true,
+                    .keeps = true,
+                    .ends = WIRE_LAST_CLOSE,
+                    .peer_fin = wire_open_fin,
+                    .limit = wire_take_held },
+    [WIRE_ENDING] = { .name = "ending",
+                      .reads = true,
+                      .late = WIRE_LATE_IN_EFFECT,
+                      .ends = WIRE_LAST_CLOSE,
+                      .drained = wire_ending_drained,
+                      .peer_fin = wire_both_fins,
+                      .limit = wire_ending_limit },
+    [WIRE_FINNED] = { .name = "finned",
+                      .fault = true,
+                      .step = "fin",
+                      .reads = true,
+                      .late = WIRE_LATE_IN_EFFECT,
+                      .ends = WIRE_LAST_CLOSE,
+                      .drained = wire_fin_drained,
+                      .peer_fin = wire_both_fins,
+                      .limit = wire_fin_limit },
+    [WIRE_FORGOTTEN] = { .name = "forgotten",
+                         .fault = true,
+                         .step = "forget",
+                         .reads = true,
+                         .silent = true,
+                         .late = WIRE_LATE_IN_EFFECT,
+                         .ends = WIRE_LAST_QUIET,
+                         .drained = wire_forget_drained,
+                         .peer_fin = wire_forgotten_fin,
+                         .limit = wire_forget_limit },
+    [WIRE_STALLED] = { .name = "stalled",
+                       .fault = true,
+                       .can_end = true,
+                       .reads = true,
+                       .keeps = true,
+                       .silent = true,
+                       .late = WIRE_LATE_AT_ONCE,
+                       .ends = WIRE_LAST_CLOSE,
+                       .drained = wire_stall_drained,
+                       .peer_fin = wire_let_go_later,
+                       .limit = wire_stall_limit },
+    [WIRE_HOLED] = { .name = "holed",
+                     .fault = true,
+                     .step = "black_hole",
+                     .can_end = true,
+                     .silent = true,
+                     .ends = WIRE_LAST_QUIET,
+                     .drained = wire_hole_drained,
+                     .limit = wire_hole_limit },
+    [WIRE_RESETTING] = { .name = "resetting",
+                         .fault = true,
+                         .step = "rst",
+                         .reads = true,
+                         .late = WIRE_LATE_AT_ONCE,
+                         .ends = WIRE_LAST_RST,
+                         .drained = wire_rst_drained,
+                         .limit = wire_rst_limit },
+    [WIRE_CLOSED] = { .name = "closed" },
+};
+
+const struct wire_state_row *wire_row(const struct wire *w)
+{
+    return &rows[w->state];
+}
+
+const char *wire_state_name(enum wire_state state)
+{
+    return rows[state].name;
+}
+
+bool wire_state_is_fault(enum wire_state state)
+{
+    return rows[state].fault;
+}
+
+bool wire_state_can_end(enum wire_state state)
+{
+    return rows[state].can_end;
+}
+
+bool wire_state_is_silent(enum wire_state state)
+{
+    return rows[state].silent;
+}
+
+bool wire_serving(const struct wire *w)
+{
+    return rows[w->state].serves;
+}
+
+bool wire_in_fault(const struct wire *w)
+{
+    return wire_state_is_fault(w->state);
+}
+
+bool wire_behind_fin(const struct wire *w)
+{
+    return (w->state == WIRE_FINNED || w->state == WIRE_ENDING) && w->effect == WIRE_IN_EFFECT;
+}
+
+bool wire_draws_rst(const struct wire *w)
+{
+    return rows[w->state].late == WIRE_LATE_IN_EFFECT && w->effect == WIRE_IN_EFFECT;
+}
+
+bool wire_says_no_more(const struct wire *w)
+{
+    return w->effect != WIRE_LEAVING && !rows[w->state].can_end;
+}
+
+bool wire_kernel_does_the_same(const struct wire *w)
+{
+    return wire_behind_fin(w) || (w->state == WIRE_FORGOTTEN && caps_have(CAP_REPAIR));
+}
+
+const char *wire_ended_by(const struct wire *w)
+{
+    return w->state == WIRE_ENDING ? w->end_by : "fault";
+}
+
+void wire_tell_state(struct wire *w)
+{
+    enum wire_state from = w->told;
+    bool cut = w->cutting;
+    if (w->state == from)
+        return;
+    w->told = w->state;
+    w->cutting = false;
+    if (w->calls->changed)
+        w->calls->changed(w->owner, from, cut);
+}
