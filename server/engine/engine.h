@@ -23,10 +23,10 @@
  *
  * Limits: an engine takes all input that it is given. What it cannot serve yet it keeps: requests
  * that an HTTP/1.1 client has pipelined, and all that comes during WATCH_HOLD. When that has
- * reached ENGINE_HELD_MAX engine_full() says so, and the host stops reading, so that the client's
- * window closes, until has_room(); nothing is lost. (h2 keeps the content of requests only; its
- * client is bound by the windows too, which do not grow meanwhile.) One reading more fits in any
- * case.
+ * reached LIMIT_HELD (base/limits.h) engine_full() says so, and the host stops reading, so that the
+ * client's window closes, until has_room(); nothing is lost. (h2 keeps the content of requests
+ * only; its client is bound by the windows too, which do not grow meanwhile.) One reading more fits
+ * in any case.
  */
 #pragma once
 
@@ -107,8 +107,6 @@ enum engine_stop { STOP_OCTETS, STOP_CONTENT };
  * request that have arrived are set, the others are ""), or all of that, or the whole request,
  * which has no content. */
 enum engine_witnessed { WITNESSED_PART, WITNESSED_HEAD, WITNESSED_WHOLE };
-
-#define ENGINE_HELD_MAX ((size_t)256 * 1024)
 
 struct engine_host {
     /* The first bytes of a request arrived: on h1 its first octet after the previous request, on h2

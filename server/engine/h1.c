@@ -200,7 +200,7 @@ static bool is_full(struct engine *e)
 {
     const struct h1 *h = h1_of(e);
 
-    return buf_len(&h->pending) >= ENGINE_HELD_MAX && !h->deaf && !h->input_ended;
+    return buf_len(&h->pending) >= LIMIT_HELD && !h->deaf && !h->input_ended;
 }
 
 static void input(struct engine *e, const uint8_t *bytes, size_t n)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "engine/engine.h"
 #include "engine/h1_head.h"

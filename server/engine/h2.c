@@ -30,8 +30,7 @@
 #include "engine/h2_error.h"
 
 #define PREFACE_LEN 24
-#define UNSENT_MAX  4096 /* frames that may wait in nghttp2 for a client that does not read */
-#define TYPE_KNOWN  4    /* with so many bytes of a frame header its type is there */
+#define TYPE_KNOWN  4 /* with so many bytes of a frame header its type is there */
 
 static bool serving(const struct h2 *h)
 {
@@ -432,7 +431,7 @@ static void input(struct engine *e, const uint8_t *bytes, size_t n)
     }
     h->in_input = false;
     h2_pump(h, false);
-    if (!h->failed && nghttp2_session_get_outbound_queue_size(h->session) > UNSENT_MAX) {
+    if (!h->failed && nghttp2_session_get_outbound_queue_size(h->session) > LIMIT_FRAMES) {
         h2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM,
                 "ENHANCE_YOUR_CALM: it asks for answers and does not read them", true);
         h2_settle(h);
@@ -444,7 +443,7 @@ static void input(struct engine *e, const uint8_t *bytes, size_t n)
 static bool is_full(struct engine *e)
 {
     const struct h2 *h = h2_of(e);
-    return h->watch == H2_HOLDING && h->held >= ENGINE_HELD_MAX && !h->failed;
+    return h->watch == H2_HOLDING && h->held >= LIMIT_HELD && !h->failed;
 }
 
 static void pump(struct engine *e)

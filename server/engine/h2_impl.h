@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "engine/engine.h"
 
@@ -62,21 +63,19 @@ struct h2_block {
 
 /* A stream that a client opened. Held (refs) by nghttp2 as its stream's user data, by the engine
  * until the host was told how it ended, and by whoever calls the host about it. */
-/* Of a request that was answered early so much is read and dropped, as many clients look at an
- * answer only when they have sent all; then RST_STREAM(NO_ERROR) asks for an end (RFC 9113 8.1). */
-#define H2_DROP_MAX ((size_t)16 * 1024 * 1024)
-
 struct h2_exchange {
     struct exchange pub;
     struct link link, over; /* in h2.exchanges; in h2.over */
     unsigned refs;
-    size_t dropped;         /* body bytes behind an early answer */
-    bool stale;             /* never begins: only reported, with stale_request */
-    bool part_told;         /* its first part was, when no more was waited for */
-    bool stale_told;        /* it was */
-    bool stale_done;        /* and with stale_complete */
-    bool opened;            /* nghttp2 holds it */
-    bool headers_in, whole; /* read: the header section; all of it */
+    size_t dropped;  /* body bytes behind an early answer: up to LIMIT_DROPPED, as many clients
+                        look at it only when they have sent all; then RST_STREAM(NO_ERROR)
+                        asks for an end (RFC 9113 8.1) */
+    bool stale;      /* never begins: only reported, with stale_request */
+    bool part_told;  /* its first part was, when no more was waited for */
+    bool stale_told; /* it was */
+    bool stale_done; /* and with stale_complete */
+    bool opened;     /* nghttp2 holds it */
+    bool headers_in, whole;                        /* read: the header section; all of it */
     bool begun, headers_told, complete_told, told; /* host calls made; told: the last one */
     bool behind;                                   /* a hold has kept some of these back */
     bool reset_by_client;

@@ -111,7 +111,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
         return 0;
     if (ex->outcome == H2_ANSWERED) { /* early */
         ex->dropped += len;
-        if (ex->dropped > H2_DROP_MAX && ex->dropped - len <= H2_DROP_MAX)
+        if (ex->dropped > LIMIT_DROPPED && ex->dropped - len <= LIMIT_DROPPED)
             nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR);
     }
     if (ex->told) /* only the stream still holds it, and may close with this very frame */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/limits.h"
 #include "engine/h2_error.h"
 #include "run/exchange.h"
 
@@ -60,8 +61,6 @@ void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
 
 /* --- What the engine reads while it watches */
 
-#define UNBEGUN_MAX 1024 /* of a connection; beyond it forgets the oldest: its attempt */
-
 static void drop_unbegun(struct exchanges *xs, struct unbegun *u)
 {
     link_remove(&u->link);
@@ -74,7 +73,7 @@ static struct unbegun *add_unbegun(struct exchanges *xs, int32_t stream, bool st
     struct unbegun *u = calloc(1, sizeof *u);
     if (!u)
         return NULL;
-    if (xs->unbegun_count == UNBEGUN_MAX)
+    if (xs->unbegun_count == LIMIT_UNBEGUN)
         drop_unbegun(xs, link_entry(xs->unbegun.next, struct unbegun, link));
     u->stream = stream;
     u->nth = stale ? 0 : ++xs->numbered;

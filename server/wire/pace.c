@@ -6,6 +6,8 @@
  */
 #include "wire/pace.h"
 
+#include "base/limits.h"
+
 #include "base/clock.h"
 
 #define PIECES 50 /* a second */
@@ -13,6 +15,8 @@
 /* What is late by more than this (the peer did not read, the machine was asleep) is not made up
  * for: that would be a burst. */
 #define LATE_MAX (250 * NS_PER_MS)
+
+_Static_assert(PACE_CHUNK_MAX <= LIMIT_PIECE, "a piece must be able to wait as a whole");
 
 static int64_t timer_of(const struct pace *p, uint64_t n)
 {

@@ -14,7 +14,7 @@ static struct buf spare_out; /* the memory of an emptied w->out, for the next on
 static void release_out(struct wire *w)
 {
     w->out.start = w->out.end = 0;
-    if (!spare_out.data && w->out.size <= OUT_LIMIT) {
+    if (!spare_out.data && w->out.size <= LIMIT_QUEUED) {
         spare_out = w->out;
         w->out = (struct buf){ 0 };
     } else {
@@ -162,7 +162,7 @@ void wire_send(struct wire *w, const void *bytes, size_t n)
 size_t wire_room(const struct wire *w)
 {
     size_t waiting = wire_waiting(w);
-    return w->state == WIRE_OPEN && waiting < OUT_LIMIT ? OUT_LIMIT - waiting : 0;
+    return w->state == WIRE_OPEN && waiting < LIMIT_QUEUED ? LIMIT_QUEUED - waiting : 0;
 }
 
 uint64_t wire_queued(const struct wire *w)

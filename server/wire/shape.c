@@ -19,8 +19,6 @@
 #include "wire/pace.h"
 #include "wire/wire_impl.h"
 
-#define PIECE 16384 /* laid at once: the largest TLS record (RFC 8446 5.1) */
-
 enum kind { SEALED, RAW, ALERT, CUT };
 
 struct item {
@@ -195,7 +193,7 @@ static int lay_bytes(struct wire *w, struct item *item, size_t n)
     while (n > 0 && buf_len(&item->bytes) > 0 && !cut_full(w)) {
         size_t piece = buf_len(&item->bytes);
         piece = piece < n ? piece : n;
-        piece = piece < PIECE ? piece : PIECE;
+        piece = piece < RECORD_MAX ? piece : RECORD_MAX;
         int error = wire_lay(w, buf_bytes(&item->bytes), piece, item->kind == SEALED);
         if (error)
             return error;

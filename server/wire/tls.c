@@ -19,9 +19,7 @@
 #include "wire/keylog.h"
 #include "wire/wire_impl.h"
 
-#define RECORD_MAX   16384
 #define RECORD_ALERT 21
-#define EARLY_MAX    (256 * 1024) /* more than GnuTLS takes for a handshake message */
 
 /* Extensions of a ClientHello (RFC 8446 4.2, RFC 6066, RFC 7301, RFC 5077). */
 enum { EXT_SERVER_NAME = 0, EXT_ALPN = 16, EXT_SESSION_TICKET = 35, EXT_PRE_SHARED_KEY = 41 };
@@ -313,7 +311,7 @@ static void keep_early(struct wire *w)
         buf_free(&w->early);
     else if (!shaking(w) || !w->calls->hello)
         return; /* held, or dropped, or not needed */
-    else if (buf_len(&w->early) + w->reading > EARLY_MAX)
+    else if (buf_len(&w->early) + w->reading > LIMIT_HELLO)
         wire_tls_fail(w, GNUTLS_E_HANDSHAKE_TOO_LARGE, NULL);
     else if (buf_add(&w->early, reading_start(w), w->reading) < 0)
         wire_end(w, WIRE_LAST_QUIET, "server", "out of memory");

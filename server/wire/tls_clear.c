@@ -6,8 +6,6 @@
 
 #include "wire/wire_impl.h"
 
-#define CLEAR_MAX 16384 /* an owner that does not know by then never will */
-
 /* The types of TLS records are control characters, and neither CR nor LF (RFC 8446 5.1). */
 static bool begins_like_text(uint8_t first)
 {
@@ -21,7 +19,8 @@ static void ask_owner(struct wire *w)
         return;
     }
     w->calls->in_clear(w->owner, buf_bytes(&w->early), buf_len(&w->early));
-    if (w->state == WIRE_HANDSHAKE && buf_len(&w->early) > CLEAR_MAX)
+    if (w->state == WIRE_HANDSHAKE &&
+        buf_len(&w->early) > LIMIT_CLEARTEXT) /* nor will it know later */
         wire_refuse_clear(w, "what the client sent is no TLS", NULL, 0);
 }
 

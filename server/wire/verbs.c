@@ -85,8 +85,8 @@ static void reset_at_once(struct wire *w)
     }
     wire_discard(w);
     enter(w, WIRE_RESETTING);
-    if (w->before_left > WIRE_HELD_MAX)
-        w->before_left = WIRE_HELD_MAX;
+    if (w->before_left > LIMIT_HELD)
+        w->before_left = LIMIT_HELD;
     w->effect = WIRE_WAITING;
     w->reset_due = true;
     timer_at(&w->limit, w->fault_since); /* at the latest */

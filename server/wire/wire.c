@@ -18,8 +18,6 @@
 
 #include "wire/wire_impl.h"
 
-#define READ_SIZE 65536
-
 const char *wire_fin_acked_name(enum wire_fin_acked acked)
 {
     static const char *const names[] = { "none", "acked", "crossed", "unclear" };
@@ -299,17 +297,17 @@ static void fin_received(struct wire *w)
 static bool wants_to_read(const struct wire *w)
 {
     const struct wire_state_row *row = wire_row(w);
-    if (w->peer_fin || !row->reads || buf_len(&w->held) >= WIRE_HELD_MAX)
+    if (w->peer_fin || !row->reads || buf_len(&w->held) >= LIMIT_HELD)
         return false;
     if (row->keeps && w->calls->takes && !w->calls->takes(w->owner))
         return false;
-    return w->state != WIRE_OPEN || wire_waiting(w) < OUT_LIMIT;
+    return w->state != WIRE_OPEN || wire_waiting(w) < LIMIT_QUEUED;
 }
 
 /* Reads once. Returns true when there may be more. */
 static bool read_once(struct wire *w)
 {
-    static uint8_t bytes[READ_SIZE];
+    static uint8_t bytes[LIMIT_READING];
     size_t most = sizeof bytes;
     if (w->before_left > 0 && w->before_left < most)
         most = w->before_left; /* what came later is another reading */

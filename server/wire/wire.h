@@ -49,11 +49,6 @@ struct tls_server;
 struct uv_loop_s;
 struct wire;
 
-/* What is read and cannot be looked at yet (a stalled handshake's, the rest of a reading in which a
- * hole began) is kept up to this and one reading; then, or when the owner takes no more, nothing is
- * read and the client's window closes. */
-#define WIRE_HELD_MAX ((size_t)256 * 1024)
-
 #define WIRE_WATCH_MAX (INT64_C(20) * 60 * NS_PER_S) /* longer than any client retransmits */
 
 enum wire_state {
@@ -106,8 +101,8 @@ struct wire_owner {
     /* The same there, sent after it; none (NULL, 0) when a reading held no plaintext: part of a TLS
      * record, an alert. */
     void (*stale)(void *owner, const uint8_t *bytes, size_t n);
-    /* Whether more is to be read, while open and stalled; when that becomes true again the owner
-     * calls wire_read_on. NULL: always. */
+    /* Whether more is to be read (base/limits.h), while open and stalled; when that becomes true
+     * again the owner calls wire_read_on. NULL: always. */
     bool (*takes)(void *owner);
     /* It is about to be over: write last events. Called once, also from inside verbs and wire_send.
      * The connection_end event, with this by, follows. */
@@ -209,7 +204,7 @@ void wire_refuse_clear(struct wire *w, const char *why, const void *answer, size
  * lingering close of RFC 9112 9.6. exact: the socket is closed behind it, so that the kernel
  * answers with a bare RST - and nothing that comes after linger can be read. */
 int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact);
-/* RST now, as soon as what was read and what waits in the kernel (up to WIRE_HELD_MAX) has been
+/* RST now, as soon as what was read and what waits in the kernel (up to LIMIT_HELD) has been
  * handed up with before(); what was queued is discarded. drain: RST once the client's kernel has
  * ACKed all that was queued, or WIRE_DRAIN_MAX after our kernel last took some of it (the ledger
  * says so: fault_done); until then nothing else is said, and what comes is stale. A black hole lets

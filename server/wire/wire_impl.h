@@ -8,12 +8,13 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/timer.h"
 #include "ledger/ledger.h"
 #include "wire/tls_server.h"
 #include "wire/wire.h"
 
-#define OUT_LIMIT      (128 * 1024)    /* of what waits to leave */
+#define RECORD_MAX     16384           /* plaintext in a TLS record (RFC 8446 5.1) */
 #define FLUSH_PATIENCE (30 * NS_PER_S) /* without progress, when ending */
 
 #define PROBE_AFTER (90 * NS_PER_S) /* wire_ask_whether_it_lives; then every 30 s */
@@ -57,7 +58,7 @@ struct wire {
 
     struct buf out;      /* for the kernel, TLS records or plain */
     struct shape *shape; /* NULL: nothing limits what leaves */
-    struct buf held;     /* read, but to be looked at only after heal or resume */
+    struct buf held;     /* read, but to be looked at only after heal or resume (LIMIT_HELD) */
     bool corked;         /* in a callback: flush once, at its end */
     bool peer_fin;       /* the client's FIN was read */
     bool asks;           /* wire_ask_whether_it_lives */

@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+
 #include "h1_rig.h"
 #include "memcheck.h"
 #include "tests/skip.h"
@@ -872,7 +874,7 @@ static void what_is_pipelined_or_held_is_bounded_by_the_host_and_lost_never(void
             say(&t, GET);
             n++;
         }
-        assert_in_range(n * strlen(GET), ENGINE_HELD_MAX, ENGINE_HELD_MAX + 100);
+        assert_in_range(n * strlen(GET), LIMIT_HELD, LIMIT_HELD + 100);
         say(&t, GET); /* what the host has read already fits in any case */
         n++;
         t.answer = AT_COMPLETE;

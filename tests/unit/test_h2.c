@@ -1,4 +1,6 @@
 /* test_h2.c - the HTTP/2 engine serving: requests, bodies, flow control, early answers. */
+#include "base/limits.h"
+
 #include "h2_rig.h"
 
 static void talks_to_an_nghttp2_client(void **state)
@@ -396,7 +398,7 @@ static void what_follows_an_early_answer_is_dropped_up_to_a_bound(void **state)
     rig->on_headers = respond_now;
     rig_frame_in(rig, NGHTTP2_HEADERS, END_HEADERS, 1, POST_BLOCK, BLOCK_LEN);
     rig_frames(rig);
-    for (size_t sent = 0; sent < H2_DROP_MAX; sent += sizeof block) {
+    for (size_t sent = 0; sent < LIMIT_DROPPED; sent += sizeof block) {
         rig_frame_in(rig, NGHTTP2_DATA, 0, 1, block, sizeof block);
         assert_null(strstr(rig_frames(rig), "RST_STREAM"));
     }
