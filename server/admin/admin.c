@@ -7,12 +7,10 @@
 #include "admin/admin.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "admin/call.h"
@@ -433,20 +431,9 @@ static enum MHD_Result on_call(void *arg, struct MHD_Connection *mhd, const char
 
 /* --- Life */
 
-static int read_file(const char *path, struct buf *out, struct refusal *why)
+static int read_ca(const char *path, struct file *out, struct refusal *why)
 {
-    if (!path)
-        return 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
-    ssize_t n = 0;
-    char bytes[4096];
-    while (fd >= 0 && !rc && buf_len(out) < CA_MAX && (n = read(fd, bytes, sizeof bytes)) > 0)
-        rc = buf_add(out, bytes, (size_t)n);
-    if (fd < 0 || n < 0)
-        rc = refuse(why, path, "", "cannot be read: %s", strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return rc;
+    return path ? file_take(NULL, path, CA_MAX, FILE_REGULAR, "", out, why) : 0;
 }
 
 static int make_no_memory(struct admin *a)
@@ -482,8 +469,8 @@ static void destroy(struct admin *a)
     if (a->no_memory)
         MHD_destroy_response(a->no_memory);
     guard_finish(&a->guard);
-    buf_free(&a->ca_pem);
-    buf_free(&a->ca_der);
+    file_free(&a->ca_pem);
+    file_free(&a->ca_der);
     buf_free(&a->modes.text);
     buf_free(&a->cases.text);
     buf_free(&a->language.text);
@@ -504,9 +491,9 @@ int admin_start(const struct admin_config *config, struct admin **out, struct re
     work_init(a);
     int rc = guard_init(&a->guard, config->token, config->names, config->name_count, why);
     if (!rc)
-        rc = read_file(config->ca_pem, &a->ca_pem, why);
+        rc = read_ca(config->ca_pem, &a->ca_pem, why);
     if (!rc)
-        rc = read_file(config->ca_der, &a->ca_der, why);
+        rc = read_ca(config->ca_der, &a->ca_der, why);
     if (!rc)
         rc = make_no_memory(a);
     if (!rc)

@@ -15,6 +15,7 @@
 #include "admin/admin.h"
 #include "admin/guard.h"
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/list.h"
 #include "base/timer.h"
 #include "endpoint/problem.h"
@@ -45,7 +46,7 @@ struct admin {
     struct mhd_loop *mhd;
     struct MHD_Response *no_memory; /* made in advance */
     struct guard guard;
-    struct buf ca_pem, ca_der;
+    struct file ca_pem, ca_der;
     struct link relays;
     struct relay *adding; /* while libmicrohttpd is given its other end */
     struct link callers;  /* those that were heard of last at the end */

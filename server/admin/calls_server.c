@@ -58,10 +58,10 @@ void calls_capabilities(struct call *call)
     answer_json(call, 200, whole ? json_pack("{s:O}", "capabilities", rows) : NULL);
 }
 
-static void answer_ca(struct call *call, const struct buf *ca, const char *type)
+static void answer_ca(struct call *call, const struct file *ca, const char *type)
 {
-    if (buf_len(ca))
-        answer_bytes(call, type, buf_bytes(ca), buf_len(ca));
+    if (ca->len)
+        answer_bytes(call, type, ca->bytes, ca->len);
     else
         answer_refuse(call, PROBLEM_NO_AUTHORITY, call->target.path, "",
                       "the server runs with a certificate of your own (--cert), not with its "

@@ -1,6 +1,5 @@
 #include "admin/guard.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -46,42 +45,12 @@ static bool split_host(const char *text, size_t len, char out[HOST_MAX])
     return true;
 }
 
-static bool parse_address(const char *text, struct guard_address *out)
+static bool read_host(const char *text, union address *out)
 {
-    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-    memset(out, 0, sizeof *out);
-    if (inet_pton(AF_INET, text, out->bytes) == 1) {
-        out->family = AF_INET;
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, out->bytes) != 1)
+    if (!address_read(text, out))
         return false;
-    out->family = AF_INET6;
-    if (memcmp(out->bytes, mapped, sizeof mapped) == 0) {
-        memmove(out->bytes, out->bytes + 12, 4);
-        memset(out->bytes + 4, 0, 12);
-        out->family = AF_INET;
-    }
+    address_unmap(out);
     return true;
-}
-
-static bool is_loopback(const struct guard_address *address)
-{
-    static const unsigned char one[16] = { [15] = 1 };
-    if (address->family == AF_INET)
-        return address->bytes[0] == 127;
-    return memcmp(address->bytes, one, sizeof one) == 0;
-}
-
-static bool is_any(const struct guard_address *address)
-{
-    static const unsigned char zero[16];
-    return memcmp(address->bytes, zero, sizeof zero) == 0;
-}
-
-static bool same_address(const struct guard_address *a, const struct guard_address *b)
-{
-    return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
 int guard_init(struct guard *guard, const char *token, const char *const *names, unsigned count,
@@ -117,10 +86,10 @@ void guard_finish(struct guard *guard)
 void guard_bound(struct guard *guard, const char *text)
 {
     char host[HOST_MAX];
-    struct guard_address address;
-    if (!split_host(text, strlen(text), host) || !parse_address(host, &address))
+    union address address;
+    if (!split_host(text, strlen(text), host) || !read_host(host, &address))
         return;
-    if (is_any(&address))
+    if (address_is_any(&address))
         guard->any_address = true;
     else if (guard->bound_count < GUARD_BOUND_MAX)
         guard->bound[guard->bound_count++] = address;
@@ -138,20 +107,20 @@ static bool name_matches(const char *name, const char *host)
 static bool host_is_ours(const struct guard *guard, const char *text, size_t len)
 {
     char host[HOST_MAX];
-    struct guard_address address, named;
+    union address address, named;
     if (!split_host(text, len, host))
         return false;
-    bool is_address = parse_address(host, &address);
+    bool is_address = read_host(host, &address);
     for (unsigned i = 0; i < guard->name_count; i++) {
         if (name_matches(guard->names[i], host) ||
-            (is_address && parse_address(guard->names[i], &named) &&
-             same_address(&address, &named)))
+            (is_address && read_host(guard->names[i], &named) &&
+             address_same_host(&address, &named)))
             return true;
     }
     if (is_address) {
-        bool ours = guard->any_address || is_loopback(&address);
+        bool ours = guard->any_address || address_is_loopback(&address);
         for (unsigned i = 0; !ours && i < guard->bound_count; i++)
-            ours = same_address(&address, &guard->bound[i]);
+            ours = address_same_host(&address, &guard->bound[i]);
         return ours;
     }
     size_t n = strlen(host);

@@ -10,12 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/address.h"
 #include "base/refusal.h"
-
-struct guard_address {
-    int family;
-    unsigned char bytes[16];
-};
 
 #define GUARD_BOUND_MAX 4
 
@@ -24,7 +20,7 @@ struct guard {
     char **names;
     unsigned name_count;
     bool any_address; /* bound to every address: each address in Host can be one of ours */
-    struct guard_address bound[GUARD_BOUND_MAX];
+    union address bound[GUARD_BOUND_MAX];
     unsigned bound_count;
 };
 

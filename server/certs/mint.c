@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "base/log.h"
 
 #define SERIAL_SIZE 16
@@ -80,12 +81,12 @@ static int begin(gnutls_x509_crt_t cert, gnutls_x509_privkey_t key, long long fr
 static int name_authority(gnutls_x509_crt_t cert)
 {
     unsigned char tag[4];
-    char name[64];
+    char digits[2 * sizeof tag + 1], name[64];
     int rc = gnutls_rnd(GNUTLS_RND_NONCE, tag, sizeof tag);
     if (rc < 0)
         return rc;
-    int len = snprintf(name, sizeof name, "hangup local CA %02x%02x%02x%02x", tag[0], tag[1],
-                       tag[2], tag[3]);
+    hex_write(tag, sizeof tag, digits);
+    int len = snprintf(name, sizeof name, "hangup local CA %s", digits);
     return set_common_name(cert, name, (size_t)len);
 }
 

@@ -1,10 +1,11 @@
 #include "certs/names.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/address.h"
 
 #define WHERE "--name"
 #define ALLOWED                                                                                    \
@@ -62,21 +63,19 @@ static const char *dns_fault(const char *text)
     }
 }
 
-static void set_address(struct name *out, const void *bytes, size_t len)
+static void set_address(struct name *out, const union address *a)
 {
-    *out = (struct name){ .is_ip = true, .len = len };
-    memcpy(out->bytes, bytes, len);
+    bool v6 = a->any.sa_family == AF_INET6;
+    const void *bytes = v6 ? (const void *)&a->v6.sin6_addr : &a->v4.sin_addr;
+    *out = (struct name){ .is_ip = true, .len = v6 ? 16 : 4 };
+    memcpy(out->bytes, bytes, out->len);
 }
 
 int name_parse(const char *text, struct name *out, struct refusal *why)
 {
-    struct in6_addr address;
-    if (inet_pton(AF_INET, text, &address) == 1) {
-        set_address(out, &address, 4);
-        return 0;
-    }
-    if (inet_pton(AF_INET6, text, &address) == 1) {
-        set_address(out, &address, 16);
+    union address address;
+    if (address_read(text, &address)) {
+        set_address(out, &address);
         return 0;
     }
     if (!*text)

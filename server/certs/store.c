@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 
 #define LONGEST_FILE   32        /* "/server-key.pem.new" and room to spare */
@@ -118,86 +119,44 @@ const char *store_path(const struct store *store, const char *file, char out[STO
     return out;
 }
 
-/* strerror() for these would not tell what to do. */
-static int refuse_file(const struct store *store, const char *file, const char *verb, int error,
-                       struct refusal *why)
+/* What to do about this error of a file, which its own text does not tell. */
+static const char *remedy(int error)
 {
-    char path[STORE_PATH_SIZE];
-    const char *allowed =
-        error == ENOSPC || error == EDQUOT ? "free space on that disk"
-        : error == EACCES || error == EPERM
-            ? "to run as the user who owns it, or to use another directory (--state DIR)"
-        : error == EROFS ? DIRECTORY_HELP
-                         : "";
-    return refuse(why, store_path(store, file, path), allowed, "cannot be %s: %s", verb,
-                  strerror(error));
+    return error == ENOSPC || error == EDQUOT ? "free space on that disk"
+           : error == EACCES || error == EPERM
+               ? "to run as the user who owns it, or to use another directory (--state DIR)"
+           : error == EROFS ? DIRECTORY_HELP
+                            : "";
 }
 
-static void keep_secret(const struct store *store, const char *file, int fd, mode_t mode)
+static void keep_secret(const struct store *store, const char *file, mode_t mode)
 {
     char path[STORE_PATH_SIZE];
     if (!(mode & 077))
         return;
     store_path(store, file, path);
-    if (fchmod(fd, 0600) == 0)
+    if (fchmodat(store->dir, file, 0600, 0) == 0)
         log_warn("%s could be used by other users (mode %04o); it is 0600 now", path, mode & 07777);
     else
         log_warn("%s can be used by other users (mode %04o), and that cannot be changed: %s", path,
                  mode & 07777, strerror(errno));
 }
 
-/* Reads to the end, at most size bytes. Returns how many or -errno. */
-static ssize_t read_all(int fd, unsigned char *bytes, size_t size)
-{
-    size_t got = 0;
-    while (got < size) {
-        ssize_t n = read(fd, bytes + got, size - got);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
-        got += (size_t)n;
-    }
-    return (ssize_t)got;
-}
-
-static int read_open(const struct store *store, const char *file, bool secret, int fd,
-                     gnutls_datum_t *out, struct refusal *why)
-{
-    char path[STORE_PATH_SIZE];
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return refuse_file(store, file, "read", errno, why);
-    if (!S_ISREG(st.st_mode) || st.st_size > CONTENT_MAX)
-        return refuse(why, store_path(store, file, path), "a PEM file",
-                      S_ISREG(st.st_mode) ? "is far too big" : "is not a regular file");
-    if (secret)
-        keep_secret(store, file, fd, st.st_mode);
-
-    size_t size = (size_t)st.st_size;
-    unsigned char *bytes = malloc(size + 1);
-    if (!bytes)
-        return -ENOMEM;
-    ssize_t got = read_all(fd, bytes, size);
-    if (got < 0) {
-        free(bytes);
-        return refuse_file(store, file, "read", (int)-got, why);
-    }
-    *out = (gnutls_datum_t){ .data = bytes, .size = (unsigned)got };
-    return 0;
-}
-
 int store_read(const struct store *store, const char *file, bool secret, gnutls_datum_t *out,
                struct refusal *why)
 {
-    int fd = openat(store->dir, file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? STORE_ABSENT : refuse_file(store, file, "read", errno, why);
-    int failed = read_open(store, file, secret, fd, out, why);
-    close(fd);
-    return failed;
+    char path[STORE_PATH_SIZE];
+    struct file content;
+    int error = file_read(store->dir, file, CONTENT_MAX, FILE_REGULAR, &content);
+    if (error == -ENOENT)
+        return STORE_ABSENT;
+    if (error)
+        return file_refuse(error, NULL, store_path(store, file, path),
+                           error > 0 ? "a PEM file" : remedy(-error), why);
+    if (secret)
+        keep_secret(store, file, content.mode);
+    *out = (gnutls_datum_t){ .data = (void *)content.bytes, .size = (unsigned)content.len };
+    return 0;
 }
 
 static void temporary_name(const struct store_file *file, char out[LONGEST_FILE])
@@ -240,7 +199,7 @@ static int write_temporary(const struct store *store, const struct store_file *f
 int store_write(const struct store *store, const struct store_file *files, size_t count,
                 struct refusal *why)
 {
-    char name[LONGEST_FILE];
+    char name[LONGEST_FILE], path[STORE_PATH_SIZE];
     int failed = 0;
     size_t written = 0, renamed = 0;
     for (; written < count && !failed; written++)
@@ -259,5 +218,6 @@ int store_write(const struct store *store, const struct store_file *files, size_
         temporary_name(&files[i], name);
         unlinkat(store->dir, name, 0);
     }
-    return refuse_file(store, files[at].name, "written", -failed, why);
+    return refuse(why, store_path(store, files[at].name, path), remedy(-failed),
+                  "cannot be written: %s", strerror(-failed));
 }

@@ -1,37 +1,35 @@
 #include "cli/admin_token.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+
 #define VARIABLE "HANGUP_ADMIN_TOKEN"
 
-static int refuse_file(struct refusal *why, const char *path, const char *what)
-{
-    return refuse(why, "--admin-token-file", "a file of one line, the token, of at most 4096 bytes",
-                  "%.120s: %s", path, what);
-}
+#define ALLOWED "a file of one line, the token, of at most 4096 bytes"
 
 /* Takes the line's end off. */
 static int read_file(const char *path, char out[ADMIN_TOKEN_MAX + 1], struct refusal *why)
 {
-    char bytes[ADMIN_TOKEN_MAX + 3]; /* and "\r\n", and one more to see that it is longer */
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return refuse_file(why, path, strerror(errno));
-    size_t n = fread(bytes, 1, sizeof bytes, file);
-    int error = ferror(file) ? errno : 0;
-    fclose(file);
-    if (error)
-        return refuse_file(why, path, strerror(error));
-    if (n && bytes[n - 1] == '\n' && --n && bytes[n - 1] == '\r')
+    static const char option[] = "--admin-token-file";
+    struct file file = { 0 };
+    int error = file_read(AT_FDCWD, path, ADMIN_TOKEN_MAX + 2, FILE_ANY, &file);
+    if (error && error != FILE_TOO_LARGE)
+        return file_refuse(error, option, path, ALLOWED, why);
+    size_t n = file.len;
+    if (n && file.bytes[n - 1] == '\n' && --n && file.bytes[n - 1] == '\r')
         n--;
-    if (n == 0 || n > ADMIN_TOKEN_MAX || memchr(bytes, '\0', n))
-        return refuse_file(why, path, n == 0 ? "it is empty" : "this is no token");
-    memcpy(out, bytes, n);
-    out[n] = '\0';
-    return 0;
+    if (error || n > ADMIN_TOKEN_MAX || (n && memchr(file.bytes, '\0', n)))
+        error = refuse(why, option, ALLOWED, "%.160s holds no token", path);
+    else if (n == 0)
+        error = refuse(why, option, ALLOWED, "%.160s holds no token: it is empty", path);
+    else
+        memcpy(out, file.bytes, n);
+    out[error ? 0 : n] = '\0';
+    file_free(&file);
+    return error;
 }
 
 int admin_token_read(struct options *o, struct refusal *why)

@@ -1,8 +1,6 @@
-/* command_healthcheck.c - `hangup healthcheck`: asks a server whether it is alive. */
+/* healthcheck.c - `hangup healthcheck`: asks a server whether it is alive. */
 #include "cli/commands.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,53 +9,42 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/duration.h"
 
 #define PATIENCE (3 * NS_PER_S) /* for one answer */
 #define PAUSE_US 50000          /* before it is asked again */
 
-/* Where to ask a server that listens on this address: 0 when it is none. */
-static socklen_t address_of(const char *text, struct sockaddr_storage *out)
+/* Where to ask a server that listens on this address. False: it is none. */
+static bool read_address(const char *text, union address *out)
 {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-    char host[INET6_ADDRSTRLEN + 2] = "", *end;
-    const char *colon = strrchr(text, ':'), *port_text = colon ? colon + 1 : text;
-    unsigned long port = strtoul(port_text, &end, 10);
-    size_t len = colon ? (size_t)(colon - text) : 0;
-    memset(out, 0, sizeof *out);
-    if (end == port_text || *end || port == 0 || port > 65535 || len >= sizeof host)
-        return 0;
-    memcpy(host, text, len);
-    if (host[0] == '[' && host[len - 1] == ']') {
-        host[len - 1] = '\0';
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons((uint16_t)port);
-        return inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1 ? sizeof *v6 : 0;
-    }
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons((uint16_t)port);
-    v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK); /* also one of "every address" */
-    if (!host[0] || strcmp(host, "localhost") == 0 || strcmp(host, "0.0.0.0") == 0)
-        return sizeof *v4;
-    return inet_pton(AF_INET, host, &v4->sin_addr) == 1 ? sizeof *v4 : 0;
+    struct address_spec spec;
+    if (!address_read_spec(text, &spec) || spec.port == 0)
+        return false;
+    *out = spec.one;
+    if (spec.kind != ADDRESS_ONE)
+        address_set_loopback(out, AF_INET);
+    else if (address_is_any(out))
+        address_set_loopback(out, out->any.sa_family);
+    address_set_port(out, spec.port);
+    return true;
 }
 
 /* patience: ns. */
-static bool healthy(const struct sockaddr_storage *to, socklen_t len, int64_t patience_ns)
+static bool healthy(const union address *to, int64_t patience_ns)
 {
     static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
                                   "Connection: close\r\n\r\n";
     int64_t us = patience_ns > NS_PER_MS ? patience_ns / NS_PER_US : 1000; /* 0 would be no limit */
     struct timeval patience = { .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
     char answer[16] = "";
-    int fd = socket(to->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    bool ok = connect(fd, (const struct sockaddr *)to, len) == 0 &&
+    bool ok = connect(fd, &to->any, address_len(to)) == 0 &&
               send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == sizeof request - 1 &&
               recv(fd, answer, 12, MSG_WAITALL) == 12 && memcmp(answer, "HTTP/1.1 200", 12) == 0;
     close(fd);
@@ -91,21 +78,20 @@ static int read_arguments(int argc, char **argv, struct asked *out)
 int command_healthcheck(int argc, char **argv)
 {
     struct asked asked = { .address = "localhost:9000" };
-    struct sockaddr_storage to;
+    union address to;
     int status = read_arguments(argc, argv, &asked);
     if (status)
         return status;
-    socklen_t len = address_of(asked.address, &to);
-    if (!len)
+    if (!read_address(asked.address, &to))
         return command_error("healthcheck",
-                             "--admin: \"%s\" is no address; allowed: PORT, :PORT, IPV4:PORT, "
-                             "[IPV6]:PORT or localhost:PORT",
+                             "--admin: \"%s\" is no address; allowed: " ADDRESS_SPEC_FORMS
+                             ", with PORT from 1 to 65535",
                              asked.address);
     int64_t now = clock_now();
     int64_t until = asked.wait < INT64_MAX - now ? now + asked.wait : INT64_MAX;
     do {
         int64_t left = until - clock_now();
-        if (healthy(&to, len, asked.wait && left < PATIENCE ? left : PATIENCE))
+        if (healthy(&to, asked.wait && left < PATIENCE ? left : PATIENCE))
             return 0;
         if (asked.wait)
             usleep(PAUSE_US);

@@ -4,10 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "mode/cases.h"
 #include "mode/catalogue.h"
 #include "run/plan.h"
 #include "run/run.h"
+
+#define PLAN_FILE_MAX ((size_t)1 << 20)
 
 /* --- A plan's file: the array, its only entry, or an object with "plan" and perhaps "seed". A case
  * with its other members will do, so that one can be edited. */
@@ -61,12 +64,16 @@ static int read_object(const json_t *file, struct initial *out, struct refusal *
 static int read_file(const char *path, struct initial *out, struct refusal *why)
 {
     json_error_t place;
-    json_auto_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, &place);
+    struct file text;
     char where[40];
-    if (!file && json_error_code(&place) == json_error_out_of_memory)
+    int error = file_take("--plan", path, PLAN_FILE_MAX, FILE_ANY,
+                          "a readable file of at most 1 MiB", &text, why);
+    if (error)
+        return error;
+    json_auto_t *file = json_loadb(text.bytes, text.len, JSON_REJECT_DUPLICATES, &place);
+    file_free(&text);
+    if (!file && (!place.text[0] || json_error_code(&place) == json_error_out_of_memory))
         return -ENOMEM;
-    if (!file && place.line < 0)
-        return refuse(why, "--plan", "a readable file", "%s", place.text);
     snprintf(where, sizeof where, "line %d, column %d", place.line, place.column);
     if (!file)
         return refuse_file(why, "JSON without duplicate members", where, place.text);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "endpoint/target.h"
 
 #define SIDE_SUFFIX    ".meta.json"
@@ -104,51 +105,22 @@ static int add_rows(struct stubs *stubs, const char *path, const char *name, str
 
 static int cannot(const struct load *load, const char *path, int error)
 {
-    return refuse(load->why, path, "", "cannot be read: %s", strerror(error));
+    return file_refuse(-error, NULL, path, "", load->why);
 }
 
-/* Reads a whole regular file of at most max bytes. *bytes has a NUL after its *len bytes. */
-static int read_file(const struct load *load, const char *path, size_t max, char **bytes,
-                     size_t *len)
+/* Reads a regular file of at most max bytes. */
+static int read_file(const struct load *load, const char *path, size_t max, struct file *out)
 {
-    /* O_NONBLOCK: opening a FIFO must not wait for its writer. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat info;
-    if (fd < 0 || fstat(fd, &info) < 0) {
-        int error = errno;
-        if (fd >= 0)
-            close(fd);
-        return cannot(load, path, error);
-    }
-    char *data = NULL;
-    size_t n = 0;
-    int rc = 0;
-    if (!S_ISREG(info.st_mode)) {
-        rc = refuse(load->why, path, "regular files and directories", "is neither");
-    } else if ((uintmax_t)info.st_size > max) {
-        rc = refuse(load->why, path, "", "is too large: at most %zu more bytes are kept", max);
-    } else if (!(data = malloc((size_t)info.st_size + 1))) {
-        rc = -ENOMEM;
-    }
-    while (!rc && n < (size_t)info.st_size) {
-        ssize_t got = read(fd, data + n, (size_t)info.st_size - n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            rc = cannot(load, path, errno);
-        if (got <= 0)
-            break;
-        n += (size_t)got;
-    }
-    close(fd);
-    if (rc) {
-        free(data);
-        return rc;
-    }
-    data[n] = '\0';
-    *bytes = data;
-    *len = n;
-    return 0;
+    char allowed[64];
+    int error = file_read(AT_FDCWD, path, max, FILE_REGULAR, out);
+    if (!error)
+        return 0;
+    snprintf(allowed, sizeof allowed,
+             error == FILE_TOO_LARGE     ? "at most %zu more bytes"
+             : error == FILE_NOT_REGULAR ? "regular files and directories"
+                                         : "",
+             max);
+    return file_refuse(error, NULL, path, allowed, load->why);
 }
 
 static int apply_side_file(const struct load *load, struct stub *stub, const char *path,
@@ -158,13 +130,12 @@ static int apply_side_file(const struct load *load, struct stub *stub, const cha
     if ((size_t)snprintf(side, sizeof side, "%s" SIDE_SUFFIX, path) >= sizeof side ||
         access(side, F_OK) < 0)
         return side_file_apply(stub, name, NULL, 0, side, load->why);
-    char *text;
-    size_t len;
-    int rc = read_file(load, side, SIDE_MAX_BYTES, &text, &len);
+    struct file text;
+    int rc = read_file(load, side, SIDE_MAX_BYTES, &text);
     if (rc)
         return rc;
-    rc = side_file_apply(stub, name, text, len, side, load->why);
-    free(text);
+    rc = side_file_apply(stub, name, text.bytes, text.len, side, load->why);
+    file_free(&text);
     return rc;
 }
 
@@ -181,9 +152,12 @@ static int add_file(struct load *load, const char *path, const char *name)
     if (!stub)
         return -ENOMEM;
     stubs->stubs[stubs->stub_count++] = stub;
-    int rc = read_file(load, path, STUBS_MAX_BYTES - load->bytes, &stub->body, &stub->body_len);
+    struct file body;
+    int rc = read_file(load, path, STUBS_MAX_BYTES - load->bytes, &body);
     if (!rc) {
-        load->bytes += stub->body_len;
+        stub->body = body.bytes;
+        stub->body_len = body.len;
+        load->bytes += body.len;
         rc = apply_side_file(load, stub, path, name);
     }
     return rc ? rc : add_rows(stubs, url, name, stub);

@@ -3,31 +3,17 @@
 #include <string.h>
 #include <strings.h>
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-        return (c | 0x20) - 'a' + 10;
-    return -1;
-}
+#include "base/hex.h"
 
 /* An encoded slash would join two segments that the client kept apart, so it is no path here. */
 static int decode(const char *text, size_t len, char *out)
 {
     size_t n = 0;
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '%') {
-            int high = i + 2 < len ? hex(text[i + 1]) : -1, low = high < 0 ? -1 : hex(text[i + 2]);
-            if (low < 0)
-                return BAD_INPUT;
-            c = (unsigned char)(high << 4 | low);
-            i += 2;
-            if (c == '/')
-                return BAD_INPUT;
-        }
-        if (c < 0x20 || c == 0x7f || c == '\\' || n + 1 >= TARGET_PATH_SIZE)
+    for (const char *at = text, *end = text + len; at < end;) {
+        bool encoded;
+        int c = percent_next(&at, end, &encoded);
+        if (c < 0x20 || c == 0x7f || c == '\\' || (c == '/' && encoded) ||
+            n + 1 >= TARGET_PATH_SIZE)
             return BAD_INPUT;
         out[n++] = (char)c;
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex.h"
 #include "engine/head_memory.h"
 
 #define CHUNK_SIZE_MAX  (UINT64_C(1) << 56)
@@ -414,13 +415,6 @@ static size_t feed_head(struct h1_head *h, const uint8_t *bytes, size_t n)
     return used;
 }
 
-static int hex_digit(uint8_t c)
-{
-    uint8_t lower = c | 0x20;
-
-    return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* One octet of a chunked body outside of chunk data. Returns the next state. */
 static enum h1_chunk chunk_step(struct h1_head *h, uint8_t c)
 {
@@ -428,7 +422,7 @@ static enum h1_chunk chunk_step(struct h1_head *h, uint8_t c)
 
     switch (h->chunk) {
     case H1_CHUNK_SIZE:
-        digit = hex_digit(c);
+        digit = hex_digit((char)c);
         if (digit >= 0 && h->left < CHUNK_SIZE_MAX) {
             h->left = h->left * 16 + (uint64_t)digit;
             h->any = true;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "engine/h2_impl.h"
 
 #define GOAWAY_DEBUG_MAX (16384 - 8) /* no peer must take a larger frame than 16384 */
@@ -117,8 +118,9 @@ bool h2_frame_info(const nghttp2_frame *frame, struct engine_frame_info *info, c
         return true;
     case NGHTTP2_PING:
         info->kind = ack ? FRAME_PING_ACK : FRAME_PING;
-        for (size_t i = 0; i < sizeof frame->ping.opaque_data; i++)
-            info->text_len = add(text, size, info->text_len, "%02x", frame->ping.opaque_data[i]);
+        if (size > 2 * sizeof frame->ping.opaque_data)
+            info->text_len =
+                hex_write(frame->ping.opaque_data, sizeof frame->ping.opaque_data, text);
         return true;
     case NGHTTP2_GOAWAY:
         info->kind = FRAME_GOAWAY;

@@ -1,9 +1,11 @@
 /* request.c - what both engines share about requests. See engine.h. */
 #include "engine/engine.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/address.h"
+#include "base/hex.h"
 
 bool header_is(const struct header *h, const char *name)
 {
@@ -37,11 +39,6 @@ const struct header *request_header(const struct request *request, const char *n
     return NULL;
 }
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
-
 /* unreserved or sub-delims of RFC 3986 2.2, 2.3 */
 static bool is_name_char(char c)
 {
@@ -52,16 +49,17 @@ static bool is_name_char(char c)
 /* What stands between the brackets of an IP-literal: IPv6address or IPvFuture. */
 static bool is_ip_literal(const char *text, size_t len)
 {
-    char address[INET6_ADDRSTRLEN];
-    struct in6_addr parsed;
+    char text_only[INET6_ADDRSTRLEN];
+    union address address;
     size_t i = 1;
 
-    if (len < sizeof address && text[0] != 'v' && text[0] != 'V') {
-        memcpy(address, text, len);
-        address[len] = '\0';
-        return strlen(address) == len && inet_pton(AF_INET6, address, &parsed) == 1;
+    if (len < sizeof text_only && text[0] != 'v' && text[0] != 'V') {
+        memcpy(text_only, text, len);
+        text_only[len] = '\0';
+        return strlen(text_only) == len && address_read(text_only, &address) &&
+               address.any.sa_family == AF_INET6;
     }
-    while (i < len && is_hex(text[i]))
+    while (i < len && hex_digit(text[i]) >= 0)
         i++;
     if (i == 1 || i + 1 >= len || text[i] != '.')
         return false;
@@ -74,21 +72,15 @@ static bool is_ip_literal(const char *text, size_t len)
 static size_t host_length(const char *text, size_t len)
 {
     const char *bracket = len && text[0] == '[' ? memchr(text, ']', len) : NULL;
-    size_t i = 0;
+    const char *at = text, *end = text + len;
 
     if (bracket) {
         size_t inside = (size_t)(bracket - text) - 1;
         return inside && is_ip_literal(text + 1, inside) ? inside + 2 : 0;
     }
-    while (i < len) {
-        if (text[i] == '%' && i + 2 < len && is_hex(text[i + 1]) && is_hex(text[i + 2]))
-            i += 3;
-        else if (is_name_char(text[i]))
-            i++;
-        else
-            break;
-    }
-    return i;
+    while (at < end && (*at == '%' || is_name_char(*at)) && percent_next(&at, end, NULL) >= 0)
+        ;
+    return (size_t)(at - text);
 }
 
 bool request_authority_valid(const char *text, size_t len)

@@ -3,10 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "mode/catalogue_data.h"
 #include "mode/language.h"
 
@@ -253,30 +255,21 @@ static int is_mode_file(const struct dirent *entry)
 /* Reads and parses a file of bounded size. where: for the refusal. */
 static int read_document(const char *path, const char *where, json_t **out, struct refusal *why)
 {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return errno == ENOMEM ? -ENOMEM
-                               : refuse(why, where, "a readable file", "%s", strerror(errno));
-    char *text = malloc(MODE_DOCUMENT_MAX + 1);
-    size_t n = text ? fread(text, 1, MODE_DOCUMENT_MAX + 1, file) : 0;
-    int error = text ? 0 : -ENOMEM;
-    if (!error && ferror(file))
-        error = refuse(why, where, "a readable file", "%s", strerror(errno));
-    fclose(file);
-    if (!error && n > MODE_DOCUMENT_MAX)
-        error = refuse(why, where, "at most 64 KiB", "the file is too large");
+    struct file text;
+    int error = file_read(AT_FDCWD, path, MODE_DOCUMENT_MAX, FILE_REGULAR, &text);
+    if (error)
+        return file_refuse(error, NULL, where, "a readable file of at most 64 KiB", why);
     json_error_t place;
-    json_t *document = error ? NULL : json_loadb(text, n, JSON_REJECT_DUPLICATES, &place);
-    free(text);
+    json_t *document = json_loadb(text.bytes, text.len, JSON_REJECT_DUPLICATES, &place);
+    file_free(&text);
     /* Without memory jansson may say so, or nothing at all. */
-    if (!error && !document)
-        error = !place.text[0] || json_error_code(&place) == json_error_out_of_memory
-                    ? -ENOMEM
-                    : refuse(why, where, "JSON without duplicate members", "line %d, column %d: %s",
-                             place.line, place.column, place.text);
-    if (!error)
-        *out = document;
-    return error;
+    if (!document)
+        return !place.text[0] || json_error_code(&place) == json_error_out_of_memory
+                   ? -ENOMEM
+                   : refuse(why, where, "JSON without duplicate members", "line %d, column %d: %s",
+                            place.line, place.column, place.text);
+    *out = document;
+    return 0;
 }
 
 /* Puts the file's name before the place of a refusal. */

@@ -158,9 +158,6 @@ int value_read(struct compiler *c, const struct path *at, const struct arg_row *
  * for value_read to refuse. NULL without memory. */
 json_t *value_from_text(enum value_type type, const char *text);
 
-/* The value of a hexadecimal digit; -1: it is none. */
-int hex_digit(char c);
-
 /* --- Parameters (params.c) */
 
 /* Reads the declarations, and the values given for them (may be NULL), into c->values. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/utf8.h"
 #include "mode/language.h"
 
@@ -14,19 +15,11 @@
 static bool decode(const char *text, size_t len, char *out)
 {
     size_t n = 0;
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        if (c == '%') {
-            int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
-            int low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return false;
-            c = (char)(high << 4 | low);
-            i += 2;
-        }
-        if (!c)
+    for (const char *at = text, *end = text + len; at < end;) {
+        int c = percent_next(&at, end, NULL);
+        if (c <= 0)
             return false;
-        out[n++] = c;
+        out[n++] = (char)c;
     }
     out[n] = '\0';
     for (size_t i = 0, step; i < n; i += step)

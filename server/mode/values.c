@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "engine/h2_error.h"
 #include "mode/language.h"
@@ -276,14 +277,6 @@ static int read_body(struct compiler *c, const struct path *at, const struct arg
 
 /* --- Bytes */
 
-int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int refuse_hex(struct compiler *c, const struct path *at, const struct arg_row *arg,
                       const json_t *json)
 {
@@ -307,12 +300,8 @@ static int read_hex(struct compiler *c, const struct path *at, const struct arg_
     uint8_t *bytes = program_alloc(c->program, len + 1);
     if (!made || !bytes)
         return -ENOMEM;
-    for (size_t i = 0; i < len; i++) {
-        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return refuse_hex(c, at, arg, json);
-        bytes[i] = (uint8_t)(high << 4 | low);
-    }
+    if (!hex_read(text, len, bytes))
+        return refuse_hex(c, at, arg, json);
     *made = (struct mode_bytes){ bytes, len };
     out->bytes = made;
     return 0;

@@ -455,7 +455,7 @@ int session_accept(struct session_shared *shared, const struct run_listener *lis
                    plan_program(shared->plan, picked));
     s->opened_at = s->mode.accepted_at;
     s->early = true;
-    address_text(peer, s->peer, sizeof s->peer);
+    address_text(peer, s->peer);
     ledger_open(s, picked);
     s->mode.wire = s->xs.wire;
     wire_closing(s->xs.wire, &s->mode.program->closing);

@@ -24,7 +24,7 @@
 #define LATER_LOOK NS_PER_S
 
 struct sender {
-    union tap_address from;
+    union address from;
     uint32_t seq, attempts;
     int64_t seen_at;
 };
@@ -63,8 +63,7 @@ static struct sender *sender_of(struct syns *s, const struct tap_segment *syn)
 
 static const char *listener_of(const struct syns *s, const struct tap_segment *syn)
 {
-    uint16_t port =
-        ntohs(syn->to.any.sa_family == AF_INET ? syn->to.v4.sin_port : syn->to.v6.sin6_port);
+    uint16_t port = address_port(&syn->to);
     for (const struct run_listener *l = s->run->shared.listeners; l; l = l->next)
         if (listener_port(l->socket) == port)
             return l->name;
@@ -86,7 +85,7 @@ static void seen(void *owner, const struct tap_segment *syn)
     if (s->told == TOLD_MAX)
         return;
     s->told++;
-    address_text(&syn->from.any, peer, sizeof peer);
+    address_text(&syn->from.any, peer);
     begin_event(s);
     ledger_text(l, F_LISTENER, listener_of(s, syn));
     ledger_text(l, F_PEER, peer);

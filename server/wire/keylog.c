@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "base/log.h"
 
 #define LINE_SIZE 512 /* the longest label, 32 octets and the longest secret: below 300 */
@@ -38,9 +39,8 @@ int keylog_open(const char *file, struct keylog **out, struct refusal *why)
 
 static size_t add_hex(char *line, size_t len, const gnutls_datum_t *bytes)
 {
-    for (unsigned i = 0; i < bytes->size && len + 4 < LINE_SIZE; i++)
-        len += (size_t)snprintf(line + len, LINE_SIZE - len, "%02x", bytes->data[i]);
-    return len;
+    size_t room = (LINE_SIZE - len - 2) / 2; /* the NUL, and what ends the line */
+    return len + hex_write(bytes->data, bytes->size < room ? bytes->size : room, line + len);
 }
 
 static void lose(struct keylog *k, const char *why)

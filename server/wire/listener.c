@@ -1,6 +1,5 @@
 #include "wire/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
@@ -24,14 +23,12 @@
 #define ACCEPT_AT_ONCE 64 /* then the connections already there get their turn */
 #define RETRY          (100 * NS_PER_MS)
 #define PORT_TRIES     16
-#define ADDRESS_ALLOWED                                                                            \
-    "PORT, :PORT, IPV4:PORT, [IPV6]:PORT or localhost:PORT, with PORT from 0 to 65535"
 
 struct bound {
     struct listener *listener;
     int fd;
     uv_poll_t poll;
-    char text[INET6_ADDRSTRLEN + 10];
+    char text[ADDRESS_TEXT_SIZE];
 };
 
 struct listener {
@@ -52,8 +49,7 @@ struct listener {
 struct waiting {
     struct link link;
     int fd;
-    struct sockaddr_storage peer;
-    socklen_t peer_len;
+    union address peer;
 };
 
 static struct {
@@ -121,10 +117,10 @@ static bool is_shortage(int error)
 }
 
 /* The next connection that waits in the kernel, or -1 and errno. */
-static int take(struct bound *b, struct sockaddr_storage *peer, socklen_t *len)
+static int take(struct bound *b, union address *peer)
 {
-    *len = sizeof *peer;
-    int fd = accept4(b->fd, (struct sockaddr *)peer, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    socklen_t len = sizeof *peer;
+    int fd = accept4(b->fd, &peer->any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0 && b->listener->answer == LISTENER_DROPS)
         filter_none(fd); /* a socket made in the instant the filter came has a copy of it */
     return fd;
@@ -167,14 +163,14 @@ static bool made_room(const struct bound *b, int error)
     return false;
 }
 
-static void took(struct listener *l, int fd, const struct sockaddr *peer, socklen_t len)
+static void took(struct listener *l, int fd, const union address *peer)
 {
     if (listeners.said && !l->room) {
         listeners.said = false;
         log_info("accepting connections again");
     }
     descriptors_note(fd);
-    l->accepted(l->owner, fd, peer, len);
+    l->accepted(l->owner, fd, &peer->any, address_len(peer));
 }
 
 static void hand_over(struct listener *l)
@@ -184,7 +180,7 @@ static void hand_over(struct listener *l)
         struct waiting w = *first;
         link_remove(&first->link);
         free(first);
-        l->accepted(l->owner, w.fd, (struct sockaddr *)&w.peer, w.peer_len);
+        l->accepted(l->owner, w.fd, &w.peer.any, address_len(&w.peer));
     }
 }
 
@@ -194,13 +190,12 @@ static void acceptable(uv_poll_t *poll, int status, int events)
     struct listener *l = b->listener;
     hand_over(l);
     for (int i = 0; i < ACCEPT_AT_ONCE && !l->closing && l->answer != LISTENER_REFUSES; i++) {
-        struct sockaddr_storage peer;
-        socklen_t len;
+        union address peer;
         if (!may_accept(b))
             return;
-        int fd = take(b, &peer, &len);
+        int fd = take(b, &peer);
         if (fd >= 0) {
-            took(l, fd, (struct sockaddr *)&peer, len);
+            took(l, fd, &peer);
         } else if (is_shortage(errno)) {
             if (!made_room(b, errno))
                 return;
@@ -225,7 +220,7 @@ static int set_aside_from(struct bound *b)
         struct waiting *one = malloc(sizeof *one);
         if (!one)
             return -ENOMEM;
-        one->fd = take(b, &one->peer, &one->peer_len);
+        one->fd = take(b, &one->peer);
         if (one->fd >= 0) {
             link_append(&b->listener->waiting, &one->link);
             continue;
@@ -326,95 +321,18 @@ uint64_t listener_drops(const struct listener *l)
 
 /* --- Opening */
 
-struct target {
-    bool every, localhost;
-    struct sockaddr_storage address;
-    uint16_t port;
-};
-
-static bool parse_port(const char *text, uint16_t *port)
-{
-    unsigned long value = 0;
-    if (!*text || strlen(text) > 5)
-        return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
-        value = value * 10 + (unsigned)(*text - '0');
-    }
-    *port = (uint16_t)value;
-    return value <= 65535;
-}
-
-static bool parse_address(const char *text, struct target *t)
-{
-    char host[INET6_ADDRSTRLEN + 2];
-    const char *colon = strrchr(text, ':');
-    const char *port = colon ? colon + 1 : text;
-    size_t host_len = colon ? (size_t)(colon - text) : 0;
-    memset(t, 0, sizeof *t);
-    if (!parse_port(port, &t->port) || host_len >= sizeof host)
-        return false;
-    memcpy(host, text, host_len);
-    host[host_len] = '\0';
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&t->address;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&t->address;
-    if (!host_len) {
-        t->every = true;
-        return true;
-    }
-    if (strcmp(host, "localhost") == 0) {
-        t->localhost = true;
-        return true;
-    }
-    if (host[0] == '[' && host[host_len - 1] == ']') {
-        host[host_len - 1] = '\0';
-        v6->sin6_family = AF_INET6;
-        t->every = strcmp(host + 1, "::") == 0;
-        return inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1;
-    }
-    v4->sin_family = AF_INET;
-    return inet_pton(AF_INET, host, &v4->sin_addr) == 1;
-}
-
-void address_text(const struct sockaddr *address, char *out, size_t size)
-{
-    char host[INET6_ADDRSTRLEN] = "";
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-    bool is_v6 = address->sa_family == AF_INET6;
-    if (is_v6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-        inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], host, sizeof host);
-        snprintf(out, size, "%s:%u", host, ntohs(v6->sin6_port));
-    } else if (is_v6) {
-        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
-        snprintf(out, size, "[%s]:%u", host, ntohs(v6->sin6_port));
-    } else {
-        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
-        snprintf(out, size, "%s:%u", host, ntohs(v4->sin_port));
-    }
-}
-
-static uint16_t *port_of(struct sockaddr_storage *address)
-{
-    return address->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)address)->sin6_port
-                                          : &((struct sockaddr_in *)address)->sin_port;
-}
-
 /* A socket bound to the address, whose port 0 is replaced by the one that the kernel chose. Returns
  * it or -errno. */
-static int bound_socket(struct sockaddr_storage *address, bool v6_only)
+static int bound_socket(union address *address, bool v6_only)
 {
-    bool v6 = address->ss_family == AF_INET6;
-    socklen_t len = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    int on = 1, only = v6_only;
-    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    socklen_t len = address_len(address);
+    int on = 1, only = v6_only, family = address->any.sa_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if ((v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) < 0) ||
-        bind(fd, (struct sockaddr *)address, len) < 0 ||
-        getsockname(fd, (struct sockaddr *)address, &len) < 0) {
+    if ((family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) < 0) ||
+        bind(fd, &address->any, len) < 0 || getsockname(fd, &address->any, &len) < 0) {
         int error = -errno;
         close(fd);
         return error;
@@ -423,12 +341,11 @@ static int bound_socket(struct sockaddr_storage *address, bool v6_only)
 }
 
 /* Binds one more socket. Returns 0 or -errno; l->port is what it got. */
-static int bind_one(struct listener *l, struct sockaddr_storage address, uint16_t port,
-                    bool v6_only)
+static int bind_one(struct listener *l, union address address, uint16_t port, bool v6_only)
 {
     struct bound *b = &l->bound[l->count];
     int chooser = -1;
-    *port_of(&address) = htons(port);
+    address_set_port(&address, port);
     if (!port) {
         /* A socket keeps its port while it is not listening only if bind() was told it
          * (stop_listening). So another one has the kernel choose, and holds the port until then. */
@@ -446,8 +363,8 @@ static int bind_one(struct listener *l, struct sockaddr_storage address, uint16_
         close(fd);
         return error;
     }
-    address_text((struct sockaddr *)&address, b->text, sizeof b->text);
-    l->port = ntohs(*port_of(&address));
+    address_text(&address.any, b->text);
+    l->port = address_port(&address);
     b->fd = fd;
     l->count++;
     return 0;
@@ -467,16 +384,16 @@ static bool no_ipv6(int error)
 
 static int bind_every(struct listener *l, uint16_t port)
 {
-    struct sockaddr_storage any6 = { .ss_family = AF_INET6 }, any4 = { .ss_family = AF_INET };
+    union address any6 = { .any.sa_family = AF_INET6 }, any4 = { .any.sa_family = AF_INET };
     int error = bind_one(l, any6, port, false);
     return no_ipv6(error) ? bind_one(l, any4, port, false) : error;
 }
 
 static int bind_localhost(struct listener *l, uint16_t port)
 {
-    struct sockaddr_storage loop4 = { .ss_family = AF_INET }, loop6 = { .ss_family = AF_INET6 };
-    ((struct sockaddr_in *)&loop4)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ((struct sockaddr_in6 *)&loop6)->sin6_addr = in6addr_loopback;
+    union address loop4, loop6;
+    address_set_loopback(&loop4, AF_INET);
+    address_set_loopback(&loop6, AF_INET6);
     for (int tries = 0;; tries++) {
         int error = bind_one(l, loop4, port, false);
         if (error)
@@ -491,7 +408,7 @@ static int bind_localhost(struct listener *l, uint16_t port)
 }
 
 static int refuse_address(struct refusal *why, const char *where, const char *address,
-                          const struct target *target, int error)
+                          uint16_t port, int error)
 {
     char allowed[sizeof why->allowed];
     if (error != EACCES)
@@ -502,7 +419,7 @@ static int refuse_address(struct refusal *why, const char *where, const char *ad
     snprintf(allowed, sizeof allowed,
              "a port from 1024 on, or 0; for this one, run as root, or let every user have it: "
              "sudo sysctl net.ipv4.ip_unprivileged_port_start=%u",
-             target->port);
+             port);
     return refuse(why, where, allowed, "cannot listen on %s: ports below 1024 are for root (%s)",
                   address, strerror(error));
 }
@@ -511,12 +428,12 @@ int listener_open(struct uv_loop_s *loop, const char *name, const char *address,
                   listener_accepted accepted, void *owner, struct listener **out,
                   struct refusal *why)
 {
-    struct target target;
+    struct address_spec spec;
     char where[24];
     snprintf(where, sizeof where, "--%s", name);
-    if (!parse_address(address, &target))
-        return refuse(why, where, ADDRESS_ALLOWED, "\"%.150s\" is not an address to listen on",
-                      address);
+    if (!address_read_spec(address, &spec))
+        return refuse(why, where, ADDRESS_SPEC_FORMS ", with PORT from 0 to 65535",
+                      "\"%.150s\" is not an address to listen on", address);
     struct listener *l = calloc(1, sizeof *l);
     if (!l)
         return -ENOMEM;
@@ -524,15 +441,15 @@ int listener_open(struct uv_loop_s *loop, const char *name, const char *address,
     l->accepted = accepted;
     l->owner = owner;
     link_init(&l->waiting);
-    int error = target.every       ? bind_every(l, target.port)
-                : target.localhost ? bind_localhost(l, target.port)
-                                   : bind_one(l, target.address, target.port, true);
+    int error = spec.kind == ADDRESS_EVERY       ? bind_every(l, spec.port)
+                : spec.kind == ADDRESS_LOCALHOST ? bind_localhost(l, spec.port)
+                                                 : bind_one(l, spec.one, spec.port, true);
     if (error) {
         unbind(l);
         free(l);
         if (error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS)
             return error;
-        return refuse_address(why, where, address, &target, -error);
+        return refuse_address(why, where, address, spec.port, -error);
     }
     for (unsigned i = 0; i < l->count; i++) {
         struct bound *b = &l->bound[i];

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/address.h"
 #include "base/refusal.h"
 
 struct uv_loop_s;
@@ -26,11 +27,6 @@ typedef void (*listener_accepted)(void *owner, int fd, const struct sockaddr *pe
 int listener_open(struct uv_loop_s *loop, const char *name, const char *address,
                   listener_accepted accepted, void *owner, struct listener **out,
                   struct refusal *why);
-
-/* Writes an IPv4 or IPv6 address with its port ("127.0.0.1:80", "[::1]:80"; an IPv4 one that came
- * to an IPv6 socket as IPv4). ADDRESS_TEXT_SIZE is enough. */
-#define ADDRESS_TEXT_SIZE 56
-void address_text(const struct sockaddr *address, char *out, size_t size);
 
 const char *listener_name(const struct listener *l);
 uint16_t listener_port(const struct listener *l);

@@ -88,18 +88,14 @@ static uint16_t two(const uint8_t *p)
 }
 
 /* A forwarded packet for the same port of another machine is no concern of ours. */
-static bool is_ours(const union tap_address *to)
+static bool is_ours(const union address *to)
 {
-    union tap_address address = *to;
-    socklen_t len = to->any.sa_family == AF_INET ? sizeof to->v4 : sizeof to->v6;
-    if (to->any.sa_family == AF_INET)
-        address.v4.sin_port = 0;
-    else
-        address.v6.sin6_port = 0;
+    union address address = *to;
+    address_set_port(&address, 0);
     int fd = socket(to->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return true; /* not known; it came to our machine */
-    bool ours = bind(fd, &address.any, len) == 0;
+    bool ours = bind(fd, &address.any, address_len(&address)) == 0;
     close(fd);
     return ours;
 }

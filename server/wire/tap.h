@@ -6,9 +6,10 @@
  */
 #pragma once
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/address.h"
 
 struct tap;
 struct uv_loop_s;
@@ -19,14 +20,8 @@ struct uv_loop_s;
 #define TAP_RST 0x04
 #define TAP_ACK 0x10
 
-union tap_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
 struct tap_segment {
-    union tap_address from, to;
+    union address from, to;
     uint32_t seq;
     uint8_t flags;
 };

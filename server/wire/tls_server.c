@@ -1,14 +1,13 @@
 #include "wire/tls_server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 
 #define FILE_MAX     (1 << 20)
@@ -33,11 +32,6 @@ struct chain {
     unsigned length;
 };
 
-static void free_datum(gnutls_datum_t *datum)
-{
-    free(datum->data);
-}
-
 static void free_chain(struct chain *chain)
 {
     for (unsigned i = 0; i < chain->length; i++)
@@ -55,43 +49,9 @@ static int refuse_option(const struct option *option, const char *what, struct r
     return refuse(why, option->name, option->allowed, "%.160s %s", option->file, what);
 }
 
-static int refuse_unreadable(const struct option *option, int error, struct refusal *why)
+static int read_file(const struct option *option, struct file *out, struct refusal *why)
 {
-    return refuse(why, option->name, option->allowed, "%.160s cannot be read: %s", option->file,
-                  strerror(error));
-}
-
-/* Reads to the end, whatever kind of file it is, as long as it is not too long. */
-static int read_fd(const struct option *option, int fd, gnutls_datum_t *out, struct refusal *why)
-{
-    unsigned char *bytes = malloc(FILE_MAX);
-    size_t got = 0;
-    ssize_t n;
-    if (!bytes)
-        return -ENOMEM;
-    do {
-        n = read(fd, bytes + got, FILE_MAX - got);
-        if (n > 0)
-            got += (size_t)n;
-    } while ((n > 0 && got < FILE_MAX) || (n < 0 && errno == EINTR));
-    if (n != 0) {
-        int error = errno;
-        free(bytes);
-        return n < 0 ? refuse_unreadable(option, error, why)
-                     : refuse_option(option, "is far too big", why);
-    }
-    *out = (gnutls_datum_t){ .data = bytes, .size = (unsigned)got };
-    return 0;
-}
-
-static int read_file(const struct option *option, gnutls_datum_t *out, struct refusal *why)
-{
-    int fd = open(option->file, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return refuse_unreadable(option, errno, why);
-    int failed = read_fd(option, fd, out, why);
-    close(fd);
-    return failed;
+    return file_take(option->name, option->file, FILE_MAX, FILE_ANY, option->allowed, out, why);
 }
 
 /* Clients will refuse it; but that may be just what is to be tested. */
@@ -106,10 +66,11 @@ static void warn_of_dates(const struct option *option, gnutls_x509_crt_t cert)
 
 static int load_chain(const struct option *option, struct chain *out, struct refusal *why)
 {
-    __attribute__((cleanup(free_datum))) gnutls_datum_t pem = { 0 };
-    int failed = read_file(option, &pem, why);
+    __attribute__((cleanup(file_free))) struct file file = { 0 };
+    int failed = read_file(option, &file, why);
     if (failed)
         return failed;
+    const gnutls_datum_t pem = { (void *)file.bytes, (unsigned)file.len };
     struct chain chain = { 0 };
     int rc = gnutls_x509_crt_list_import2(&chain.certs, &chain.length, &pem, GNUTLS_X509_FMT_PEM,
                                           GNUTLS_X509_CRT_LIST_SORT);
@@ -127,10 +88,11 @@ static int load_chain(const struct option *option, struct chain *out, struct ref
 
 static int load_key(const struct option *option, gnutls_x509_privkey_t *out, struct refusal *why)
 {
-    __attribute__((cleanup(free_datum))) gnutls_datum_t pem = { 0 };
-    int failed = read_file(option, &pem, why);
+    __attribute__((cleanup(file_free))) struct file file = { 0 };
+    int failed = read_file(option, &file, why);
     if (failed)
         return failed;
+    const gnutls_datum_t pem = { (void *)file.bytes, (unsigned)file.len };
     if (gnutls_x509_privkey_init(out) < 0)
         return -ENOMEM;
     int rc = gnutls_x509_privkey_import2(*out, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);

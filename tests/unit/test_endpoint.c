@@ -570,7 +570,7 @@ static void what_leads_out_of_the_tree_or_cannot_be_served_is_refused(void **sta
     put("orphan.meta.json", "{}");
     assert_refused("/orphan.meta.json", "not there");
     assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
-    assert_refused("/fifo", "neither");
+    assert_refused("/fifo", "not a regular file");
     put("back\\slash", "1");
     assert_refused("back\\slash", "name");
     put("m/index.json", "1");

@@ -52,9 +52,9 @@ static void run_until(unsigned count, int64_t ns)
     timer_cancel(&end.timer);
 }
 
-static socklen_t set_loopback(union tap_address *at, bool v6)
+static socklen_t set_loopback(union address *at, bool v6)
 {
-    *at = (union tap_address){ 0 };
+    *at = (union address){ 0 };
     if (v6)
         at->v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
     else
@@ -64,7 +64,7 @@ static socklen_t set_loopback(union tap_address *at, bool v6)
 }
 
 /* A socket of the loopback address with a port. -1: no IPv6 here. */
-static int bound(bool v6, union tap_address *at)
+static int bound(bool v6, union address *at)
 {
     socklen_t len = set_loopback(at, v6);
     int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
@@ -77,7 +77,7 @@ static int bound(bool v6, union tap_address *at)
     return fd;
 }
 
-static uint16_t port_of(const union tap_address *at)
+static uint16_t port_of(const union address *at)
 {
     return ntohs(at->any.sa_family == AF_INET6 ? at->v6.sin6_port : at->v4.sin_port);
 }
@@ -101,7 +101,7 @@ static struct tap *open_tap(uint16_t port, uint8_t mask, uint8_t flags)
 /* One connection with data and an end: to a port that listens, and to one that refuses. */
 static void one_syn(bool v6, bool listens)
 {
-    union tap_address server, client, other_at;
+    union address server, client, other_at;
     int listening = bound(v6, &server), fd = bound(v6, &client), other = bound(v6, &other_at);
     socklen_t len = v6 ? sizeof server.v6 : sizeof server.v4;
     if (listening < 0)
@@ -138,7 +138,7 @@ static void a_syn_is_seen_with_its_sender_and_nothing_else_is(void **state)
 /* As it is to serve for dead connections, too. */
 static void other_flags_can_be_asked_for(void **state)
 {
-    union tap_address server, client;
+    union address server, client;
     int listening = bound(false, &server), fd = bound(false, &client);
     assert_int_equal(listen(listening, 1), 0);
     struct tap *t = open_tap(port_of(&server), TAP_FIN, TAP_FIN);
@@ -167,7 +167,7 @@ static void every_number_of_ports_works(void **state)
 {
     for (unsigned count = 1; count <= TAP_PORTS_MAX; count++)
         for (unsigned place = 0; place < count; place++) {
-            union tap_address server;
+            union address server;
             struct tap *t = NULL;
             int unused = bound(false, &server), fd = socket(AF_INET, SOCK_STREAM, 0);
             struct tap_config config = { .loop = &loop,
