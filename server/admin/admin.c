@@ -227,7 +227,7 @@ static void call_destroy(struct call *call)
     work_over(call);
     json_decref(call->json);
     buf_free(&call->body);
-    buf_free(&call->answer.body);
+    answer_free(&call->answer);
     free(call->text);
     free(call);
 }
@@ -296,7 +296,7 @@ static bool pass_guard(struct call *call)
                                                               : problem_of_status(status),
                    &why);
     if (status == 401)
-        answer_header(call, "WWW-Authenticate", "Bearer realm=\"hangup\"");
+        answer_field(call, "WWW-Authenticate", "Bearer realm=\"hangup\"");
     return false;
 }
 
@@ -313,7 +313,12 @@ static void refuse_route(struct call *call, const char *method, const char *allo
     else
         answer_refuse(call, PROBLEM_METHOD, call->target.path, allow,
                       "this call has no such method");
-    answer_header(call, "Allow", allow);
+    answer_field(call, "Allow", allow);
+}
+
+const char *call_arg(const struct call *call, const char *name)
+{
+    return routes_arg(call->route->path, &call->args, name);
 }
 
 static uint64_t declared_length(const struct call *call)
@@ -360,7 +365,8 @@ static void examine(struct call *call, const char *method)
         return;
     }
     char allow[ROUTE_ALLOW_SIZE];
-    call->route = routes_find(method, call->target.path, call->arg, allow);
+    call->route = routes_find(method, call->target.path, &call->args, allow);
+    call->run = call->admin->run; /* there is one */
     if (!pass_guard(call))
         return;
     if (!call->route)

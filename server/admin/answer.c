@@ -15,9 +15,11 @@
 static struct answer *begin(struct call *call, int status, const char *type)
 {
     struct answer *answer = &call->answer;
+    work_over(call);
+    answer->stream.more = NULL;
     answer->status = status;
     answer->type = type;
-    answer->header = NULL;
+    buf_free(&answer->fields);
     answer->body.start = answer->body.end = 0;
     answer->body.failed = false;
     answer->fixed = NULL;
@@ -52,6 +54,15 @@ void answer_fixed(struct call *call, const char *type, const void *bytes, size_t
 void answer_empty(struct call *call, int status)
 {
     begin(call, status, NULL);
+}
+
+void answer_stream(struct call *call, const char *type, answer_more more,
+                   void (*over)(struct call *call))
+{
+    struct answer *answer = begin(call, 200, type);
+    answer->stream = (struct stream){ .more = more, .over = over };
+    link_init(&answer->stream.link);
+    work_stream(call);
 }
 
 void answer_problem(struct call *call, enum problem problem, const struct refusal *why)
@@ -104,17 +115,29 @@ void answer_outcome(struct call *call, int outcome, const struct refusal *why)
     }
 }
 
-void answer_header(struct call *call, const char *name, const char *value)
+void answer_field(struct call *call, const char *name, const char *value)
 {
-    call->answer.header = name;
-    snprintf(call->answer.header_value, sizeof call->answer.header_value, "%s", value);
+    struct buf *fields = &call->answer.fields;
+    buf_add(fields, name, strlen(name) + 1);
+    buf_add(fields, value, strlen(value) + 1);
+}
+
+static bool add_fields(struct MHD_Response *response, const struct buf *fields)
+{
+    const char *at = (const char *)buf_bytes(fields), *end = at + buf_len(fields);
+    while (at < end) {
+        const char *value = at + strlen(at) + 1;
+        if (!MHD_add_response_header(response, at, value))
+            return false;
+        at = value + strlen(value) + 1;
+    }
+    return true;
 }
 
 static bool add_headers(struct MHD_Response *response, const struct answer *answer)
 {
     return (!answer->type || MHD_add_response_header(response, "Content-Type", answer->type)) &&
-           (!answer->header ||
-            MHD_add_response_header(response, answer->header, answer->header_value)) &&
+           add_fields(response, &answer->fields) &&
            MHD_add_response_header(response, "Cache-Control", "no-store") &&
            MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 }
@@ -135,9 +158,9 @@ static struct MHD_Response *make_response(struct call *call)
 {
     struct answer *answer = &call->answer;
     struct MHD_Response *response;
-    if (answer->body.failed)
+    if (answer->body.failed || answer->fields.failed)
         return NULL;
-    if (call->stream.more && !call->stream.done)
+    if (answer->stream.more && !answer->stream.done)
         response = work_response(call);
     else if (answer->fixed)
         response = MHD_create_response_from_buffer(answer->fixed_len, (void *)answer->fixed,
@@ -160,4 +183,10 @@ enum MHD_Result answer_send(struct call *call)
     enum MHD_Result result = MHD_queue_response(call->mhd, (unsigned)call->answer.status, response);
     MHD_destroy_response(response);
     return result;
+}
+
+void answer_free(struct answer *answer)
+{
+    buf_free(&answer->fields);
+    buf_free(&answer->body);
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "admin/admin.h"
+#include "admin/answer.h"
 #include "admin/guard.h"
 #include "base/buf.h"
 #include "base/file.h"
@@ -25,7 +26,10 @@
 
 #define CALL_BODY_MAX (256u * 1024)
 #define CALL_DROP_MAX (16u * 1024 * 1024) /* more of a refused body is not read any more */
-#define CALL_ARG_SIZE 128
+
+#define ROUTE_ALLOW_SIZE 64
+#define ROUTE_ARG_SIZE   128
+#define ROUTE_ARGS_MAX   2
 
 struct call;
 struct waiter;
@@ -59,7 +63,6 @@ struct admin {
     void *stopped_arg;
     /* events.c */
     struct link waiters;
-    struct ledger_watch watch; /* in the ledger while there are waiters */
     struct timer wake;
     /* work.c */
     struct link working; /* calls whose answer is being rendered */
@@ -92,7 +95,7 @@ struct caller {
 /* One row of the API. */
 struct route {
     const char *method;
-    const char *path;  /* "{...}" stands for one segment */
+    const char *path;  /* "{name}" stands for one segment; at most ROUTE_ARGS_MAX of them */
     const char *query; /* parameters it takes, separated by ", "; NULL: none */
     bool json;         /* it has a body, which is JSON */
     bool open;         /* the token is not asked for */
@@ -100,22 +103,9 @@ struct route {
     const char *about;
 };
 
-struct answer {
-    int status; /* 0: none yet */
-    const char *type;
-    struct buf body;
-    const void *fixed; /* instead of body: bytes that stay where they are */
-    size_t fixed_len;
-    const char *header; /* one more, or NULL */
-    char header_value[96];
-};
-
-/* Renders an answer (work.c). */
-struct stream {
-    struct link link;
-    bool (*more)(struct call *call, struct buf *out); /* NULL: it is not one */
-    void (*over)(struct call *call);
-    bool done;
+/* The segments that stand for the "{...}" of a pattern, in its order. */
+struct route_args {
+    char values[ROUTE_ARGS_MAX][ROUTE_ARG_SIZE];
 };
 
 /* A page of events (events.c). */
@@ -131,7 +121,8 @@ struct call {
     char *text; /* the target as sent */
     struct target target;
     const struct route *route;
-    char arg[CALL_ARG_SIZE]; /* the "{...}" of its path */
+    struct route_args args;
+    struct run *run; /* that the call is about */
     bool examined;
     struct buf body;
     size_t body_len; /* what came, also when it was dropped */
@@ -139,7 +130,6 @@ struct call {
     struct waiter *waiter; /* while the call is suspended */
     bool waited;
     bool suspended; /* by work.c */
-    struct stream stream;
     struct run_waiter settling;
     void (*then)(struct call *call); /* when it has settled */
     struct run_cursor cursor;        /* calls_connections */
@@ -152,31 +142,17 @@ struct call {
 extern const struct route routes[];
 extern const size_t route_count;
 
-#define ROUTE_ALLOW_SIZE 64
+/* Compares segment by segment; a slash at the end of the path makes no difference. args is
+ * undefined unless it returns true. */
+bool routes_match(const char *pattern, const char *path, struct route_args *args);
 
-/* The row for a method ("HEAD" is "GET") and path; arg gets the "{...}" segment. NULL: none, then
- * allow lists the methods of this path, "" if nothing is there. */
-const struct route *routes_find(const char *method, const char *path, char arg[CALL_ARG_SIZE],
+/* The row for a method ("HEAD" is "GET") and path. NULL: none, then allow lists the methods of this
+ * path, "" if nothing is there. */
+const struct route *routes_find(const char *method, const char *path, struct route_args *args,
                                 char allow[ROUTE_ALLOW_SIZE]);
 
-/* --- answer.c: each fills call->answer, replacing what is there */
-
-/* Takes the reference; NULL is one for which there was no memory. */
-void answer_json(struct call *call, int status, json_t *value);
-/* Where the caller of this appends the body. */
-struct buf *answer_text(struct call *call, int status, const char *type);
-void answer_bytes(struct call *call, const char *type, const void *bytes, size_t n);
-/* The same of bytes that are never freed nor changed. */
-void answer_fixed(struct call *call, const char *type, const void *bytes, size_t n);
-void answer_empty(struct call *call, int status);
-void answer_problem(struct call *call, enum problem problem, const struct refusal *why);
-void answer_refuse(struct call *call, enum problem problem, const char *where, const char *allowed,
-                   const char *what, ...) __attribute__((format(printf, 5, 6)));
-/* The answer to an outcome of run.h or catalogue.h that is not 0. */
-void answer_outcome(struct call *call, int outcome, const struct refusal *why);
-void answer_header(struct call *call, const char *name, const char *value);
-/* Gives it to libmicrohttpd. */
-enum MHD_Result answer_send(struct call *call);
+/* The segment that stands for "{name}". NULL: the pattern has no such name. */
+const char *routes_arg(const char *pattern, const struct route_args *args, const char *name);
 
 /* --- input.c */
 
@@ -206,10 +182,17 @@ struct input_member {
 };
 int input_members(struct call *call, const struct input_member *members);
 
-/* How much the caller wants application/SUBTYPE, in thousandths (RFC 9110 12.5.1). */
-int input_accepts(const char *accept, const char *subtype);
+/* How much the caller wants a media type, in thousandths (RFC 9110 12.5.1). accept: NULL without
+ * the field. */
+int input_accepts(const char *accept, const char *type);
+/* Which of count types the caller wants most, the first of equals. Returns its index, or -1 with
+ * the call answered (406). */
+int input_choose_type(struct call *call, const char *const *types, size_t count);
 
 /* --- admin.c */
+
+/* The segment of the path that its route calls "{name}", which it has. */
+const char *call_arg(const struct call *call, const char *name);
 
 /* Gives the caller this long from now; DURATION_NEVER: no limit. */
 void call_allow(struct call *call, int64_t span);
@@ -225,11 +208,8 @@ void work_init(struct admin *a);
 bool work_turn(struct admin *a);
 /* Lets all calls be answered, or end where they are. */
 void work_stop(struct admin *a);
-/* Fills the body of the answer, which has its status and header fields, by calling more until it
- * returns false; each time it appends a little, in well under a slice. over is called once, at the
- * end or when the caller has gone, and may be NULL. */
-void work_stream(struct call *call, bool (*more)(struct call *call, struct buf *out),
-                 void (*over)(struct call *call));
+/* Renders the answer's stream, which answer_stream has begun. */
+void work_stream(struct call *call);
 /* The call is over. */
 void work_over(struct call *call);
 /* The response to a stream that is not done. NULL without memory. */

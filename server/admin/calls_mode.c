@@ -49,7 +49,7 @@ static int patch_which(struct setting *s, const json_t *in_force);
 /* What is in force stays, with another time scale. */
 static int keep_which(struct call *call, struct setting *s)
 {
-    json_auto_t *in_force = run_mode(call->admin->run);
+    json_auto_t *in_force = run_mode(call->run);
     int error = in_force ? patch_which(s, in_force) : -ENOMEM;
     if (error)
         answer_outcome(call, error, NULL);
@@ -199,7 +199,7 @@ static int read_patch(struct call *call, struct setting *s)
 {
     if (read_members(call, s))
         return BAD_INPUT;
-    json_auto_t *in_force = run_mode(call->admin->run);
+    json_auto_t *in_force = run_mode(call->run);
     int error = in_force ? patch_which(s, in_force) : -ENOMEM;
     if (!error) {
         patch_value(&s->seed, in_force, "seed", json_integer(0));
@@ -267,7 +267,7 @@ static bool set_from_body(struct call *call, int (*read)(struct call *call, stru
     struct setting s = { 0 };
     struct refusal why = { 0 };
     bool done = read(call, &s) == 0;
-    int rc = done ? set(call->admin->run, &s, &why) : 0;
+    int rc = done ? set(call->run, &s, &why) : 0;
     forget_setting(&s);
     if (rc)
         answer_outcome(call, rc, &why);
@@ -278,7 +278,7 @@ static bool set_from_body(struct call *call, int (*read)(struct call *call, stru
 
 void calls_mode(struct call *call)
 {
-    answer_json(call, 200, run_mode(call->admin->run));
+    answer_json(call, 200, run_mode(call->run));
 }
 
 static void put_mode(struct call *call)
@@ -332,8 +332,7 @@ static bool more_cases(struct call *call, struct buf *out)
 
 void calls_cases(struct call *call)
 {
-    answer_text(call, 200, "application/json");
-    work_stream(call, more_cases, NULL);
+    answer_stream(call, "application/json", more_cases, NULL);
 }
 
 static void answer_unknown_case(struct call *call, struct refusal *why)
@@ -346,7 +345,7 @@ void calls_case(struct call *call)
 {
     json_t *found = NULL;
     struct refusal why = { 0 };
-    int rc = cases_get(call->arg, &found, &why);
+    int rc = cases_get(call_arg(call, "name"), &found, &why);
     if (rc == MODE_UNKNOWN)
         answer_unknown_case(call, &why);
     else if (rc)

@@ -109,8 +109,7 @@ static bool more_modes(struct call *call, struct buf *out)
 
 void calls_modes(struct call *call)
 {
-    answer_text(call, 200, "application/json");
-    work_stream(call, more_modes, NULL);
+    answer_stream(call, "application/json", more_modes, NULL);
 }
 
 static void answer_unknown(struct call *call)
@@ -136,14 +135,14 @@ static int query_bool(struct call *call, const char *name, bool *out)
 void calls_mode_file(struct call *call)
 {
     const struct catalogue *c = call->admin->catalogue;
-    const json_t *document = catalogue_get(c, call->arg);
+    const json_t *document = catalogue_get(c, call_arg(call, "name"));
     bool resolved;
     if (query_bool(call, "resolved", &resolved))
         return;
     if (!document)
         answer_unknown(call);
     else if (resolved)
-        answer_json(call, 200, catalogue_resolved(c, call->arg));
+        answer_json(call, 200, catalogue_resolved(c, call_arg(call, "name")));
     else
         answer_json(call, 200, json_incref((json_t *)document));
 }
@@ -162,7 +161,7 @@ static bool is_built_in(const struct catalogue *c, const char *name)
 /* True, and answered, if the mode must stay as it is. */
 static bool refuse_built_in(struct call *call)
 {
-    if (!is_built_in(call->admin->catalogue, call->arg))
+    if (!is_built_in(call->admin->catalogue, call_arg(call, "name")))
         return false;
     answer_refuse(call, PROBLEM_BUILT_IN, call->target.path, "another name",
                   "a built-in mode can be neither replaced nor removed");
@@ -175,12 +174,13 @@ void calls_put_mode_file(struct call *call)
     struct refusal why = { 0 };
     if (refuse_built_in(call))
         return;
-    bool there = catalogue_get(c, call->arg) != NULL;
-    int rc = catalogue_put(c, call->arg, call->json, &why);
+    bool there = catalogue_get(c, call_arg(call, "name")) != NULL;
+    int rc = catalogue_put(c, call_arg(call, "name"), call->json, &why);
     if (rc)
         answer_outcome(call, rc, &why);
     else
-        answer_json(call, there ? 200 : 201, json_incref((json_t *)catalogue_get(c, call->arg)));
+        answer_json(call, there ? 200 : 201,
+                    json_incref((json_t *)catalogue_get(c, call_arg(call, "name"))));
 }
 
 void calls_delete_mode_file(struct call *call)
@@ -188,7 +188,7 @@ void calls_delete_mode_file(struct call *call)
     struct refusal why = { 0 };
     if (refuse_built_in(call))
         return;
-    int rc = catalogue_remove(call->admin->catalogue, call->arg, &why);
+    int rc = catalogue_remove(call->admin->catalogue, call_arg(call, "name"), &why);
     if (rc == MODE_UNKNOWN)
         answer_unknown(call);
     else if (rc == BAD_INPUT) /* another one extends it */

@@ -18,13 +18,13 @@ static json_t *dropped_by(const struct ledger *l)
 }
 
 /* As GET /v1/mode, with more. NULL without memory. */
-static json_t *describe_run(const struct admin *a)
+static json_t *describe_run(struct run *of)
 {
-    const struct ledger *l = run_ledger(a->run);
-    json_auto_t *mode = run_mode(a->run);
+    const struct ledger *l = run_ledger(of);
+    json_auto_t *mode = run_mode(of);
     json_t *run = json_pack("{s:s}", "id", "default");
     json_t *rest = json_pack("{s:I, s:{s:I, s:I, s:I, s:o}}", "connections",
-                             (json_int_t)run_connection_count(a->run), "ledger", "first",
+                             (json_int_t)run_connection_count(of), "ledger", "first",
                              (json_int_t)ledger_first(l), "last", (json_int_t)ledger_last(l),
                              "dropped", (json_int_t)ledger_dropped(l), "dropped_by", dropped_by(l));
     bool whole = run && mode && rest && json_object_update(run, mode) == 0 &&
@@ -38,12 +38,12 @@ static json_t *describe_run(const struct admin *a)
 
 void calls_run(struct call *call)
 {
-    answer_json(call, 200, describe_run(call->admin));
+    answer_json(call, 200, describe_run(call->run));
 }
 
 static void reset(struct call *call)
 {
-    int rc = run_reset(call->admin->run);
+    int rc = run_reset(call->run);
     if (rc)
         answer_outcome(call, rc, NULL);
     else
@@ -64,7 +64,7 @@ void calls_mark(struct call *call)
     struct refusal why = { 0 };
     uint64_t seq = 0;
     unsigned rules = 0;
-    int rc = run_mark(call->admin->run, json_string_value(mark), &seq, &rules, &why);
+    int rc = run_mark(call->run, json_string_value(mark), &seq, &rules, &why);
     if (rc)
         answer_outcome(call, rc, &why);
     else
@@ -77,7 +77,7 @@ void calls_mark(struct call *call)
 static uint64_t id_of(const struct call *call)
 {
     uint64_t id = 0;
-    for (const char *c = call->arg; *c; c++) {
+    for (const char *c = call_arg(call, "id"); *c; c++) {
         if (*c < '0' || *c > '9' || id > UINT64_MAX / 10 - 1)
             return 0;
         id = id * 10 + (uint64_t)(*c - '0');
@@ -103,15 +103,14 @@ static void connections_over(struct call *call)
 
 void calls_connections(struct call *call)
 {
-    answer_text(call, 200, "application/json");
-    run_cursor_open(call->admin->run, &call->cursor);
-    work_stream(call, more_connections, connections_over);
+    run_cursor_open(call->run, &call->cursor);
+    answer_stream(call, "application/json", more_connections, connections_over);
 }
 
 void calls_connection(struct call *call)
 {
     struct buf *out = answer_text(call, 200, "application/json");
-    int rc = run_connection(call->admin->run, id_of(call), out);
+    int rc = run_connection(call->run, id_of(call), out);
     if (rc)
         answer_outcome(call, rc, NULL);
     else
@@ -120,7 +119,7 @@ void calls_connection(struct call *call)
 
 void calls_do(struct call *call)
 {
-    struct run *run = call->admin->run;
+    struct run *run = call->run;
     json_t *steps;
     const struct input_member members[] = { { "do", JSON_ARRAY, true, false, &steps }, { 0 } };
     if (input_members(call, members))

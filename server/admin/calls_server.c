@@ -28,7 +28,7 @@ void calls_problem(struct call *call)
 {
     for (int i = 0; i < PROBLEM_COUNT; i++) {
         const struct problem_row *row = problem_row((enum problem)i);
-        if (strcmp(row->kind, call->arg) == 0) {
+        if (strcmp(row->kind, call_arg(call, "kind")) == 0) {
             buf_printf(answer_text(call, 200, "text/plain; charset=utf-8"), "%s (%d)\n\n%s\n",
                        row->title, row->status, row->about);
             return;

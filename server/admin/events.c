@@ -19,18 +19,21 @@
 #include "engine/mhd_loop.h"
 #include "run/run.h"
 
-#define WAIT_MAX    (60 * NS_PER_S)
-#define EVENTS_MAX  10000
-#define EVENTS      1000               /* when max is not given */
-#define PAGE_BYTES  (4u * 1024 * 1024) /* of memory in the ledger; a page ends here */
-#define STEP_BYTES  4096               /* rendered at a time */
-#define NDJSON      "application/x-ndjson"
-#define ACCEPT_LIST "application/json, " NDJSON
+#define WAIT_MAX   (60 * NS_PER_S)
+#define EVENTS_MAX 10000
+#define EVENTS     1000               /* when max is not given */
+#define PAGE_BYTES (4u * 1024 * 1024) /* of memory in the ledger; a page ends here */
+#define STEP_BYTES 4096               /* rendered at a time */
+
+/* What events come as. */
+enum { AS_JSON, AS_NDJSON };
+static const char *const types[] = { "application/json", "application/x-ndjson" };
 
 struct waiter {
     uv_poll_t poll; /* the caller's socket: has it gone? */
     struct link link;
     struct timer limit;
+    struct ledger_watch watch; /* in the ledger of its run */
     struct call *call;
     uint64_t since;
 };
@@ -53,10 +56,9 @@ static void dismiss(struct waiter *w)
     w->call->waiter = NULL;
     timer_cancel(&w->limit);
     link_remove(&w->link);
-    if (link_empty(&a->waiters)) {
-        ledger_watch_remove(&a->watch);
+    ledger_watch_remove(&w->watch);
+    if (link_empty(&a->waiters))
         timer_cancel(&a->wake);
-    }
     uv_close((uv_handle_t *)&w->poll, poll_closed);
 }
 
@@ -84,7 +86,7 @@ static void caller_gone(uv_poll_t *poll, int status, int events)
 
 static void committed(struct ledger_watch *watch, const struct ledger_record *record)
 {
-    struct admin *a = link_entry(watch, struct admin, watch);
+    struct admin *a = link_entry(watch, struct waiter, watch)->call->admin;
     if (!timer_armed(&a->wake))
         timer_at(&a->wake, clock_now());
 }
@@ -92,12 +94,11 @@ static void committed(struct ledger_watch *watch, const struct ledger_record *re
 static void wake_reached(struct timer *m, int64_t late)
 {
     struct admin *a = link_entry(m, struct admin, wake);
-    uint64_t last = ledger_last(run_ledger(a->run));
     struct link *next;
     for (struct link *l = a->waiters.next; l != &a->waiters; l = next) {
         struct waiter *w = link_entry(l, struct waiter, link);
         next = l->next;
-        if (w->since < last)
+        if (w->since < ledger_last(run_ledger(w->call->run)))
             wake(w);
     }
 }
@@ -105,7 +106,6 @@ static void wake_reached(struct timer *m, int64_t late)
 void events_init(struct admin *a)
 {
     link_init(&a->waiters);
-    a->watch.committed = committed;
     a->wake.reached = wake_reached;
 }
 
@@ -152,8 +152,8 @@ static int start_waiting(struct call *call, const struct question *q)
         return rc;
     }
     timer_at(&w->limit, clock_now() + q->wait);
-    if (link_empty(&a->waiters))
-        ledger_watch_add(run_ledger(a->run), &a->watch);
+    w->watch.committed = committed;
+    ledger_watch_add(run_ledger(call->run), &w->watch);
     link_append(&a->waiters, &w->link);
     call->waiter = w;
     call_allow(call, DURATION_NEVER);
@@ -173,22 +173,12 @@ static int read_wait(struct call *call, int64_t *wait)
     return BAD_INPUT;
 }
 
-static int read_accept(struct call *call, bool *ndjson)
-{
-    const char *accept = MHD_lookup_connection_value(call->mhd, MHD_HEADER_KIND, "Accept");
-    int json = input_accepts(accept, "json"), lines = input_accepts(accept, "x-ndjson");
-    *ndjson = lines > json;
-    if (json || lines)
-        return 0;
-    answer_refuse(call, PROBLEM_NOT_ACCEPTABLE, "Accept", ACCEPT_LIST,
-                  "asks for no type that events come as");
-    return BAD_INPUT;
-}
-
 static int read_question(struct call *call, struct question *q)
 {
-    uint64_t last = ledger_last(run_ledger(call->admin->run));
-    int rc = read_accept(call, &q->ndjson);
+    uint64_t last = ledger_last(run_ledger(call->run));
+    int type = input_choose_type(call, types, sizeof types / sizeof *types);
+    int rc = type < 0 ? BAD_INPUT : 0;
+    q->ndjson = type == AS_NDJSON;
     if (!rc)
         rc = read_wait(call, &q->wait);
     if (!rc)
@@ -201,7 +191,7 @@ static int read_question(struct call *call, struct question *q)
 /* The next few events, up to the page's last one; some of them may be gone by now. */
 static bool more_events(struct call *call, struct buf *out)
 {
-    const struct ledger *l = run_ledger(call->admin->run);
+    const struct ledger *l = run_ledger(call->run);
     struct page *page = &call->page;
     const char *separator = page->ndjson ? "\n" : ",";
     uint64_t first = ledger_first(l);
@@ -233,7 +223,7 @@ static bool more_events(struct call *call, struct buf *out)
 void calls_events(struct call *call)
 {
     struct question q;
-    const struct ledger *l = run_ledger(call->admin->run);
+    const struct ledger *l = run_ledger(call->run);
     if (read_question(call, &q))
         return;
     bool nothing = ledger_last(l) <= q.since;
@@ -249,8 +239,7 @@ void calls_events(struct call *call)
     char value[24];
     call->page = (struct page){ .since = q.since, .ndjson = q.ndjson };
     call->page.last = ledger_page(l, q.since, q.max, PAGE_BYTES);
-    answer_text(call, 200, q.ndjson ? NDJSON : "application/json");
+    answer_stream(call, types[q.ndjson ? AS_NDJSON : AS_JSON], more_events, NULL);
     snprintf(value, sizeof value, "%" PRIu64, call->page.last);
-    answer_header(call, "Hangup-Next", value);
-    work_stream(call, more_events, NULL);
+    answer_field(call, "Hangup-Next", value);
 }

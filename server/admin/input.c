@@ -233,19 +233,18 @@ static int quality(const char *parameters, size_t len)
     return 1000;
 }
 
-/* How closely a media range names application/SUBTYPE: 3 itself, 2 application/..., 1 anything. */
-static int closeness(const char *range, size_t len, const char *subtype)
+/* How closely a media range names a type: 3 itself, 2 all of its kind ("text/..."), 1 anything. */
+static int closeness(const char *range, size_t len, const char *type)
 {
+    size_t kind = strcspn(type, "/") + 1;
     if (len == 3 && memcmp(range, "*/*", 3) == 0)
         return 1;
-    if (len < 13 || strncasecmp(range, "application/", 12) != 0)
-        return 0;
-    if (len == 13 && range[12] == '*')
+    if (len == kind + 1 && range[kind] == '*' && strncasecmp(range, type, kind) == 0)
         return 2;
-    return len - 12 == strlen(subtype) && strncasecmp(range + 12, subtype, len - 12) == 0 ? 3 : 0;
+    return len == strlen(type) && strncasecmp(range, type, len) == 0 ? 3 : 0;
 }
 
-int input_accepts(const char *accept, const char *subtype)
+int input_accepts(const char *accept, const char *type)
 {
     int best = 0, q = 0;
     if (!accept)
@@ -253,7 +252,7 @@ int input_accepts(const char *accept, const char *subtype)
     while (*accept) {
         accept += strspn(accept, ", \t");
         size_t len = strcspn(accept, ","), range = strcspn(accept, ",; \t");
-        int close = closeness(accept, range, subtype);
+        int close = closeness(accept, range, type);
         if (close > best) {
             best = close;
             q = quality(accept + range, len - range);
@@ -261,4 +260,25 @@ int input_accepts(const char *accept, const char *subtype)
         accept += len;
     }
     return q;
+}
+
+int input_choose_type(struct call *call, const char *const *types, size_t count)
+{
+    const char *accept = MHD_lookup_connection_value(call->mhd, MHD_HEADER_KIND, "Accept");
+    int best = 0, chosen = -1;
+    for (size_t i = 0; i < count; i++) {
+        int q = input_accepts(accept, types[i]);
+        if (q > best) {
+            best = q;
+            chosen = (int)i;
+        }
+    }
+    if (chosen < 0) {
+        char list[160] = "";
+        for (size_t i = 0, n = 0; i < count && n < sizeof list; i++)
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", types[i]);
+        answer_refuse(call, PROBLEM_NOT_ACCEPTABLE, "Accept", list,
+                      "asks for no type that the answer comes as");
+    }
+    return chosen;
 }

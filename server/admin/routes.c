@@ -40,10 +40,10 @@ const struct route routes[] = {
 };
 const size_t route_count = sizeof routes / sizeof *routes;
 
-/* Compares segment by segment; a slash at the end of the path makes no difference. */
-static bool matches(const char *pattern, const char *path, char arg[CALL_ARG_SIZE])
+bool routes_match(const char *pattern, const char *path, struct route_args *args)
 {
     const char *begin = path;
+    size_t count = 0;
     while (*pattern) {
         if (*pattern != '{') {
             if (*pattern++ != *path++)
@@ -51,17 +51,28 @@ static bool matches(const char *pattern, const char *path, char arg[CALL_ARG_SIZ
             continue;
         }
         size_t len = strcspn(path, "/");
-        if (len == 0 || len >= CALL_ARG_SIZE)
+        if (len == 0 || len >= ROUTE_ARG_SIZE || count == ROUTE_ARGS_MAX)
             return false;
-        memcpy(arg, path, len);
-        arg[len] = '\0';
+        memcpy(args->values[count], path, len);
+        args->values[count++][len] = '\0';
         path += len;
         pattern += strcspn(pattern, "}") + 1;
     }
     return *path == '\0' || (strcmp(path, "/") == 0 && path != begin);
 }
 
-const struct route *routes_find(const char *method, const char *path, char arg[CALL_ARG_SIZE],
+const char *routes_arg(const char *pattern, const struct route_args *args, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < ROUTE_ARGS_MAX && (pattern = strchr(pattern, '{')); i++) {
+        pattern++;
+        if (strncmp(pattern, name, len) == 0 && pattern[len] == '}')
+            return args->values[i];
+    }
+    return NULL;
+}
+
+const struct route *routes_find(const char *method, const char *path, struct route_args *args,
                                 char allow[ROUTE_ALLOW_SIZE])
 {
     bool head = strcmp(method, "HEAD") == 0;
@@ -69,7 +80,7 @@ const struct route *routes_find(const char *method, const char *path, char arg[C
     allow[0] = '\0';
     for (size_t i = 0; i < route_count; i++) {
         const struct route *row = &routes[i];
-        if (!matches(row->path, path, arg))
+        if (!routes_match(row->path, path, args))
             continue;
         bool get = strcmp(row->method, "GET") == 0;
         if (strcmp(row->method, method) == 0 || (head && get))

@@ -37,7 +37,7 @@ static void resume(struct call *call)
  * send. */
 static bool render(struct call *call, int64_t until)
 {
-    struct stream *s = &call->stream;
+    struct stream *s = &call->answer.stream;
     struct buf *out = &call->answer.body;
     do {
         if (!s->more(call, out) || out->failed)
@@ -55,7 +55,7 @@ static void call_for_work(struct admin *a)
 
 static void queue(struct call *call)
 {
-    link_append(&call->admin->working, &call->stream.link);
+    link_append(&call->admin->working, &call->answer.stream.link);
     call_for_work(call->admin);
 }
 
@@ -64,12 +64,12 @@ bool work_turn(struct admin *a)
     int64_t until = clock_now() + CLOCK_SLICE;
     a->worked = 0;
     while (!link_empty(&a->working) && clock_now() < until) {
-        struct call *call = link_entry(a->working.next, struct call, stream.link);
-        link_remove(&call->stream.link);
+        struct call *call = link_entry(a->working.next, struct call, answer.stream.link);
+        link_remove(&call->answer.stream.link);
         if (render(call, until))
             resume(call);
         else
-            link_append(&a->working, &call->stream.link);
+            link_append(&a->working, &call->answer.stream.link);
     }
     if (link_empty(&a->working))
         return false;
@@ -95,20 +95,17 @@ static ssize_t take(void *arg, uint64_t position, char *bytes, size_t max)
     }
     if (out->failed || call->admin->over)
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (call->stream.done)
+    if (call->answer.stream.done)
         return MHD_CONTENT_READER_END_OF_STREAM;
     suspend(call);
     queue(call);
     return 0;
 }
 
-void work_stream(struct call *call, bool (*more)(struct call *call, struct buf *out),
-                 void (*over)(struct call *call))
+void work_stream(struct call *call)
 {
     struct admin *a = call->admin;
-    struct stream *s = &call->stream;
-    *s = (struct stream){ .more = more, .over = over };
-    link_init(&s->link);
+    struct stream *s = &call->answer.stream;
     /* At once, as far as this turn's slice goes; what is over waits for nobody. */
     int64_t began = clock_now(), left = CLOCK_SLICE - a->worked;
     if (a->over)
@@ -126,7 +123,7 @@ void work_stream(struct call *call, bool (*more)(struct call *call, struct buf *
 
 void work_over(struct call *call)
 {
-    struct stream *s = &call->stream;
+    struct stream *s = &call->answer.stream;
     if (!s->more || s->done)
         return;
     s->done = true;
@@ -149,7 +146,7 @@ static void settled(struct run_waiter *waiter)
 
 void work_when_settled(struct call *call, void (*then)(struct call *call))
 {
-    struct run *run = call->admin->run;
+    struct run *run = call->run;
     if (call->admin->stopping)
         run_settle(run);
     if (run_is_settled(run)) {
@@ -175,8 +172,8 @@ void work_stop(struct admin *a)
     run_settle(a->run);
     timer_cancel(&a->work);
     while (!link_empty(&a->working)) {
-        struct call *call = link_entry(a->working.next, struct call, stream.link);
-        link_remove(&call->stream.link);
+        struct call *call = link_entry(a->working.next, struct call, answer.stream.link);
+        link_remove(&call->answer.stream.link);
         resume(call); /* take() ends it, or what is there is sent */
     }
 }

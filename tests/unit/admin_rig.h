@@ -477,14 +477,15 @@ static inline int request(const char *text, size_t n)
 static inline void assert_described(const char *method, const char *target)
 {
     static json_t *doc;
-    char path[256], arg[CALL_ARG_SIZE], allow[ROUTE_ALLOW_SIZE], status[8], lower[16] = "";
+    char path[256], allow[ROUTE_ALLOW_SIZE], status[8], lower[16] = "";
+    struct route_args args;
     const char *type = json_string_value(json_object_get(reply.json, "type"));
     if (reply.status < 400 || !type || target[0] != '/' || strlen(target) >= sizeof path)
         return;
     if (!doc)
         doc = json_loadb((const char *)openapi_json, openapi_json_len, 0, NULL);
     snprintf(path, sizeof path, "%.*s", (int)strcspn(target, "?"), target);
-    const struct route *route = routes_find(method, path, arg, allow);
+    const struct route *route = routes_find(method, path, &args, allow);
     if (!route)
         return;
     for (size_t i = 0; route->method[i]; i++)

@@ -34,8 +34,9 @@ static void paths_and_methods_lead_to_rows(void **state)
         { "GET", "/v1/connections//do", NULL, NULL, "" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char arg[CALL_ARG_SIZE] = "", allow[ROUTE_ALLOW_SIZE];
-        const struct route *row = routes_find(rows[i].method, rows[i].path, arg, allow);
+        char allow[ROUTE_ALLOW_SIZE];
+        struct route_args args = { 0 };
+        const struct route *row = routes_find(rows[i].method, rows[i].path, &args, allow);
         if (!row != !rows[i].found)
             fail_msg("row %zu", i);
         if (row)
@@ -43,7 +44,59 @@ static void paths_and_methods_lead_to_rows(void **state)
         else
             assert_string_equal(allow, rows[i].allow);
         if (rows[i].arg)
-            assert_string_equal(arg, rows[i].arg);
+            assert_string_equal(args.values[0], rows[i].arg);
+    }
+}
+
+static void a_pattern_may_have_two_names(void **state)
+{
+    static const char pattern[] = "/v1/runs/{run}/connections/{id}";
+    static const struct {
+        const char *path, *run, *id; /* NULL: it does not match */
+    } rows[] = {
+        { "/v1/runs/default/connections/12", "default", "12" },
+        { "/v1/runs/r-2/connections/1/", "r-2", "1" },
+        { "/v1/runs/{run}/connections/{id}", "{run}", "{id}" },
+        { "/v1/runs/connections/connections/connections", "connections", "connections" },
+        { "/v1/runs//connections/12", NULL, NULL },
+        { "/v1/runs/default/connections/", NULL, NULL },
+        { "/v1/runs/default/connections", NULL, NULL },
+        { "/v1/runs/default/connections/12/do", NULL, NULL },
+        { "/v1/runs/default/marks/12", NULL, NULL },
+        { "/v1/runs/a/b/connections/12", NULL, NULL },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct route_args args;
+        assert_int_equal(routes_match(pattern, rows[i].path, &args), rows[i].run != NULL);
+        if (!rows[i].run)
+            continue;
+        assert_string_equal(routes_arg(pattern, &args, "run"), rows[i].run);
+        assert_string_equal(routes_arg(pattern, &args, "id"), rows[i].id);
+        assert_null(routes_arg(pattern, &args, "ru"));
+        assert_null(routes_arg(pattern, &args, "connections"));
+    }
+}
+
+static void a_name_has_bounds(void **state)
+{
+    char path[2 * ROUTE_ARG_SIZE];
+    struct route_args args;
+    for (int over = 0; over < 2; over++) {
+        int len = ROUTE_ARG_SIZE - 1 + over;
+        snprintf(path, sizeof path, "/a/%0*d/b/1", len, 0);
+        assert_int_equal(routes_match("/a/{x}/b/{y}", path, &args), !over);
+    }
+    assert_int_equal(strlen(routes_arg("/a/{x}/b/{y}", &args, "x")), ROUTE_ARG_SIZE - 1);
+    assert_false(routes_match("/{a}/{b}/{c}", "/1/2/3", &args)); /* more names than are kept */
+}
+
+static void no_row_has_more_names_than_are_kept(void **state)
+{
+    for (size_t i = 0; i < route_count; i++) {
+        size_t names = 0;
+        for (const char *c = routes[i].path; *c; c++)
+            names += *c == '{';
+        assert_true(names <= ROUTE_ARGS_MAX);
     }
 }
 
@@ -717,6 +770,9 @@ int main(void)
 #define SERVED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_and_methods_lead_to_rows),
+        cmocka_unit_test(a_pattern_may_have_two_names),
+        cmocka_unit_test(a_name_has_bounds),
+        cmocka_unit_test(no_row_has_more_names_than_are_kept),
         SERVED(the_description_has_each_row_and_no_other),
         SERVED(the_index_lists_the_calls),
         SERVED(what_is_not_there_is_said),
