@@ -32,7 +32,7 @@
     X(EXCHANGE_LOST, "exchange_lost", "an exchange ended before its response was whole")           \
     X(FAULT, "fault", "a fault is about to happen, as a mode or the admin API told")               \
     X(FAULT_DONE, "fault_done", "a fault that takes time is in effect, or has ended")              \
-    X(FAULT_MISSED, "fault_missed", "a rule was due, and what the client did came first")          \
+    X(FAULT_MISSED, "fault_missed", "a rule or a step of it does nothing, and why")                \
     X(STALE_BYTES, "stale_bytes", "the client sent on a connection that we ended or silenced")     \
     X(STALE_REQUEST, "stale_request", "a request in such bytes")                                   \
     X(SYN_REFUSED, "syn_refused", "a SYN came while the listeners refuse")                         \
@@ -146,7 +146,7 @@
     X(EXCHANGE_LOST, "connection exchange reached attempt? why")                                   \
     X(FAULT, "connection? exchange? mode rule trigger step arguments? late_ms? time_scale?")       \
     X(FAULT_DONE, "connection? exchange? step why? after_fault_ms? bytes?")                        \
-    X(FAULT_MISSED, "connection mode rule trigger late_ms why")                                    \
+    X(FAULT_MISSED, "connection exchange? mode rule trigger step? arguments? late_ms? why")        \
     X(STALE_BYTES, "connection bytes sent_into after_fault_ms fin_acked?")                         \
     X(STALE_REQUEST, "connection exchange? stream? method? target? authority? key? key_from? "     \
                      "connection_header? headers sent_into after_fault_ms? fin_acked? attempt? "   \

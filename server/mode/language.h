@@ -245,12 +245,17 @@ enum step_effect {
 
 /* Completes the arguments once they are read: 0, BAD_INPUT or -ENOMEM. */
 typedef int step_build(struct compiler *c, const struct path *at, struct mode_step *step);
-/* Does it: 0, WIRE_TOO_LATE, STEP_SKIPPED, STEP_ANSWERED or -errno. program is the one that step is
- * from. */
+/* Whether it does anything now, and so is a fault: 0, or why not: WIRE_TOO_LATE, STEP_... or
+ * -errno.
+ */
+typedef int step_ready(const struct mode_conn *mc, const struct mode_exchange *mx,
+                       const struct mode_step *step);
+/* Does it, when it is ready: 0 or -errno. program is the one that step is from. */
 typedef int step_exec(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
                       const struct mode_step *step);
 #define STEP_SKIPPED  2 /* it means nothing on this connection (close_notify without TLS) */
 #define STEP_ANSWERED 3 /* too late: the exchange's answer has begun */
+#define STEP_OVER     4 /* too late: the exchange is over */
 
 struct step_row {
     const char *name; /* NULL ends the table */
@@ -261,7 +266,7 @@ struct step_row {
     unsigned over;              /* OVER_* that it can work on */
     unsigned needs;             /* capabilities: 1u << CAP_... */
     bool fault;                 /* it is ledgered before it happens */
-    bool in_exchange;   /* it acts on the exchange, and is left out when there is none any more */
+    bool in_exchange;   /* it acts on the exchange, and is too late when there is none any more */
     bool ends_exchange; /* nothing of it can come any more */
     bool gates;         /* keeps the exchange unanswered, or its response where it is */
     bool pauses;        /* takes the time of its first argument */
@@ -274,6 +279,8 @@ struct step_row {
     enum step_effect effect;
     const char *resumed_by; /* the step that ends the silence, for EFFECT_SILENCES */
     step_build *build;      /* NULL: nothing to complete */
+    enum wire_verb verb;    /* for ready_verb, ready_tls_verb */
+    step_ready *ready;      /* NULL: always */
     step_exec *exec;        /* NULL: the runtime or the run does it, by the flags */
 };
 extern const struct step_row step_rows[];
@@ -284,6 +291,7 @@ step_exec do_alert, do_throttle, do_drip, do_cut, do_inject;
 step_exec do_goaway, do_goaway_notice, do_ping, do_ignore_pings, do_ignore_settings, do_window;
 step_exec do_max_streams, do_rst_stream, do_refuse;
 step_exec do_respond, do_header;
+step_ready ready_verb, ready_tls_verb, ready_rst, ready_engine, ready_answer, ready_gate;
 step_build build_drip, build_inject, build_goaway, build_respond, build_header;
 extern const char *const alert_levels[], *const alert_names[], *const cut_names[]; /* choices */
 

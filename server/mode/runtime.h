@@ -5,7 +5,8 @@
  * their times; all end with the connection. A script keeps the program it came from alive, so a
  * change of mode does not touch what has begun.
  *
- * Each step that is a fault is ledgered (EV_FAULT) before it happens.
+ * Each step that is a fault is ledgered (EV_FAULT) before it happens; one that comes too late or is
+ * skipped is no fault, and ledgered as such (EV_FAULT_MISSED).
  *
  * Steps act on the connection (wire and engine verbs) or on the exchange that fired the rule: an
  * exchange can be gated (delay, hold), so that its host does not answer it yet, and can be given
@@ -144,6 +145,6 @@ void mode_exchange_unsaid(struct mode_exchange *mx, const char *why);
 /* The answer that a respond step has announced is not sent, as another one goes before it. */
 void mode_exchange_overtaken(struct mode_exchange *mx, const char *why);
 
-/* An exchange is over: its scripts lose it (their exchange steps become no-ops), its program
+/* An exchange is over: its scripts lose it (their exchange steps do nothing any more), its program
  * reference is given back. */
 void mode_exchange_over(struct mode_exchange *mx);

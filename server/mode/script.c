@@ -71,10 +71,12 @@ void script_destroy(struct script *s)
     free(s);
 }
 
-static void ledger_step(const struct script *s, const struct mode_step *step, int64_t late)
+/* The event of a step, up to its lateness. */
+static void begin_event(const struct script *s, enum ledger_event event,
+                        const struct mode_step *step, int64_t late)
 {
     struct ledger *l = s->mc->ledger;
-    ledger_begin(l, EV_FAULT, s->mc->id, s->nth);
+    ledger_begin(l, event, s->mc->id, s->nth);
     ledger_text(l, F_MODE_NAME, s->program->name);
     ledger_int(l, F_RULE, s->rule->number);
     ledger_text(l, F_TRIGGER, s->trigger);
@@ -82,12 +84,40 @@ static void ledger_step(const struct script *s, const struct mode_step *step, in
     ledger_text(l, F_ARGUMENTS, step->arguments);
     if (late != ON_TIME)
         ledger_int(l, F_LATE, late);
-    if (s->program->scale != 1)
-        ledger_real(l, F_TIME_SCALE, s->program->scale);
-    ledger_commit(l);
 }
 
-/* Says that a fault which was announced does not happen. */
+static void ledger_fault(const struct script *s, const struct mode_step *step, int64_t late)
+{
+    begin_event(s, EV_FAULT, step, late);
+    if (s->program->scale != 1)
+        ledger_real(s->mc->ledger, F_TIME_SCALE, s->program->scale);
+    ledger_commit(s->mc->ledger);
+}
+
+/* A step that does nothing is no fault. */
+static void ledger_step_missed(const struct script *s, const struct mode_step *step, int64_t late,
+                               int outcome)
+{
+    enum wire_state state = state_of(s->mc);
+    char why[96];
+    if (outcome == STEP_SKIPPED)
+        snprintf(why, sizeof why, "skipped: it belongs to TLS, and the connection is clear");
+    else if (outcome == STEP_ANSWERED)
+        snprintf(why, sizeof why, "too late: the answer had begun");
+    else if (outcome == STEP_OVER)
+        snprintf(why, sizeof why, "too late: the exchange was over");
+    else if (outcome == WIRE_TOO_LATE && (state == WIRE_OPEN || state == WIRE_HANDSHAKE))
+        snprintf(why, sizeof why, "nothing to do: the connection is %s", wire_state_name(state));
+    else if (outcome == WIRE_TOO_LATE)
+        snprintf(why, sizeof why, "too late: the connection was already %s",
+                 wire_state_name(state));
+    else
+        snprintf(why, sizeof why, "%s", strerror(-outcome));
+    begin_event(s, EV_FAULT_MISSED, step, late);
+    ledger_text(s->mc->ledger, F_WHY, why);
+    ledger_commit(s->mc->ledger);
+}
+
 void ledger_undone(const struct mode_conn *mc, uint32_t nth, const char *step, const char *why)
 {
     struct ledger *l = mc->ledger;
@@ -97,45 +127,38 @@ void ledger_undone(const struct mode_conn *mc, uint32_t nth, const char *step, c
     ledger_commit(l);
 }
 
-/* The same of a step, by its outcome. state: before it was tried. */
-static void ledger_failed(const struct script *s, const struct mode_step *step, int outcome,
-                          enum wire_state state)
-{
-    char why[96];
-    if (outcome == STEP_SKIPPED)
-        snprintf(why, sizeof why, "skipped: it belongs to TLS, and the connection is clear");
-    else if (outcome == STEP_ANSWERED)
-        snprintf(why, sizeof why, "too late: the answer had begun");
-    else if (outcome == WIRE_TOO_LATE && (state == WIRE_OPEN || state == WIRE_HANDSHAKE))
-        snprintf(why, sizeof why, "nothing to do: the connection is %s", wire_state_name(state));
-    else if (outcome == WIRE_TOO_LATE)
-        snprintf(why, sizeof why, "too late: the connection was already %s",
-                 wire_state_name(state));
-    else
-        snprintf(why, sizeof why, "%s", strerror(-outcome));
-    ledger_undone(s->mc, s->nth, step->row->name, why);
-}
-
 enum wire_state state_of(const struct mode_conn *mc)
 {
     return mc->wire ? wire_state(mc->wire) : WIRE_CLOSED;
 }
 
-/* Does a step that takes no time. *silenced becomes whether the connection is out of service by it.
- */
-static void step_do(struct script *s, const struct mode_step *step, bool from_loop, bool *silenced)
+/* What was answered before this step goes out before it; not what the engine says first, when the
+ * rule is about the time before. HTTP/1.1 has one exchange at a time, whose bytes left before the
+ * next one began. Of a response that stands at a place nothing is put out. */
+static void put_out_before(const struct script *s, const struct mode_step *step, bool from_loop)
 {
     struct mode_conn *mc = s->mc;
-    enum wire_state before = state_of(mc);
-    /* What was answered before this step goes out before it; not what the engine says first, when
-     * the rule is about the time before. HTTP/1.1 has one exchange at a time, whose bytes left
-     * before the next one began. Of a response that stands at a place nothing is put out. */
     if (step->row->behind && (from_loop || s->rule->slot > ON_PROTOCOL) && mc->engine &&
-        mc->over == OVER_H2 && before == WIRE_OPEN)
+        mc->over == OVER_H2 && state_of(mc) == WIRE_OPEN)
         engine_pump(mc->engine);
-    int outcome = step->row->exec(mc, s->mx, s->program, step);
-    if (outcome) {
-        ledger_failed(s, step, outcome, before);
+}
+
+/* Whether a step does anything now: 0, or why not. */
+static int step_is_ready(const struct script *s, const struct mode_step *step)
+{
+    if (step->row->in_exchange && !s->mx)
+        return STEP_OVER;
+    return step->row->ready ? step->row->ready(s->mc, s->mx, step) : 0;
+}
+
+/* Does a step that takes no time. *silenced becomes whether the connection is out of service by it.
+ */
+static void step_do(struct script *s, const struct mode_step *step, bool *silenced)
+{
+    struct mode_conn *mc = s->mc;
+    int error = step->row->exec(mc, s->mx, s->program, step);
+    if (error) {
+        ledger_undone(mc, s->nth, step->row->name, strerror(-error));
         return;
     }
     switch (step->row->effect) {
@@ -177,14 +200,16 @@ static bool script_step(struct script *s, bool from_loop, int64_t late, bool *si
         return false;
     }
     s->next++;
-    if (row->in_exchange && !s->mx)
-        return true;
-    if (row->fault)
-        ledger_step(s, step, late);
-    if (row->gates && s->mx->answering && !s->mx->standing) {
-        ledger_failed(s, step, STEP_ANSWERED, state_of(s->mc));
+    put_out_before(s, step, from_loop);
+    if (state_of(s->mc) == WIRE_CLOSED)
+        return false;
+    int outcome = step_is_ready(s, step);
+    if (outcome) {
+        ledger_step_missed(s, step, late, outcome);
         return true;
     }
+    if (row->fault)
+        ledger_fault(s, step, late);
     if (row->gates)
         s->mx->gates++;
     if (row->pauses) {
@@ -192,7 +217,7 @@ static bool script_step(struct script *s, bool from_loop, int64_t late, bool *si
         return false;
     }
     if (row->exec)
-        step_do(s, step, from_loop, silenced);
+        step_do(s, step, silenced);
     return true;
 }
 

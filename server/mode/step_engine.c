@@ -9,7 +9,8 @@
 #include "wire/wire.h"
 
 /* 0, or why nothing can be asked of the engine. */
-static int engine_ready(const struct mode_conn *mc)
+int ready_engine(const struct mode_conn *mc, const struct mode_exchange *mx,
+                 const struct mode_step *step)
 {
     if (wire_state(mc->wire) != WIRE_OPEN)
         return WIRE_TOO_LATE;
@@ -18,8 +19,7 @@ static int engine_ready(const struct mode_conn *mc)
 
 static int set(struct mode_conn *mc, enum engine_setting setting, int64_t value)
 {
-    int error = engine_ready(mc);
-    return error ? error : engine_set(mc->engine, setting, (uint32_t)value);
+    return engine_set(mc->engine, setting, (uint32_t)value);
 }
 
 /* goaway {error, last, debug, then_hold}: the frame is arg[1]. */
@@ -39,9 +39,7 @@ int build_goaway(struct compiler *c, const struct path *at, struct mode_step *st
 int do_goaway(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
               const struct mode_step *step)
 {
-    int error = engine_ready(mc);
-    if (!error)
-        error = engine_goaway(mc->engine, step->arg[1].goaway);
+    int error = engine_goaway(mc->engine, step->arg[1].goaway);
     if (error)
         return error;
     mc->goaway_at = clock_now();
@@ -54,16 +52,14 @@ int do_goaway(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progra
 int do_goaway_notice(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
                      const struct mode_step *step)
 {
-    int error = engine_ready(mc);
-    return error ? error : engine_goaway_notice(mc->engine);
+    return engine_goaway_notice(mc->engine);
 }
 
 /* ping {opaque} */
 int do_ping(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
             const struct mode_step *step)
 {
-    int error = engine_ready(mc);
-    return error ? error : engine_ping(mc->engine, step->arg[0].bytes->bytes);
+    return engine_ping(mc->engine, step->arg[0].bytes->bytes);
 }
 
 int do_ignore_pings(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,

@@ -9,6 +9,21 @@
 #include "mode/runtime_impl.h"
 #include "wire/wire.h"
 
+/* --- When they do anything */
+
+int ready_answer(const struct mode_conn *mc, const struct mode_exchange *mx,
+                 const struct mode_step *step)
+{
+    return mx->answering ? STEP_ANSWERED : 0;
+}
+
+/* A response that stands at a place can be held there. */
+int ready_gate(const struct mode_conn *mc, const struct mode_exchange *mx,
+               const struct mode_step *step)
+{
+    return mx->answering && !mx->standing ? STEP_ANSWERED : 0;
+}
+
 /* --- Another answer */
 
 static bool has_header(const struct response *response, const struct header *wanted)
@@ -48,8 +63,6 @@ int build_respond(struct compiler *c, const struct path *at, struct mode_step *s
 int do_respond(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
                const struct mode_step *step)
 {
-    if (mx->answering)
-        return STEP_ANSWERED;
     if (mx->instead)
         ledger_undone(mc, mx->ex->nth, "respond", "another respond came after it");
     mode_ref(program);
@@ -91,8 +104,6 @@ int do_header(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progra
               const struct mode_step *step)
 {
     struct mode_header *set;
-    if (mx->answering)
-        return STEP_ANSWERED;
     if (!(set = malloc(sizeof *set)))
         return -ENOMEM;
     *set = (struct mode_header){ mx->set, step->arg[1].header, mode_ref(program) };
@@ -104,10 +115,6 @@ int do_header(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progra
 
 static int reset_stream(const struct mode_conn *mc, struct mode_exchange *mx, uint32_t error)
 {
-    if (wire_state(mc->wire) != WIRE_OPEN)
-        return WIRE_TOO_LATE;
-    if (!mc->engine)
-        return -ENOTSUP;
     mx->ended = true; /* before the call, in which the exchange may go */
     int outcome = engine_rst_stream(mc->engine, mx->ex->stream, error);
     if (outcome)

@@ -10,6 +10,26 @@
 #include "wire/tls_alert.h"
 #include "wire/wire.h"
 
+/* --- When they do anything */
+
+int ready_verb(const struct mode_conn *mc, const struct mode_exchange *mx,
+               const struct mode_step *step)
+{
+    return wire_ready(mc->wire, step->row->verb);
+}
+
+int ready_rst(const struct mode_conn *mc, const struct mode_exchange *mx,
+              const struct mode_step *step)
+{
+    return wire_ready(mc->wire, step->arg[0].number ? WIRE_VERB_RST_DRAINED : WIRE_VERB_RST);
+}
+
+int ready_tls_verb(const struct mode_conn *mc, const struct mode_exchange *mx,
+                   const struct mode_step *step)
+{
+    return wire_is_tls(mc->wire) ? wire_ready(mc->wire, step->row->verb) : STEP_SKIPPED;
+}
+
 /* --- Ends and silences */
 
 int do_fin(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
@@ -59,7 +79,7 @@ int do_resume(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progra
 int do_close_notify(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
                     const struct mode_step *step)
 {
-    return wire_is_tls(mc->wire) ? wire_close_notify(mc->wire) : STEP_SKIPPED;
+    return wire_close_notify(mc->wire);
 }
 
 const char *const alert_levels[] = { "fatal", "warning", NULL };
@@ -76,8 +96,6 @@ int do_alert(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program
 #define X(number, name) number,
     static const uint8_t descriptions[] = { TLS_ALERTS_OF_SERVERS(X) }; /* as alert_names */
 #undef X
-    if (!wire_is_tls(mc->wire))
-        return STEP_SKIPPED;
     return wire_alert(mc->wire, step->arg[1].number == 0, descriptions[step->arg[0].number]);
 }
 

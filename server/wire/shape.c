@@ -400,7 +400,7 @@ bool wire_discard(struct wire *w)
  * WIRE_TOO_LATE. */
 static int ready_for_pace(struct wire *w, bool none)
 {
-    if (w->state == WIRE_CLOSED || wire_says_no_more(w))
+    if (wire_ready(w, WIRE_VERB_PACE))
         return WIRE_TOO_LATE;
     return none && !w->shape ? 0 : need_shape(w);
 }
@@ -431,7 +431,7 @@ int wire_throttle(struct wire *w, uint32_t rate)
 
 int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
 {
-    if (!wire_serving(w) && !wire_row(w)->can_end)
+    if (wire_ready(w, WIRE_VERB_CUT))
         return WIRE_TOO_LATE;
     int error = need_shape(w);
     if (error)
@@ -457,7 +457,7 @@ int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
 
 int wire_inject(struct wire *w, const void *bytes, size_t n, bool tls)
 {
-    if (w->state != WIRE_HANDSHAKE && !wire_can_send(w))
+    if (wire_ready(w, WIRE_VERB_INJECT))
         return WIRE_TOO_LATE;
     uint64_t handed = w->handed;
     if (n > 0)

@@ -434,7 +434,7 @@ void wire_tls_notify(struct wire *w)
 
 int wire_alert(struct wire *w, bool fatal, int description)
 {
-    if (!w->tls || w->notified || !wire_serving(w))
+    if (wire_ready(w, WIRE_VERB_ALERT))
         return WIRE_TOO_LATE;
     send_alert(w, fatal ? GNUTLS_AL_FATAL : GNUTLS_AL_WARNING, description);
     if (fatal || description == GNUTLS_A_CLOSE_NOTIFY) {

@@ -45,11 +45,56 @@ static bool drop_unsaid(struct wire *w)
     return w->effect != WIRE_LEAVING && !wire_behind_fin(w) && wire_discard(w);
 }
 
+/* --- When they mean anything */
+
+int wire_ready(const struct wire *w, enum wire_verb verb)
+{
+    bool serving = wire_serving(w), stalled = w->state == WIRE_STALLED, ready = false;
+    switch (verb) {
+    case WIRE_VERB_FIN:
+    case WIRE_VERB_FORGET:
+    case WIRE_VERB_BLACK_HOLE:
+        ready = serving || stalled;
+        break;
+    case WIRE_VERB_RST:
+        ready = w->state != WIRE_CLOSED && !w->reset_due;
+        break;
+    case WIRE_VERB_RST_DRAINED:
+        ready = w->state != WIRE_CLOSED && w->state != WIRE_RESETTING;
+        break;
+    case WIRE_VERB_STALL:
+        ready = serving;
+        break;
+    case WIRE_VERB_RESUME:
+        ready = stalled;
+        break;
+    case WIRE_VERB_HEAL:
+        ready = w->state == WIRE_HOLED;
+        break;
+    case WIRE_VERB_CLOSE_NOTIFY:
+        ready = w->tls && w->state == WIRE_OPEN && !w->notified;
+        break;
+    case WIRE_VERB_ALERT:
+        ready = w->tls && serving && !w->notified;
+        break;
+    case WIRE_VERB_PACE:
+        ready = w->state != WIRE_CLOSED && !wire_says_no_more(w);
+        break;
+    case WIRE_VERB_CUT:
+        ready = serving || wire_row(w)->can_end;
+        break;
+    case WIRE_VERB_INJECT:
+        ready = w->state == WIRE_HANDSHAKE || wire_can_send(w);
+        break;
+    }
+    return ready ? 0 : WIRE_TOO_LATE;
+}
+
 /* --- fin, rst, forget, close_notify */
 
 int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact)
 {
-    if (!wire_serving(w) && w->state != WIRE_STALLED)
+    if (wire_ready(w, WIRE_VERB_FIN))
         return WIRE_TOO_LATE;
     bool gap = drop_unsaid(w);
     w->linger = linger;
@@ -94,7 +139,7 @@ static void reset_at_once(struct wire *w)
 
 int wire_rst(struct wire *w, bool drain)
 {
-    if (w->state == WIRE_CLOSED || w->reset_due || (drain && w->state == WIRE_RESETTING))
+    if (wire_ready(w, drain ? WIRE_VERB_RST_DRAINED : WIRE_VERB_RST))
         return WIRE_TOO_LATE;
     if (!drain || w->state == WIRE_HOLED) {
         reset_at_once(w);
@@ -108,7 +153,7 @@ int wire_rst(struct wire *w, bool drain)
 
 int wire_forget(struct wire *w, bool exact)
 {
-    if (!wire_serving(w) && w->state != WIRE_STALLED)
+    if (wire_ready(w, WIRE_VERB_FORGET))
         return WIRE_TOO_LATE;
     if (exact && !caps_have(CAP_REPAIR))
         return -EPERM;
@@ -123,7 +168,7 @@ int wire_forget(struct wire *w, bool exact)
 
 int wire_close_notify(struct wire *w)
 {
-    if (!w->tls || w->state != WIRE_OPEN || w->notified)
+    if (wire_ready(w, WIRE_VERB_CLOSE_NOTIFY))
         return WIRE_TOO_LATE;
     wire_tls_notify(w);
     wire_let_out(w);
@@ -143,7 +188,7 @@ static void stall(struct wire *w)
 
 int wire_stall(struct wire *w)
 {
-    if (!wire_serving(w))
+    if (wire_ready(w, WIRE_VERB_STALL))
         return WIRE_TOO_LATE;
     stall(w);
     wire_let_out(w);
@@ -166,7 +211,7 @@ static void serve_again(struct wire *w)
 
 int wire_resume(struct wire *w)
 {
-    if (w->state != WIRE_STALLED)
+    if (wire_ready(w, WIRE_VERB_RESUME))
         return WIRE_TOO_LATE;
     serve_again(w);
     if (w->peer_fin)
@@ -269,7 +314,7 @@ static void hole_look(struct wire *w)
 
 int wire_black_hole(struct wire *w)
 {
-    if (!wire_serving(w) && w->state != WIRE_STALLED)
+    if (wire_ready(w, WIRE_VERB_BLACK_HOLE))
         return WIRE_TOO_LATE;
     if (!caps_have(CAP_BLACK_HOLE))
         return -EPERM;
@@ -296,7 +341,7 @@ int wire_black_hole(struct wire *w)
 
 int wire_heal(struct wire *w)
 {
-    if (w->state != WIRE_HOLED)
+    if (wire_ready(w, WIRE_VERB_HEAL))
         return WIRE_TOO_LATE;
     if (w->effect == WIRE_IN_EFFECT) {
         wire_watch_hole_end(w);

@@ -196,8 +196,27 @@ void wire_refuse_clear(struct wire *w, const char *why, const void *answer, size
 /* --- Verbs. What was queued before a verb goes out first, unless it says otherwise. They return 0,
  * or -errno when the kernel refused (-EPERM: the capability is missing), or WIRE_TOO_LATE when the
  * connection is past the point where the verb means anything; then nothing was done.
- * The caller ledgers the fault before it calls. */
+ * The caller ledgers the fault before it calls, see wire_ready. */
 #define WIRE_TOO_LATE 1
+
+enum wire_verb {
+    WIRE_VERB_FIN,
+    WIRE_VERB_RST,
+    WIRE_VERB_RST_DRAINED,
+    WIRE_VERB_FORGET,
+    WIRE_VERB_BLACK_HOLE,
+    WIRE_VERB_HEAL,
+    WIRE_VERB_STALL,
+    WIRE_VERB_RESUME,
+    WIRE_VERB_CLOSE_NOTIFY,
+    WIRE_VERB_ALERT,
+    WIRE_VERB_PACE, /* and throttle */
+    WIRE_VERB_CUT,
+    WIRE_VERB_INJECT
+};
+/* Whether a verb means anything now: 0, or WIRE_TOO_LATE, as the verb itself would return. The
+ * caller ledgers a fault only if it does. */
+int wire_ready(const struct wire *w, enum wire_verb verb);
 
 /* FIN (RFC 9293 3.6); TLS close_notify (RFC 8446 6.1) before it if notify. For linger ns from the
  * FIN on (DURATION_NEVER: always) what comes is read and discarded, and draws a RST only later: the

@@ -255,6 +255,7 @@ class Books(threading.Thread):
         self.last = {}  # connection: its last events, for whoever looks for a fault's cause
         self.events = collections.Counter()
         self.steps = collections.Counter()
+        self.missed = collections.Counter()  # steps that did nothing
         self.peers = {}  # address: connections from it, each with the time when it was opened
         self.injected = set()  # connections that got what is no HTTP, as far as is known
         self.wrong = []
@@ -293,6 +294,11 @@ class Books(threading.Thread):
             if seen and not seen.keys() & set(self.OVER):
                 self.blame(event, f'exchange {nth} has not ended', seen)
 
+    def undone(self, event):
+        """A step that does nothing is missed, and no fault."""
+        if event.get('why', '').startswith(('too late', 'skipped', 'nothing to do')):
+            self.wrong.append(f'it was no fault: {json.dumps(event)}')
+
     def lose_track(self):
         """Events are gone: those of the connections from before cannot be checked any more."""
         self.injected.update(self.open)
@@ -306,6 +312,10 @@ class Books(threading.Thread):
             self.steps[event['step']] += 1
             if event['step'] in ('inject', 'alert'):
                 self.injected.add(connection)
+        elif name == 'fault_done':
+            self.undone(event)
+        elif name == 'fault_missed' and 'step' in event:
+            self.missed[event['step']] += 1
         if name == 'cleared':
             self.lose_track()
         if name == 'connection_open':
@@ -319,7 +329,7 @@ class Books(threading.Thread):
         if name == 'connection_end':
             self.end(event, self.open.pop(connection))
             del self.last[connection]
-        elif name not in ('fault', 'fault_done', 'stale_request') and event.get('exchange'):
+        elif name not in ('fault', 'fault_done', 'fault_missed', 'stale_request') and event.get('exchange'):
             self.exchange(event, self.open[connection])
 
     def run(self):
@@ -457,7 +467,7 @@ class Torture:
         books = self.books
         tap.note(f'{sum(c.connections for c in self.clients)} connections, {dict(self.tester.done)}')
         tap.note(f'events: {dict(books.events)}')
-        tap.note(f'steps: {dict(books.steps)}')
+        tap.note(f'steps: {dict(books.steps)}, and in vain: {dict(books.missed)}')
         trouble = [c.trouble for c in (books, *self.clients) if c.trouble]
         tap.case('the clients were able to do their part', not trouble, '\n'.join(trouble))
         tap.case('the ledger does not contradict itself', not books.wrong, '\n'.join(books.wrong))

@@ -300,9 +300,6 @@ static void note_event(struct cell *cells, size_t count, const json_t *event)
             c->connection = id;
         bool here = c->connection == id; /* 0: what listeners do */
         c->fired = c->fired || (here && own && strcmp(what, "fault") == 0);
-        if (here && strcmp(what, "fault_done") == 0 &&
-            strstr(event_text(event, "why"), "it belongs to TLS"))
-            c->fired = false;
         c->warned = c->warned || (here && own && strcmp(what, "warning") == 0);
     }
 }

@@ -221,6 +221,11 @@ static int verb(struct wire *w, enum wire_state next, const char *name, int argu
     return 0;
 }
 
+int wire_ready(const struct wire *w, enum wire_verb verb)
+{
+    return w->outcome == WIRE_TOO_LATE ? WIRE_TOO_LATE : 0;
+}
+
 int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact)
 {
     if (linger)

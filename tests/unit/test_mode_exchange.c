@@ -97,7 +97,7 @@ static void an_answer_outlives_the_mode_it_came_from(void **state)
     assert_null(mx->program);
 }
 
-static void steps_for_an_exchange_that_is_over_are_left_out(void **state)
+static void steps_for_an_exchange_that_is_over_are_missed(void **state)
 {
     open_connection("[{'on': 'request', 'do': [{'delay': '1s'}, {'respond': 500}, 'stall']}]");
     BEGIN(mx, 3);
@@ -106,7 +106,9 @@ static void steps_for_an_exchange_that_is_over_are_left_out(void **state)
     mode_exchange_over(mx); /* the client reset the stream */
     memset(mx, 0xee, sizeof *mx);
     time_passes(1 * S);
-    assert_happened("fault(conn=7 ex=3 test rule=0 request stall late=0ms) stall "
+    assert_happened("missed(conn=7 ex=3 test rule=0 request respond {\"status\":500,"
+                    "\"headers\":{},\"body\":\"\"} late=0ms too late: the exchange was over) "
+                    "fault(conn=7 ex=3 test rule=0 request stall late=0ms) stall "
                     "silenced(for now) ");
 }
 
@@ -264,8 +266,8 @@ static void a_stream_is_reset_with_the_code_given(void **state)
                     "rst_stream(3 7) ");
     wire.state = WIRE_STALLED;
     mode_fire(&conn, ON_COMPLETE, two);
-    assert_happened("fault(conn=7 ex=2 test rule=1 request refuse) done(conn=7 ex=2 refuse too "
-                    "late: the connection was already stalled) ");
+    assert_happened("missed(conn=7 ex=2 test rule=1 request refuse too late: the connection was "
+                    "already stalled) ");
     mode_exchange_over(one);
     mode_exchange_over(two);
 }
@@ -282,7 +284,9 @@ static void an_exchange_that_its_reset_ends_is_left_alone(void **state)
     time_passes(3 * S);
     assert_happened("fault(conn=7 ex=1 test rule=0 request refuse late=0ms) rst_stream(1 7) "
                     "fault(conn=7 ex=1 test rule=0 request stall late=0ms) stall "
-                    "silenced(for now) ");
+                    "silenced(for now) missed(conn=7 ex=1 test rule=1 request respond "
+                    "{\"status\":500,\"headers\":{},\"body\":\"\"} late=0ms too late: the "
+                    "exchange was over) ");
 }
 
 /* --- Places in a response */
@@ -360,7 +364,7 @@ int main(void)
         TEST(hold_never_releases_and_lets_the_next_steps_run),
         TEST(a_delay_that_never_ends_holds),
         TEST(an_answer_outlives_the_mode_it_came_from),
-        TEST(steps_for_an_exchange_that_is_over_are_left_out),
+        TEST(steps_for_an_exchange_that_is_over_are_missed),
         TEST(an_exchange_may_end_inside_a_step),
         TEST(an_exchange_may_be_answered_inside_its_release),
         TEST(resuming_from_inside_a_callback_waits_for_the_loop),

@@ -77,6 +77,38 @@ static void a_fault_that_does_not_come_about_is_taken_back(void **state)
     }
 }
 
+/* Too late, nothing to do, or not on this connection. */
+static void a_step_that_does_nothing_is_missed_and_no_fault(void **state)
+{
+    static const char last[] = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    static const struct {
+        const char *rules, *request, *step, *why;
+    } rows[] = {
+        { "[{\"on\":\"response\",\"at\":\"end\",\"do\":[{\"wait\":\"5ms\"},\"stall\"]}]", last,
+          "stall", "already ending" },
+        { "[{\"on\":\"accept\",\"do\":[\"resume\"]}]", REQUEST, "resume", "nothing to do" },
+        { "[{\"on\":\"accept\",\"do\":[\"heal\"]}]", REQUEST, "heal", "nothing to do" },
+        { "[{\"on\":\"request\",\"do\":[\"close_notify\"]}]", REQUEST, "close_notify", "skipped" },
+        { "[{\"on\":\"request\",\"do\":[\"alert\"]}]", REQUEST, "alert", "skipped" },
+        { "[{\"on\":\"request\",\"do\":[\"stall\"]},"
+          "{\"on\":\"age\",\"after\":\"5ms\",\"do\":[\"stall\"]}]",
+          REQUEST, "stall", "already stalled" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *events = play(rows[i].rules, rows[i].request, NULL);
+        json_t *missed = event_called(events, "fault_missed");
+        size_t before = strcmp(rows[i].why, "already stalled") == 0; /* the first stall happens */
+        if (strcmp(text_in(missed, "step"), rows[i].step) != 0 ||
+            !strstr(text_in(missed, "why"), rows[i].why))
+            fail_msg("row %zu: fault_missed of \"%s\": %s", i, text_in(missed, "step"),
+                     text_in(missed, "why"));
+        assert_int_equal(count_events(events, "fault_missed"), 1);
+        assert_int_equal(count_events(events, "fault"), before);
+        assert_int_equal(count_events(events, "fault_done"), 0);
+        json_decref(events);
+    }
+}
+
 static void a_limit_of_ours_is_no_error_of_the_client(void **state)
 {
     static char head[20000], line[20000], many[20000];
@@ -144,6 +176,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_teardown(name, reset)
     const struct CMUnitTest tests[] = {
         TEST(a_fault_that_does_not_come_about_is_taken_back),
+        TEST(a_step_that_does_nothing_is_missed_and_no_fault),
         TEST(a_limit_of_ours_is_no_error_of_the_client),
         TEST(a_request_behind_one_that_is_held_is_known),
     };
