@@ -65,9 +65,10 @@ def check_bash():
     case('what is newer is recognised', not missed, missed)
 
 
-def run(*command, path=None):
-    """Returns the exit status, stdout and stderr."""
-    environment = dict(os.environ, PATH=f'{path}:{os.environ["PATH"]}' if path else os.environ['PATH'])
+def run(*command, path=None, only=False):
+    """Returns the exit status, stdout and stderr. path: where programs are looked for first, or only."""
+    paths = [path] if only else [path, os.environ['PATH']] if path else [os.environ['PATH']]
+    environment = dict(os.environ, PATH=':'.join(map(str, paths)))
     done = subprocess.run(command, capture_output=True, text=True, env=environment,
                           stdin=subprocess.DEVNULL, check=False)
     return done.returncode, done.stdout, done.stderr
@@ -207,9 +208,18 @@ def is_there(pid):
     return True
 
 
-check_bash()
-check_counting()
-check_ci()
-check_dev()
-check_entrypoint()
-sys.exit(1 if failures else 0)
+def finish():
+    sys.exit(1 if failures else 0)
+
+
+def main():
+    check_bash()
+    check_counting()
+    check_ci()
+    check_dev()
+    check_entrypoint()
+    finish()
+
+
+if __name__ == '__main__':
+    main()
