@@ -1,5 +1,6 @@
 #include "base/descriptors.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
@@ -12,12 +13,39 @@
 #define FEW       64 /* more than those that nobody tells of */
 
 static struct {
+    bool raised;
+    rlim_t before;  /* it was raised */
     unsigned limit; /* 0: not known yet */
     unsigned share;
     int highest; /* that was told of */
     bool (*room)(void *owner);
     void *owner;
 } descriptors;
+
+void descriptors_raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        rlim_t before = limit.rlim_cur;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) == 0) {
+            descriptors.before = before;
+            descriptors.raised = true;
+        }
+    }
+    descriptors_learn_limit();
+}
+
+int descriptors_restore_limit(void)
+{
+    struct rlimit limit;
+    if (!descriptors.raised)
+        return 0;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -errno;
+    limit.rlim_cur = descriptors.before;
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
 
 void descriptors_learn_limit(void)
 {

@@ -10,7 +10,16 @@
 
 enum descriptor_use { FOR_CONNECTIONS, FOR_EXCHANGES, FOR_ADMIN };
 
-/* Reads RLIMIT_NOFILE again: once it is what it will be. */
+/* Raises the soft limit (RLIMIT_NOFILE) as far as it goes, and learns it. */
+void descriptors_raise_limit(void);
+/* Puts the soft limit back to what it was before it was raised. A child inherits ours, and a
+ * program that uses select(), or closes every descriptor that there may be, does not get along with
+ * it. So whoever starts one (nothing does yet) calls this between fork() and exec(), where it is
+ * safe; or, with uv_spawn(), before it, and descriptors_raise_limit() after it: what is open stays
+ * open. Returns 0 or -errno. */
+int descriptors_restore_limit(void);
+
+/* Reads the limit again: once it is what it will be. */
 void descriptors_learn_limit(void);
 
 /* Tells of one that was made. */

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -61,16 +60,6 @@ static int in_option(const char *option, int error, struct refusal *why)
 }
 
 /* --- Start */
-
-static void more_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    descriptors_learn_limit();
-}
 
 static void log_capabilities(void)
 {
@@ -306,7 +295,7 @@ int command_serve(int argc, char **argv)
     if (error)
         return command_refused("serve", error, &why);
     log_set_level(server.options.log_level);
-    more_descriptors();
+    descriptors_raise_limit();
     caps_probe();
     error = start(&server, &why);
     if (error)
