@@ -126,9 +126,9 @@ static int open_listeners(struct server *s, struct refusal *why)
 {
     const struct options *o = &s->options;
     const char *const addresses[] = { o->https, o->https1, o->http };
-    s->kinds[HTTPS] = (struct run_listener){ .name = "https", .tls = true, .h2 = true };
-    s->kinds[HTTPS1] = (struct run_listener){ .name = "https1", .tls = true, .h2 = false };
-    s->kinds[HTTP] = (struct run_listener){ .name = "http", .tls = false, .h2 = true };
+    s->kinds[HTTPS] = (struct run_listener){ .name = "https", .tls = true, .over = OVER_ALL };
+    s->kinds[HTTPS1] = (struct run_listener){ .name = "https1", .tls = true, .over = OVER_H1 };
+    s->kinds[HTTP] = (struct run_listener){ .name = "http", .tls = false, .over = OVER_ALL };
     listener_set_out_of_descriptors(out_of_descriptors, s);
     for (unsigned i = 0; i < DATA_LISTENERS; i++) {
         if (strcmp(addresses[i], "off") == 0)

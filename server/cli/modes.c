@@ -63,7 +63,8 @@ static bool exercises(const json_t *mode, const char *mitigation)
 
 static bool passes(const struct filter *f, const json_t *whole)
 {
-    unsigned over = !f->over ? OVER_BOTH : strcmp(f->over, "h1") == 0 ? OVER_H1 : OVER_H2;
+    const struct protocol *protocol = f->over ? protocol_named(f->over) : NULL;
+    unsigned over = protocol ? protocol->bit : OVER_ALL;
     return (!f->group || strcmp(text(whole, "group"), f->group) == 0) &&
            (mode_over(whole) & over) && (!f->exercises || exercises(whole, f->exercises));
 }
@@ -384,10 +385,11 @@ static int check_filter(const char *option, const char *value, const struct word
 
 static int check_filters(const struct filter *f, const json_t *modes)
 {
-    static const struct words over = { { "h1", "h2" }, 2 };
-    struct words groups = { .count = 0 }, mitigations = { .count = 0 };
+    struct words over = { .count = 0 }, groups = { .count = 0 }, mitigations = { .count = 0 };
     size_t i, k;
     json_t *mode, *name;
+    for (size_t p = 0; p < PROTOCOL_COUNT; p++)
+        add_word(&over, protocol_names[p]);
     for (const struct mode_group *group = mode_groups; group->name; group++)
         add_word(&groups, group->name);
     json_array_foreach(modes, i, mode)

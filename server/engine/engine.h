@@ -35,6 +35,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/protocol.h"
+
 struct engine;
 struct uv_loop_s;
 
@@ -201,7 +203,7 @@ struct engine {
 };
 
 struct engine_ops {
-    const char *protocol; /* "http/1.1", "h2" */
+    const struct protocol *protocol;
     void (*input)(struct engine *e, const uint8_t *bytes, size_t n);
     void (*pump)(struct engine *e);
     void (*peer_closed)(struct engine *e);
@@ -239,7 +241,7 @@ int h2_create(const struct engine_host *calls, void *host, struct engine **out);
 
 static inline const char *engine_protocol(const struct engine *e)
 {
-    return e->ops->protocol;
+    return e->ops->protocol->alpn;
 }
 
 /* All of it is taken. May call every callback. */

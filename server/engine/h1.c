@@ -472,7 +472,7 @@ static void destroy(struct engine *e)
 }
 
 static const struct engine_ops h1_ops = {
-    .protocol = "http/1.1",
+    .protocol = &protocols[PROTOCOL_H1],
     .input = input,
     .pump = pump,
     .peer_closed = peer_closed,

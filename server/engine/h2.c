@@ -545,7 +545,7 @@ static void destroy(struct engine *e)
 }
 
 static const struct engine_ops ops = {
-    .protocol = "h2",
+    .protocol = &protocols[PROTOCOL_H2],
     .input = input,
     .pump = pump,
     .peer_closed = peer_closed,

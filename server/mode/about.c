@@ -34,20 +34,28 @@ unsigned mode_over(const json_t *whole)
     json_array_foreach(json_object_get(whole, "rules"), i, rule)
     {
         const char *text = json_string_value(json_object_get(rule, "over"));
-        over |= !text                     ? OVER_BOTH
-                : strcmp(text, "h1") == 0 ? OVER_H1
-                : strcmp(text, "h2") == 0 ? OVER_H2
-                                          : OVER_BOTH; /* a parameter's value */
+        const struct protocol *one = text ? protocol_named(text) : NULL;
+        over |= one ? one->bit : OVER_ALL; /* none is said, or a parameter's value */
     }
-    return over ? over : OVER_BOTH;
+    return over ? over : OVER_ALL;
+}
+
+json_t *mode_over_names(unsigned over)
+{
+    bool whole = true;
+    json_t *list = json_array();
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        if (over & protocols[i].bit)
+            whole &= json_array_append_new(list, json_string(protocols[i].name)) == 0;
+    if (whole)
+        return list;
+    json_decref(list);
+    return NULL;
 }
 
 json_t *mode_over_list(const json_t *whole)
 {
-    unsigned over = mode_over(whole);
-    return over == OVER_H1   ? json_pack("[s]", "h1")
-           : over == OVER_H2 ? json_pack("[s]", "h2")
-                             : json_pack("[s, s]", "h1", "h2");
+    return mode_over_names(mode_over(whole));
 }
 
 /* --- Needs */

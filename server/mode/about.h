@@ -18,8 +18,10 @@ const struct mode_group *mode_group_of(const json_t *whole);
 
 /* OVER_*: the protocols over which at least one of its rules can fire. */
 unsigned mode_over(const json_t *whole);
-/* The same as an array of "h1" and "h2". New reference; NULL without memory. */
+/* The same as an array of their names ("h1"). New reference; NULL without memory. */
 json_t *mode_over_list(const json_t *whole);
+/* The same of a set of protocols. */
+json_t *mode_over_names(unsigned over);
 
 /* What the steps need of the machine, by their rows: an array of {"capability", "for", "with"}: the
  * Linux capability, our name for what it allows, and the parameter's value with which it is needed

@@ -322,7 +322,7 @@ int mode_compile_steps(const json_t *steps, unsigned over, double scale, struct 
         *rule = (struct mode_rule){ .slot = ON_ACCEPT,
                                     .on = "do",
                                     .times = UINT32_MAX,
-                                    .over = over ? over : OVER_BOTH,
+                                    .over = over ? over : OVER_ALL,
                                     .connections = MODE_RANGE_ALL };
         error = params_expand(&c, &at, steps, &expanded);
     }

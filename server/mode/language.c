@@ -1,6 +1,7 @@
 /* language.c - the rows of the language as JSON, for the listing. */
 #include <stdio.h>
 
+#include "mode/about.h"
 #include "mode/language.h"
 
 /* Appends item (stolen) to list unless something failed before; *failed notes a failure. */
@@ -22,16 +23,6 @@ static json_t *named(const char *name, const char *about, bool *failed)
     put(object, "name", json_string(name), failed);
     put(object, "about", json_string(about), failed);
     return object;
-}
-
-static json_t *over_names(unsigned over, bool *failed)
-{
-    json_t *list = json_array();
-    if (over & OVER_H1)
-        add(list, json_string("h1"), failed);
-    if (over & OVER_H2)
-        add(list, json_string("h2"), failed);
-    return list;
 }
 
 static json_t *capability_names(unsigned needs, bool *failed)
@@ -126,7 +117,7 @@ static json_t *step_json(const struct step_row *row, bool *failed)
     struct places places = { json_array(), failed };
     step_places(row, add_place, &places);
     put(object, "fits", places.list, failed);
-    put(object, "over", over_names(row->over, failed), failed);
+    put(object, "over", mode_over_names(row->over), failed);
     put(object, "needs", capability_names(row->needs, failed), failed);
     return object;
 }

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/refusal.h"
 #include "engine/engine.h"
+#include "engine/protocol.h"
 #include "wire/caps.h"
 #include "wire/wire.h"
 
@@ -43,16 +44,12 @@ enum trigger_slot {
     TRIGGER_SLOTS
 };
 
-#define OVER_H1   1u
-#define OVER_H2   2u
-#define OVER_BOTH 3u
-
-/* The kinds of connection that there are, as bits: by protocol, and whether there is TLS. */
-#define KIND(h2, tls) (1u << (((h2) ? 1 : 0) + ((tls) ? 2 : 0)))
-#define KINDS_H1      (KIND(false, false) | KIND(false, true))
-#define KINDS_H2      (KIND(true, false) | KIND(true, true))
-#define KINDS_TLS     (KIND(false, true) | KIND(true, true))
-#define KINDS_ALL     (KINDS_H1 | KINDS_H2)
+/* The kinds of connection that there are, as bits: by protocol (OVER_*), and whether there is TLS.
+ */
+#define KIND(over, tls)  ((unsigned)(over) << ((tls) ? PROTOCOL_COUNT : 0))
+#define KINDS_OVER(over) (KIND(over, false) | KIND(over, true))
+#define KINDS_TLS        KIND(OVER_ALL, true)
+#define KINDS_ALL        KINDS_OVER(OVER_ALL)
 
 struct mode_bytes {
     const uint8_t *bytes;

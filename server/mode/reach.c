@@ -23,13 +23,9 @@ static bool is_for_tls(const struct mode_rule *rule)
 
 unsigned mode_rule_kinds(const struct mode_rule *rule)
 {
-    unsigned kinds = 0;
+    unsigned kinds = KINDS_OVER(rule->over);
     if (rule->slot == ON_LISTEN)
         return KINDS_ALL;
-    if (rule->over & OVER_H1)
-        kinds |= KIND(false, false) | KIND(false, true);
-    if (rule->over & OVER_H2)
-        kinds |= KIND(true, false) | KIND(true, true);
     if (rule->slot == ON_CLIENT_HELLO || rule->slot == ON_HANDSHAKE || is_for_tls(rule))
         kinds &= KINDS_TLS;
     return kinds;
@@ -45,19 +41,25 @@ unsigned mode_kinds(const struct mode_program *program)
 
 const char *mode_kinds_name(unsigned kinds)
 {
-    static const char *const names[KINDS_ALL + 1] = {
-        [0] = "no connection",
-        [KIND(false, false)] = "HTTP/1.1 in cleartext",
-        [KIND(false, true)] = "HTTP/1.1 over TLS",
-        [KIND(true, false)] = "HTTP/2 in cleartext",
-        [KIND(true, true)] = "HTTP/2 over TLS",
-        [KINDS_H1] = "HTTP/1.1",
-        [KINDS_H2] = "HTTP/2",
-        [KINDS_TLS] = "TLS",
-        [KINDS_ALL & ~KINDS_TLS] = "connections in cleartext",
-        [KINDS_ALL] = "all connections",
-    };
-    return names[kinds & KINDS_ALL] ? names[kinds & KINDS_ALL] : "some kinds of connection";
+    kinds &= KINDS_ALL;
+    if (!kinds)
+        return "no connection";
+    if (kinds == KINDS_ALL)
+        return "all connections";
+    if (kinds == KINDS_TLS)
+        return "TLS";
+    if (kinds == KIND(OVER_ALL, false))
+        return "connections in cleartext";
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+        const struct protocol *p = &protocols[i];
+        if (kinds == KINDS_OVER(p->bit))
+            return p->title;
+        if (kinds == KIND(p->bit, false))
+            return p->in_cleartext;
+        if (kinds == KIND(p->bit, true))
+            return p->over_tls;
+    }
+    return "some kinds of connection";
 }
 
 int mode_refuse_kinds(const struct mode_program *program, unsigned offered, const char *where,

@@ -29,7 +29,7 @@
 static bool fits(const struct mode_conn *mc, const struct mode_rule *rule,
                  const struct mode_exchange *mx)
 {
-    if (rule->over != OVER_BOTH && rule->over != mc->over)
+    if (rule->over != OVER_ALL && rule->over != mc->over)
         return false;
     if (!mode_range_has(&rule->connections, mc->number))
         return false;

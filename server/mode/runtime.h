@@ -41,13 +41,13 @@ struct mode_conn {
     void *host;
     struct ledger *ledger;
     uint64_t id;
-    struct wire *wire;     /* NULL once it is closed */
-    struct engine *engine; /* NULL before the protocol is known */
-    unsigned over;   /* OVER_H1 or OVER_H2 once the protocol is known, 0 before: rules narrowed
-                        by over do not fire then */
-    uint32_t number; /* in the plan; 0: older than it. Set by the host */
-    bool changed;    /* a step has changed it so that it will not be as it was */
-    bool held;       /* goaway with then_hold: the host answers nothing any more */
+    struct wire *wire;       /* NULL once it is closed */
+    struct engine *engine;   /* NULL before the protocol is known */
+    unsigned over;           /* one of OVER_* once the protocol is known, 0 before: rules narrowed
+                                by over do not fire then */
+    uint32_t number;         /* in the plan; 0: older than it. Set by the host */
+    bool changed;            /* a step has changed it so that it will not be as it was */
+    bool held;               /* goaway with then_hold: the host answers nothing any more */
     uint32_t initial_window; /* SETTINGS_INITIAL_WINDOW_SIZE in force */
     struct mode_program *program;
     uint32_t *fired; /* how often each rule fired, by its number; NULL: none yet */

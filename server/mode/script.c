@@ -138,8 +138,8 @@ enum wire_state state_of(const struct mode_conn *mc)
 static void put_out_before(const struct script *s, const struct mode_step *step, bool from_loop)
 {
     struct mode_conn *mc = s->mc;
-    if (step->row->behind && (from_loop || s->rule->slot > ON_PROTOCOL) && mc->engine &&
-        mc->over == OVER_H2 && state_of(mc) == WIRE_OPEN)
+    if (step->row->behind && (from_loop || s->rule->slot > ON_PROTOCOL) && mc->engine && mc->over &&
+        protocol_of(mc->over)->streams && state_of(mc) == WIRE_OPEN)
         engine_pump(mc->engine);
 }
 

@@ -189,19 +189,18 @@ static int read_mark(const struct reading *r, enum rule_member which, const char
 
 static int read_over(const struct reading *r)
 {
-    static const char *const protocols[] = { "h1", "h2", NULL };
     static const struct arg_row over = { .name = "over",
                                          .type = VALUE_CHOICE,
-                                         .choices = protocols };
+                                         .choices = protocol_names };
     struct path here;
     const json_t *value = member(r, RULE_OVER, &here);
-    r->rule->over = OVER_BOTH;
+    r->rule->over = OVER_ALL;
     if (!value)
         return 0;
     union mode_value chosen;
     int error = value_read(r->c, &here, &over, value, &chosen);
     if (!error)
-        r->rule->over = chosen.number == 0 ? OVER_H1 : OVER_H2;
+        r->rule->over = protocols[chosen.number].bit;
     return error;
 }
 

@@ -33,7 +33,8 @@ struct run_config {
 struct run_listener {
     struct run *run;
     const char *name; /* "https" */
-    bool tls, h2;
+    bool tls;
+    unsigned over;           /* OVER_*: the protocols that it speaks */
     struct listener *socket; /* set by run_add_listener */
     struct run_listener *next;
 };

@@ -19,7 +19,7 @@ static const char *const reasons[] = {
 
 static unsigned kind_of(const struct session *s)
 {
-    return KIND(s->mode.over == OVER_H2, wire_is_tls(s->xs.wire));
+    return KIND(s->mode.over, wire_is_tls(s->xs.wire));
 }
 
 /* The first request that is yet to come to this trigger. now: of the request whose header section

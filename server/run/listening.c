@@ -69,7 +69,7 @@ unsigned listening_kinds(const struct run *run)
 {
     unsigned kinds = 0;
     for (struct run_listener *i = run->shared.listeners; i; i = i->next)
-        kinds |= KIND(false, i->tls) | (i->h2 ? KIND(true, i->tls) : 0);
+        kinds |= KIND(i->over, i->tls);
     return kinds ? kinds : KINDS_ALL;
 }
 

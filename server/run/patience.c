@@ -67,14 +67,14 @@ static bool is_held(const struct session *s, const struct wait *wait)
 static void give_up(struct session *s, const struct wait *wait)
 {
     struct session_exchange *sx = wait->sx;
-    bool h2 = s->xs.engine && s->mode.over == OVER_H2;
+    bool streams = s->xs.engine && protocol_of(s->mode.over)->streams;
     if (sx)
         exchange_tell_lost_one(sx, wait->what);
-    if (h2 && sx && sx->reached == REACHED_HEADERS) {
+    if (streams && sx && sx->reached == REACHED_HEADERS) {
         engine_rst_stream(s->xs.engine, sx->copy.stream, CANCEL);
         return;
     }
-    if (h2)
+    if (streams)
         engine_goaway(s->xs.engine, &(struct goaway){ .last = GOAWAY_LAST_SEEN });
     wire_say_why(s->xs.wire, wait->what);
     wire_close(s->xs.wire, "server");

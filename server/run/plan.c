@@ -25,7 +25,7 @@ struct plan {
 
 static bool is_narrowed(const struct entry *e)
 {
-    return !e->any_connection || e->over != OVER_BOTH || e->probability < 1;
+    return !e->any_connection || e->over != OVER_ALL || e->probability < 1;
 }
 
 /* --- Memory */
@@ -40,7 +40,7 @@ static struct plan *create(unsigned count)
     for (unsigned i = 0; i < count; i++)
         plan->entries[i] = (struct entry){ .connections = MODE_RANGE_ALL,
                                            .any_connection = true,
-                                           .over = OVER_BOTH,
+                                           .over = OVER_ALL,
                                            .probability = 1 };
     return plan;
 }
@@ -103,12 +103,10 @@ static int read_connection(const char *where, const json_t *json, struct entry *
 static int read_over(const char *where, const json_t *json, struct entry *e, struct refusal *why)
 {
     const char *text = json_is_string(json) ? json_string_value(json) : "";
-    if (strcmp(text, "h1") == 0)
-        e->over = OVER_H1;
-    else if (strcmp(text, "h2") == 0)
-        e->over = OVER_H2;
-    else
-        return refuse_member(why, where, "over", "\"h1\" or \"h2\"", "this is no protocol");
+    const struct protocol *protocol = protocol_named(text);
+    if (!protocol)
+        return refuse_member(why, where, "over", protocol_names_allowed(), "this is no protocol");
+    e->over = protocol->bit;
     return 0;
 }
 
@@ -262,7 +260,7 @@ static int check_early(const struct plan *plan, const char *where, unsigned i, s
     if (!trigger)
         return 0;
     char what[sizeof why->what];
-    if (e->over != OVER_BOTH) {
+    if (e->over != OVER_ALL) {
         snprintf(what, sizeof what, "\"%s\" has a rule on \"%s\", before the protocol is known",
                  e->program->name, trigger);
         return refuse_member(why, where, "over", "an entry for both protocols, or another mode",
@@ -270,7 +268,7 @@ static int check_early(const struct plan *plan, const char *where, unsigned i, s
     }
     for (unsigned k = 0; k < i; k++) {
         const struct entry *before = &plan->entries[k];
-        if (before->over == OVER_BOTH || !ranges_meet(&before->connections, &e->connections))
+        if (before->over == OVER_ALL || !ranges_meet(&before->connections, &e->connections))
             continue;
         snprintf(what, sizeof what,
                  "\"%s\" has a rule on \"%s\", but whether its connections get it is known with "
@@ -293,8 +291,8 @@ static bool takes(const struct entry *e, uint32_t number, unsigned over)
 /* Is a connection of this number, by a protocol of the entry, left over by those before it? */
 static bool is_left(const struct plan *plan, unsigned i, uint32_t number)
 {
-    for (unsigned over = OVER_H1; over <= OVER_H2; over++) {
-        unsigned k = 0;
+    for (size_t p = 0; p < PROTOCOL_COUNT; p++) {
+        unsigned k = 0, over = protocols[p].bit;
         while (k < i && !takes(&plan->entries[k], number, over))
             k++;
         if (k == i && (plan->entries[i].over & over))
@@ -342,20 +340,18 @@ static int check_reachable(const struct plan *plan, const char *where, unsigned 
 
 int plan_refuse_kinds(const struct plan *plan, unsigned kinds, struct refusal *why)
 {
-    static const unsigned of[] = {
-        [OVER_H1] = KINDS_H1, [OVER_H2] = KINDS_H2, [OVER_BOTH] = KINDS_ALL
-    };
     char where[WHERE_SIZE + 8];
     for (unsigned i = 0; i < plan->count; i++) {
         const struct entry *e = &plan->entries[i];
+        unsigned of = KINDS_OVER(e->over);
         snprintf(where, sizeof where, "$.plan[%u].over", i);
-        if (!(kinds & of[e->over])) {
+        if (!(kinds & of)) {
             refuse(why, where, mode_kinds_name(kinds), "no listener here has %s",
-                   mode_kinds_name(of[e->over]));
+                   mode_kinds_name(of));
             return MODE_NOT_HERE;
         }
         snprintf(where, sizeof where, "$.plan[%u].mode", i);
-        int error = mode_refuse_kinds(e->program, kinds & of[e->over], where, why);
+        int error = mode_refuse_kinds(e->program, kinds & of, where, why);
         if (error)
             return error;
     }
@@ -461,9 +457,9 @@ int plan_pick(const struct plan *plan, uint32_t number, uint64_t id, unsigned ov
             continue;
         if (e->probability < 1 && draw(plan->seed, number, id, i) >= e->probability)
             continue;
-        if (e->over != OVER_BOTH && over == 0)
+        if (e->over != OVER_ALL && over == 0)
             return PLAN_LATER;
-        if (e->over == OVER_BOTH || e->over == over)
+        if (e->over == OVER_ALL || (e->over & over))
             return (int)i;
     }
     return PLAN_NONE;

@@ -40,7 +40,7 @@ struct plan *plan_of_mode(struct mode_program *program);
 struct plan *plan_ref(struct plan *plan);
 void plan_unref(struct plan *plan); /* NULL is fine */
 
-/* Which entry a connection gets: its index, or one of these. over: OVER_H1, OVER_H2, or 0 as long
+/* Which entry a connection gets: its index, or one of these. over: one of OVER_*, or 0 as long
  * as the protocol is not known. */
 #define PLAN_NONE  (-1) /* no entry fits: "normal" */
 #define PLAN_LATER (-2) /* the protocol decides it; until then "normal" */

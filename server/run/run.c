@@ -354,7 +354,7 @@ int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *wh
     struct session *s = find(run, id);
     if (!s)
         return RUN_NO_CONNECTION;
-    unsigned over = s->mode.over ? s->mode.over : OVER_BOTH;
+    unsigned over = s->mode.over ? s->mode.over : OVER_ALL;
     int error = mode_compile_steps(steps, over, run->config.time_scale, &program, why);
     if (error)
         return error;

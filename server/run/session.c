@@ -121,10 +121,10 @@ static void decide(struct session *s)
 
 /* --- The engine */
 
-static bool start_engine(struct session *s, bool h2)
+static bool start_engine(struct session *s, const struct protocol *protocol)
 {
     struct engine *e;
-    int error = (h2 ? h2_create : h1_create)(&exchange_engine_host, &s->xs, &e);
+    int error = protocol->create(&exchange_engine_host, &s->xs, &e);
     if (error) {
         static struct log_gate gate;
         log_sometimes(&gate, LOG_WARN, "cannot serve connection %llu: %s",
@@ -133,7 +133,7 @@ static bool start_engine(struct session *s, bool h2)
         return false;
     }
     s->xs.engine = s->mode.engine = e;
-    s->mode.over = h2 ? OVER_H2 : OVER_H1;
+    s->mode.over = protocol->bit;
     ledger_begin(s->xs.ledger, EV_PROTOCOL, s->xs.id, 0);
     ledger_text(s->xs.ledger, F_PROTOCOL_NAME, engine_protocol(e));
     ledger_commit(s->xs.ledger);
@@ -170,7 +170,7 @@ static bool sniff(struct session *s, const uint8_t *bytes, size_t n)
     }
     size_t held = s->sniffed;
     s->sniffed = 0;
-    if (!start_engine(s, seen == PREFACE_LEN))
+    if (!start_engine(s, &protocols[seen == PREFACE_LEN ? PROTOCOL_H2 : PROTOCOL_H1]))
         return false;
     fire_protocol(s);
     if (held)
@@ -195,7 +195,7 @@ static void hello(void *owner)
 static void established(void *owner, const char *alpn)
 {
     struct session *s = owner;
-    if (!start_engine(s, strcmp(alpn, "h2") == 0))
+    if (!start_engine(s, protocol_of_alpn(alpn)))
         return;
     patience_begin(s);
     exchange_idle(&s->xs);
@@ -430,7 +430,7 @@ int session_accept(struct session_shared *shared, const struct run_listener *lis
         .ledger = shared->ledger,
         .id = last_id + 1,
         .tls = listener->tls ? run->tls : NULL,
-        .h2 = listener->h2,
+        .alpn = protocol_alpn_list(listener->over),
         .keepalive = run->keepalive,
     };
     int error = s ? wire_create(&config, fd, &s->xs.wire) : -ENOMEM;

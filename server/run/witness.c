@@ -133,7 +133,8 @@ void witness_stale_request(void *host, struct exchange *ex, const struct request
     bool stale = is_stale(xs, stream);
     uint32_t nth;
     /* Without a fault: an exchange has begun, whose end says it; or it may be any frame. */
-    if (what == WITNESSED_PART && !exchange_silenced(xs) && (ex || xs->mode->over == OVER_H2))
+    if (what == WITNESSED_PART && !exchange_silenced(xs) &&
+        (ex || protocol_of(xs->mode->over)->streams))
         return;
     if (wire_state(xs->wire) != WIRE_CLOSED && !ex)
         add_unbegun(xs, stream, stale);

@@ -179,16 +179,26 @@ static int write_key(gnutls_session_t session, const char *label, const gnutls_d
     return 0;
 }
 
-int wire_tls_create(struct wire *w, struct tls_server *server, bool h2)
+#define ALPN_MAX 8 /* GnuTLS keeps no more */
+
+/* Mandatory: a client that offers only what we do not speak gets the alert of RFC 7301 3.2. */
+static int offer(gnutls_session_t tls, const char *const *alpn)
 {
-    static const gnutls_datum_t protocols[] = {
-        { (unsigned char *)"h2", 2 },
-        { (unsigned char *)"http/1.1", 8 },
-    };
+    gnutls_datum_t list[ALPN_MAX];
+    unsigned n = 0;
+    for (; alpn && alpn[n] && n < ALPN_MAX; n++)
+        list[n] = (gnutls_datum_t){ (unsigned char *)alpn[n], (unsigned)strlen(alpn[n]) };
+    return n ? gnutls_alpn_set_protocols(tls, list, n,
+                                         GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE)
+             : 0;
+}
+
+int wire_tls_create(struct wire *w, struct tls_server *server, const char *const *alpn)
+{
     if (gnutls_init(&w->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK) < 0)
         return -ENOMEM;
     w->server = server;
-    w->offers_h2 = h2;
+    w->alpn = alpn;
     gnutls_session_set_ptr(w->tls, w);
     gnutls_transport_set_ptr(w->tls, w);
     gnutls_transport_set_pull_function(w->tls, pull);
@@ -197,12 +207,10 @@ int wire_tls_create(struct wire *w, struct tls_server *server, bool h2)
                                        client_hello);
     if (server->keylog)
         gnutls_session_set_keylog_function(w->tls, write_key);
-    /* Mandatory: a client that offers only what we do not speak gets the alert of RFC 7301 3.2. */
     if (gnutls_priority_set(w->tls, server->priority) < 0 ||
         gnutls_credentials_set(w->tls, GNUTLS_CRD_CERTIFICATE, server->cred) < 0 ||
         gnutls_session_ticket_enable_server(w->tls, &server->ticket_key) < 0 ||
-        gnutls_alpn_set_protocols(w->tls, protocols + !h2, h2 ? 2 : 1,
-                                  GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE) < 0) {
+        offer(w->tls, alpn) < 0) {
         gnutls_deinit(w->tls);
         w->tls = NULL;
         return -ENOMEM;
@@ -321,7 +329,7 @@ static void keep_early(struct wire *w)
 static void put_off(struct wire *w)
 {
     gnutls_session_t old = w->tls;
-    int error = wire_tls_create(w, w->server, w->offers_h2);
+    int error = wire_tls_create(w, w->server, w->alpn);
     if (error) {
         w->tls = old;
         wire_end(w, WIRE_LAST_QUIET, "server", strerror(-error));

@@ -439,7 +439,7 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out)
                         .fin_acked_at = TIME_NONE,
                         .hole_used_at = TIME_NONE,
                         .limit.reached = limit_reached };
-    int error = config->tls ? wire_tls_create(w, config->tls, config->h2) : 0;
+    int error = config->tls ? wire_tls_create(w, config->tls, config->alpn) : 0;
     if (!error)
         error = uv_poll_init(config->loop, &w->poll, fd);
     if (error) {

@@ -136,9 +136,11 @@ struct wire_config {
     struct ledger *ledger; /* for transport events, under this id */
     uint64_t id;
     struct tls_server *tls; /* NULL: clear */
-    bool h2;                /* offer h2 in ALPN beside http/1.1 */
-    int64_t keepalive;      /* keep-alive probes after so long without a segment, six, a sixth of it
-                               apart (whole seconds, at least 1); 0: none. Not in a fault. */
+    /* Offered in ALPN, most preferred first, with a NULL behind them; NULL: no ALPN. It outlives
+     * the wire. */
+    const char *const *alpn;
+    int64_t keepalive; /* keep-alive probes after so long without a segment, six, a sixth of it
+                          apart (whole seconds, at least 1); 0: none. Not in a fault. */
 };
 
 /* Takes an accepted socket. Nothing is read before the loop runs again. On failure (-errno) fd is

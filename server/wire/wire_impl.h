@@ -44,7 +44,7 @@ struct wire {
     gnutls_session_t tls; /* NULL: clear */
     bool established;     /* HTTP may flow (clear: from the start) */
     struct tls_server *server;
-    bool offers_h2;
+    const char *const *alpn; /* offered */
     bool hello_seen;
     struct buf early;   /* what has come of the ClientHello, while it is not there yet */
     bool tls_done;      /* TLS carries nothing more towards us (close_notify, fatal alert) */
@@ -273,7 +273,7 @@ void wire_rst_limit(struct wire *w);
 /* The cut is reached, and is ledgered: enters the state. */
 void wire_verb_cut(struct wire *w, enum wire_cut how);
 /* --- tls.c */
-int wire_tls_create(struct wire *w, struct tls_server *server, bool h2);
+int wire_tls_create(struct wire *w, struct tls_server *server, const char *const *alpn);
 /* Works on w->in until it is used up or the state says stop. */
 void wire_tls_input(struct wire *w);
 /* Was a close_notify of the client all that the present reading held? */

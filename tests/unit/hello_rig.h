@@ -171,13 +171,14 @@ static inline void connect_bench(struct bench *b, const struct wire_owner *owner
     fcntl(b->client, F_SETFL, O_NONBLOCK);
     setsockopt(b->client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     b->ledger = ledger_create(1 << 20);
+    static const char *const alpn[] = { "h2", "http/1.1", NULL };
     struct wire_config config = { .loop = &loop,
                                   .owner_calls = owner,
                                   .owner = b,
                                   .ledger = b->ledger,
                                   .id = 1,
                                   .tls = tls ? server : NULL,
-                                  .h2 = true };
+                                  .alpn = alpn };
     assert_int_equal(wire_create(&config, fd, &b->wire), 0);
 }
 

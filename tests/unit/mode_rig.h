@@ -93,7 +93,7 @@ static int fake_set(struct engine *e, enum engine_setting setting, uint32_t valu
 }
 
 static const struct engine_ops fake_ops = {
-    .protocol = "h2",
+    .protocol = &protocols[PROTOCOL_H2],
     .pump = fake_pump,
     .goaway = fake_goaway,
     .goaway_notice = fake_goaway_notice,

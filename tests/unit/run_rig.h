@@ -37,7 +37,7 @@ static struct endpoint *endpoint;
 static struct run *run;
 static size_t rig_body_limit = 1000;
 static struct tls_server *rig_tls; /* of listeners with tls; NULL: there are none */
-static struct run_listener listener = { .name = "http", .h2 = true };
+static struct run_listener listener = { .name = "http", .over = OVER_ALL };
 
 struct alarm_clock {
     struct timer timer;

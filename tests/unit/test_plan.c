@@ -195,9 +195,9 @@ static void a_plan_that_the_listeners_cannot_serve_is_refused(void **state)
         unsigned kinds;
         const char *where; /* NULL: it is right */
     } rows[] = {
-        { "[{\"mode\": \"normal\", \"over\": \"h2\"}]", KINDS_H1, "$.plan[0].over" },
+        { "[{\"mode\": \"normal\", \"over\": \"h2\"}]", KINDS_OVER(OVER_H1), "$.plan[0].over" },
         { "[{\"mode\": \"normal\", \"over\": \"h2\"}]", KINDS_TLS, NULL },
-        { "[{\"mode\": \"goaway-race\"}]", KINDS_H1, "$.plan[0].mode" },
+        { "[{\"mode\": \"goaway-race\"}]", KINDS_OVER(OVER_H1), "$.plan[0].mode" },
         { "[{\"mode\": \"goaway-race\"}]", KINDS_ALL, NULL },
         { "[{\"mode\": \"normal\", \"connection\": 1},"
           " {\"mode\": \"goaway-race\", \"over\": \"h1\"}]",
@@ -207,9 +207,9 @@ static void a_plan_that_the_listeners_cannot_serve_is_refused(void **state)
         { "[{\"mode\": \"close-notify-only\"}]", KINDS_ALL & ~KINDS_TLS, "$.plan[0].mode" },
         { "[{\"mode\": \"close-notify-only\", \"params\": {\"grace\": \"1s\"}}]",
           KINDS_ALL & ~KINDS_TLS, NULL },
-        { "[{\"mode\": \"malformed-chunk\"}]", KINDS_H2, "$.plan[0].mode" },
-        { "[{\"mode\": \"refuse\"}]", KIND(false, false), NULL },
-        { "[{\"mode\": \"normal\"}]", KIND(false, false), NULL },
+        { "[{\"mode\": \"malformed-chunk\"}]", KINDS_OVER(OVER_H2), "$.plan[0].mode" },
+        { "[{\"mode\": \"refuse\"}]", KIND(OVER_H1, false), NULL },
+        { "[{\"mode\": \"normal\"}]", KIND(OVER_H1, false), NULL },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct plan *plan = NULL;

@@ -1,0 +1,55 @@
+/* protocol.h - the protocols that a connection may speak: a row each. What differs between them
+ * beyond their engines is told by the columns, so that a further one is a row and an engine.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct engine;
+struct engine_host;
+
+/* symbol, name in modes, plans and the admin API, title, ALPN protocol id (RFC 7301 6), has
+ * streams, constructor. By rising preference in ALPN; without ALPN the first one is spoken. */
+#define PROTOCOLS(X)                                                                               \
+    X(H1, "h1", "HTTP/1.1", "http/1.1", false, h1_create)                                          \
+    X(H2, "h2", "HTTP/2", "h2", true, h2_create)
+
+enum protocol_index {
+#define X(symbol, ...) PROTOCOL_##symbol,
+    PROTOCOLS(X)
+#undef X
+        PROTOCOL_COUNT
+};
+
+/* Sets of protocols, such as a rule or a listener is for. */
+enum {
+#define X(symbol, ...) OVER_##symbol = 1u << PROTOCOL_##symbol,
+    PROTOCOLS(X)
+#undef X
+        OVER_ALL = (1u << PROTOCOL_COUNT) - 1
+};
+
+struct protocol {
+    const char *name, *title, *alpn;
+    const char *in_cleartext, *over_tls; /* "HTTP/2 over TLS" */
+    unsigned bit;                        /* OVER_* */
+    bool streams; /* exchanges go on beside each other, and each can be reset by itself */
+    /* Makes an engine for a connection. Returns 0 or -errno. */
+    int (*create)(const struct engine_host *calls, void *host, struct engine **out);
+};
+extern const struct protocol protocols[PROTOCOL_COUNT];
+
+/* Their names, in the order of the rows, with a NULL behind them. */
+extern const char *const protocol_names[PROTOCOL_COUNT + 1];
+/* The same for people: "\"h1\" or \"h2\"". */
+const char *protocol_names_allowed(void);
+
+/* The row of a name, or NULL. */
+const struct protocol *protocol_named(const char *name);
+/* The row of what ALPN agreed on; "": the first. */
+const struct protocol *protocol_of_alpn(const char *alpn);
+/* The row of one bit; NULL for 0. */
+const struct protocol *protocol_of(unsigned bit);
+/* The ALPN ids of a set, most preferred first, with a NULL behind them; never freed. */
+const char *const *protocol_alpn_list(unsigned over);
