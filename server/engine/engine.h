@@ -11,7 +11,7 @@
  *
  * The host may call any function of an engine from inside a callback, but for engine_destroy.
  *
- * Watching: after engine_watch the engine no longer serves, but goes on reading. What comes is
+ * Watching: after engine_watch the engine no longer serves, but keeps reading. What comes is
  * reported with stale_request, stale_body and stale_complete instead of begin, headers, body and
  * complete, also the rest of an exchange that has begun and, before engine_watch returns, what was
  * pipelined behind it. Nothing at all is put out, no callback but these and frame is made, and
@@ -130,7 +130,7 @@ struct engine_host {
      * frames of the verbs. Of two places that coincide, octets come first, and content after
      * engine_go_on. responded comes only after engine_go_on; lost may come instead (the client
      * resets the stream, a verb ends the exchange), and on h2 then finishes the frame that was cut:
-     * the connection goes on. NULL: the host does not use engine_stop_at. */
+     * the connection stays usable. NULL: the host does not use engine_stop_at. */
     void (*stopped)(void *host, struct exchange *ex, enum engine_stop of);
     /* Bytes for the wire. Called from engine_input, engine_pump, engine_respond and the verbs, or
      * from the loop. Only ever as much as room() said, but for small control messages. */
@@ -230,7 +230,7 @@ struct engine_ops {
 int h1_start(struct uv_loop_s *loop);
 void h1_stop(void);
 
-/* Gives back the memory that h2 keeps for the next streams; may go on being used. */
+/* Gives back the memory that h2 keeps for the next streams; it may still be used. */
 void h2_stop(void);
 
 /* One engine for a connection.

@@ -69,7 +69,7 @@ static void finish(struct h1 *h)
 {
     if (h->finished)
         return;
-    h->finished = h->deaf = true;
+    h->finished = h->drops_input = true;
     calls(h)->finished(h->base.host);
 }
 
@@ -106,7 +106,7 @@ static void lose(struct h1 *h, const char *why)
 {
     h1_drop_pair(h);
     h->lost_why = why;
-    h->own = h->last = h->deaf = true;
+    h->own = h->last = h->drops_input = true;
     h1_wake(h);
 }
 
@@ -165,7 +165,7 @@ static size_t serve(struct h1 *h, const uint8_t *bytes, size_t n)
 {
     size_t used = 0;
 
-    while (used < n && h->mode == H1_SERVING && !h->deaf && h->in.at != H1_WHOLE) {
+    while (used < n && h->mode == H1_SERVING && !h->drops_input && h->in.at != H1_WHOLE) {
         enum h1_at was = h->in.at;
         bool content = h1_head_in_content(&h->in);
         const uint8_t *at = bytes + used;
@@ -184,12 +184,12 @@ static size_t serve(struct h1 *h, const uint8_t *bytes, size_t n)
         if (h->in.at == H1_WHOLE)
             tell_complete(h);
     }
-    return h->deaf ? n : used;
+    return h->drops_input ? n : used;
 }
 
 void h1_keep(struct h1 *h, const uint8_t *bytes, size_t n)
 {
-    if (h->deaf || h->input_ended || n == 0 || buf_add(&h->pending, bytes, n) == 0)
+    if (h->drops_input || h->input_ended || n == 0 || buf_add(&h->pending, bytes, n) == 0)
         return;
     h->pending.failed = false;
     h->input_ended = "the server has no memory for what was pipelined or held";
@@ -200,7 +200,7 @@ static bool is_full(struct engine *e)
 {
     const struct h1 *h = h1_of(e);
 
-    return buf_len(&h->pending) >= LIMIT_HELD && !h->deaf && !h->input_ended;
+    return buf_len(&h->pending) >= LIMIT_HELD && !h->drops_input && !h->input_ended;
 }
 
 static void input(struct engine *e, const uint8_t *bytes, size_t n)
@@ -402,7 +402,7 @@ static int answer_by_ourselves(struct h1 *h, const struct response *response)
     size_t before = buf_len(&h->out); /* a 100 (Continue) */
     int err = h1_response_write(response, head, &h->out);
 
-    h->own = h->last = h->deaf = true;
+    h->own = h->last = h->drops_input = true;
     if (err)
         buf_free(&h->out);
     else if (h->stop)

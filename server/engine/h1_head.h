@@ -20,7 +20,7 @@ enum h1_at {
     H1_BETWEEN, /* no request has begun: nothing but empty lines came */
     H1_IN_HEAD, /* the first octet is there */
     H1_IN_BODY, /* the head is whole, more of the message must come */
-    H1_WHOLE,   /* the last octet was taken; h1_head_next() goes on */
+    H1_WHOLE,   /* the last octet was taken; h1_head_next() begins another */
     H1_BROKEN   /* can never become a request: status and why tell how and why to refuse it */
 };
 
@@ -79,7 +79,8 @@ void h1_head_next(struct h1_head *h);
  * parser is good for nothing but h1_head_free afterwards. Returns 0 or -ENOMEM. */
 int h1_head_partial(struct h1_head *h);
 
-/* A parser that goes on where from stands; without request. Returns 0 or -ENOMEM (then zeroed). */
+/* A parser that continues where from stands; without request. Returns 0 or -ENOMEM (then zeroed).
+ */
 int h1_head_copy(struct h1_head *to, const struct h1_head *from);
 
 void h1_head_free(struct h1_head *h);

@@ -13,11 +13,11 @@ enum h1_mode { H1_SERVING, H1_HOLDING, H1_WATCHING };
 struct h1 {
     struct engine base;
     enum h1_mode mode;
-    bool working;  /* see h1.c */
-    bool deaf;     /* all that is left of the input is dropped */
-    bool last;     /* finished() when the open exchange is over */
-    bool finished; /* finished() was called */
-    bool stopping; /* engine_shutdown */
+    bool working;     /* see h1.c */
+    bool drops_input; /* all that is left of the input is dropped */
+    bool last;        /* finished() when the open exchange is over */
+    bool finished;    /* finished() was called */
+    bool stopping;    /* engine_shutdown */
     struct link busy;
     struct h1_head in;       /* the request being received and served */
     struct buf pending;      /* input that `in` has not taken yet */
@@ -50,7 +50,7 @@ static inline struct h1 *h1_of(struct engine *e)
     return (struct h1 *)e;
 }
 
-/* h1.c: settles at the end of this turn; lets go of libmicrohttpd's connection, of an answer not
+/* h1.c: settles at the end of this turn; gives up libmicrohttpd's connection, an answer not
  * given to it yet; puts input into pending. */
 void h1_wake(struct h1 *h);
 void h1_drop_pair(struct h1 *h);

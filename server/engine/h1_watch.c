@@ -1,8 +1,8 @@
 /* h1_watch.c - the witness: requests that arrive while the engine does not serve (engine.h).
  *
- * A second h1_head goes on where the first one stands, so that the rest of a request that has begun
- * belongs to it. Then it reads what is pending: pipelined requests, which nobody will begin now.
- * The first one stays as it is, for engine_resume.
+ * A second h1_head continues where the first one stands, so that the rest of a request that has
+ * begun belongs to it. Then it reads what is pending: pipelined requests, which nobody will begin
+ * now. The first one stays as it is, for engine_resume.
  *
  * What is held is read twice, by the witness and when it is served; and once more by the witness of
  * another hold that begins before all of it was served. `told` keeps the latter quiet about what
@@ -129,7 +129,7 @@ void h1_watch(struct engine *e, enum engine_watch how)
 void h1_watch_flush(struct engine *e, bool begun)
 {
     struct h1 *h = h1_of(e);
-    struct h1_head part = { 0 }; /* the witness itself may have to go on */
+    struct h1_head part = { 0 }; /* the witness itself may have to continue */
 
     if (!h->witness || h->flushed || h->witness->at != H1_IN_HEAD || (begun && !h->of_open))
         return;

@@ -282,8 +282,8 @@ static inline bool h2_blocked(const struct h2 *h)
 {
     return h->block && h->watch != H2_WATCHING;
 }
-/* Puts out the rest of the frame that h->block holds, if it may. Returns whether the connection
- * goes on. */
+/* Puts out the rest of the frame that h->block holds, if it may. Returns whether more may be
+ * put out. */
 bool h2_stop_pass(struct h2 *h);
 /* How much of the body may go into the next DATA frame: makes *n smaller, or returns
  * NGHTTP2_ERR_PAUSE or NGHTTP2_ERR_DEFERRED. */

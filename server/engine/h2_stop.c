@@ -1,8 +1,8 @@
 /* h2_stop.c - a response stops where the host says, and goes on when it says.
  *
  * A place in the content is the end of a DATA frame, cut to size when nghttp2 asks for its length;
- * behind it nghttp2 is told to wait with this stream ("deferred"), and the others go on. END_STREAM
- * is never on the frame that ends at a place: there would be nothing left to stop.
+ * behind it nghttp2 is told to wait with this stream ("deferred"), and the others continue.
+ * END_STREAM is never on the frame that ends at a place: there would be nothing left to stop.
  *
  * A place in the octets may be inside a frame. Then nothing else can be put out, so the connection
  * stops as a whole: the rest of that frame is kept (h2.block), and nghttp2 is asked for nothing. It

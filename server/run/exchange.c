@@ -429,7 +429,7 @@ static size_t room(void *host)
 static void has_room(void *host)
 {
     struct exchanges *xs = host;
-    wire_read_on(xs->wire);
+    wire_resume_reading(xs->wire);
 }
 
 static void finished(void *host)

@@ -140,7 +140,7 @@ static bool start_engine(struct session *s, const struct protocol *protocol)
     decide(s);
     fits_look(s, false);
     if (exchange_silenced(&s->xs)) { /* only witnesses from the start */
-        s->watched = !wire_state_can_end(wire_state(s->xs.wire));
+        s->watched = !wire_state_is_held(wire_state(s->xs.wire));
         engine_watch(e, s->watched ? WATCH_ONLY : WATCH_HOLD);
     }
     return true;
@@ -346,7 +346,7 @@ static void held(struct session *s)
 /* It serves again, after a stall or a hole. */
 static void resumed(struct session *s, bool hole)
 {
-    int64_t now = clock_now(), used = wire_hole_used(s->xs.wire);
+    int64_t now = clock_now(), used = wire_black_hole_used(s->xs.wire);
     s->xs.from_hole_until = 0;
     if (hole)
         s->mode.changed = true; /* its client may have gone, unheard */
@@ -370,12 +370,12 @@ static void changed(void *owner, enum wire_state from, bool cut)
     enum wire_state state = wire_state(s->xs.wire);
     if (state == WIRE_CLOSED || wire_state_is_fault(state))
         exchange_busy(&s->xs);
-    if (wire_state_can_end(state))
+    if (wire_state_is_held(state))
         held(s);
     else if (wire_state_is_fault(state))
         out_of_service(s, cut);
-    else if (wire_state_can_end(from) && state != WIRE_CLOSED)
-        resumed(s, from == WIRE_HOLED);
+    else if (wire_state_is_held(from) && state != WIRE_CLOSED)
+        resumed(s, from == WIRE_BLACK_HOLED);
 }
 
 static const struct wire_owner wire_calls = {

@@ -52,8 +52,9 @@ void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
         return;
     ledger_begin(xs->ledger, EV_STALE_REQUEST, xs->id, ex->nth);
     witness_request(xs, &ex->request, ex->stream, &sx->key);
-    ledger_text(xs->ledger, F_SENT_INTO, wire_state_name(WIRE_HOLED));
-    ledger_int(xs->ledger, F_AFTER_FAULT, wire_hole_used(xs->wire) - wire_fault_since(xs->wire));
+    ledger_text(xs->ledger, F_SENT_INTO, wire_state_name(WIRE_BLACK_HOLED));
+    ledger_int(xs->ledger, F_AFTER_FAULT,
+               wire_black_hole_used(xs->wire) - wire_fault_since(xs->wire));
     ledger_int(xs->ledger, F_ATTEMPT, sx->read.attempt);
     ledger_int(xs->ledger, F_COMPLETE, true);
     ledger_commit(xs->ledger);
@@ -114,7 +115,7 @@ static void add_staleness(struct exchanges *xs)
     ledger_text(l, F_SENT_INTO, state == WIRE_OPEN ? "goaway" : wire_state_name(state));
     if (since != TIME_NONE)
         ledger_int(l, F_AFTER_FAULT, clock_now() - since);
-    if (state == WIRE_FINNED)
+    if (state == WIRE_FIN_SENT)
         ledger_text(l, F_FIN_ACKED_BEFORE, wire_fin_acked_name(wire_fin_acked(xs->wire)));
 }
 
@@ -200,7 +201,7 @@ void witness_stale_complete(void *host, struct exchange *ex, const struct reques
         ledger_commit(l);
     }
     r->complete_told = true;
-    if (!ex && r->stale && !wire_state_can_end(wire_state(xs->wire)))
+    if (!ex && r->stale && !wire_state_is_held(wire_state(xs->wire)))
         drop_unbegun(xs, find_unbegun(xs, stream));
 }
 

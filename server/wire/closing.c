@@ -1,6 +1,6 @@
 /* closing.c - what comes behind a FIN of ours, be it that of an orderly end or of the fault "fin".
  *
- * When a program has closed its socket, the kernel goes on without it: data draws a RST, a
+ * When a program has closed its socket, the kernel answers without it: data draws a RST, a
  * keep-alive probe is still ACKed, and tcp_fin_timeout after the FIN nothing is left that could
  * answer. We keep the socket for that time instead, to see what the client does, and answer as the
  * kernel would have: wire.c resets, this file ends it when the time is over, with nothing said.
@@ -34,7 +34,7 @@ void wire_begin_ending(struct wire *w)
     timer_at(&w->limit, clock_now() + FLUSH_PATIENCE);
     if (!w->corked) { /* what the client says in the same reading may be that it ends */
         wire_say_last(w);
-        wire_let_out(w);
+        wire_flush_in_verb(w);
     }
     wire_tell_state(w);
 }
@@ -120,7 +120,7 @@ void wire_fin_wait_over(struct wire *w)
     if (wire_unread(w) > 0) /* it came in time: the loop has yet to read it */
         timer_at(&w->limit, clock_now() + LOOK_AGAIN);
     else if (w->to_kernel || wire_tcp_state(w) != TCP_FIN_WAIT2)
-        leave_to_kernel(w); /* which goes on with a FIN that is not ACKed */
+        leave_to_kernel(w); /* which keeps sending a FIN that is not ACKed */
     else
         gone(w);
 }

@@ -201,7 +201,7 @@ static void acceptable(uv_poll_t *poll, int status, int events)
                 return;
         } else if (errno == EAGAIN) {
             return;
-        } /* anything else is about that one connection (accept(2)): go on */
+        } /* anything else is about that one connection (accept(2)) */
     }
 }
 
@@ -215,8 +215,7 @@ static void hand_over_reached(struct timer *m, int64_t late)
 /* Takes what the kernel has accepted so far. Returns 0 or -errno. */
 static int set_aside_from(struct bound *b)
 {
-    for (int i = 0; i <= BACKLOG && has_some(b);
-         i++) { /* what comes meanwhile may go on for ever */
+    for (int i = 0; i <= BACKLOG && has_some(b); i++) { /* what comes meanwhile may never end */
         struct waiting *one = malloc(sizeof *one);
         if (!one)
             return -ENOMEM;

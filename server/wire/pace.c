@@ -29,7 +29,7 @@ static int64_t timer_of(const struct pace *p, uint64_t n)
 static void restart(struct pace *p, int64_t since)
 {
     p->since = since;
-    p->laid = 0;
+    p->sent = 0;
 }
 
 static void change(struct pace *p, const struct pace *to, int64_t now)
@@ -37,7 +37,7 @@ static void change(struct pace *p, const struct pace *to, int64_t now)
     bool was_set = pace_is_set(p);
     if (p->rate == to->rate && p->chunk == to->chunk && p->every == to->every)
         return;
-    int64_t next = timer_of(p, p->laid), then;
+    int64_t next = timer_of(p, p->sent), then;
     p->rate = to->rate;
     p->chunk = to->chunk;
     p->every = to->every;
@@ -60,18 +60,18 @@ void pace_set_drops(struct pace *p, uint32_t chunk, int64_t every, int64_t now)
 
 void pace_begin(struct pace *p, int64_t now)
 {
-    if (timer_of(p, p->laid) <= now)
+    if (timer_of(p, p->sent) <= now)
         restart(p, now);
 }
 
 int64_t pace_due(const struct pace *p, size_t waiting)
 {
     uint64_t piece = p->rate / PIECES;
-    if (!p->rate || p->laid == 0 || piece < 1)
+    if (!p->rate || p->sent == 0 || piece < 1)
         piece = 1;
     if (piece > PACE_CHUNK_MAX)
         piece = PACE_CHUNK_MAX;
-    return timer_of(p, p->laid + (piece < waiting ? piece : waiting) - 1);
+    return timer_of(p, p->sent + (piece < waiting ? piece : waiting) - 1);
 }
 
 size_t pace_room(const struct pace *p, size_t waiting, int64_t now)
@@ -80,27 +80,27 @@ size_t pace_room(const struct pace *p, size_t waiting, int64_t now)
         return 0;
     if (!p->rate)
         return waiting < p->chunk ? waiting : p->chunk;
-    int64_t late = now - timer_of(p, p->laid);
+    int64_t late = now - timer_of(p, p->sent);
     uint64_t more = late < LATE_MAX ? (uint64_t)late * p->rate / NS_PER_S : 0;
-    if (p->laid == 0 || more > PACE_CHUNK_MAX - 1)
-        more = p->laid == 0 ? 0 : PACE_CHUNK_MAX - 1;
+    if (p->sent == 0 || more > PACE_CHUNK_MAX - 1)
+        more = p->sent == 0 ? 0 : PACE_CHUNK_MAX - 1;
     return waiting < 1 + more ? waiting : (size_t)(1 + more);
 }
 
 void pace_left(struct pace *p, size_t n, int64_t now)
 {
-    if (now - timer_of(p, p->laid) >= LATE_MAX)
+    if (now - timer_of(p, p->sent) >= LATE_MAX)
         restart(p, now);
     p->used = true;
     p->last = now;
-    p->laid += p->rate ? n : 1;
+    p->sent += p->rate ? n : 1;
     if (!p->rate) {
-        restart(p, timer_of(p, p->laid));
+        restart(p, timer_of(p, p->sent));
         return;
     }
-    while (p->laid >
+    while (p->sent >
            p->rate) { /* so that the numbers stay small; never 0: that is the first byte */
-        p->laid -= p->rate;
+        p->sent -= p->rate;
         p->since += NS_PER_S;
     }
 }

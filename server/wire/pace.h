@@ -19,7 +19,7 @@ struct pace {
     uint32_t chunk; /* bytes in a drop; 0: no drops */
     int64_t every;  /* ns between two drops */
     int64_t since;  /* what is counted began then: its first byte, or drop, may leave */
-    uint64_t laid;  /* bytes, or drops, since then */
+    uint64_t sent;  /* bytes, or drops, since then */
     int64_t last;   /* when something last left; meaningless before anything has */
     bool used;      /* something has left */
 };

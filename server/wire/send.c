@@ -42,18 +42,18 @@ size_t wire_waiting(const struct wire *w)
     return w->shape ? len + wire_shape_waiting(w) : len;
 }
 
-/* Moves the checkpoint on: all plaintext laid into w->out when it was set is in the kernel once all
- * bytes appended by then are. */
+/* Moves the checkpoint on: all plaintext appended to w->out when it was set is in the kernel once
+ * all bytes appended by then are. */
 static void account(struct wire *w)
 {
     uint64_t sent = w->out_total - buf_len(&w->out);
-    uint64_t laid = w->shape ? w->queued - wire_shape_behind(w) : w->queued;
+    uint64_t appended = w->shape ? w->queued - wire_shape_behind(w) : w->queued;
     if (w->mark_plain > w->handed && sent >= w->mark_out)
         w->handed = w->mark_plain;
     if (wire_leaving(w) == 0)
-        w->handed = laid;
+        w->handed = appended;
     if (w->mark_plain <= w->handed) {
-        w->mark_plain = laid;
+        w->mark_plain = appended;
         w->mark_out = w->out_total;
     }
 }
@@ -76,7 +76,7 @@ static void push_out(struct wire *w)
         leaving -= (size_t)n;
         buf_consume(&w->out, (size_t)n);
         w->bytes_out += (uint64_t)n;
-        wire_alive_sent(w);
+        wire_keepalive_sent(w);
         if (w->state == WIRE_ENDING)
             timer_at(&w->limit, clock_now() + FLUSH_PATIENCE);
         else if (w->state == WIRE_RESETTING)
@@ -103,7 +103,7 @@ void wire_flush(struct wire *w)
     wire_poll(w);
 }
 
-void wire_go_on(struct wire *w)
+void wire_flush_and_notify(struct wire *w)
 {
     uint64_t handed = w->handed;
     wire_flush(w);
@@ -111,28 +111,28 @@ void wire_go_on(struct wire *w)
         w->calls->progress(w->owner);
 }
 
-static void news_reached(struct timer *m, int64_t late)
+static void notify_due(struct timer *m, int64_t late)
 {
-    struct wire *w = link_entry(m, struct wire, news);
+    struct wire *w = link_entry(m, struct wire, notify_timer);
     w->calls->progress(w->owner);
 }
 
-void wire_tell_later(struct wire *w, uint64_t handed)
+void wire_notify_later(struct wire *w, uint64_t handed)
 {
     if (w->handed == handed || w->corked || w->state == WIRE_CLOSED)
         return;
-    w->news.reached = news_reached;
-    timer_at(&w->news, clock_now());
+    w->notify_timer.reached = notify_due;
+    timer_at(&w->notify_timer, clock_now());
 }
 
-void wire_let_out(struct wire *w)
+void wire_flush_in_verb(struct wire *w)
 {
     uint64_t handed = w->handed;
     wire_flush(w);
-    wire_tell_later(w, handed);
+    wire_notify_later(w, handed);
 }
 
-int wire_lay(struct wire *w, const void *bytes, size_t n, bool sealed)
+int wire_append(struct wire *w, const void *bytes, size_t n, bool sealed)
 {
     take_spare_out(w);
     if (sealed)
@@ -145,7 +145,7 @@ int wire_lay(struct wire *w, const void *bytes, size_t n, bool sealed)
 
 void wire_put(struct wire *w, const void *bytes, size_t n, bool sealed)
 {
-    int error = w->shape ? wire_shape_put(w, bytes, n, sealed) : wire_lay(w, bytes, n, sealed);
+    int error = w->shape ? wire_shape_put(w, bytes, n, sealed) : wire_append(w, bytes, n, sealed);
     w->queued += n;
     if (error)
         wire_end(w, WIRE_LAST_RST, "server", strerror(-error));

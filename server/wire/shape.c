@@ -1,14 +1,14 @@
 /* shape.c - limits on how a wire's bytes leave: pacing, cutting, and bytes of the caller's choice.
  *
  * What is queued on a wire with a shape goes into a list first, as it came: plaintext unsealed, for
- * how much of it goes into a TLS record is only decided when it leaves. From the list it is laid
- * into w->out, where the rest of the wire takes over. Two things hold it back in the list: the
- * pace (pace.h), until its time has come and the piece before has left; and the cut,
- * behind which nothing is laid. What the cut divides lies in w->out as a whole, and only its front
+ * how much of it goes into a TLS record is only decided when it leaves. From the list it is
+ * appended to w->out, where the rest of the wire takes over. Two things hold it back in the list:
+ * the pace (pace.h), until its time has come and the piece before has left; and the cut, behind
+ * which nothing is appended. What the cut divides is in w->out as a whole, and only its front
  * leaves. TLS's own records (handshake, KeyUpdate) pass the list by, but not the cut.
  *
  * A cut called for while something waits is an item of the list itself: how many bytes TLS will
- * make of what lies before it is not known until they are laid.
+ * make of what is before it is not known until that is appended.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -32,7 +32,7 @@ struct shape {
     struct wire *wire;
     struct item *first, *last;
     size_t waiting;        /* bytes in the list */
-    uint64_t behind, past; /* see wire_shape_behind; of these, laid behind the cut */
+    uint64_t behind, past; /* see wire_shape_behind; of these, appended behind the cut */
     bool failed;           /* memory ran out: the next flush ends the wire */
 
     struct pace pace;
@@ -73,7 +73,7 @@ static struct item *make_item(enum kind kind)
     return item;
 }
 
-static void append(struct shape *s, struct item *item)
+static void enqueue(struct shape *s, struct item *item)
 {
     if (s->last)
         s->last->next = item;
@@ -86,7 +86,7 @@ static struct item *add_item(struct shape *s, enum kind kind)
 {
     struct item *item = make_item(kind);
     if (item)
-        append(s, item);
+        enqueue(s, item);
     return item;
 }
 
@@ -147,7 +147,7 @@ static void place_cut(struct wire *w)
     s->cut_placed = true;
 }
 
-/* What was laid behind it may leave. */
+/* What was appended behind it may leave. */
 static void lift_cut(struct shape *s)
 {
     s->cut_placed = false;
@@ -174,11 +174,12 @@ size_t wire_shape_leaving(const struct wire *w, size_t len)
     return left < len ? (size_t)left : len;
 }
 
-/* --- Laying */
+/* --- From the list into w->out */
 
-/* Of n bytes just laid, counts those that a receiver can use: of a record that is cut in two none.
+/* Of n bytes just appended, counts those that a receiver can use: of a record that is cut in two
+ * none.
  */
-static void count_laid(struct wire *w, enum kind kind, size_t n)
+static void count_appended(struct wire *w, enum kind kind, size_t n)
 {
     struct shape *s = w->shape;
     uint64_t over = cut_full(w) ? w->out_total - s->cut_at : 0;
@@ -187,25 +188,25 @@ static void count_laid(struct wire *w, enum kind kind, size_t n)
     s->behind -= n - past;
 }
 
-/* Lays up to n bytes of an item, in front of the cut or across it. */
-static int lay_bytes(struct wire *w, struct item *item, size_t n)
+/* Appends up to n bytes of an item, in front of the cut or across it. */
+static int append_bytes(struct wire *w, struct item *item, size_t n)
 {
     while (n > 0 && buf_len(&item->bytes) > 0 && !cut_full(w)) {
         size_t piece = buf_len(&item->bytes);
         piece = piece < n ? piece : n;
         piece = piece < RECORD_MAX ? piece : RECORD_MAX;
-        int error = wire_lay(w, buf_bytes(&item->bytes), piece, item->kind == SEALED);
+        int error = wire_append(w, buf_bytes(&item->bytes), piece, item->kind == SEALED);
         if (error)
             return error;
         buf_consume(&item->bytes, piece);
         w->shape->waiting -= piece;
         n -= piece;
-        count_laid(w, item->kind, piece);
+        count_appended(w, item->kind, piece);
     }
     return 0;
 }
 
-static void lay_alert(struct wire *w, const struct item *item)
+static void append_alert(struct wire *w, const struct item *item)
 {
     if (item->level == GNUTLS_AL_WARNING && item->description == GNUTLS_A_CLOSE_NOTIFY)
         gnutls_bye(w->tls, GNUTLS_SHUT_WR);
@@ -213,21 +214,21 @@ static void lay_alert(struct wire *w, const struct item *item)
         gnutls_alert_send(w->tls, item->level, item->description);
 }
 
-/* Lays as much of an item as may leave at once. */
-static int lay_piece(struct wire *w, struct item *item)
+/* Appends as much of an item as may leave at once. */
+static int append_piece(struct wire *w, struct item *item)
 {
     struct shape *s = w->shape;
     if (!pace_is_set(&s->pace))
-        return lay_bytes(w, item, SIZE_MAX);
+        return append_bytes(w, item, SIZE_MAX);
     int64_t now = clock_now();
     size_t there = buf_len(&item->bytes);
-    int error = lay_bytes(w, item, pace_room(&s->pace, s->waiting, now));
+    int error = append_bytes(w, item, pace_room(&s->pace, s->waiting, now));
     pace_left(&s->pace, there - buf_len(&item->bytes), now);
     return error;
 }
 
-/* Lays the first item, or as much of it as may leave at once. Returns 0 or -errno. */
-static int lay_first(struct wire *w)
+/* Appends the first item, or as much of it as may leave at once. Returns 0 or -errno. */
+static int append_first(struct wire *w)
 {
     struct shape *s = w->shape;
     struct item *item = s->first;
@@ -235,10 +236,10 @@ static int lay_first(struct wire *w)
     switch (item->kind) {
     case SEALED:
     case RAW:
-        error = lay_piece(w, item);
+        error = append_piece(w, item);
         break;
     case ALERT:
-        lay_alert(w, item);
+        append_alert(w, item);
         break;
     case CUT:
         place_cut(w);
@@ -254,7 +255,7 @@ static void no_memory(struct wire *w)
     wire_end(w, WIRE_LAST_RST, "server", strerror(ENOMEM));
 }
 
-/* May the first item be laid now? */
+/* May the first item be appended now? */
 static bool gate_open(const struct wire *w)
 {
     const struct shape *s = w->shape;
@@ -283,7 +284,7 @@ bool wire_shape_release(struct wire *w)
     if (s->failed)
         no_memory(w);
     while (w->state != WIRE_CLOSED && gate_open(w)) {
-        int error = lay_first(w);
+        int error = append_first(w);
         if (error && w->tls_done)
             drop_item(s); /* a fatal alert has ended TLS, both ways (RFC 8446 6.2) */
         else if (error)
@@ -316,7 +317,7 @@ bool wire_shape_waits(const struct wire *w)
 
 static void pace_reached(struct timer *m, int64_t late)
 {
-    wire_go_on(link_entry(m, struct shape, gate)->wire);
+    wire_flush_and_notify(link_entry(m, struct shape, gate)->wire);
 }
 
 static void ledger_cut(struct wire *w, const char *why)
@@ -414,7 +415,7 @@ int wire_pace(struct wire *w, uint32_t chunk, int64_t every)
     pace_set_drops(&w->shape->pace, parts ? chunk / parts : 0, parts ? every / parts : 0,
                    clock_now());
     if (!w->corked)
-        wire_let_out(w); /* what waited may have made room */
+        wire_flush_in_verb(w); /* what waited may have made room */
     return 0;
 }
 
@@ -425,7 +426,7 @@ int wire_throttle(struct wire *w, uint32_t rate)
         return error;
     pace_set_rate(&w->shape->pace, rate, clock_now());
     if (!w->corked)
-        wire_let_out(w);
+        wire_flush_in_verb(w);
     return 0;
 }
 
@@ -447,11 +448,11 @@ int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
     s->cut_after = after;
     s->cut_how = how;
     if (item)
-        append(s, item);
+        enqueue(s, item);
     else
         place_cut(w);
     if (!w->corked)
-        wire_let_out(w); /* an earlier cut may have held some back */
+        wire_flush_in_verb(w); /* an earlier cut may have held some back */
     return 0;
 }
 
@@ -462,6 +463,6 @@ int wire_inject(struct wire *w, const void *bytes, size_t n, bool tls)
     uint64_t handed = w->handed;
     if (n > 0)
         wire_put(w, bytes, n, tls && w->tls && w->established);
-    wire_tell_later(w, handed); /* what waited before it may have left, too */
+    wire_notify_later(w, handed); /* what waited before it may have left, too */
     return 0;
 }

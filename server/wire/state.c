@@ -23,15 +23,15 @@ static const struct wire_state_row rows[] = {
                       .drained = wire_ending_drained,
                       .peer_fin = wire_both_fins,
                       .limit = wire_ending_limit },
-    [WIRE_FINNED] = { .name = "finned",
-                      .fault = true,
-                      .step = "fin",
-                      .reads = true,
-                      .late = WIRE_LATE_IN_EFFECT,
-                      .ends = WIRE_LAST_CLOSE,
-                      .drained = wire_fin_drained,
-                      .peer_fin = wire_both_fins,
-                      .limit = wire_fin_limit },
+    [WIRE_FIN_SENT] = { .name = "finned",
+                        .fault = true,
+                        .step = "fin",
+                        .reads = true,
+                        .late = WIRE_LATE_IN_EFFECT,
+                        .ends = WIRE_LAST_CLOSE,
+                        .drained = wire_fin_drained,
+                        .peer_fin = wire_both_fins,
+                        .limit = wire_fin_limit },
     [WIRE_FORGOTTEN] = { .name = "forgotten",
                          .fault = true,
                          .step = "forget",
@@ -44,23 +44,23 @@ static const struct wire_state_row rows[] = {
                          .limit = wire_forget_limit },
     [WIRE_STALLED] = { .name = "stalled",
                        .fault = true,
-                       .can_end = true,
+                       .held = true,
                        .reads = true,
                        .keeps = true,
                        .silent = true,
                        .late = WIRE_LATE_AT_ONCE,
                        .ends = WIRE_LAST_CLOSE,
                        .drained = wire_stall_drained,
-                       .peer_fin = wire_let_go_later,
+                       .peer_fin = wire_end_later,
                        .limit = wire_stall_limit },
-    [WIRE_HOLED] = { .name = "holed",
-                     .fault = true,
-                     .step = "black_hole",
-                     .can_end = true,
-                     .silent = true,
-                     .ends = WIRE_LAST_QUIET,
-                     .drained = wire_hole_drained,
-                     .limit = wire_hole_limit },
+    [WIRE_BLACK_HOLED] = { .name = "holed",
+                           .fault = true,
+                           .step = "black_hole",
+                           .held = true,
+                           .silent = true,
+                           .ends = WIRE_LAST_QUIET,
+                           .drained = wire_black_hole_drained,
+                           .limit = wire_black_hole_limit },
     [WIRE_RESETTING] = { .name = "resetting",
                          .fault = true,
                          .step = "rst",
@@ -87,9 +87,9 @@ bool wire_state_is_fault(enum wire_state state)
     return rows[state].fault;
 }
 
-bool wire_state_can_end(enum wire_state state)
+bool wire_state_is_held(enum wire_state state)
 {
-    return rows[state].can_end;
+    return rows[state].held;
 }
 
 bool wire_state_is_silent(enum wire_state state)
@@ -109,7 +109,7 @@ bool wire_in_fault(const struct wire *w)
 
 bool wire_behind_fin(const struct wire *w)
 {
-    return (w->state == WIRE_FINNED || w->state == WIRE_ENDING) && w->effect == WIRE_IN_EFFECT;
+    return (w->state == WIRE_FIN_SENT || w->state == WIRE_ENDING) && w->effect == WIRE_IN_EFFECT;
 }
 
 bool wire_draws_rst(const struct wire *w)
@@ -119,7 +119,7 @@ bool wire_draws_rst(const struct wire *w)
 
 bool wire_says_no_more(const struct wire *w)
 {
-    return w->effect != WIRE_LEAVING && !rows[w->state].can_end;
+    return w->effect != WIRE_LEAVING && !rows[w->state].held;
 }
 
 bool wire_kernel_does_the_same(const struct wire *w)

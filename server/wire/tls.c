@@ -153,8 +153,8 @@ static void ledger_hello(struct wire *w, const gnutls_datum_t *message)
         memcpy(w->sni, hello.name, w->sni_len);
 }
 
-/* Is the handshake going on? Not in a fault, and not after a fatal alert of ours. */
-static bool shaking(const struct wire *w)
+/* Does the handshake continue? Not in a fault, and not after a fatal alert of ours. */
+static bool in_handshake(const struct wire *w)
 {
     return w->state == WIRE_HANDSHAKE && !w->tls_done;
 }
@@ -169,7 +169,7 @@ static int client_hello(gnutls_session_t session, unsigned type, unsigned when, 
     ledger_hello(w, message);
     if (w->calls->hello)
         w->calls->hello(w->owner);
-    return shaking(w) ? 0 : GNUTLS_E_AGAIN; /* which draws no alert */
+    return in_handshake(w) ? 0 : GNUTLS_E_AGAIN; /* which draws no alert */
 }
 
 static int write_key(gnutls_session_t session, const char *label, const gnutls_datum_t *secret)
@@ -317,7 +317,7 @@ static void keep_early(struct wire *w)
 {
     if (w->hello_seen)
         buf_free(&w->early);
-    else if (!shaking(w) || !w->calls->hello)
+    else if (!in_handshake(w) || !w->calls->hello)
         return; /* held, or dropped, or not needed */
     else if (buf_len(&w->early) + w->reading > LIMIT_HELLO)
         wire_tls_fail(w, GNUTLS_E_HANDSHAKE_TOO_LARGE, NULL);
@@ -345,17 +345,17 @@ static void put_off(struct wire *w)
 }
 
 /* One step of the handshake. Returns false when there is no more to do with what was read. */
-static bool shake(struct wire *w)
+static bool handshake_step(struct wire *w)
 {
-    if (w->state != WIRE_HANDSHAKE) { /* stalled or holed: later; ended: never */
-        if (wire_row(w)->can_end)
+    if (w->state != WIRE_HANDSHAKE) { /* stalled or black-holed: later; ended: never */
+        if (wire_row(w)->held)
             hold_rest(w);
         return false;
     }
     int result = gnutls_handshake(w->tls);
-    if (wire_row(w)->can_end)
+    if (wire_row(w)->held)
         put_off(w);
-    else if (!shaking(w))
+    else if (!in_handshake(w))
         return false; /* hello() ended it */
     else if (result == GNUTLS_E_SUCCESS)
         established(w);
@@ -405,9 +405,9 @@ void wire_tls_input(struct wire *w)
         return;
     while (more && w->state != WIRE_CLOSED && !w->tls_done) {
         size_t unread = w->in_len, opened = gnutls_record_check_pending(w->tls);
-        bool shaken = w->established;
-        more = w->established ? open_record(w) : shake(w);
-        if (more && !w->tls_done && w->in_len == unread && w->established == shaken &&
+        bool was_established = w->established;
+        more = w->established ? open_record(w) : handshake_step(w);
+        if (more && !w->tls_done && w->in_len == unread && w->established == was_established &&
             gnutls_record_check_pending(w->tls) == opened)
             no_progress(w);
     }
@@ -450,7 +450,7 @@ int wire_alert(struct wire *w, bool fatal, int description)
         w->tls_done = w->tls_done || !w->established; /* an established one can still be heard */
     }
     if (!w->corked)
-        wire_let_out(w);
+        wire_flush_in_verb(w);
     return 0;
 }
 

@@ -32,7 +32,7 @@ bool wire_tls_in_clear(struct wire *w)
     }
     if (!w->in_clear)
         return false;
-    if (wire_row(w)->can_end)
+    if (wire_row(w)->held)
         wire_hold(w, w->in, w->in_len);
     else if (w->state == WIRE_HANDSHAKE)
         ask_owner(w);

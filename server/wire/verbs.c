@@ -3,7 +3,7 @@
  * says.
  *
  * The black hole takes one more care. The filter drops the client's ACKs too, so it may be attached
- * only when nothing of ours is waiting for one: else our kernel would go on retransmitting, which
+ * only when nothing of ours is waiting for one: else our kernel would keep retransmitting, which
  * is not silence.
  */
 #include <errno.h>
@@ -26,7 +26,7 @@ static void enter(struct wire *w, enum wire_state state)
     w->fault_since = clock_now();
     w->verb_told = false;
     w->before_left = wire_row(w)->late == WIRE_LATE_AT_ONCE ? (size_t)wire_unread(w) : 0;
-    wire_alive_stop(w); /* no probe belongs into a fault */
+    wire_keepalive_stop(w); /* no probe belongs into a fault */
     timer_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
 }
 
@@ -69,7 +69,7 @@ int wire_ready(const struct wire *w, enum wire_verb verb)
         ready = stalled;
         break;
     case WIRE_VERB_HEAL:
-        ready = w->state == WIRE_HOLED;
+        ready = w->state == WIRE_BLACK_HOLED;
         break;
     case WIRE_VERB_CLOSE_NOTIFY:
         ready = w->tls && w->state == WIRE_OPEN && !w->notified;
@@ -81,7 +81,7 @@ int wire_ready(const struct wire *w, enum wire_verb verb)
         ready = w->state != WIRE_CLOSED && !wire_says_no_more(w);
         break;
     case WIRE_VERB_CUT:
-        ready = serving || wire_row(w)->can_end;
+        ready = serving || wire_row(w)->held;
         break;
     case WIRE_VERB_INJECT:
         ready = w->state == WIRE_HANDSHAKE || wire_can_send(w);
@@ -101,8 +101,8 @@ int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact)
     w->to_kernel = exact;
     if (notify && !gap)
         wire_tls_notify(w);
-    enter(w, WIRE_FINNED);
-    wire_let_out(w);
+    enter(w, WIRE_FIN_SENT);
+    wire_flush_in_verb(w);
     wire_tell_state(w);
     return 0;
 }
@@ -117,14 +117,14 @@ static void reset_drained(struct wire *w)
     if (fin_sent)
         wire_rst_drained(w);
     else
-        wire_let_out(w);
+        wire_flush_in_verb(w);
 }
 
 /* RST now; but what is read already, or waits in the kernel, was sent before it, and is looked at
  * first. */
 static void reset_at_once(struct wire *w)
 {
-    if (w->state == WIRE_HOLED || (!w->corked && wire_unread(w) <= 0)) {
+    if (w->state == WIRE_BLACK_HOLED || (!w->corked && wire_unread(w) <= 0)) {
         wire_end(w, WIRE_LAST_RST, "fault", NULL);
         return;
     }
@@ -141,7 +141,7 @@ int wire_rst(struct wire *w, bool drain)
 {
     if (wire_ready(w, drain ? WIRE_VERB_RST_DRAINED : WIRE_VERB_RST))
         return WIRE_TOO_LATE;
-    if (!drain || w->state == WIRE_HOLED) {
+    if (!drain || w->state == WIRE_BLACK_HOLED) {
         reset_at_once(w);
     } else {
         drop_unsaid(w);
@@ -161,7 +161,7 @@ int wire_forget(struct wire *w, bool exact)
     enter(w, WIRE_FORGOTTEN);
     w->exact = exact;
     delay_acks(w);
-    wire_let_out(w);
+    wire_flush_in_verb(w);
     wire_tell_state(w);
     return 0;
 }
@@ -171,7 +171,7 @@ int wire_close_notify(struct wire *w)
     if (wire_ready(w, WIRE_VERB_CLOSE_NOTIFY))
         return WIRE_TOO_LATE;
     wire_tls_notify(w);
-    wire_let_out(w);
+    wire_flush_in_verb(w);
     return 0;
 }
 
@@ -181,7 +181,7 @@ static void stall(struct wire *w)
 {
     enter(w, WIRE_STALLED);
     if (w->peer_fin)
-        wire_let_go_later(w);
+        wire_end_later(w);
     else
         timer_cancel(&w->limit);
 }
@@ -191,7 +191,7 @@ int wire_stall(struct wire *w)
     if (wire_ready(w, WIRE_VERB_STALL))
         return WIRE_TOO_LATE;
     stall(w);
-    wire_let_out(w);
+    wire_flush_in_verb(w);
     wire_tell_state(w);
     return 0;
 }
@@ -205,8 +205,8 @@ static void serve_again(struct wire *w)
     w->effect = WIRE_LEAVING;
     w->hup_seen = false;
     timer_at(&w->limit, w->end_by ? now + FLUSH_PATIENCE : now);
-    wire_alive_begin(w);
-    wire_let_out(w);
+    wire_keepalive_begin(w);
+    wire_flush_in_verb(w);
 }
 
 int wire_resume(struct wire *w)
@@ -215,7 +215,7 @@ int wire_resume(struct wire *w)
         return WIRE_TOO_LATE;
     serve_again(w);
     if (w->peer_fin)
-        wire_ask_whether_it_lives(w);
+        wire_keepalive_probe(w);
     wire_tell_state(w);
     return 0;
 }
@@ -226,7 +226,7 @@ static void hole_begins(struct wire *w)
 {
     w->effect = WIRE_IN_EFFECT;
     timer_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
-    wire_watch_hole(w);
+    wire_watch_black_hole(w);
 }
 
 /* Has the client ACKed all we sent, as far as we wait for that? If not, looks again in a while.
@@ -286,7 +286,7 @@ static void rst_look(struct wire *w)
     wire_end(w, WIRE_LAST_RST, "fault", NULL);
 }
 
-/* Looks whether the hole can begin. */
+/* Looks whether the black hole can begin. */
 static void hole_look(struct wire *w)
 {
     int unacked;
@@ -318,22 +318,22 @@ int wire_black_hole(struct wire *w)
         return WIRE_TOO_LATE;
     if (!caps_have(CAP_BLACK_HOLE))
         return -EPERM;
-    w->hole_used_at = TIME_NONE;
+    w->black_hole_used_at = TIME_NONE;
     bool quiet = w->effect != WIRE_LEAVING; /* a stall, and nothing is said on the way from it */
     if ((quiet || wire_waiting(w) == 0) && wire_unacked(w) == 0) {
         int error = filter_drop_all(w->fd);
         if (error)
             return error;
-        enter(w, WIRE_HOLED);
+        enter(w, WIRE_BLACK_HOLED);
         hole_begins(w);
         wire_poll(w);
     } else {
-        enter(w, WIRE_HOLED);
+        enter(w, WIRE_BLACK_HOLED);
         w->drained_at = w->fault_since;
         if (quiet)
-            wire_hole_drained(w);
+            wire_black_hole_drained(w);
         else
-            wire_let_out(w); /* goes on in wire_hole_drained */
+            wire_flush_in_verb(w); /* the rest is in wire_black_hole_drained */
     }
     wire_tell_state(w);
     return 0;
@@ -344,13 +344,13 @@ int wire_heal(struct wire *w)
     if (wire_ready(w, WIRE_VERB_HEAL))
         return WIRE_TOO_LATE;
     if (w->effect == WIRE_IN_EFFECT) {
-        wire_watch_hole_end(w);
+        wire_watch_black_hole_end(w);
         int error = filter_none(w->fd);
         if (error)
             return error;
     }
     serve_again(w);
-    wire_ask_whether_it_lives(w); /* the client's RST may be among what was dropped */
+    wire_keepalive_probe(w); /* the client's RST may be among what was dropped */
     wire_tell_state(w);
     return 0;
 }
@@ -382,7 +382,7 @@ void wire_forget_drained(struct wire *w)
         forget_look(w);
 }
 
-/* The kernel can keep the promise without us, if it lets us go quietly. */
+/* The kernel can keep the promise without us, if it lets us end with nothing said. */
 void wire_forget_limit(struct wire *w)
 {
     if (w->exact)
@@ -401,13 +401,13 @@ void wire_stall_limit(struct wire *w)
     wire_end(w, WIRE_LAST_CLOSE, "client", "fin");
 }
 
-void wire_hole_drained(struct wire *w)
+void wire_black_hole_drained(struct wire *w)
 {
     w->effect = WIRE_WAITING;
     hole_look(w);
 }
 
-void wire_hole_limit(struct wire *w)
+void wire_black_hole_limit(struct wire *w)
 {
     if (w->effect == WIRE_IN_EFFECT)
         wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
@@ -435,8 +435,8 @@ void wire_verb_cut(struct wire *w, enum wire_cut how)
     switch (how) {
     case WIRE_CUT_FIN:
         wire_discard(w);
-        enter(w, WIRE_FINNED);
-        wire_let_out(w);
+        enter(w, WIRE_FIN_SENT);
+        wire_flush_in_verb(w);
         break;
     case WIRE_CUT_RST:
         wire_discard(w);

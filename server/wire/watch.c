@@ -82,7 +82,7 @@ static void fin_sample(struct timer *m, int64_t late)
         if (wire_unread(w) > 0)
             break; /* bytes came too, perhaps before the ACK: it stays unclear */
         w->fin_acked_at = now;
-        if (w->state != WIRE_FINNED)
+        if (w->state != WIRE_FIN_SENT)
             break; /* the ACK of an orderly end's FIN is no news */
         ledger_begin(w->ledger, EV_FIN_ACKED, w->id, 0);
         ledger_int(w->ledger, F_AFTER_FAULT, now - w->drained_at);
@@ -116,8 +116,8 @@ static void count_drops(struct wire *w)
     if (drops == w->drops_seen)
         return;
     int64_t now = clock_now();
-    if (w->hole_used_at == TIME_NONE)
-        w->hole_used_at = now;
+    if (w->black_hole_used_at == TIME_NONE)
+        w->black_hole_used_at = now;
     ledger_begin(w->ledger, EV_SEGMENTS_DROPPED, w->id, 0);
     ledger_int(w->ledger, F_SEGMENTS, drops - w->drops_seen);
     ledger_int(w->ledger, F_TOTAL, drops - w->drops_before);
@@ -134,21 +134,21 @@ static void hole_sample(struct timer *m, int64_t late)
     timer_at(m, now + (pause > HOLE_SAMPLE ? pause : HOLE_SAMPLE));
 }
 
-void wire_watch_hole(struct wire *w)
+void wire_watch_black_hole(struct wire *w)
 {
     w->drops_before = w->drops_seen = segments_dropped(w);
-    w->hole_used_at = TIME_NONE;
+    w->black_hole_used_at = TIME_NONE;
     w->sample.reached = hole_sample;
     timer_at(&w->sample, clock_now() + HOLE_SAMPLE);
 }
 
-void wire_watch_hole_end(struct wire *w)
+void wire_watch_black_hole_end(struct wire *w)
 {
     timer_cancel(&w->sample);
     count_drops(w);
 }
 
-int64_t wire_hole_used(const struct wire *w)
+int64_t wire_black_hole_used(const struct wire *w)
 {
-    return w->hole_used_at;
+    return w->black_hole_used_at;
 }

@@ -1,7 +1,7 @@
 /* wire.c - the socket of a wire: reading, and its end. wire.h has the table of states, send.c the
  * writing, closing.c what comes behind our FIN.
  *
- * Reading goes through one static buffer: what it holds is used up before the loop goes on, and
+ * Reading goes through one static buffer: what it holds is used up before the loop continues, and
  * what must wait is copied to w->held. While the owner is in a callback the wire is corked: all it
  * says leaves in one send.
  */
@@ -67,8 +67,8 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
 {
     if (w->state == WIRE_CLOSED)
         return;
-    if (w->state == WIRE_HOLED && w->effect == WIRE_IN_EFFECT)
-        wire_watch_hole_end(w);
+    if (w->state == WIRE_BLACK_HOLED && w->effect == WIRE_IN_EFFECT)
+        wire_watch_black_hole_end(w);
     w->calls->ending(w->owner, by);
     wire_verb_unfinished(w, by);
     const char *why = wire_tls_left(w, by), *seen = last_words(w, last);
@@ -88,8 +88,8 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
     ledger_commit(w->ledger);
     timer_cancel(&w->limit);
     timer_cancel(&w->sample);
-    timer_cancel(&w->news);
-    timer_cancel(&w->alive);
+    timer_cancel(&w->notify_timer);
+    timer_cancel(&w->ack_timer);
     if (w->shape)
         wire_shape_stop(w);
     w->state = WIRE_CLOSED;
@@ -109,8 +109,8 @@ void wire_abort(struct wire *w, const char *by, const char *how)
  * said nothing else since. */
 static bool answers_probe(const struct wire *w)
 {
-    return w->asks && w->peer_fin && w->bytes_out == w->asked_out &&
-           clock_now() - w->asked_at >= PROBE_AFTER;
+    return w->probing && w->peer_fin && w->bytes_out == w->probing_out &&
+           clock_now() - w->probing_since >= PROBE_AFTER;
 }
 
 void wire_say_why(struct wire *w, const char *why)
@@ -250,7 +250,7 @@ static void take(struct wire *w, const uint8_t *bytes, size_t n)
 
 /* The client's kernel forgets its half of a closed connection within 60 s; then ours is free to go.
  */
-void wire_let_go_later(struct wire *w)
+void wire_end_later(struct wire *w)
 {
     timer_at(&w->limit, clock_now() + 2 * 60 * NS_PER_S);
 }
@@ -265,7 +265,7 @@ void wire_handshake_fin(struct wire *w)
 void wire_open_fin(struct wire *w)
 {
     wire_tell_peer_closed(w, !w->tls || w->tls_done);
-    wire_ask_whether_it_lives(w);
+    wire_keepalive_probe(w);
 }
 
 void wire_both_fins(struct wire *w)
@@ -353,7 +353,7 @@ static void polled(uv_poll_t *poll, int status, int events)
         return;
     }
     if (events & UV_WRITABLE)
-        wire_go_on(w);
+        wire_flush_and_notify(w);
     if (events & UV_PRIORITIZED) {
         char urgent; /* out-of-band data, which nobody asked for: taken, so that it wakes us no more
                       */
@@ -362,7 +362,7 @@ static void polled(uv_poll_t *poll, int status, int events)
     }
     if ((events & UV_DISCONNECT) && w->state == WIRE_STALLED) {
         w->hup_seen = true;
-        wire_let_go_later(w);
+        wire_end_later(w);
         wire_poll(w);
     }
     if ((events & UV_READABLE) && w->state != WIRE_CLOSED && wants_to_read(w)) {
@@ -372,7 +372,7 @@ static void polled(uv_poll_t *poll, int status, int events)
     }
 }
 
-void wire_read_on(struct wire *w)
+void wire_resume_reading(struct wire *w)
 {
     wire_poll(w);
 }
@@ -432,12 +432,12 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out)
                         .ledger = config->ledger,
                         .id = config->id,
                         .opened_at = clock_now(),
-                        .alive_after = config->keepalive,
+                        .keepalive = config->keepalive,
                         .unacked_since = TIME_NONE,
                         .closing = WIRE_CLOSING_DEFAULT,
                         .fault_since = TIME_NONE,
                         .fin_acked_at = TIME_NONE,
-                        .hole_used_at = TIME_NONE,
+                        .black_hole_used_at = TIME_NONE,
                         .limit.reached = limit_reached };
     int error = config->tls ? wire_tls_create(w, config->tls, config->alpn) : 0;
     if (!error)
@@ -451,7 +451,7 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out)
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     w->poll.data = w;
-    wire_alive_begin(w);
+    wire_keepalive_begin(w);
     wire_poll(w);
     *out = w;
     return 0;

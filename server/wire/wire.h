@@ -4,28 +4,29 @@
  * takes plaintext down, and performs verbs. All verbs of closing come through here, so a fault is
  * the same for HTTP/1.1 and HTTP/2, clear and TLS.
  *
- * What a wire does in each state:
+ * What a wire does in each state (state.c; in the ledger, in modes and over the API fin_sent is
+ * "finned", and black_holed "holed"):
  *
- *     state      reads   sends   bytes from the client       FIN from the client
- *     open       yes     yes     up, to received()           up, to peer_closed()
- *     handshake  yes     TLS     to TLS                      close
- *     ending     yes     no      dropped, then RST (*)       close
- *     finned     yes     no      stale: up, then RST (*)     close
- *     forgotten  yes     no      stale: up, then RST         RST
- *     stalled    yes     no      stale: up, ACKed, held      noted, nothing said
- *     holed      no      no      dropped by the kernel       dropped by the kernel
- *     resetting  yes     no      stale: up, ACKed            noted
+ *     state        reads   sends   bytes from the client       FIN from the client
+ *     open         yes     yes     up, to received()           up, to peer_closed()
+ *     handshake    yes     TLS     to TLS                      close
+ *     ending       yes     no      dropped, then RST (*)       close
+ *     fin_sent     yes     no      stale: up, then RST (*)     close
+ *     forgotten    yes     no      stale: up, then RST         RST
+ *     stalled      yes     no      stale: up, ACKed, held      noted, nothing said
+ *     black_holed  no      no      dropped by the kernel       dropped by the kernel
+ *     resetting    yes     no      stale: up, ACKed            noted
  *
  * (*) behind our FIN: discarded while it lingers, later RST with the first reading; a close_notify
  * that comes alone only if wire_closing says so. Without an answer of the client the connection is
  * gone after fin_wait.
  *
  * "ending" is the orderly close of RFC 9112 9.6 after wire_close: flush, close_notify, FIN, read
- * until the peer closes or a while passes. The others below it are faults; the wire goes on
+ * until the peer closes or a while passes. The others below it are faults; the wire keeps
  * watching what the client does (stale use): for at most WIRE_WATCH_MAX; a stalled one until two
- * minutes after the client's FIN; a forgotten one, where the kernel does not let us go quietly, as
- * long as the client keeps it; a resetting one until its RST. In each of them what was queued
- * before leaves first; only then, where it is paced, the state is in effect.
+ * minutes after the client's FIN; a forgotten one, where the kernel does not let us end with
+ * nothing said, as long as the client keeps it; a resetting one until its RST. In each of them what
+ * was queued before leaves first; only then, where it is paced, the state is in effect.
  *
  * What the client sent before a fault was in effect is not stale, however many records or frames it
  * is in: what is read until then, what comes with the same reading, and what the kernel had by then
@@ -55,19 +56,19 @@ enum wire_state {
     WIRE_HANDSHAKE, /* TLS not established yet */
     WIRE_OPEN,
     WIRE_ENDING,
-    WIRE_FINNED,
+    WIRE_FIN_SENT,
     WIRE_FORGOTTEN,
     WIRE_STALLED,
-    WIRE_HOLED,
+    WIRE_BLACK_HOLED,
     WIRE_RESETTING, /* RST as soon as all that was sent is ACKed */
     WIRE_CLOSED     /* the socket is gone; closed() is about to come */
 };
 const char *wire_state_name(enum wire_state state);
-/* Is it one that a fault puts a wire into: finned, forgotten, stalled, holed, resetting? */
+/* Is it one that a fault puts a wire into: fin_sent, forgotten, stalled, black_holed, resetting? */
 bool wire_state_is_fault(enum wire_state state);
-/* Of these, can it end, so that the connection serves its client again: stalled, holed? */
-bool wire_state_can_end(enum wire_state state);
-/* Of these, does its client get no answer and no end: forgotten, stalled, holed? */
+/* Of these, can it end, so that the connection serves its client again: stalled, black_holed? */
+bool wire_state_is_held(enum wire_state state);
+/* Of these, does its client get no answer and no end: forgotten, stalled, black_holed? */
 bool wire_state_is_silent(enum wire_state state);
 
 /* How a client's use of a connection relates to our FIN. */
@@ -96,13 +97,14 @@ struct wire_owner {
     void (*established)(void *owner, const char *alpn);
     /* Plaintext from the client while open. */
     void (*received)(void *owner, const uint8_t *bytes, size_t n);
-    /* The same in finned, forgotten, stalled, holed and resetting, sent before the fault. */
+    /* The same in fin_sent, forgotten, stalled, black_holed and resetting, sent before the fault.
+     */
     void (*before)(void *owner, const uint8_t *bytes, size_t n);
     /* The same there, sent after it; none (NULL, 0) when a reading held no plaintext: part of a TLS
      * record, an alert. */
     void (*stale)(void *owner, const uint8_t *bytes, size_t n);
     /* Whether more is to be read (base/limits.h), while open and stalled; when that becomes true
-     * again the owner calls wire_read_on. NULL: always. */
+     * again the owner calls wire_resume_reading. NULL: always. */
     bool (*takes)(void *owner);
     /* It is about to be over: write last events. Called once, also from inside verbs and wire_send.
      * The connection_end event, with this by, follows. */
@@ -118,7 +120,7 @@ struct wire_owner {
      * that of wire_create). Called for every change, at the end of what has brought it about: from
      * inside verbs, wire_close and wire_send too. A state that ends before that (the socket fails
      * while what was queued leaves) is not told.
-     * cut: a cut was reached (finned, stalled, resetting; closed where its RST is out already, or
+     * cut: a cut was reached (fin_sent, stalled, resetting; closed where its RST is out already, or
      * the client was gone), and what lies behind it has not left. Then it is called from the loop.
      * NULL: nobody cares. */
     void (*changed)(void *owner, enum wire_state from, bool cut);
@@ -152,10 +154,10 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out);
 void wire_send(struct wire *w, const void *bytes, size_t n);
 
 /* takes() is true again. */
-void wire_read_on(struct wire *w);
+void wire_resume_reading(struct wire *w);
 
 /* How much more may be queued now without growing past the bound; 0 when the client does not read,
- * or the pace lets out no more. */
+ * or the pace allows no more. */
 size_t wire_room(const struct wire *w);
 
 /* Plaintext bytes queued (injected ones included), and of these handed to the kernel, since the
@@ -187,8 +189,8 @@ struct wire_closing {
 /* For ends from now on; without effect once our FIN is out. */
 void wire_closing(struct wire *w, const struct wire_closing *closing);
 
-/* From now on the kernel goes on alone behind a FIN of ours, as soon as the connection does not
- * linger. */
+/* From now on the socket is closed behind a FIN of ours, so that the kernel answers, as soon as the
+ * connection does not linger. */
 void wire_hurry(struct wire *w);
 
 /* From in_clear(): ledgers tls_failed with this reason, answers with these bytes as they are (0:
@@ -255,9 +257,10 @@ int wire_alert(struct wire *w, bool fatal, int description);
  * 16384 bytes: in as few records as hold it), one every ns, counted from the first; that may leave
  * at once. A chunk that is late (the one before has not left yet, a timer came late) takes nothing
  * off the rate, unless it is late by more than 250 ms. (Chunks over 65536 bytes become smaller ones
- * at shorter times, for the same rate.) What was laid out before leaves at once; another call sets
- * the pace of what waits, too. chunk 0: no limit any more, what waits leaves. TLS's own records are
- * not paced. The verbs that let out what was queued, and the orderly close, wait for it. */
+ * at shorter times, for the same rate.) What is past the pace already leaves at once; another call
+ * sets the pace of what waits, too. chunk 0: no limit any more, what waits leaves. TLS's own
+ * records are not paced. The verbs that send first what was queued, and the orderly close, wait for
+ * it. */
 int wire_pace(struct wire *w, uint32_t chunk, int64_t every);
 
 /* The same as a rate in bytes of plaintext a second, at most PACE_RATE_MAX: the first byte at once
@@ -269,13 +272,13 @@ int wire_throttle(struct wire *w, uint32_t rate);
  * counted behind what is queued by now; once the last of them is in the kernel (at the soonest in
  * the next turn of the loop) it does what how says, ledgers fault_done, and calls changed(): FIN
  * without close_notify; RST once they are ACKed, as wire_rst(drain); or a stall. What lies behind
- * is discarded; but a stall can end: then wire_resume lets out the rest, the divided record's too.
+ * is discarded; but a stall can end: then wire_resume sends the rest, the divided record's too.
  *
  * It stays armed until so many bytes were queued, however many responses that takes, and goes
  * before the FIN of an orderly close. When the connection ends before, nothing comes of it. A verb
  * called before it is reached lets no more than these bytes out first, and takes its place; after a
- * stall or hole that ended it is there still. Another call moves it. In a handshake, open, stalled
- * and holed only. */
+ * stall or black hole that ended it is there still. Another call moves it. In a handshake, open,
+ * stalled and black_holed only. */
 int wire_cut(struct wire *w, uint64_t after, enum wire_cut how);
 
 /* Puts bytes of the caller's choice out, behind what is queued, and at its pace. tls: inside TLS,
@@ -297,9 +300,9 @@ int64_t wire_fault_since(const struct wire *w);
 /* How stale bytes being handed up now relate to our FIN. */
 enum wire_fin_acked wire_fin_acked(const struct wire *w);
 /* When the last black hole was first seen to swallow a segment (TIME_NONE: it did not). The
- * kernel counts them per socket; the count is read every 20 ms at first, every 1/100 of the hole's
- * age later, so this is late by at most that. */
-int64_t wire_hole_used(const struct wire *w);
+ * kernel counts them per socket; the count is read every 20 ms at first, every 1/100 of the black
+ * hole's age later, so this is late by at most that. */
+int64_t wire_black_hole_used(const struct wire *w);
 /* Has the client ended it, as far as that was seen (its FIN; or, while its bytes are not read, both
  * directions)? */
 bool wire_peer_gone(const struct wire *w);

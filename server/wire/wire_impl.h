@@ -17,16 +17,16 @@
 #define RECORD_MAX     16384           /* plaintext in a TLS record (RFC 8446 5.1) */
 #define FLUSH_PATIENCE (30 * NS_PER_S) /* without progress, when ending */
 
-#define PROBE_AFTER (90 * NS_PER_S) /* wire_ask_whether_it_lives; then every 30 s */
+#define PROBE_AFTER (90 * NS_PER_S) /* wire_keepalive_probe; then every 30 s */
 
 struct shape;
 
 /* How far the present state has come. */
 enum wire_effect {
     WIRE_LEAVING,  /* what is queued leaves; handshake and open stay so */
-    WIRE_WAITING,  /* nothing leaves any more; but the client is yet to ACK what did (holed), or to
-                      be told (resetting, which ends then) */
-    WIRE_IN_EFFECT /* nothing leaves; the FIN is out, the filter of a hole is attached */
+    WIRE_WAITING,  /* nothing leaves any more; but the client is yet to ACK what did (black-holed),
+                      or to  be told (resetting, which ends then) */
+    WIRE_IN_EFFECT /* nothing leaves; the FIN is out, the filter of a black hole is attached */
 };
 
 struct wire {
@@ -61,13 +61,13 @@ struct wire {
     struct buf held;     /* read, but to be looked at only after heal or resume (LIMIT_HELD) */
     bool corked;         /* in a callback: flush once, at its end */
     bool peer_fin;       /* the client's FIN was read */
-    bool asks;           /* wire_ask_whether_it_lives */
+    bool probing;        /* wire_keepalive_probe */
     bool peer_closed_told;
     const char *end_by;  /* who began the orderly end */
     const char *end_why; /* for connection_end; NULL: it says enough */
     bool last_said;      /* TLS has no more to say in it */
     struct wire_closing closing;
-    bool to_kernel; /* behind our FIN the kernel is to go on alone */
+    bool to_kernel; /* behind our FIN the socket is to be closed, and the kernel answers */
 
     /* Plaintext accounting, see wire_handed(): one checkpoint under way at a time. */
     uint64_t queued, handed, mark_plain, mark_out;
@@ -90,22 +90,22 @@ struct wire {
     size_t before_left;     /* the kernel had so many when we did: these are to be read first */
     bool hup_seen;          /* while stalled and not reading: the client has closed */
 
-    int64_t peer_fin_at, asked_at;
-    uint64_t asked_out; /* bytes_out when it was asked */
-    int64_t opened_at, fault_since, fin_acked_at, hole_used_at;
+    int64_t peer_fin_at, probing_since;
+    uint64_t probing_out; /* bytes_out when it was asked */
+    int64_t opened_at, fault_since, fin_acked_at, black_hole_used_at;
     int64_t drained_at; /* all that was queued before the verb was in the kernel, and the FIN
                            behind it; resetting: or the kernel last took some of it */
-    int64_t linger;     /* finned: how long what comes is discarded */
+    int64_t linger;     /* fin_sent: how long what comes is discarded */
     uint32_t drops_before, drops_seen;
     struct timer limit; /* of the state: linger, watch, drain */
     struct timer sample;
-    struct timer news;     /* progress() is due */
-    bool verb_told;        /* fault_done has said how the verb of this state went */
-    bool reset_due;        /* resetting: as soon as what was read is looked at */
-    int64_t alive_after;   /* wire_config.keepalive */
-    struct timer alive;    /* to look whether what was sent is ACKed */
-    int64_t unacked_since; /* TIME_NONE: it was not looked at, or all was ACKed then */
-    bool exact;            /* forgotten: by the kernel too, once all is out */
+    struct timer notify_timer; /* progress() is due */
+    bool verb_told;            /* fault_done has said how the verb of this state went */
+    bool reset_due;            /* resetting: as soon as what was read is looked at */
+    int64_t keepalive;         /* wire_config.keepalive */
+    struct timer ack_timer;    /* to look whether what was sent is ACKed */
+    int64_t unacked_since;     /* TIME_NONE: it was not looked at, or all was ACKed then */
+    bool exact;                /* forgotten: by the kernel too, once all is out */
 };
 
 enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET, WIRE_LAST_GONE };
@@ -119,8 +119,8 @@ struct wire_state_row {
                          those that may end before that */
     bool serves;      /* its client */
     bool fault;
-    bool can_end; /* so that it serves again */
-    bool silent;  /* the client gets no answer and no end; given up, it ends quietly */
+    bool held;   /* so that it serves again */
+    bool silent; /* the client gets no answer and no end; given up, it ends with nothing said */
     bool reads;
     bool keeps; /* what is read may have to be kept: the owner says whether it takes more */
     /* When what is read counts as sent after the state began: never; once it is in effect, and then
@@ -157,10 +157,9 @@ void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n);
 void wire_hold(struct wire *w, const uint8_t *bytes, size_t n);
 /* The client will send no more; tells the owner once. */
 void wire_tell_peer_closed(struct wire *w, bool at_end);
-/* The client has closed, and nothing is to be said: gives its kernel time to forget it, then ends.
- */
-void wire_let_go_later(struct wire *w);
-/* Looks at what a stall or hole has kept, and at a FIN that came meanwhile. */
+/* The client has closed, and nothing is to be said: ends when its kernel has forgotten it. */
+void wire_end_later(struct wire *w);
+/* Looks at what was kept in a stall or black hole, and at a FIN that came meanwhile. */
 void wire_take_held(struct wire *w);
 /* The RST is due, and all that was read is looked at; so is what waits in the kernel now. */
 void wire_reset(struct wire *w);
@@ -174,10 +173,6 @@ void wire_forgotten_fin(struct wire *w);
  * for a closed socket. */
 void wire_end(struct wire *w, enum wire_last last, const char *by, const char *how);
 void wire_socket_error(struct wire *w, int error);
-/* Probes, from when it is idle for 90 s on (the kernel of a client that has closed it has forgotten
- * it by then), until a fault: they are ACKed, draw RST, or time out.
- */
-void wire_ask_whether_it_lives(struct wire *w);
 
 /* --- closing.c */
 
@@ -191,38 +186,42 @@ void wire_ending_limit(struct wire *w);
 void wire_send_fin(struct wire *w);
 /* That is over. */
 void wire_fin_wait_over(struct wire *w);
-/* A reading is over: may the kernel go on alone? */
+/* A reading is over: is the socket to be closed now, as the kernel is to answer? */
 void wire_look_behind_fin(struct wire *w);
 /* Is what comes behind our FIN discarded now? */
 bool wire_lingers(const struct wire *w);
 
-/* --- alive.c */
+/* --- keepalive.c */
 
 /* Probes from the beginning, or again after a fault, if they are wanted. */
-void wire_alive_begin(struct wire *w);
+void wire_keepalive_begin(struct wire *w);
+/* Probes whatever is wanted, until a fault, from when the connection has been idle for 90 s (the
+ * kernel of a client that has closed it has forgotten it by then): they are ACKed, draw RST, or
+ * time out. */
+void wire_keepalive_probe(struct wire *w);
 /* Something was sent. */
-void wire_alive_sent(struct wire *w);
-/* Nothing is asked any more. */
-void wire_alive_stop(struct wire *w);
+void wire_keepalive_sent(struct wire *w);
+/* A fault begins: no probes any more. */
+void wire_keepalive_stop(struct wire *w);
 #define WIRE_UNPROBED "keep-alive probes unanswered"
 #define WIRE_UNACKED  "what was sent is not acknowledged"
 
 /* --- send.c */
 
-/* Puts out what is queued as far as the state lets it, shuts down or goes quiet when it is all out.
- */
+/* Sends what is queued as far as the state allows; when it is all with the kernel, the state comes
+ * into effect. */
 void wire_flush(struct wire *w);
-/* The same, from the loop: tells the owner about progress. */
-void wire_go_on(struct wire *w);
-/* The same, from inside a verb: the owner is told in the next turn of the loop. */
-void wire_let_out(struct wire *w);
-/* A verb may have let out more than it queued itself: if wire_handed() is not what it was, tells
- * the owner in the next turn of the loop. */
-void wire_tell_later(struct wire *w, uint64_t handed);
+/* The same, from the loop: calls progress(). */
+void wire_flush_and_notify(struct wire *w);
+/* The same, from inside a verb: progress() is called in the next turn of the loop. */
+void wire_flush_in_verb(struct wire *w);
+/* A verb may have sent more than it queued itself: if wire_handed() is not what it was, progress()
+ * is called in the next turn of the loop. */
+void wire_notify_later(struct wire *w, uint64_t handed);
 /* Queues bytes, sealed into TLS records or as they are, and flushes unless corked. */
 void wire_put(struct wire *w, const void *bytes, size_t n, bool sealed);
 /* Appends to w->out. Returns 0 or -errno. */
-int wire_lay(struct wire *w, const void *bytes, size_t n, bool sealed);
+int wire_append(struct wire *w, const void *bytes, size_t n, bool sealed);
 /* Bytes of w->out that may leave now; bytes that wait to leave, in w->out or before it. */
 size_t wire_leaving(const struct wire *w);
 size_t wire_waiting(const struct wire *w);
@@ -234,11 +233,11 @@ int wire_shape_put(struct wire *w, const void *bytes, size_t n, bool sealed);
 /* Puts a TLS alert behind what waits. Returns false, and has done nothing, when nothing waits: then
  * it can be sent at once. For any wire. */
 bool wire_shape_put_alert(struct wire *w, int level, int description);
-/* Lays into w->out what may leave now. Returns whether there was any. May end the wire. */
+/* Appends to w->out what may leave now. Returns whether there was any. May end the wire. */
 bool wire_shape_release(struct wire *w);
 /* Of the len bytes of w->out, those in front of the cut. */
 size_t wire_shape_leaving(const struct wire *w, size_t len);
-/* Bytes that wait to be laid. */
+/* Bytes that wait to be appended. */
 size_t wire_shape_waiting(const struct wire *w);
 /* Plaintext bytes queued that wait, lie behind the cut or were discarded. */
 uint64_t wire_shape_behind(const struct wire *w);
@@ -260,7 +259,7 @@ bool wire_discard(struct wire *w);
 void wire_fin_drained(struct wire *w);
 void wire_forget_drained(struct wire *w);
 void wire_stall_drained(struct wire *w);
-void wire_hole_drained(struct wire *w);
+void wire_black_hole_drained(struct wire *w);
 void wire_rst_drained(struct wire *w);
 /* At the end: ledgers what a verb has announced and not come to, as the client (by) was first. */
 void wire_verb_unfinished(struct wire *w, const char *by);
@@ -268,11 +267,13 @@ void wire_verb_unfinished(struct wire *w, const char *by);
 void wire_fin_limit(struct wire *w);
 void wire_forget_limit(struct wire *w);
 void wire_stall_limit(struct wire *w);
-void wire_hole_limit(struct wire *w);
+void wire_black_hole_limit(struct wire *w);
 void wire_rst_limit(struct wire *w);
 /* The cut is reached, and is ledgered: enters the state. */
 void wire_verb_cut(struct wire *w, enum wire_cut how);
+
 /* --- tls.c */
+
 int wire_tls_create(struct wire *w, struct tls_server *server, const char *const *alpn);
 /* Works on w->in until it is used up or the state says stop. */
 void wire_tls_input(struct wire *w);
@@ -304,9 +305,9 @@ bool wire_tls_in_clear(struct wire *w);
 
 /* --- watch.c */
 void wire_watch_fin(struct wire *w);
-void wire_watch_hole(struct wire *w);
+void wire_watch_black_hole(struct wire *w);
 /* A last look at the drop counter. */
-void wire_watch_hole_end(struct wire *w);
+void wire_watch_black_hole_end(struct wire *w);
 /* TCP state by TCP_INFO (TCP_ESTABLISHED ...); bytes in the send queue not ACKed yet. Negative: the
  * kernel does not say. */
 int wire_tcp_state(const struct wire *w);

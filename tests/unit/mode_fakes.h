@@ -232,7 +232,7 @@ int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact)
         note("linger(%lld) ", (long long)linger);
     if (exact)
         note("exact ");
-    return verb(w, WIRE_FINNED, "fin", notify);
+    return verb(w, WIRE_FIN_SENT, "fin", notify);
 }
 
 int wire_rst(struct wire *w, bool drain)
@@ -247,7 +247,7 @@ int wire_forget(struct wire *w, bool exact)
 
 int wire_black_hole(struct wire *w)
 {
-    return verb(w, WIRE_HOLED, "black_hole", -1);
+    return verb(w, WIRE_BLACK_HOLED, "black_hole", -1);
 }
 
 int wire_heal(struct wire *w)

@@ -29,7 +29,7 @@ static void released(void *host, struct mode_exchange *mx)
 /* What the wire tells the host, from inside a step. */
 static void changed(enum wire_state state)
 {
-    bool serves = state == WIRE_OPEN, for_now = state == WIRE_STALLED || state == WIRE_HOLED;
+    bool serves = state == WIRE_OPEN, for_now = state == WIRE_STALLED || state == WIRE_BLACK_HOLED;
     void (*then)(void) = serves ? on_resumed : on_silenced;
     note("%s", serves ? "resumed " : for_now ? "silenced(for now) " : "silenced(for ever) ");
     if (then)

@@ -219,7 +219,7 @@ static void a_goaway_notes_its_time(void **state)
 static void a_verb_that_comes_too_late_is_ledgered_and_not_told(void **state)
 {
     open_connection("[{'on': 'age', 'after': '1s', 'do': ['fin']}]");
-    wire.state = WIRE_FINNED;
+    wire.state = WIRE_FIN_SENT;
     wire.outcome = WIRE_TOO_LATE;
     time_passes(1 * S);
     assert_happened("missed(conn=7 test rule=0 age fin "
@@ -415,7 +415,7 @@ static void times_limits_how_often_a_rule_fires_on_a_connection(void **state)
     assert_happened("fault(conn=7 ex=1 test rule=0 request close_notify) close_notify "
                     "fault(conn=7 ex=2 test rule=0 request close_notify) close_notify ");
     wire.outcome = WIRE_TOO_LATE;
-    wire.state = WIRE_FINNED;
+    wire.state = WIRE_FIN_SENT;
     mode_fire(&conn, ON_STALE, NULL); /* once, unless the rule says more */
     mode_fire(&conn, ON_STALE, NULL);
     assert_happened("missed(conn=7 test rule=1 stale rst {\"drain\":false} too late: the "

@@ -181,7 +181,7 @@ static void a_client_that_was_gone_had_ended_with_its_fin(void **state)
         shutdown(b->client, SHUT_WR);
         run_for(PATIENCE, &b->peer_closed);
         if (rows[i].probed)
-            b->wire->asked_at -= 90 * NS_PER_S;
+            b->wire->probing_since -= 90 * NS_PER_S;
         if (rows[i].sends)
             wire_send(b->wire, "answer", 6);
         run_for(20 * REAL_MS, NULL);
@@ -208,7 +208,7 @@ static void a_black_hole_acks_nothing_and_heals(void **state)
     assert_int_equal(buf_len(&b->received) + buf_len(&b->stale), 0);
     assert_int_equal(client_sees(b), -EAGAIN);
     assert_true(ledger_has(b, "\"event\":\"segments_dropped\""));
-    assert_true(wire_hole_used(b->wire) >= wire_fault_since(b->wire));
+    assert_true(wire_black_hole_used(b->wire) >= wire_fault_since(b->wire));
     assert_int_equal(wire_heal(b->wire), 0);
     for (int i = 0; i < 100 && buf_len(&b->received) == 0; i++)
         run_for(50 * REAL_MS, NULL);
@@ -292,6 +292,26 @@ static void a_client_that_does_not_read_bounds_what_is_queued(void **state)
     assert_int_equal(buf_len(&b->received), 18);
 }
 
+static void the_states_are_what_they_are_for(void **state)
+{
+    struct wire w = { 0 };
+    for (w.state = WIRE_HANDSHAKE; w.state <= WIRE_CLOSED; w.state++) {
+        const struct wire_state_row *row = wire_row(&w);
+        bool over = w.state == WIRE_CLOSED;
+        print_message("# %s\n", row->name);
+        assert_non_null(row->name);
+        assert_true(row->serves + row->fault + over == (w.state == WIRE_ENDING ? 0 : 1));
+        assert_true(row->fault || (!row->held && !row->silent && !row->step));
+        assert_true(row->silent || !row->held); /* what can end says nothing before */
+        assert_true(over == (row->limit == NULL));
+        assert_true((row->serves || over) == (row->drained == NULL));
+        for (w.effect = WIRE_LEAVING; w.effect <= WIRE_IN_EFFECT; w.effect++) {
+            assert_true(!wire_draws_rst(&w) || wire_says_no_more(&w));
+            assert_true(!row->held || !wire_says_no_more(&w));
+        }
+    }
+}
+
 #define scenario(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -314,6 +334,7 @@ int main(void)
         scenario(a_black_hole_waits_until_the_client_has_acked_what_was_sent),
         scenario(an_orderly_close_sends_fin_and_waits_for_the_clients),
         scenario(a_client_that_does_not_read_bounds_what_is_queued),
+        cmocka_unit_test(the_states_are_what_they_are_for),
     };
     return cmocka_run_group_tests(tests, start_loop, stop_loop);
 }

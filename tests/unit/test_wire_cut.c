@@ -13,7 +13,7 @@ static void a_cut_lets_exactly_so_many_bytes_out_and_then_fin(void **state)
     assert_int_equal(wire_handed(b->wire), 800);
     run_until_fin();
     assert_int_equal(b->cuts, 1);
-    assert_int_equal(b->cut_into, WIRE_FINNED);
+    assert_int_equal(b->cut_into, WIRE_FIN_SENT);
     assert_true(wire_fault_since(b->wire) != TIME_NONE);
     assert_int_equal(buf_len(&raw), 800);
     assert_true(came_in_order(&raw));

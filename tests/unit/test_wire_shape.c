@@ -345,6 +345,8 @@ static void drained_reset_of_a_slow_client(struct bench *b, size_t sent)
     run_for(100 * MS, NULL);
     assert_false(b->closed);
     assert_int_equal(wire_state(b->wire), WIRE_RESETTING);
+    bool all_out = wire_handed(b->wire) == sent; /* then a pace would be of nothing */
+    assert_int_equal(wire_throttle(b->wire, 1000000000), all_out ? WIRE_TOO_LATE : 0);
     uv_poll_start(&watch, UV_READABLE, client_readable);
     run_for(PATIENCE, &b->closed);
     run_for(30 * MS, NULL);

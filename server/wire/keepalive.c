@@ -1,12 +1,12 @@
-/* alive.c - is the client's machine still there?
+/* keepalive.c - ends a connection whose client's machine is not there any more.
  *
- * Silence says nothing of that, so it is asked. While nothing of ours is on its way, the kernel's
- * keep-alive probes ask (RFC 9293 3.8.4). While something is, its retransmissions do, which would
- * go on for a quarter of an hour by themselves: so it is looked whether anything was ACKed for as
- * long as the probes would take. A client that only does not read ACKs the kernel's window probes
- * (RFC 9293 3.8.6.1), and stays; these come ever more seldom, so it is their number that counts.
+ * While nothing of ours is on its way, the kernel's keep-alive probes find that out (RFC 9293
+ * 3.8.4). While something is, its retransmissions do, which would last a quarter of an hour by
+ * themselves: so a timer looks whether anything was ACKed for as long as the probes would take. A
+ * client that only does not read ACKs the kernel's window probes (RFC 9293 3.8.6.1), and stays;
+ * these come ever more seldom, so it is their number that counts.
  *
- * Nothing is asked in a fault: no segment may come out of a silence that was asked for.
+ * In a fault no probe is sent: no segment may come out of a silence that was asked for.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -20,7 +20,7 @@
 static void probe(struct wire *w, int idle, int interval)
 {
     int on = 1, probes = PROBES;
-    w->asks = true;
+    w->probing = true;
     setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
     setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
     setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
@@ -34,28 +34,28 @@ static int seconds(int64_t ns)
     return s < 1 ? 1 : s > IDLE_MAX ? IDLE_MAX : (int)s;
 }
 
-void wire_alive_begin(struct wire *w)
+void wire_keepalive_begin(struct wire *w)
 {
-    if (w->alive_after)
-        probe(w, seconds(w->alive_after), seconds(w->alive_after / PROBES));
+    if (w->keepalive)
+        probe(w, seconds(w->keepalive), seconds(w->keepalive / PROBES));
 }
 
-void wire_ask_whether_it_lives(struct wire *w)
+void wire_keepalive_probe(struct wire *w)
 {
     if (!wire_serving(w))
         return;
-    w->asked_at = clock_now();
-    w->asked_out = w->bytes_out;
+    w->probing_since = clock_now();
+    w->probing_out = w->bytes_out;
     probe(w, seconds(PROBE_AFTER), 30);
 }
 
-void wire_alive_stop(struct wire *w)
+void wire_keepalive_stop(struct wire *w)
 {
     int off = 0;
-    if (w->asks)
+    if (w->probing)
         setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &off, sizeof off);
-    w->asks = false;
-    timer_cancel(&w->alive);
+    w->probing = false;
+    timer_cancel(&w->ack_timer);
     w->unacked_since = TIME_NONE;
 }
 
@@ -67,9 +67,9 @@ static bool waits_for_ack(const struct tcp_info *info)
 }
 
 /* Bytes of ours were on their way when they were looked at first, and no ACK has come since. */
-static void alive_look(struct timer *m, int64_t late)
+static void ack_look(struct timer *m, int64_t late)
 {
-    struct wire *w = link_entry(m, struct wire, alive);
+    struct wire *w = link_entry(m, struct wire, ack_timer);
     struct tcp_info info = { 0 };
     socklen_t len = sizeof info;
     int64_t now = clock_now();
@@ -81,17 +81,17 @@ static void alive_look(struct timer *m, int64_t late)
         w->unacked_since == TIME_NONE ||
         info.tcpi_last_ack_recv * NS_PER_MS < now - w->unacked_since)
         w->unacked_since = now;
-    int64_t due = w->unacked_since + 2 * w->alive_after - w->alive_after / PROBES;
+    int64_t due = w->unacked_since + 2 * w->keepalive - w->keepalive / PROBES;
     if (due <= now)
         wire_end(w, WIRE_LAST_RST, "server", WIRE_UNACKED);
     else
         timer_at(m, due);
 }
 
-void wire_alive_sent(struct wire *w)
+void wire_keepalive_sent(struct wire *w)
 {
-    if (!w->alive_after || timer_armed(&w->alive) || wire_in_fault(w))
+    if (!w->keepalive || timer_armed(&w->ack_timer) || wire_in_fault(w))
         return;
-    w->alive.reached = alive_look;
-    timer_at(&w->alive, clock_now() + w->alive_after / PROBES);
+    w->ack_timer.reached = ack_look;
+    timer_at(&w->ack_timer, clock_now() + w->keepalive / PROBES);
 }
