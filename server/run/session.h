@@ -51,9 +51,10 @@ struct session {
     bool protocol_fired;    /* the rules of "protocol" have */
     struct timer patience;  /* see patience.c, with */
     bool patience_held;
-    int64_t patience_since; /* when it could shake hands, or carry its first request */
-    bool watched;           /* the engine only watches, for ever */
-    struct timer losing;    /* a fault has ended it: what is not answered is lost */
+    int64_t
+        patience_since;  /* when its handshake could begin, or it could carry its first request */
+    bool watched;        /* the engine only watches, for ever */
+    struct timer losing; /* a fault has ended it: what is not answered is lost */
 };
 
 /* The session that these exchanges are of. */
@@ -83,7 +84,7 @@ void session_let_go(struct session *s, const char *by);
 void session_shutdown(struct session *s);
 
 /* --- patience.c */
-/* The connection can shake hands, or carry a request, from now on (again). */
+/* The handshake can begin, or the connection carry a request, from now on (again). */
 void patience_begin(struct session *s);
 /* As exchanges_calls.heard. */
 void patience_heard(struct exchanges *xs, struct session_exchange *sx, int64_t now);

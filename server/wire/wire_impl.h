@@ -119,7 +119,7 @@ struct wire_state_row {
                          those that may end before that */
     bool serves;      /* its client */
     bool fault;
-    bool held;   /* so that it serves again */
+    bool held;   /* it can end, so that the connection serves again */
     bool silent; /* the client gets no answer and no end; given up, it ends with nothing said */
     bool reads;
     bool keeps; /* what is read may have to be kept: the owner says whether it takes more */

@@ -1,5 +1,5 @@
 /* test_h2_settings.c - PING, and what an HTTP/2 engine can be made to do for the rest of the
- * connection: deaf to PING or SETTINGS, windows, streams. */
+ * connection: PING or SETTINGS ignored, windows, streams. */
 #include "h2_rig.h"
 
 static const uint8_t data[16384];
@@ -58,7 +58,7 @@ static void ping_is_exactly_the_frame_and_its_ack_is_reported(void **state)
     rig_destroy(rig);
 }
 
-/* --- Deaf */
+/* --- What comes is ignored */
 
 static void pings_are_acked_unless_ignored(void **state)
 {
@@ -96,7 +96,7 @@ static void settings_are_acked_unless_ignored(void **state)
     rig_destroy(rig);
 }
 
-static void deaf(struct rig *rig, struct exchange *ex)
+static void ignore_pings(struct rig *rig, struct exchange *ex)
 {
     set(rig, ENGINE_IGNORE_PINGS, 1);
 }
@@ -105,7 +105,7 @@ static void what_came_before_the_verb_is_acked(void **state)
 {
     struct buf flight = { 0 };
     struct rig *rig = rig_ready();
-    rig->on_complete = deaf;
+    rig->on_complete = ignore_pings;
     put_frame(&flight, NGHTTP2_PING, 0, 0, "12345678", 8);
     put_frame(&flight, NGHTTP2_HEADERS, END_STREAM | END_HEADERS, 1, GET_BLOCK, BLOCK_LEN);
     put_frame(&flight, NGHTTP2_PING, 0, 0, "12345678", 8);

@@ -146,7 +146,7 @@ static bool is_probed(const struct bench *b)
 }
 
 /* It may wait for its answer, or be gone. */
-static void a_client_that_closed_its_half_is_asked_whether_it_lives_but_in_a_fault(void **state)
+static void a_client_that_closed_its_half_is_probed_but_in_a_fault(void **state)
 {
     struct bench *b = *state;
     assert_int_equal(wire_stall(b->wire), 0);
@@ -217,7 +217,7 @@ static void a_black_hole_acks_nothing_and_heals(void **state)
 }
 
 /* A client that ended with RST in the hole was not heard, and is never heard of again. */
-static void a_client_is_asked_whether_it_lives_after_a_black_hole(void **state)
+static void a_client_is_probed_after_a_black_hole(void **state)
 {
     struct bench *b = *state;
     if (!caps_have(CAP_BLACK_HOLE))
@@ -327,10 +327,10 @@ int main(void)
         scenario(stall_acks_and_says_nothing_until_resumed),
         scenario(a_reset_is_noticed_while_stalled),
         scenario(a_stall_ends_after_the_clients_fin_also_when_that_came_first),
-        scenario(a_client_that_closed_its_half_is_asked_whether_it_lives_but_in_a_fault),
+        scenario(a_client_that_closed_its_half_is_probed_but_in_a_fault),
         cmocka_unit_test(a_client_that_was_gone_had_ended_with_its_fin),
         scenario(a_black_hole_acks_nothing_and_heals),
-        scenario(a_client_is_asked_whether_it_lives_after_a_black_hole),
+        scenario(a_client_is_probed_after_a_black_hole),
         scenario(a_black_hole_waits_until_the_client_has_acked_what_was_sent),
         scenario(an_orderly_close_sends_fin_and_waits_for_the_clients),
         scenario(a_client_that_does_not_read_bounds_what_is_queued),
