@@ -10,13 +10,13 @@
 #include "engine/h1_pair.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/address.h"
 #include "base/descriptors.h"
 #include "base/log.h"
 #include "engine/mhd_loop.h"
@@ -178,7 +178,7 @@ static int make_ends(int ends[2])
 
 static int make(struct h1_pair **out)
 {
-    struct sockaddr_in peer = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    union address peer;
     struct h1_pair *p = calloc(1, sizeof *p);
     int ends[2], err;
 
@@ -192,8 +192,9 @@ static int make(struct h1_pair **out)
         return err;
     }
     p->fd = ends[0];
+    address_set_loopback(&peer, AF_INET); /* libmicrohttpd wants one */
     pairs->adding = p;
-    err = mhd_loop_add(pairs->mhd, ends[1], (struct sockaddr *)&peer, sizeof peer);
+    err = mhd_loop_add(pairs->mhd, ends[1], &peer.any, address_len(&peer));
     pairs->adding = NULL;
     if (err) {
         free_pair(p);

@@ -263,7 +263,7 @@ static int check_early(const struct plan *plan, const char *where, unsigned i, s
     if (e->over != OVER_ALL) {
         snprintf(what, sizeof what, "\"%s\" has a rule on \"%s\", before the protocol is known",
                  e->program->name, trigger);
-        return refuse_member(why, where, "over", "an entry for both protocols, or another mode",
+        return refuse_member(why, where, "over", "an entry for all protocols, or another mode",
                              what);
     }
     for (unsigned k = 0; k < i; k++) {

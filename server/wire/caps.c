@@ -1,9 +1,7 @@
 #include "wire/caps.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "wire/filter.h"
 #include "wire/tap.h"
 
@@ -104,14 +103,15 @@ static void probe(struct capability_row *row, int fd, int (*attempt)(int))
 /* One end of a TCP connection to ourselves, *other the other end; or -1. */
 static int connected_socket(int *other)
 {
-    struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof any;
+    union address at;
     int accepted = -1;
+    address_set_loopback(&at, AF_INET);
+    socklen_t len = address_len(&at);
     int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listening >= 0 && fd >= 0 && bind(listening, (struct sockaddr *)&any, len) == 0 &&
-        listen(listening, 1) == 0 && getsockname(listening, (struct sockaddr *)&any, &len) == 0 &&
-        connect(fd, (struct sockaddr *)&any, len) == 0)
+    if (listening >= 0 && fd >= 0 && bind(listening, &at.any, len) == 0 &&
+        listen(listening, 1) == 0 && getsockname(listening, &at.any, &len) == 0 &&
+        connect(fd, &at.any, len) == 0)
         accepted = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
     int error = errno;
     if (listening >= 0)
