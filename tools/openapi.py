@@ -54,6 +54,9 @@ def camel(name):
 def event_schemas(text):
     """The schema of each event by its name, and of all."""
     kinds = {name: kind for _, name, kind in rows(text, "LEDGER_FIELDS")}
+    words = {name: {"type": "string", "enum": [word for _, word in rows(text, f"LEDGER_WORDS_{symbol}")
+                                               if word]}
+             for symbol, name, kind in rows(text, "LEDGER_FIELDS") if kind == "WORD"}
     members = dict(rows(text, "LEDGER_MEMBERS"))
     made, mapping = {}, {}
     for symbol, name, about in rows(text, "LEDGER_EVENTS"):
@@ -62,7 +65,7 @@ def event_schemas(text):
             key = member.rstrip("?")
             kind = kinds.get(key)
             properties[key] = (IDS[key] if key in IDS else OBJECTS.get(key, FREE)
-                               if kind == "JSON" else KINDS[kind])
+                               if kind == "JSON" else words[key] if kind == "WORD" else KINDS[kind])
             if key == member:
                 required.append(key)
         schema = f"Event{camel(name)}"

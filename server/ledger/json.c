@@ -1,6 +1,7 @@
 /* json.c - records as JSON objects. */
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/number.h"
@@ -31,9 +32,13 @@ static int render_list(struct buf *out, const struct ledger_value *list)
 static int render_value(struct buf *out, const struct ledger_value *value)
 {
     char text[NUMBER_SIZE];
+    const char *text_of_word;
     switch (value->kind) {
     case LEDGER_TEXT:
         return buf_json(out, value->bytes, value->len);
+    case LEDGER_WORD:
+        text_of_word = ledger_word_name(value->field, value->number);
+        return buf_json(out, text_of_word, strlen(text_of_word));
     case LEDGER_LIST:
         return render_list(out, value);
     case LEDGER_JSON:

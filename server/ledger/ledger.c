@@ -263,6 +263,13 @@ void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
     put_number(l, field, value);
 }
 
+void ledger_word(struct ledger *l, enum ledger_field field, int64_t word)
+{
+    assert(l->open && fields[field].kind == LEDGER_WORD);
+    if (*ledger_word_name(field, word))
+        put_number(l, field, word);
+}
+
 void ledger_real(struct ledger *l, enum ledger_field field, double value)
 {
     int64_t bits;

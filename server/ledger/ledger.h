@@ -59,10 +59,11 @@
     X(OUT_OF_DESCRIPTORS, "out_of_descriptors",                                                    \
       "connections wait: no file descriptors are left for them")
 
-/* Field kinds: INT a number; TEXT a string; BOOL; SPAN nanoseconds, shown as milliseconds with
- * three decimals; REAL a fraction; LIST strings, each put there by ledger_item, shown as an array;
- * JSON a text that is JSON, shown as it is (left out with "cut" when longer than 4,096 bytes).
- * Texts may be any bytes: what is no UTF-8 is shown as buf_json does. symbol, JSON name, kind */
+/* Field kinds: INT a number; TEXT a string; WORD one of the words of its LEDGER_WORDS_...; BOOL;
+ * SPAN nanoseconds, shown as milliseconds with three decimals; REAL a fraction; LIST strings, each
+ * put there by ledger_item, shown as an array; JSON a text that is JSON, shown as it is (left out
+ * with "cut" when longer than 4,096 bytes). Texts may be any bytes: what is no UTF-8 is shown as
+ * buf_json does. symbol, JSON name, kind */
 #define LEDGER_FIELDS(X)                                                                           \
     X(LISTENER, "listener", TEXT)                                                                  \
     X(PEER, "peer", TEXT)                                                                          \
@@ -86,20 +87,20 @@
     X(HEADERS, "headers", LIST)                                                                    \
     X(STATUS, "status", INT)                                                                       \
     X(BODY_BYTES, "body_bytes", INT)                                                               \
-    X(REACHED, "reached", TEXT)                                                                    \
+    X(REACHED, "reached", WORD)                                                                    \
     X(WHY, "why", TEXT)                                                                            \
     X(MODE_NAME, "mode", TEXT)                                                                     \
     X(RULE, "rule", INT)                                                                           \
-    X(TRIGGER, "trigger", TEXT)                                                                    \
-    X(STEP, "step", TEXT)                                                                          \
+    X(TRIGGER, "trigger", WORD)                                                                    \
+    X(STEP, "step", WORD)                                                                          \
     X(ARGUMENTS, "arguments", JSON)                                                                \
     X(LATE, "late_ms", SPAN)                                                                       \
-    X(BY, "by", TEXT)                                                                              \
-    X(HOW, "how", TEXT)                                                                            \
-    X(IN, "in", TEXT)                                                                              \
+    X(BY, "by", WORD)                                                                              \
+    X(HOW, "how", WORD)                                                                            \
+    X(IN, "in", WORD)                                                                              \
     X(AFTER_FAULT, "after_fault_ms", SPAN)                                                         \
-    X(SENT_INTO, "sent_into", TEXT)                                                                \
-    X(FIN_ACKED_BEFORE, "fin_acked", TEXT)                                                         \
+    X(SENT_INTO, "sent_into", WORD)                                                                \
+    X(FIN_ACKED_BEFORE, "fin_acked", WORD)                                                         \
     X(COMPLETE, "complete", BOOL)                                                                  \
     X(BYTES, "bytes", INT)                                                                         \
     X(ATTEMPTS, "attempts", INT)                                                                   \
@@ -114,7 +115,7 @@
     X(DEBUG_DATA, "debug_data", TEXT)                                                              \
     X(NAME, "name", TEXT)                                                                          \
     X(PARAMS, "params", JSON)                                                                      \
-    X(APPLY, "apply", TEXT)                                                                        \
+    X(APPLY, "apply", WORD)                                                                        \
     X(PLAN, "plan", JSON)                                                                          \
     X(SEED, "seed", INT)                                                                           \
     X(ENTRY, "entry", INT)                                                                         \
@@ -126,6 +127,117 @@
     X(EXCHANGES, "exchanges", INT)                                                                 \
     X(LIFETIME, "lifetime_ms", SPAN)                                                               \
     X(AFTER_PEER_FIN, "after_peer_fin_ms", SPAN)
+
+/* The words of the WORD fields: symbol, word. An empty one is left out. */
+
+/* Who wanted a connection's end. */
+#define LEDGER_WORDS_BY(X)                                                                         \
+    X(NOBODY, "")                                                                                  \
+    X(CLIENT, "client")                                                                            \
+    X(SERVER, "server")                                                                            \
+    X(FAULT, "fault")                                                                              \
+    X(NETWORK, "network")                                                                          \
+    X(RESET, "reset")                                                                              \
+    X(MODE, "mode")                                                                                \
+    X(SHUTDOWN, "shutdown")
+
+/* How it ended: what the client sees of it, or why that is not known. */
+#define LEDGER_WORDS_HOW(X)                                                                        \
+    X(AS_SEEN, "")                                                                                 \
+    X(FIN, "fin")                                                                                  \
+    X(RST, "rst")                                                                                  \
+    X(SILENCE, "silence")                                                                          \
+    X(NOTHING, "nothing")                                                                          \
+    X(UNPROBED, "keep-alive probes unanswered")                                                    \
+    X(UNACKED, "what was sent is not acknowledged")                                                \
+    X(ERROR, "error")                                                                              \
+    X(NO_MEMORY, "out of memory")                                                                  \
+    X(NO_ROOM, "out of descriptors or memory")
+
+/* In what it ended. */
+#define LEDGER_WORDS_IN(X)                                                                         \
+    X(SERVICE, "")                                                                                 \
+    X(HANDSHAKE, "handshake")
+
+/* How far a request was read and answered. */
+#define LEDGER_WORDS_REACHED(X)                                                                    \
+    X(BEGUN, "begun")                                                                              \
+    X(HEADERS, "headers")                                                                          \
+    X(COMPLETE, "complete")                                                                        \
+    X(ANSWERING, "answering")
+
+/* What the client sent something into. */
+#define LEDGER_WORDS_SENT_INTO(X)                                                                  \
+    X(NOTHING, "")                                                                                 \
+    X(ENDING, "ending")                                                                            \
+    X(FINNED, "finned")                                                                            \
+    X(FORGOTTEN, "forgotten")                                                                      \
+    X(STALLED, "stalled")                                                                          \
+    X(HOLED, "holed")                                                                              \
+    X(RESETTING, "resetting")                                                                      \
+    X(GOAWAY, "goaway")
+
+/* How that relates to our FIN: we sent none; seen ACKed before the bytes came, so that the client's
+ * kernel knew; still not ACKed when they were read: they crossed, nobody is to blame; ACKed by now,
+ * but perhaps only after they were sent. */
+#define LEDGER_WORDS_FIN_ACKED_BEFORE(X)                                                           \
+    X(NONE, "")                                                                                    \
+    X(ACKED, "acked")                                                                              \
+    X(CROSSED, "crossed")                                                                          \
+    X(UNCLEAR, "unclear")
+
+/* Whom a plan or mode is for: all connections or new ones. */
+#define LEDGER_WORDS_APPLY(X)                                                                      \
+    X(ALL, "all")                                                                                  \
+    X(NEW, "new")
+
+/* What sets a rule off, and what a rule does; "admin" is the API's "do". The rows of the mode
+ * language (mode/triggers.c, mode/steps.c) are indexed by these. */
+#define LEDGER_WORDS_TRIGGER(X)                                                                    \
+    X(LISTEN, "listen")                                                                            \
+    X(ACCEPT, "accept")                                                                            \
+    X(CLIENT_HELLO, "client_hello")                                                                \
+    X(HANDSHAKE, "handshake")                                                                      \
+    X(PROTOCOL, "protocol")                                                                        \
+    X(REQUEST, "request")                                                                          \
+    X(REUSE, "reuse")                                                                              \
+    X(RESPONSE, "response")                                                                        \
+    X(IDLE, "idle")                                                                                \
+    X(AGE, "age")                                                                                  \
+    X(MARK, "mark")                                                                                \
+    X(STALE, "stale")                                                                              \
+    X(ADMIN, "admin")
+#define LEDGER_WORDS_STEP(X)                                                                       \
+    X(FIN, "fin")                                                                                  \
+    X(RST, "rst")                                                                                  \
+    X(FORGET, "forget")                                                                            \
+    X(BLACK_HOLE, "black_hole")                                                                    \
+    X(HEAL, "heal")                                                                                \
+    X(STALL, "stall")                                                                              \
+    X(RESUME, "resume")                                                                            \
+    X(GOAWAY, "goaway")                                                                            \
+    X(GOAWAY_NOTICE, "goaway_notice")                                                              \
+    X(PING, "ping")                                                                                \
+    X(IGNORE_PINGS, "ignore_pings")                                                                \
+    X(IGNORE_SETTINGS, "ignore_settings")                                                          \
+    X(WINDOW, "window")                                                                            \
+    X(MAX_STREAMS, "max_streams")                                                                  \
+    X(CLOSE_NOTIFY, "close_notify")                                                                \
+    X(ALERT, "alert")                                                                              \
+    X(THROTTLE, "throttle")                                                                        \
+    X(DRIP, "drip")                                                                                \
+    X(CUT, "cut")                                                                                  \
+    X(INJECT, "inject")                                                                            \
+    X(WAIT, "wait")                                                                                \
+    X(DELAY, "delay")                                                                              \
+    X(HOLD, "hold")                                                                                \
+    X(RESPOND, "respond")                                                                          \
+    X(HEADER, "header")                                                                            \
+    X(RST_STREAM, "rst_stream")                                                                    \
+    X(REFUSE, "refuse")                                                                            \
+    X(REFUSE_SYN, "refuse_syn")                                                                    \
+    X(DROP_SYN, "drop_syn")                                                                        \
+    X(LISTEN, "listen")
 
 /* symbol, the JSON names of the event's members, those that may be missing with a "?" ("params",
  * "arguments" and "plan" are missing when they are too long). Every event has "seq", "at", "ms" and
@@ -182,7 +294,8 @@ enum ledger_kind {
     LEDGER_SPAN,
     LEDGER_REAL,
     LEDGER_LIST,
-    LEDGER_JSON
+    LEDGER_JSON,
+    LEDGER_WORD
 };
 
 enum ledger_event {
@@ -199,6 +312,62 @@ enum ledger_field {
         F_COUNT
 };
 
+/* The words, as they are written and read: BY_CLIENT ... */
+enum ledger_by {
+#define X(symbol, word) BY_##symbol,
+    LEDGER_WORDS_BY(X)
+#undef X
+};
+
+enum ledger_how {
+#define X(symbol, word) HOW_##symbol,
+    LEDGER_WORDS_HOW(X)
+#undef X
+};
+
+enum ledger_ended_in {
+#define X(symbol, word) ENDED_IN_##symbol,
+    LEDGER_WORDS_IN(X)
+#undef X
+};
+
+enum ledger_reached {
+#define X(symbol, word) REACHED_##symbol,
+    LEDGER_WORDS_REACHED(X)
+#undef X
+};
+
+enum ledger_into {
+#define X(symbol, word) INTO_##symbol,
+    LEDGER_WORDS_SENT_INTO(X)
+#undef X
+};
+
+enum ledger_fin_acked {
+#define X(symbol, word) FIN_##symbol,
+    LEDGER_WORDS_FIN_ACKED_BEFORE(X)
+#undef X
+};
+
+enum ledger_applied {
+#define X(symbol, word) APPLIED_##symbol,
+    LEDGER_WORDS_APPLY(X)
+#undef X
+};
+
+enum ledger_trigger {
+#define X(symbol, word) TRIGGER_##symbol,
+    LEDGER_WORDS_TRIGGER(X)
+#undef X
+};
+
+enum ledger_step {
+#define X(symbol, word) STEP_##symbol,
+    LEDGER_WORDS_STEP(X)
+#undef X
+        STEP_COUNT
+};
+
 struct ledger;
 
 /* The JSON name of an event, what it means, and its members as LEDGER_MEMBERS has them; the JSON
@@ -207,6 +376,8 @@ const char *ledger_event_name(enum ledger_event event);
 const char *ledger_event_members(enum ledger_event event);
 const char *ledger_event_about(enum ledger_event event);
 const char *ledger_field_name(enum ledger_field field);
+/* A word of a WORD field, by its number in the enumeration. */
+const char *ledger_word_name(enum ledger_field field, int64_t word);
 
 /* Makes an empty ledger of at most max_bytes (at least one chunk). NULL without memory. */
 struct ledger *ledger_create(size_t max_bytes);
@@ -220,6 +391,8 @@ void ledger_destroy(struct ledger *l);
 void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection,
                   uint32_t exchange);
 void ledger_int(struct ledger *l, enum ledger_field field, int64_t value); /* INT, BOOL, SPAN */
+void ledger_word(struct ledger *l, enum ledger_field field,
+                 int64_t word); /* an empty one: left out */
 void ledger_real(struct ledger *l, enum ledger_field field, double value); /* REAL, a finite one */
 void ledger_bytes(struct ledger *l, enum ledger_field field, const char *text, size_t len);
 void ledger_text(struct ledger *l, enum ledger_field field, const char *text); /* NULL: left out */
@@ -257,7 +430,7 @@ struct ledger_record {
 struct ledger_value {
     enum ledger_field field;
     enum ledger_kind kind;
-    int64_t number;    /* INT, BOOL, SPAN (ns) */
+    int64_t number;    /* INT, BOOL, SPAN (ns), WORD (of its enumeration) */
     double real;       /* REAL */
     const char *bytes; /* TEXT, JSON, LIST (for ledger_item_next); no NUL behind them */
     size_t len;
@@ -269,7 +442,7 @@ bool ledger_field_next(const struct ledger_record *record, size_t *at, struct le
 /* The same for the strings of a LIST; of one that was cut, the last may be short. */
 bool ledger_item_next(const struct ledger_value *list, size_t *at, const char **item, size_t *n);
 
-/* The field of a record, if it has it. Accessors of one kind: a number (INT, BOOL, SPAN) or
+/* The field of a record, if it has it. Accessors of one kind: a number (INT, BOOL, SPAN, WORD) or
  * fallback; whether a text (TEXT, JSON) is there and the same as this. */
 bool ledger_value(const struct ledger_record *record, enum ledger_field field,
                   struct ledger_value *out);

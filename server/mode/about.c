@@ -131,8 +131,8 @@ static void each_value(struct needs *n, const json_t *value, const void *arg,
 
 static const struct step_row *row_of(const char *name)
 {
-    for (const struct step_row *row = step_rows; row->name; row++)
-        if (name && strcmp(row->name, name) == 0)
+    for (const struct step_row *row = step_rows; row->about; row++)
+        if (name && strcmp(step_name(row), name) == 0)
             return row;
     return NULL;
 }

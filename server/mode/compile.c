@@ -320,7 +320,7 @@ int mode_compile_steps(const json_t *steps, unsigned over, double scale, struct 
     int error = rule && c.values ? 0 : -ENOMEM;
     if (!error) {
         *rule = (struct mode_rule){ .slot = ON_ACCEPT,
-                                    .on = "do",
+                                    .on = TRIGGER_ADMIN,
                                     .times = UINT32_MAX,
                                     .over = over ? over : OVER_ALL,
                                     .connections = MODE_RANGE_ALL };

@@ -56,7 +56,7 @@ static json_t *place_json(const struct at_row *row, bool *failed)
 
 static json_t *trigger_json(const struct trigger_row *row, bool *failed)
 {
-    json_t *object = named(row->name, row->about, failed);
+    json_t *object = named(trigger_name(row), row->about, failed);
     if (row->at) {
         json_t *places = json_array();
         for (const struct at_row *at = row->at; at->name; at++)
@@ -107,7 +107,7 @@ static void add_place(void *arg, const char *name)
 
 static json_t *step_json(const struct step_row *row, bool *failed)
 {
-    json_t *object = named(row->name, row->about, failed);
+    json_t *object = named(step_name(row), row->about, failed);
     json_t *args = json_array();
     for (const struct arg_row *arg = row->args; arg->name; arg++)
         add(args, arg_json(arg, failed), failed);
@@ -127,14 +127,14 @@ json_t *mode_language(void)
     bool failed = false;
     json_t *triggers = json_array(), *members = json_array(), *steps = json_array();
     json_t *types = json_array(), *closing = json_array();
-    for (const struct trigger_row *row = trigger_rows; row->name; row++)
+    for (const struct trigger_row *row = trigger_rows; row->about; row++)
         add(triggers, trigger_json(row, &failed), &failed);
     for (unsigned i = 0; i < RULE_MEMBERS; i++) {
         json_t *member = named(rule_member_rows[i].name, rule_member_rows[i].about, &failed);
         put(member, "allowed", json_string(rule_member_rows[i].allowed), &failed);
         add(members, member, &failed);
     }
-    for (const struct step_row *row = step_rows; row->name; row++)
+    for (const struct step_row *row = step_rows; row->about; row++)
         add(steps, step_json(row, &failed), &failed);
     for (unsigned i = 0; i < VALUE_TYPES; i++)
         if (value_rows[i].param)

@@ -208,8 +208,7 @@ struct at_row {
 #define PLACE_MAX (INT64_C(1) << 40)
 
 struct trigger_row {
-    const char *name; /* NULL ends the table */
-    const char *about;
+    const char *about;       /* NULL ends the table */
     const struct at_row *at; /* its places; NULL: only slot */
     const char *default_at;
     enum trigger_slot slot;
@@ -217,7 +216,8 @@ struct trigger_row {
     uint32_t nth_first;       /* the first request it can be about */
     uint32_t times;           /* without "times"; UINT32_MAX: no limit */
 };
-extern const struct trigger_row trigger_rows[];
+extern const struct trigger_row trigger_rows[]; /* by enum ledger_trigger */
+const char *trigger_name(const struct trigger_row *row);
 
 /* Reads everything of a rule but its steps. json has been expanded. */
 int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
@@ -258,8 +258,7 @@ typedef int step_exec(struct mode_conn *mc, struct mode_exchange *mx, struct mod
 #define STEP_OVER     4 /* too late: the exchange is over */
 
 struct step_row {
-    const char *name; /* NULL ends the table */
-    const char *about;
+    const char *about;          /* NULL ends the table */
     const struct arg_row *args; /* ends with a NULL name */
     bool shorthand;             /* the first argument can be given alone: {"wait": "2s"} */
     unsigned slots;             /* where it can stand */
@@ -277,13 +276,15 @@ struct step_row {
     bool behind;        /* what the engine has answered goes out before it */
     enum step_listener listener;
     enum step_effect effect;
-    const char *resumed_by; /* the step that ends the silence, for EFFECT_SILENCES */
-    step_build *build;      /* NULL: nothing to complete */
-    enum wire_verb verb;    /* for ready_verb, ready_tls_verb */
-    step_ready *ready;      /* NULL: always */
-    step_exec *exec;        /* NULL: the runtime or the run does it, by the flags */
+    enum ledger_step resumed_by; /* the step that ends the silence, for EFFECT_SILENCES */
+    step_build *build;           /* NULL: nothing to complete */
+    enum wire_verb verb;         /* for ready_verb, ready_tls_verb */
+    step_ready *ready;           /* NULL: always */
+    step_exec *exec;             /* NULL: the runtime or the run does it, by the flags */
 };
-extern const struct step_row step_rows[];
+extern const struct step_row step_rows[]; /* by enum ledger_step */
+const char *step_name(const struct step_row *row);
+enum ledger_step step_of(const struct step_row *row);
 
 /* What the rows name. */
 step_exec do_fin, do_rst, do_forget, do_black_hole, do_heal, do_stall, do_resume, do_close_notify;

@@ -19,6 +19,7 @@
 #include "base/refusal.h"
 #include "engine/engine.h"
 #include "engine/protocol.h"
+#include "ledger/ledger.h"
 #include "wire/caps.h"
 #include "wire/wire.h"
 
@@ -93,6 +94,7 @@ enum step_listener {
     LISTENER_STEP_ACCEPT
 };
 enum step_listener mode_step_listener(const struct mode_step *step);
+enum ledger_step mode_step_word(const struct mode_step *step); /* for the ledger */
 const char *mode_step_name(const struct mode_step *step);
 /* How long the next step is to wait for, in ns (DURATION_NEVER: for ever); -1: it takes no time. */
 int64_t mode_step_pause(const struct mode_step *step);
@@ -100,7 +102,7 @@ int64_t mode_step_pause(const struct mode_step *step);
 struct mode_rule {
     unsigned number; /* its place in the file, from 0; for the ledger */
     enum trigger_slot slot;
-    const char *on;                /* the trigger's name as written */
+    enum ledger_trigger on;        /* the trigger */
     unsigned over;                 /* OVER_* */
     uint32_t nth_first, nth_last;  /* which requests of the connection; 1..UINT32_MAX */
     uint32_t times;                /* at most so often on one connection; UINT32_MAX: no limit */
@@ -129,6 +131,9 @@ struct mode_program {
         unsigned count;
     } by_slot[TRIGGER_SLOTS];
 };
+
+/* The trigger's name as written. */
+const char *mode_rule_on(const struct mode_rule *rule);
 
 struct mode_program *mode_ref(struct mode_program *program);
 void mode_unref(struct mode_program *program); /* NULL is fine */

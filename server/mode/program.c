@@ -61,9 +61,34 @@ enum step_listener mode_step_listener(const struct mode_step *step)
     return step->row->listener;
 }
 
+enum ledger_step step_of(const struct step_row *row)
+{
+    return (enum ledger_step)(row - step_rows);
+}
+
+const char *step_name(const struct step_row *row)
+{
+    return ledger_word_name(F_STEP, step_of(row));
+}
+
+const char *trigger_name(const struct trigger_row *row)
+{
+    return ledger_word_name(F_TRIGGER, row - trigger_rows);
+}
+
+enum ledger_step mode_step_word(const struct mode_step *step)
+{
+    return step_of(step->row);
+}
+
 const char *mode_step_name(const struct mode_step *step)
 {
-    return step->row->name;
+    return step_name(step->row);
+}
+
+const char *mode_rule_on(const struct mode_rule *rule)
+{
+    return ledger_word_name(F_TRIGGER, rule->on);
 }
 
 int64_t mode_step_pause(const struct mode_step *step)

@@ -85,7 +85,7 @@ static bool fire_rule(struct mode_conn *mc, struct mode_program *program,
 {
     if (!fits(mc, rule, mx) || state_of(mc) == WIRE_CLOSED || !has_room(mc) || !may_fire(mc, rule))
         return false;
-    struct script *s = script_create(mc, program, rule, mx, rule->on);
+    struct script *s = script_create(mc, program, rule, mx);
     if (!s) {
         log_no_memory(mc);
         return false;
@@ -139,9 +139,9 @@ int64_t mode_next_place(const struct mode_conn *mc, const struct mode_exchange *
     return next;
 }
 
-int mode_run(struct mode_conn *mc, struct mode_program *program, const char *by)
+int mode_run(struct mode_conn *mc, struct mode_program *program)
 {
-    struct script *s = script_create(mc, program, &program->rules[0], NULL, by);
+    struct script *s = script_create(mc, program, &program->rules[0], NULL);
     if (!s)
         return -ENOMEM;
     script_run(s, true, ON_TIME);
@@ -228,7 +228,7 @@ static void ledger_missed(const struct mode_conn *mc, const struct mode_rule *ru
     ledger_begin(mc->ledger, EV_FAULT_MISSED, mc->id, 0);
     ledger_text(mc->ledger, F_MODE_NAME, mc->program->name);
     ledger_int(mc->ledger, F_RULE, rule->number);
-    ledger_text(mc->ledger, F_TRIGGER, rule->on);
+    ledger_word(mc->ledger, F_TRIGGER, rule->on);
     ledger_int(mc->ledger, F_LATE, late);
     ledger_text(mc->ledger, F_WHY, why);
     ledger_commit(mc->ledger);
@@ -266,7 +266,7 @@ static void wait_for(struct mode_conn *mc, struct mode_program *program,
 {
     if (!has_room(mc))
         return;
-    struct script *s = script_create(mc, program, rule, NULL, rule->on);
+    struct script *s = script_create(mc, program, rule, NULL);
     if (!s) {
         log_no_memory(mc);
         return;
@@ -406,7 +406,7 @@ void mode_exchange_let_go(struct mode_exchange *mx)
 
 void mode_exchange_overtaken(struct mode_exchange *mx, const char *why)
 {
-    ledger_undone(mx->conn, mx->ex->nth, "respond", why);
+    ledger_undone(mx->conn, mx->ex->nth, STEP_RESPOND, why);
     mx->instead = NULL;
 }
 
@@ -417,7 +417,7 @@ void mode_exchange_unsaid(struct mode_exchange *mx, const char *why)
     if (mx->instead)
         mode_exchange_overtaken(mx, why);
     for (const struct mode_header *set = mx->set; set; set = set->next)
-        ledger_undone(mx->conn, mx->ex->nth, "header", why);
+        ledger_undone(mx->conn, mx->ex->nth, STEP_HEADER, why);
     forget_answer(mx);
 }
 

@@ -119,8 +119,8 @@ void mode_fire_at(struct mode_conn *mc, enum trigger_slot slot, struct mode_exch
 unsigned mode_mark(struct mode_conn *mc, const char *name);
 
 /* Runs a program's only rule now, whatever its trigger (the admin API's "do"). Returns 0 or
- * -ENOMEM. by: "admin", for the ledger. */
-int mode_run(struct mode_conn *mc, struct mode_program *program, const char *by);
+ * -ENOMEM. */
+int mode_run(struct mode_conn *mc, struct mode_program *program);
 
 /* The connection became idle at this time, or is busy again. */
 void mode_idle(struct mode_conn *mc, int64_t since);

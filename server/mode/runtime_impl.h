@@ -15,7 +15,6 @@ struct script {
     struct mode_conn *mc;
     struct mode_program *program;
     const struct mode_rule *rule;
-    const char *trigger;
     struct mode_exchange *mx; /* NULL: none, or it is over */
     uint32_t nth;             /* its number, also when it is over */
     unsigned next;            /* step */
@@ -25,8 +24,7 @@ struct script {
 
 /* Puts it on the connection's list. NULL without memory. */
 struct script *script_create(struct mode_conn *mc, struct mode_program *program,
-                             const struct mode_rule *rule, struct mode_exchange *mx,
-                             const char *trigger);
+                             const struct mode_rule *rule, struct mode_exchange *mx);
 void script_destroy(struct script *s);
 
 /* Runs what can run now; frees the script at its end. Returns whether the connection was taken out
@@ -34,7 +32,8 @@ void script_destroy(struct script *s);
 bool script_run(struct script *s, bool from_loop, int64_t late);
 
 /* Says that a step which was announced does not happen. nth: of the exchange that it is about. */
-void ledger_undone(const struct mode_conn *mc, uint32_t nth, const char *step, const char *why);
+void ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step,
+                   const char *why);
 
 /* Whether the host has given the connection another program just now: rules that waited are gone.
  */

@@ -44,8 +44,7 @@ static void script_reached(struct timer *m, int64_t late)
 }
 
 struct script *script_create(struct mode_conn *mc, struct mode_program *program,
-                             const struct mode_rule *rule, struct mode_exchange *mx,
-                             const char *trigger)
+                             const struct mode_rule *rule, struct mode_exchange *mx)
 {
     struct script *s = calloc(1, sizeof *s);
     if (!s)
@@ -54,7 +53,6 @@ struct script *script_create(struct mode_conn *mc, struct mode_program *program,
     s->mc = mc;
     s->program = mode_ref(program);
     s->rule = rule;
-    s->trigger = trigger;
     s->mx = mx;
     s->nth = mx ? mx->ex->nth : 0;
     link_append(&mc->scripts, &s->link);
@@ -79,8 +77,8 @@ static void begin_event(const struct script *s, enum ledger_event event,
     ledger_begin(l, event, s->mc->id, s->nth);
     ledger_text(l, F_MODE_NAME, s->program->name);
     ledger_int(l, F_RULE, s->rule->number);
-    ledger_text(l, F_TRIGGER, s->trigger);
-    ledger_text(l, F_STEP, step->row->name);
+    ledger_word(l, F_TRIGGER, s->rule->on);
+    ledger_word(l, F_STEP, step_of(step->row));
     ledger_text(l, F_ARGUMENTS, step->arguments);
     if (late != ON_TIME)
         ledger_int(l, F_LATE, late);
@@ -118,11 +116,11 @@ static void ledger_step_missed(const struct script *s, const struct mode_step *s
     ledger_commit(s->mc->ledger);
 }
 
-void ledger_undone(const struct mode_conn *mc, uint32_t nth, const char *step, const char *why)
+void ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step, const char *why)
 {
     struct ledger *l = mc->ledger;
     ledger_begin(l, EV_FAULT_DONE, mc->id, nth);
-    ledger_text(l, F_STEP, step);
+    ledger_word(l, F_STEP, step);
     ledger_text(l, F_WHY, why);
     ledger_commit(l);
 }
@@ -158,7 +156,7 @@ static void step_do(struct script *s, const struct mode_step *step, bool *silenc
     struct mode_conn *mc = s->mc;
     int error = step->row->exec(mc, s->mx, s->program, step);
     if (error) {
-        ledger_undone(mc, s->nth, step->row->name, strerror(-error));
+        ledger_undone(mc, s->nth, step_of(step->row), strerror(-error));
         return;
     }
     switch (step->row->effect) {

@@ -17,12 +17,12 @@ static int find_row(struct compiler *c, const struct path *at, const char *name,
                     const struct step_row **out)
 {
     struct name_list names = { .meant.word = name };
-    for (const struct step_row *row = step_rows; row->name; row++) {
-        if (strcmp(row->name, name) == 0) {
+    for (const struct step_row *row = step_rows; row->about; row++) {
+        if (strcmp(step_name(row), name) == 0) {
             *out = row;
             return 0;
         }
-        name_list_add(&names, row->name);
+        name_list_add(&names, step_name(row));
     }
     refuse_at(c, at, names.text, "no step is called \"%.*s\"", MODE_NAME_SIZE, name);
     return refuse_meant(c->why, &names.meant);
@@ -31,11 +31,11 @@ static int find_row(struct compiler *c, const struct path *at, const char *name,
 void step_places(const struct step_row *row, void (*place)(void *arg, const char *name), void *arg)
 {
     char text[64];
-    for (const struct trigger_row *trigger = trigger_rows; trigger->name; trigger++) {
+    for (const struct trigger_row *trigger = trigger_rows; trigger->about; trigger++) {
         if (!trigger->at && (row->slots & IN(trigger->slot)))
-            place(arg, trigger->name);
+            place(arg, trigger_name(trigger));
         for (const struct at_row *at = trigger->at; at && at->name; at++) {
-            snprintf(text, sizeof text, "%s at %s", trigger->name, at->name);
+            snprintf(text, sizeof text, "%s at %s", trigger_name(trigger), at->name);
             if (row->slots & IN(at->slot))
                 place(arg, text);
         }
@@ -62,13 +62,13 @@ static int check_place(struct compiler *c, const struct path *at, const struct s
                                                  : "the connection is not ready for it yet";
         return refuse_at(c, at,
                          slot == SLOT_OF_DO ? "steps that act on the connection" : places.text,
-                         "\"%s\" does not fit here: %s", row->name, why);
+                         "\"%s\" does not fit here: %s", step_name(row), why);
     }
     if (over & ~row->over)
         return refuse_at(c, at,
                          slot == SLOT_OF_DO ? "a connection that speaks HTTP/2"
                                             : "a rule with \"over\": \"h2\"",
-                         "\"%s\" exists in HTTP/2 only", row->name);
+                         "\"%s\" exists in HTTP/2 only", step_name(row));
     return 0;
 }
 
@@ -76,25 +76,27 @@ static int check_order(struct compiler *c, const struct path *at, const struct s
                        struct so_far *so_far)
 {
     if (so_far->ended && so_far->ended->effect == EFFECT_DESTROYS)
-        return refuse_at(c, at, "nothing", "nothing can come after \"%s\"", so_far->ended->name);
+        return refuse_at(c, at, "nothing", "nothing can come after \"%s\"",
+                         step_name(so_far->ended));
     if (so_far->ended && !row->after_end)
-        return refuse_at(c, at, "wait, rst", "\"%s\" means nothing after \"%s\"", row->name,
-                         so_far->ended->name);
+        return refuse_at(c, at, "wait, rst", "\"%s\" means nothing after \"%s\"", step_name(row),
+                         step_name(so_far->ended));
     if (so_far->silent && !row->while_silent)
-        return refuse_at(c, at, so_far->silent->resumed_by, "\"%s\" means nothing after \"%s\"",
-                         row->name, so_far->silent->name);
+        return refuse_at(c, at, ledger_word_name(F_STEP, so_far->silent->resumed_by),
+                         "\"%s\" means nothing after \"%s\"", step_name(row),
+                         step_name(so_far->silent));
     if (so_far->silent && row->effect == EFFECT_RESUMES &&
-        strcmp(row->name, so_far->silent->resumed_by) != 0)
-        return refuse_at(c, at, so_far->silent->resumed_by, "\"%s\" does not end \"%s\"", row->name,
-                         so_far->silent->name);
+        step_of(row) != so_far->silent->resumed_by)
+        return refuse_at(c, at, ledger_word_name(F_STEP, so_far->silent->resumed_by),
+                         "\"%s\" does not end \"%s\"", step_name(row), step_name(so_far->silent));
     if (row->in_exchange && so_far->waited)
         return refuse_at(c, at, "delay in place of wait: it holds the answer back",
                          "the answer is on its way by the time of \"%s\", after \"wait\"",
-                         row->name);
+                         step_name(row));
     if (row->in_exchange && so_far->exchange_ended)
         return refuse_at(c, at, "steps that act on the connection",
-                         "\"%s\" means nothing after \"%s\", which never answers", row->name,
-                         so_far->exchange_ended->name);
+                         "\"%s\" means nothing after \"%s\", which never answers", step_name(row),
+                         step_name(so_far->exchange_ended));
 
     if (row->effect == EFFECT_ENDS || row->effect == EFFECT_DESTROYS)
         so_far->ended = row;
@@ -163,7 +165,7 @@ static int check_arg_names(struct compiler *c, const struct path *at, const stru
         if (arg->name)
             continue;
         refuse_at(c, &here, names.len ? names.text : "no arguments", "\"%s\" has no such argument",
-                  row->name);
+                  step_name(row));
         return refuse_meant(c->why, &names.meant);
     }
     return 0;
@@ -177,7 +179,7 @@ static int read_args(struct compiler *c, const struct path *at, const json_t *ar
     bool alone = args && !json_is_object(args);
     if (alone && !row->shorthand)
         return refuse_at(c, at, "an object of arguments",
-                         "the arguments of \"%s\" are not an object", row->name);
+                         "the arguments of \"%s\" are not an object", step_name(row));
     int error = alone ? 0 : check_arg_names(c, at, row, args);
     json_auto_t *in_force = json_object();
     if (!error && !in_force)
@@ -186,7 +188,7 @@ static int read_args(struct compiler *c, const struct path *at, const json_t *ar
         struct path here = PATH_KEY(at, row->args[i].name);
         json_t *value =
             alone ? (i == 0 ? (json_t *)args : NULL) : json_object_get(args, row->args[i].name);
-        error = read_arg(c, alone ? at : &here, row->name, &row->args[i], value, in_force,
+        error = read_arg(c, alone ? at : &here, step_name(row), &row->args[i], value, in_force,
                          &step->arg[i]);
     }
     if (!error && row->build)
@@ -247,7 +249,7 @@ int steps_read(struct compiler *c, const struct path *at, const json_t *json, un
             error = read_args(c, &named, args, &steps[i]);
         if (error)
             return error;
-        need_capabilities(c, &here, steps[i].row->name, steps[i].row->needs);
+        need_capabilities(c, &here, step_name(steps[i].row), steps[i].row->needs);
     }
     rule->steps = steps;
     rule->step_count = (unsigned)count;

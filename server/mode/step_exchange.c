@@ -64,7 +64,7 @@ int do_respond(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progr
                const struct mode_step *step)
 {
     if (mx->instead)
-        ledger_undone(mc, mx->ex->nth, "respond", "another respond came after it");
+        ledger_undone(mc, mx->ex->nth, STEP_RESPOND, "another respond came after it");
     mode_ref(program);
     mode_unref(mx->program);
     mx->program = program;

@@ -20,12 +20,12 @@ static int read_on(struct compiler *c, const struct path *at, const json_t *json
     const json_t *on = json_object_get(json, "on");
     struct path here = PATH_KEY(at, "on");
     struct name_list names = { .meant.word = json_string_value(on) };
-    for (const struct trigger_row *row = trigger_rows; row->name; row++) {
-        if (json_is_string(on) && strcmp(json_string_value(on), row->name) == 0) {
+    for (const struct trigger_row *row = trigger_rows; row->about; row++) {
+        if (json_is_string(on) && strcmp(json_string_value(on), trigger_name(row)) == 0) {
             *out = row;
             return 0;
         }
-        name_list_add(&names, row->name);
+        name_list_add(&names, trigger_name(row));
     }
     char shown[SHOWN_SIZE];
     if (!on)
@@ -46,7 +46,7 @@ static int refuse_member(const struct reading *r, const char *key, bool known)
             name_list_add(&allowed, rule_member_rows[i].name);
     if (known)
         return refuse_at(r->c, &here, allowed.text, "it does not go with the trigger \"%s\"",
-                         r->trigger->name);
+                         trigger_name(r->trigger));
     refuse_at(r->c, &here, allowed.text, "a rule has no such member");
     return refuse_meant(r->c->why, &allowed.meant);
 }
@@ -71,7 +71,7 @@ static int check_members(const struct reading *r)
         if ((r->trigger->requires & TAKES(i)) &&
             !json_object_get(r->json, rule_member_rows[i].name))
             return refuse_at(r->c, &here, rule_member_rows[i].allowed,
-                             "it is missing: \"%s\" needs it", r->trigger->name);
+                             "it is missing: \"%s\" needs it", trigger_name(r->trigger));
     }
     return 0;
 }
@@ -122,7 +122,7 @@ static int refuse_place(const struct reading *r, const struct path *here, const 
         suggest_offer(&meant, row->name);
     }
     refuse_at(r->c, here, names.text, "%s is no place of the trigger \"%s\"",
-              json_shown(value, shown), r->trigger->name);
+              json_shown(value, shown), trigger_name(r->trigger));
     return refuse_meant(r->c->why, &meant);
 }
 
@@ -235,7 +235,7 @@ static int read_nth(const struct reading *r)
     if (range.last < r->trigger->nth_first) {
         struct path here = PATH_KEY(r->at, "nth");
         return refuse_at(r->c, &here, "2 or more", "\"%s\" is never about the first request",
-                         r->trigger->name);
+                         trigger_name(r->trigger));
     }
     r->rule->nth_first = range.first > r->trigger->nth_first ? range.first : r->trigger->nth_first;
     r->rule->nth_last = range.last;
@@ -260,7 +260,7 @@ int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
     int error = read_on(c, at, json, &r.trigger);
     if (error)
         return error;
-    rule->on = r.trigger->name;
+    rule->on = (enum ledger_trigger)(r.trigger - trigger_rows);
     rule->connections = MODE_RANGE_ALL;
     error = check_members(&r);
     if (!error)

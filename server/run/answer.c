@@ -141,7 +141,7 @@ static void answer(struct session_exchange *sx)
     if (sx->mx.set && !(headers = set_headers(sx->mx.set, &response))) {
         if (response.release)
             response.release(response.release_arg);
-        wire_abort(xs->wire, "server", "out of memory");
+        wire_abort(xs->wire, BY_SERVER, HOW_NO_MEMORY);
         return;
     }
     sx->reached = REACHED_ANSWERING;

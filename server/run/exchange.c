@@ -13,13 +13,6 @@
 
 #define POOL_MAX 256
 
-static const char *const reached_names[] = {
-    [REACHED_BEGUN] = "begun",
-    [REACHED_HEADERS] = "headers",
-    [REACHED_COMPLETE] = "complete",
-    [REACHED_ANSWERING] = "answering",
-};
-
 /* --- Memory: a bounded pool, so that a request costs no allocation */
 
 static struct link pool = { &pool, &pool };
@@ -124,11 +117,6 @@ static void tell_end(struct session_exchange *sx)
         attempts_answered(xs->attempts, sx->key.hash);
 }
 
-const char *exchange_reached(enum reached reached)
-{
-    return reached_names[reached];
-}
-
 void exchange_tell_lost_one(struct session_exchange *sx, const char *why)
 {
     struct exchanges *xs = sx->xs;
@@ -136,13 +124,13 @@ void exchange_tell_lost_one(struct session_exchange *sx, const char *why)
     if (sx->end_told)
         return;
     sx->end_told = true;
-    enum reached reached = sx->reached > r->reached ? sx->reached : r->reached;
+    enum ledger_reached reached = sx->reached > r->reached ? sx->reached : r->reached;
     uint32_t attempt = r->attempt;
     if (reached == REACHED_HEADERS && !attempt)
         attempt = attempts_begin(xs->attempts, sx->reached ? sx->key.hash : r->hash);
     mode_exchange_unsaid(&sx->mx, why);
     ledger_begin(xs->ledger, EV_EXCHANGE_LOST, xs->id, sx->copy.nth);
-    ledger_text(xs->ledger, F_REACHED, reached_names[reached]);
+    ledger_word(xs->ledger, F_REACHED, reached);
     if (attempt)
         ledger_int(xs->ledger, F_ATTEMPT, attempt);
     ledger_text(xs->ledger, F_WHY, why);
@@ -253,7 +241,7 @@ static void begin(void *host, struct exchange *ex)
     int64_t now = clock_now();
     struct session_exchange *sx = take_exchange();
     if (!sx) {
-        wire_abort(xs->wire, "server", "out of memory");
+        wire_abort(xs->wire, BY_SERVER, HOW_NO_MEMORY);
         return;
     }
     sx->xs = xs;
@@ -435,7 +423,7 @@ static void has_room(void *host)
 static void finished(void *host)
 {
     struct exchanges *xs = host;
-    wire_close(xs->wire, xs->client_leaves ? "client" : "server");
+    wire_close(xs->wire, xs->client_leaves ? BY_CLIENT : BY_SERVER);
 }
 
 const struct engine_host exchange_engine_host = {

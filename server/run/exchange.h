@@ -53,13 +53,10 @@ struct exchanges {
     unsigned unbegun_count;
 };
 
-/* How far an exchange has got. */
-enum reached { REACHED_BEGUN, REACHED_HEADERS, REACHED_COMPLETE, REACHED_ANSWERING };
-
 /* What was read of a request, and what the ledger has of it; the first of these and the last two
  * count what was read while the engine watched. */
 struct reading {
-    enum reached reached;
+    enum ledger_reached reached;
     bool told;          /* the ledger has its request */
     bool complete_told; /* and its request_complete */
     bool stale;         /* it came after the fault */
@@ -84,7 +81,7 @@ struct session_exchange {
     struct exchanges *xs;
     struct mode_exchange mx;
     struct exchange copy; /* what mx points at once the engine's own is gone */
-    enum reached reached;
+    enum ledger_reached reached;
     unsigned pins;  /* callers up the stack that look at it again */
     bool over;      /* only pins keep its memory */
     uint32_t tried; /* by which answer_all() */
@@ -152,8 +149,6 @@ void exchange_tell_lost(struct exchanges *xs, const char *why, bool leaving);
 void exchange_tell_cut(struct exchanges *xs, const char *why);
 /* The same for one. */
 void exchange_tell_lost_one(struct session_exchange *sx, const char *why);
-/* The name of how far a request or exchange has got. */
-const char *exchange_reached(enum reached reached);
 /* Frees what is left of them at the end of a connection. */
 void exchange_drop_all(struct exchanges *xs);
 

@@ -78,7 +78,7 @@ int fits_url(const struct session *s, const struct exchange *ex, const struct mo
             continue;
         refuse(why, "mode", instead,
                "rule %u of \"%.63s\" is on \"%s\": that is over when a request asks for the mode",
-               rule->number, program->name, rule->on);
+               rule->number, program->name, mode_rule_on(rule));
         return MODE_NOT_HERE;
     }
     enum why_not none = why_none(s, program, true, ex->nth);

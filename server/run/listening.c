@@ -98,8 +98,8 @@ static void do_step(struct listen_script *s, const struct mode_step *step, int64
     ledger_begin(l, EV_FAULT, 0, 0);
     ledger_text(l, F_MODE_NAME, s->program->name);
     ledger_int(l, F_RULE, s->rule->number);
-    ledger_text(l, F_TRIGGER, s->rule->on);
-    ledger_text(l, F_STEP, mode_step_name(step));
+    ledger_word(l, F_TRIGGER, s->rule->on);
+    ledger_word(l, F_STEP, mode_step_word(step));
     ledger_text(l, F_ARGUMENTS, step->arguments);
     if (late != ON_TIME)
         ledger_int(l, F_LATE, late);
@@ -111,7 +111,7 @@ static void do_step(struct listen_script *s, const struct mode_step *step, int64
     if (!error)
         return;
     ledger_begin(l, EV_FAULT_DONE, 0, 0);
-    ledger_text(l, F_STEP, mode_step_name(step));
+    ledger_word(l, F_STEP, mode_step_word(step));
     ledger_text(l, F_WHY, strerror(-error));
     ledger_commit(l);
 }

@@ -77,7 +77,7 @@ static void give_up(struct session *s, const struct wait *wait)
     if (streams)
         engine_goaway(s->xs.engine, &(struct goaway){ .last = GOAWAY_LAST_SEEN });
     wire_say_why(s->xs.wire, wait->what);
-    wire_close(s->xs.wire, "server");
+    wire_close(s->xs.wire, BY_SERVER);
 }
 
 static void patience_over(struct timer *m, int64_t late)

@@ -215,7 +215,7 @@ static const char *early_trigger(const struct mode_program *program)
                                                ON_HANDSHAKE };
     for (size_t i = 0; i < sizeof early / sizeof *early; i++)
         if (mode_has(program, early[i]))
-            return program->by_slot[early[i]].rules[0]->on;
+            return mode_rule_on(program->by_slot[early[i]].rules[0]);
     return NULL;
 }
 

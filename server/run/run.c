@@ -103,7 +103,7 @@ static void ledger_plan(struct run *run, enum run_apply apply)
         buf_free(&text);
     }
     ledger_int(run->shared.ledger, F_SEED, (int64_t)run->seed);
-    ledger_text(run->shared.ledger, F_APPLY, apply == APPLY_ALL ? "all" : "new");
+    ledger_word(run->shared.ledger, F_APPLY, apply == APPLY_ALL ? APPLIED_ALL : APPLIED_NEW);
     ledger_int(run->shared.ledger, F_LIVE, (int64_t)run->session_count);
     ledger_real(run->shared.ledger, F_TIME_SCALE, run->config.time_scale);
     ledger_commit(run->shared.ledger);
@@ -360,7 +360,7 @@ int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *wh
         return error;
     error = refuse_tls_steps(s, program, why);
     if (!error)
-        error = mode_run(&s->mode, program, "admin");
+        error = mode_run(&s->mode, program);
     mode_unref(program);
     return error;
 }
@@ -370,7 +370,7 @@ int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *wh
 void run_abort(struct run *run)
 {
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next) {
-        wire_abort(link_entry(i, struct session, link)->xs.wire, "shutdown", NULL);
+        wire_abort(link_entry(i, struct session, link)->xs.wire, BY_SHUTDOWN, HOW_AS_SEEN);
     }
 }
 

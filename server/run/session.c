@@ -129,7 +129,7 @@ static bool start_engine(struct session *s, const struct protocol *protocol)
         static struct log_gate gate;
         log_sometimes(&gate, LOG_WARN, "cannot serve connection %llu: %s",
                       (unsigned long long)s->xs.id, strerror(-error));
-        wire_abort(s->xs.wire, "server", "out of descriptors or memory");
+        wire_abort(s->xs.wire, BY_SERVER, HOW_NO_ROOM);
         return false;
     }
     s->xs.engine = s->mode.engine = e;
@@ -234,7 +234,7 @@ static void peer_closed(void *owner, bool at_end)
     if (s->xs.engine && wire_can_send(s->xs.wire) && !s->mode.held)
         engine_peer_closed(s->xs.engine);
     else
-        wire_close(s->xs.wire, "client"); /* nothing that is open could be answered */
+        wire_close(s->xs.wire, BY_CLIENT); /* nothing that is open could be answered */
 }
 
 static void progress(void *owner)
@@ -266,14 +266,14 @@ static void watch(struct session *s, const char *why)
         engine_watch(s->xs.engine, WATCH_ONLY);
 }
 
-static void ending(void *owner, const char *by)
+static void ending(void *owner, enum ledger_by by)
 {
     struct session *s = owner;
-    const char *why = strcmp(by, "fault") == 0 ? fault_ended : "the connection ended";
+    const char *why = by == BY_FAULT ? fault_ended : "the connection ended";
     watch(s, why); /* what is pipelined behind an open exchange was read, too */
     if (s->xs.engine)
         engine_watch_flush(s->xs.engine, false);
-    if (strcmp(by, "client") == 0)
+    if (by == BY_CLIENT)
         mode_gives_way(&s->mode, "the client ended the connection first", true);
     exchange_tell_lost(&s->xs, why, true);
 }
@@ -470,10 +470,10 @@ void session_begin(struct session *s)
     mode_fire(&s->mode, ON_ACCEPT, NULL);
 }
 
-void session_let_go(struct session *s, const char *by)
+void session_let_go(struct session *s, enum ledger_by by)
 {
     if (exchange_silenced(&s->xs) || s->mode.changed) {
-        wire_abort(s->xs.wire, by, NULL);
+        wire_abort(s->xs.wire, by, HOW_AS_SEEN);
         return;
     }
     if (wire_state(s->xs.wire) == WIRE_ENDING)
@@ -485,11 +485,11 @@ void session_let_go(struct session *s, const char *by)
 void session_shutdown(struct session *s)
 {
     if (exchange_silenced(&s->xs) || s->mode.held)
-        wire_abort(s->xs.wire, "shutdown", NULL);
+        wire_abort(s->xs.wire, BY_SHUTDOWN, HOW_AS_SEEN);
     else if (s->xs.engine && exchange_serving(&s->xs))
         engine_shutdown(s->xs.engine);
     else
-        wire_close(s->xs.wire, "server");
+        wire_close(s->xs.wire, BY_SERVER);
     wire_hurry(s->xs.wire);
 }
 

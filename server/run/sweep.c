@@ -36,7 +36,7 @@ static bool sweep_some(struct run *run, int64_t until)
     for (unsigned n = 0; (s = run_cursor_next(&sweep->cursor)); n++) {
         session_catch_up(s);
         if (sweep->let_go)
-            session_let_go(s, sweep->reset ? "reset" : "mode");
+            session_let_go(s, sweep->reset ? BY_RESET : BY_MODE);
         if (n + 1 >= AT_LEAST && clock_now() >= until)
             return false;
     }

@@ -52,7 +52,7 @@ void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
         return;
     ledger_begin(xs->ledger, EV_STALE_REQUEST, xs->id, ex->nth);
     witness_request(xs, &ex->request, ex->stream, &sx->key);
-    ledger_text(xs->ledger, F_SENT_INTO, wire_state_name(WIRE_BLACK_HOLED));
+    ledger_word(xs->ledger, F_SENT_INTO, INTO_HOLED);
     ledger_int(xs->ledger, F_AFTER_FAULT,
                wire_black_hole_used(xs->wire) - wire_fault_since(xs->wire));
     ledger_int(xs->ledger, F_ATTEMPT, sx->read.attempt);
@@ -112,11 +112,11 @@ static void add_staleness(struct exchanges *xs)
     struct ledger *l = xs->ledger;
     enum wire_state state = wire_state(xs->wire);
     int64_t since = state == WIRE_OPEN ? xs->mode->goaway_at : wire_fault_since(xs->wire);
-    ledger_text(l, F_SENT_INTO, state == WIRE_OPEN ? "goaway" : wire_state_name(state));
+    ledger_word(l, F_SENT_INTO, state == WIRE_OPEN ? INTO_GOAWAY : wire_state_into(state));
     if (since != TIME_NONE)
         ledger_int(l, F_AFTER_FAULT, clock_now() - since);
     if (state == WIRE_FIN_SENT)
-        ledger_text(l, F_FIN_ACKED_BEFORE, wire_fin_acked_name(wire_fin_acked(xs->wire)));
+        ledger_word(l, F_FIN_ACKED_BEFORE, wire_fin_acked(xs->wire));
 }
 
 /* What came with the bytes on which the fault fired, or before them, was sent while all was well;
@@ -234,7 +234,7 @@ void witness_tell_lost(struct exchanges *xs, const char *why)
             continue;
         u->lost_told = true;
         ledger_begin(xs->ledger, EV_EXCHANGE_LOST, xs->id, u->nth);
-        ledger_text(xs->ledger, F_REACHED, exchange_reached(u->read.reached));
+        ledger_word(xs->ledger, F_REACHED, u->read.reached);
         if (u->read.attempt)
             ledger_int(xs->ledger, F_ATTEMPT, u->read.attempt);
         ledger_text(xs->ledger, F_WHY, why);

@@ -133,7 +133,7 @@ static void refuse_tls(struct session *s)
     write_400(detail, false, &answer);
     wire_send(s->xs.wire, buf_bytes(&answer), buf_len(&answer));
     buf_free(&answer);
-    wire_close(s->xs.wire, "server");
+    wire_close(s->xs.wire, BY_SERVER);
 }
 
 enum wrong_port wrong_port_look(struct session *s, const uint8_t *bytes, size_t n)

@@ -30,7 +30,7 @@ void wire_begin_ending(struct wire *w)
 {
     w->state = WIRE_ENDING;
     if (!w->end_by)
-        w->end_by = "server";
+        w->end_by = BY_SERVER;
     timer_at(&w->limit, clock_now() + FLUSH_PATIENCE);
     if (!w->corked) { /* what the client says in the same reading may be that it ends */
         wire_say_last(w);
@@ -46,12 +46,12 @@ void wire_say_last(struct wire *w)
         return;
     w->last_said = true;
     if (client_first)
-        w->end_by = "client";
+        w->end_by = BY_CLIENT;
     if (!client_first || !w->closing.fin_alone)
         wire_tls_notify(w);
 }
 
-void wire_close(struct wire *w, const char *by)
+void wire_close(struct wire *w, enum ledger_by by)
 {
     if (!wire_serving(w))
         return;
@@ -72,7 +72,7 @@ void wire_ending_limit(struct wire *w)
     else if (wire_shape_waits(w)) /* it is our pace that is slow, not the client */
         timer_at(&w->limit, clock_now() + FLUSH_PATIENCE);
     else
-        wire_end(w, WIRE_LAST_CLOSE, w->end_by, NULL);
+        wire_end(w, WIRE_LAST_CLOSE, w->end_by, HOW_AS_SEEN);
 }
 
 /* --- Behind the FIN */
@@ -105,14 +105,14 @@ static void leave_to_kernel(struct wire *w)
     if (w->closing.fin_wait < LINGER2_MAX * NS_PER_S)
         s = left > NS_PER_S ? (int)((left + NS_PER_S - 1) / NS_PER_S) : 1;
     setsockopt(w->fd, IPPROTO_TCP, TCP_LINGER2, &s, sizeof s);
-    wire_end(w, WIRE_LAST_CLOSE, wire_ended_by(w), NULL);
+    wire_end(w, WIRE_LAST_CLOSE, wire_ended_by(w), HOW_AS_SEEN);
 }
 
 /* Nothing is known of the connection any more. */
 static void gone(struct wire *w)
 {
     w->end_why = "the client did not close within fin_wait";
-    wire_end(w, WIRE_LAST_GONE, wire_ended_by(w), NULL);
+    wire_end(w, WIRE_LAST_GONE, wire_ended_by(w), HOW_AS_SEEN);
 }
 
 void wire_fin_wait_over(struct wire *w)
@@ -138,7 +138,7 @@ void wire_send_fin(struct wire *w)
     shutdown(w->fd, SHUT_WR);
     w->drained_at = clock_now();
     if (w->peer_fin) {
-        wire_end(w, WIRE_LAST_CLOSE, wire_ended_by(w), "fin");
+        wire_end(w, WIRE_LAST_CLOSE, wire_ended_by(w), HOW_FIN);
         return;
     }
     timer_at(&w->limit, w->drained_at + stays(w));

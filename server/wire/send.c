@@ -148,7 +148,7 @@ void wire_put(struct wire *w, const void *bytes, size_t n, bool sealed)
     int error = w->shape ? wire_shape_put(w, bytes, n, sealed) : wire_append(w, bytes, n, sealed);
     w->queued += n;
     if (error)
-        wire_end(w, WIRE_LAST_RST, "server", strerror(-error));
+        wire_end_error(w, WIRE_LAST_RST, BY_SERVER, -error);
     else if (!w->corked)
         wire_flush(w);
 }

@@ -252,7 +252,7 @@ static int append_first(struct wire *w)
 
 static void no_memory(struct wire *w)
 {
-    wire_end(w, WIRE_LAST_RST, "server", strerror(ENOMEM));
+    wire_end_error(w, WIRE_LAST_RST, BY_SERVER, ENOMEM);
 }
 
 /* May the first item be appended now? */
@@ -288,7 +288,7 @@ bool wire_shape_release(struct wire *w)
         if (error && w->tls_done)
             drop_item(s); /* a fatal alert has ended TLS, both ways (RFC 8446 6.2) */
         else if (error)
-            wire_end(w, WIRE_LAST_RST, "server", strerror(-error));
+            wire_end_error(w, WIRE_LAST_RST, BY_SERVER, -error);
     }
     if (w->state != WIRE_CLOSED && buf_len(&w->out) == 0)
         wait_for_pace(w);
@@ -323,7 +323,7 @@ static void pace_reached(struct timer *m, int64_t late)
 static void ledger_cut(struct wire *w, const char *why)
 {
     ledger_begin(w->ledger, EV_FAULT_DONE, w->id, 0);
-    ledger_text(w->ledger, F_STEP, "cut");
+    ledger_word(w->ledger, F_STEP, STEP_CUT);
     ledger_text(w->ledger, F_WHY, why);
     ledger_int(w->ledger, F_BYTES, (int64_t)w->shape->cut_after);
     ledger_commit(w->ledger);

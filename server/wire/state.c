@@ -16,25 +16,27 @@ static const struct wire_state_row rows[] = {
                     .ends = WIRE_LAST_CLOSE,
                     .peer_fin = wire_open_fin,
                     .limit = wire_take_held },
-    [WIRE_ENDING] = { .name = "ending",
+    [WIRE_ENDING] = { .into = INTO_ENDING,
                       .reads = true,
                       .late = WIRE_LATE_IN_EFFECT,
                       .ends = WIRE_LAST_CLOSE,
                       .drained = wire_ending_drained,
                       .peer_fin = wire_both_fins,
                       .limit = wire_ending_limit },
-    [WIRE_FIN_SENT] = { .name = "finned",
+    [WIRE_FIN_SENT] = { .into = INTO_FINNED,
                         .fault = true,
-                        .step = "fin",
+                        .announced = true,
+                        .step = STEP_FIN,
                         .reads = true,
                         .late = WIRE_LATE_IN_EFFECT,
                         .ends = WIRE_LAST_CLOSE,
                         .drained = wire_fin_drained,
                         .peer_fin = wire_both_fins,
                         .limit = wire_fin_limit },
-    [WIRE_FORGOTTEN] = { .name = "forgotten",
+    [WIRE_FORGOTTEN] = { .into = INTO_FORGOTTEN,
                          .fault = true,
-                         .step = "forget",
+                         .announced = true,
+                         .step = STEP_FORGET,
                          .reads = true,
                          .silent = true,
                          .late = WIRE_LATE_IN_EFFECT,
@@ -42,7 +44,7 @@ static const struct wire_state_row rows[] = {
                          .drained = wire_forget_drained,
                          .peer_fin = wire_forgotten_fin,
                          .limit = wire_forget_limit },
-    [WIRE_STALLED] = { .name = "stalled",
+    [WIRE_STALLED] = { .into = INTO_STALLED,
                        .fault = true,
                        .held = true,
                        .reads = true,
@@ -53,17 +55,19 @@ static const struct wire_state_row rows[] = {
                        .drained = wire_stall_drained,
                        .peer_fin = wire_end_later,
                        .limit = wire_stall_limit },
-    [WIRE_BLACK_HOLED] = { .name = "holed",
+    [WIRE_BLACK_HOLED] = { .into = INTO_HOLED,
                            .fault = true,
-                           .step = "black_hole",
+                           .announced = true,
+                           .step = STEP_BLACK_HOLE,
                            .held = true,
                            .silent = true,
                            .ends = WIRE_LAST_QUIET,
                            .drained = wire_black_hole_drained,
                            .limit = wire_black_hole_limit },
-    [WIRE_RESETTING] = { .name = "resetting",
+    [WIRE_RESETTING] = { .into = INTO_RESETTING,
                          .fault = true,
-                         .step = "rst",
+                         .announced = true,
+                         .step = STEP_RST,
                          .reads = true,
                          .late = WIRE_LATE_AT_ONCE,
                          .ends = WIRE_LAST_RST,
@@ -79,7 +83,13 @@ const struct wire_state_row *wire_row(const struct wire *w)
 
 const char *wire_state_name(enum wire_state state)
 {
-    return rows[state].name;
+    const struct wire_state_row *row = &rows[state];
+    return row->name ? row->name : ledger_word_name(F_SENT_INTO, row->into);
+}
+
+enum ledger_into wire_state_into(enum wire_state state)
+{
+    return rows[state].into;
 }
 
 bool wire_state_is_fault(enum wire_state state)
@@ -127,9 +137,9 @@ bool wire_kernel_does_the_same(const struct wire *w)
     return wire_behind_fin(w) || (w->state == WIRE_FORGOTTEN && caps_have(CAP_REPAIR));
 }
 
-const char *wire_ended_by(const struct wire *w)
+enum ledger_by wire_ended_by(const struct wire *w)
 {
-    return w->state == WIRE_ENDING ? w->end_by : "fault";
+    return w->state == WIRE_ENDING ? w->end_by : BY_FAULT;
 }
 
 void wire_tell_state(struct wire *w)

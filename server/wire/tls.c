@@ -262,7 +262,7 @@ static void alert_received(struct wire *w, bool fatal, int description)
     w->tls_done = true;
     w->notified = true;
     if (w->state == WIRE_HANDSHAKE) {
-        w->end_by = "client";
+        w->end_by = BY_CLIENT;
         wire_begin_ending(w);
     } else {
         wire_tell_peer_closed(w, false);
@@ -322,7 +322,7 @@ static void keep_early(struct wire *w)
     else if (buf_len(&w->early) + w->reading > LIMIT_HELLO)
         wire_tls_fail(w, GNUTLS_E_HANDSHAKE_TOO_LARGE, NULL);
     else if (buf_add(&w->early, reading_start(w), w->reading) < 0)
-        wire_end(w, WIRE_LAST_QUIET, "server", "out of memory");
+        wire_end(w, WIRE_LAST_QUIET, BY_SERVER, HOW_NO_MEMORY);
 }
 
 /* hello() stalled the wire, or put it into a black hole: the handshake is to begin anew later. */
@@ -332,7 +332,7 @@ static void put_off(struct wire *w)
     int error = wire_tls_create(w, w->server, w->alpn);
     if (error) {
         w->tls = old;
-        wire_end(w, WIRE_LAST_QUIET, "server", strerror(-error));
+        wire_end_error(w, WIRE_LAST_QUIET, BY_SERVER, -error);
         return;
     }
     gnutls_deinit(old);

@@ -102,10 +102,10 @@ static bool left_at_once(const struct wire *w)
            clock_now() - w->established_at < RIGHT_AFTER;
 }
 
-const char *wire_tls_left(struct wire *w, const char *by)
+const char *wire_tls_left(struct wire *w, enum ledger_by by)
 {
     static const char after_certificate[] = "closed after our certificate: it may not trust the CA";
-    if (!w->tls || strcmp(by, "client") != 0 || w->fault_since != TIME_NONE || w->failed_told)
+    if (!w->tls || by != BY_CLIENT || w->fault_since != TIME_NONE || w->failed_told)
         return NULL;
     if (!w->established && w->in_clear) {
         wire_tls_ledger_failed(w, "what the client sent is no TLS", -1);

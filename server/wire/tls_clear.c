@@ -15,7 +15,7 @@ static bool begins_like_text(uint8_t first)
 static void ask_owner(struct wire *w)
 {
     if (buf_add(&w->early, w->in, w->in_len) < 0) {
-        wire_end(w, WIRE_LAST_QUIET, "server", strerror(ENOMEM));
+        wire_end_error(w, WIRE_LAST_QUIET, BY_SERVER, ENOMEM);
         return;
     }
     w->calls->in_clear(w->owner, buf_bytes(&w->early), buf_len(&w->early));

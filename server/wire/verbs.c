@@ -125,7 +125,7 @@ static void reset_drained(struct wire *w)
 static void reset_at_once(struct wire *w)
 {
     if (w->state == WIRE_BLACK_HOLED || (!w->corked && wire_unread(w) <= 0)) {
-        wire_end(w, WIRE_LAST_RST, "fault", NULL);
+        wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
         return;
     }
     wire_discard(w);
@@ -243,21 +243,21 @@ static bool acked_or_late(struct wire *w, int *unacked)
     return false;
 }
 
-static void ledger_done(struct wire *w, const char *step, const char *why)
+static void ledger_done(struct wire *w, enum ledger_step step, const char *why)
 {
     ledger_begin(w->ledger, EV_FAULT_DONE, w->id, 0);
-    ledger_text(w->ledger, F_STEP, step);
+    ledger_word(w->ledger, F_STEP, step);
     ledger_text(w->ledger, F_WHY, why);
     ledger_int(w->ledger, F_AFTER_FAULT, clock_now() - w->fault_since);
     ledger_commit(w->ledger);
     w->verb_told = true;
 }
 
-void wire_verb_unfinished(struct wire *w, const char *by)
+void wire_verb_unfinished(struct wire *w, enum ledger_by by)
 {
-    const char *step = wire_row(w)->step;
-    if (step && w->effect != WIRE_IN_EFFECT && !w->verb_told && strcmp(by, "fault") != 0)
-        ledger_done(w, step, "not done: the connection ended before");
+    const struct wire_state_row *row = wire_row(w);
+    if (row->announced && w->effect != WIRE_IN_EFFECT && !w->verb_told && by != BY_FAULT)
+        ledger_done(w, row->step, "not done: the connection ended before");
     wire_shape_unfinished(w);
 }
 
@@ -268,7 +268,7 @@ static void forget_look(struct wire *w)
     if (w->corked || w->before_left > 0) /* what came before is looked at first */
         timer_at(&w->limit, clock_now() + (w->corked ? 0 : DRAIN_LOOK));
     else if (acked_or_late(w, &unacked))
-        wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
+        wire_end(w, WIRE_LAST_QUIET, BY_FAULT, HOW_AS_SEEN);
 }
 
 /* Looks whether the RST can go out. */
@@ -282,8 +282,8 @@ static void rst_look(struct wire *w)
         snprintf(why, sizeof why, "in effect; the kernel does not say whether all is ACKed");
     else if (unacked > 0)
         snprintf(why, sizeof why, "in effect, but %d bytes of ours are not ACKed", unacked);
-    ledger_done(w, "rst", why);
-    wire_end(w, WIRE_LAST_RST, "fault", NULL);
+    ledger_done(w, STEP_RST, why);
+    wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
 }
 
 /* Looks whether the black hole can begin. */
@@ -303,9 +303,9 @@ static void hole_look(struct wire *w)
         snprintf(why, sizeof why,
                  "in effect, but %d bytes of ours are not ACKed and will be retransmitted",
                  unacked);
-    ledger_done(w, "black_hole", why);
+    ledger_done(w, STEP_BLACK_HOLE, why);
     if (error) {
-        wire_end(w, WIRE_LAST_RST, "server", strerror(-error));
+        wire_end_error(w, WIRE_LAST_RST, BY_SERVER, -error);
         return;
     }
     w->fault_since = clock_now(); /* what was queued took its time to leave */
@@ -369,7 +369,7 @@ void wire_fin_limit(struct wire *w)
     if (wire_behind_fin(w))
         wire_fin_wait_over(w);
     else
-        wire_end(w, WIRE_LAST_CLOSE, "fault", "fin");
+        wire_end(w, WIRE_LAST_CLOSE, BY_FAULT, HOW_FIN);
 }
 
 void wire_forget_drained(struct wire *w)
@@ -388,7 +388,7 @@ void wire_forget_limit(struct wire *w)
     if (w->exact)
         forget_look(w);
     else if (w->peer_fin || caps_have(CAP_REPAIR))
-        wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
+        wire_end(w, WIRE_LAST_QUIET, BY_FAULT, HOW_AS_SEEN);
 }
 
 void wire_stall_drained(struct wire *w)
@@ -398,7 +398,7 @@ void wire_stall_drained(struct wire *w)
 
 void wire_stall_limit(struct wire *w)
 {
-    wire_end(w, WIRE_LAST_CLOSE, "client", "fin");
+    wire_end(w, WIRE_LAST_CLOSE, BY_CLIENT, HOW_FIN);
 }
 
 void wire_black_hole_drained(struct wire *w)
@@ -410,7 +410,7 @@ void wire_black_hole_drained(struct wire *w)
 void wire_black_hole_limit(struct wire *w)
 {
     if (w->effect == WIRE_IN_EFFECT)
-        wire_end(w, WIRE_LAST_QUIET, "fault", NULL);
+        wire_end(w, WIRE_LAST_QUIET, BY_FAULT, HOW_AS_SEEN);
     else
         hole_look(w);
 }

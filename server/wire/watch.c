@@ -52,18 +52,18 @@ static uint32_t segments_dropped(const struct wire *w)
 
 /* What the kernel says of our FIN. Once the connection is over (TCP_CLOSE) it does not tell whether
  * by a RST, and it may not say anything at all. */
-static enum wire_fin_acked fin_state(const struct wire *w)
+static enum ledger_fin_acked fin_state(const struct wire *w)
 {
     switch (wire_tcp_state(w)) {
     case TCP_FIN_WAIT1:
     case TCP_CLOSING:
     case TCP_LAST_ACK:
-        return WIRE_FIN_CROSSED;
+        return FIN_CROSSED;
     case TCP_FIN_WAIT2:
     case TCP_TIME_WAIT:
-        return WIRE_FIN_ACKED;
+        return FIN_ACKED;
     default:
-        return WIRE_FIN_UNCLEAR;
+        return FIN_UNCLEAR;
     }
 }
 
@@ -72,13 +72,13 @@ static void fin_sample(struct timer *m, int64_t late)
     struct wire *w = link_entry(m, struct wire, sample);
     int64_t now = clock_now();
     switch (fin_state(w)) {
-    case WIRE_FIN_CROSSED: {
+    case FIN_CROSSED: {
         int64_t pause = (now - w->drained_at) / 4;
         pause = pause < FIN_SAMPLE ? FIN_SAMPLE : pause > FIN_SAMPLE_MAX ? FIN_SAMPLE_MAX : pause;
         timer_at(m, now + pause);
         break;
     }
-    case WIRE_FIN_ACKED:
+    case FIN_ACKED:
         if (wire_unread(w) > 0)
             break; /* bytes came too, perhaps before the ACK: it stays unclear */
         w->fin_acked_at = now;
@@ -99,13 +99,13 @@ void wire_watch_fin(struct wire *w)
     timer_at(&w->sample, clock_now() + FIN_SAMPLE);
 }
 
-enum wire_fin_acked wire_fin_acked(const struct wire *w)
+enum ledger_fin_acked wire_fin_acked(const struct wire *w)
 {
     if (!wire_behind_fin(w))
-        return WIRE_FIN_NONE;
+        return FIN_NONE;
     if (w->fin_acked_at != TIME_NONE)
-        return WIRE_FIN_ACKED;
-    return fin_state(w) == WIRE_FIN_CROSSED ? WIRE_FIN_CROSSED : WIRE_FIN_UNCLEAR;
+        return FIN_ACKED;
+    return fin_state(w) == FIN_CROSSED ? FIN_CROSSED : FIN_UNCLEAR;
 }
 
 /* --- The black hole */

@@ -18,12 +18,6 @@
 
 #include "wire/wire_impl.h"
 
-const char *wire_fin_acked_name(enum wire_fin_acked acked)
-{
-    static const char *const names[] = { "none", "acked", "crossed", "unclear" };
-    return names[acked];
-}
-
 /* --- The end */
 
 static void poll_closed(uv_handle_t *handle)
@@ -40,30 +34,30 @@ static void poll_closed(uv_handle_t *handle)
 }
 
 /* Prepares the socket for its close, and says what the close will look like to the client. */
-static const char *last_words(struct wire *w, enum wire_last last)
+static enum ledger_how last_words(struct wire *w, enum wire_last last)
 {
     struct linger now = { .l_onoff = 1, .l_linger = 0 };
     int on = 1;
     if (wire_tcp_state(w) == TCP_CLOSE)
-        return "nothing"; /* both sides had ended it, or a reset did */
+        return HOW_NOTHING; /* both sides had ended it, or a reset did */
     if (last == WIRE_LAST_GONE) {
         int soon = 1; /* s: the kernel keeps no finer time, and 0 is its default */
         if (setsockopt(w->fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on) != 0)
             setsockopt(w->fd, IPPROTO_TCP, TCP_LINGER2, &soon, sizeof soon);
-        return "fin";
+        return HOW_FIN;
     }
     if (last == WIRE_LAST_QUIET && setsockopt(w->fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on) == 0)
-        return "silence";
+        return HOW_SILENCE;
     if (last != WIRE_LAST_CLOSE) { /* without the capability to be silent a RST says the least */
         setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-        return "rst";
+        return HOW_RST;
     }
     if (wire_unread(w) > 0)
-        return "rst"; /* the kernel's way of closing with bytes unread */
-    return "fin";
+        return HOW_RST; /* the kernel's way of closing with bytes unread */
+    return HOW_FIN;
 }
 
-void wire_end(struct wire *w, enum wire_last last, const char *by, const char *how)
+void wire_end(struct wire *w, enum wire_last last, enum ledger_by by, enum ledger_how how)
 {
     if (w->state == WIRE_CLOSED)
         return;
@@ -71,13 +65,14 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
         wire_watch_black_hole_end(w);
     w->calls->ending(w->owner, by);
     wire_verb_unfinished(w, by);
-    const char *why = wire_tls_left(w, by), *seen = last_words(w, last);
+    const char *why = wire_tls_left(w, by);
+    enum ledger_how seen = last_words(w, last);
     ledger_begin(w->ledger, EV_CONNECTION_END, w->id, 0);
-    ledger_text(w->ledger, F_BY, by);
-    ledger_text(w->ledger, F_HOW, how ? how : seen);
+    ledger_word(w->ledger, F_BY, by);
+    ledger_word(w->ledger, F_HOW, how != HOW_AS_SEEN ? how : seen);
     ledger_text(w->ledger, F_WHY, why ? why : w->end_why);
     if (w->tls && !w->established)
-        ledger_text(w->ledger, F_IN, wire_state_name(WIRE_HANDSHAKE));
+        ledger_word(w->ledger, F_IN, ENDED_IN_HANDSHAKE);
     if (w->calls->end_fields)
         w->calls->end_fields(w->owner);
     ledger_int(w->ledger, F_BYTES_IN, (int64_t)w->bytes_in);
@@ -100,7 +95,14 @@ void wire_end(struct wire *w, enum wire_last last, const char *by, const char *h
     wire_tell_state(w);
 }
 
-void wire_abort(struct wire *w, const char *by, const char *how)
+void wire_end_error(struct wire *w, enum wire_last last, enum ledger_by by, int error)
+{
+    if (error != ENOMEM)
+        w->end_why = strerror(error);
+    wire_end(w, last, by, error == ENOMEM ? HOW_NO_MEMORY : HOW_ERROR);
+}
+
+void wire_abort(struct wire *w, enum ledger_by by, enum ledger_how how)
 {
     wire_end(w, wire_row(w)->ends, by, how);
 }
@@ -123,7 +125,7 @@ void wire_give_up(struct wire *w, const char *why)
     const struct wire_state_row *row = wire_row(w);
     w->end_why = why;
     wire_end(w, row->silent ? WIRE_LAST_QUIET : row->ends,
-             w->state == WIRE_ENDING ? w->end_by : "server", NULL);
+             w->state == WIRE_ENDING ? w->end_by : BY_SERVER, HOW_AS_SEEN);
 }
 
 void wire_socket_error(struct wire *w, int error)
@@ -136,11 +138,11 @@ void wire_socket_error(struct wire *w, int error)
         ledger_commit(w->ledger);
         if (left)
             w->end_why = "it had closed, as a keep-alive probe has shown";
-        wire_end(w, WIRE_LAST_CLOSE, "client", left ? "fin" : "rst");
+        wire_end(w, WIRE_LAST_CLOSE, BY_CLIENT, left ? HOW_FIN : HOW_RST);
     } else if (error == ETIMEDOUT) {
-        wire_end(w, WIRE_LAST_CLOSE, "server", wire_unacked(w) > 0 ? WIRE_UNACKED : WIRE_UNPROBED);
+        wire_end(w, WIRE_LAST_CLOSE, BY_SERVER, wire_unacked(w) > 0 ? HOW_UNACKED : HOW_UNPROBED);
     } else {
-        wire_end(w, WIRE_LAST_CLOSE, "network", strerror(error));
+        wire_end_error(w, WIRE_LAST_CLOSE, BY_NETWORK, error);
     }
 }
 
@@ -159,19 +161,19 @@ static void note_stale(struct wire *w, size_t n)
     w->stale_noted = true;
     ledger_begin(w->ledger, EV_STALE_BYTES, w->id, 0);
     ledger_int(w->ledger, F_BYTES, (int64_t)n);
-    ledger_text(w->ledger, F_SENT_INTO, wire_row(w)->name);
+    ledger_word(w->ledger, F_SENT_INTO, wire_row(w)->into);
     bool behind_fin = wire_behind_fin(w);
     ledger_int(w->ledger, F_AFTER_FAULT,
                clock_now() - (behind_fin ? w->drained_at : w->fault_since));
     if (behind_fin)
-        ledger_text(w->ledger, F_FIN_ACKED_BEFORE, wire_fin_acked_name(wire_fin_acked(w)));
+        ledger_word(w->ledger, F_FIN_ACKED_BEFORE, wire_fin_acked(w));
     ledger_commit(w->ledger);
 }
 
 void wire_hold(struct wire *w, const uint8_t *bytes, size_t n)
 {
     if (buf_add(&w->held, bytes, n) < 0)
-        wire_end(w, WIRE_LAST_QUIET, "server", "out of memory");
+        wire_end(w, WIRE_LAST_QUIET, BY_SERVER, HOW_NO_MEMORY);
 }
 
 void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n)
@@ -201,7 +203,7 @@ static void took_late(struct wire *w, size_t n, bool dead)
             w->calls->stale(w->owner, NULL, 0);
     }
     if (dead && wire_draws_rst(w)) /* as a closed socket answers it */
-        wire_end(w, WIRE_LAST_RST, wire_ended_by(w), NULL);
+        wire_end(w, WIRE_LAST_RST, wire_ended_by(w), HOW_AS_SEEN);
 }
 
 static bool read_once(struct wire *w);
@@ -211,7 +213,7 @@ void wire_reset(struct wire *w)
     w->reset_due = false;
     while (w->state != WIRE_CLOSED && w->before_left > 0 && !w->peer_fin && read_once(w))
         ;
-    wire_end(w, WIRE_LAST_RST, "fault", NULL);
+    wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
 }
 
 static void take(struct wire *w, const uint8_t *bytes, size_t n)
@@ -257,7 +259,7 @@ void wire_end_later(struct wire *w)
 
 void wire_handshake_fin(struct wire *w)
 {
-    wire_end(w, WIRE_LAST_CLOSE, "client", NULL);
+    wire_end(w, WIRE_LAST_CLOSE, BY_CLIENT, HOW_AS_SEEN);
 }
 
 /* The client may have only shut down its writing side and wait for an answer that is held back; or
@@ -271,7 +273,7 @@ void wire_open_fin(struct wire *w)
 void wire_both_fins(struct wire *w)
 {
     if (wire_behind_fin(w))
-        wire_end(w, WIRE_LAST_CLOSE, wire_ended_by(w), "fin");
+        wire_end(w, WIRE_LAST_CLOSE, wire_ended_by(w), HOW_FIN);
 }
 
 /* A FIN is a segment too. */
@@ -280,7 +282,7 @@ void wire_forgotten_fin(struct wire *w)
     if (!wire_draws_rst(w))
         return;
     note_stale(w, 0);
-    wire_end(w, WIRE_LAST_RST, "fault", NULL);
+    wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
 }
 
 static void fin_received(struct wire *w)
@@ -402,7 +404,7 @@ void wire_take_held(struct wire *w)
         take(w, buf_bytes(&held), buf_len(&held));
     buf_free(&held);
     if (w->peer_fin && w->state == WIRE_HANDSHAKE)
-        wire_end(w, WIRE_LAST_CLOSE, "client", NULL);
+        wire_end(w, WIRE_LAST_CLOSE, BY_CLIENT, HOW_AS_SEEN);
     else if (w->peer_fin || w->tls_done)
         wire_tell_peer_closed(w, !w->tls || w->tls_done);
 }

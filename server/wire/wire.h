@@ -44,8 +44,8 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "ledger/ledger.h"
 
-struct ledger;
 struct tls_server;
 struct uv_loop_s;
 struct wire;
@@ -64,22 +64,14 @@ enum wire_state {
     WIRE_CLOSED     /* the socket is gone; closed() is about to come */
 };
 const char *wire_state_name(enum wire_state state);
+/* The same for what a client sends then; INTO_NOTHING: it may. */
+enum ledger_into wire_state_into(enum wire_state state);
 /* Is it one that a fault puts a wire into: fin_sent, forgotten, stalled, black_holed, resetting? */
 bool wire_state_is_fault(enum wire_state state);
 /* Of these, can it end, so that the connection serves its client again: stalled, black_holed? */
 bool wire_state_is_held(enum wire_state state);
 /* Of these, does its client get no answer and no end: forgotten, stalled, black_holed? */
 bool wire_state_is_silent(enum wire_state state);
-
-/* How a client's use of a connection relates to our FIN. */
-enum wire_fin_acked {
-    WIRE_FIN_NONE,    /* we sent none */
-    WIRE_FIN_ACKED,   /* seen ACKed before the bytes came: the client's kernel knew */
-    WIRE_FIN_CROSSED, /* still not ACKed when the bytes were read: they crossed, nobody is to blame
-                       */
-    WIRE_FIN_UNCLEAR  /* ACKed by now, but perhaps only after the bytes were sent */
-};
-const char *wire_fin_acked_name(enum wire_fin_acked acked);
 
 /* What ends the bytes that a cut lets through. */
 enum wire_cut { WIRE_CUT_FIN, WIRE_CUT_RST, WIRE_CUT_STALL };
@@ -108,7 +100,7 @@ struct wire_owner {
     bool (*takes)(void *owner);
     /* It is about to be over: write last events. Called once, also from inside verbs and wire_send.
      * The connection_end event, with this by, follows. */
-    void (*ending)(void *owner, const char *by);
+    void (*ending)(void *owner, enum ledger_by by);
     /* The connection_end event is being written: add the fields that are the owner's. NULL: it has
      * none. */
     void (*end_fields)(void *owner);
@@ -166,9 +158,9 @@ size_t wire_room(const struct wire *w);
 uint64_t wire_queued(const struct wire *w);
 uint64_t wire_handed(const struct wire *w);
 
-/* Orderly close, see "ending". by: who wanted it ("server", "client"), for the ledger; a client
- * that was first to say close_notify or FIN did. */
-void wire_close(struct wire *w, const char *by);
+/* Orderly close, see "ending". by: who wanted it (server, client), for the ledger; a client that
+ * was first to say close_notify or FIN did. */
+void wire_close(struct wire *w, enum ledger_by by);
 
 /* What servers do differently when a connection ends. */
 struct wire_closing {
@@ -298,7 +290,7 @@ bool wire_reads_before(const struct wire *w);
 /* When the last fault state began (TIME_NONE: there was none). */
 int64_t wire_fault_since(const struct wire *w);
 /* How stale bytes being handed up now relate to our FIN. */
-enum wire_fin_acked wire_fin_acked(const struct wire *w);
+enum ledger_fin_acked wire_fin_acked(const struct wire *w);
 /* When the last black hole was first seen to swallow a segment (TIME_NONE: it did not). The
  * kernel counts them per socket; the count is read every 20 ms at first, every 1/100 of the black
  * hole's age later, so this is late by at most that. */
@@ -332,5 +324,5 @@ void wire_give_up(struct wire *w, const char *why);
 
 /* Ends it at once for the server's own reasons (shutdown, no memory): quietly where the state
  * promised silence (a black hole, if the kernel lets us), FIN otherwise. by and how go to the
- * ledger; how NULL: what the client sees of it. */
-void wire_abort(struct wire *w, const char *by, const char *how);
+ * ledger. */
+void wire_abort(struct wire *w, enum ledger_by by, enum ledger_how how);

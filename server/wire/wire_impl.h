@@ -63,9 +63,9 @@ struct wire {
     bool peer_fin;       /* the client's FIN was read */
     bool probing;        /* wire_keepalive_probe */
     bool peer_closed_told;
-    const char *end_by;  /* who began the orderly end */
-    const char *end_why; /* for connection_end; NULL: it says enough */
-    bool last_said;      /* TLS has no more to say in it */
+    enum ledger_by end_by; /* who began the orderly end; BY_NOBODY: nobody */
+    const char *end_why;   /* for connection_end; NULL: it says enough */
+    bool last_said;        /* TLS has no more to say in it */
     struct wire_closing closing;
     bool to_kernel; /* behind our FIN the socket is to be closed, and the kernel answers */
 
@@ -114,10 +114,11 @@ enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET, WIRE_LAST_GONE
 
 /* What a wire does in a state. */
 struct wire_state_row {
-    const char *name; /* in the ledger and the API */
-    const char *step; /* that is announced when the state begins, and done when it is in effect; for
-                         those that may end before that */
-    bool serves;      /* its client */
+    const char *name;      /* in the ledger and the API */
+    enum ledger_into into; /* what the client sends into it, also its name; or name says it */
+    bool announced; /* a verb's step is, when the state begins, and done when it is in effect, */
+    enum ledger_step step; /* this one: for those that may end before that */
+    bool serves;           /* its client */
     bool fault;
     bool held;   /* it can end, so that the connection serves again */
     bool silent; /* the client gets no answer and no end; given up, it ends with nothing said */
@@ -143,7 +144,7 @@ bool wire_draws_rst(const struct wire *w);
 /* Will nothing leave any more, whatever is queued? */
 bool wire_says_no_more(const struct wire *w);
 /* Who has ended it, for the ledger. */
-const char *wire_ended_by(const struct wire *w);
+enum ledger_by wire_ended_by(const struct wire *w);
 /* The last thing in whatever may have changed the state: tells the owner, if it was changed. */
 void wire_tell_state(struct wire *w);
 
@@ -171,7 +172,9 @@ void wire_forgotten_fin(struct wire *w);
 /* The end: ledgers it, closes the socket. quiet: nothing goes out, if the kernel lets us. gone: the
  * same behind our FIN, at the latest two seconds later; until then the kernel answers as it does
  * for a closed socket. */
-void wire_end(struct wire *w, enum wire_last last, const char *by, const char *how);
+void wire_end(struct wire *w, enum wire_last last, enum ledger_by by, enum ledger_how how);
+/* The same because of an error (positive), which the ledger shows. */
+void wire_end_error(struct wire *w, enum wire_last last, enum ledger_by by, int error);
 void wire_socket_error(struct wire *w, int error);
 
 /* --- closing.c */
@@ -203,8 +206,6 @@ void wire_keepalive_probe(struct wire *w);
 void wire_keepalive_sent(struct wire *w);
 /* A fault begins: no probes any more. */
 void wire_keepalive_stop(struct wire *w);
-#define WIRE_UNPROBED "keep-alive probes unanswered"
-#define WIRE_UNACKED  "what was sent is not acknowledged"
 
 /* --- send.c */
 
@@ -262,7 +263,7 @@ void wire_stall_drained(struct wire *w);
 void wire_black_hole_drained(struct wire *w);
 void wire_rst_drained(struct wire *w);
 /* At the end: ledgers what a verb has announced and not come to, as the client (by) was first. */
-void wire_verb_unfinished(struct wire *w, const char *by);
+void wire_verb_unfinished(struct wire *w, enum ledger_by by);
 /* The limit was reached in the verb's state. */
 void wire_fin_limit(struct wire *w);
 void wire_forget_limit(struct wire *w);
@@ -295,7 +296,7 @@ void wire_tls_ledger_failed(struct wire *w, const char *why, int sent);
 void wire_tls_ledger_alert(struct wire *w, int description, bool last);
 /* At the end, by: did the client leave because of our certificate? Returns the reason as the ledger
  * shall have it, or NULL. */
-const char *wire_tls_left(struct wire *w, const char *by);
+const char *wire_tls_left(struct wire *w, enum ledger_by by);
 
 /* --- tls_clear.c */
 

@@ -93,7 +93,7 @@ static inline void stale(void *owner, const uint8_t *bytes, size_t n)
     b->stales++;
 }
 
-static inline void ending(void *owner, const char *by)
+static inline void ending(void *owner, enum ledger_by by)
 {
 }
 
@@ -191,7 +191,7 @@ static inline void set_alpn(struct bench *b)
 static inline void end(struct bench *b)
 {
     if (!b->closed)
-        wire_abort(b->wire, "test", NULL);
+        wire_abort(b->wire, BY_SHUTDOWN, HOW_AS_SEEN);
     run_for(PATIENCE, &b->closed);
     assert_true(b->closed);
     close(b->client);

@@ -185,6 +185,11 @@ void ledger_text(struct ledger *l, enum ledger_field field, const char *text)
         note(" %s", text);
 }
 
+void ledger_word(struct ledger *l, enum ledger_field field, int64_t word)
+{
+    note(" %s", ledger_word_name(field, word));
+}
+
 void ledger_real(struct ledger *l, enum ledger_field field, double value)
 {
     note(" scale=%g", value);

@@ -36,6 +36,7 @@ static void *limited_calloc(size_t n, size_t size)
 #include "base/buf.c"
 #include "ledger/json.c"
 #include "ledger/ledger.c"
+#include "ledger/words.c"
 
 #include "memcheck.h"
 #undef malloc
@@ -229,6 +230,8 @@ static void every_event_and_field_has_a_distinct_name(void **state)
             ledger_text(l, i, "{\"x\":1}");
         else if (fields[i].kind == LEDGER_REAL)
             ledger_real(l, i, 1);
+        else if (fields[i].kind == LEDGER_WORD)
+            ledger_word(l, i, 1);
         else
             ledger_int(l, i, 1);
     }
@@ -284,6 +287,39 @@ static void a_fraction_is_shown_as_it_was_given(void **state)
         ledger_commit(l);
         snprintf(expected, sizeof expected, "\"event\":\"fault\",\"time_scale\":%s}", shown[i]);
         assert_newest(l, expected);
+    }
+}
+
+static void a_word_is_shown_as_its_text_and_read_as_its_number(void **state)
+{
+    struct ledger *l = *state;
+    ledger_begin(l, EV_CONNECTION_END, 1, 0);
+    ledger_word(l, F_BY, BY_SHUTDOWN);
+    ledger_word(l, F_HOW, HOW_UNACKED);
+    ledger_word(l, F_IN, ENDED_IN_SERVICE); /* which is no word */
+    ledger_word(l, F_REACHED, REACHED_BEGUN);
+    ledger_word(l, F_STEP, STEP_LISTEN);
+    ledger_word(l, F_TRIGGER, TRIGGER_ADMIN);
+    ledger_commit(l);
+    assert_newest(l, "\"event\":\"connection_end\",\"connection\":1,\"by\":\"shutdown\","
+                     "\"how\":\"what was sent is not acknowledged\",\"reached\":\"begun\","
+                     "\"step\":\"listen\",\"trigger\":\"admin\"}");
+    struct ledger_cursor cursor = { .ledger = l };
+    struct ledger_record record;
+    assert_true(ledger_next(&cursor, &record));
+    assert_int_equal(ledger_number(&record, F_BY, -1), BY_SHUTDOWN);
+    assert_int_equal(ledger_number(&record, F_REACHED, -1), REACHED_BEGUN);
+    assert_int_equal(ledger_number(&record, F_IN, ENDED_IN_SERVICE), ENDED_IN_SERVICE);
+    assert_int_equal(ledger_number(&record, F_STEP, -1), STEP_LISTEN);
+}
+
+static void each_word_of_a_field_is_another(void **state)
+{
+    for (int f = 0; f < F_COUNT; f++) {
+        assert_int_equal(fields[f].kind == LEDGER_WORD, tables[f].count > 0);
+        for (int64_t i = 0; i < tables[f].count; i++)
+            for (int64_t j = 0; j < i; j++)
+                assert_string_not_equal(ledger_word_name(f, i), ledger_word_name(f, j));
     }
 }
 
@@ -877,6 +913,8 @@ int main(void)
         LEDGER_TEST(every_event_and_field_has_a_distinct_name),
         LEDGER_TEST(the_members_of_each_event_are_fields_and_each_field_is_of_an_event),
         LEDGER_TEST(a_fraction_is_shown_as_it_was_given),
+        LEDGER_TEST(a_word_is_shown_as_its_text_and_read_as_its_number),
+        LEDGER_TEST(each_word_of_a_field_is_another),
         LEDGER_TEST(events_carry_wall_time_and_milliseconds_since_creation),
         LEDGER_TEST(a_poller_sees_each_event_once),
         LEDGER_TEST(reading_at_or_beyond_the_end_gives_nothing),

@@ -73,7 +73,7 @@ static void what_is_given_is_laid_over_what_is_inherited(void **state)
     assert_string_equal(program->params, "{\"idle\":\"60s\",\"n\":\"2-\",\"how\":\"rst\"}");
     assert_int_equal(program->rule_count, 3);
     assert_int_equal(program->rules[1].nth_last, UINT32_MAX);
-    assert_string_equal(program->rules[2].on, "age");
+    assert_int_equal(program->rules[2].on, TRIGGER_AGE);
     mode_unref(program);
 
     /* the base is as it was */

@@ -563,9 +563,13 @@ static void every_step_fits_where_its_row_says_and_nowhere_else(void **state)
         { "'over': 'h2', 'on': 'stale'", ON_STALE },
     };
     assert_int_equal(sizeof places / sizeof *places, TRIGGER_SLOTS);
-    for (const struct step_row *row = step_rows; row->name; row++) {
-        const char *value = strcmp(row->name, "header") == 0   ? "{'name': 'a', 'value': 'b'}"
-                            : strcmp(row->name, "inject") == 0 ? "'x'"
+    for (int step = 0; step < STEP_COUNT; step++)
+        assert_non_null(step_rows[step].about);
+    for (int trigger = 0; trigger < TRIGGER_ADMIN; trigger++)
+        assert_non_null(trigger_rows[trigger].about);
+    for (const struct step_row *row = step_rows; row->about; row++) {
+        const char *value = strcmp(step_name(row), "header") == 0   ? "{'name': 'a', 'value': 'b'}"
+                            : strcmp(step_name(row), "inject") == 0 ? "'x'"
                             : row->args[0].type == VALUE_DURATION && row->args[0].name ? "'1s'"
                             : row->args[0].required                                    ? "1"
                                                                                        : "{}";
@@ -573,7 +577,7 @@ static void every_step_fits_where_its_row_says_and_nowhere_else(void **state)
             char document[512];
             snprintf(document, sizeof document,
                      "{'name': 'x', 'summary': '-', 'rules': [{%s, 'do': [{'%s': %s}]}]}",
-                     places[i].rule, row->name, value);
+                     places[i].rule, step_name(row), value);
             struct mode_program *program = NULL;
             int outcome = compile_with(document, NULL, false, 1, &program);
             mode_unref(program);

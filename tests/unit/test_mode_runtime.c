@@ -517,7 +517,7 @@ static void steps_by_hand_run_at_once_on_a_connection_of_any_mode(void **state)
     struct mode_program *program = NULL;
     assert_int_equal(mode_compile_steps(steps, OVER_H2, 1, &program, NULL), 0);
     json_decref(steps);
-    assert_int_equal(mode_run(&conn, program, "admin"), 0);
+    assert_int_equal(mode_run(&conn, program), 0);
     mode_unref(program);
     assert_happened("fault(conn=7 do rule=0 admin stall) stall silenced(for now) "
                     "fault(conn=7 do rule=0 admin resume) resume resumed ");
@@ -537,7 +537,7 @@ static void without_memory_a_rule_does_not_fire(void **state)
     mode_fire(&conn, ON_ACCEPT, NULL);
     allocations_left = 1; /* the counter, but not the script */
     mode_fire(&conn, ON_ACCEPT, NULL);
-    assert_int_equal(mode_run(&conn, conn.program, "admin"), -ENOMEM);
+    assert_int_equal(mode_run(&conn, conn.program), -ENOMEM);
     allocations_left = -1;
     assert_happened("");
     assert_int_equal(conn.script_count, 0);

@@ -264,7 +264,7 @@ static void close_with_notify(struct bench *b)
 {
     gnutls_bye(b->tls, GNUTLS_SHUT_WR);
     run_for(A_WHILE, NULL);
-    wire_close(b->wire, "server");
+    wire_close(b->wire, BY_SERVER);
     close_client(b);
 }
 
@@ -273,7 +273,7 @@ static void close_established(struct bench *b)
     run_for(A_WHILE, NULL);
     shutdown(b->client, SHUT_WR);
     run_for(A_WHILE, NULL);
-    wire_close(b->wire, "server"); /* as an owner does that has nothing to say */
+    wire_close(b->wire, BY_SERVER); /* as an owner does that has nothing to say */
     run_for(PATIENCE, &b->closed);
 }
 
@@ -310,7 +310,7 @@ static void who_has_spoken_or_was_ended_by_us_has_no_such_reason(void **state)
     end(&b);
 
     finish_handshake(&b, TLS13);
-    wire_abort(b.wire, "shutdown", NULL);
+    wire_abort(b.wire, BY_SHUTDOWN, HOW_AS_SEEN);
     run_for(PATIENCE, &b.closed);
     assert_false(ledger_has_pair(&b, "why", RIGHT_AFTER));
     end(&b);

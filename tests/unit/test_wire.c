@@ -241,7 +241,7 @@ static void a_black_hole_waits_until_the_client_has_acked_what_was_sent(void **s
     run_for(200 * REAL_MS, NULL);
     client_says(b, "lost");
     assert_int_equal(client_unacked(b), 4);
-    wire_abort(b->wire, "test", NULL);
+    wire_abort(b->wire, BY_SHUTDOWN, HOW_AS_SEEN);
     run_for(PATIENCE, &b->closed);
     assert_true(ledger_has(b, "\"how\":\"silence\""));
     char byte; /* looked at once: what the client repeats into a closed socket draws a RST */
@@ -253,7 +253,7 @@ static void an_orderly_close_sends_fin_and_waits_for_the_clients(void **state)
 {
     struct bench *b = *state;
     wire_send(b->wire, "bye", 3);
-    wire_close(b->wire, "server");
+    wire_close(b->wire, BY_SERVER);
     assert_int_equal(client_sees(b), 3);
     assert_int_equal(client_sees(b), 0);
     client_says(b, "too late, and dropped without a reset");
@@ -298,10 +298,11 @@ static void the_states_are_what_they_are_for(void **state)
     for (w.state = WIRE_HANDSHAKE; w.state <= WIRE_CLOSED; w.state++) {
         const struct wire_state_row *row = wire_row(&w);
         bool over = w.state == WIRE_CLOSED;
-        print_message("# %s\n", row->name);
-        assert_non_null(row->name);
+        print_message("# %s\n", wire_state_name(w.state));
+        assert_true(*wire_state_name(w.state));
+        assert_true(row->fault == (row->into > INTO_ENDING && row->into != INTO_GOAWAY));
         assert_true(row->serves + row->fault + over == (w.state == WIRE_ENDING ? 0 : 1));
-        assert_true(row->fault || (!row->held && !row->silent && !row->step));
+        assert_true(row->fault || (!row->held && !row->silent && !row->announced));
         assert_true(row->silent || !row->held); /* what can end says nothing before */
         assert_true(over == (row->limit == NULL));
         assert_true((row->serves || over) == (row->drained == NULL));

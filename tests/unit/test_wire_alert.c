@@ -141,7 +141,7 @@ static void an_alert_on_an_established_connection_reaches_the_client(void **stat
         assert_int_equal(gnutls_alert_get(b.tls), GNUTLS_A_DECRYPT_ERROR);
         assert_int_equal(client_sees_any(&b), -EAGAIN);
         assert_false(b.closed);
-        wire_close(b.wire, "server");
+        wire_close(b.wire, BY_SERVER);
         assert_int_equal(client_sees_any(&b), 0); /* and no close_notify behind the alert */
         end(&b);
     }

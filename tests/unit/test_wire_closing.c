@@ -19,7 +19,7 @@ static void finish(struct bench *b, enum way way, int64_t linger, int64_t fin_wa
     if (way == FAULT)
         assert_int_equal(wire_fin(b->wire, false, linger, false), 0);
     else
-        wire_close(b->wire, "server");
+        wire_close(b->wire, BY_SERVER);
     assert_int_equal(client_sees(b), 0);
 }
 

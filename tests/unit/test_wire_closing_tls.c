@@ -117,7 +117,7 @@ static void a_late_close_notify_is_ignored_or_draws_rst(void **state)
                 if (way < 2)
                     assert_int_equal(wire_fin(b.wire, way == 1, 0, false), 0);
                 else
-                    wire_close(b.wire, "server");
+                    wire_close(b.wire, BY_SERVER);
                 run_for(A_WHILE, NULL);
                 notify(&b);
                 run_for(A_WHILE, NULL);
@@ -141,7 +141,7 @@ static void close_as_the_engine_does(void *owner, bool at_end)
 {
     struct bench *b = owner;
     b->peer_closed = true;
-    wire_close(b->wire, "server");
+    wire_close(b->wire, BY_SERVER);
 }
 
 /* Bytes on the wire from here on to the FIN. */
@@ -173,7 +173,7 @@ static void who_ends_first_is_answered_as_asked_for(void **state)
                 run_for(A_WHILE, NULL);
                 wire_closing(b.wire, &closing);
                 if (says == 0)
-                    wire_close(b.wire, "server");
+                    wire_close(b.wire, BY_SERVER);
                 if (says == 1)
                     notify(&b);
                 if (says == 3)

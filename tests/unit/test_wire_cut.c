@@ -83,7 +83,7 @@ static void a_cut_goes_before_the_orderly_end(void **state)
     struct bench *b = *state;
     assert_int_equal(wire_cut(b->wire, 700, WIRE_CUT_RST), 0);
     send_block(b, 2000);
-    wire_close(b->wire, "server");
+    wire_close(b->wire, BY_SERVER);
     run_for(PATIENCE, &saw_rst);
     assert_true(saw_rst);
     assert_int_equal(buf_len(&raw), 700);
@@ -96,7 +96,7 @@ static void a_connection_that_ends_before_the_cut_is_not_cut(void **state)
     struct bench *b = *state;
     assert_int_equal(wire_cut(b->wire, 700, WIRE_CUT_RST), 0);
     send_block(b, 600);
-    wire_close(b->wire, "server");
+    wire_close(b->wire, BY_SERVER);
     run_until_fin();
     assert_int_equal(buf_len(&raw), 600);
     assert_int_equal(b->cuts, 0);
@@ -214,7 +214,7 @@ static void a_stalling_cut_in_an_orderly_end_ends_it_when_resumed(void **state)
     struct bench *b = *state;
     assert_int_equal(wire_cut(b->wire, 700, WIRE_CUT_STALL), 0);
     send_block(b, 1000);
-    wire_close(b->wire, "server");
+    wire_close(b->wire, BY_SERVER);
     run_until_cut(b);
     run_for(30 * MS, NULL);
     assert_false(saw_fin);
@@ -276,7 +276,7 @@ static void a_cut_in_a_large_tls_answer_is_exact(void **state)
     establish(b);
     assert_int_equal(wire_cut(b->wire, 40000, WIRE_CUT_FIN), 0);
     send_block(b, 100000);
-    wire_close(b->wire, "server");
+    wire_close(b->wire, BY_SERVER);
     run_until_fin();
     assert_int_equal(buf_len(&raw), 40000);
     assert_int_equal(wire_handed(b->wire), 2 * 16384);

@@ -105,7 +105,7 @@ static void the_orderly_close_waits_for_the_pace(void **state)
     struct bench *b = *state;
     assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
     send_block(b, 40);
-    wire_close(b->wire, "server");
+    wire_close(b->wire, BY_SERVER);
     assert_int_equal(wire_state(b->wire), WIRE_ENDING);
     run_until_fin();
     assert_int_equal(buf_len(&raw), 40);
@@ -232,7 +232,7 @@ static void paced_bytes_are_dropped_when_the_client_ends_tls(void **state)
     gnutls_alert_send(client, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
     run_for(5 * MS, NULL);
     assert_true(b->peer_closed);
-    wire_close(b->wire, "server");
+    wire_close(b->wire, BY_SERVER);
     run_until_fin();
     assert_true(wire_handed(b->wire) < 400);
     assert_false(ledger_has(b, "\"by\":\"server\",\"how\":\"P"));

@@ -44,7 +44,7 @@ static void fin_and_notify_now(struct bench *b)
 
 static void close_now(struct bench *b)
 {
-    wire_close(b->wire, "server");
+    wire_close(b->wire, BY_SERVER);
 }
 
 static void fin_is_a_bare_fin(void **state)

@@ -66,7 +66,7 @@ static inline void stale(void *owner, const uint8_t *bytes, size_t n)
     buf_add(&b->stale, bytes, n);
 }
 
-static inline void ending(void *owner, const char *by)
+static inline void ending(void *owner, enum ledger_by by)
 {
     struct bench *b = owner;
     b->handed = wire_handed(b->wire);
@@ -181,7 +181,7 @@ static inline int tear_down(void **state)
 {
     struct bench *b = *state;
     if (!b->closed)
-        wire_abort(b->wire, "test", NULL);
+        wire_abort(b->wire, BY_SHUTDOWN, HOW_AS_SEEN);
     run_for(PATIENCE, &b->closed);
     assert_true(b->closed);
     assert_int_equal(b->state, WIRE_CLOSED);
