@@ -213,9 +213,11 @@ bool client_wait_end(struct client *c, int64_t until)
 
 bool client_silent(struct client *c, int64_t until)
 {
-    if (client_look(c, clock_now()))
-        return false;
-    /* What is seen when this process wakes up late may have come after that moment. */
+    int64_t now = clock_now();
+
+    /* What is seen when this process wakes up late may have come after that time. */
+    if (client_look(c, now))
+        return now > until;
     return !client_look(c, until) || clock_now() > until;
 }
 

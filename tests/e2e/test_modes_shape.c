@@ -17,6 +17,19 @@ static struct talk *used_once(struct stage *stage, const char *mode, const char 
     return t;
 }
 
+/* Answers come in less than this; on a busy machine one of them may be late. */
+static void check_prompt(struct talk *t, int64_t ms, const char *what)
+{
+    int64_t least = INT64_MAX;
+
+    for (int i = 0; i < 3 && least >= ms * NS_PER_MS; i++) {
+        talk_served(t);
+        if (t->answered_at - t->asked_at < least)
+            least = t->answered_at - t->asked_at;
+    }
+    check(least < ms * NS_PER_MS, "%s: %.3f ms", what, (double)least / NS_PER_MS);
+}
+
 /* --- slow-first-byte */
 
 static void slow_first_byte_answers_late_what_was_done_at_once(struct stage *stage)
@@ -32,14 +45,7 @@ static void slow_first_byte_answers_late_what_was_done_at_once(struct stage *sta
     assert_int_equal(t->status, 200);
     int64_t took = (t->answered_at - t->asked_at) / NS_PER_MS;
     check(took >= 400 && took < 400 + LATE_MS, "answered after %d ms", (int)took);
-    /* The next ones are not delayed; on a busy machine one of them may be late. */
-    int64_t least = INT64_MAX;
-    for (int i = 0; i < 3; i++) {
-        talk_served(t);
-        if (t->answered_at - t->asked_at < least)
-            least = t->answered_at - t->asked_at;
-    }
-    check(least < 400 * NS_PER_MS, "the next ones took %.3f ms", (double)least / NS_PER_MS);
+    check_prompt(t, 400, "the next ones are late, too");
 }
 
 /* --- drip, throttle */
@@ -87,8 +93,7 @@ static void drip_stays_in_force_on_its_connection_alone(struct stage *stage)
         check(t->answered_at - t->asked_at >= 600 * NS_PER_MS, "answer %d came at once", i + 2);
     }
     struct talk *other = talk_open(stage);
-    talk_served(other);
-    check(other->answered_at - other->asked_at < 600 * NS_PER_MS, "another connection dripped");
+    check_prompt(other, 600, "another connection dripped");
     check_no_fault(stage, other);
 }
 
@@ -119,8 +124,7 @@ static void normal_mode_answers_at_once_and_in_one_piece(struct stage *stage)
 {
     struct talk *t = used_once(stage, "normal", NULL);
 
-    talk_served(t);
-    check(t->answered_at - t->asked_at < NS_PER_S, "it took long");
+    check_prompt(t, 1000, "it took long");
     assert_int_equal(buf_len(&t->c.in), 0);
     check_no_fault(stage, t);
 }
