@@ -120,6 +120,16 @@ static void reset_drained(struct wire *w)
         wire_flush_in_verb(w);
 }
 
+/* RST, once what the kernel had before the fault is looked at. */
+static void reset_behind_unread(struct wire *w)
+{
+    if (w->before_left > LIMIT_HELD)
+        w->before_left = LIMIT_HELD;
+    w->effect = WIRE_WAITING;
+    w->reset_due = true;
+    timer_at(&w->limit, w->fault_since); /* at the latest */
+}
+
 /* RST now; but what is read already, or waits in the kernel, was sent before it, and is looked at
  * first. */
 static void reset_at_once(struct wire *w)
@@ -130,11 +140,7 @@ static void reset_at_once(struct wire *w)
     }
     wire_discard(w);
     enter(w, WIRE_RESETTING);
-    if (w->before_left > LIMIT_HELD)
-        w->before_left = LIMIT_HELD;
-    w->effect = WIRE_WAITING;
-    w->reset_due = true;
-    timer_at(&w->limit, w->fault_since); /* at the latest */
+    reset_behind_unread(w);
 }
 
 int wire_rst(struct wire *w, bool drain)
@@ -283,7 +289,10 @@ static void rst_look(struct wire *w)
     else if (unacked > 0)
         snprintf(why, sizeof why, "in effect, but %d bytes of ours are not ACKed", unacked);
     ledger_done(w, STEP_RST, why);
-    wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
+    if (w->corked || (w->before_left > 0 && wire_unread(w) > 0))
+        reset_behind_unread(w);
+    else
+        wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
 }
 
 /* Looks whether the black hole can begin. */
