@@ -382,6 +382,8 @@ static void responded(void *host, struct exchange *ex)
     if (!sx)
         return;
     places_end(sx);
+    if (xs->unsaid) /* one after the other, or together: nothing of this one came later */
+        exchange_tell_lost_one(sx, "the connection's end was said before");
     leave(sx, wire_queued(xs->wire));
     exchange_settle(xs);
 }
@@ -403,6 +405,7 @@ static void lost(void *host, struct exchange *ex, const char *why)
 static void output(void *host, const void *bytes, size_t n)
 {
     struct exchanges *xs = host;
+    xs->unsaid |= wire_state(xs->wire) == WIRE_OPEN && !wire_can_send(xs->wire);
     wire_send(xs->wire, bytes, n);
     if (xs->stops > 0)
         places_look(xs); /* it may have taken along what was queued before */

@@ -39,6 +39,7 @@ struct exchanges {
     struct engine *engine; /* NULL until the protocol is known */
     uint64_t id;           /* of the connection */
 
+    bool unsaid;             /* some of what the engine put out, as a close_notify had been sent */
     bool stale_seen;         /* bytes came after the fault that put it out of service */
     bool client_leaves;      /* it said so: GOAWAY, Connection: close */
     int64_t from_hole_until; /* a request that is whole by then was sent into a black hole */
@@ -192,6 +193,9 @@ void witness_stale_body(void *host, struct exchange *ex, const void *bytes, size
                         int32_t stream);
 void witness_stale_complete(void *host, struct exchange *ex, const struct request *request,
                             int32_t stream);
+/* A stall or a hole has ended: requests that came into it are to be served, and have their
+ * numbers from now on, ahead of those that come later. */
+void witness_resumes(struct exchanges *xs);
 /* An exchange begins: what was read of it before, if it was held, is *read from now on. Returns its
  * number. */
 uint32_t witness_begins(struct exchanges *xs, int32_t stream, struct reading *read);

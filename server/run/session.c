@@ -353,6 +353,7 @@ static void resumed(struct session *s, bool hole)
     if (hole && used != TIME_NONE)
         s->xs.from_hole_until = now + 2 * (now - used) + 250 * NS_PER_MS;
     s->xs.stale_seen = false;
+    witness_resumes(&s->xs);
     patience_begin(s);
     if (s->xs.engine) {
         fire_protocol(s);

@@ -190,7 +190,8 @@ void witness_stale_complete(void *host, struct exchange *ex, const struct reques
     r->reached = REACHED_COMPLETE;
     if (!r->attempt)
         r->attempt = attempts_begin(xs->attempts, attempts_key(&as_sent, r->digest).hash);
-    if (!r->complete_told) {
+    /* What came into a stall that has ended, and its rest later, is told when it is served. */
+    if (!r->complete_told && (!r->stale || is_stale(xs, stream))) {
         ledger_begin(l, EV_REQUEST_COMPLETE, xs->id, r->stale ? 0 : nth);
         if (r->stale && stream)
             ledger_int(l, F_STREAM, stream);
@@ -203,6 +204,17 @@ void witness_stale_complete(void *host, struct exchange *ex, const struct reques
     r->complete_told = true;
     if (!ex && r->stale && !wire_state_is_held(wire_state(xs->wire)))
         drop_unbegun(xs, find_unbegun(xs, stream));
+}
+
+void witness_resumes(struct exchanges *xs)
+{
+    if (xs->mode->goaway_at != TIME_NONE) /* some of the streams will never begin */
+        return;
+    for (struct link *i = xs->unbegun.next; i != &xs->unbegun; i = i->next) {
+        struct unbegun *u = link_entry(i, struct unbegun, link);
+        if (u->nth == 0)
+            u->nth = ++xs->numbered;
+    }
 }
 
 uint32_t witness_begins(struct exchanges *xs, int32_t stream, struct reading *read)
