@@ -93,7 +93,6 @@ static void case_02_reused_no_bytes(struct stage *stage)
         check_how(t, hows[i]);
         check_nothing_read(t);
         json_t *fault = ledger_await(stage->server, t->connection, "fault", hows[i]);
-        check(fault, "the ledger has no fault");
         assert_string_equal(event_text(fault, "trigger"), "reuse");
         json_decref(fault);
         check_not_processed(stage, t, 2);
@@ -260,7 +259,6 @@ static void case_11_goaway_calm_again_and_again(struct stage *stage)
         assert_int_equal(h2_stream(&t->h2, t->stream)->status, 0);
     }
     json_t *lost = ledger_await(stage->server, 0, "exchange_lost", NULL);
-    check(lost, "the ledger has no exchange_lost");
     json_decref(lost);
     assert_null(ledger_find(stage->server, 0, "processed", NULL));
 }
@@ -318,7 +316,6 @@ static void case_14_post_processed_no_response(struct stage *stage)
             assert_int_equal(t->h2.frame.stream, 0);
         assert_int_equal(buf_len(&t->c.in), 0);
         json_t *fault = ledger_await(stage->server, 0, "fault", hows[i]);
-        check(fault, "the ledger has no fault");
         t->connection = (uint64_t)json_integer_value(json_object_get(fault, "connection"));
         assert_string_equal(event_text(fault, "mode"), "lost-answer");
         json_decref(fault);
@@ -381,7 +378,6 @@ static void case_16_cut_without_close_notify(struct stage *stage)
     }
     assert_int_equal(buf_len(&t->c.in), 0);
     json_t *lost = ledger_await(stage->server, 0, "exchange_lost", NULL);
-    check(lost, "the ledger has no exchange_lost");
     assert_string_equal(event_text(lost, "reached"), "answering");
     json_decref(lost);
     retried(stage, "GET", "case-16", 2);
@@ -401,7 +397,6 @@ static void case_17_original_after_retry(struct stage *stage)
     assert_true(check_processed(stage, t, 2) > first);
     check_gap(stage, t, "black_hole", "heal", 1000);
     json_t *stale = ledger_await(stage->server, t->connection, "stale_request", NULL);
-    check(stale, "the ledger has no stale_request");
     assert_string_equal(event_text(stale, "key"), "case-17");
     assert_string_equal(event_text(stale, "sent_into"), "holed");
     json_decref(stale);

@@ -57,8 +57,6 @@ static void check_quiet(struct talk *t, int64_t until)
 static void check_ended(struct stage *stage, struct talk *t, const char *by, const char *how)
 {
     json_t *end = ledger_await(stage->server, t->connection, "connection_end", NULL);
-
-    check(end, "the ledger has no connection_end");
     assert_string_equal(event_text(end, "by"), by);
     assert_string_equal(event_text(end, "how"), how);
     json_decref(end);
@@ -72,7 +70,6 @@ static void linger_says_how_long_input_is_discarded(struct stage *stage)
     client_text(&t->c, "G");
     check(client_wait_rst(&t->c, in_ms(LATE_MS)), "no RST: %s", client_story(&t->c));
     json_t *stale = ledger_await(stage->server, t->connection, "stale_bytes", NULL);
-    check(stale, "the ledger has no stale_bytes");
     assert_string_equal(event_text(stale, "sent_into"), "ending");
     json_decref(stale);
     check_ended(stage, t, t->seat->h2 ? "server" : "client", "rst");

@@ -69,7 +69,6 @@ static void it_says_so_waits_and_serves_again(void **state)
     for (int i = 0; i < CLIENTS; i++)
         ask(&many[i]);
     json_t *said = ledger_await(&server, 0, "out_of_descriptors", NULL);
-    check(said, "the ledger does not say it");
     json_decref(said);
     check(server_log_has(&server, "no file descriptors are left"), "the log does not say it");
     for (int i = 0; i < 10; i++)

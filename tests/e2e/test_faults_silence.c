@@ -66,7 +66,6 @@ static void stall_idle_lets_the_clients_fin_pass_without_a_word(struct stage *st
     check(client_wait_acked(&t->c, in_ms(LATE_MS)), "the FIN was not ACKed");
     check(client_silent(&t->c, in_ms(300)), "not silent: %s", client_story(&t->c));
     json_t *fin = ledger_await(stage->server, t->connection, "peer_fin", NULL);
-    check(fin, "the ledger has no peer_fin");
     json_decref(fin);
 }
 
@@ -79,7 +78,6 @@ static void black_hole_acks_nothing_until_healed(struct stage *stage)
     check(client_silent(&t->c, in_ms(300)), "not silent: %s", client_story(&t->c));
     check(client_unacked(&t->c) > 0, "the kernel ACKed what went into the black hole");
     json_t *dropped = ledger_await(stage->server, t->connection, "segments_dropped", NULL);
-    check(dropped, "the ledger has no segments_dropped");
     assert_true(event_ms(dropped, "total") >= 1);
     json_decref(dropped);
     assert_null(ledger_find(stage->server, t->connection, "stale_request", NULL));

@@ -21,8 +21,6 @@ static void check_fault_of(const struct stage *stage, const char *mode, const ch
                            const char *step)
 {
     json_t *fault = ledger_await(stage->server, 0, "fault", step);
-
-    check(fault, "the ledger has no fault \"%s\"", step);
     assert_string_equal(event_text(fault, "mode"), mode);
     assert_string_equal(event_text(fault, "trigger"), trigger);
     json_decref(fault);
@@ -192,7 +190,6 @@ static void handshake_stall_answers_no_client_hello(struct stage *stage)
     assert_int_equal(t->c.raw_in, 0);
     check_fault_of(stage, "handshake-stall", "client_hello", "stall");
     json_t *hello = ledger_await(stage->server, 0, "client_hello", NULL);
-    check(hello, "the ledger has no client_hello");
     json_decref(hello);
 }
 
@@ -281,7 +278,8 @@ static void each_can_be_for_some_connections_alone(struct stage *stage)
         admin_mode(stage->server, modes[i], "{\"connections\":\"2\"}");
         talk_served(talk_open(stage));
         struct talk *t = briefly(stage, &connected);
-        check(!connected || !is_tls(stage), "%s: connection 2 came about", modes[i]);
+        check(connected == !is_tls(stage), "%s: connection 2 came %s", modes[i],
+              connected ? "about" : "not about");
         if (connected)
             talk_ask(t, NULL); /* a reset may have come by now */
         check(!talk_answer(t, in_ms(SHORT_MS)), "%s: connection 2 was served", modes[i]);

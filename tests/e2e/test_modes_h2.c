@@ -196,7 +196,6 @@ static void max_streams_one_refuses_a_second_before_its_settings_are_acked(struc
     frames_none(t, 100);
 
     json_t *request = ledger_await_key(stage->server, 0, "first");
-    check(request, "the ledger does not have the request");
     t->connection = (uint64_t)json_integer_value(json_object_get(request, "connection"));
     json_decref(request);
     check_fault(stage, t, "max-streams-one", "max_streams", 0);
@@ -250,7 +249,6 @@ static void ping_deaf_answers_all_but_pings(struct stage *stage)
     assert_false(t->h2.ping_acked);
     check_fault(stage, t, "ping-deaf", "ignore_pings", 0);
     json_t *ping = ledger_await(stage->server, t->connection, "peer_ping", NULL);
-    check(ping, "the ledger has no peer_ping");
     json_decref(ping);
     assert_int_equal(t->h2.goaways, 0);
 }
@@ -288,7 +286,6 @@ static void window_zero_leaves_content_stuck(struct stage *stage)
     assert_int_equal(t->h2.window_updates, 0);
     assert_int_equal(h2_stream(&t->h2, stuck)->status, 0);
     json_t *request = ledger_await_key(stage->server, t->connection, "stuck");
-    check(request, "the ledger does not have the request");
     json_decref(request);
     check_not_processed(stage, t, 2);
 }
@@ -303,8 +300,7 @@ static void window_zero_takes_no_content(struct stage *stage)
     frame_content(t, DEVICE, sizeof DEVICE - 1, true);
     check(h2_next(&t->h2, in_ms(PATIENCE_MS)), "no error: %s", client_story(&t->c));
     const struct h2_frame *f = &t->h2.frame;
-    check(f->type == NGHTTP2_RST_STREAM || f->type == NGHTTP2_GOAWAY, "a frame of type %u",
-          f->type);
+    assert_int_equal(f->type, NGHTTP2_RST_STREAM);
     assert_int_equal(h2_get32(f->payload + f->length - 4), NGHTTP2_FLOW_CONTROL_ERROR);
     check_not_processed(stage, t, 2);
 }

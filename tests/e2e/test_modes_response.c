@@ -29,7 +29,6 @@ static void normal_mode_serves_the_same_talk(struct stage *stage)
     check(client_silent(&t->c, in_ms(200)), "not silent: %s", client_story(&t->c));
     check_no_fault(stage, t);
     json_t *processed = ledger_await(stage->server, t->connection, "processed", NULL);
-    check(processed, "the ledger has no processed");
     json_decref(processed);
 }
 

@@ -95,7 +95,6 @@ static void suspend_ends_the_connections_of_that_time(struct stage *stage)
     struct talk *later = talk_open(stage);
     for (size_t i = 0; i < count; i++) {
         json_t *fault = ledger_await(stage->server, talks[i]->connection, "fault", deaths[i]);
-        check(fault, "the ledger has no fault \"%s\"", deaths[i]);
         assert_string_equal(event_text(fault, "trigger"), "mark");
         json_decref(fault);
         check_since(stage, talks[i], deaths[i], mark, AFTER_MS);
@@ -211,7 +210,6 @@ static void late_original_executes_after_its_retry(struct stage *stage)
     check_gap(stage, original, "black_hole", "heal", 900);
     assert_true(check_processed(stage, original, 2) > first);
     json_t *stale = ledger_await(stage->server, original->connection, "stale_request", NULL);
-    check(stale, "the ledger has no stale_request");
     assert_string_equal(event_text(stale, "key"), "twice");
     assert_string_equal(event_text(stale, "sent_into"), "holed");
     json_decref(stale);
@@ -251,7 +249,6 @@ static void check_bad(struct stage *stage, const char *how)
         assert_int_equal(t->c.raw_in, before);
     assert_int_equal(buf_len(&t->c.in), 0);
     json_t *fault = ledger_await(stage->server, 0, "fault", how);
-    check(fault, "the ledger has no fault \"%s\"", how);
     json_decref(fault);
 }
 
@@ -350,7 +347,6 @@ static void black_hole_on_request_acks_the_header_section_alone(struct stage *st
     check(!client_wait_acked(&t->c, in_ms(0)), "it was ACKed");
     assert_int_equal(t->c.raw_in, before);
     json_t *request = ledger_await_key(stage->server, t->connection, "holed");
-    check(request, "the ledger does not have the request");
     json_decref(request);
     check_not_processed(stage, t, 2);
     talk_served(talk_open(stage));

@@ -188,10 +188,8 @@ static void a_client_that_closes_is_closed_towards(struct stage *stage)
     client_shut(&t->c);
     expect_close(t);
     json_t *fin = ledger_await(stage->server, t->connection, "peer_fin", NULL);
-    check(fin, "the ledger has no peer_fin");
     json_decref(fin);
     json_t *end = ledger_await(stage->server, t->connection, "connection_end", NULL);
-    check(end, "the ledger has no connection_end");
     assert_int_equal(json_integer_value(json_object_get(end, "exchanges")), 1);
     json_decref(end);
 }
@@ -243,7 +241,6 @@ static void the_ledger_tells_the_exchange_from_begin_to_end(struct stage *stage)
     t->connection = talk_served_number(t, "connection");
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         json_t *event = ledger_await(stage->server, t->connection, order[i], NULL);
-        check(event, "the ledger has no %s", order[i]);
         uint64_t seq = (uint64_t)json_integer_value(json_object_get(event, "seq"));
         check(seq > before, "%s is out of order", order[i]);
         before = seq;

@@ -52,10 +52,8 @@ static void settings_and_pings_are_acked(struct stage *stage)
     assert_int_equal(t->h2.frame.flags, NGHTTP2_FLAG_ACK);
     assert_memory_equal(t->h2.frame.payload, "hang up!", 8);
     json_t *ping = ledger_await(stage->server, t->connection, "peer_ping", NULL);
-    check(ping, "the ledger has no peer_ping");
     json_decref(ping);
     json_t *settings = ledger_await(stage->server, t->connection, "peer_settings", NULL);
-    check(settings, "the ledger has no peer_settings");
     json_decref(settings);
 }
 
@@ -224,15 +222,12 @@ static void what_the_client_says_of_streams_is_ledgered(struct stage *stage)
     h2_send_frame(&t->h2, NGHTTP2_GOAWAY, 0, 0, goaway, sizeof goaway);
 
     json_t *reset = ledger_await(stage->server, t->connection, "peer_rst_stream", NULL);
-    check(reset, "the ledger has no peer_rst_stream");
     assert_int_equal(json_integer_value(json_object_get(reset, "stream")), stream);
     assert_string_equal(event_text(reset, "error"), "CANCEL");
     json_decref(reset);
     json_t *lost = ledger_await(stage->server, t->connection, "exchange_lost", NULL);
-    check(lost, "the ledger has no exchange_lost");
     json_decref(lost);
     json_t *away = ledger_await(stage->server, t->connection, "peer_goaway", NULL);
-    check(away, "the ledger has no peer_goaway");
     assert_string_equal(event_text(away, "error"), "NO_ERROR");
     json_decref(away);
 }

@@ -190,7 +190,6 @@ static void without_the_capability_dropped_syns_are_counted(void **state)
     admin_mode(&server, "syn-drop", "{\"for\":\"never\"}");
     int fd = send_syn(server.http, false, &client);
     json_t *dropped = ledger_await(&server, 0, "syn_dropped", NULL);
-    check(dropped, "the dropped SYN left no trace");
     assert_true(event_ms(dropped, "total") >= 1);
     assert_true(event_ms(dropped, "segments") >= 1);
     assert_non_null(strstr(event_text(dropped, "why"), "CAP_NET_RAW"));

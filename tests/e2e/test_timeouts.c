@@ -37,7 +37,6 @@ static void check_timeout(struct stage *stage, struct client *c, int64_t since, 
           (long long)((c->fin_at - since) / NS_PER_MS));
     client_close(c);
     json_t *end = ledger_await(stage->server, 0, "connection_end", NULL);
-    check(end, "%s: the ledger has no end", why);
     assert_string_equal(event_text(end, "by"), "server");
     assert_string_equal(event_text(end, "how"), "fin");
     assert_string_equal(event_text(end, "why"), why);
@@ -175,7 +174,6 @@ static void half_a_body_resets_its_stream_alone(struct stage *stage)
     check(reset, "no RST_STREAM: %s", client_story(&t->c));
     check(clock_now() - since >= BODY_MS * NS_PER_MS, "too soon");
     json_t *lost = ledger_await(stage->server, t->connection, "exchange_lost", NULL);
-    check(lost, "the ledger does not have it");
     assert_string_equal(event_text(lost, "why"), "body timeout");
     json_decref(lost);
     check(client_silent(&t->c, in_ms(LONGER_MS)), "%s", client_story(&t->c));
@@ -223,8 +221,8 @@ static void what_a_rule_holds_is_left_to_it(struct stage *stage)
     }
     int64_t until = in_ms(LONGER_MS);
     for (int i = 0; i < COUNT; i++)
-        check(client_silent(&clients[i], until) || strstr(holds[i].rules, "forget"), "%s: %s",
-              holds[i].rules, client_story(&clients[i]));
+        check(client_silent(&clients[i], until), "%s: %s", holds[i].rules,
+              client_story(&clients[i]));
     /* and when it is over, the time begins */
     int64_t since = clock_now();
     json_decref(admin_call(stage->server, 200, "PUT", "/v1/mode", "{\"mode\":\"normal\"}"));
@@ -243,7 +241,6 @@ static void a_stall_that_ends_leaves_the_client_its_time(struct stage *stage)
     client_text(&t->c, "GET /half HTTP/1.1\r\n");
     admin_do(stage->server, t->connection, "[\"stall\",{\"wait\":\"1s\"},\"resume\"]");
     json_t *resumed = ledger_await(stage->server, t->connection, "fault", "resume");
-    check(resumed, "no resume");
     json_decref(resumed);
     check_timeout(stage, &t->c, clock_now() - 200 * NS_PER_MS, HEADER_MS - 100, "header timeout");
 }
@@ -300,7 +297,6 @@ static void an_answer_that_is_never_acknowledged_is_noticed(struct stage *stage)
     check(client_wait_acked(&t->c, in_ms(LATE_MS)), "the request was not ACKed");
     vanish(&t->c);
     json_t *asked = ledger_await_key(stage->server, 0, "never-acked");
-    check(asked, "the ledger does not have the request");
     uint64_t connection = (uint64_t)event_ms(asked, "connection");
     json_decref(asked);
     await_vanished(stage, connection, "what was sent is not acknowledged");

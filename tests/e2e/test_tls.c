@@ -110,7 +110,6 @@ static void only_unknown_protocols_draw_no_application_protocol(void **state)
             check(alert == GNUTLS_A_NO_APPLICATION_PROTOCOL, "case %zu: alert %d", i, alert);
         }
     json_t *failed = ledger_await(&server, 0, "tls_failed", NULL);
-    check(failed, "the ledger has no tls_failed");
     json_decref(failed);
 }
 
@@ -125,7 +124,6 @@ static void the_ledger_tells_of_the_handshake(void **state)
     uint64_t id = served_h1(&c, "http/1.1");
     client_close(&c);
     json_t *hello = ledger_await(&server, id, "client_hello", NULL);
-    check(hello, "the ledger has no client_hello");
     assert_string_equal(event_text(hello, "sni"), "localhost");
     json_t *offered = json_object_get(hello, "alpn_offered");
     assert_int_equal(json_array_size(offered), 2);
@@ -133,7 +131,6 @@ static void the_ledger_tells_of_the_handshake(void **state)
     assert_false(event_true(hello, "resumption_offered"));
     json_decref(hello);
     json_t *tls = ledger_await(&server, id, "tls_established", NULL);
-    check(tls, "the ledger has no tls_established");
     assert_string_equal(event_text(tls, "alpn"), "http/1.1");
     assert_non_null(strstr(event_text(tls, "tls_version"), "1.3"));
     assert_true(*event_text(tls, "cipher"));
@@ -169,7 +166,6 @@ static void names_of_any_bytes_are_shown(void **state)
         assert_true(client_connect(&c, &to));
         assert_int_equal(client_send(&c, buf_bytes(&hello), buf_len(&hello)), 0);
         json_t *fault = ledger_await(&server, 0, "fault", "stall");
-        check(fault, "no stall");
         uint64_t id = (uint64_t)event_ms(fault, "connection");
         json_t *seen = ledger_await(&server, id, "client_hello", NULL);
         json_t *shown = json_loads(cases[i].shown, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
@@ -217,11 +213,9 @@ static void resumes(enum client_tls version)
     gnutls_free(session.data);
 
     json_t *hello = ledger_await(&server, id, "client_hello", NULL);
-    check(hello, "the ledger has no client_hello");
     assert_true(event_true(hello, "resumption_offered"));
     json_decref(hello);
     json_t *tls = ledger_await(&server, id, "tls_established", NULL);
-    check(tls, "the ledger has no tls_established");
     assert_true(event_true(tls, "resumed"));
     json_decref(tls);
 }

@@ -72,7 +72,6 @@ static void every_client_that_does_not_trust_us_is_told(void **state)
         snprintf(line, sizeof line, "timeout 20 %s </dev/null >/dev/null 2>&1", command);
         check(system(line) != -1, "%s: cannot be run", clients[i].program);
         json_t *failed = ledger_await(&server, 0, "tls_failed", NULL);
-        check(failed, "%s: no tls_failed", command);
         const char *why = event_text(failed, "why");
         bool known = clients[i].why ? begins(why, clients[i].why)
                                     : begins(why, "the client refused our certificate: ") ||
@@ -144,7 +143,6 @@ static void http_on_a_tls_port_is_answered_with_400(void **state)
         assert_true(client_connect(&c, &to));
         send_split(&c, texts[i / 2].bytes, i % 2);
         json_t *failed = ledger_await(&server, 0, "tls_failed", NULL);
-        check(failed, "case %zu: no tls_failed", i);
         const char *why = event_text(failed, "why");
         if (told) {
             check(h1_read(&c, texts[i / 2].head, &r, in_ms(PATIENCE_MS)), "case %zu: no answer: %s",
@@ -177,7 +175,6 @@ static void http_on_a_tls_port_is_answered_with_400(void **state)
               client_story(&c));
         client_close(&c);
         json_t *end = ledger_await(&server, 0, "connection_end", NULL);
-        check(end, "case %zu: no end", i);
         assert_string_equal(event_text(end, "in"), "handshake");
         json_decref(failed);
         json_decref(end);
@@ -213,7 +210,6 @@ static void tls_on_a_clear_port_is_answered_with_400_in_the_clear(void **state)
         check(client_wait_end(&c, in_ms(PATIENCE_MS)) && c.fin, "no FIN: %s", client_story(&c));
         client_close(&c);
         json_t *error = ledger_await(&server, 0, "protocol_error", NULL);
-        check(error, "the ledger does not say it");
         check(begins(event_text(error, "why"), "TLS on a cleartext port"), "%s",
               event_text(error, "why"));
         json_decref(error);

@@ -48,9 +48,18 @@ static void accept_can_reset_before_a_byte_was_read(struct stage *stage)
     assert_true(reset);
     assert_false(said);
     json_t *fault = ledger_await(stage->server, 0, "fault", "rst");
-    check(fault, "the ledger has no fault");
     assert_string_equal(event_text(fault, "trigger"), "accept");
     json_decref(fault);
+}
+
+/* One SETTINGS frame of the connection, and nothing behind it. */
+static bool is_settings_alone(const struct buf *in)
+{
+    const uint8_t *f = buf_bytes(in);
+    size_t n = buf_len(in);
+
+    return n >= 9 && f[3] == NGHTTP2_SETTINGS && (h2_get32(f) >> 8) + 9 == n &&
+           h2_get32(f + 5) == 0;
 }
 
 static void handshake_can_close_before_a_request(struct stage *stage)
@@ -59,13 +68,14 @@ static void handshake_can_close_before_a_request(struct stage *stage)
 
     set_rules(stage, "[{\"on\":\"handshake\",\"do\":[\"fin\"]}]");
     try_connect(stage, &c);
-    bool ended = client_wait_end(&c, in_ms(LATE_MS)), plain = buf_len(&c.in) > 0, fin = c.fin;
+    bool ended = client_wait_end(&c, in_ms(LATE_MS)), settings = is_settings_alone(&c.in),
+         plain = buf_len(&c.in) > 0, fin = c.fin;
     client_close(&c);
     assert_true(ended);
     assert_true(fin);
-    assert_true(!plain || stage->seat->h2); /* the server's SETTINGS may have left */
+    /* Over h2 the server's SETTINGS may have left. */
+    check(!plain || (stage->seat->h2 && settings), "the server said something before its FIN");
     json_t *tls = ledger_await(stage->server, 0, "tls_established", NULL);
-    check(tls, "the ledger has no tls_established");
     json_decref(tls);
 }
 
@@ -97,7 +107,6 @@ static void a_request_can_be_reset_at_its_headers(struct stage *stage)
     check_end(t, true);
     check_nothing_read(t);
     json_t *lost = ledger_await(stage->server, t->connection, "exchange_lost", NULL);
-    check(lost, "the ledger has no exchange_lost");
     json_decref(lost);
 }
 
@@ -120,7 +129,6 @@ static void a_fin_can_follow_a_whole_response(struct stage *stage)
     check_end(t, false);
     assert_false(t->c.close_notify);
     json_t *end = ledger_await(stage->server, t->connection, "response_end", NULL);
-    check(end, "the ledger has no response_end");
     json_decref(end);
 }
 

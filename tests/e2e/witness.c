@@ -25,13 +25,9 @@ uint64_t check_fault(const struct stage *stage, const struct talk *t, const char
                      const char *step, int64_t idle_ms)
 {
     json_t *fault = ledger_await(stage->server, t->connection, "fault", step);
-
-    check(fault, "the ledger has no fault \"%s\" on connection %llu", step,
-          (unsigned long long)t->connection);
     assert_string_equal(event_text(fault, "mode"), mode);
     if (idle_ms > 0) {
         json_t *answered = ledger_await(stage->server, t->connection, "response_end", NULL);
-        check(answered, "the ledger has no response_end");
         double idle = event_ms(fault, "ms") - event_ms(answered, "ms");
         check(idle >= (double)idle_ms - TOLERANCE_MS, "ledgered too early: after %.3f ms", idle);
         check(idle <= (double)(idle_ms + LATE_MS), "ledgered too late: after %.3f ms", idle);
@@ -47,8 +43,6 @@ uint64_t check_fault(const struct stage *stage, const struct talk *t, const char
 void await_fin_acked(const struct stage *stage, const struct talk *t)
 {
     json_t *acked = ledger_await(stage->server, t->connection, "fin_acked", NULL);
-
-    check(acked, "the ledger has no fin_acked");
     json_decref(acked);
 }
 
@@ -56,8 +50,6 @@ void check_stale_request(const struct stage *stage, const struct talk *t, const 
                          const char *into, const char *fin_acked)
 {
     json_t *stale = ledger_await(stage->server, t->connection, "stale_request", NULL);
-
-    check(stale, "the ledger has no stale_request");
     assert_string_equal(event_text(stale, "method"), "GET");
     assert_string_equal(event_text(stale, "target"), ENTITLEMENT);
     assert_string_equal(event_text(stale, "key"), key);
@@ -72,8 +64,6 @@ void check_stale_request(const struct stage *stage, const struct talk *t, const 
 void check_end_after(const struct stage *stage, const struct talk *t, uint64_t number)
 {
     json_t *end = ledger_await(stage->server, t->connection, "connection_end", NULL);
-
-    check(end, "the ledger has no connection_end");
     check(seq(end) > number, "the fault was ledgered after the connection's end");
     check(*event_text(end, "by") && *event_text(end, "how"), "connection_end lacks by or how");
     json_decref(end);
@@ -223,8 +213,6 @@ void check_gap(const struct stage *stage, const struct talk *t, const char *from
 {
     json_t *first = ledger_await(stage->server, t->connection, "fault", from);
     json_t *then = ledger_await(stage->server, t->connection, "fault", to);
-
-    check(first && then, "the ledger has no fault \"%s\"", first ? to : from);
     double gap = event_ms(then, "ms") - event_ms(first, "ms");
     check(gap >= (double)ms - TOLERANCE_MS, "%s only %.3f ms after %s", to, gap, from);
     check(gap <= (double)(ms + LATE_MS), "%s %.3f ms after %s", to, gap, from);
