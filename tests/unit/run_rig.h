@@ -36,6 +36,7 @@ static struct catalogue *catalogue;
 static struct endpoint *endpoint;
 static struct run *run;
 static size_t rig_body_limit = 1000;
+static const char *rig_stubs;      /* a directory; NULL: none */
 static struct tls_server *rig_tls; /* of listeners with tls; NULL: there are none */
 static struct run_listener listener = { .name = "http", .over = OVER_ALL };
 
@@ -49,10 +50,13 @@ static inline void ring(struct timer *m, int64_t late)
     ((struct alarm_clock *)m)->rung = true;
 }
 
-/* Runs the loop until the condition holds, or for ns. */
+/* Runs the loop until the condition holds, or for ns. The condition may fail the test, which leaves
+ * the timer as it is. */
 static inline bool run_until(bool (*holds)(void), int64_t ns)
 {
-    struct alarm_clock end = { .timer.reached = ring };
+    static struct alarm_clock end = { .timer.reached = ring };
+    timer_cancel(&end.timer);
+    end.rung = false;
     timer_at(&end.timer, clock_now() + ns);
     while (!end.rung && !(holds && holds()))
         uv_run(&loop, UV_RUN_ONCE);
@@ -193,7 +197,7 @@ static inline int rig_start(void **state)
     struct refusal why;
     log_set_level(LOG_ERROR + 1);
     if (uv_loop_init(&loop) || timers_start(&loop) || h1_start(&loop) ||
-        !(catalogue = catalogue_create()) || endpoint_create(NULL, &endpoint, &why))
+        !(catalogue = catalogue_create()) || endpoint_create(rig_stubs, &endpoint, &why))
         return -1;
     struct run_config config = { .loop = &loop,
                                  .catalogue = catalogue,

@@ -1,67 +1,7 @@
 /* The events of an exchange are in order and each is there at most once, whatever strikes it and
  * wherever the client's bytes are split; and its end is there.
  */
-#include "run_peer.h"
-
-/* --- The order */
-
-enum stage { REQUEST_TOLD, COMPLETE_TOLD, PROCESSED, STARTED, ENDED, LOST, STAGES };
-static const char *const stages[STAGES] = {
-    "request", "request_complete", "processed", "response_start", "response_end", "exchange_lost",
-};
-#define EXCHANGES_MAX 16
-
-struct course {
-    bool has[STAGES];
-    bool lost_at_headers;
-};
-
-static bool may_come(const struct course *c, enum stage stage)
-{
-    static const enum stage needed[] = { [COMPLETE_TOLD] = REQUEST_TOLD,
-                                         [PROCESSED] = COMPLETE_TOLD,
-                                         [STARTED] = REQUEST_TOLD,
-                                         [ENDED] = STARTED };
-    if (c->has[stage] || c->has[ENDED])
-        return false;
-    if (c->has[LOST]) /* the rest of a request that was struck */
-        return stage == COMPLETE_TOLD && c->has[REQUEST_TOLD] && c->lost_at_headers;
-    for (enum stage later = stage + 1; later < LOST; later++)
-        if (stage != LOST && c->has[later])
-            return false;
-    return stage == REQUEST_TOLD || stage == LOST || c->has[needed[stage]];
-}
-
-static void check_order(const struct peer *p, const char *what)
-{
-    struct course courses[EXCHANGES_MAX] = { 0 };
-    json_t *events = events_since(p->since), *event;
-    size_t i;
-    json_array_foreach(events, i, event)
-    {
-        const char *name = json_string_value(json_object_get(event, "event"));
-        json_int_t nth = json_integer_value(json_object_get(event, "exchange"));
-        enum stage stage = REQUEST_TOLD;
-        while (stage < STAGES && strcmp(name, stages[stage]) != 0)
-            stage++;
-        if (stage == STAGES || nth == 0)
-            continue;
-        assert_in_range(nth, 1, EXCHANGES_MAX - 1);
-        struct course *c = &courses[nth];
-        if (!may_come(c, stage)) {
-            char *all = json_dumps(events, JSON_INDENT(0));
-            fail_msg("%s: %s of exchange %d: %s", what, name, (int)nth, all);
-        }
-        c->has[stage] = true;
-        c->lost_at_headers |=
-            stage == LOST &&
-            strcmp(json_string_value(json_object_get(event, "reached")), "headers") == 0;
-    }
-    for (size_t nth = 1; nth < EXCHANGES_MAX; nth++)
-        if (courses[nth].has[REQUEST_TOLD] && !courses[nth].has[ENDED] && !courses[nth].has[LOST])
-            fail_msg("%s: exchange %zu has not ended", what, nth);
-    json_decref(events);
-}
+#include "run_books.h"
 
 static void mark(const char *name)
 {
@@ -78,7 +18,7 @@ static void leave(struct peer *p, const char *what)
     run_until(NULL, NS_PER_MS / 2);
     run_abort(run); /* if it still holds it */
     assert_true(sees(p, "connection_end", 1));
-    check_order(p, what);
+    check_books(p, what);
     close_peer(p);
 }
 

@@ -1,0 +1,74 @@
+/* run_books.h - what the ledger must say of the exchanges of a connection, whatever happened to it:
+ * the events of each are in order and there at most once, and its end is there. tests/clients/
+ * torture.py (Books) asks the same of the whole server.
+ */
+#pragma once
+
+#include "run_peer.h"
+
+enum stage { REQUEST_TOLD, COMPLETE_TOLD, PROCESSED, STARTED, ENDED, LOST, STAGES };
+static const char *const stages[STAGES] = {
+    "request", "request_complete", "processed", "response_start", "response_end", "exchange_lost",
+};
+#define EXCHANGES_MAX 16
+
+struct course {
+    bool has[STAGES];
+    bool lost_at_headers;
+};
+
+static inline bool may_come(const struct course *c, enum stage stage)
+{
+    static const enum stage needed[] = { [COMPLETE_TOLD] = REQUEST_TOLD,
+                                         [PROCESSED] = COMPLETE_TOLD,
+                                         [STARTED] = REQUEST_TOLD,
+                                         [ENDED] = STARTED };
+    if (c->has[stage] || c->has[ENDED])
+        return false;
+    if (c->has[LOST]) /* the rest of a request that was struck */
+        return stage == COMPLETE_TOLD && c->has[REQUEST_TOLD] && c->lost_at_headers;
+    for (enum stage later = stage + 1; later < LOST; later++)
+        if (stage != LOST && c->has[later])
+            return false;
+    return stage == REQUEST_TOLD || stage == LOST || c->has[needed[stage]];
+}
+
+/* Fills in the course of each exchange, by its number, from the events since the peer connected;
+ * fails when one of them contradicts those before it. */
+static inline void read_books(const struct peer *p, const char *what,
+                              struct course courses[EXCHANGES_MAX])
+{
+    json_t *events = events_since(p->since), *event;
+    size_t i;
+    json_array_foreach(events, i, event)
+    {
+        const char *name = json_string_value(json_object_get(event, "event"));
+        json_int_t nth = json_integer_value(json_object_get(event, "exchange"));
+        enum stage stage = REQUEST_TOLD;
+        while (stage < STAGES && strcmp(name, stages[stage]) != 0)
+            stage++;
+        if (stage == STAGES || nth == 0)
+            continue;
+        assert_in_range(nth, 1, EXCHANGES_MAX - 1);
+        struct course *c = &courses[nth];
+        if (!may_come(c, stage)) {
+            char *all = json_dumps(events, JSON_INDENT(0));
+            fail_msg("%s: %s of exchange %d: %s", what, name, (int)nth, all);
+        }
+        c->has[stage] = true;
+        c->lost_at_headers |=
+            stage == LOST &&
+            strcmp(json_string_value(json_object_get(event, "reached")), "headers") == 0;
+    }
+    json_decref(events);
+}
+
+/* The connection is over: each exchange has ended. */
+static inline void check_books(const struct peer *p, const char *what)
+{
+    struct course courses[EXCHANGES_MAX] = { 0 };
+    read_books(p, what, courses);
+    for (size_t nth = 1; nth < EXCHANGES_MAX; nth++)
+        if (courses[nth].has[REQUEST_TOLD] && !courses[nth].has[ENDED] && !courses[nth].has[LOST])
+            fail_msg("%s: exchange %zu has not ended", what, nth);
+}
