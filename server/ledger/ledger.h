@@ -94,6 +94,7 @@
     X(TRIGGER, "trigger", WORD)                                                                    \
     X(STEP, "step", WORD)                                                                          \
     X(ARGUMENTS, "arguments", JSON)                                                                \
+    X(FAULT, "fault", INT)                                                                         \
     X(LATE, "late_ms", SPAN)                                                                       \
     X(BY, "by", WORD)                                                                              \
     X(HOW, "how", WORD)                                                                            \
@@ -241,7 +242,8 @@
 
 /* symbol, the JSON names of the event's members, those that may be missing with a "?" ("params",
  * "arguments" and "plan" are missing when they are too long). Every event has "seq", "at", "ms" and
- * "event" besides, and may have "cut". docs/openapi.json is made from these rows. */
+ * "event" besides, and may have "cut". "fault" is the seq of the fault that the event follows from.
+ * docs/openapi.json is made from these rows. */
 #define LEDGER_MEMBERS(X)                                                                          \
     X(CONNECTION_OPEN, "connection listener peer number mode entry?")                              \
     X(CLIENT_HELLO, "connection sni? alpn_offered resumption_offered")                             \
@@ -250,27 +252,29 @@
     X(PROTOCOL, "connection protocol")                                                             \
     X(REQUEST, "connection exchange stream? method? target? authority? key? key_from? "            \
                "connection_header? headers idle_before_ms? attempt? complete?")                    \
-    X(REQUEST_COMPLETE, "connection exchange? stream? sent_into? after_fault_ms? fin_acked? "      \
-                        "body_bytes attempt")                                                      \
+    X(REQUEST_COMPLETE,                                                                            \
+      "connection exchange? stream? sent_into? fault? after_fault_ms? fin_acked? "                 \
+      "body_bytes attempt")                                                                        \
     X(PROCESSED, "connection exchange attempt")                                                    \
     X(RESPONSE_START, "connection exchange status")                                                \
     X(RESPONSE_END, "connection exchange status")                                                  \
-    X(EXCHANGE_LOST, "connection exchange reached attempt? why")                                   \
+    X(EXCHANGE_LOST, "connection exchange reached attempt? why fault?")                            \
     X(FAULT, "connection? exchange? mode rule trigger step arguments? late_ms? time_scale?")       \
-    X(FAULT_DONE, "connection? exchange? step why? after_fault_ms? bytes?")                        \
+    X(FAULT_DONE, "connection? exchange? step fault why? after_fault_ms? bytes?")                  \
     X(FAULT_MISSED, "connection exchange? mode rule trigger step? arguments? late_ms? why")        \
-    X(STALE_BYTES, "connection bytes sent_into after_fault_ms fin_acked?")                         \
-    X(STALE_REQUEST, "connection exchange? stream? method? target? authority? key? key_from? "     \
-                     "connection_header? headers sent_into after_fault_ms? fin_acked? attempt? "   \
-                     "complete")                                                                   \
+    X(STALE_BYTES, "connection bytes sent_into fault? after_fault_ms fin_acked?")                  \
+    X(STALE_REQUEST,                                                                               \
+      "connection exchange? stream? method? target? authority? key? key_from? "                    \
+      "connection_header? headers sent_into fault? after_fault_ms? fin_acked? attempt? "           \
+      "complete")                                                                                  \
     X(SYN_REFUSED, "listener? peer? attempts? total? why?")                                        \
     X(SYN_DROPPED, "listener? peer? attempts? segments? total? why?")                              \
-    X(SEGMENTS_DROPPED, "connection segments total after_fault_ms")                                \
-    X(FIN_ACKED, "connection after_fault_ms")                                                      \
-    X(PEER_FIN, "connection")                                                                      \
-    X(PEER_RST, "connection why?")                                                                 \
-    X(PEER_CLOSE_NOTIFY, "connection")                                                             \
-    X(PEER_ALERT, "connection alert")                                                              \
+    X(SEGMENTS_DROPPED, "connection segments total after_fault_ms fault?")                         \
+    X(FIN_ACKED, "connection after_fault_ms fault?")                                               \
+    X(PEER_FIN, "connection fault?")                                                               \
+    X(PEER_RST, "connection why? fault?")                                                          \
+    X(PEER_CLOSE_NOTIFY, "connection fault?")                                                      \
+    X(PEER_ALERT, "connection alert fault?")                                                       \
     X(PEER_SETTINGS, "connection settings?")                                                       \
     X(PEER_PING, "connection opaque")                                                              \
     X(PEER_PING_ACK, "connection opaque")                                                          \
@@ -278,8 +282,9 @@
     X(PEER_RST_STREAM, "connection stream error")                                                  \
     X(PROTOCOL_ERROR, "connection why")                                                            \
     X(LIMIT, "connection exchange? why")                                                           \
-    X(CONNECTION_END, "connection by how why? in? exchanges bytes_in bytes_out lifetime_ms "       \
-                      "after_peer_fin_ms?")                                                        \
+    X(CONNECTION_END,                                                                              \
+      "connection by how fault? why? in? exchanges bytes_in bytes_out lifetime_ms "                \
+      "after_peer_fin_ms?")                                                                        \
     X(MODE, "connection? mode entry? params? seed? apply? live? time_scale?")                      \
     X(PLAN, "plan? seed apply live time_scale")                                                    \
     X(WARNING, "connection? exchange? mode? name? why")                                            \

@@ -334,6 +334,7 @@ void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *h
     mc->fired = NULL;
     mc->accepted_at = mc->mode_since = clock_now();
     mc->goaway_at = mc->idle_since = TIME_NONE;
+    mc->goaway_fault = mc->acting = 0;
     mc->idle = (struct timer){ .reached = idle_reached };
     mc->age = (struct timer){ .reached = age_reached };
     mc->idle_done = mc->age_done = 0;
@@ -406,7 +407,7 @@ void mode_exchange_let_go(struct mode_exchange *mx)
 
 void mode_exchange_overtaken(struct mode_exchange *mx, const char *why)
 {
-    ledger_undone(mx->conn, mx->ex->nth, STEP_RESPOND, why);
+    ledger_undone(mx->conn, mx->ex->nth, STEP_RESPOND, mx->instead_fault, why);
     mx->instead = NULL;
 }
 
@@ -417,7 +418,7 @@ void mode_exchange_unsaid(struct mode_exchange *mx, const char *why)
     if (mx->instead)
         mode_exchange_overtaken(mx, why);
     for (const struct mode_header *set = mx->set; set; set = set->next)
-        ledger_undone(mx->conn, mx->ex->nth, STEP_HEADER, why);
+        ledger_undone(mx->conn, mx->ex->nth, STEP_HEADER, set->fault, why);
     forget_answer(mx);
 }
 

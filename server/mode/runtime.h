@@ -52,8 +52,10 @@ struct mode_conn {
     struct mode_program *program;
     uint32_t *fired; /* how often each rule fired, by its number; NULL: none yet */
     int64_t accepted_at;
-    int64_t mode_since; /* when program came; what was due by then is due from then on */
-    int64_t goaway_at;  /* when a goaway step last took effect; TIME_NONE: never */
+    int64_t mode_since;    /* when program came; what was due by then is due from then on */
+    int64_t goaway_at;     /* when a goaway step last took effect; TIME_NONE: never */
+    uint64_t goaway_fault; /* the seq of its fault event */
+    uint64_t acting;    /* the seq of the fault event of the step that is being done; 0: none is */
     int64_t idle_since; /* TIME_NONE: busy */
     struct timer idle, age;
     uint32_t idle_done; /* rules, in order of `after`, that are through in this idle spell */
@@ -68,6 +70,7 @@ struct mode_header {
     struct mode_header *next;
     const struct header *header;
     struct mode_program *program; /* keeps header alive */
+    uint64_t fault;               /* the seq of its fault event */
 };
 
 /* Embedded in the host's exchange. Zeroed before use, but for the two pointers. */
@@ -76,8 +79,10 @@ struct mode_exchange {
     struct exchange *ex;
     int64_t idle_before;            /* how long the connection was idle before it, ns */
     unsigned gates;                 /* delay and hold in force: do not answer while > 0 */
+    uint64_t gate_fault;            /* the seq of the fault event of the last of these */
     const struct response *instead; /* the answer that respond gave, or NULL; lives as long as
                                        this exchange's program reference */
+    uint64_t instead_fault;         /* the seq of its fault event */
     struct mode_program *program;   /* keeps instead alive */
     struct mode_header *set;        /* by header steps, newest first: the host puts them in */
     bool answering;                 /* the host has begun to answer it; the host sets this, and */

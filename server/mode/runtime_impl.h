@@ -31,8 +31,9 @@ void script_destroy(struct script *s);
  * of service. */
 bool script_run(struct script *s, bool from_loop, int64_t late);
 
-/* Says that a step which was announced does not happen. nth: of the exchange that it is about. */
-void ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step,
+/* Says that a step does not happen whose fault event has this seq. nth: of the exchange that it is
+ * about. */
+void ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step, uint64_t fault,
                    const char *why);
 
 /* Whether the host has given the connection another program just now: rules that waited are gone.

@@ -84,12 +84,13 @@ static void begin_event(const struct script *s, enum ledger_event event,
         ledger_int(l, F_LATE, late);
 }
 
-static void ledger_fault(const struct script *s, const struct mode_step *step, int64_t late)
+/* Returns its seq. */
+static uint64_t ledger_fault(const struct script *s, const struct mode_step *step, int64_t late)
 {
     begin_event(s, EV_FAULT, step, late);
     if (s->program->scale != 1)
         ledger_real(s->mc->ledger, F_TIME_SCALE, s->program->scale);
-    ledger_commit(s->mc->ledger);
+    return ledger_commit(s->mc->ledger);
 }
 
 /* A step that does nothing is no fault. */
@@ -116,11 +117,13 @@ static void ledger_step_missed(const struct script *s, const struct mode_step *s
     ledger_commit(s->mc->ledger);
 }
 
-void ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step, const char *why)
+void ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step, uint64_t fault,
+                   const char *why)
 {
     struct ledger *l = mc->ledger;
     ledger_begin(l, EV_FAULT_DONE, mc->id, nth);
     ledger_word(l, F_STEP, step);
+    ledger_int(l, F_FAULT, (int64_t)fault);
     ledger_text(l, F_WHY, why);
     ledger_commit(l);
 }
@@ -149,14 +152,20 @@ static int step_is_ready(const struct script *s, const struct mode_step *step)
     return step->row->ready ? step->row->ready(s->mc, s->mx, step) : 0;
 }
 
-/* Does a step that takes no time. *silenced becomes whether the connection is out of service by it.
+/* Does a step that takes no time; fault: the seq of its event. *silenced becomes whether the
+ * connection is out of service by it.
  */
-static void step_do(struct script *s, const struct mode_step *step, bool *silenced)
+static void step_do(struct script *s, const struct mode_step *step, uint64_t fault, bool *silenced)
 {
     struct mode_conn *mc = s->mc;
+    uint64_t outer = mc->acting; /* this step is inside of that one */
+    mc->acting = fault;
+    if (mc->wire)
+        wire_announce(mc->wire, fault);
     int error = step->row->exec(mc, s->mx, s->program, step);
+    mc->acting = outer;
     if (error) {
-        ledger_undone(mc, s->nth, step_of(step->row), strerror(-error));
+        ledger_undone(mc, s->nth, step_of(step->row), fault, strerror(-error));
         return;
     }
     switch (step->row->effect) {
@@ -206,16 +215,17 @@ static bool script_step(struct script *s, bool from_loop, int64_t late, bool *si
         ledger_step_missed(s, step, late, outcome);
         return true;
     }
-    if (row->fault)
-        ledger_fault(s, step, late);
-    if (row->gates)
+    uint64_t fault = row->fault ? ledger_fault(s, step, late) : 0;
+    if (row->gates) {
         s->mx->gates++;
+        s->mx->gate_fault = fault;
+    }
     if (row->pauses) {
         step_pause(s, step);
         return false;
     }
     if (row->exec)
-        step_do(s, step, silenced);
+        step_do(s, step, fault, silenced);
     return true;
 }
 

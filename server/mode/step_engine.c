@@ -43,6 +43,7 @@ int do_goaway(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progra
     if (error)
         return error;
     mc->goaway_at = clock_now();
+    mc->goaway_fault = mc->acting;
     if (!step->arg[3].number)
         return 0;
     mc->held = true;

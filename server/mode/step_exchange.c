@@ -64,11 +64,13 @@ int do_respond(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progr
                const struct mode_step *step)
 {
     if (mx->instead)
-        ledger_undone(mc, mx->ex->nth, STEP_RESPOND, "another respond came after it");
+        ledger_undone(mc, mx->ex->nth, STEP_RESPOND, mx->instead_fault,
+                      "another respond came after it");
     mode_ref(program);
     mode_unref(mx->program);
     mx->program = program;
     mx->instead = step->arg[2].response;
+    mx->instead_fault = mc->acting;
     return 0;
 }
 
@@ -106,7 +108,7 @@ int do_header(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progra
     struct mode_header *set;
     if (!(set = malloc(sizeof *set)))
         return -ENOMEM;
-    *set = (struct mode_header){ mx->set, step->arg[1].header, mode_ref(program) };
+    *set = (struct mode_header){ mx->set, step->arg[1].header, mode_ref(program), mc->acting };
     mx->set = set;
     return 0;
 }

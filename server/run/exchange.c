@@ -117,6 +117,17 @@ static void tell_end(struct session_exchange *sx)
         attempts_answered(xs->attempts, sx->key.hash);
 }
 
+uint64_t exchange_fault(const struct exchanges *xs, const struct mode_exchange *mx)
+{
+    if (xs->mode->acting)
+        return xs->mode->acting;
+    if (exchange_silenced(xs))
+        return wire_fault(xs->wire);
+    if (xs->mode->held)
+        return xs->mode->goaway_fault;
+    return mx && mx->gates > 0 ? mx->gate_fault : 0;
+}
+
 void exchange_tell_lost_one(struct session_exchange *sx, const char *why)
 {
     struct exchanges *xs = sx->xs;
@@ -128,12 +139,15 @@ void exchange_tell_lost_one(struct session_exchange *sx, const char *why)
     uint32_t attempt = r->attempt;
     if (reached == REACHED_HEADERS && !attempt)
         attempt = attempts_begin(xs->attempts, sx->reached ? sx->key.hash : r->hash);
+    uint64_t fault = exchange_fault(xs, &sx->mx);
     mode_exchange_unsaid(&sx->mx, why);
     ledger_begin(xs->ledger, EV_EXCHANGE_LOST, xs->id, sx->copy.nth);
     ledger_word(xs->ledger, F_REACHED, reached);
     if (attempt)
         ledger_int(xs->ledger, F_ATTEMPT, attempt);
     ledger_text(xs->ledger, F_WHY, why);
+    if (fault)
+        ledger_int(xs->ledger, F_FAULT, (int64_t)fault);
     ledger_commit(xs->ledger);
 }
 

@@ -148,6 +148,9 @@ void exchange_watch(struct exchanges *xs, const char *why);
 void exchange_tell_lost(struct exchanges *xs, const char *why, bool leaving);
 /* The same for those alone whose last bytes are on their way. */
 void exchange_tell_cut(struct exchanges *xs, const char *why);
+/* The seq of the event of the fault to which an exchange is lost; 0: to none. mx: NULL when it
+ * never began. */
+uint64_t exchange_fault(const struct exchanges *xs, const struct mode_exchange *mx);
 /* The same for one. */
 void exchange_tell_lost_one(struct session_exchange *sx, const char *why);
 /* Frees what is left of them at the end of a connection. */

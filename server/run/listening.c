@@ -105,13 +105,14 @@ static void do_step(struct listen_script *s, const struct mode_step *step, int64
         ledger_int(l, F_LATE, late);
     if (s->program->scale != 1)
         ledger_real(l, F_TIME_SCALE, s->program->scale);
-    ledger_commit(l);
+    uint64_t fault = ledger_commit(l);
     s->run->listening.answered = true;
     int error = set_answer(s->run, answers[what]);
     if (!error)
         return;
     ledger_begin(l, EV_FAULT_DONE, 0, 0);
     ledger_word(l, F_STEP, mode_step_word(step));
+    ledger_int(l, F_FAULT, (int64_t)fault);
     ledger_text(l, F_WHY, strerror(-error));
     ledger_commit(l);
 }

@@ -41,6 +41,12 @@ void witness_last_request(struct exchanges *xs, const struct request *request)
     }
 }
 
+static void add_fault(struct exchanges *xs, uint64_t fault)
+{
+    if (fault)
+        ledger_int(xs->ledger, F_FAULT, (int64_t)fault);
+}
+
 /* It was sent into the hole when it came soon after the healing: within the time in which the
  * client's kernel has sent again what it sent in vain. */
 void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
@@ -53,6 +59,7 @@ void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
     ledger_begin(xs->ledger, EV_STALE_REQUEST, xs->id, ex->nth);
     witness_request(xs, &ex->request, ex->stream, &sx->key);
     ledger_word(xs->ledger, F_SENT_INTO, INTO_HOLED);
+    add_fault(xs, wire_fault(xs->wire));
     ledger_int(xs->ledger, F_AFTER_FAULT,
                wire_black_hole_used(xs->wire) - wire_fault_since(xs->wire));
     ledger_int(xs->ledger, F_ATTEMPT, sx->read.attempt);
@@ -113,6 +120,7 @@ static void add_staleness(struct exchanges *xs)
     enum wire_state state = wire_state(xs->wire);
     int64_t since = state == WIRE_OPEN ? xs->mode->goaway_at : wire_fault_since(xs->wire);
     ledger_word(l, F_SENT_INTO, state == WIRE_OPEN ? INTO_GOAWAY : wire_state_into(state));
+    add_fault(xs, state == WIRE_OPEN ? xs->mode->goaway_fault : wire_fault(xs->wire));
     if (since != TIME_NONE)
         ledger_int(l, F_AFTER_FAULT, clock_now() - since);
     if (state == WIRE_FIN_SENT)
@@ -250,6 +258,7 @@ void witness_tell_lost(struct exchanges *xs, const char *why)
         if (u->read.attempt)
             ledger_int(xs->ledger, F_ATTEMPT, u->read.attempt);
         ledger_text(xs->ledger, F_WHY, why);
+        add_fault(xs, exchange_fault(xs, NULL));
         ledger_commit(xs->ledger);
     }
 }

@@ -42,6 +42,7 @@ struct shape {
     bool cut_placed; /* it is known where: */
     uint64_t cut_at; /* in bytes of out_total */
     uint64_t cut_after;
+    uint64_t cut_fault; /* the seq of its fault event; 0: it has none */
     enum wire_cut cut_how;
     struct timer cut_over;
 };
@@ -324,6 +325,8 @@ static void ledger_cut(struct wire *w, const char *why)
 {
     ledger_begin(w->ledger, EV_FAULT_DONE, w->id, 0);
     ledger_word(w->ledger, F_STEP, STEP_CUT);
+    if (w->shape->cut_fault)
+        ledger_int(w->ledger, F_FAULT, (int64_t)w->shape->cut_fault);
     ledger_text(w->ledger, F_WHY, why);
     ledger_int(w->ledger, F_BYTES, (int64_t)w->shape->cut_after);
     ledger_commit(w->ledger);
@@ -347,6 +350,7 @@ static void cut_is_over(struct timer *m, int64_t late)
     snprintf(why, sizeof why, "in effect: %" PRIu64 " bytes were let out", s->cut_after);
     ledger_cut(w, why);
     lift_cut(s);
+    wire_announce(w, s->cut_fault);
     wire_verb_cut(w, s->cut_how);
 }
 
@@ -447,6 +451,7 @@ int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
     s->cut_armed = true;
     s->cut_after = after;
     s->cut_how = how;
+    s->cut_fault = w->announced;
     if (item)
         enqueue(s, item);
     else

@@ -66,6 +66,7 @@ void wire_tls_ledger_alert(struct wire *w, int description, bool last)
     ledger_begin(w->ledger, closed ? EV_PEER_CLOSE_NOTIFY : EV_PEER_ALERT, w->id, 0);
     if (!closed)
         ledger_text(w->ledger, F_ALERT, name);
+    wire_ledger_fault(w);
     ledger_commit(w->ledger);
     if (!last)
         return;

@@ -23,6 +23,7 @@ static void enter(struct wire *w, enum wire_state state)
 {
     w->state = state;
     w->effect = WIRE_LEAVING;
+    w->fault = w->announced;
     w->fault_since = clock_now();
     w->verb_told = false;
     w->before_left = wire_row(w)->late == WIRE_LATE_AT_ONCE ? (size_t)wire_unread(w) : 0;
@@ -90,6 +91,11 @@ int wire_ready(const struct wire *w, enum wire_verb verb)
     return ready ? 0 : WIRE_TOO_LATE;
 }
 
+void wire_announce(struct wire *w, uint64_t fault)
+{
+    w->announced = fault;
+}
+
 /* --- fin, rst, forget, close_notify */
 
 int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact)
@@ -135,6 +141,7 @@ static void reset_behind_unread(struct wire *w)
 static void reset_at_once(struct wire *w)
 {
     if (w->state == WIRE_BLACK_HOLED || (!w->corked && wire_unread(w) <= 0)) {
+        w->fault = w->announced;
         wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
         return;
     }
@@ -253,6 +260,8 @@ static void ledger_done(struct wire *w, enum ledger_step step, const char *why)
 {
     ledger_begin(w->ledger, EV_FAULT_DONE, w->id, 0);
     ledger_word(w->ledger, F_STEP, step);
+    if (w->fault)
+        ledger_int(w->ledger, F_FAULT, (int64_t)w->fault);
     ledger_text(w->ledger, F_WHY, why);
     ledger_int(w->ledger, F_AFTER_FAULT, clock_now() - w->fault_since);
     ledger_commit(w->ledger);

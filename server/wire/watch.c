@@ -86,6 +86,7 @@ static void fin_sample(struct timer *m, int64_t late)
             break; /* the ACK of an orderly end's FIN is no news */
         ledger_begin(w->ledger, EV_FIN_ACKED, w->id, 0);
         ledger_int(w->ledger, F_AFTER_FAULT, now - w->drained_at);
+        wire_ledger_fault(w);
         ledger_commit(w->ledger);
         break;
     default:
@@ -122,6 +123,7 @@ static void count_drops(struct wire *w)
     ledger_int(w->ledger, F_SEGMENTS, drops - w->drops_seen);
     ledger_int(w->ledger, F_TOTAL, drops - w->drops_before);
     ledger_int(w->ledger, F_AFTER_FAULT, now - w->fault_since);
+    wire_ledger_fault(w);
     ledger_commit(w->ledger);
     w->drops_seen = drops;
 }

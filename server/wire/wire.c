@@ -70,6 +70,8 @@ void wire_end(struct wire *w, enum wire_last last, enum ledger_by by, enum ledge
     ledger_begin(w->ledger, EV_CONNECTION_END, w->id, 0);
     ledger_word(w->ledger, F_BY, by);
     ledger_word(w->ledger, F_HOW, how != HOW_AS_SEEN ? how : seen);
+    if (w->fault && (by == BY_FAULT || wire_in_fault(w)))
+        ledger_int(w->ledger, F_FAULT, (int64_t)w->fault);
     ledger_text(w->ledger, F_WHY, why ? why : w->end_why);
     if (w->tls && !w->established)
         ledger_word(w->ledger, F_IN, ENDED_IN_HANDSHAKE);
@@ -93,6 +95,12 @@ void wire_end(struct wire *w, enum wire_last last, enum ledger_by by, enum ledge
     w->fd = -1;
     uv_close((uv_handle_t *)&w->poll, poll_closed);
     wire_tell_state(w);
+}
+
+void wire_ledger_fault(struct wire *w)
+{
+    if (w->fault && wire_in_fault(w))
+        ledger_int(w->ledger, F_FAULT, (int64_t)w->fault);
 }
 
 void wire_end_error(struct wire *w, enum wire_last last, enum ledger_by by, int error)
@@ -135,6 +143,7 @@ void wire_socket_error(struct wire *w, int error)
         ledger_begin(w->ledger, EV_PEER_RST, w->id, 0);
         if (left)
             ledger_text(w->ledger, F_WHY, "its kernel's answer to a keep-alive probe");
+        wire_ledger_fault(w);
         ledger_commit(w->ledger);
         if (left)
             w->end_why = "it had closed, as a keep-alive probe has shown";
@@ -165,6 +174,7 @@ static void note_stale(struct wire *w, size_t n)
     bool behind_fin = wire_behind_fin(w);
     ledger_int(w->ledger, F_AFTER_FAULT,
                clock_now() - (behind_fin ? w->drained_at : w->fault_since));
+    wire_ledger_fault(w);
     if (behind_fin)
         ledger_word(w->ledger, F_FIN_ACKED_BEFORE, wire_fin_acked(w));
     ledger_commit(w->ledger);
@@ -290,6 +300,7 @@ static void fin_received(struct wire *w)
     w->peer_fin = true;
     w->peer_fin_at = clock_now();
     ledger_begin(w->ledger, EV_PEER_FIN, w->id, 0);
+    wire_ledger_fault(w);
     ledger_commit(w->ledger);
     if (wire_row(w)->peer_fin)
         wire_row(w)->peer_fin(w);
@@ -496,6 +507,11 @@ bool wire_is_tls(const struct wire *w)
 int64_t wire_fault_since(const struct wire *w)
 {
     return w->fault_since;
+}
+
+uint64_t wire_fault(const struct wire *w)
+{
+    return w->fault;
 }
 
 uint64_t wire_bytes_in(const struct wire *w)

@@ -192,7 +192,7 @@ void wire_refuse_clear(struct wire *w, const char *why, const void *answer, size
 /* --- Verbs. What was queued before a verb goes out first, unless it says otherwise. They return 0,
  * or -errno when the kernel refused (-EPERM: the capability is missing), or WIRE_TOO_LATE when the
  * connection is past the point where the verb means anything; then nothing was done.
- * The caller ledgers the fault before it calls, see wire_ready. */
+ * The caller ledgers the fault before it calls, see wire_ready, and says its seq: wire_announce. */
 #define WIRE_TOO_LATE 1
 
 enum wire_verb {
@@ -213,6 +213,8 @@ enum wire_verb {
 /* Whether a verb means anything now: 0, or WIRE_TOO_LATE, as the verb itself would return. The
  * caller ledgers a fault only if it does. */
 int wire_ready(const struct wire *w, enum wire_verb verb);
+/* The seq of the fault event that the next verb is: what follows from that verb names it. */
+void wire_announce(struct wire *w, uint64_t fault);
 
 /* FIN (RFC 9293 3.6); TLS close_notify (RFC 8446 6.1) before it if notify. For linger ns from the
  * FIN on (DURATION_NEVER: always) what comes is read and discarded, and draws a RST only later: the
@@ -289,6 +291,8 @@ bool wire_can_send(const struct wire *w);
 bool wire_reads_before(const struct wire *w);
 /* When the last fault state began (TIME_NONE: there was none). */
 int64_t wire_fault_since(const struct wire *w);
+/* The seq of the event of that fault, also when it is over; 0: there was none. */
+uint64_t wire_fault(const struct wire *w);
 /* How stale bytes being handed up now relate to our FIN. */
 enum ledger_fin_acked wire_fin_acked(const struct wire *w);
 /* When the last black hole was first seen to swallow a segment (TIME_NONE: it did not). The

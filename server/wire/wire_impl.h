@@ -100,6 +100,8 @@ struct wire {
     struct timer limit; /* of the state: linger, watch, drain */
     struct timer sample;
     struct timer notify_timer; /* progress() is due */
+    uint64_t announced;        /* the seq of the fault event of the next verb, */
+    uint64_t fault;            /* and of the one that put it out of service last; 0: none */
     bool verb_told;            /* fault_done has said how the verb of this state went */
     bool reset_due;            /* resetting: as soon as what was read is looked at */
     int64_t keepalive;         /* wire_config.keepalive */
@@ -174,6 +176,8 @@ void wire_forgotten_fin(struct wire *w);
  * for a closed socket. */
 void wire_end(struct wire *w, enum wire_last last, enum ledger_by by, enum ledger_how how);
 /* The same because of an error (positive), which the ledger shows. */
+/* Adds to the event being written the fault that has put it out of service, if one has. */
+void wire_ledger_fault(struct wire *w);
 void wire_end_error(struct wire *w, enum wire_last last, enum ledger_by by, int error);
 void wire_socket_error(struct wire *w, int error);
 

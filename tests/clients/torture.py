@@ -247,12 +247,17 @@ class Books(threading.Thread):
     """Reads the ledger as it grows, and checks each event against those before it."""
     ORDER = ('request', 'request_complete', 'processed', 'response_start', 'response_end')
     OVER = ('response_end', 'exchange_lost')
+    CAUSES = {'fin_acked': ('fin', 'cut'), 'segments_dropped': ('black_hole',), 'finned': ('fin', 'cut'),
+              'forgotten': ('forget',), 'stalled': ('stall', 'cut'), 'holed': ('black_hole',),
+              'resetting': ('rst', 'cut'), 'goaway': ('goaway',)}
+    ENDED_BY = {'rst': 'cut'}  # a cut that ends with RST has two fault_done
 
     def __init__(self, server, stop):
         super().__init__(daemon=True)
         self.server, self.stop = server, stop
         self.open = {}  # connection: {exchange: {name of event: event}}
         self.last = {}  # connection: its last events, for whoever looks for a fault's cause
+        self.faults = {}  # connection: {seq of a fault: its step}
         self.events = collections.Counter()
         self.steps = collections.Counter()
         self.missed = collections.Counter()  # steps that did nothing
@@ -294,6 +299,17 @@ class Books(threading.Thread):
             if seen and not seen.keys() & set(self.OVER):
                 self.blame(event, f'exchange {nth} has not ended', seen)
 
+    def cause(self, event, faults):
+        """What follows from a fault names it: an earlier one of its connection."""
+        step = faults.get(event['fault'])
+        into = event.get('sent_into', event['event'])
+        if not step:
+            self.blame(event, 'there is no such fault', {})
+        elif event['event'] == 'fault_done' and step not in (event['step'], self.ENDED_BY.get(event['step'])):
+            self.blame(event, f'the fault is a {step}', {})
+        elif step not in self.CAUSES.get(into, (step,)):
+            self.blame(event, f'it cannot follow from {step}', {})
+
     def undone(self, event):
         """A step that does nothing is missed, and no fault."""
         if event.get('why', '').startswith(('too late', 'skipped', 'nothing to do')):
@@ -304,6 +320,7 @@ class Books(threading.Thread):
         self.injected.update(self.open)
         self.open.clear()
         self.last.clear()
+        self.faults.clear()
 
     def event(self, event):
         name, connection = event['event'], event.get('connection', 0)
@@ -321,14 +338,21 @@ class Books(threading.Thread):
         if name == 'connection_open':
             self.open[connection] = {}
             self.last[connection] = collections.deque(maxlen=20)
+            self.faults[connection] = {}
             opened = datetime.datetime.fromisoformat(event['at']).timestamp()
             self.peers.setdefault(event['peer'], []).append((connection, opened))
         if connection not in self.open:
             return
         self.last[connection].append(event)
+        if name == 'fault':
+            self.faults[connection][event['seq']] = event['step']
+        elif 'fault' in event:
+            self.cause(event, self.faults[connection])
+        elif name == 'fault_done' or event.get('by') == 'fault':
+            self.blame(event, 'it names no fault', {})
         if name == 'connection_end':
             self.end(event, self.open.pop(connection))
-            del self.last[connection]
+            del self.last[connection], self.faults[connection]
         elif name not in ('fault', 'fault_done', 'fault_missed', 'stale_request') and event.get('exchange'):
             self.exchange(event, self.open[connection])
 

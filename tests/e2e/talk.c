@@ -1,4 +1,4 @@
-#include "talk.h"
+#include "witness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,6 +184,7 @@ static void play_run(void **state)
     struct play *play = *state;
 
     play->scenario->run(&play->stage);
+    check_faults_are_named(play->stage.server);
 }
 
 static int play_teardown(void **state)

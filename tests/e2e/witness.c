@@ -1,5 +1,7 @@
 #include "witness.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Half a millisecond: "ms" has three decimals, and the response's end is ledgered when the
@@ -218,4 +220,81 @@ void check_gap(const struct stage *stage, const struct talk *t, const char *from
     check(gap <= (double)(ms + LATE_MS), "%s %.3f ms after %s", to, gap, from);
     json_decref(first);
     json_decref(then);
+}
+
+/* --- Which fault an event follows from */
+
+/* The steps that lead to an event, or to a value of its sent_into; *names: it always names one. */
+static const struct cause {
+    const char *event, *into, *steps;
+    bool names;
+} causes[] = {
+    { "fin_acked", "", " fin cut ", true }, { "segments_dropped", "", " black_hole ", true },
+    { "stale_bytes", "ending", "", false }, { "stale_request", "ending", "", false },
+    { "", "finned", " fin cut ", true },    { "", "forgotten", " forget ", true },
+    { "", "stalled", " stall cut ", true }, { "", "resetting", " rst cut ", true },
+    { "", "holed", " black_hole ", true },  { "", "goaway", " goaway ", true },
+};
+
+static const struct cause *cause_of(const json_t *event)
+{
+    const char *name = event_text(event, "event"), *into = event_text(event, "sent_into");
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
+        const struct cause *c = &causes[i];
+        if ((!*c->event || strcmp(c->event, name) == 0) && strcmp(c->into, into) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+static bool must_name(const json_t *event, const struct cause *cause)
+{
+    const char *name = event_text(event, "event");
+    return (cause && cause->names) || strcmp(name, "fault_done") == 0 ||
+           (strcmp(name, "connection_end") == 0 && strcmp(event_text(event, "by"), "fault") == 0) ||
+           (strcmp(name, "exchange_lost") == 0 &&
+            strcmp(event_text(event, "why"), "a fault ended the connection") == 0);
+}
+
+static void check_named(const json_t *event, const json_t *fault)
+{
+    const struct cause *cause = cause_of(event);
+    char step[32];
+    char *shown = json_dumps(event, JSON_COMPACT);
+
+    snprintf(step, sizeof step, " %s ", event_text(fault, "step"));
+    if (!json_object_get(event, "fault")) {
+        check(!must_name(event, cause), "it names no fault: %s", shown);
+    } else {
+        check(fault && strcmp(event_text(fault, "event"), "fault") == 0,
+              "there is no such fault: %s", shown);
+        check(json_equal(json_object_get(fault, "connection"),
+                         json_object_get(event, "connection")) ||
+                  !json_object_get(event, "connection"),
+              "the fault is of another connection: %s", shown);
+        check(seq(fault) < seq(event), "the fault comes later: %s", shown);
+        check(!cause || strstr(cause->steps, step), "it cannot follow from \"%s\": %s", step,
+              shown);
+        bool done = strcmp(event_text(event, "event"), "fault_done") == 0;
+        bool rst = strcmp(event_text(event, "step"), "rst") == 0; /* which a cut may end with */
+        if (done && !(rst && strcmp(step, " cut ") == 0))
+            assert_string_equal(event_text(event, "step"), event_text(fault, "step"));
+    }
+    free(shown);
+}
+
+void check_faults_are_named(const struct server *server)
+{
+    uint64_t next;
+    json_t *events = admin_events(server, 0, 0, &next), *event;
+    uint64_t first = seq(json_array_get(events, 0));
+    size_t i;
+
+    json_array_foreach(events, i, event)
+    {
+        uint64_t fault = (uint64_t)json_integer_value(json_object_get(event, "fault"));
+        if (fault >= first || !json_object_get(event, "fault"))
+            check_named(event, json_array_get(events, fault ? fault - first : SIZE_MAX));
+    }
+    json_decref(events);
 }

@@ -30,6 +30,10 @@ void check_nothing_read(const struct talk *t);
 /* The client uses a dead connection: its request draws RST and not one byte. */
 void check_request_draws_rst(struct talk *t, const char *key);
 
+/* Each event of the ledger that follows from a fault names it: an earlier fault of the same
+ * connection, of a step that leads to such an event. */
+void check_faults_are_named(const struct server *server);
+
 /* No rule fired on the talk's connection. */
 void check_no_fault(const struct stage *stage, const struct talk *t);
 

@@ -157,8 +157,11 @@ static inline void time_passes(int64_t ns)
 
 /* --- The ledger: "fault(conn=7 ex=1 mode=x rule=0 ...)" */
 
+static int64_t last_fault; /* its seq */
+
 void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection, uint32_t exchange)
 {
+    last_fault += event == EV_FAULT;
     note("%s(conn=%llu",
          event == EV_FAULT          ? "fault"
          : event == EV_FAULT_DONE   ? "done"
@@ -171,7 +174,9 @@ void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection
 
 void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
 {
-    if (field == F_RULE)
+    if (field == F_FAULT)
+        assert_in_range(value, 1, last_fault);
+    else if (field == F_RULE)
         note(" rule=%lld", (long long)value);
     else if (field == F_LATE)
         note(" late=%lldms", (long long)(value / NS_PER_MS));
@@ -198,7 +203,7 @@ void ledger_real(struct ledger *l, enum ledger_field field, double value)
 uint64_t ledger_commit(struct ledger *l)
 {
     note(") ");
-    return 1;
+    return (uint64_t)last_fault;
 }
 
 /* --- The wire */
@@ -224,6 +229,11 @@ static int verb(struct wire *w, enum wire_state next, const char *name, int argu
     if (wire_changed)
         wire_changed(next);
     return 0;
+}
+
+void wire_announce(struct wire *w, uint64_t fault)
+{
+    assert_int_equal(fault, last_fault);
 }
 
 int wire_ready(const struct wire *w, enum wire_verb verb)
