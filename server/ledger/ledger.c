@@ -12,8 +12,8 @@
  * one; when it fills a whole chunk alone, its further fields are cut.
  *
  * The first chunk comes with the ledger, and a fresh one is the oldest one used again as soon as
- * the bound is reached or memory is short: writing an event cannot fail, and it allocates at most
- * once in a thousand events or so.
+ * the bound is reached or memory is short, of the largest ledger where several share memory:
+ * writing an event cannot fail, and it allocates at most once in a thousand events or so.
  */
 #include "ledger/ledger.h"
 
@@ -88,6 +88,8 @@ struct ledger {
     struct link watches;
     struct link *next_watch; /* whose turn it is when the watcher that is called returns */
     size_t chunk_count, chunk_max;
+    struct ledger_budget *budget; /* NULL: it shares none */
+    struct link sharing;          /* in budget->ledgers */
     uint64_t last, dropped;
     uint64_t dropped_of[EV_COUNT];
     uint64_t removals;             /* of chunks: a cursor's place is good while it stays the same */
@@ -137,6 +139,13 @@ static void use_chunk(struct ledger *l, struct chunk *c)
     link_append(&l->chunks, &c->link);
 }
 
+static void count_chunks(struct ledger *l, ptrdiff_t more)
+{
+    l->chunk_count += (size_t)more;
+    if (l->budget)
+        l->budget->chunks += (size_t)more;
+}
+
 struct ledger *ledger_create(size_t max_bytes)
 {
     struct ledger *l = calloc(1, sizeof *l);
@@ -148,6 +157,7 @@ struct ledger *ledger_create(size_t max_bytes)
     }
     link_init(&l->chunks);
     link_init(&l->watches);
+    link_init(&l->sharing);
     l->chunk_count = 1;
     l->chunk_max = max_bytes / CHUNK_SIZE;
     l->made = clock_now();
@@ -161,12 +171,27 @@ void ledger_destroy(struct ledger *l)
         return;
     while (!link_empty(&l->watches))
         ledger_watch_remove(link_entry(l->watches.next, struct ledger_watch, link));
+    count_chunks(l, -(ptrdiff_t)l->chunk_count);
+    link_remove(&l->sharing);
     while (!link_empty(&l->chunks)) {
         struct chunk *c = oldest(l);
         link_remove(&c->link);
         free(c);
     }
     free(l);
+}
+
+void ledger_budget_init(struct ledger_budget *budget, size_t max_bytes)
+{
+    *budget = (struct ledger_budget){ .chunk_max = max_bytes / CHUNK_SIZE };
+    link_init(&budget->ledgers);
+}
+
+void ledger_join(struct ledger *l, struct ledger_budget *budget)
+{
+    l->budget = budget;
+    link_append(&budget->ledgers, &l->sharing);
+    budget->chunks += l->chunk_count;
 }
 
 /* --- Writing --- */
@@ -190,17 +215,47 @@ static void count_dropped(struct ledger *l, const struct chunk *c)
     l->dropped += c->count;
 }
 
+/* Whose oldest events go when no more memory may be taken: its own, or those of the largest that
+ * shares with it. */
+static struct ledger *victim(struct ledger *l)
+{
+    struct ledger *largest = l;
+    if (!l->budget || l->chunk_count >= l->chunk_max)
+        return l;
+    for (struct link *i = l->budget->ledgers.next; i != &l->budget->ledgers; i = i->next) {
+        struct ledger *other = link_entry(i, struct ledger, sharing);
+        if (other->chunk_count > largest->chunk_count)
+            largest = other;
+    }
+    return largest;
+}
+
+static bool may_grow(const struct ledger *l)
+{
+    return l->chunk_count < l->chunk_max &&
+           (!l->budget || l->budget->chunks < l->budget->chunk_max);
+}
+
+static struct chunk *take_chunk(struct ledger *l)
+{
+    struct chunk *c = may_grow(l) ? malloc(CHUNK_SIZE) : NULL;
+    if (c) {
+        count_chunks(l, 1);
+        return c;
+    }
+    struct ledger *from = victim(l);
+    c = remove_oldest(from); /* l's newest, when there is no other */
+    count_dropped(from, c);
+    count_chunks(from, -1);
+    count_chunks(l, 1);
+    return c;
+}
+
 /* Goes on in an empty chunk, which what there is of the open record moves to. */
 static void next_chunk(struct ledger *l)
 {
     struct chunk *from = newest(l);
-    struct chunk *c = l->chunk_count < l->chunk_max ? malloc(CHUNK_SIZE) : NULL;
-    if (c) {
-        l->chunk_count++;
-    } else {
-        c = remove_oldest(l); /* from itself, when there is no other */
-        count_dropped(l, c);
-    }
+    struct chunk *c = take_chunk(l);
     memmove(c->data, from->data + l->start, l->end - l->start);
     l->end -= l->start;
     l->start = 0;
@@ -365,7 +420,7 @@ uint64_t ledger_commit(struct ledger *l)
 void ledger_clear(struct ledger *l)
 {
     assert(!l->open);
-    for (; l->chunk_count > 1; l->chunk_count--)
+    for (; l->chunk_count > 1; count_chunks(l, -1))
         free(remove_oldest(l));
     use_chunk(l, remove_oldest(l));
     ledger_begin(l, EV_CLEARED, 0, 0);

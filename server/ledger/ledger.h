@@ -388,6 +388,17 @@ const char *ledger_word_name(enum ledger_field field, int64_t word);
 struct ledger *ledger_create(size_t max_bytes);
 void ledger_destroy(struct ledger *l);
 
+/* Memory that ledgers share, beside the bound that each has. When it is used up, one that needs
+ * more gets a chunk of the largest of them, which drops its oldest events; so each can have its
+ * part, whatever the others hold. The first chunk of a ledger cannot be taken, nor refused. */
+struct ledger_budget {
+    size_t chunks, chunk_max;
+    struct link ledgers;
+};
+void ledger_budget_init(struct ledger_budget *budget, size_t max_bytes);
+/* Behind ledger_create; the budget must outlive the ledger. */
+void ledger_join(struct ledger *l, struct ledger_budget *budget);
+
 /* Writes one event: begin, then any fields, then commit, with nothing in between that could write
  * another. connection and exchange are ids, 0 for none. A text longer than 4,096 bytes is cut (the
  * record says so with "cut": true). Writing cannot fail: without memory for another chunk the

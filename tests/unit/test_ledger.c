@@ -481,6 +481,66 @@ static void a_ledger_below_one_chunk_holds_one(void **state)
     ledger_destroy(l);
 }
 
+static void write_events(struct ledger *l, unsigned count)
+{
+    char text[1000];
+    memset(text, 'x', sizeof text);
+    for (unsigned i = 0; i < count; i++) {
+        ledger_begin(l, EV_MARK, 0, 0);
+        ledger_bytes(l, F_NAME, text, sizeof text);
+        ledger_commit(l);
+    }
+}
+
+static void ledgers_that_share_memory_take_it_of_the_largest(void **state)
+{
+    struct ledger *all[3] = { *state, ledger_create(8 * CHUNK_SIZE),
+                              ledger_create(2 * CHUNK_SIZE) };
+    static struct ledger_budget budget; /* until the end of the ledger */
+    uint64_t next;
+    ledger_budget_init(&budget, 6 * CHUNK_SIZE);
+    for (unsigned i = 0; i < 3; i++)
+        ledger_join(all[i], &budget);
+    assert_int_equal(budget.chunks, 3);
+
+    write_events(all[1], 1000); /* all that the others have no need of: each keeps one */
+    assert_int_equal(all[1]->chunk_count, 4);
+    write_events(all[2], 1000); /* no more than its own bound */
+    assert_int_equal(all[2]->chunk_count, 2);
+    assert_int_equal(all[1]->chunk_count, 3);
+    write_events(all[0], 1000);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(all[i]->chunk_count, 2);
+        assert_int_equal(ledger_first(all[i]), ledger_dropped(all[i]) + 1);
+        assert_int_equal(ledger_last(all[i]), 1000);
+        json_t *held = read_all(all[i], 0, SIZE_MAX, &next);
+        assert_int_equal(json_array_size(held), 1000 - ledger_dropped(all[i]));
+        json_decref(held);
+    }
+
+    ledger_clear(all[2]); /* what it gives back the others may have */
+    assert_int_equal(budget.chunks, 5);
+    write_events(all[1], 100);
+    assert_int_equal(all[1]->chunk_count, 3);
+    ledger_destroy(all[1]);
+    ledger_destroy(all[2]);
+    assert_int_equal(budget.chunks, 2);
+    write_events(all[0], 1000);
+    assert_int_equal(all[0]->chunk_count, 4);
+}
+
+static void a_share_that_is_used_up_leaves_each_ledger_a_chunk(void **state)
+{
+    struct ledger *l = *state;
+    static struct ledger_budget budget; /* until the end of the ledger */
+    ledger_budget_init(&budget, 0);
+    ledger_join(l, &budget);
+    write_events(l, 200);
+    assert_int_equal(l->chunk_count, 1);
+    assert_int_equal(ledger_first(l), ledger_dropped(l) + 1);
+    assert_true(ledger_first(l) < 200);
+}
+
 static void a_long_text_is_cut_and_the_event_says_so(void **state)
 {
     static const struct {
@@ -922,6 +982,8 @@ int main(void)
         LEDGER_TEST(a_full_ledger_drops_its_oldest_and_counts_them),
         LEDGER_TEST(any_event_is_found_by_its_number),
         LEDGER_TEST(a_ledger_below_one_chunk_holds_one),
+        LEDGER_TEST(ledgers_that_share_memory_take_it_of_the_largest),
+        LEDGER_TEST(a_share_that_is_used_up_leaves_each_ledger_a_chunk),
         LEDGER_TEST(a_long_text_is_cut_and_the_event_says_so),
         LEDGER_TEST(a_text_is_cut_between_characters),
         LEDGER_TEST(a_long_list_is_cut_and_keeps_its_beginning),
