@@ -12,7 +12,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- tools/include_docs.py: begin -->\n", "<!-- tools/include_docs.py: end -->\n"
-INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"/]+)/', re.MULTILINE)
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"/]+)[/"]', re.MULTILINE)
+
+
+def box(name):
+    """The name of a folder's box; server.c and server.h, which are in none, have one together."""
+    return "server.c" if name.startswith("server.") else name
 
 
 def edges():
@@ -20,10 +25,10 @@ def edges():
     found, folders = set(), set()
     for path in sorted((ROOT / "server").rglob("*.[ch]")):
         folder = path.relative_to(ROOT / "server").parts[0]
-        folder = "server.c" if folder.startswith("server.") else folder
+        folder = box(folder)
         folders.add(folder)
-        found |= {(folder, target) for target in INCLUDE.findall(path.read_text(encoding="utf-8"))
-                  if target != folder}
+        targets = {box(name) for name in INCLUDE.findall(path.read_text(encoding="utf-8"))}
+        found |= {(folder, target) for target in targets - {folder}}
     return found, folders
 
 

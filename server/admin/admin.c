@@ -20,6 +20,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "engine/mhd_loop.h"
+#include "run/runs.h"
 #include "wire/listener.h"
 
 #define CALLERS_MAX       256
@@ -366,7 +367,7 @@ static void examine(struct call *call, const char *method)
     }
     char allow[ROUTE_ALLOW_SIZE];
     call->route = routes_find(method, call->target.path, &call->args, allow);
-    call->run = call->admin->run; /* there is one */
+    call->run = runs_find(call->admin->runs, RUNS_DEFAULT);
     if (!pass_guard(call))
         return;
     if (!call->route)
@@ -491,7 +492,7 @@ int admin_start(const struct admin_config *config, struct admin **out, struct re
     link_init(&a->callers);
     link_init(&a->relays);
     a->loop = config->loop;
-    a->run = config->run;
+    a->runs = config->runs;
     a->catalogue = config->catalogue;
     events_init(a);
     work_init(a);
@@ -565,7 +566,7 @@ void admin_stop(struct admin *a, void (*stopped)(void *arg), void *arg)
     a->stopped = stopped;
     a->stopped_arg = arg;
     listener_close(a->listener);
-    run_settle(a->run);
+    runs_settle(a->runs);
     events_wake_all(a);
     a->stop.reached = stop_due;
     a->stop_at = clock_now() + call_patience.stop;

@@ -44,7 +44,7 @@ struct cache {
 
 struct admin {
     struct uv_loop_s *loop;
-    struct run *run;
+    struct runs *runs;
     struct catalogue *catalogue;
     struct listener *listener;
     struct mhd_loop *mhd;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "engine/mhd_loop.h"
 #include "run/run.h"
+#include "run/runs.h"
 
 #define BLOCK (16u * 1024)
 
@@ -169,7 +170,7 @@ void work_init(struct admin *a)
 
 void work_stop(struct admin *a)
 {
-    run_settle(a->run);
+    runs_settle(a->runs);
     timer_cancel(&a->work);
     while (!link_empty(&a->working)) {
         struct call *call = link_entry(a->working.next, struct call, answer.stream.link);

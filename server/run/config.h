@@ -21,7 +21,7 @@ struct run_config {
     struct uv_loop_s *loop;
     struct catalogue *catalogue; /* all borrowed, to outlive the run */
     struct endpoint *endpoint;
-    struct tls_server *tls;
+    struct tls_server *tls; /* of listeners with TLS */
     size_t ledger_bytes;
     size_t body_limit; /* request bodies above it are answered with 413 */
     double time_scale;
@@ -30,9 +30,10 @@ struct run_config {
 };
 
 /* What a listener speaks. */
+#define RUN_LISTENER_NAME_SIZE 16
 struct run_listener {
     struct run *run;
-    const char *name; /* "https" */
+    const char *name; /* "https"; longer than RUN_LISTENER_NAME_SIZE it is cut */
     bool tls;
     unsigned over;           /* OVER_*: the protocols that it speaks */
     struct listener *socket; /* set by run_add_listener */

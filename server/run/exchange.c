@@ -41,6 +41,16 @@ static void recycle(struct session_exchange *sx)
     }
 }
 
+void exchange_stop(void)
+{
+    while (!link_empty(&pool)) {
+        struct link *first = pool.next;
+        link_remove(first);
+        free(link_entry(first, struct session_exchange, link));
+    }
+    pooled = 0;
+}
+
 /* It is over; its memory goes, when nobody up the stack looks at it any more. */
 static void free_exchange(struct session_exchange *sx)
 {

@@ -125,6 +125,8 @@ static inline bool exchange_may_say(const struct exchanges *xs)
 /* --- exchange.c */
 /* What an engine's host is: struct exchanges. */
 extern const struct engine_host exchange_engine_host;
+/* Gives back the memory that is kept for the next exchanges; there may be others afterwards. */
+void exchange_stop(void);
 /* What the session does not set. */
 void exchange_init(struct exchanges *xs);
 /* Looks whether the connection has become idle. */

@@ -51,6 +51,14 @@ static int set_answer(struct run *run, enum listener_answer answer)
     return error;
 }
 
+/* There are other listeners now. */
+static void watch_anew(struct run *run)
+{
+    struct listening *l = &run->listening;
+    syns_watch(&l->syns, run, LISTENER_ACCEPTS);
+    syns_watch(&l->syns, run, l->answer);
+}
+
 void run_add_listener(struct run_listener *listener, struct listener *socket)
 {
     struct run *run = listener->run;
@@ -61,8 +69,19 @@ void run_add_listener(struct run_listener *listener, struct listener *socket)
     if (l->answer == LISTENER_ACCEPTS)
         return;
     listener_answer(socket, l->answer);
-    syns_watch(&l->syns, run, LISTENER_ACCEPTS);
-    syns_watch(&l->syns, run, l->answer);
+    watch_anew(run);
+}
+
+void run_remove_listener(struct run_listener *listener)
+{
+    struct run *run = listener->run;
+    struct run_listener **at = &run->shared.listeners;
+    while (*at != listener)
+        at = &(*at)->next;
+    syns_look(run->listening.syns);
+    *at = listener->next;
+    if (run->listening.syns)
+        watch_anew(run);
 }
 
 unsigned listening_kinds(const struct run *run)

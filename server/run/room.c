@@ -53,25 +53,27 @@ static int64_t since(const struct session *s)
     return fault == TIME_NONE ? s->opened_at : fault;
 }
 
-bool room_make(void *owner)
+void room_look(const struct run *run, struct room *best)
 {
-    static struct log_gate gate;
-    struct run *run = owner;
-    struct session *best = NULL;
-    enum spare least = SPARE_NOT;
     int64_t now = clock_now();
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next) {
         struct session *s = link_entry(i, struct session, link);
         enum spare spare = how_spare(s, now);
-        if (spare < least || (spare == least && best && since(s) < since(best))) {
-            best = s;
-            least = spare;
-        }
+        if (spare == SPARE_NOT)
+            continue;
+        if (!best->s || spare < best->spare || (spare == best->spare && since(s) < since(best->s)))
+            *best = (struct room){ s, spare };
     }
-    if (!best)
+}
+
+bool room_make(const struct room *best)
+{
+    static struct log_gate gate;
+    if (!best->s)
         return false;
+    struct wire *wire = best->s->xs.wire;
     log_sometimes(&gate, LOG_WARN, "connection %llu (%s) was ended: %s",
-                  (unsigned long long)best->xs.id, wire_state_name(wire_state(best->xs.wire)), WHY);
-    wire_give_up(best->xs.wire, WHY);
+                  (unsigned long long)best->s->xs.id, wire_state_name(wire_state(wire)), WHY);
+    wire_give_up(wire, WHY);
     return true;
 }

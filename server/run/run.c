@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/descriptors.h"
 #include "base/json.h"
 #include "base/log.h"
 
@@ -59,7 +58,6 @@ int run_create(const struct run_config *config, struct run **out)
         run_destroy(run);
         return error < 0 ? error : -EINVAL;
     }
-    descriptors_set_room(room_make, run);
     *out = run;
     return 0;
 }
@@ -69,7 +67,6 @@ void run_destroy(struct run *run)
     if (!run)
         return;
     assert(link_empty(&run->sessions));
-    descriptors_set_room(NULL, NULL);
     timer_cancel(&run->grace);
     sweep_drop(run);
     listening_stop(run);
@@ -77,6 +74,11 @@ void run_destroy(struct run *run)
     attempts_destroy(run->shared.attempts);
     ledger_destroy(run->shared.ledger);
     free(run);
+}
+
+void run_set_tls(struct run *run, struct tls_server *tls)
+{
+    run->config.tls = tls;
 }
 
 struct ledger *run_ledger(struct run *run)
@@ -387,7 +389,7 @@ void run_shutdown(struct run *run, int64_t grace_ns, void (*done)(void *arg), vo
 {
     run->done = done;
     run->done_arg = arg;
-    sweep_drop(run);
+    run_settle(run); /* somebody may wait for that */
     listening_stop(run);
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
         session_shutdown(link_entry(i, struct session, link));

@@ -19,10 +19,14 @@ struct run;
 
 /* A run in mode "normal". Returns 0 or -errno. */
 int run_create(const struct run_config *config, struct run **out);
+/* As config->tls, where that was not there yet: before the loop runs. */
+void run_set_tls(struct run *run, struct tls_server *tls);
 
-/* The run acts on this listener (refuses, drops SYNs) as its modes say; both are to outlive the
- * run's last connection. */
+/* The run acts on this listener (refuses, drops SYNs) as its modes say. Both stay until they are
+ * removed. */
 void run_add_listener(struct run_listener *listener, struct listener *socket);
+/* It does not any more. The connections that came by it stay. */
+void run_remove_listener(struct run_listener *listener);
 
 /* A listener_accepted: owner is a struct run_listener. */
 void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len);
@@ -114,5 +118,5 @@ int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *wh
 void run_shutdown(struct run *run, int64_t grace_ns, void (*done)(void *arg), void *arg);
 /* Ends what is left at once. */
 void run_abort(struct run *run);
-/* Only when no connection is left. */
+/* Only when no connection is left, nor a listener. */
 void run_destroy(struct run *run);

@@ -59,9 +59,15 @@ void sweep_begin(struct run *run, bool reset, bool let_go);
 void sweep_drop(struct run *run);
 
 /* --- room.c */
-/* Ends a connection that can be done without, so that its descriptors are there for others; false:
- * there is none. Owner: the run. */
-bool room_make(void *owner);
+/* A connection that can be done without. */
+struct room {
+    struct session *s; /* NULL: none was found */
+    unsigned spare;
+};
+/* Puts one of this run's into *best that is missed less. */
+void room_look(const struct run *run, struct room *best);
+/* Ends it, so that its descriptors are there for others; false: there is none. */
+bool room_make(const struct room *best);
 
 /* --- listening.c */
 /* The next connection may get another mode than before. */

@@ -411,7 +411,7 @@ static void ledger_open(const struct session *s, int picked)
 {
     struct ledger *l = s->xs.ledger;
     ledger_begin(l, EV_CONNECTION_OPEN, s->xs.id, 0);
-    ledger_text(l, F_LISTENER, s->listener->name);
+    ledger_text(l, F_LISTENER, s->listener);
     ledger_text(l, F_PEER, s->peer);
     ledger_int(l, F_NUMBER, s->mode.number);
     ledger_mode(s, plan_is_mode(s->shared->plan) ? PLAN_NONE : picked);
@@ -440,7 +440,7 @@ int session_accept(struct session_shared *shared, const struct run_listener *lis
         return error;
     }
     s->shared = shared;
-    s->listener = listener;
+    snprintf(s->listener, sizeof s->listener, "%s", listener->name);
     link_init(&s->link);
     s->xs.calls = &exchanges_calls;
     s->xs.config = run;
@@ -541,7 +541,7 @@ void session_write(struct session *s, struct buf *out)
     int64_t now = clock_now();
     session_catch_up(s);
     buf_printf(out, "{\"id\":%" PRIu64, s->xs.id);
-    write_text(out, "listener", s->listener->name);
+    write_text(out, "listener", s->listener);
     write_text(out, "peer", s->peer);
     write_text(out, "state", wire_state_name(wire_state(s->xs.wire)));
     if (s->xs.engine)

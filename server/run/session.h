@@ -36,7 +36,7 @@ struct session_shared {
 struct session {
     struct link link; /* the run's */
     struct session_shared *shared;
-    const struct run_listener *listener;
+    char listener[RUN_LISTENER_NAME_SIZE]; /* which may be gone by now */
     char peer[ADDRESS_TEXT_SIZE];
     int64_t opened_at;
     struct exchanges xs;

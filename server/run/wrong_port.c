@@ -109,7 +109,7 @@ void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n)
              (int)(len < SHOWN_LINE_LEN ? len : SHOWN_LINE_LEN), line);
     log_sometimes(&gate, LOG_WARN,
                   "connection %llu, listener %s: %s; answered with 400: use https://%s",
-                  (unsigned long long)s->xs.id, s->listener->name, why, other);
+                  (unsigned long long)s->xs.id, s->listener, why, other);
     write_400(detail, len > 5 && memcmp(line, "HEAD ", 5) == 0, &answer);
     wire_refuse_clear(s->xs.wire, why, buf_bytes(&answer), answer.failed ? 0 : buf_len(&answer));
     buf_free(&answer);
@@ -128,7 +128,7 @@ static void refuse_tls(struct session *s)
     log_sometimes(&gate, LOG_WARN,
                   "connection %llu, listener %s: TLS on a cleartext port; answered with 400 in the "
                   "clear: use http://%s",
-                  (unsigned long long)s->xs.id, s->listener->name, other);
+                  (unsigned long long)s->xs.id, s->listener, other);
     witness_protocol_error(&s->xs, "TLS on a cleartext port: answered with 400 in cleartext");
     write_400(detail, false, &answer);
     wire_send(s->xs.wire, buf_bytes(&answer), buf_len(&answer));

@@ -22,6 +22,11 @@ static void release_out(struct wire *w)
     }
 }
 
+void wire_stop(void)
+{
+    buf_free(&spare_out);
+}
+
 static void take_spare_out(struct wire *w)
 {
     if (w->out.data || !spare_out.data)

@@ -141,6 +141,9 @@ struct wire_config {
  * still the caller's. */
 int wire_create(const struct wire_config *config, int fd, struct wire **out);
 
+/* Gives back the memory that is kept for the next wires; there may be others afterwards. */
+void wire_stop(void);
+
 /* Queues plaintext and tries to send it, at the latest when the callback it was called from has
  * returned. Ignored unless wire_can_send. */
 void wire_send(struct wire *w, const void *bytes, size_t n);

@@ -15,7 +15,7 @@ static void start(void)
     struct refusal why;
     start_run(NULL);
     const struct admin_config config = {
-        .loop = &loop, .run = run, .catalogue = catalogue, .address = "127.0.0.1:0"
+        .loop = &loop, .runs = runs, .catalogue = catalogue, .address = "127.0.0.1:0"
     };
     promise(admin_start(&config, &admin, &why) == 0, "the admin API starts");
 }

@@ -23,12 +23,13 @@
 #include "engine/engine.h"
 #include "ledger/ledger.h"
 #include "mode/catalogue.h"
-#include "run/run.h"
+#include "run/runs.h"
 #include "wire/caps.h"
 
 static uv_loop_t loop;
 static struct catalogue *catalogue;
-static struct run *run;
+static struct runs *runs;
+static struct run *run; /* the default one */
 
 static inline void promise(bool kept, const char *what)
 {
@@ -53,7 +54,8 @@ static inline void start_run(struct tls_server *tls)
                                  .ledger_bytes = 1 << 20,
                                  .body_limit = 1000,
                                  .time_scale = 1 };
-    promise(run_create(&config, &run) == 0, "a run starts");
+    promise(runs_create(1 << 20, &runs) == 0 && runs_add(runs, RUNS_DEFAULT, &config, &run) == 0,
+            "a run starts");
 }
 
 /* Closes a client with RST, so that nothing of its connection is left. */

@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "mode/catalogue.h"
 #include "run/run.h"
+#include "run/runs.h"
 #include "wire/caps.h"
 #include "wire/listener.h"
 
@@ -215,6 +216,20 @@ void run_settle(struct run *run)
     }
 }
 
+static struct runs {
+    struct run *run;
+} the_runs = { &the_run };
+
+struct run *runs_find(const struct runs *runs, const char *id)
+{
+    return strcmp(id, RUNS_DEFAULT) == 0 ? runs->run : NULL;
+}
+
+void runs_settle(struct runs *runs)
+{
+    run_settle(runs->run);
+}
+
 static inline uint64_t commit(const char *name)
 {
     ledger_begin(the_run.ledger, EV_MARK, 0, 0);
@@ -269,7 +284,7 @@ static inline void start(const struct admin_config *more)
     struct admin_config config = *more;
     struct refusal why = { 0 };
     config.loop = &loop;
-    config.run = &the_run;
+    config.runs = &the_runs;
     config.catalogue = catalogue;
     config.address = "127.0.0.1:0";
     int rc = admin_start(&config, &admin, &why);

@@ -259,7 +259,7 @@ static void a_start_that_cannot_be_is_refused(void **state)
         struct admin *other = NULL;
         struct refusal why = { 0 };
         config.loop = &loop;
-        config.run = &the_run;
+        config.runs = &the_runs;
         config.catalogue = catalogue;
         assert_int_equal(admin_start(&config, &other, &why), BAD_INPUT);
         assert_string_equal(why.where, rows[i].where);
