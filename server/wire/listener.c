@@ -495,8 +495,10 @@ static void poll_closed(uv_handle_t *handle)
 void listener_close(struct listener *l)
 {
     link_remove(&l->link);
-    if (link_empty(&listeners.all))
+    if (link_empty(&listeners.all)) {
         timer_cancel(&listeners.retry);
+        listeners.said = false; /* those of another server say it anew */
+    }
     l->closing = l->count;
     timer_cancel(&l->hand_over);
     while (!link_empty(&l->waiting)) {

@@ -510,6 +510,28 @@ static void without_descriptors_nobody_who_waits_is_reset(void **state)
     shut_kept();
 }
 
+static void a_shortage_is_told_anew_behind_the_last_listener(void **state)
+{
+    struct rlimit all;
+    getrlimit(RLIMIT_NOFILE, &all);
+    for (int i = 0; i < 2; i++) {
+        unsigned paused = 0;
+        open_kept("127.0.0.1:0");
+        int fd = begin(AF_INET);
+        int lowest = dup(0);
+        close(lowest);
+        struct rlimit none = { .rlim_cur = (rlim_t)lowest, .rlim_max = all.rlim_max };
+        setrlimit(RLIMIT_NOFILE, &none);
+        listener_set_out_of_descriptors(pauses, &paused);
+        turns_of_the_loop_in(150 * NS_PER_MS); /* longer than a pause */
+        setrlimit(RLIMIT_NOFILE, &all);
+        listener_set_out_of_descriptors(NULL, NULL);
+        shut_kept();
+        close(fd);
+        assert_int_equal(paused, 1);
+    }
+}
+
 static int set_up(void **state)
 {
     caps_probe();
@@ -539,6 +561,7 @@ int main(void)
         cmocka_unit_test(every_way_of_answering_follows_every_other),
         cmocka_unit_test(without_the_capability_dropping_is_refused_and_nothing_changed),
         cmocka_unit_test(without_descriptors_nobody_who_waits_is_reset),
+        cmocka_unit_test(a_shortage_is_told_anew_behind_the_last_listener),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
