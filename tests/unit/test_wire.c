@@ -230,6 +230,25 @@ static void a_client_is_probed_after_a_black_hole(void **state)
     assert_false(is_probed(b));
 }
 
+/* Our kernel has ACKed it. */
+static void a_reset_in_a_black_hole_looks_at_what_came_before_it(void **state)
+{
+    struct bench *b = *state;
+    if (!caps_have(CAP_BLACK_HOLE))
+        skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
+    assert_int_equal(send(b->client, "before", 6, 0), 6);
+    while (client_unacked(b) > 0)
+        ;
+    assert_int_equal(wire_black_hole(b->wire), 0);
+    run_for(50 * REAL_MS, NULL);
+    assert_int_equal(buf_len(&b->received) + buf_len(&b->before), 0);
+    assert_int_equal(wire_rst(b->wire, false), 0);
+    run_for(PATIENCE, &b->closed);
+    assert_int_equal(buf_len(&b->before), 6);
+    assert_int_equal(buf_len(&b->stale), 0);
+    assert_true(client_was_reset(b));
+}
+
 static void a_black_hole_waits_until_the_client_has_acked_what_was_sent(void **state)
 {
     struct bench *b = *state;
@@ -332,6 +351,7 @@ int main(void)
         cmocka_unit_test(a_client_that_was_gone_had_ended_with_its_fin),
         scenario(a_black_hole_acks_nothing_and_heals),
         scenario(a_client_is_probed_after_a_black_hole),
+        scenario(a_reset_in_a_black_hole_looks_at_what_came_before_it),
         scenario(a_black_hole_waits_until_the_client_has_acked_what_was_sent),
         scenario(an_orderly_close_sends_fin_and_waits_for_the_clients),
         scenario(a_client_that_does_not_read_bounds_what_is_queued),
