@@ -787,7 +787,7 @@ static void a_watcher_added_from_inside_one_hears_of_the_next_event(void **state
 static void read_fields(struct ledger_watch *watch, const struct ledger_record *record)
 {
     struct counter *c = link_entry(watch, struct counter, watch);
-    struct ledger_value value;
+    struct ledger_value value = { 0 };
     const char *item;
     size_t at = 0, n;
     c->calls++;
