@@ -140,13 +140,13 @@ static void reset_behind_unread(struct wire *w)
  * first. */
 static void reset_at_once(struct wire *w)
 {
+    if (w->state == WIRE_BLACK_HOLED && w->effect == WIRE_IN_EFFECT)
+        wire_watch_black_hole_end(w); /* while it is the fault that they are counted for */
     if (!w->corked && wire_unread(w) <= 0) {
         w->fault = w->announced;
         wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
         return;
     }
-    if (w->state == WIRE_BLACK_HOLED && w->effect == WIRE_IN_EFFECT)
-        wire_watch_black_hole_end(w);
     wire_discard(w);
     enter(w, WIRE_RESETTING);
     reset_behind_unread(w);

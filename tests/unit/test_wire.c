@@ -249,6 +249,24 @@ static void a_reset_in_a_black_hole_looks_at_what_came_before_it(void **state)
     assert_true(client_was_reset(b));
 }
 
+static void what_a_black_hole_dropped_is_not_for_the_reset_that_ends_it(void **state)
+{
+    struct bench *b = *state;
+    if (!caps_have(CAP_BLACK_HOLE))
+        skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
+    wire_announce(b->wire, 77);
+    assert_int_equal(wire_black_hole(b->wire), 0);
+    for (int i = 0; i < 1000 && !ledger_has(b, "\"event\":\"fault_done\""); i++)
+        run_for(REAL_MS, NULL);
+    assert_int_equal(send(b->client, "lost", 4, 0), 4); /* perhaps not sampled yet */
+    wire_announce(b->wire, 88);
+    assert_int_equal(wire_rst(b->wire, false), 0);
+    run_for(PATIENCE, &b->closed);
+    assert_true(ledger_has(b, "\"event\":\"segments_dropped\""));
+    assert_true(ledger_has(b, "\"fault\":77}"));
+    assert_true(ledger_has(b, "\"how\":\"rst\",\"fault\":88"));
+}
+
 static void a_black_hole_waits_until_the_client_has_acked_what_was_sent(void **state)
 {
     struct bench *b = *state;
@@ -352,6 +370,7 @@ int main(void)
         scenario(a_black_hole_acks_nothing_and_heals),
         scenario(a_client_is_probed_after_a_black_hole),
         scenario(a_reset_in_a_black_hole_looks_at_what_came_before_it),
+        scenario(what_a_black_hole_dropped_is_not_for_the_reset_that_ends_it),
         scenario(a_black_hole_waits_until_the_client_has_acked_what_was_sent),
         scenario(an_orderly_close_sends_fin_and_waits_for_the_clients),
         scenario(a_client_that_does_not_read_bounds_what_is_queued),
