@@ -152,7 +152,7 @@ static bool make_place(void *owner)
     return a->caller_count < before;
 }
 
-/* Moments come before what is to be read, and this process may not have run for a while. */
+/* Timers come before what is to be read, and this process may not have run for a while. */
 static void deadline_reached(struct timer *m, int64_t late)
 {
     struct caller *caller = link_entry(m, struct caller, deadline);

@@ -2,7 +2,7 @@
  *
  * All timers of the loop share one timerfd with nanosecond resolution and a heap of intrusive
  * entries: arming needs no memory and so cannot fail, cancelling needs no callback, and the
- * callback is told how late it is. Moments are on clock_now()'s clock.
+ * callback is told how late it is. Times are on clock_now()'s clock.
  */
 #pragma once
 
