@@ -5,7 +5,7 @@
  * that way, at most log2 of the number of timers. Merging two heaps goes along their right
  * branches, and all else is merging. The timerfd is set anew only when the earliest timer changes
  * to an earlier one: a timer that fires for a timer since cancelled costs one look at the heap.
- * Moments that are reached are taken out before their callback runs, so a callback may arm, cancel
+ * Timers that are reached are taken out before their callback runs, so a callback may arm, cancel
  * or free any timer, its own included.
  */
 #include "base/timer.h"

@@ -2,7 +2,7 @@
  * wire.
  *
  * It notes what comes, with the time it was seen: bytes, FIN, RST, TLS close_notify and alerts.
- * It never reacts by itself: no close on FIN, no alert, no retry. Moments are on clock_now()'s
+ * It never reacts by itself: no close on FIN, no alert, no retry. Times are on clock_now()'s
  * clock; "until" is such a time, and in_ms() makes one.
  */
 #pragma once

@@ -1,4 +1,4 @@
-/* Moments: never early, in order, cancelled ones never; arming needs no memory. */
+/* Timers: never early, in order, cancelled ones never; arming needs no memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
