@@ -7,6 +7,7 @@
 #include "client.h"
 #include "h1.h"
 #include "ledger/ledger.h"
+#include "tests/skip.h"
 
 bool admin_try(const struct server *s, const char *method, const char *path, const char *headers,
                const char *body, struct admin_answer *answer)
@@ -140,6 +141,16 @@ bool admin_capability(const struct server *s, const char *name)
     check(found, "/v1/capabilities does not name %s", name);
     json_decref(all);
     return have;
+}
+
+void admin_needs(const struct server *s, const char *capability)
+{
+    char why[100];
+
+    if (admin_capability(s, capability))
+        return;
+    snprintf(why, sizeof why, "%s is not available here, see /v1/capabilities", capability);
+    skip_because(why);
 }
 
 void admin_do(const struct server *s, uint64_t connection, const char *steps)

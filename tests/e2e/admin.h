@@ -38,6 +38,8 @@ void admin_case(const struct server *s, const char *name);
 uint64_t admin_mark(const struct server *s, const char *mark);
 void admin_reset(const struct server *s);
 bool admin_capability(const struct server *s, const char *name);
+/* Skips the test when the server does not have it. */
+void admin_needs(const struct server *s, const char *capability);
 /* POST /v1/connections/{id}/do */
 void admin_do(const struct server *s, uint64_t connection, const char *steps);
 

@@ -50,12 +50,6 @@ static struct talk *retried(struct stage *stage, const char *method, const char 
     return t;
 }
 
-static void needs_black_hole(const struct stage *stage)
-{
-    if (!admin_capability(stage->server, "black_hole"))
-        skip_because("black_hole is not available here (CAP_NET_ADMIN), see /v1/capabilities");
-}
-
 /* Nothing that is sent now is ACKed. */
 static void check_holed(const struct stage *stage, struct talk *t, const char *mode,
                         const char *key)
@@ -152,7 +146,7 @@ static void case_05_shorter_than_the_pool(struct stage *stage)
 
 static void case_06_h2_black_hole(struct stage *stage)
 {
-    needs_black_hole(stage);
+    admin_needs(stage->server, "black_hole");
     play(stage, "06-h2-black-hole", 0.2);
     struct talk *t = served(stage);
     check_holed(stage, t, "black-hole", "case-06");
@@ -170,7 +164,7 @@ static void case_07_h2_send_buffer_full(struct stage *stage)
     static const uint8_t content[16384];
     struct buf frame = { .data = NULL };
 
-    needs_black_hole(stage);
+    admin_needs(stage->server, "black_hole");
     play(stage, "07-h2-send-buffer-full", 1);
     struct talk *t = talk_open(stage);
     talk_served(t);
@@ -193,7 +187,7 @@ static void case_07_h2_send_buffer_full(struct stage *stage)
 
 static void case_08_path_change(struct stage *stage)
 {
-    needs_black_hole(stage);
+    admin_needs(stage->server, "black_hole");
     play(stage, "08-path-change", 1);
     struct talk *t = served(stage);
     check(client_silent(&t->c, in_ms(100)), "not silent: %s", client_story(&t->c));
@@ -385,7 +379,7 @@ static void case_16_cut_without_close_notify(struct stage *stage)
 
 static void case_17_original_after_retry(struct stage *stage)
 {
-    needs_black_hole(stage);
+    admin_needs(stage->server, "black_hole");
     play(stage, "17-original-after-retry", 0.1); /* 100 ms, 1 s */
     struct talk *t = served(stage);
     check_holed(stage, t, "late-original", "case-17");

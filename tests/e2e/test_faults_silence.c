@@ -18,12 +18,6 @@ static struct talk *silenced(struct stage *stage, const char *mode, const char *
     return t;
 }
 
-static void needs_black_hole(const struct stage *stage)
-{
-    if (!admin_capability(stage->server, "black_hole"))
-        skip_because("black_hole is not available here (CAP_NET_ADMIN), see /v1/capabilities");
-}
-
 static void half_open_answers_the_next_request_with_rst(struct stage *stage)
 {
     struct talk *t = silenced(stage, "half-open", "forget");
@@ -71,7 +65,7 @@ static void stall_idle_lets_the_clients_fin_pass_without_a_word(struct stage *st
 
 static void black_hole_acks_nothing_until_healed(struct stage *stage)
 {
-    needs_black_hole(stage);
+    admin_needs(stage->server, "black_hole");
     struct talk *t = silenced(stage, "black-hole", "black_hole");
 
     assert_int_equal(talk_ask(t, "holed"), 0);
@@ -100,7 +94,7 @@ static void black_hole_acks_nothing_until_healed(struct stage *stage)
 
 static void black_hole_swallows_the_clients_fin(struct stage *stage)
 {
-    needs_black_hole(stage);
+    admin_needs(stage->server, "black_hole");
     struct talk *t = silenced(stage, "black-hole", "black_hole");
 
     client_shut(&t->c);

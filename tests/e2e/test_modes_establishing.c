@@ -81,8 +81,7 @@ static void refuse_for_ever_ends_with_the_next_mode(struct stage *stage)
 
 static void syn_drop_answers_no_syn_for_a_while(struct stage *stage)
 {
-    if (!admin_capability(stage->server, "black_hole"))
-        skip_because("black_hole is not available here (CAP_NET_ADMIN), see /v1/capabilities");
+    admin_needs(stage->server, "black_hole");
     struct talk *live = talk_open(stage);
     bool connected;
 
@@ -105,8 +104,7 @@ static void syn_drop_answers_no_syn_for_a_while(struct stage *stage)
 
 static void syn_drop_makes_the_client_send_its_syn_again(struct stage *stage)
 {
-    if (!admin_capability(stage->server, "black_hole"))
-        skip_because("black_hole is not available here (CAP_NET_ADMIN), see /v1/capabilities");
+    admin_needs(stage->server, "black_hole");
     int64_t began = clock_now();
     admin_mode(stage->server, "syn-drop", "{\"for\":\"500ms\"}");
     struct talk *t = talk_open(stage);

@@ -11,12 +11,6 @@
 #define DEVICE     "{\"device\":\"tv\"}"
 #define SEATS_FOUR (SEAT_H1_CLEAR | SEAT_H1_TLS | SEATS_H2)
 
-static void needs_black_hole(const struct stage *stage)
-{
-    if (!admin_capability(stage->server, "black_hole"))
-        skip_because("black_hole is not available here (CAP_NET_ADMIN), see /v1/capabilities");
-}
-
 /* The fault came so long after the event with this sequence number, and not much later. */
 static void check_since(const struct stage *stage, const struct talk *t, const char *step,
                         uint64_t seq, int64_t ms)
@@ -151,7 +145,7 @@ static void marks_mean_nothing_in_normal_mode(struct stage *stage)
 
 static void path_change_swallows_live_connections_alone(struct stage *stage)
 {
-    needs_black_hole(stage);
+    admin_needs(stage->server, "black_hole");
     struct talk *old = served_once(stage, "path-change", NULL);
     struct talk *another = talk_open(stage);
     talk_served(another);
@@ -172,7 +166,7 @@ static void path_change_swallows_live_connections_alone(struct stage *stage)
 
 static void path_change_can_heal(struct stage *stage)
 {
-    needs_black_hole(stage);
+    admin_needs(stage->server, "black_hole");
     struct talk *t = served_once(stage, "path-change", "{\"heal\":\"600ms\"}");
 
     admin_mark(stage->server, "path-change");
@@ -188,7 +182,7 @@ static void path_change_can_heal(struct stage *stage)
 
 static void late_original_executes_after_its_retry(struct stage *stage)
 {
-    needs_black_hole(stage);
+    admin_needs(stage->server, "black_hole");
     struct talk *original =
         served_once(stage, "late-original", "{\"idle\":\"200ms\",\"hole\":\"900ms\"}");
 
@@ -218,7 +212,7 @@ static void late_original_executes_after_its_retry(struct stage *stage)
 /* Others are left alone: the retry's connection is idle as well. */
 static void late_original_is_about_the_connections_it_names(struct stage *stage)
 {
-    needs_black_hole(stage);
+    admin_needs(stage->server, "black_hole");
     struct talk *first =
         served_once(stage, "late-original", "{\"idle\":\"150ms\",\"connections\":\"2\"}");
     struct talk *second = talk_open(stage);
@@ -323,7 +317,7 @@ static void post_begun(struct talk *t)
 
 static void black_hole_on_request_acks_the_header_section_alone(struct stage *stage)
 {
-    needs_black_hole(stage);
+    admin_needs(stage->server, "black_hole");
     struct talk *t = served_once(stage, "black-hole-on-request", NULL);
 
     post_begun(t);

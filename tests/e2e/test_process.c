@@ -168,8 +168,7 @@ static void a_black_hole_stays_silent_to_the_end(void **state)
 {
     struct stage stage;
 
-    if (!admin_capability(&server, "black_hole"))
-        skip_because("black_hole is not available here (CAP_NET_ADMIN), see /v1/capabilities");
+    admin_needs(&server, "black_hole");
     open_all(&stage);
     for (unsigned i = 0; i < SEAT_COUNT; i++) {
         struct talk *t = stage.talks[i];

@@ -86,8 +86,7 @@ static void check_seen(const char *mode, const char *event, bool again)
     } listeners[] = { { "https", server.https },
                       { "https1", server.https1 },
                       { "http", server.http } };
-    if (!admin_capability(&server, "tap"))
-        skip_because("no CAP_NET_RAW");
+    admin_needs(&server, "tap");
     admin_reset(&server);
     admin_mode(&server, mode, "{\"for\":\"never\"}");
     for (size_t i = 0; i < sizeof listeners / sizeof listeners[0]; i++) {
@@ -118,8 +117,7 @@ static void check_seen(const char *mode, const char *event, bool again)
 
 static void a_dropped_syn_is_told_with_its_sender_and_counted(void **state)
 {
-    if (!admin_capability(&server, "black_hole"))
-        skip_because("no CAP_NET_ADMIN");
+    admin_needs(&server, "black_hole");
     check_seen("syn-drop", "syn_dropped", true);
 }
 
@@ -133,8 +131,7 @@ static void both_families_are_seen(void **state)
     char peer[48];
     uint16_t client;
     struct server other = { .pid = 0 };
-    if (!admin_capability(&server, "tap"))
-        skip_because("no CAP_NET_RAW");
+    admin_needs(&server, "tap");
     struct server keep = server;
     server_start(&other, (const char *const[]){ "--http", "localhost:0", NULL });
     server = other;
@@ -184,8 +181,7 @@ static void without_the_capability_it_says_why(void **state)
 static void without_the_capability_dropped_syns_are_counted(void **state)
 {
     uint16_t client;
-    if (!admin_capability(&server, "black_hole"))
-        skip_because("no CAP_NET_ADMIN");
+    admin_needs(&server, "black_hole");
     admin_reset(&server);
     admin_mode(&server, "syn-drop", "{\"for\":\"never\"}");
     int fd = send_syn(server.http, false, &client);

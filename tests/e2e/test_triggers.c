@@ -182,8 +182,7 @@ static void a_stall_can_end_by_itself(struct stage *stage)
 
 static void a_black_hole_can_heal_by_itself(struct stage *stage)
 {
-    if (!admin_capability(stage->server, "black_hole"))
-        skip_because("black_hole is not available here (CAP_NET_ADMIN), see /v1/capabilities");
+    admin_needs(stage->server, "black_hole");
     set_rules(stage, "[{\"on\":\"idle\",\"after\":\"100ms\",\"times\":1,\"do\":[\"black_hole\","
                      "{\"wait\":\"500ms\"},\"heal\"]}]");
     struct talk *t = talk_open(stage);
