@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "admin/call.h"
+#include "base/json.h"
 
 /* Is name one of "a, b, c"? */
 static bool listed(const char *list, const char *name, size_t len)
@@ -100,23 +101,18 @@ int input_query_number(struct call *call, const char *name, uint64_t min, uint64
 
 int input_json(struct call *call)
 {
-    json_error_t error;
+    struct refusal why;
     if (!buf_len(&call->body)) {
         answer_refuse(call, PROBLEM_JSON, "body", "JSON (RFC 8259)", "the body is missing");
         return BAD_INPUT;
     }
-    call->json = json_loadb((const char *)buf_bytes(&call->body), buf_len(&call->body),
-                            JSON_REJECT_DUPLICATES, &error);
-    if (call->json)
-        return 0;
-    char where[64];
-    snprintf(where, sizeof where, "body, line %d, column %d", error.line, error.column);
-    if (error.text[0])
-        answer_refuse(call, PROBLEM_JSON, where, "JSON (RFC 8259), each member once", "%s",
-                      error.text);
-    else /* jansson met no error in the text but ran out of memory */
+    int error = json_read((const char *)buf_bytes(&call->body), buf_len(&call->body), "body",
+                          &call->json, &why);
+    if (error == BAD_INPUT)
+        answer_problem(call, PROBLEM_JSON, &why);
+    else if (error)
         answer_refuse(call, PROBLEM_NO_MEMORY, "", "", "the server is out of memory");
-    return BAD_INPUT;
+    return error ? BAD_INPUT : 0;
 }
 
 bool input_is_empty_object(const struct call *call)

@@ -1,9 +1,26 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
+
+int json_read(const char *text, size_t len, const char *place, json_t **out, struct refusal *why)
+{
+    json_error_t error;
+    char where[sizeof why->where];
+    json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    if (value) {
+        *out = value;
+        return 0;
+    }
+    /* Without memory jansson says so, or nothing at all; of a string, that it is no token. */
+    if (!error.text[0] || json_error_code(&error) == json_error_out_of_memory)
+        return -ENOMEM;
+    snprintf(where, sizeof where, "%.100s, line %d, column %d", place, error.line, error.column);
+    return refuse(why, where, "JSON (RFC 8259), each member once", "%s", error.text);
+}
 
 static void write_value(struct buf *out, const json_t *value);
 

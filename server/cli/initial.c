@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "mode/cases.h"
 #include "mode/catalogue.h"
 #include "run/plan.h"
@@ -63,20 +64,16 @@ static int read_object(const json_t *file, struct initial *out, struct refusal *
 
 static int read_file(const char *path, struct initial *out, struct refusal *why)
 {
-    json_error_t place;
     struct file text;
-    char where[40];
+    json_auto_t *file = NULL;
     int error = file_take("--plan", path, PLAN_FILE_MAX, FILE_ANY,
                           "a readable file of at most 1 MiB", &text, why);
     if (error)
         return error;
-    json_auto_t *file = json_loadb(text.bytes, text.len, JSON_REJECT_DUPLICATES, &place);
+    error = json_read(text.bytes, text.len, "--plan", &file, why);
     file_free(&text);
-    if (!file && (!place.text[0] || json_error_code(&place) == json_error_out_of_memory))
-        return -ENOMEM;
-    snprintf(where, sizeof where, "line %d, column %d", place.line, place.column);
-    if (!file)
-        return refuse_file(why, "JSON without duplicate members", where, place.text);
+    if (error)
+        return error;
     if (json_is_object(file) && !json_object_get(file, "mode"))
         return read_object(file, out, why);
     out->bare = true;

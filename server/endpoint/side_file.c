@@ -1,13 +1,13 @@
 /* side_file.c - what NAME.meta.json says about NAME, and what is true without one. */
 #include <ctype.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "endpoint/stubs.h"
 
 #define KEYS          "status, headers, methods"
@@ -257,17 +257,10 @@ static int check_keys(const json_t *object, const struct place *place)
 
 static int parse(const char *text, size_t len, const struct place *place, json_t **out)
 {
-    json_error_t error;
-    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-    if (*out && json_is_object(*out))
-        return 0;
-    if (*out)
-        return refused(place, "$", "an object with " KEYS, "is not an object");
-    if (!error.text[0]) /* jansson met no error in the text but ran out of memory */
-        return -ENOMEM;
-    char path[64];
-    snprintf(path, sizeof path, "line %d, column %d", error.line, error.column);
-    return refused(place, path, "JSON (RFC 8259)", error.text);
+    int error = json_read(text, len, place->path, out, place->why);
+    if (!error && !json_is_object(*out))
+        error = refused(place, "$", "an object with " KEYS, "is not an object");
+    return error;
 }
 
 int side_file_apply(struct stub *stub, const char *name, const char *text, size_t len,

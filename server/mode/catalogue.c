@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "mode/catalogue_data.h"
 #include "mode/language.h"
 
@@ -259,17 +260,9 @@ static int read_document(const char *path, const char *where, json_t **out, stru
     int error = file_read(AT_FDCWD, path, MODE_DOCUMENT_MAX, FILE_REGULAR, &text);
     if (error)
         return file_refuse(error, NULL, where, "a readable file of at most 64 KiB", why);
-    json_error_t place;
-    json_t *document = json_loadb(text.bytes, text.len, JSON_REJECT_DUPLICATES, &place);
+    error = json_read(text.bytes, text.len, where, out, why);
     file_free(&text);
-    /* Without memory jansson may say so, or nothing at all. */
-    if (!document)
-        return !place.text[0] || json_error_code(&place) == json_error_out_of_memory
-                   ? -ENOMEM
-                   : refuse(why, where, "JSON without duplicate members", "line %d, column %d: %s",
-                            place.line, place.column, place.text);
-    *out = document;
-    return 0;
+    return error;
 }
 
 /* Puts the file's name before the place of a refusal. */

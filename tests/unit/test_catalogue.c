@@ -350,11 +350,11 @@ static void one_bad_file_keeps_the_whole_directory_out(void **state)
           "x.json: $.rules[0].on", "not a trigger" },
         { "x.json", OWN("y"), "x.json: $.name", "calls itself" },
         { "normal.json", OWN("normal"), "normal.json: $.name", "built-in" },
-        { "x.json", "{'name': 'x',", "x.json", "line 1" },
-        { "x.json", "{'name': 'x', 'name': 'y', 'summary': '-', 'rules': []}", "x.json",
-          "duplicate" },
-        { "x.json", "", "x.json", "line 1" },
-        { "x.json", "\xff\xfe", "x.json", "line 1" },
+        { "x.json", "{'name': 'x',", "x.json, line 1, column 13", "expected" },
+        { "x.json", "{'name': 'x', 'name': 'y', 'summary': '-', 'rules': []}",
+          "x.json, line 1, column 20", "duplicate" },
+        { "x.json", "", "x.json, line 1, column 0", "expected" },
+        { "x.json", "\xff\xfe", "x.json, line 1, column 0", "decode" },
     };
     size_t before = count();
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -1,4 +1,4 @@
-/* test_number.c - numbers as they are shown, and JSON with them. */
+/* test_number.c - numbers as they are shown. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "base/json.h"
 #include "base/number.h"
 
 #include "memcheck.h"
@@ -82,35 +81,12 @@ static void any_fraction_reads_back_as_itself(void **state)
     }
 }
 
-static void json_is_written_in_one_line_in_its_order(void **state)
-{
-    static const char text[] = "{\"z\":[],\"a\":[1,-2,0.1,1e-06,true,false,null],"
-                               "\"\\\"\\u0001\":{\"x\":{}},\"s\":\"caf\xc3\xa9 \\n/\"}";
-    struct buf out = { 0 };
-    json_t *value = json_loads(text, 0, NULL);
-    assert_int_equal(json_write(&out, value), 0);
-    buf_add(&out, "", 1);
-    assert_string_equal((const char *)buf_bytes(&out), text);
-    buf_free(&out);
-    json_decref(value);
-}
-
-static void what_has_no_memory_is_not_written(void **state)
-{
-    struct buf out = { 0 };
-    assert_true(json_write(&out, NULL) < 0);
-    assert_true(out.failed);
-    buf_free(&out);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_are_milliseconds_with_three_decimals),
         cmocka_unit_test(a_fraction_has_no_more_digits_than_it_needs),
         cmocka_unit_test(any_fraction_reads_back_as_itself),
-        cmocka_unit_test(json_is_written_in_one_line_in_its_order),
-        cmocka_unit_test(what_has_no_memory_is_not_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
