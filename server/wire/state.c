@@ -2,12 +2,18 @@
 #include "wire/caps.h"
 #include "wire/wire_impl.h"
 
+#define V(verb)        (1u << WIRE_VERB_##verb)
+#define VERBS_OF_ANY   (V(RST) | V(RST_DRAINED) | V(PACE))
+#define VERBS_IN_STALL (VERBS_OF_ANY | V(FIN) | V(FORGET) | V(BLACK_HOLE) | V(CUT))
+#define VERBS_SERVING  (VERBS_IN_STALL | V(STALL) | V(ALERT) | V(INJECT))
+
 static const struct wire_state_row rows[] = {
     [WIRE_HANDSHAKE] = { .name = "handshake",
                          .serves = true,
                          .reads = true,
                          .ends = WIRE_LAST_CLOSE,
                          .peer_fin = wire_handshake_fin,
+                         .verbs = VERBS_SERVING,
                          .limit = wire_take_held },
     [WIRE_OPEN] = { .name = "open",
                     .serves = true,
@@ -15,6 +21,7 @@ static const struct wire_state_row rows[] = {
                     .keeps = true,
                     .ends = WIRE_LAST_CLOSE,
                     .peer_fin = wire_open_fin,
+                    .verbs = VERBS_SERVING | V(CLOSE_NOTIFY),
                     .limit = wire_take_held },
     [WIRE_ENDING] = { .into = INTO_ENDING,
                       .reads = true,
@@ -22,6 +29,7 @@ static const struct wire_state_row rows[] = {
                       .ends = WIRE_LAST_CLOSE,
                       .drained = wire_ending_drained,
                       .peer_fin = wire_both_fins,
+                      .verbs = VERBS_OF_ANY,
                       .limit = wire_ending_limit },
     [WIRE_FIN_SENT] = { .into = INTO_FINNED,
                         .fault = true,
@@ -32,6 +40,7 @@ static const struct wire_state_row rows[] = {
                         .ends = WIRE_LAST_CLOSE,
                         .drained = wire_fin_drained,
                         .peer_fin = wire_both_fins,
+                        .verbs = VERBS_OF_ANY,
                         .limit = wire_fin_limit },
     [WIRE_FORGOTTEN] = { .into = INTO_FORGOTTEN,
                          .fault = true,
@@ -43,6 +52,7 @@ static const struct wire_state_row rows[] = {
                          .ends = WIRE_LAST_QUIET,
                          .drained = wire_forget_drained,
                          .peer_fin = wire_forgotten_fin,
+                         .verbs = VERBS_OF_ANY,
                          .limit = wire_forget_limit },
     [WIRE_STALLED] = { .into = INTO_STALLED,
                        .fault = true,
@@ -54,6 +64,7 @@ static const struct wire_state_row rows[] = {
                        .ends = WIRE_LAST_CLOSE,
                        .drained = wire_stall_drained,
                        .peer_fin = wire_end_later,
+                       .verbs = VERBS_IN_STALL | V(RESUME),
                        .limit = wire_stall_limit },
     [WIRE_BLACK_HOLED] = { .into = INTO_HOLED,
                            .fault = true,
@@ -63,6 +74,8 @@ static const struct wire_state_row rows[] = {
                            .silent = true,
                            .ends = WIRE_LAST_QUIET,
                            .drained = wire_black_hole_drained,
+                           .verbs = VERBS_OF_ANY | V(HEAL) | V(CUT),
+                           .leave = wire_watch_black_hole_end,
                            .limit = wire_black_hole_limit },
     [WIRE_RESETTING] = { .into = INTO_RESETTING,
                          .fault = true,
@@ -72,6 +85,7 @@ static const struct wire_state_row rows[] = {
                          .late = WIRE_LATE_AT_ONCE,
                          .ends = WIRE_LAST_RST,
                          .drained = wire_rst_drained,
+                         .verbs = V(RST) | V(PACE),
                          .limit = wire_rst_limit },
     [WIRE_CLOSED] = { .name = "closed" },
 };
@@ -140,6 +154,12 @@ bool wire_kernel_does_the_same(const struct wire *w)
 enum ledger_by wire_ended_by(const struct wire *w)
 {
     return w->state == WIRE_ENDING ? w->end_by : BY_FAULT;
+}
+
+void wire_leave(struct wire *w)
+{
+    if (rows[w->state].leave)
+        rows[w->state].leave(w);
 }
 
 void wire_tell_state(struct wire *w)

@@ -19,11 +19,18 @@
 
 #define DRAIN_LOOK (NS_PER_MS)
 
+/* What is told from now on follows from the fault that was announced. */
+static void take_fault(struct wire *w)
+{
+    wire_leave(w);
+    w->fault = w->announced;
+}
+
 static void enter(struct wire *w, enum wire_state state)
 {
+    take_fault(w);
     w->state = state;
     w->effect = WIRE_LEAVING;
-    w->fault = w->announced;
     w->fault_since = clock_now();
     w->verb_told = false;
     w->before_left = wire_row(w)->late == WIRE_LATE_AT_ONCE ? (size_t)wire_unread(w) : 0;
@@ -48,47 +55,27 @@ static bool drop_unsaid(struct wire *w)
 
 /* --- When they mean anything */
 
+/* What the state does not say. */
+static bool means_anything(const struct wire *w, enum wire_verb verb)
+{
+    switch (verb) {
+    case WIRE_VERB_RST:
+        return !w->reset_due;
+    case WIRE_VERB_CLOSE_NOTIFY:
+    case WIRE_VERB_ALERT:
+        return w->tls && !w->notified;
+    case WIRE_VERB_PACE:
+        return !wire_says_no_more(w);
+    case WIRE_VERB_INJECT:
+        return w->state == WIRE_HANDSHAKE || wire_can_send(w);
+    default:
+        return true;
+    }
+}
+
 int wire_ready(const struct wire *w, enum wire_verb verb)
 {
-    bool serving = wire_serving(w), stalled = w->state == WIRE_STALLED, ready = false;
-    switch (verb) {
-    case WIRE_VERB_FIN:
-    case WIRE_VERB_FORGET:
-    case WIRE_VERB_BLACK_HOLE:
-        ready = serving || stalled;
-        break;
-    case WIRE_VERB_RST:
-        ready = w->state != WIRE_CLOSED && !w->reset_due;
-        break;
-    case WIRE_VERB_RST_DRAINED:
-        ready = w->state != WIRE_CLOSED && w->state != WIRE_RESETTING;
-        break;
-    case WIRE_VERB_STALL:
-        ready = serving;
-        break;
-    case WIRE_VERB_RESUME:
-        ready = stalled;
-        break;
-    case WIRE_VERB_HEAL:
-        ready = w->state == WIRE_BLACK_HOLED;
-        break;
-    case WIRE_VERB_CLOSE_NOTIFY:
-        ready = w->tls && w->state == WIRE_OPEN && !w->notified;
-        break;
-    case WIRE_VERB_ALERT:
-        ready = w->tls && serving && !w->notified;
-        break;
-    case WIRE_VERB_PACE:
-        ready = w->state != WIRE_CLOSED && !wire_says_no_more(w);
-        break;
-    case WIRE_VERB_CUT:
-        ready = serving || wire_row(w)->held;
-        break;
-    case WIRE_VERB_INJECT:
-        ready = w->state == WIRE_HANDSHAKE || wire_can_send(w);
-        break;
-    }
-    return ready ? 0 : WIRE_TOO_LATE;
+    return (wire_row(w)->verbs & 1u << verb) && means_anything(w, verb) ? 0 : WIRE_TOO_LATE;
 }
 
 void wire_announce(struct wire *w, uint64_t fault)
@@ -140,10 +127,8 @@ static void reset_behind_unread(struct wire *w)
  * first. */
 static void reset_at_once(struct wire *w)
 {
-    if (w->state == WIRE_BLACK_HOLED && w->effect == WIRE_IN_EFFECT)
-        wire_watch_black_hole_end(w); /* while it is the fault that they are counted for */
     if (!w->corked && wire_unread(w) <= 0) {
-        w->fault = w->announced;
+        take_fault(w);
         wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
         return;
     }
@@ -216,6 +201,7 @@ int wire_stall(struct wire *w)
 static void serve_again(struct wire *w)
 {
     int64_t now = clock_now();
+    wire_leave(w);
     w->state = w->end_by ? WIRE_ENDING : w->established ? WIRE_OPEN : WIRE_HANDSHAKE;
     w->effect = WIRE_LEAVING;
     w->hup_seen = false;
@@ -363,12 +349,9 @@ int wire_heal(struct wire *w)
 {
     if (wire_ready(w, WIRE_VERB_HEAL))
         return WIRE_TOO_LATE;
-    if (w->effect == WIRE_IN_EFFECT) {
-        wire_watch_black_hole_end(w);
-        int error = filter_none(w->fd);
-        if (error)
-            return error;
-    }
+    int error = w->effect == WIRE_IN_EFFECT ? filter_none(w->fd) : 0;
+    if (error)
+        return error;
     serve_again(w);
     wire_keepalive_probe(w); /* the client's RST may be among what was dropped */
     wire_tell_state(w);

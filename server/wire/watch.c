@@ -146,6 +146,8 @@ void wire_watch_black_hole(struct wire *w)
 
 void wire_watch_black_hole_end(struct wire *w)
 {
+    if (!timer_armed(&w->sample))
+        return;
     timer_cancel(&w->sample);
     count_drops(w);
 }

@@ -61,8 +61,7 @@ void wire_end(struct wire *w, enum wire_last last, enum ledger_by by, enum ledge
 {
     if (w->state == WIRE_CLOSED)
         return;
-    if (w->state == WIRE_BLACK_HOLED && w->effect == WIRE_IN_EFFECT)
-        wire_watch_black_hole_end(w);
+    wire_leave(w);
     w->calls->ending(w->owner, by);
     wire_verb_unfinished(w, by);
     const char *why = wire_tls_left(w, by);

@@ -129,10 +129,13 @@ struct wire_state_row {
     /* When what is read counts as sent after the state began: never; once it is in effect, and then
      * it draws a RST; at once. */
     enum { WIRE_LATE_NEVER, WIRE_LATE_IN_EFFECT, WIRE_LATE_AT_ONCE } late;
+    unsigned verbs;                   /* those that mean anything in it (1 << WIRE_VERB_...), as
+                                         far as the state says: wire_ready knows the rest */
     enum wire_last ends;              /* how it ends for reasons of the server's own */
     void (*drained)(struct wire *w);  /* all that was queued is with the kernel; NULL: no matter */
     void (*peer_fin)(struct wire *w); /* the client's FIN was read; NULL: nothing is to be done */
     void (*limit)(struct wire *w);    /* w->limit was reached */
+    void (*leave)(struct wire *w);    /* it is about to be over; NULL: nothing is to be done */
 };
 const struct wire_state_row *wire_row(const struct wire *w);
 
@@ -147,6 +150,8 @@ bool wire_draws_rst(const struct wire *w);
 bool wire_says_no_more(const struct wire *w);
 /* Who has ended it, for the ledger. */
 enum ledger_by wire_ended_by(const struct wire *w);
+/* The first thing in what ends a state: what is known of its fault is told while it is that. */
+void wire_leave(struct wire *w);
 /* The last thing in whatever may have changed the state: tells the owner, if it was changed. */
 void wire_tell_state(struct wire *w);
 
@@ -311,7 +316,7 @@ bool wire_tls_in_clear(struct wire *w);
 /* --- watch.c */
 void wire_watch_fin(struct wire *w);
 void wire_watch_black_hole(struct wire *w);
-/* A last look at the drop counter. */
+/* A last look at the drop counter; again, or when it was never watched: no harm. */
 void wire_watch_black_hole_end(struct wire *w);
 /* TCP state by TCP_INFO (TCP_ESTABLISHED ...); bytes in the send queue not ACKed yet. Negative: the
  * kernel does not say. */
