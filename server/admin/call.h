@@ -214,7 +214,7 @@ void work_stream(struct call *call);
 void work_over(struct call *call);
 /* The response to a stream that is not done. NULL without memory. */
 struct MHD_Response *work_response(struct call *call);
-/* Goes on with then when what was set has reached all connections. */
+/* Continues with then when what was set has reached all connections. */
 void work_when_settled(struct call *call, void (*then)(struct call *call));
 
 /* --- events.c */

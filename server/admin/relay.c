@@ -187,11 +187,11 @@ static void on_limit(uv_timer_t *timer)
     end(timer->data);
 }
 
-static void go_on(struct relay *r);
+static void relay_some(struct relay *r);
 
 static void on_again(uv_timer_t *timer)
 {
-    go_on(timer->data);
+    relay_some(timer->data);
 }
 
 /* FIONREAD: by us; SIOCOUTQ: by the other end of a pair. */
@@ -224,7 +224,7 @@ static void limit_taking(struct relay *r, bool took)
 }
 
 /* Goes as far as it goes now. */
-static void go_on(struct relay *r)
+static void relay_some(struct relay *r)
 {
     struct side *caller = &r->caller, *inner = &r->inner;
 
@@ -305,7 +305,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         r->inner.polled = 0; /* libuv has stopped it */
     if (!from_caller && (status < 0 || (events & UV_READABLE)) && wants_inner(r))
         read_inner(r);
-    go_on(r);
+    relay_some(r);
 }
 
 static int init_handles(struct relay *r, struct uv_loop_s *loop)
@@ -396,7 +396,7 @@ bool relay_is_quiet(struct relay *r)
                   !has_unread(r->caller.fd, FIONREAD) && !has_unread(r->inner.fd, FIONREAD) &&
                   !has_unread(r->inner.fd, SIOCOUTQ));
 
-    go_on(r); /* it may be over with that */
+    relay_some(r); /* it may be over with that */
     return quiet;
 }
 
@@ -426,7 +426,7 @@ void relay_move_all(struct link *list)
             read_caller(r);
         if (wants_inner(r))
             read_inner(r);
-        go_on(r);
+        relay_some(r);
     }
 }
 

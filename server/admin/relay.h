@@ -26,7 +26,7 @@ int relay_start(struct uv_loop_s *loop, int socket, struct link *list, struct re
 /* *place is r until r ends, then NULL. */
 void relay_tell_end(struct relay *r, struct relay **place);
 /* libmicrohttpd has closed its end, and place is no more: what it said is delivered, for as long as
- * the caller goes on taking it. */
+ * the caller keeps taking it. */
 void relay_leave(struct relay *r);
 
 /* Passes on what goes now. Returns whether nothing is on its way then: libmicrohttpd has read all

@@ -126,11 +126,11 @@ struct engine_host {
     /* It will not be answered, or not in full. why: one clause ("stream reset by the client"). */
     void (*lost)(void *host, struct exchange *ex, const char *why);
     /* engine_stop_at is reached: exactly so much of the response was given to output(), and no more
-     * of it is until engine_go_on; with STOP_OCTETS nothing at all of the connection is, not even
-     * frames of the verbs. Of two places that coincide, octets come first, and content after
-     * engine_go_on. responded comes only after engine_go_on; lost may come instead (the client
-     * resets the stream, a verb ends the exchange), and on h2 then finishes the frame that was cut:
-     * the connection stays usable. NULL: the host does not use engine_stop_at. */
+     * of it is until engine_continue; with STOP_OCTETS nothing at all of the connection is, not
+     * even frames of the verbs. Of two places that coincide, octets come first, and content after
+     * engine_continue. responded comes only after engine_continue; lost may come instead (the
+     * client resets the stream, a verb ends the exchange), and on h2 then finishes the frame that
+     * was cut: the connection stays usable. NULL: the host does not use engine_stop_at. */
     void (*stopped)(void *host, struct exchange *ex, enum engine_stop of);
     /* Bytes for the wire. Called from engine_input, engine_pump, engine_respond and the verbs, or
      * from the loop. Only ever as much as room() said, but for small control messages. */
@@ -188,7 +188,7 @@ enum engine_setting {
      * the client has ACKed it or not: RST_STREAM(REFUSED_STREAM) (RFC 9113 5.1.2); the exchange
      * begins and is lost. Those that are open stay. */
     ENGINE_MAX_STREAMS,
-    /* bool: no response begins or goes on, engine_respond waits. PING and SETTINGS are ACKed, the
+    /* bool: no response begins or continues, engine_respond waits. PING and SETTINGS are ACKed, the
      * verbs' frames leave. */
     ENGINE_HOLD_STREAMS,
 };
@@ -210,7 +210,7 @@ struct engine_ops {
     bool (*full)(struct engine *e);
     int (*respond)(struct exchange *ex, const struct response *response);
     int (*stop_at)(struct exchange *ex, enum engine_stop of, uint64_t n);
-    void (*go_on)(struct exchange *ex);
+    void (*continue_response)(struct exchange *ex);
     bool (*said_all)(const struct exchange *ex);
     uint64_t (*said)(const struct exchange *ex, enum engine_stop of);
     void (*shutdown)(struct engine *e);
@@ -279,7 +279,7 @@ static inline int engine_respond(struct exchange *ex, const struct response *res
 }
 
 /* Makes the response stop there, once for each kind; before engine_respond, or from stopped() or
- * before engine_go_on for a place further on. The place of a response that is shorter is never
+ * before engine_continue for a place further on. The place of a response that is shorter is never
  * reached; one that is as long stops before its end is said (h2: END_STREAM follows in a DATA frame
  * of its own). Of the body of a HEAD nothing is sent, so no content place but 0 is reached. An
  * interim response (100) does not count. Returns 0 or -errno: -EINVAL for a place that was passed,
@@ -289,12 +289,13 @@ static inline int engine_stop_at(struct exchange *ex, enum engine_stop of, uint6
     return ex->engine->ops->stop_at ? ex->engine->ops->stop_at(ex, of, n) : -ENOTSUP;
 }
 
-/* Goes on after stopped(); also from inside it. While held by engine_watch or ENGINE_HOLD_STREAMS,
- * what is left follows when that ends. Without effect unless it was told to have stopped. */
-static inline void engine_go_on(struct exchange *ex)
+/* Continues after stopped(); also from inside it. While held by engine_watch or
+ * ENGINE_HOLD_STREAMS, what is left follows when that ends. Without effect unless it was told to
+ * have stopped. */
+static inline void engine_continue(struct exchange *ex)
 {
-    if (ex->engine->ops->go_on)
-        ex->engine->ops->go_on(ex);
+    if (ex->engine->ops->continue_response)
+        ex->engine->ops->continue_response(ex);
 }
 
 /* Is the response put out, with its end, though responded() may be yet to come? Not to be asked

@@ -224,7 +224,7 @@ static void input(struct engine *e, const uint8_t *bytes, size_t n)
         h1_watch_input(h, bytes, n);
 }
 
-/* Goes on with what was pipelined or held. */
+/* Continues with what was pipelined or held. */
 static void serve_pending(struct h1 *h)
 {
     bool was_full = is_full(&h->base);
@@ -479,7 +479,7 @@ static const struct engine_ops h1_ops = {
     .full = is_full,
     .respond = respond,
     .stop_at = h1_stop_at,
-    .go_on = h1_stop_go_on,
+    .continue_response = h1_stop_continue,
     .said_all = h1_stop_said_all,
     .said = h1_stop_said,
     .shutdown = shut_down,

@@ -69,7 +69,7 @@ void h1_stop_count(struct h1 *h, size_t before);
 bool h1_stop_drain(struct h1 *h);
 void h1_stop_end(struct h1 *h);
 int h1_stop_at(struct exchange *ex, enum engine_stop of, uint64_t n);
-void h1_stop_go_on(struct exchange *ex);
+void h1_stop_continue(struct exchange *ex);
 bool h1_stop_said_all(const struct exchange *ex);
 uint64_t h1_stop_said(const struct exchange *ex, enum engine_stop of);
 

@@ -225,7 +225,7 @@ int h1_pair_take(void *owner, struct h1_pair **out)
     return 0;
 }
 
-/* Lets go, step by step, of what was in stock all the time. */
+/* Closes, step by step, what was in stock all the time. */
 static void on_trim(uv_timer_t *timer)
 {
     size_t idle = pairs->least_in_stock, drop = 0;

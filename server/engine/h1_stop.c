@@ -1,4 +1,4 @@
-/* h1_stop.c - responses that stop at an octet: engine_stop_at, engine_go_on.
+/* h1_stop.c - responses that stop at an octet: engine_stop_at, engine_continue.
  *
  * An exchange with a place to stop at is drained here instead of in h1.c. What is there to go out
  * is looked at and only taken as far as the next place, so that nothing of it has to be kept: the
@@ -18,7 +18,7 @@
 struct h1_stop {
     bool set[2]; /* by enum engine_stop */
     uint64_t at[2];
-    bool stopped; /* until engine_go_on */
+    bool stopped; /* until engine_continue */
     bool in_content;
     unsigned line_ends; /* in the header section: how much of its end the last octets are */
     size_t before;      /* octets to come before the response */
@@ -46,7 +46,7 @@ int h1_stop_at(struct exchange *ex, enum engine_stop of, uint64_t n)
     return 0;
 }
 
-void h1_stop_go_on(struct exchange *ex)
+void h1_stop_continue(struct exchange *ex)
 {
     struct h1 *h = h1_of(ex->engine);
 
@@ -95,7 +95,7 @@ static bool is_place(const struct h1_stop *s, enum engine_stop of)
 }
 
 /* Stops where it has to; false when nothing may be put out now. */
-static bool may_go_on(struct h1 *h)
+static bool may_continue(struct h1 *h)
 {
     struct h1_stop *s = h->stop;
 
@@ -177,7 +177,7 @@ bool h1_stop_drain(struct h1 *h)
     static uint8_t bytes[CHUNK];
     size_t room, n;
 
-    while (may_go_on(h) && (room = h->base.calls->room(h->base.host))) {
+    while (may_continue(h) && (room = h->base.calls->room(h->base.host))) {
         n = look(h, bytes, at_most(room, sizeof bytes));
         if (n == 0)
             return true;

@@ -274,7 +274,7 @@ bool h2_verbs_mute(struct h2 *h, const nghttp2_frame *frame);
 
 /* --- h2_stop.c */
 int h2_stop_at(struct exchange *ex, enum engine_stop of, uint64_t n);
-void h2_go_on(struct exchange *ex);
+void h2_stop_continue(struct exchange *ex);
 bool h2_said_all(const struct exchange *ex);
 uint64_t h2_said(const struct exchange *ex, enum engine_stop of);
 /* Has a response stopped the whole connection? */
@@ -294,9 +294,9 @@ void h2_stop_watch(struct h2 *h, const nghttp2_frame *frame);
 void h2_stop_put(struct h2 *h, const uint8_t *frame, size_t n);
 /* The same with a DATA frame, and counts body_sent. */
 void h2_stop_put_data(struct h2 *h, struct h2_exchange *ex, const uint8_t *head, size_t length);
-/* Does it wait for engine_go_on with octets of its response, even the last ones, not put out? */
+/* Does it wait for engine_continue with octets of its response, even the last ones, not put out? */
 bool h2_stop_cuts(const struct h2_exchange *ex);
-/* The exchange is lost: what it stops goes on. */
+/* The exchange is lost: what it stops continues. */
 void h2_stop_release(struct h2_exchange *ex);
 /* Tells the host of one stop; returns whether there was one. */
 bool h2_stop_tell(struct h2 *h);

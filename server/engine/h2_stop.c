@@ -1,4 +1,4 @@
-/* h2_stop.c - a response stops where the host says, and goes on when it says.
+/* h2_stop.c - a response stops where the host says, and continues when it says.
  *
  * A place in the content is the end of a DATA frame, cut to size when nghttp2 asks for its length;
  * behind it nghttp2 is told to wait with this stream ("deferred"), and the others continue.
@@ -9,7 +9,7 @@
  * believes that the frame was sent, and may have closed the stream.
  *
  * What has stopped is told to the host with the other ends of exchanges (h2_settle), one place at a
- * time. A lost exchange stops nothing, as nobody is left to let it go on: its frame is finished.
+ * time. A lost exchange stops nothing, as nobody is left to continue it: its frame is finished.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -122,7 +122,7 @@ int h2_stop_ask(struct h2 *h, struct h2_exchange *ex, size_t *n)
 {
     struct h2_stop *stop = &ex->stop;
     if (h->watch == H2_WATCHING)
-        return 0; /* what is said is dropped: nobody would be told of the place, nor lets it go on
+        return 0; /* what is said is dropped: nobody would be told of the place, nor continues it
                    */
     if (h->hold_streams)
         return NGHTTP2_ERR_PAUSE;
@@ -135,7 +135,7 @@ int h2_stop_ask(struct h2 *h, struct h2_exchange *ex, size_t *n)
     return 0;
 }
 
-/* --- Going on */
+/* --- Continuing */
 
 bool h2_stop_pass(struct h2 *h)
 {
@@ -231,7 +231,7 @@ int h2_stop_at(struct exchange *pub, enum engine_stop of, uint64_t n)
     return 0;
 }
 
-void h2_go_on(struct exchange *pub)
+void h2_stop_continue(struct exchange *pub)
 {
     struct h2_exchange *ex = (struct h2_exchange *)pub;
     struct h2 *h = h2_of(pub->engine);

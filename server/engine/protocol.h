@@ -34,7 +34,7 @@ struct protocol {
     const char *name, *title, *alpn;
     const char *in_cleartext, *over_tls; /* "HTTP/2 over TLS" */
     unsigned bit;                        /* OVER_* */
-    bool streams; /* exchanges go on beside each other, and each can be reset by itself */
+    bool streams; /* exchanges continue beside each other, and each can be reset by itself */
     /* Makes an engine for a connection. Returns 0 or -errno. */
     int (*create)(const struct engine_host *calls, void *host, struct engine **out);
 };

@@ -251,7 +251,7 @@ static struct chunk *take_chunk(struct ledger *l)
     return c;
 }
 
-/* Goes on in an empty chunk, which what there is of the open record moves to. */
+/* Continues in an empty chunk, which what there is of the open record moves to. */
 static void next_chunk(struct ledger *l)
 {
     struct chunk *from = newest(l);

@@ -497,7 +497,7 @@ uint64_t ledger_page(const struct ledger *l, uint64_t since, size_t max_events, 
 int ledger_read(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes,
                 const char *separator, struct buf *out, uint64_t *next);
 
-/* Empties it (sequence numbers go on) and writes a "cleared" event. */
+/* Empties it (sequence numbers continue) and writes a "cleared" event. */
 void ledger_clear(struct ledger *l);
 
 /* --- Watching */

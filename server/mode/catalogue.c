@@ -152,7 +152,7 @@ static int check_in_view(const struct view *view, const json_t *document, struct
     return error;
 }
 
-/* Modes that stay, and extend one that is replaced, must go on being right. */
+/* Modes that stay, and extend one that is replaced, must stay right. */
 static int check_dependents(const struct view *view, struct refusal *why)
 {
     int error = 0;

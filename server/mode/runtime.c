@@ -399,7 +399,7 @@ static void forget_answer(struct mode_exchange *mx)
     mx->instead = NULL;
 }
 
-void mode_exchange_let_go(struct mode_exchange *mx)
+void mode_exchange_open_gates(struct mode_exchange *mx)
 {
     forget_answer(mx);
     mx->gates = 0;

@@ -27,7 +27,7 @@ struct mode_conn;
 struct mode_exchange;
 
 struct mode_host {
-    /* The last gate of this exchange opened: answer it if its request is complete, or go on with
+    /* The last gate of this exchange opened: answer it if its request is complete, or continue with
      * the response if it stands at a place. */
     void (*released)(void *host, struct mode_exchange *mx);
     /* Something is about to happen to the connection: if the host has another program for it by
@@ -99,7 +99,7 @@ void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *h
 /* Ends all scripts and timers. */
 void mode_conn_finish(struct mode_conn *mc);
 
-/* Another program from now on: running scripts go on, rules that wait after a mark do not fire,
+/* Another program from now on: running scripts continue, rules that wait after a mark do not fire,
  * idle and age rules count from when the connection became idle or was accepted - those already due
  * fire at once, from the loop. */
 void mode_conn_set(struct mode_conn *mc, struct mode_program *program);
@@ -113,8 +113,8 @@ void mode_fire(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchang
  * (ON_RESPONSE_BYTES, ON_RESPONSE_CONTENT) may fire for this exchange; -1: there is none. */
 int64_t mode_next_place(const struct mode_conn *mc, const struct mode_exchange *mx,
                         enum trigger_slot slot, int64_t passed);
-/* As mode_fire, for the rules of such a slot at this place. The response stands there: it goes on
- * (engine_go_on) when this has returned and mx->gates is 0, or else from released(). */
+/* As mode_fire, for the rules of such a slot at this place. The response stands there: it continues
+ * (engine_continue) when this has returned and mx->gates is 0, or else from released(). */
 void mode_fire_at(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchange *mx,
                   uint64_t place);
 
@@ -136,12 +136,12 @@ void mode_busy(struct mode_conn *mc);
 void mode_gives_way(struct mode_conn *mc, const char *why, bool ends);
 
 /* Ends what rules have begun on this connection, or wait to begin: no step of theirs comes any
- * more. The host lets its exchanges go. */
+ * more. The host opens the gates of its exchanges. */
 void mode_conn_stop_scripts(struct mode_conn *mc);
 
 /* After mode_conn_stop_scripts: opens the gates that rules have closed, and forgets the answer and
  * the headers that they gave. */
-void mode_exchange_let_go(struct mode_exchange *mx);
+void mode_exchange_open_gates(struct mode_exchange *mx);
 
 /* The answer and the headers that steps have announced, if there are any and the answer has not
  * begun, will not be sent: ledgers so (fault_done). why: one clause. */

@@ -8,7 +8,7 @@
  * connection from inside, so a script and its connection outlive the step. An exchange may not:
  * script->mx is looked at anew after every step.
  *
- * From inside an engine's callback steps run at once, but those that let an engine go on (heal,
+ * From inside an engine's callback steps run at once, but those that make an engine continue (heal,
  * resume) wait for the loop: they may start any number of exchanges, each of which may fire again.
  * From the loop (timers, mode_run, mode_mark) everything runs.
  */
@@ -195,7 +195,7 @@ static void step_pause(struct script *s, const struct mode_step *step)
     s->gating = step->row->gates;
 }
 
-/* One step. Returns whether the script goes on with the next one now. */
+/* One step. Returns whether the script continues with the next one now. */
 static bool script_step(struct script *s, bool from_loop, int64_t late, bool *silenced)
 {
     if (s->next == s->rule->step_count || state_of(s->mc) == WIRE_CLOSED)

@@ -49,7 +49,7 @@ static const struct arg_row goaway_args[] = {
       .fallback = "\"seen\"" },
     { .name = "debug", .about = "the debug data", .type = VALUE_TEXT, .fallback = "\"\"" },
     { .name = "then_hold",
-      .about = "after it no response begins or goes on; PING and SETTINGS are still ACKed",
+      .about = "after it no response begins or continues; PING and SETTINGS are still ACKed",
       .type = VALUE_BOOL,
       .fallback = "false" },
     { 0 },
@@ -213,7 +213,7 @@ static const struct arg_row respond_args[] = {
 /* --- The rows */
 
 const struct step_row step_rows[] = {
-    [STEP_FIN] = { .about = "ends the connection with FIN (RFC 9293 3.6), and goes on watching it",
+    [STEP_FIN] = { .about = "ends the connection with FIN (RFC 9293 3.6), and keeps watching it",
                    .args = fin_args,
                    .slots = IN_ANY,
                    .over = OVER_ALL,
@@ -454,9 +454,10 @@ const struct step_row step_rows[] = {
                      .gates = true,
                      .pauses = true,
                      .ready = ready_gate },
-    [STEP_HOLD] = { .about = "never answers the exchange, or never goes on with its response; the "
-                             "next steps come at "
-                             "once",
+    [STEP_HOLD] = { .about =
+                        "never answers the exchange, or never continues with its response; the "
+                        "next steps come at "
+                        "once",
                     .args = no_args,
                     .slots = IN_EXCHANGE | IN_MIDDLE,
                     .over = OVER_ALL,

@@ -99,7 +99,7 @@ static int read_number(struct compiler *c, const struct path *at, const json_t *
 
 /* --- Places */
 
-/* The table's row of this name; a name may go on with ":" where the row is counted. */
+/* The table's row of this name; a name may continue with ":" where the row is counted. */
 static const struct at_row *find_place(const struct at_row *rows, const char *name)
 {
     for (; rows->name; rows++) {

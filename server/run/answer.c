@@ -158,10 +158,10 @@ static void answer(struct session_exchange *sx)
                  strerror(-error));
 }
 
-void answer_go_on(struct session_exchange *sx)
+void answer_continue(struct session_exchange *sx)
 {
     if (sx->mx.standing)
-        places_go_on(sx);
+        places_continue(sx);
     else if (may_answer(sx) && started(sx))
         answer(sx);
 }
@@ -178,16 +178,16 @@ void answer_all(struct exchanges *xs)
             continue;
         }
         sx->tried = pass;
-        answer_go_on(sx); /* which may end any of them */
+        answer_continue(sx); /* which may end any of them */
         i = xs->unanswered.next;
     }
 }
 
-void answer_let_go(struct exchanges *xs)
+void answer_open_gates(struct exchanges *xs)
 {
     for (struct link *i = xs->unanswered.next; i != &xs->unanswered; i = i->next) {
         struct session_exchange *sx = link_entry(i, struct session_exchange, link);
-        mode_exchange_let_go(&sx->mx);
+        mode_exchange_open_gates(&sx->mx);
     }
     answer_all(xs);
 }

@@ -296,7 +296,7 @@ static void answer_too_large(struct session_exchange *sx)
     ledger_commit(xs->ledger);
     sx->problem = 413;
     sx->reached = REACHED_COMPLETE; /* as far as it will get */
-    answer_go_on(sx);
+    answer_continue(sx);
 }
 
 /* Whether its Content-Length (digits alone, as the engines have checked) is above the limit. */
@@ -370,7 +370,7 @@ static void complete(void *host, struct exchange *ex)
         ledger_commit(xs->ledger);
     }
     if (exchange_fire(sx, ON_COMPLETE))
-        answer_go_on(sx);
+        answer_continue(sx);
 }
 
 /* --- The end of an exchange */

@@ -116,7 +116,7 @@ static inline bool exchange_silenced(const struct exchanges *xs)
     return wire_state_is_fault(wire_state(xs->wire));
 }
 
-/* Whether an answer may begin or go on. */
+/* Whether an answer may begin or continue. */
 static inline bool exchange_may_say(const struct exchanges *xs)
 {
     return exchange_serving(xs) && wire_can_send(xs->wire) && !xs->mode->held;
@@ -145,7 +145,7 @@ void exchange_settle(struct exchanges *xs);
 /* Before the engine watches. why: for ever, so that what is whole and not answered is lost, and
  * what is answered leaves; NULL: it is held. Of the others more may be read. */
 void exchange_watch(struct exchanges *xs, const char *why);
-/* Ledgers that open ones are over, once; the engine lets go of them later. leaving: also those
+/* Ledgers that open ones are over, once; the engine forgets them later. leaving: also those
  * whose last bytes are on their way. */
 void exchange_tell_lost(struct exchanges *xs, const char *why, bool leaving);
 /* The same for those alone whose last bytes are on their way. */
@@ -161,12 +161,12 @@ void exchange_drop_all(struct exchanges *xs);
 /* --- answer.c */
 /* Takes /mode/NAME off the request's target, and has that mode set. */
 void answer_obey_url(struct session_exchange *sx, struct request *request);
-/* Answers it if all is there and nothing holds it; lets an answer that stands go on. */
-void answer_go_on(struct session_exchange *sx);
+/* Answers it if all is there and nothing holds it; continues an answer that stands. */
+void answer_continue(struct session_exchange *sx);
 /* The same for each that is open. */
 void answer_all(struct exchanges *xs);
 /* Opens all gates and forgets all answers that rules have given. */
-void answer_let_go(struct exchanges *xs);
+void answer_open_gates(struct exchanges *xs);
 
 /* --- places.c */
 /* Before engine_respond: where it is to stop. */
@@ -174,8 +174,8 @@ void places_begin(struct session_exchange *sx);
 void places_stopped(void *host, struct exchange *ex, enum engine_stop of);
 /* wire_handed may have grown: fires the rules of the places that are reached by now. */
 void places_look(struct exchanges *xs);
-/* Lets a response that stands go on, unless something holds it. */
-void places_go_on(struct session_exchange *sx);
+/* Continues a response that stands, unless something holds it. */
+void places_continue(struct session_exchange *sx);
 /* The response is put out: notes how long it was. */
 void places_end(struct session_exchange *sx);
 /* Ledgers a warning for each kind of place that it never reached. */

@@ -143,7 +143,7 @@ static void log_no_memory(void)
                   "a rule on \"listen\" did not run: out of memory, or too many do");
 }
 
-/* Goes on after ns; for "never" the script ends. */
+/* Continues after ns; for "never" the script ends. */
 static void pause_script(struct listen_script *s, int64_t ns)
 {
     if (ns == DURATION_NEVER)

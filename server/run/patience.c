@@ -1,6 +1,6 @@
 /* patience.c - how long a client may be silent in the middle of something: its TLS handshake, a
  * header section, a request body. Then the server ends it, as real ones do: FIN, over HTTP/2 behind
- * a GOAWAY; a stream whose body does not come is reset alone, as others may go on.
+ * a GOAWAY; a stream whose body does not come is reset alone, as others may continue.
  *
  * Only the client's own silence counts. While a rule has its hands in it - a fault, a gate, a
  * script at work, anything that has changed the connection for good - the time does not run; it

@@ -2,8 +2,8 @@
  *
  * The engine stops the response behind the byte that a rule names. The rule fires when the wire has
  * handed that byte to the kernel: at once, or when the wire makes progress. From the stop until the
- * engine is told to go on the response stands; it goes on when no rule holds it, and the next place
- * has been told to the engine by then.
+ * engine is told to continue the response stands; it continues when no rule holds it, and the next
+ * place has been told to the engine by then.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -97,7 +97,7 @@ static void reach(struct session_exchange *sx)
             return;
         set_next(sx, of, place);
     }
-    places_go_on(sx);
+    places_continue(sx);
 }
 
 void places_stopped(void *host, struct exchange *ex, enum engine_stop of)
@@ -115,14 +115,14 @@ void places_stopped(void *host, struct exchange *ex, enum engine_stop of)
         reach(sx);
 }
 
-void places_go_on(struct session_exchange *sx)
+void places_continue(struct session_exchange *sx)
 {
     struct exchanges *xs = sx->xs;
     if (!sx->mx.standing || sx->stopped || sx->pins > 0 || sx->mx.gates > 0 ||
         !exchange_may_say(xs))
         return;
     sx->mx.standing = false;
-    engine_go_on(sx->mx.ex);
+    engine_continue(sx->mx.ex);
 }
 
 void places_look(struct exchanges *xs)

@@ -22,7 +22,7 @@ struct listening {
 /* What was set for all, on its way to them (sweep.c). */
 struct sweep {
     bool on, reset;
-    bool let_go;
+    bool end_faults;
     struct run_cursor cursor;
     struct timer timer;
     struct link waiting; /* run_waiter */
@@ -52,9 +52,9 @@ struct session *run_cursor_next(struct run_cursor *cursor);
 /* --- sweep.c */
 extern int64_t sweep_slice; /* how long one slice takes; tests make it shorter */
 void sweep_init(struct run *run);
-/* A plan was set for all. let_go: what a fault holds is let go as well; reset: by a reset, and the
- * ledger is emptied. Does the first slice at once. */
-void sweep_begin(struct run *run, bool reset, bool let_go);
+/* A plan was set for all. end_faults: what a fault holds is ended as well; reset: by a reset, and
+ * the ledger is emptied. Does the first slice at once. */
+void sweep_begin(struct run *run, bool reset, bool end_faults);
 /* Gives it up. */
 void sweep_drop(struct run *run);
 

@@ -41,7 +41,7 @@ const struct listener *runs_listening(const struct runs *runs, const struct run 
                                       const char *name);
 
 /* Ends a run: its listeners now, its connections as run_shutdown does. Then the run is gone, with
- * its ledger, and who looks at it must have let go of it: cursors, waiters, watches. */
+ * its ledger, and who looks at it must have detached from it: cursors, waiters, watches. */
 void runs_end(struct runs *runs, struct run *run, int64_t grace_ns);
 /* Ends all of them; done is called from the loop when the last one is gone. */
 void runs_shutdown(struct runs *runs, int64_t grace_ns, void (*done)(void *arg), void *arg);

@@ -305,7 +305,7 @@ static void closed(void *owner)
 
 static void released(void *host, struct mode_exchange *mx)
 {
-    answer_go_on(link_entry(mx, struct session_exchange, mx));
+    answer_continue(link_entry(mx, struct session_exchange, mx));
 }
 
 /* What the kernel had before the fault is read first. Then a header section that is not whole is
@@ -471,7 +471,7 @@ void session_begin(struct session *s)
     mode_fire(&s->mode, ON_ACCEPT, NULL);
 }
 
-void session_let_go(struct session *s, enum ledger_by by)
+void session_end_faults(struct session *s, enum ledger_by by)
 {
     if (exchange_silenced(&s->xs) || s->mode.changed) {
         wire_abort(s->xs.wire, by, HOW_AS_SEEN);
@@ -480,7 +480,7 @@ void session_let_go(struct session *s, enum ledger_by by)
     if (wire_state(s->xs.wire) == WIRE_ENDING)
         wire_hurry(s->xs.wire);
     mode_conn_stop_scripts(&s->mode);
-    answer_let_go(&s->xs);
+    answer_open_gates(&s->xs);
 }
 
 void session_shutdown(struct session *s)

@@ -79,7 +79,7 @@ void session_set_mode(struct session *s, struct mode_program *program, int entry
 bool session_catch_up(struct session *s);
 /* Ends what a rule has begun here, and a connection that a fault holds or has changed for good;
  * others stay open. by: for the ledger. */
-void session_let_go(struct session *s, enum ledger_by by);
+void session_end_faults(struct session *s, enum ledger_by by);
 /* The server stops: finish what is open, then close; silenced connections end at once. */
 void session_shutdown(struct session *s);
 

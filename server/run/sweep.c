@@ -35,8 +35,8 @@ static bool sweep_some(struct run *run, int64_t until)
     struct session *s;
     for (unsigned n = 0; (s = run_cursor_next(&sweep->cursor)); n++) {
         session_catch_up(s);
-        if (sweep->let_go)
-            session_let_go(s, sweep->reset ? BY_RESET : BY_MODE);
+        if (sweep->end_faults)
+            session_end_faults(s, sweep->reset ? BY_RESET : BY_MODE);
         if (n + 1 >= AT_LEAST && clock_now() >= until)
             return false;
     }
@@ -58,12 +58,12 @@ void sweep_init(struct run *run)
     run->sweep.timer.reached = slice_due;
 }
 
-void sweep_begin(struct run *run, bool reset, bool let_go)
+void sweep_begin(struct run *run, bool reset, bool end_faults)
 {
     run_settle(run);
     run->sweep.on = true;
     run->sweep.reset = reset;
-    run->sweep.let_go = let_go;
+    run->sweep.end_faults = end_faults;
     run_cursor_open(run, &run->sweep.cursor);
     slice_due(&run->sweep.timer, 0);
 }

@@ -202,7 +202,7 @@ class Tester:
                               ('/problems/invalid-value', '/problems/no-such-connection'))
         self.done[f'do {status}'] += 1
 
-    def go_on(self):
+    def some(self):
         what = self.dice.random()
         if what < 0.4:
             self.set_mode()
@@ -422,13 +422,13 @@ class Torture:
         for thread in (self.books, self.hammer, *self.clients):
             thread.start()
 
-    def go_on(self, seconds):
+    def some(self, seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end and not self.troubles:
-            self.tester.go_on()
+            self.tester.some()
             time.sleep(self.tester.dice.random() * 0.05)
 
-    def let_go(self):
+    def end(self):
         """The clients end, and a reset ends what they have left behind."""
         self.stop.set()
         for thread in (self.hammer, *self.clients):
@@ -514,11 +514,11 @@ def main():
     tap.note(f'server {server.pid}, admin port {server.port("admin")}')
     try:
         first = Torture(server, arguments, troubles)
-        first.go_on(arguments.seconds)
-        first.let_go()
+        first.some(arguments.seconds)
+        first.end()
         first.judge(tap)
         arguments.seed += 1
-        Torture(server, arguments, troubles).go_on(min(arguments.seconds / 4, 10))
+        Torture(server, arguments, troubles).some(min(arguments.seconds / 4, 10))
     except Exception as trouble:  # pylint: disable=broad-except
         troubles.append(repr(trouble))
     tap.note('told to end')

@@ -44,7 +44,7 @@ void admin_needs(const struct server *s, const char *capability);
 void admin_do(const struct server *s, uint64_t connection, const char *steps);
 
 /* Events after a sequence number, waiting at most wait_ms for the first of them. New reference to
- * the array; *next is what to go on with. */
+ * the array; *next is where to continue. */
 json_t *admin_events(const struct server *s, uint64_t since, int64_t wait_ms, uint64_t *next);
 
 /* The first event of this name on this connection (0: on any) with step = value of the field

@@ -1,5 +1,5 @@
 /* capture.h - what is really on the wire: the TCP segments in a network namespace of the test's
- * own, where nothing goes on but the test.
+ * own, where nothing runs but the test.
  *
  * Segments are read as words: "syn", "ack", "data", "fin", "data-fin", "rst", "rst-ack", of the
  * client in small letters, of the server in capitals ("SYN" is its SYN with ACK, "ACK" one without

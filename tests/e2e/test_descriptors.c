@@ -1,5 +1,6 @@
-/* File descriptors: when they run out, the server says so, waits, and goes on when they return; the
- * admin API is answered all the while, and those whose clients have left make room for others. */
+/* File descriptors: when they run out, the server says so, waits, and continues when they return;
+ * the admin API is answered all the while, and those whose clients have left make room for others.
+ */
 #include "talk.h"
 
 #include <stdio.h>
@@ -158,7 +159,7 @@ static void who_left_makes_room(const char *rules, bool seen)
 
 static void clients_that_have_left_make_room_for_others(void **state)
 {
-    unsigned let_go = 0;
+    unsigned ended = 0;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         if (ways[i].capability && !admin_capability(&server, ways[i].capability))
             continue;
@@ -172,11 +173,11 @@ static void clients_that_have_left_make_room_for_others(void **state)
         {
             assert_string_equal(event_text(event, "event"), "connection_end");
             assert_string_equal(event_text(event, "by"), "server");
-            let_go++;
+            ended++;
         }
         json_decref(events);
     }
-    check(let_go > STAYING, "only %u were let go", let_go);
+    check(ended > STAYING, "only %u were ended", ended);
 }
 
 /* A client whose request is held costs one descriptor, not three, also when it has given up. */

@@ -121,7 +121,7 @@ static void reset(struct stage *stage, const char *params, uint32_t error, const
         check_lost(stage, t, 2, reached);
     else
         assert_null(ledger_find(stage->server, t->connection, "exchange_lost", NULL));
-    talk_served(t); /* the connection goes on */
+    talk_served(t); /* the connection continues */
     frame_ping_acked(t);
     assert_int_equal(t->h2.goaways, 0);
 }

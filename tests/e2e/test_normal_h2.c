@@ -57,7 +57,7 @@ static void settings_and_pings_are_acked(struct stage *stage)
     json_decref(settings);
 }
 
-static void a_header_block_may_go_on_in_continuation_frames(struct stage *stage)
+static void a_header_block_may_continue_in_continuation_frames(struct stage *stage)
 {
     const char *fields[] = { ":method",    "GET",
                              ":scheme",    stage->seat->tls == CLIENT_CLEAR ? "http" : "https",
@@ -237,7 +237,7 @@ int main(void)
     static const struct scenario list[] = {
         SCENARIO(a_hundred_streams_at_once_are_served, SEATS_H2),
         SCENARIO(settings_and_pings_are_acked, SEATS_H2),
-        SCENARIO(a_header_block_may_go_on_in_continuation_frames, SEATS_H2),
+        SCENARIO(a_header_block_may_continue_in_continuation_frames, SEATS_H2),
         SCENARIO(an_answer_waits_for_the_clients_window, SEATS_H2),
         SCENARIO(a_long_body_is_read_as_the_windows_open, SEATS_H2),
         SCENARIO(a_body_too_long_is_refused_with_413_and_the_connection_serves_on, SEATS_H2),

@@ -121,7 +121,7 @@ static bool keeps_time(const struct course *c)
     return (double)(c->last - c->first) < due * 1.01 + NOISE;
 }
 
-/* The last answer on a connection, as the ledger has it; *end is NULL while it goes on. New
+/* The last answer on a connection, as the ledger has it; *end is NULL while it continues. New
  * references. */
 static void look_up(const struct stage *stage, uint64_t connection, json_t **start, json_t **end)
 {

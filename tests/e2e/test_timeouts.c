@@ -278,7 +278,7 @@ static void a_client_that_has_vanished_is_noticed(struct stage *stage)
     talk_served(idle);
     talk_served(alive);
     admin_do(stage->server, stalled->connection, "[\"stall\"]");
-    /* What is not ACKed by then it would go on to retransmit: it had not vanished. */
+    /* What is not ACKed by then it would continue to retransmit: it had not vanished. */
     check(client_wait_acked(&stalled->c, in_ms(LATE_MS)), "what it has sent is not ACKed");
     check(client_wait_acked(&idle->c, in_ms(LATE_MS)), "what it has sent is not ACKed");
     vanish(&stalled->c);

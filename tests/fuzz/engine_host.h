@@ -307,7 +307,7 @@ static inline void any_verb(struct fuzz_host *t)
         if (t->stopped) {
             ex = t->stopped;
             t->stopped = NULL;
-            engine_go_on(ex);
+            engine_continue(ex);
         }
         break;
     case 7:

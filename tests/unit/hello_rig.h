@@ -212,7 +212,7 @@ static inline bool ledger_has(struct bench *b, const char *part)
     return found;
 }
 
-/* Goes on with the client's handshake until it is done. Returns 0, or what stopped it;
+/* Continues with the client's handshake until it is done. Returns 0, or what stopped it;
  * GNUTLS_E_AGAIN: nothing, for long enough. */
 static inline int shake(struct bench *b)
 {

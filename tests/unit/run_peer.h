@@ -110,7 +110,7 @@ static inline bool sees(struct peer *p, const char *name, size_t count)
 }
 
 /* All that was gathered, in one segment. */
-static inline void let_go(struct peer *p)
+static inline void send_out(struct peer *p)
 {
     assert_int_equal(send(p->fd, buf_bytes(&p->out), buf_len(&p->out), MSG_NOSIGNAL),
                      buf_len(&p->out));
@@ -122,7 +122,7 @@ static inline void greet(struct peer *p)
     static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
     if (p->http == H2) {
         record(p, preface, sizeof preface - 1);
-        let_go(p);
+        send_out(p);
         assert_true(sees(p, "peer_settings", 1));
     }
 }

@@ -1018,7 +1018,7 @@ static void a_thousand_connections_leave_nothing_behind(void **state)
         host_free(&hosts[i]);
     for (int i = 0; i < 1000 && open_descriptors() > at_start + 2 * 16; i++) {
         turns();
-        usleep(10000); /* the stock is let go by and by */
+        usleep(10000); /* the stock is closed by and by */
     }
     assert_in_range(open_descriptors(), at_start, at_start + 2 * 16);
 }

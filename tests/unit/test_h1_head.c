@@ -353,7 +353,7 @@ static void a_partial_head_gives_what_has_arrived(void **state)
     }
 }
 
-static void a_copy_goes_on_where_the_original_stands(void **state)
+static void a_copy_continues_where_the_original_stands(void **state)
 {
     static const char text[] = P TEC "5\r\nhello\r\n0\r\nA: b\r\n\r\n";
 
@@ -419,7 +419,7 @@ int main(void)
         cmocka_unit_test(heads_up_to_12_kib_are_taken_and_no_more),
         cmocka_unit_test(chunk_extensions_and_trailers_are_bounded),
         cmocka_unit_test(a_partial_head_gives_what_has_arrived),
-        cmocka_unit_test(a_copy_goes_on_where_the_original_stands),
+        cmocka_unit_test(a_copy_continues_where_the_original_stands),
         cmocka_unit_test(running_out_of_memory_is_told_and_leaks_nothing),
         cmocka_unit_test(a_partial_head_without_memory_is_told),
     };

@@ -1,4 +1,4 @@
-/* test_h1_stop.c - the HTTP/1.1 engine: responses that stop at an octet, and go on. */
+/* test_h1_stop.c - the HTTP/1.1 engine: responses that stop at an octet, and continue. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -105,7 +105,7 @@ static void stops_at(const struct message *m, enum engine_stop of, uint64_t n, s
     turns();
     assert_string_equal(trace(&t), stopped);
     assert_int_equal(buf_len(&t.out), expected);
-    engine_go_on(t.open);
+    engine_continue(t.open);
     turns();
     if (m->persists) {
         assert_ends(trace(&t), "responded begin2 " SEEN);
@@ -149,7 +149,7 @@ static void places_a_response_does_not_have_are_not_reached(void **state)
         begin(&t, m);
         assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, i % 2 ? all + 1 : NOWHERE), 0);
         assert_int_equal(engine_stop_at(t.open, STOP_CONTENT, i % 2 ? all : NOWHERE), 0);
-        engine_go_on(t.open); /* of no effect when it does not stand */
+        engine_continue(t.open); /* of no effect when it does not stand */
         respond(&t);
         assert_int_equal(count(trace(&t), "@"), 0);
         assert_went_on(&t, m, all);
@@ -184,7 +184,7 @@ static void an_interim_response_that_waits_is_not_counted(void **state)
         snprintf(expected, sizeof expected, "octets@%zu ", interim - had + 3);
         assert_string_equal(trace(&t), expected);
         assert_ends(out(&t), "HTT");
-        engine_go_on(t.open);
+        engine_continue(t.open);
         turns();
         assert_int_equal(count(trace(&t), "content@"), 1);
         assert_ends(out(&t), "\r\n\r\n");
@@ -193,9 +193,9 @@ static void an_interim_response_that_waits_is_not_counted(void **state)
     }
 }
 
-static void go_on(struct host *t, struct exchange *ex)
+static void continue_now(struct host *t, struct exchange *ex)
 {
-    engine_go_on(ex);
+    engine_continue(ex);
 }
 
 static void going_on_from_inside_leaves_nothing_behind(void **state)
@@ -207,7 +207,7 @@ static void going_on_from_inside_leaves_nothing_behind(void **state)
         struct host t;
 
         begin(&t, m);
-        t.stopped = go_on;
+        t.stopped = continue_now;
         assert_int_equal(engine_stop_at(t.open, STOP_CONTENT, 0), 0);
         assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 10), 0);
         respond(&t);
@@ -230,11 +230,11 @@ static void both_kinds_stop_at_one_place_one_after_the_other(void **state)
     respond(&t);
     snprintf(expected, sizeof expected, "octets@%zu ", content);
     assert_string_equal(trace(&t), expected);
-    engine_go_on(t.open);
+    engine_continue(t.open);
     turns();
     snprintf(expected, sizeof expected, "octets@%zu content@%zu ", content, content);
     assert_string_equal(trace(&t), expected);
-    engine_go_on(t.open);
+    engine_continue(t.open);
     turns();
     assert_went_on(&t, &messages[0], all);
     host_free(&t);
@@ -246,7 +246,7 @@ static void further(struct host *t, struct exchange *ex)
 
     assert_int_equal(engine_stop_at(ex, STOP_OCTETS, here - 1), -EINVAL);
     assert_int_equal(engine_stop_at(ex, STOP_OCTETS, here + 1), 0);
-    engine_go_on(ex);
+    engine_continue(ex);
 }
 
 static void a_response_can_go_octet_by_octet(void **state)
@@ -266,7 +266,7 @@ static void a_response_can_go_octet_by_octet(void **state)
     }
 }
 
-static void a_place_is_set_again_before_it_goes_on(void **state)
+static void a_place_is_set_again_before_it_continues(void **state)
 {
     size_t content, all = whole(&messages[0], &content);
     struct host t;
@@ -279,15 +279,15 @@ static void a_place_is_set_again_before_it_goes_on(void **state)
     assert_int_equal(engine_stop_at(t.open, STOP_CONTENT, 2), 0);
     turns();
     assert_string_equal(trace(&t), "octets@5 ");
-    engine_go_on(t.open);
+    engine_continue(t.open);
     turns();
     assert_string_equal(trace(&t), "octets@5 octets@8 ");
     assert_string_equal(out(&t), "HTTP/1.1");
-    engine_go_on(t.open);
+    engine_continue(t.open);
     turns();
     assert_ends(out(&t), "\r\n\r\nhe");
     assert_int_equal(engine_stop_at(t.open, STOP_CONTENT, 1), -EINVAL);
-    engine_go_on(t.open);
+    engine_continue(t.open);
     turns();
     assert_went_on(&t, &messages[0], all);
     host_free(&t);
@@ -315,7 +315,7 @@ static void room_is_kept_to_on_the_way(void **state)
         engine_pump(t.engine);
         turns();
         assert_int_equal(buf_len(&t.out), content);
-        engine_go_on(t.open);
+        engine_continue(t.open);
         turns();
         assert_went_on(&t, m, all);
         host_free(&t);
@@ -338,7 +338,7 @@ static void a_large_response_stops_in_its_middle(void **state)
         if (i == 0)
             respond(&t);
         else
-            engine_go_on(t.open);
+            engine_continue(t.open);
         for (int n = 0; n < 20; n++)
             turns();
         const char *content = strstr(out(&t), "\r\n\r\n") + 4;
@@ -346,7 +346,7 @@ static void a_large_response_stops_in_its_middle(void **state)
         assert_memory_equal(content, big, places[i]);
         assert_int_equal(count(trace(&t), "content@"), i + 1);
     }
-    engine_go_on(t.open);
+    engine_continue(t.open);
     turns();
     assert_ends(trace(&t), "responded ");
     assert_memory_equal(strstr(out(&t), "\r\n\r\n") + 4, big, sizeof big);
@@ -393,7 +393,7 @@ static void the_end_of_the_input_and_a_shutdown_wait_for_it(void **state)
         turns();
         assert_string_equal(trace(&t), "octets@20 ");
         assert_int_equal(buf_len(&t.out), 20);
-        engine_go_on(t.open);
+        engine_continue(t.open);
         turns();
         assert_string_equal(trace(&t), "octets@20 responded finished ");
         assert_int_equal(buf_len(&t.out), all);
@@ -411,7 +411,7 @@ static void what_is_held_while_it_stands_still_stands_afterwards(void **state)
         stopped_at(&t, m, 20);
         engine_watch(t.engine, WATCH_HOLD);
         if (i % 2)
-            engine_go_on(t.open); /* takes effect when it is resumed */
+            engine_continue(t.open); /* takes effect when it is resumed */
         turns();
         engine_pump(t.engine);
         assert_int_equal(buf_len(&t.out), 20);
@@ -420,7 +420,7 @@ static void what_is_held_while_it_stands_still_stands_afterwards(void **state)
         if (i % 2 == 0) {
             assert_string_equal(trace(&t), "octets@20 ");
             assert_int_equal(buf_len(&t.out), 20);
-            engine_go_on(t.open);
+            engine_continue(t.open);
             turns();
         }
         assert_went_on(&t, m, all);
@@ -437,7 +437,7 @@ static void watching_while_it_stands_ends_it(void **state)
         if (i % 2)
             engine_watch(t.engine, WATCH_HOLD);
         engine_watch(t.engine, WATCH_ONLY);
-        engine_go_on(t.open);
+        engine_continue(t.open);
         assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 30), 0);
         turns();
         assert_int_equal(buf_len(&t.out), 20);
@@ -453,7 +453,7 @@ static void hold(struct host *t, struct exchange *ex)
 static void only(struct host *t, struct exchange *ex)
 {
     engine_watch(t->engine, WATCH_ONLY);
-    engine_go_on(ex);
+    engine_continue(ex);
 }
 
 static void watching_from_inside_leaves_nothing_more_out(void **state)
@@ -470,7 +470,7 @@ static void watching_from_inside_leaves_nothing_more_out(void **state)
         assert_begins(trace(&t), "content@");
         assert_int_equal(buf_len(&t.out), content);
         if (i % 2) {
-            engine_go_on(t.open);
+            engine_continue(t.open);
             turns();
             assert_int_equal(buf_len(&t.out), content);
             engine_resume(t.engine);
@@ -558,7 +558,7 @@ int main(void)
         cmocka_unit_test(going_on_from_inside_leaves_nothing_behind),
         cmocka_unit_test(both_kinds_stop_at_one_place_one_after_the_other),
         cmocka_unit_test(a_response_can_go_octet_by_octet),
-        cmocka_unit_test(a_place_is_set_again_before_it_goes_on),
+        cmocka_unit_test(a_place_is_set_again_before_it_continues),
         cmocka_unit_test(room_is_kept_to_on_the_way),
         cmocka_unit_test(a_large_response_stops_in_its_middle),
         cmocka_unit_test(destroying_it_while_it_stands_loses_the_exchange),

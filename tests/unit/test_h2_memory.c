@@ -74,7 +74,7 @@ static void zeros(const uint8_t *block, size_t n)
 }
 
 /* Frees one of its blocks. */
-static void let_go(struct blocks *b, unsigned which)
+static void free_block(struct blocks *b, unsigned which)
 {
     uint8_t **all[] = { &b->first, &b->buffer, &b->small };
     memory->free(*all[which], NULL);
@@ -92,7 +92,7 @@ static void blocks_are_good_until_they_are_freed_in_any_order(void **state)
         holds(b->buffer, BUFFER, with);
         holds(b->small, 100, with);
         if (b->first || b->buffer || b->small) {
-            let_go(b, dice(3));
+            free_block(b, dice(3));
             continue;
         }
         *b = make(dice(4)); /* one that fails has its blocks freed later, as they may be */
@@ -103,7 +103,7 @@ static void blocks_are_good_until_they_are_freed_in_any_order(void **state)
     }
     for (unsigned i = 0; i < AT_ONCE; i++)
         for (unsigned which = 0; which < 3; which++)
-            let_go(&live[i], which);
+            free_block(&live[i], which);
 }
 
 static void a_slot_is_used_again_once_all_of_it_is_free(void **state)
@@ -112,17 +112,17 @@ static void a_slot_is_used_again_once_all_of_it_is_free(void **state)
         struct blocks one = make(3), other;
         uint8_t *first = one.first;
         fill(one.buffer, BUFFER, 7);
-        let_go(&one, !last);
+        free_block(&one, !last);
         other = make(3);
         assert_ptr_not_equal(other.first, first);
         holds(one.buffer, BUFFER, 7);
-        let_go(&one, last);
-        let_go(&one, 2);
+        free_block(&one, last);
+        free_block(&one, 2);
         struct blocks again = make(3);
         assert_ptr_equal(again.first, first);
         for (unsigned which = 0; which < 3; which++) {
-            let_go(&other, which);
-            let_go(&again, which);
+            free_block(&other, which);
+            free_block(&again, which);
         }
     }
 }
@@ -143,7 +143,7 @@ static void what_grows_takes_its_content_along(void **state)
             fill(*block, sizes[i], 9);
             holds(other, which ? STRUCT : BUFFER, (uint8_t)(2 - which));
             for (unsigned k = 0; k < 3; k++)
-                let_go(&b, k);
+                free_block(&b, k);
         }
     }
 }

@@ -165,7 +165,7 @@ static void random_going_on(struct rig *rig)
         return;
     stopped_exchanges[ex->stream % 64] = NULL;
     engine_stop_at(ex, dice(2) ? STOP_OCTETS : STOP_CONTENT, dice(100)); /* may be refused */
-    engine_go_on(ex);
+    engine_continue(ex);
 }
 
 static void random_verb(struct rig *rig)
@@ -242,7 +242,7 @@ static void note_and_maybe_verb(struct rig *rig, struct exchange *ex)
     maybe_verb(rig, ex);
 }
 
-/* What was put out is frames, the last one perhaps not whole, and no response goes on after its
+/* What was put out is frames, the last one perhaps not whole, and no response continues after its
  * end. */
 static void assert_frames(struct rig *rig)
 {

@@ -304,7 +304,7 @@ static void nothing_is_told_of_an_exchange_behind_its_end(void **state)
     }
 }
 
-static void a_client_sees_the_code_and_goes_on(void **state)
+static void a_client_sees_the_code_and_continues(void **state)
 {
     struct rig *rig = rig_create();
     rig_client(rig);
@@ -333,7 +333,7 @@ int main(void)
         cmocka_unit_test(it_comes_after_our_settings),
         cmocka_unit_test(it_waits_for_the_end_of_a_hold_and_is_not_said_while_watching),
         cmocka_unit_test(nothing_is_told_of_an_exchange_behind_its_end),
-        cmocka_unit_test(a_client_sees_the_code_and_goes_on),
+        cmocka_unit_test(a_client_sees_the_code_and_continues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

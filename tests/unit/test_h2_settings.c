@@ -333,7 +333,7 @@ static void no_response_begins_while_streams_are_held(void **state)
     rig_destroy(rig);
 }
 
-static void no_response_goes_on_while_streams_are_held(void **state)
+static void no_response_continues_while_streams_are_held(void **state)
 {
     struct rig *rig = rig_ready();
     rig->response.body = data;
@@ -414,7 +414,7 @@ int main(void)
         cmocka_unit_test(streams_above_the_new_maximum_are_refused),
         cmocka_unit_test(a_client_keeps_to_the_new_maximum),
         cmocka_unit_test(no_response_begins_while_streams_are_held),
-        cmocka_unit_test(no_response_goes_on_while_streams_are_held),
+        cmocka_unit_test(no_response_continues_while_streams_are_held),
         cmocka_unit_test(early_answers_and_continue_wait_too),
         cmocka_unit_test(held_exchanges_may_be_lost),
     };

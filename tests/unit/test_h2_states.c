@@ -358,7 +358,7 @@ static void every_frame_in_every_state_is_treated_by_its_clause(void **state)
             one_cell(f, s);
 }
 
-/* A watched connection says nothing, and goes on to report requests. */
+/* A watched connection says nothing, and continues to report requests. */
 static void nothing_is_said_about_them_while_it_watches(void **state)
 {
     for (enum frame f = 0; f < TRAILERS_ON; f++) {

@@ -1,4 +1,4 @@
-/* test_h2_stop.c - HTTP/2 responses that stop at a place, and go on. */
+/* test_h2_stop.c - HTTP/2 responses that stop at a place, and continue. */
 #include "h2_stop_rig.h"
 
 static char large[40000];
@@ -26,7 +26,7 @@ static void exactly_so_many_octets_leave_and_nothing_else(void **state)
         engine_pump(rig->engine);
         assert_int_equal(buf_len(&rig->out), n);
         assert_int_equal(rig->ended, 0);
-        engine_go_on(stopped);
+        engine_continue(stopped);
         total = section_len(rig) + 9 + 5;
         assert_string_equal(rig_frames(rig),
                             n <= total - 14
@@ -49,7 +49,7 @@ static void step(struct rig *rig, struct exchange *ex)
     buf_consume(&rig->log, buf_len(&rig->log));
     engine_stop_at(ex, STOP_OCTETS, ++place);
     assert_int_equal(engine_stop_at(ex, STOP_OCTETS, place - 1), -EINVAL);
-    engine_go_on(ex);
+    engine_continue(ex);
 }
 
 static void it_may_stop_again_after_every_octet(void **state)
@@ -79,7 +79,7 @@ static void room_and_the_place_do_not_meet(void **state)
     rig->room = SIZE_MAX;
     engine_pump(rig->engine);
     assert_int_equal(buf_len(&rig->out), 30000);
-    engine_go_on(stopped);
+    engine_continue(stopped);
     assert_non_null(strstr(rig_frames(rig), " END_STREAM\n"));
     assert_int_equal(rig->ended, 1);
     rig_destroy(rig);
@@ -98,9 +98,9 @@ static void a_header_section_of_several_frames_counts(void **state)
         assert_non_null(stopped);
         assert_int_equal(buf_len(&rig->out), rows[i]);
         assert_int_equal(engine_stop_at(stopped, STOP_CONTENT, 0), 0);
-        engine_go_on(stopped);
+        engine_continue(stopped);
         assert_string_equal(rig_frames(rig), "HEADERS 1\ntype 9\n");
-        engine_go_on(stopped);
+        engine_continue(stopped);
         assert_string_equal(rig_frames(rig), "DATA 1 5 END_STREAM\n");
         rig_destroy(rig);
     }
@@ -156,14 +156,14 @@ static void the_content_stops_at_the_end_of_a_frame(void **state)
         }
         assert_string_equal(rig_log(rig),
                             "begin 1\nheaders 1 GET /\ncomplete 1\nstopped 1 content\n");
-        rig->on_complete = respond_now; /* others go on */
+        rig->on_complete = respond_now; /* others continue */
         ping(rig);
         rig_get(rig, 3);
         assert_string_equal(rig_frames(rig), "PING ACK\nHEADERS 3\nDATA 3 5 END_STREAM\n");
         engine_pump(rig->engine);
         assert_string_equal(rig_frames(rig), "");
         rig_log(rig);
-        engine_go_on(stopped);
+        engine_continue(stopped);
         assert_string_equal(rig_frames(rig), rows[i].after);
         assert_string_equal(rig_log(rig), "responded 1\n");
         rig_destroy(rig);
@@ -192,7 +192,7 @@ static void a_response_without_content_stops_behind_its_header_section(void **st
             assert_string_equal(rig_frames(rig), n ? "HEADERS 1 END_STREAM\n" : "HEADERS 1\n");
             assert_int_equal(rig->ended, n);
             if (n == 0) {
-                engine_go_on(stopped);
+                engine_continue(stopped);
                 assert_string_equal(rig_frames(rig), "DATA 1 0 END_STREAM\n");
                 assert_int_equal(rig->ended, 1);
             }
@@ -215,7 +215,7 @@ static void a_client_takes_such_a_response(void **state)
         rig_talk(rig);
         assert_int_equal(rig->answers, 1);
         assert_int_equal(rig->closed, 0);
-        engine_go_on(stopped);
+        engine_continue(stopped);
         rig_talk(rig);
         assert_int_equal(rig->closed, 1);
         assert_int_equal(rig->close_error, NGHTTP2_NO_ERROR);
@@ -228,7 +228,7 @@ static void next_content(struct rig *rig, struct exchange *ex)
 {
     place += 10000;
     assert_int_equal(engine_stop_at(ex, STOP_CONTENT, place), 0);
-    engine_go_on(ex);
+    engine_continue(ex);
 }
 
 static void the_content_may_stop_again(void **state)
@@ -260,7 +260,7 @@ static void the_place_is_seen_though_the_clients_window_is_used_up(void **state)
         assert_non_null(stopped);
         rig_frame_in(rig, NGHTTP2_WINDOW_UPDATE, 0, 1, "\0\0\1\0", 4);
         assert_string_equal(rig_frames(rig), "");
-        engine_go_on(stopped);
+        engine_continue(stopped);
         assert_non_null(strstr(rig_frames(rig), " END_STREAM\n"));
         rig_destroy(rig);
     }
@@ -288,18 +288,18 @@ static void both_kinds_stop_one_after_the_other(void **state)
         rig_log(rig);
         if (more <= 14) {
             assert_int_equal(buf_len(&rig->out), section + more);
-            engine_go_on(stopped);
+            engine_continue(stopped);
             assert_string_equal(rig_log(rig), "stopped 1 content\n");
         }
         assert_string_equal(rig_frames(rig), "HEADERS 1\nDATA 1 5\n");
         ping(rig);
         assert_string_equal(rig_frames(rig), "PING ACK\n");
         rig_log(rig);
-        engine_go_on(stopped);
+        engine_continue(stopped);
         if (more > 14) {
             assert_string_equal(rig_log(rig), "stopped 1 octets\n");
             assert_int_equal(buf_len(&rig->out), more - 14);
-            engine_go_on(stopped);
+            engine_continue(stopped);
         }
         assert_string_equal(rig_frames(rig), "DATA 1 0 END_STREAM\n");
         assert_string_equal(rig_log(rig), "responded 1\n");
@@ -318,12 +318,12 @@ static void places_that_cannot_be_are_refused(void **state)
     assert_int_equal(engine_stop_at(stopped, STOP_OCTETS, buf_len(&rig->out) + 1), 0);
     assert_int_equal(engine_stop_at(stopped, STOP_CONTENT, UINT64_MAX), -EINVAL);
     assert_int_equal(engine_stop_at(stopped, STOP_CONTENT, 5), 0);
-    engine_go_on(stopped);
+    engine_continue(stopped);
     assert_int_equal(engine_stop_at(stopped, STOP_OCTETS, 20), -EINVAL);
     rig->room = 0;
     rig->on_complete = respond_now;
-    engine_go_on(stopped);
-    engine_go_on(stopped);
+    engine_continue(stopped);
+    engine_continue(stopped);
     rig_get(rig, 3);
     assert_int_equal(engine_stop_at(rig->last, STOP_CONTENT, 5), -EINVAL); /* it has begun */
     rig_destroy(rig);

@@ -65,7 +65,7 @@ static struct rig *rig_stopped_in_the_last_frame(bool at_its_end)
     rig_get(rig, 1);
     size_t n = section_len(rig) + 9 + (at_its_end ? 5 : 2);
     assert_int_equal(engine_stop_at(stopped, STOP_OCTETS, n), 0);
-    engine_go_on(stopped);
+    engine_continue(stopped);
     assert_int_equal(buf_len(&rig->out), n);
     assert_int_equal(rig->ended, 0);
     rig_log(rig);
@@ -86,8 +86,8 @@ static void the_last_frame_is_finished_too(void **state)
             engine_rst_stream(rig->engine, 1, NGHTTP2_CANCEL);
             assert_string_equal(rig_log(rig), lost ? "lost 1: the server reset its stream\n" : "");
         }
-        if (!lost) /* all of it had left, and it waits to be let go on */
-            engine_go_on(stopped);
+        if (!lost) /* all of it had left, and it waits for engine_continue */
+            engine_continue(stopped);
         assert_string_equal(rig_log(rig), lost ? "" : "responded 1\n");
         assert_string_equal(rig_frames(rig), how < 2 ? "HEADERS 1\nDATA 1 5 END_STREAM\n"
                                                      : "HEADERS 1\nDATA 1 5 END_STREAM\n"
@@ -111,7 +111,7 @@ static void the_frame_is_finished_before_rst_stream(void **state)
 static void reset_it(struct rig *rig, struct exchange *ex)
 {
     engine_rst_stream(rig->engine, ex->stream, NGHTTP2_CANCEL);
-    engine_go_on(ex);
+    engine_continue(ex);
 }
 
 static void rst_stream_may_be_said_when_it_has_stopped(void **state)
@@ -145,7 +145,7 @@ static void goaway_waits_unless_it_ends_the_exchange(void **state)
     struct rig *rig = rig_stopped_inside(20);
     engine_goaway(rig->engine, &seen);
     assert_int_equal(buf_len(&rig->out), 20);
-    engine_go_on(stopped);
+    engine_continue(stopped);
     assert_string_equal(rig_frames(rig),
                         "HEADERS 1\nDATA 1 5 END_STREAM\nGOAWAY last=1 NO_ERROR\n");
     rig_destroy(rig);
@@ -164,7 +164,7 @@ static void the_end_of_the_connection_waits(void **state)
     engine_pump(rig->engine);
     assert_int_equal(buf_len(&rig->out), 20);
     assert_int_equal(rig->finished, 0);
-    engine_go_on(stopped);
+    engine_continue(stopped);
     const char *frames = rig_frames(rig);
     assert_memory_equal(frames, "HEADERS 1\nGOAWAY", 16);
     assert_int_equal(rig->finished, 1);
@@ -176,7 +176,7 @@ static void the_end_of_the_connection_waits(void **state)
     engine_peer_closed(rig->engine);
     assert_int_equal(buf_len(&rig->out), 20);
     assert_int_equal(rig->finished, 0);
-    engine_go_on(stopped);
+    engine_continue(stopped);
     assert_string_equal(rig_frames(rig),
                         "HEADERS 1\nDATA 1 5 END_STREAM\nGOAWAY last=1 NO_ERROR\n");
     assert_int_equal(rig->finished, 1);
@@ -196,7 +196,7 @@ static void a_response_that_is_to_stop_at_its_end_ends_while_watching(void **sta
     rig->room = 0;
     rig_get(rig, 1);
     engine_watch(rig->engine, WATCH_ONLY);
-    ping(rig); /* from where nghttp2 would go on for ever */
+    ping(rig); /* from where nghttp2 would continue for ever */
     assert_null(stopped);
     assert_string_equal(rig_frames(rig), "");
     rig_destroy(rig);
@@ -231,10 +231,10 @@ static void a_hold_and_a_stop_both_hold(void **state)
         if (hold_ends_first)
             engine_resume(rig->engine);
         else
-            engine_go_on(stopped);
+            engine_continue(stopped);
         assert_int_equal(buf_len(&rig->out), 20);
         if (hold_ends_first)
-            engine_go_on(stopped);
+            engine_continue(stopped);
         else
             engine_resume(rig->engine);
         assert_string_equal(rig_frames(rig), "HEADERS 1\nHEADERS 3\nDATA 1 5 END_STREAM\n"
@@ -247,7 +247,7 @@ static void nothing_follows_once_it_watches(void **state)
 {
     struct rig *rig = rig_stopped_inside(20);
     engine_watch(rig->engine, WATCH_ONLY);
-    engine_go_on(stopped);
+    engine_continue(stopped);
     rig_get(rig, 3);
     for (unsigned i = 0; i < 3000; i++)
         ping(rig);
@@ -349,7 +349,7 @@ static void held_streams_stay_held(void **state)
     rig_get(rig, 1);
     rig_frames(rig);
     engine_set(rig->engine, ENGINE_HOLD_STREAMS, 1);
-    engine_go_on(stopped);
+    engine_continue(stopped);
     assert_string_equal(rig_frames(rig), "");
     engine_set(rig->engine, ENGINE_HOLD_STREAMS, 0);
     assert_string_equal(rig_frames(rig), "DATA 1 2 END_STREAM\n");

@@ -357,7 +357,7 @@ static void a_hold_reports_then_serves_what_came(void **state)
     rig_destroy(rig);
 }
 
-static void an_open_exchange_goes_on_after_a_hold(void **state)
+static void an_open_exchange_continues_after_a_hold(void **state)
 {
     struct rig *rig = rig_ready();
     rig_frame_in(rig, NGHTTP2_HEADERS, END_HEADERS, 1, POST_BLOCK, BLOCK_LEN);
@@ -491,7 +491,7 @@ int main(void)
         cmocka_unit_test(watching_may_begin_in_any_callback),
         cmocka_unit_test(what_is_half_received_is_reported_once),
         cmocka_unit_test(a_hold_reports_then_serves_what_came),
-        cmocka_unit_test(an_open_exchange_goes_on_after_a_hold),
+        cmocka_unit_test(an_open_exchange_continues_after_a_hold),
         cmocka_unit_test(answers_and_goaways_wait_for_the_end_of_a_hold),
         cmocka_unit_test(a_reset_in_a_hold_is_told_after_it),
         cmocka_unit_test(a_hold_can_become_a_watch_for_ever),

@@ -664,7 +664,7 @@ static void an_event_larger_than_a_chunk_is_cut_to_one(void **state)
     assert_int_equal(ledger_first(l), 1);
 }
 
-static void clearing_empties_it_and_numbers_go_on(void **state)
+static void clearing_empties_it_and_numbers_continue(void **state)
 {
     struct ledger *l = *state;
     fill_big('x');
@@ -909,7 +909,7 @@ static void a_ledger_without_memory_is_not_made(void **state)
     }
 }
 
-static void writing_goes_on_when_memory_runs_out(void **state)
+static void writing_continues_when_memory_runs_out(void **state)
 {
     struct ledger *l = *state;
     fill_big('x');
@@ -989,7 +989,7 @@ int main(void)
         LEDGER_TEST(a_long_list_is_cut_and_keeps_its_beginning),
         LEDGER_TEST(json_is_shown_as_it_is_and_left_out_when_too_long),
         LEDGER_TEST(an_event_larger_than_a_chunk_is_cut_to_one),
-        LEDGER_TEST(clearing_empties_it_and_numbers_go_on),
+        LEDGER_TEST(clearing_empties_it_and_numbers_continue),
         LEDGER_TEST(a_cursor_sees_each_event_that_is_there_once),
         LEDGER_TEST(dropped_events_are_counted_by_kind),
         LEDGER_TEST(watchers_and_cursors_get_typed_records),
@@ -998,7 +998,7 @@ int main(void)
         LEDGER_TEST(a_watcher_added_from_inside_one_hears_of_the_next_event),
         LEDGER_TEST(a_watch_outlives_its_ledger),
         LEDGER_TEST(a_ledger_without_memory_is_not_made),
-        LEDGER_TEST(writing_goes_on_when_memory_runs_out),
+        LEDGER_TEST(writing_continues_when_memory_runs_out),
         LEDGER_TEST(reading_without_memory_leaves_what_was_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

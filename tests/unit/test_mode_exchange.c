@@ -228,7 +228,7 @@ static void letting_an_exchange_go_forgets_all_that_rules_gave(void **state)
     mode_fire(&conn, ON_COMPLETE, mx);
     assert_int_equal(mx->gates, 2);
     mode_conn_stop_scripts(&conn);
-    mode_exchange_let_go(mx);
+    mode_exchange_open_gates(mx);
     assert_int_equal(mx->gates, 0);
     assert_null(mx->set);
     assert_null(mx->instead);

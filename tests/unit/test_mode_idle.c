@@ -226,7 +226,7 @@ static void a_busy_connection_gets_the_new_idle_rule_when_it_is_idle(void **stat
                     "silenced(for ever) ");
 }
 
-static void a_script_that_runs_goes_on_under_its_own_mode(void **state)
+static void a_script_that_runs_continues_under_its_own_mode(void **state)
 {
     open_connection("[{'on': 'accept', 'do': [{'wait': '1s'}, {'fin': {'notify': true}}]}]");
     mode_fire(&conn, ON_ACCEPT, NULL);
@@ -270,7 +270,7 @@ int main(void)
         TEST(a_rule_that_is_not_due_yet_counts_from_when_the_connection_became_idle),
         TEST(a_mode_without_idle_rules_disarms_the_timer),
         TEST(a_busy_connection_gets_the_new_idle_rule_when_it_is_idle),
-        TEST(a_script_that_runs_goes_on_under_its_own_mode),
+        TEST(a_script_that_runs_continues_under_its_own_mode),
         TEST(a_change_of_mode_from_inside_a_step_ends_the_firing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,7 +115,7 @@ static void steps_act_on_a_live_connection_only(void **state)
     close(client);
 }
 
-static void reset_lets_go_what_a_fault_holds_and_keeps_the_rest(void **state)
+static void reset_ends_what_a_fault_holds_and_keeps_the_rest(void **state)
 {
     struct refusal why;
     int kept = connect_client();
@@ -263,7 +263,7 @@ static void the_last_of_two_modes_is_in_force(void **state)
     close_many();
 }
 
-static void a_list_that_loses_connections_meanwhile_goes_on(void **state)
+static void a_list_that_loses_connections_meanwhile_continues(void **state)
 {
     struct run_cursor cursor;
     struct buf text = { 0 };
@@ -343,13 +343,13 @@ int main(void)
         cmocka_unit_test(what_is_in_force_is_told_as_a_whole_or_not_at_all),
         cmocka_unit_test(a_connection_is_listed_while_it_lives),
         cmocka_unit_test(steps_act_on_a_live_connection_only),
-        cmocka_unit_test(reset_lets_go_what_a_fault_holds_and_keeps_the_rest),
+        cmocka_unit_test(reset_ends_what_a_fault_holds_and_keeps_the_rest),
         cmocka_unit_test(a_reset_without_memory_changes_nothing),
         cmocka_unit_test(a_mode_is_in_force_on_all_at_once),
         cmocka_unit_test(no_rule_of_the_mode_before_fires_when_another_is_set),
         cmocka_unit_test(a_reset_of_many_ends_with_an_empty_ledger),
         cmocka_unit_test(the_last_of_two_modes_is_in_force),
-        cmocka_unit_test(a_list_that_loses_connections_meanwhile_goes_on),
+        cmocka_unit_test(a_list_that_loses_connections_meanwhile_continues),
         cmocka_unit_test(a_connection_without_memory_is_turned_away),
         cmocka_unit_test(an_exchange_without_memory_ends_its_connection_alone),
         cmocka_unit_test(shutdown_ends_every_connection_and_says_so),

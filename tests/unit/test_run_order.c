@@ -36,7 +36,7 @@ static void strike(enum http http, const char *verb, const struct buf *bytes, si
     set_rules(rules);
     open_peer(&p, CLEAR, http);
     record(&p, buf_bytes(bytes), split);
-    let_go(&p);
+    send_out(&p);
     if (read)
         run_until(NULL, NS_PER_MS / 2);
     mark("strike");
@@ -84,7 +84,7 @@ static void held_requests_keep_their_numbers(void **state)
         frame(&bytes, 3, 0, 5, "\0\0\0\x8", 4); /* given up */
         frame(&bytes, 1, 5, 7, get, sizeof get);
         record(&p, buf_bytes(&bytes), buf_len(&bytes));
-        let_go(&p);
+        send_out(&p);
         if (before)
             mark("strike"); /* so that all of it was sent before */
         assert_true(sees(&p, before ? "request_complete" : "stale_request", before ? 2 : 3));

@@ -115,7 +115,7 @@ static void a_delay_at_a_place_pauses_the_response_there(void **state)
     end(client);
 }
 
-static void a_response_that_is_held_goes_on_at_a_reset(void **state)
+static void a_response_that_is_held_continues_at_a_reset(void **state)
 {
     set_rules("[{\"on\": \"response\", \"at\": {\"bytes\": 30}, \"do\": [\"hold\"]}]");
     int client = connect_client();
@@ -145,7 +145,7 @@ static void a_reset_ends_what_a_step_has_changed_for_good(void **state)
     }
 }
 
-static void a_response_that_is_stalled_goes_on_when_it_resumes(void **state)
+static void a_response_that_is_stalled_continues_when_it_resumes(void **state)
 {
     set_rules("[{\"on\": \"response\", \"at\": {\"bytes\": 25}, \"times\": 1,"
               "  \"do\": [\"stall\", {\"wait\": \"60ms\"}, \"resume\"]}]");
@@ -164,7 +164,7 @@ static void a_response_that_is_stalled_goes_on_when_it_resumes(void **state)
     end(client);
 }
 
-static void a_client_that_goes_while_a_response_stands_is_let_go(void **state)
+static void a_client_that_goes_while_a_response_stands_is_ended(void **state)
 {
     set_rules("[{\"on\": \"response\", \"at\": {\"bytes\": 25}, \"do\": [\"hold\"]}]");
     int client = connect_client();
@@ -271,10 +271,10 @@ int main(void)
         TEST(a_place_behind_the_end_is_never_reached),
         TEST(a_place_in_the_content_counts_behind_the_header_section),
         TEST(a_delay_at_a_place_pauses_the_response_there),
-        TEST(a_response_that_is_held_goes_on_at_a_reset),
+        TEST(a_response_that_is_held_continues_at_a_reset),
         TEST(a_reset_ends_what_a_step_has_changed_for_good),
-        TEST(a_response_that_is_stalled_goes_on_when_it_resumes),
-        TEST(a_client_that_goes_while_a_response_stands_is_let_go),
+        TEST(a_response_that_is_stalled_continues_when_it_resumes),
+        TEST(a_client_that_goes_while_a_response_stands_is_ended),
         TEST(what_a_client_that_goes_has_of_its_response_is_known),
         TEST(a_response_that_has_left_before_a_fin_has_ended),
         TEST(a_request_that_waits_for_the_end_of_a_stall_is_counted_once),

@@ -187,7 +187,7 @@ static void begin_round(struct round *r)
 }
 
 /* Some of everything. */
-static void go_on(struct round *r)
+static void some(struct round *r)
 {
     struct random_client *c = &r->c;
     bool idle = true;
@@ -334,7 +334,7 @@ static void serve_all(struct round *r)
 {
     int64_t until = clock_now() + TOO_LONG;
     while (r->c.answered < r->c.count || r->left || !r->calm) {
-        go_on(r);
+        some(r);
         if (has_ended(&r->c) || r->c.broken)
             fail_with_ledger(r, "it ended");
         if (clock_now() > until)
@@ -349,9 +349,9 @@ static void serve_all(struct round *r)
 static void strike_down(struct round *r)
 {
     while (!r->struck || r->left)
-        go_on(r);
+        some(r);
     for (unsigned more = random_below(60); more > 0; more--)
-        go_on(r);
+        some(r);
     watched = r;
     if (r->struck->kind == ENDS && !run_until(all_is_told, PATIENCE))
         fail_with_ledger(r, "what was sent before the fault is not told");

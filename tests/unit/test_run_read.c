@@ -116,7 +116,7 @@ static void send_request(struct peer *p, enum shape shape, bool later)
         add_body(p, &bytes, shape);
     }
     flush_to(p, &bytes);
-    let_go(p);
+    send_out(p);
     buf_free(&bytes);
 }
 
@@ -125,7 +125,7 @@ static void send_body(struct peer *p, enum shape shape)
     struct buf bytes = { 0 };
     add_body(p, &bytes, shape);
     flush_to(p, &bytes);
-    let_go(p);
+    send_out(p);
     buf_free(&bytes);
 }
 

@@ -99,7 +99,7 @@ static void an_entry_with_over_waits_for_the_protocol(void **state)
     end(client);
 }
 
-/* It was accepted under the plan before, which goes on deciding. */
+/* It was accepted under the plan before, which keeps deciding. */
 static void an_undecided_connection_keeps_its_plan(void **state)
 {
     struct refusal why = { 0 };

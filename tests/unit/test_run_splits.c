@@ -39,7 +39,7 @@ static void the_next_one_is_stale(struct peer *p, size_t each, const char *what)
     struct buf late = { 0 };
     add_request(p, &late, 1);
     records(p, &late, each);
-    let_go(p);
+    send_out(p);
     buf_free(&late);
     if (!sees(p, "fault", 2))
         fail_msg("%s: no rule of \"stale\" fired", what);
@@ -68,7 +68,7 @@ static void one_split(enum over over, enum http http, size_t place, unsigned nth
         add_request(&p, &bytes, i);
     records(&p, &bytes, each);
     buf_free(&bytes);
-    let_go(&p);
+    send_out(&p);
     if (!sees(&p, "fault", 1))
         fail_msg("%s: no fault", what);
     sees(&p, "request", requests);
@@ -106,7 +106,7 @@ static void what_the_kernel_held_was_sent_before_the_fault(void **state)
                 add_request(&p, &bytes, 1);
                 records(&p, &bytes, 15);
                 buf_free(&bytes);
-                let_go(&p);
+                send_out(&p);
                 snprintf(text, sizeof text, "[%s]", verbs[v]);
                 json_t *steps = json_loads(text, 0, NULL);
                 assert_int_equal(run_do(run, newest_id(), steps, &why), 0);

@@ -183,7 +183,7 @@ static void the_ledgers_of_all_runs_have_one_bound(void **state)
 
 /* --- Its end */
 
-static void a_run_ends_and_the_others_go_on(void **state)
+static void a_run_ends_and_the_others_continue(void **state)
 {
     struct run *other = NULL;
     int to_a = connect_to(port_of(a)), to_b = connect_to(port_of(b));
@@ -273,7 +273,7 @@ int main(void)
         RUNS_TEST(each_run_has_a_plan_a_ledger_and_connections_of_its_own),
         RUNS_TEST(an_id_names_one_run),
         RUNS_TEST(the_ledgers_of_all_runs_have_one_bound),
-        RUNS_TEST(a_run_ends_and_the_others_go_on),
+        RUNS_TEST(a_run_ends_and_the_others_continue),
         RUNS_TEST(a_run_without_connections_ends_too),
         RUNS_TEST(the_connections_of_a_listener_that_is_removed_stay),
         RUNS_TEST(a_listener_that_comes_later_does_what_the_mode_says),

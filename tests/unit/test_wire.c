@@ -127,7 +127,7 @@ static void a_stall_ends_after_the_clients_fin_also_when_that_came_first(void **
 {
     struct bench *b = *state;
     assert_int_equal(wire_stall(b->wire), 0);
-    assert_false(timer_armed(&b->wire->limit)); /* for a client that may go on, it lasts */
+    assert_false(timer_armed(&b->wire->limit)); /* for a client that may continue, it lasts */
     assert_int_equal(wire_resume(b->wire), 0);
     shutdown(b->client, SHUT_WR);
     run_for(PATIENCE, &b->peer_closed);

@@ -25,7 +25,7 @@ static void a_fatal_alert_at_the_hello_is_all_that_is_said(void **state)
         begin(&b, k, alert_now);
         say_hello(&b);
         sees_just_the_alert(&b, 2, GNUTLS_A_INTERNAL_ERROR);
-        assert_int_equal(client_sees_any(&b), -EAGAIN); /* TCP goes on */
+        assert_int_equal(client_sees_any(&b), -EAGAIN); /* TCP continues */
         assert_int_equal(send(b.client, "not TLS at all", 14, MSG_NOSIGNAL), 14);
         assert_int_equal(client_sees_any(&b), -EAGAIN);
         assert_false(b.closed);
@@ -110,7 +110,7 @@ static void warning_now(struct bench *b)
 }
 
 /* As a server that does not know the name does it (RFC 6066 3). */
-static void a_warning_at_the_hello_lets_the_handshake_go_on(void **state)
+static void a_warning_at_the_hello_lets_the_handshake_continue(void **state)
 {
     struct bench b;
     uint8_t bytes[6];
@@ -252,7 +252,7 @@ int main(void)
         cmocka_unit_test(other_verbs_may_follow_an_alert),
         cmocka_unit_test(an_alert_after_a_stall_is_still_the_first_thing_said),
         cmocka_unit_test(an_alert_may_come_before_the_hello),
-        cmocka_unit_test(a_warning_at_the_hello_lets_the_handshake_go_on),
+        cmocka_unit_test(a_warning_at_the_hello_lets_the_handshake_continue),
         cmocka_unit_test(an_alert_on_an_established_connection_reaches_the_client),
         cmocka_unit_test(nothing_follows_a_last_alert),
         cmocka_unit_test(a_warning_leaves_the_connection_as_it_is),

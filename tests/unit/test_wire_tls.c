@@ -5,7 +5,7 @@
 /* A whole record that says little: user_canceled. */
 static const uint8_t warning[] = { 21, 3, 1, 0, 2, 1, 90 };
 
-static void hello_is_called_once_and_the_handshake_goes_on(void **state)
+static void hello_is_called_once_and_the_handshake_continues(void **state)
 {
     for (size_t k = 0; k < COUNT(kinds); k++) {
         struct bench b;
@@ -266,7 +266,7 @@ static void a_hello_that_never_comes_is_not_kept_for_ever(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hello_is_called_once_and_the_handshake_goes_on),
+        cmocka_unit_test(hello_is_called_once_and_the_handshake_continues),
         cmocka_unit_test(an_owner_need_not_care),
         cmocka_unit_test(fin_is_a_bare_fin),
         cmocka_unit_test(what_is_injected_comes_before_the_answer),
