@@ -1,7 +1,7 @@
 /* admin_rig.h - for the tests of the admin API: it is served over its socket, on a run that is a
  * stand-in with a real ledger and remembers what it was told, to a client in the same thread.
  *
- * Include once in a test program, which is linked with --wrap for malloc, calloc, strdup.
+ * Include once in a test program.
  */
 #pragma once
 
@@ -32,7 +32,9 @@
 #include "wire/caps.h"
 #include "wire/listener.h"
 
-#include "memcheck.h"
+#include "harness/loop.h"
+#include "harness/memcheck.h"
+#include "harness/memory.h"
 
 /* --- The run */
 
@@ -237,43 +239,8 @@ static inline uint64_t commit(const char *name)
     return ledger_commit(the_run.ledger);
 }
 
-/* --- Memory that can end */
-
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-char *__real_strdup(const char *s);
-char *__wrap_strdup(const char *s);
-
-static long allocations_left = -1; /* -1: no limit; then one fails */
-static bool none_after;            /* and all that follow; until allocations_left is set anew */
-
-static inline bool spent(void)
-{
-    if (allocations_left == 0 && none_after)
-        return true;
-    return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return spent() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return spent() ? NULL : __real_calloc(n, size);
-}
-
-char *__wrap_strdup(const char *s)
-{
-    return spent() ? NULL : __real_strdup(s);
-}
-
 /* --- The server, and a client that shares its thread */
 
-static uv_loop_t loop;
 static struct admin *admin;
 static struct catalogue *catalogue;
 static const struct call_patience patient = { 10 * NS_PER_S, 60 * NS_PER_S, 120 * NS_PER_S,
@@ -304,7 +271,7 @@ static inline int set_up(void **state)
     call_patience = patient;
     catalogue = catalogue_create();
     the_run.ledger = ledger_create(1 << 20);
-    if (!catalogue || !the_run.ledger || uv_loop_init(&loop) || timers_start(&loop))
+    if (!catalogue || !the_run.ledger || loop_start(state))
         return -1;
     start(&(struct admin_config){ 0 });
     return 0;
@@ -326,11 +293,10 @@ static inline void stop_admin(void)
 static inline int tear_down(void **state)
 {
     stop_admin();
-    timers_stop();
-    uv_run(&loop, UV_RUN_DEFAULT);
+    int outcome = loop_stop(state);
     ledger_destroy(the_run.ledger);
     catalogue_destroy(catalogue);
-    return uv_loop_close(&loop);
+    return outcome;
 }
 
 static inline void turn(void)
@@ -435,7 +401,7 @@ static inline size_t take_plain(const char *bytes, size_t n, bool head)
     if (n < len)
         return 0;
     reply.body_len = len;
-    reply.body = __real_malloc(len + 1);
+    reply.body = malloc(len + 1);
     memcpy(reply.body, bytes, len);
     reply.body[len] = '\0';
     return 1;
@@ -520,14 +486,14 @@ static inline bool call_short_of_memory(const char *text, size_t len, long n, bo
 {
     int fd = open_client();
     char byte;
-    allocations_left = n;
-    none_after = all;
+    if (all)
+        memory_ends_after(n);
+    else
+        memory_fails_once_after(n);
     send_text(fd, text, len);
     for (int t = 0; t < 50000 && recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0; t++)
         uv_run(&loop, UV_RUN_NOWAIT);
-    bool failed = all ? allocations_left == 0 : allocations_left < 0;
-    allocations_left = -1;
-    none_after = false;
+    bool failed = memory_restore() > 0;
     receive(fd, false, 1000);
     close(fd);
     turns(1);

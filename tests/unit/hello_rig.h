@@ -27,7 +27,7 @@
 #include "wire/caps.h"
 #include "wire/wire.h"
 
-#include "memcheck.h"
+#include "harness/memcheck.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define PATIENCE     (5000 * REAL_MS)

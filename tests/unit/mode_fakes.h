@@ -1,9 +1,8 @@
 /* mode_fakes.h - what lies below the modes layer, as its tests want it: a clock that is moved by
- * hand, memory that runs out, and wire, ledger, engine and host that note what is done to them.
+ * hand, and wire, ledger, engine and host that note what is done to them.
  *
  * Everything notable is appended to one text, so that a test sees it all in its order.
- * Include once in a test program, which is linked with --wrap for clock_now, malloc, calloc,
- * realloc.
+ * Include once in a test program, which is linked with --wrap for clock_now.
  */
 #pragma once
 
@@ -27,41 +26,6 @@
 #include "mode/mode.h"
 #include "wire/caps.h"
 #include "wire/wire.h"
-
-/* --- Memory */
-
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-
-static long allocations_left = -1; /* -1: no limit; otherwise all fail once it is 0 */
-
-static bool spent(void)
-{
-    if (allocations_left > 0)
-        allocations_left--;
-    else if (allocations_left == 0)
-        return true;
-    return false;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return spent() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return spent() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return spent() ? NULL : __real_realloc(p, n);
-}
 
 /* --- What happened */
 

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "harness/memory.h"
 #include "mode_fakes.h"
 
 #include <errno.h>
@@ -138,7 +139,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    allocations_left = -1;
+    memory_restore();
     if (conn.calls)
         mode_conn_finish(&conn);
     conn.calls = NULL;

@@ -26,12 +26,11 @@
 #include "mode/catalogue.h"
 #include "run/run.h"
 
-#include "memcheck.h"
+#include "harness/loop.h"
+#include "harness/memcheck.h"
 
-#define PATIENCE (5000 * REAL_MS)
-#define REQUEST  "GET /api/entitlement/get HTTP/1.1\r\nHost: x\r\n\r\n"
+#define REQUEST "GET /api/entitlement/get HTTP/1.1\r\nHost: x\r\n\r\n"
 
-static uv_loop_t loop;
 static struct catalogue *catalogue;
 static struct endpoint *endpoint;
 static struct run *run;
@@ -40,28 +39,16 @@ static const char *rig_stubs;      /* a directory; NULL: none */
 static struct tls_server *rig_tls; /* of listeners with tls; NULL: there are none */
 static struct run_listener listener = { .name = "http", .over = OVER_ALL };
 
-struct alarm_clock {
-    struct timer timer;
-    bool rung;
-};
-
-static inline void ring(struct timer *m, int64_t late)
+static inline bool holds_now(void *condition)
 {
-    ((struct alarm_clock *)m)->rung = true;
+    bool (*const *holds)(void) = condition;
+    return *holds && (*holds)();
 }
 
-/* Runs the loop until the condition holds, or for ns. The condition may fail the test, which leaves
- * the timer as it is. */
+/* Runs the loop until the condition holds, or for ns. */
 static inline bool run_until(bool (*holds)(void), int64_t ns)
 {
-    static struct alarm_clock end = { .timer.reached = ring };
-    timer_cancel(&end.timer);
-    end.rung = false;
-    timer_at(&end.timer, clock_now() + ns);
-    while (!end.rung && !(holds && holds()))
-        uv_run(&loop, UV_RUN_ONCE);
-    timer_cancel(&end.timer);
-    return holds && holds();
+    return loop_wait(&loop, holds_now, &holds, ns);
 }
 
 static inline bool is_empty(void)
@@ -196,8 +183,8 @@ static inline int rig_start(void **state)
 {
     struct refusal why;
     log_set_level(LOG_ERROR + 1);
-    if (uv_loop_init(&loop) || timers_start(&loop) || h1_start(&loop) ||
-        !(catalogue = catalogue_create()) || endpoint_create(rig_stubs, &endpoint, &why))
+    if (loop_start(state) || h1_start(&loop) || !(catalogue = catalogue_create()) ||
+        endpoint_create(rig_stubs, &endpoint, &why))
         return -1;
     struct run_config config = { .loop = &loop,
                                  .catalogue = catalogue,
@@ -216,9 +203,8 @@ static inline int rig_stop(void **state)
     run_destroy(run);
     h1_stop();
     h2_stop();
-    timers_stop();
-    uv_run(&loop, UV_RUN_DEFAULT);
+    int outcome = loop_stop(state);
     endpoint_destroy(endpoint);
     catalogue_destroy(catalogue);
-    return uv_loop_close(&loop);
+    return outcome;
 }

@@ -1,5 +1,4 @@
-/* shape_rig.h - a wire whose bytes are held back, and what its client reads, clear and TLS. For
- * tests that are linked with --wrap=calloc. */
+/* shape_rig.h - a wire whose bytes are held back, and what its client reads, clear and TLS. */
 #pragma once
 
 #include "wire_bench.h"
@@ -12,16 +11,6 @@
 #define MS REAL_MS
 
 static struct tls_server *tls;
-
-/* --- Memory that runs out */
-
-static bool no_memory;
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return no_memory ? NULL : __real_calloc(count, size);
-}
 
 /* --- The client's seat */
 
@@ -181,7 +170,7 @@ static inline size_t record(unsigned i)
 
 static inline int set_up_shape(struct bench *b, struct tls_server *server)
 {
-    saw_fin = saw_rst = no_memory = false;
+    saw_fin = saw_rst = false;
     pulled = 0;
     tls_error = 0;
     connect_bench(b, server);

@@ -2,6 +2,7 @@
  * goes wrong. test_admin_plan.c has how modes, plans, cases and marks are set, test_admin_events.c
  * how the ledger is read. */
 #include "admin_rig.h"
+#include "harness/memory.h"
 
 #include "admin/openapi.h"
 
@@ -449,7 +450,7 @@ static void a_reset_that_fails_says_so(void **state)
 static void oversized_bodies_are_refused_after_they_were_read(void **state)
 {
     size_t n = CALL_BODY_MAX + 1;
-    char *body = __real_malloc(n + 1);
+    char *body = malloc(n + 1);
     memset(body, ' ', n);
     body[n] = '\0';
     call("PUT", "/v1/mode", JSON_TYPE, body);
@@ -540,7 +541,7 @@ static void rubbish_does_no_harm(void **state)
         turns(2);
         close(fd);
     }
-    char *big = __real_malloc(100001);
+    char *big = malloc(100001);
     memset(big, 'h', 100000);
     memcpy(big, "GET /", 5);
     big[100000] = '\0';
@@ -766,7 +767,7 @@ static void without_memory_nothing_is_left_out(void **state)
 int main(void)
 {
     caps_probe();
-    json_set_alloc_funcs(__wrap_malloc, free); /* jansson is a library that --wrap does not reach */
+    memory_for_jansson(true);
 #define SERVED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_and_methods_lead_to_rows),

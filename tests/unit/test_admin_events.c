@@ -1,5 +1,6 @@
 /* test_admin_events.c - the admin API: how the ledger is read, and waited for. */
 #include "admin_rig.h"
+#include "harness/memory.h"
 
 static const char *name_of_event(size_t i)
 {
@@ -408,7 +409,7 @@ static void what_is_set_is_answered_when_all_have_it(void **state)
 int main(void)
 {
     caps_probe();
-    json_set_alloc_funcs(__wrap_malloc, free); /* jansson is a library that --wrap does not reach */
+    memory_for_jansson(true);
 #define SERVED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         SERVED(events_are_read_page_by_page),

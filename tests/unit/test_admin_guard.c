@@ -12,27 +12,7 @@
 
 #include "admin/guard.h"
 
-char *__real_strdup(const char *s);
-char *__wrap_strdup(const char *s);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-
-static int allocations_left = -1; /* -1: no limit */
-
-static bool spent(void)
-{
-    return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-char *__wrap_strdup(const char *s)
-{
-    return spent() ? NULL : __real_strdup(s);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return spent() ? NULL : __real_calloc(n, size);
-}
+#include "harness/memory.h"
 
 static const char *const names[] = { "hangup.test", "*.wild.test", "192.0.2.7", "2001:db8::7" };
 
@@ -250,9 +230,9 @@ static void failing_allocations_are_reported(void **state)
 {
     for (int n = 0; n < 6; n++) {
         struct guard guard;
-        allocations_left = n;
+        memory_fails_once_after(n);
         assert_int_equal(guard_init(&guard, "t", names, 4, NULL), -ENOMEM);
-        allocations_left = -1;
+        memory_restore();
         guard_finish(&guard);
     }
 }

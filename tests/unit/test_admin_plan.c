@@ -1,5 +1,6 @@
 /* test_admin_plan.c - the admin API: how modes, plans, cases, time scale and marks are set. */
 #include "admin_rig.h"
+#include "harness/memory.h"
 
 #include "mode/cases.h"
 
@@ -477,7 +478,7 @@ static void without_memory_nothing_is_set_by_halves(void **state)
 int main(void)
 {
     caps_probe();
-    json_set_alloc_funcs(__wrap_malloc, free); /* jansson is a library that --wrap does not reach */
+    memory_for_jansson(true);
 #define SERVED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         SERVED(the_mode_is_set_as_told),

@@ -1,6 +1,7 @@
 /* test_admin_served.c - who is being served is served to the end: whatever others want meanwhile,
  * however late the server is itself, and when it stops. */
 #include "admin_rig.h"
+#include "harness/memory.h"
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -332,7 +333,7 @@ static void who_takes_nothing_is_not_waited_for_when_it_stops(void **state)
 int main(void)
 {
     caps_probe();
-    json_set_alloc_funcs(__wrap_malloc, free); /* jansson is a library that --wrap does not reach */
+    memory_for_jansson(true);
 #define SERVED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         SERVED(an_answer_that_is_not_delivered_yet_keeps_its_place),

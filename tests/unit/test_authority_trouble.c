@@ -1,5 +1,6 @@
 #include "authority_fixture.h"
 #include "certs/mint.h"
+#include "harness/memory.h"
 
 /* --- The CA is precious */
 
@@ -447,29 +448,7 @@ static void it_waits_for_whoever_holds_the_lock(void **unused)
 
 /* --- Memory */
 
-/* The linker sends our own code's allocations here (GnuTLS keeps its own). */
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-
-static int allocations_left = -1; /* the one after these fails; -1: none */
-
-static bool fails(void)
-{
-    return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
+/* Of our own: GnuTLS keeps its own. */
 static void without_memory_it_fails_cleanly(void **unused)
 {
     int failed = 0;
@@ -477,10 +456,9 @@ static void without_memory_it_fails_cleanly(void **unused)
     struct snapshot before = look();
     damage_chain(); /* so that all is read and the server certificate made */
     for (int n = 0;; n++) {
-        allocations_left = n;
+        memory_fails_once_after(n);
         int rc = open_at(NOW);
-        bool over = allocations_left >= 0;
-        allocations_left = -1;
+        bool over = memory_restore() == 0;
         if (over) {
             assert_int_equal(rc, 0);
             break;

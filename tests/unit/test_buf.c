@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,27 +9,15 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-/* The unit under test, with memory that runs out when told. */
-static int allocations_left = -1; /* -1: no limit */
-
-static void *limited_malloc(size_t n)
-{
-    if (allocations_left == 0)
-        return NULL;
-    if (allocations_left > 0)
-        allocations_left--;
-    return malloc(n);
-}
-#define malloc limited_malloc
-#include "base/buf.c"
-#undef malloc
+#include "base/buf.h"
 #include "base/utf8.h"
 
-#include "memcheck.h"
+#include "harness/memcheck.h"
+#include "harness/memory.h"
 
 static int unlimited(void **state)
 {
-    allocations_left = -1;
+    memory_restore();
     return 0;
 }
 
@@ -109,7 +98,7 @@ static void reserved_room_is_used_without_allocating(void **state)
     struct buf b = { 0 };
     assert_int_equal(buf_reserve(&b, 10000), 0);
     assert_int_equal(buf_len(&b), 0);
-    allocations_left = 0;
+    memory_ends_after(0);
     for (int i = 0; i < 10000; i++)
         assert_int_equal(buf_add(&b, "x", 1), 0);
     buf_free(&b);
@@ -119,7 +108,7 @@ static void without_memory_the_content_is_a_true_beginning(void **state)
 {
     struct buf b = { 0 };
     buf_text(&b, "kept");
-    allocations_left = 0;
+    memory_ends_after(0);
     char big[1000] = "";
     assert_int_equal(buf_add(&b, big, sizeof big), -ENOMEM);
     assert_true(b.failed);
@@ -141,9 +130,9 @@ static void json_without_memory_appends_nothing(void **state)
     memset(text, '\n', sizeof text);
     for (int limit = 0; limit < 5; limit++) {
         struct buf b = { 0 };
-        allocations_left = -1;
+        memory_restore();
         buf_text(&b, "before");
-        allocations_left = limit;
+        memory_ends_after(limit);
         int r = buf_json(&b, text, sizeof text);
         if (r == 0) {
             assert_true(limit > 0);
@@ -162,11 +151,11 @@ static void sizes_that_overflow_are_refused(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct buf b = { 0 };
         buf_text(&b, "abc");
-        allocations_left = 0;
+        memory_ends_after(0);
         assert_int_equal(buf_reserve(&b, sizes[i]), -ENOMEM);
         assert_content(&b, "abc");
         buf_free(&b);
-        allocations_left = -1;
+        memory_restore();
     }
 }
 

@@ -1,6 +1,7 @@
 /* test_cases.c - the cases: each file of modes/cases/ is in the binary, whole, and its plan can be
  * set.
  */
+#include "harness/memory.h"
 #include "mode_fakes.h"
 
 #include <dirent.h>
@@ -140,13 +141,12 @@ static void an_unknown_case_is_refused_with_all_names(void **state)
 static void without_memory_a_case_is_not_there(void **state)
 {
     json_t *one = NULL;
-    json_set_alloc_funcs(__wrap_malloc, free);
-    allocations_left = 1;
+    memory_for_jansson(true);
+    memory_ends_after(1);
     assert_null(cases_at(0));
     assert_int_equal(cases_get("01-answered-then-dead", &one, NULL), -ENOMEM);
-    allocations_left = -1;
+    memory_restore();
     assert_null(one);
-    json_set_alloc_funcs(malloc, free);
 }
 
 int main(void)

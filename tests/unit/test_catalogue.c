@@ -2,7 +2,8 @@
  * damage to a mode file does more than refuse it.
  */
 #include "catalogue_rig.h"
-#include "memcheck.h"
+#include "harness/memcheck.h"
+#include "harness/memory.h"
 
 #include "mode/about.h"
 #include "mode/catalogue_data.h"
@@ -401,9 +402,9 @@ static void running_out_of_memory_is_survived(void **state)
     size_t before = count();
     int error = -ENOMEM;
     for (long n = 0; error; n++) {
-        allocations_left = n;
+        memory_ends_after(n);
         error = catalogue_load(catalogue, dir, &why);
-        allocations_left = -1;
+        memory_restore();
         /* jansson may take a lack of memory for a syntax error. */
         assert_true(error == 0 || error == -ENOMEM || error == BAD_INPUT);
         assert_int_equal(count(), error ? before : before + 2);
@@ -411,17 +412,17 @@ static void running_out_of_memory_is_survived(void **state)
     json_t *document = json_of(OWN("c"));
     error = -ENOMEM;
     for (long n = 0; error; n++) {
-        allocations_left = n;
+        memory_ends_after(n);
         error = catalogue_put(catalogue, "c", document, &why);
-        allocations_left = -1;
+        memory_restore();
         assert_true(error == 0 || error == -ENOMEM);
     }
     json_decref(document);
     struct catalogue *another = NULL;
     for (long n = 0; !another; n += under_memcheck() ? 211 : 7) {
-        allocations_left = n;
+        memory_ends_after(n);
         another = catalogue_create();
-        allocations_left = -1;
+        memory_restore();
     }
     catalogue_destroy(another);
 }
@@ -587,6 +588,6 @@ int main(void)
         TEST(no_damage_does_more_than_refuse_a_mode),
         TEST(no_damage_to_a_file_does_more_than_refuse_it),
     };
-    json_set_alloc_funcs(__wrap_malloc, free);
+    memory_for_jansson(true);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

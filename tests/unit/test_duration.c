@@ -11,7 +11,7 @@
 #include "base/duration.h"
 #include "base/refusal.h"
 
-#include "memcheck.h"
+#include "harness/memcheck.h"
 
 #define HOUR (3600 * NS_PER_S)
 

@@ -20,62 +20,18 @@
 #include "endpoint/stubs.h"
 #include "endpoint/target.h"
 
-/* --- The clock and the memory, as the tests want them (--wrap) */
+#include "harness/memory.h"
+
+/* --- The clock, as the tests want it (--wrap) */
 
 time_t __real_time(time_t *out);
 time_t __wrap_time(time_t *out);
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-char *__real_strdup(const char *s);
-char *__wrap_strdup(const char *s);
-char *__real_strndup(const char *s, size_t n);
-char *__wrap_strndup(const char *s, size_t n);
 
-static time_t the_time;            /* 0: the real one */
-static long allocations_left = -1; /* -1: no limit; otherwise all fail once it is 0 */
+static time_t the_time; /* 0: the real one */
 
 time_t __wrap_time(time_t *out)
 {
     return the_time ? the_time : __real_time(out);
-}
-
-static bool spent(void)
-{
-    if (allocations_left < 0)
-        return false;
-    if (allocations_left == 0)
-        return true;
-    allocations_left--;
-    return false;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return spent() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return spent() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return spent() ? NULL : __real_realloc(p, n);
-}
-
-char *__wrap_strdup(const char *s)
-{
-    return spent() ? NULL : __real_strdup(s);
-}
-
-char *__wrap_strndup(const char *s, size_t n)
-{
-    return spent() ? NULL : __real_strndup(s, n);
 }
 
 /* --- Asking */
@@ -237,9 +193,9 @@ static void a_problem_is_told_even_without_memory(void **state)
 {
     struct endpoint *e = plain();
     struct response response;
-    allocations_left = 0;
+    memory_ends_after(0);
     endpoint_problem(e, 413, "The body is too large.", &response);
-    allocations_left = -1;
+    memory_restore();
     assert_int_equal(response.status, 413);
     assert_true(response.body_len > 0);
     endpoint_problem(e, 413, "The body is too \"large\".", &response);
@@ -263,9 +219,9 @@ static void a_problem_of_a_kind_has_its_type(void **state)
                 "\"allowed\":[\"a\",\"b\"]}\n");
     endpoint_destroy(e);
     e = plain();
-    allocations_left = 0;
+    memory_ends_after(0);
     endpoint_refuse(e, PROBLEM_VALUE, &why, &response);
-    allocations_left = -1;
+    memory_restore();
     assert_int_equal(response.status, 400);
     assert_body(&response, "{\"type\":\"about:blank\"}\n");
     endpoint_destroy(e);
@@ -608,9 +564,9 @@ static void every_failing_allocation_is_reported(void **state)
     for (; rc; n++) {
         struct endpoint *e = NULL;
         struct refusal why;
-        allocations_left = n;
+        memory_ends_after(n);
         rc = endpoint_create(dir, &e, &why);
-        allocations_left = -1;
+        memory_restore();
         /* Without memory for a token, jansson takes it for an invalid one. */
         if (rc)
             assert_true(rc == -ENOMEM || (rc == BAD_INPUT && strstr(why.where, "line ")));
@@ -642,6 +598,6 @@ int main(void)
         IN_DIR(links_inside_the_tree_are_followed),
         IN_DIR(every_failing_allocation_is_reported),
     };
-    json_set_alloc_funcs(__wrap_malloc, free); /* jansson is a library that --wrap does not reach */
+    memory_for_jansson(true);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,31 +15,9 @@
 
 #include "base/file.h"
 
+#include "harness/memory.h"
+
 static char dir[64];
-static long allocations_left = -1; /* then none is left; negative: no limit */
-
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-void *__real_realloc(void *old, size_t n);
-void *__wrap_realloc(void *old, size_t n);
-
-static bool spent(void)
-{
-    if (allocations_left <= 0)
-        return allocations_left == 0;
-    allocations_left--;
-    return false;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return spent() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_realloc(void *old, size_t n)
-{
-    return spent() ? NULL : __real_realloc(old, n);
-}
 
 static const char *path_of(const char *name)
 {
@@ -198,9 +176,9 @@ static void without_memory_it_is_that(void **state)
     struct file f = { 0 };
     put("f", bytes, sizeof bytes);
     for (long n = 0; error; n++) {
-        allocations_left = n;
+        memory_ends_after(n);
         error = file_take(NULL, path_of("f"), sizeof bytes, FILE_ANY, "", &f, &why);
-        allocations_left = -1;
+        memory_restore();
         assert_true(error == 0 || error == -ENOMEM);
         assert_true(n < 10);
     }
@@ -213,9 +191,9 @@ static void without_memory_it_is_that(void **state)
     assert_int_equal(write(ends[1], bytes, sizeof bytes), sizeof bytes);
     close(ends[1]);
     snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
-    allocations_left = 1;
+    memory_ends_after(1);
     error = file_read(AT_FDCWD, path, sizeof bytes, FILE_ANY, &f);
-    allocations_left = -1;
+    memory_restore();
     assert_int_equal(error, -ENOMEM);
     assert_null(f.bytes);
     close(ends[0]);

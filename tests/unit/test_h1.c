@@ -9,26 +9,11 @@
 #include "base/limits.h"
 
 #include "h1_rig.h"
-#include "memcheck.h"
+#include "harness/memcheck.h"
+#include "harness/memory.h"
 #include "tests/skip.h"
 
 static int at_start; /* descriptors */
-static int fail_in;  /* the n-th allocation from now fails; 0: none does */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-
-void *__wrap_malloc(size_t n)
-{
-    return fail_in && --fail_in == 0 ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fail_in && --fail_in == 0 ? NULL : __real_calloc(n, size);
-}
 
 static void a_request_is_answered_and_the_connection_kept(void **state)
 {
@@ -925,15 +910,15 @@ static void what_is_held_twice_is_reported_once(void **state)
  */
 static void running_out_of_memory_harms_one_connection_at_most(void **state)
 {
-    int left;
+    bool failed;
 
-    for (int n = 1;; n++) {
+    for (int n = 0;; n++) {
         struct host t = { .room = SIZE_MAX, .answer = AT_COMPLETE, .response = OK_RESPONSE };
         unsigned ends;
 
         buf_reserve(&t.trace, 10000);
         buf_reserve(&t.out, 10000);
-        fail_in = n;
+        memory_fails_once_after(n);
         if (h1_create(&calls, &t, &t.engine) == 0) {
             say(&t, POST(3) "ab");
             turns();
@@ -944,15 +929,14 @@ static void running_out_of_memory_harms_one_connection_at_most(void **state)
             engine_resume(t.engine);
             turns();
         }
-        left = fail_in;
-        fail_in = 0;
+        failed = memory_restore() > 0;
         ends = count(trace(&t), "responded ") + count(trace(&t), "lost ");
         assert_int_equal(count(trace(&t), "begin"), ends + (t.open != NULL));
-        if (left)
+        if (!failed)
             assert_int_equal(count(trace(&t), "responded "), 3);
         host_free(&t);
         turns();
-        if (left)
+        if (!failed)
             break;
         assert_true(n < 200);
     }

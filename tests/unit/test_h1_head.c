@@ -13,22 +13,7 @@
 
 #include "engine/h1_head.h"
 
-static int fail_in; /* the n-th allocation from now fails; 0: none does */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-
-void *__wrap_malloc(size_t n)
-{
-    return fail_in && --fail_in == 0 ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fail_in && --fail_in == 0 ? NULL : __real_calloc(n, size);
-}
+#include "harness/memory.h"
 
 /* Feeds text in pieces until nothing more is taken; returns how much was. */
 static size_t feed(struct h1_head *h, const char *text, size_t len, size_t piece)
@@ -372,26 +357,26 @@ static void a_copy_continues_where_the_original_stands(void **state)
 static void running_out_of_memory_is_told_and_leaks_nothing(void **state)
 {
     static const char text[] = G "A: b\r\n\r\n";
-    int n = 0, left;
+    int n = 0;
+    bool failed;
 
     do {
         struct h1_head h = { 0 }, copy = { 0 };
 
-        fail_in = ++n;
+        memory_fails_once_after(n++);
         feed(&h, text, 30, 1000);
         if (h.at == H1_IN_HEAD && h1_head_copy(&copy, &h) == 0) {
             h1_head_free(&h);
             h = copy;
             feed(&h, text + 30, sizeof text - 1 - 30, 1000);
         }
-        left = fail_in; /* more than 0: it needed less than n */
-        fail_in = 0;
+        failed = memory_restore() > 0;
         if (h.at == H1_BROKEN)
             assert_int_equal(h.status, 503);
         else
-            assert_int_equal(h.at, left ? H1_WHOLE : H1_IN_HEAD);
+            assert_int_equal(h.at, failed ? H1_IN_HEAD : H1_WHOLE);
         h1_head_free(&h);
-    } while (!left);
+    } while (failed);
     assert_true(n > 3);
 }
 
@@ -400,9 +385,9 @@ static void a_partial_head_without_memory_is_told(void **state)
     struct h1_head h = { 0 };
 
     feed(&h, "GET /a HTTP/1.1\r\n", 17, 1000);
-    fail_in = 1;
+    memory_fails_once_after(0);
     assert_int_equal(h1_head_partial(&h), -ENOMEM);
-    fail_in = 0;
+    memory_restore();
     h1_head_free(&h);
 }
 

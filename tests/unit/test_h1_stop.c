@@ -3,16 +3,7 @@
 #include <stdlib.h>
 
 #include "h1_rig.h"
-
-static bool no_memory; /* calloc fails */
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return no_memory ? NULL : __real_calloc(n, size);
-}
+#include "harness/memory.h"
 
 #define NOWHERE UINT64_MAX
 
@@ -540,9 +531,9 @@ static void without_memory_it_is_said_and_nothing_stops(void **state)
     struct host t;
 
     begin(&t, &messages[0]);
-    no_memory = true;
+    memory_ends_after(0);
     assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 50), -ENOMEM);
-    no_memory = false;
+    memory_restore();
     respond(&t);
     assert_string_equal(trace(&t), "responded ");
     host_free(&t);

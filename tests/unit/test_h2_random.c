@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "h2_rig.h"
-#include "memcheck.h"
+#include "harness/memcheck.h"
 
 #define HANG                                                                                       \
     120 /* seconds; a pump that does not end is a failure, not a test that waits for ever */

@@ -2,7 +2,7 @@
  * 6): what it sees, and by which clause. And floods of frames. */
 #include "base/clock.h"
 #include "h2_rig.h"
-#include "memcheck.h"
+#include "harness/memcheck.h"
 
 /* --- States of stream 1 */
 

@@ -4,18 +4,7 @@
 
 #include "base/log.h"
 #include "h2_stop_rig.h"
-
-/* --- Memory as the tests want it (--wrap) */
-
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-
-static size_t fail_from = SIZE_MAX; /* blocks of this size and more are not there */
-
-void *__wrap_malloc(size_t n)
-{
-    return n >= fail_from ? NULL : __real_malloc(n);
-}
+#include "harness/memory.h"
 
 /* --- What the engine complains of about itself (--wrap) */
 
@@ -380,9 +369,9 @@ static void what_cannot_stop_ends_the_connection(void **state)
         rig->response.release = released;
         buf_reserve(&rig->out, 20000);
         complaints = 0;
-        fail_from = 4500; /* what is left of the DATA frame */
+        memory_lacks_blocks_of(4500); /* what is left of the DATA frame */
         engine_input(rig->engine, get, sizeof get - 1);
-        fail_from = SIZE_MAX;
+        memory_restore();
         snprintf(frames, sizeof frames, "HEADERS 1\n%s\nGOAWAY last=1 INTERNAL_ERROR\n",
                  data[twice]);
         assert_string_equal(rig_frames(rig), frames);

@@ -1,60 +1,6 @@
 /* test_h2_trouble.c - the HTTP/2 engine against broken and hostile clients, and without memory. */
 #include "h2_rig.h"
-
-/* --- Memory as the tests want it (--wrap) */
-
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-void __real_free(void *p);
-void __wrap_free(void *p);
-
-static long fail_at = -1; /* how many succeed before one fails; -1: none fails */
-static bool fail_all;     /* and all after it */
-static long blocks;       /* in use */
-
-static bool fails(void)
-{
-    if (fail_at < 0)
-        return false;
-    if (fail_at > 0) {
-        fail_at--;
-        return false;
-    }
-    if (!fail_all)
-        fail_at = -1;
-    return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    void *p = fails() ? NULL : __real_malloc(n);
-    blocks += p != NULL;
-    return p;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    void *p = fails() ? NULL : __real_calloc(n, size);
-    blocks += p != NULL;
-    return p;
-}
-
-void *__wrap_realloc(void *old, size_t n)
-{
-    void *p = fails() ? NULL : __real_realloc(old, n);
-    blocks += p != NULL && old == NULL;
-    return p;
-}
-
-void __wrap_free(void *p)
-{
-    blocks -= p != NULL;
-    __real_free(p);
-}
+#include "harness/memory.h"
 
 /* --- Protocol errors */
 
@@ -236,11 +182,11 @@ static void resets_leave_nothing_behind(void **state)
         rig_frame_in(rig, NGHTTP2_RST_STREAM, 0, 2 * i + 1, "\0\0\0\x08", 4);
         rig_log(rig);
         if (i == 10)
-            before = blocks;
+            before = memory_blocks();
     }
     assert_int_equal(rig->begun, 900);
     assert_int_equal(rig->ended, 900);
-    assert_in_range(blocks, 0, before + 2);
+    assert_in_range(memory_blocks(), 0, before + 2);
     rig_destroy(rig);
 }
 
@@ -324,11 +270,12 @@ static void missing_memory_loses_exchanges_but_never_the_process(void **state)
             struct rig *rig = rig_create();
             assert_non_null(rig);
             h2_stop(); /* so that it has to ask the heap */
-            fail_all = all;
-            fail_at = n;
+            if (all)
+                memory_ends_after(n);
+            else
+                memory_fails_once_after(n);
             converse(rig);
-            failed = fail_at < 0 || (all && fail_at == 0);
-            fail_at = -1;
+            failed = memory_restore() > 0;
             assert_int_equal(rig->finished, 1);
             rig->log.failed = rig->out.failed = false;
             rig_destroy(rig);
@@ -336,7 +283,6 @@ static void missing_memory_loses_exchanges_but_never_the_process(void **state)
         }
         assert_in_range(n, 20, 999);
     }
-    fail_all = false;
 }
 
 static void an_exchange_without_memory_is_reset(void **state)
@@ -350,9 +296,9 @@ static void an_exchange_without_memory_is_reset(void **state)
     }
     static const uint8_t get[] = HEAD("\6", "\1", "\5", "\1") GET_BLOCK;
     struct rig *rig = rig_ready();
-    fail_at = 0;
+    memory_fails_once_after(0);
     engine_input(rig->engine, get, sizeof get - 1);
-    assert_int_equal(fail_at, -1);
+    assert_int_equal(memory_restore(), 1);
     assert_string_equal(rig_frames(rig), "RST_STREAM 1 INTERNAL_ERROR\n");
     assert_string_equal(rig_log(rig), "");
     rig_get(rig, 3);
@@ -369,11 +315,10 @@ static void missing_memory_is_reported_at_creation(void **state)
     while (error) {
         struct engine *engine;
         h2_stop(); /* so that it has to ask the heap */
-        fail_at = n++;
+        memory_fails_once_after(n++);
         error = h2_create(&rig_calls, NULL, &engine);
-        if (fail_at == -1)
+        if (memory_restore() > 0)
             assert_int_equal(error, -ENOMEM);
-        fail_at = -1;
         if (!error)
             engine_destroy(engine);
     }

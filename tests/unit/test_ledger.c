@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,48 +11,23 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-/* The unit under test and its buffer, with memory that runs out when told. */
-static int allocations_left = -1; /* -1: no limit */
-
-static int may_allocate(void)
-{
-    if (allocations_left > 0)
-        allocations_left--;
-    else if (allocations_left == 0)
-        return 0;
-    return 1;
-}
-
-static void *limited_malloc(size_t n)
-{
-    return may_allocate() ? malloc(n) : NULL;
-}
-
-static void *limited_calloc(size_t n, size_t size)
-{
-    return may_allocate() ? calloc(n, size) : NULL;
-}
-#define malloc limited_malloc
-#define calloc limited_calloc
-#include "base/buf.c"
-#include "ledger/json.c"
+#include "base/buf.h"
 #include "ledger/ledger.c"
 #include "ledger/words.c"
 
-#include "memcheck.h"
-#undef malloc
-#undef calloc
+#include "harness/memcheck.h"
+#include "harness/memory.h"
 
 static int make(void **state)
 {
-    allocations_left = -1;
+    memory_restore();
     *state = ledger_create(4 * CHUNK_SIZE);
     return *state ? 0 : -1;
 }
 
 static int end(void **state)
 {
-    allocations_left = -1;
+    memory_restore();
     ledger_destroy(*state);
     return 0;
 }
@@ -904,7 +880,7 @@ static void a_watch_outlives_its_ledger(void **state)
 static void a_ledger_without_memory_is_not_made(void **state)
 {
     for (int i = 0; i < 2; i++) {
-        allocations_left = i;
+        memory_ends_after(i);
         assert_null(ledger_create(CHUNK_SIZE));
     }
 }
@@ -913,13 +889,13 @@ static void writing_continues_when_memory_runs_out(void **state)
 {
     struct ledger *l = *state;
     fill_big('x');
-    allocations_left = 1; /* two chunks instead of four */
+    memory_ends_after(1); /* two chunks instead of four */
     for (uint64_t i = 1; i <= 100; i++)
         assert_int_equal(mark(l, big), i);
     assert_int_equal(l->chunk_count, 2);
     assert_true(ledger_dropped(l) > 60);
     assert_int_equal(ledger_first(l), ledger_dropped(l) + 1);
-    allocations_left = -1;
+    memory_restore();
     uint64_t next;
     json_t *all = read_all(l, 0, SIZE_MAX, &next);
     assert_int_equal(json_array_size(all), 100 - ledger_dropped(l));
@@ -940,9 +916,9 @@ static void reading_without_memory_leaves_what_was_there(void **state)
     int failures = 0;
     for (int limit = 0;; limit++) {
         struct buf out = { 0 };
-        allocations_left = -1;
+        memory_restore();
         buf_text(&out, "kept");
-        allocations_left = limit;
+        memory_ends_after(limit);
         uint64_t next = 77;
         int r = ledger_read(l, 0, SIZE_MAX, SIZE_MAX, ",", &out, &next);
         if (r < 0) {

@@ -1,6 +1,7 @@
 /* test_mode_compile.c - mode documents and their parameters: what is taken, what is refused and
  * how, what comes out. Rules and steps: test_mode_rules.c.
  */
+#include "harness/memory.h"
 #include "mode_documents.h"
 
 #include <errno.h>
@@ -548,9 +549,9 @@ static void running_out_of_memory_anywhere_is_survived(void **state)
     int error = -ENOMEM;
     for (long n = 0; error; n++) {
         struct mode_program *program = NULL;
-        allocations_left = n;
+        memory_ends_after(n);
         error = mode_compile(document, params, true, 1, &program, &why);
-        allocations_left = -1;
+        memory_restore();
         assert_true(error == 0 || error == -ENOMEM);
         assert_int_equal(program != NULL, error == 0);
         mode_unref(program);
@@ -559,24 +560,24 @@ static void running_out_of_memory_anywhere_is_survived(void **state)
     error = -ENOMEM;
     for (long n = 0; error; n++) {
         struct mode_program *program = NULL;
-        allocations_left = n;
+        memory_ends_after(n);
         error = mode_compile_steps(steps, OVER_H1, 1, &program, &why);
-        allocations_left = -1;
+        memory_restore();
         assert_true(error == 0 || error == -ENOMEM);
         mode_unref(program);
     }
     error = -ENOMEM;
     for (long n = 0; error != BAD_INPUT; n++) {
-        allocations_left = n;
+        memory_ends_after(n);
         error = mode_check(broken, &why);
-        allocations_left = -1;
+        memory_restore();
         assert_true(error == BAD_INPUT || error == -ENOMEM);
     }
     json_t *language = NULL;
     for (long n = 0; !language; n++) {
-        allocations_left = n;
+        memory_ends_after(n);
         language = mode_language();
-        allocations_left = -1;
+        memory_restore();
         assert_true(n < 10000);
     }
     json_decref(language);
@@ -606,6 +607,6 @@ int main(void)
         cmocka_unit_test(the_language_lists_its_rows),
         cmocka_unit_test(running_out_of_memory_anywhere_is_survived),
     };
-    json_set_alloc_funcs(__wrap_malloc, free);
+    memory_for_jansson(true);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

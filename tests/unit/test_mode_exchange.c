@@ -1,6 +1,7 @@
 /* test_mode_exchange.c - steps on an exchange: gates, other answers, headers, streams, and places
  * in a response.
  */
+#include "harness/memory.h"
 #include "mode_rig.h"
 
 /* --- Gates and answers */
@@ -242,9 +243,9 @@ static void without_memory_a_header_is_left_out_and_ledgered(void **state)
 {
     open_connection("[{'on': 'request', 'do': [{'header': {'name': 'X-A', 'value': 'b'}}]}]");
     BEGIN(mx, 1);
-    allocations_left = 1; /* the script, but not the header */
+    memory_ends_after(1); /* the script, but not the header */
     mode_fire(&conn, ON_COMPLETE, mx);
-    allocations_left = -1;
+    memory_restore();
     assert_null(mx->set);
     assert_happened("fault(conn=7 ex=1 test rule=0 request header {\"name\":\"X-A\",\"value\":"
                     "\"b\"}) done(conn=7 ex=1 header Cannot allocate memory) ");

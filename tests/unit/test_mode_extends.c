@@ -2,6 +2,7 @@
  * catalogue keeps right.
  */
 #include "catalogue_rig.h"
+#include "harness/memory.h"
 
 #define BASE                                                                                       \
     "{'name': 'base', 'summary': 'S', 'client_sees': 'C', 'basis': 'B', 'group': 'idle',"          \
@@ -273,9 +274,9 @@ static void running_out_of_memory_is_survived(void **state)
                                " ['fin']}]}");
     int error = -ENOMEM;
     for (long n = 0; error; n++) {
-        allocations_left = n;
+        memory_ends_after(n);
         error = catalogue_put(catalogue, "mine", document, &why);
-        allocations_left = -1;
+        memory_restore();
         assert_true(error == 0 || error == -ENOMEM);
         assert_true(n < 10000);
     }
@@ -283,17 +284,17 @@ static void running_out_of_memory_is_survived(void **state)
     error = -ENOMEM;
     for (long n = 0; error; n++) {
         struct mode_program *program = NULL;
-        allocations_left = n;
+        memory_ends_after(n);
         error = catalogue_compile(catalogue, "mine", NULL, false, 1, &program, &why);
-        allocations_left = -1;
+        memory_restore();
         assert_true(error == 0 || error == -ENOMEM);
         mode_unref(program);
     }
     json_t *whole = NULL;
     for (long n = 0; !whole; n++) {
-        allocations_left = n;
+        memory_ends_after(n);
         whole = catalogue_resolved(catalogue, "mine");
-        allocations_left = -1;
+        memory_restore();
     }
     assert_int_equal(json_array_size(json_object_get(whole, "rules")), 3);
     json_decref(whole);
@@ -314,6 +315,6 @@ int main(void)
         TEST(a_directory_does_not_break_modes_that_stay),
         TEST(running_out_of_memory_is_survived),
     };
-    json_set_alloc_funcs(__wrap_malloc, free);
+    memory_for_jansson(true);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

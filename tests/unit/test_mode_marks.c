@@ -1,5 +1,6 @@
 /* test_mode_marks.c - marks: rules that fire at them, wait after them, and are called off by them.
  */
+#include "harness/memory.h"
 #include "mode_rig.h"
 
 static void a_mark_fires_its_rules_on_the_connection_at_once(void **state)
@@ -203,10 +204,10 @@ static void without_memory_or_room_a_rule_does_not_wait(void **state)
 {
     open_connection("[{'on': 'mark', 'name': 'a', 'after': '1s', 'do': ['rst']},"
                     " {'on': 'mark', 'name': 'b', 'do': ['rst']}]");
-    allocations_left = 0;
+    memory_ends_after(0);
     mode_mark(&conn, "a");
     mode_mark(&conn, "b");
-    allocations_left = -1;
+    memory_restore();
     assert_int_equal(conn.script_count, 0);
     for (int i = 0; i < 3000; i++) /* a test harness cannot pile them up without end */
         mode_mark(&conn, "a");

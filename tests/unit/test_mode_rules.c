@@ -1,6 +1,7 @@
 /* test_mode_rules.c - rules: each trigger with what narrows it, each step with its arguments, and
  * the order of steps; what is taken, what is refused and how, what comes out.
  */
+#include "harness/memory.h"
 #include "mode_documents.h"
 
 #include "base/duration.h"
@@ -605,6 +606,6 @@ int main(void)
         cmocka_unit_test(rules_of_marks_have_names_and_times),
         cmocka_unit_test(every_step_fits_where_its_row_says_and_nowhere_else),
     };
-    json_set_alloc_funcs(__wrap_malloc, free);
+    memory_for_jansson(true);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* test_mode_runtime.c - rules at work on a connection: order, ledgering, time, gates. */
+#include "harness/memory.h"
 #include "mode_rig.h"
 
 /* --- Order and the ledger */
@@ -533,12 +534,12 @@ static void steps_by_hand_run_at_once_on_a_connection_of_any_mode(void **state)
 static void without_memory_a_rule_does_not_fire(void **state)
 {
     open_connection("[{'on': 'accept', 'times': 1, 'do': ['rst']}]");
-    allocations_left = 0;
+    memory_ends_after(0);
     mode_fire(&conn, ON_ACCEPT, NULL);
-    allocations_left = 1; /* the counter, but not the script */
+    memory_ends_after(1); /* the counter, but not the script */
     mode_fire(&conn, ON_ACCEPT, NULL);
     assert_int_equal(mode_run(&conn, conn.program), -ENOMEM);
-    allocations_left = -1;
+    memory_restore();
     assert_happened("");
     assert_int_equal(conn.script_count, 0);
 }

@@ -1,4 +1,5 @@
 /* test_mode_text.c - modes as text: "NAME;k=v". */
+#include "harness/memory.h"
 #include "mode_fakes.h"
 
 #include <errno.h>
@@ -98,13 +99,13 @@ static void running_out_of_memory_is_survived(void **state)
 {
     const char *text = "idle-close;idle=2s;notify=true";
     int error = -ENOMEM;
-    json_set_alloc_funcs(__wrap_malloc, free);
+    memory_for_jansson(true);
     for (long n = 0; error; n++) {
         char name[MODE_NAME_SIZE];
         json_t *params = NULL;
-        allocations_left = n;
+        memory_ends_after(n);
         error = mode_parse_text(text, strlen(text), name, &params, NULL);
-        allocations_left = -1;
+        memory_restore();
         assert_true(error == 0 || error == -ENOMEM);
         assert_true(n < 100);
         json_decref(params);

@@ -1,4 +1,5 @@
 /* Values of parameters: whose mistake one is, and what is found when a mode is loaded. */
+#include "harness/memory.h"
 #include "mode_documents.h"
 
 /* What was given is to blame, not the rule that it was put into. */
@@ -117,6 +118,6 @@ int main(void)
         cmocka_unit_test(parameters_of_streams_and_codes_take_texts_and_numbers),
         cmocka_unit_test(a_choice_that_can_only_fail_is_found_when_the_mode_is_loaded),
     };
-    json_set_alloc_funcs(__wrap_malloc, free);
+    memory_for_jansson(true);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
 
 #include "base/number.h"
 
-#include "memcheck.h"
+#include "harness/memcheck.h"
 
 static void spans_are_milliseconds_with_three_decimals(void **state)
 {

@@ -13,18 +13,9 @@
 #include "mode/catalogue.h"
 #include "run/plan.h"
 
-static struct catalogue *catalogue;
+#include "harness/memory.h"
 
-/* calloc() fails when this reaches 0; -1: never. */
-static int calloc_fails = -1;
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size)
-{
-    if (calloc_fails >= 0 && calloc_fails-- == 0)
-        return NULL;
-    return __real_calloc(count, size);
-}
+static struct catalogue *catalogue;
 
 static int compile(const char *text, uint64_t seed, struct plan **out, struct refusal *why)
 {
@@ -242,10 +233,10 @@ static void a_plan_without_memory_is_refused_cleanly(void **state)
     do {
         struct plan *plan = NULL;
         struct refusal why = { 0 };
-        calloc_fails = n++;
+        memory_fails_once_after(n++);
         outcome = compile("[{\"mode\": \"late\", \"over\": \"h2\"}, {\"mode\": \"normal\"}]", 0,
                           &plan, &why);
-        calloc_fails = -1;
+        memory_restore();
         assert_true(outcome == 0 || (outcome == -ENOMEM && !plan));
         plan_unref(plan);
     } while (outcome != 0);

@@ -12,7 +12,7 @@
 #include "base/refusal.h"
 #include "base/suggest.h"
 
-#include "memcheck.h"
+#include "harness/memcheck.h"
 
 static const char *const modes[] = { "normal",       "idle-close", "goaway-idle",
                                      "reset-idle",   "half-open",  "black-hole",

@@ -18,7 +18,7 @@
 #include "wire/caps.h"
 #include "wire/tap.h"
 
-#include "memcheck.h"
+#include "harness/memcheck.h"
 
 #define PATIENCE (5000 * REAL_MS)
 #define A_WHILE  (30 * REAL_MS)

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/timer.h"
 
+#include "harness/memory.h"
+
 #define MANY   500
 #define ROUNDS 20000
 
@@ -20,30 +22,6 @@ struct probe {
     int64_t due, reached_at, late;
     struct probe *cancels;
 };
-
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool no_memory;
-
-void *__wrap_malloc(size_t n)
-{
-    return no_memory ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return no_memory ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return no_memory ? NULL : __real_realloc(p, n);
-}
 
 static unsigned reached_count, expected;
 static struct probe *order[MANY];
@@ -136,7 +114,7 @@ static void at_random_what_is_armed_is_reached_and_nothing_else(void **state)
     unsigned armed = 0;
     int64_t now = clock_now();
     srand(7);
-    no_memory = true;
+    memory_ends_after(0);
     for (unsigned i = 0; i < MANY; i++)
         probes[i] = (struct probe){ .timer.reached = reached };
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -152,7 +130,7 @@ static void at_random_what_is_armed_is_reached_and_nothing_else(void **state)
         armed += timer_armed(&probes[i].timer);
     assert_true(armed > MANY / 3 && armed < MANY);
     run_until(armed);
-    no_memory = false;
+    memory_restore();
     for (unsigned i = 0; i < MANY; i++)
         assert_false(timer_armed(&probes[i].timer));
     for (unsigned i = 0; i < armed; i++) {

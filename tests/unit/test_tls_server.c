@@ -21,6 +21,8 @@
 #include "certs/mint.h"
 #include "wire/tls_server.h"
 
+#include "harness/memory.h"
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 #define NORMAL13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
@@ -447,36 +449,14 @@ static void destroying_nothing_is_fine(void **unused)
     tls_server_destroy(NULL);
 }
 
-/* The linker sends our own code's allocations here (GnuTLS keeps its own). */
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-
-static int allocations_left = -1; /* the one after these fails; -1: none */
-
-static bool fails(void)
-{
-    return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
+/* Of our own: GnuTLS keeps its own. */
 static void without_memory_it_fails_cleanly(void **unused)
 {
     for (int n = 0; n < 3; n++) { /* the server, two files */
         struct tls_server *server = NULL;
-        allocations_left = n;
+        memory_fails_once_after(n);
         assert_int_equal(tls_server_create(in_dir("cert"), in_dir("key"), &server, &why), -ENOMEM);
-        allocations_left = -1;
+        memory_restore();
         assert_null(server);
     }
     tls_server_destroy(load("cert", "key"));

@@ -1,4 +1,5 @@
 /* A wire that is cut after so many bytes, from the client's seat, clear and TLS. */
+#include "harness/memory.h"
 #include "shape_rig.h"
 
 /* --- Cut */
@@ -329,9 +330,9 @@ static void a_cut_without_memory_leaves_what_waits_alone(void **state)
     struct bench *b = *state;
     assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
     send_block(b, 30);
-    no_memory = true;
+    memory_ends_after(0);
     assert_int_equal(wire_cut(b->wire, 5, WIRE_CUT_FIN), -ENOMEM);
-    no_memory = false;
+    memory_restore();
     run_until_raw(30);
     assert_int_equal(wire_state(b->wire), WIRE_OPEN);
 }
@@ -342,9 +343,9 @@ static void a_cut_that_cannot_be_moved_stays_where_it_is(void **state)
     assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
     send_block(b, 30);
     assert_int_equal(wire_cut(b->wire, 5, WIRE_CUT_FIN), 0);
-    no_memory = true;
+    memory_ends_after(0);
     assert_int_equal(wire_cut(b->wire, 8, WIRE_CUT_RST), -ENOMEM);
-    no_memory = false;
+    memory_restore();
     wire_send(b->wire, block + 30, 30);
     run_until_fin();
     assert_int_equal(buf_len(&raw), 35);

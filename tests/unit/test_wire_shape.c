@@ -1,5 +1,6 @@
 /* How a wire's bytes leave: paced, injected, and reset once they are ACKed; from the client's seat,
  * clear and TLS. */
+#include "harness/memory.h"
 #include "shape_rig.h"
 #include "tests/skip.h"
 
@@ -396,10 +397,10 @@ static void a_client_that_does_not_read_is_reset_in_the_end(void **state)
 static void without_memory_nothing_is_shaped(void **state)
 {
     struct bench *b = *state;
-    no_memory = true;
+    memory_ends_after(0);
     assert_int_equal(wire_pace(b->wire, 10, MS), -ENOMEM);
     assert_int_equal(wire_cut(b->wire, 10, WIRE_CUT_FIN), -ENOMEM);
-    no_memory = false;
+    memory_restore();
     send_block(b, 100);
     run_until_raw(100);
 }
@@ -408,9 +409,9 @@ static void a_wire_that_cannot_keep_what_waits_is_reset(void **state)
 {
     struct bench *b = *state;
     assert_int_equal(wire_pace(b->wire, 10, MS), 0);
-    no_memory = true;
+    memory_ends_after(0);
     send_block(b, 100);
-    no_memory = false;
+    memory_restore();
     assert_int_equal(wire_state(b->wire), WIRE_CLOSED);
     run_for(30 * MS, NULL);
     assert_true(saw_rst);
@@ -423,9 +424,9 @@ static void a_close_notify_that_cannot_be_kept_ends_the_wire(void **state)
     establish(b);
     assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
     send_block(b, 30);
-    no_memory = true;
+    memory_ends_after(0);
     assert_int_equal(wire_close_notify(b->wire), 0);
-    no_memory = false;
+    memory_restore();
     assert_int_equal(wire_state(b->wire), WIRE_CLOSED);
 }
 

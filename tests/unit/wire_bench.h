@@ -26,7 +26,7 @@
 #include "wire/caps.h"
 #include "wire/wire.h"
 
-#include "memcheck.h"
+#include "harness/memcheck.h"
 
 #define PATIENCE (5000 * REAL_MS)
 

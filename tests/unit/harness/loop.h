@@ -1,0 +1,37 @@
+/* loop.h - the loop of a unit program with its timers, and waiting for what happens on it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "memcheck.h"
+
+/* How long a test waits for what must happen. */
+#define PATIENCE (5000 * REAL_MS)
+
+/* The program's loop, from loop_start() to loop_stop(). Both are set-up and teardown of cmocka, of
+ * a group or of a test. */
+extern uv_loop_t loop;
+int loop_start(void **state);
+int loop_stop(void **state);
+
+/* Runs the loop for so many ns. */
+void loop_run(int64_t ns);
+
+/* Turns of the loop that do not wait. */
+void loop_turns(unsigned n);
+
+/* Runs the loop until the condition holds of data, at most for ns. Returns whether it does. The
+ * condition may fail the test. Timers must have been started on the loop. */
+bool loop_wait(uv_loop_t *on, bool (*holds)(void *data), void *data, int64_t ns);
+
+/* Runs the loop until the condition holds of data. When it does not for PATIENCE, the test fails,
+ * and says what it waited for. */
+#define loop_until(on, holds, data)                                                                \
+    loop_wait_or_fail(on, holds, data, #holds "(" #data ")", __FILE__, __LINE__)
+void loop_wait_or_fail(uv_loop_t *on, bool (*holds)(void *data), void *data, const char *what,
+                       const char *file, int line);
+
+/* A condition: this bool is true. */
+bool is_set(void *flag);
