@@ -12,18 +12,7 @@
 
 #include "base/json.h"
 
-/* The allocation that fails, counted from 1; 0: none. */
-static long failing, allocations;
-
-static bool fails(void)
-{
-    return failing && ++allocations == failing;
-}
-
-static void *failing_malloc(size_t size)
-{
-    return fails() ? NULL : malloc(size);
-}
+#include "harness/memory.h"
 
 static void a_text_is_read(void **state)
 {
@@ -82,14 +71,13 @@ static void without_memory_nothing_is_read(void **state)
     static const char text[] = "{\"a\":[1,2.5,\"x\"],\"b\":{\"c\":null}}";
     json_t *value = NULL;
     int error = -ENOMEM;
-    json_set_alloc_funcs(failing_malloc, free);
-    for (long n = 1; error; n++) {
+    memory_for_jansson(true);
+    for (long n = 0; error; n++) {
         struct refusal why = { .what = "untouched" };
         assert_true(n < 1000);
-        failing = n;
-        allocations = 0;
+        memory_fails_once_after(n);
         error = json_read(text, strlen(text), "x", &value, &why);
-        failing = 0;
+        memory_restore();
         if (error)
             assert_null(value);
         if (error == BAD_INPUT)
@@ -100,7 +88,7 @@ static void without_memory_nothing_is_read(void **state)
             assert_string_equal(why.what, "untouched");
     }
     json_decref(value);
-    json_set_alloc_funcs(malloc, free);
+    memory_for_jansson(false);
 }
 
 static void json_is_written_in_one_line_in_its_order(void **state)

@@ -16,7 +16,6 @@
 #include <sys/capability.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -26,7 +25,8 @@
 #include "wire/filter.h"
 #include "wire/listener.h"
 
-static uv_loop_t loop;
+#include "harness/loop.h"
+
 static unsigned accepted_count;
 
 static void accepted(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
@@ -34,7 +34,11 @@ static void accepted(void *owner, int fd, const struct sockaddr *peer, socklen_t
     assert_ptr_equal(owner, &accepted_count);
     accepted_count++;
     close(fd);
-    uv_stop(&loop);
+}
+
+static bool are_accepted(void *count)
+{
+    return accepted_count == *(unsigned *)count;
 }
 
 static int open_on(const char *address, struct listener **l, struct refusal *why)
@@ -86,9 +90,8 @@ static void connect_to(int family, uint16_t port)
     int error = family == AF_INET6 ? connect(fd, (struct sockaddr *)&v6, sizeof v6)
                                    : connect(fd, (struct sockaddr *)&v4, sizeof v4);
     assert_int_equal(error, 0);
-    unsigned before = accepted_count;
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(accepted_count, before + 1);
+    unsigned expected = accepted_count + 1;
+    loop_until(&loop, are_accepted, &expected);
     close(fd);
 }
 
@@ -212,11 +215,14 @@ static int attempt(int family, int64_t ns)
     return error;
 }
 
+static bool are_kept(void *count)
+{
+    return kept_count >= *(unsigned *)count;
+}
+
 static void run_until_kept(unsigned count)
 {
-    int64_t end = clock_now() + IN_TIME;
-    while (kept_count < count && clock_now() < end)
-        uv_run(&loop, UV_RUN_NOWAIT);
+    loop_until(&loop, are_kept, &count);
     assert_int_equal(kept_count, count);
 }
 
@@ -490,8 +496,7 @@ static void without_descriptors_nobody_who_waits_is_reset(void **state)
     listener_set_out_of_descriptors(pauses, &paused);
     log_set_level(LOG_ERROR);
     int refused = listener_answer(kept, LISTENER_REFUSES);
-    while (!paused)
-        uv_run(&loop, UV_RUN_ONCE);
+    loop_until(&loop, is_counted, &paused);
     setrlimit(RLIMIT_NOFILE, &all);
     listener_set_out_of_descriptors(NULL, NULL);
     assert_int_equal(refused, -EMFILE);
@@ -535,14 +540,7 @@ static void a_shortage_is_told_anew_behind_the_last_listener(void **state)
 static int set_up(void **state)
 {
     caps_probe();
-    return uv_loop_init(&loop) || timers_start(&loop);
-}
-
-static int tear_down(void **state)
-{
-    timers_stop();
-    uv_run(&loop, UV_RUN_DEFAULT);
-    return uv_loop_close(&loop);
+    return loop_start(state);
 }
 
 int main(void)
@@ -563,5 +561,5 @@ int main(void)
         cmocka_unit_test(without_descriptors_nobody_who_waits_is_reset),
         cmocka_unit_test(a_shortage_is_told_anew_behind_the_last_listener),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, loop_stop);
 }

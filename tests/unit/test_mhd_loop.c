@@ -14,11 +14,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include "engine/mhd_loop.h"
 
-static uv_loop_t loop;
+#include "harness/loop.h"
+
 static struct mhd_loop *m;
 static unsigned requests, runs, closed;
 static bool suspend;
@@ -105,15 +105,14 @@ static const char *answer_on(int fd, unsigned ms)
 static int start(unsigned flags, const struct MHD_OptionItem *options)
 {
     requests = runs = closed = 0;
-    uv_loop_init(&loop);
+    assert_int_equal(loop_start(NULL), 0);
     return mhd_loop_start(&loop, flags, answer, (void *)"arg", options, &m);
 }
 
 static void stop(void)
 {
     mhd_loop_stop(m);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
+    assert_int_equal(loop_stop(NULL), 0);
 }
 
 static void a_request_is_answered_without_a_kick(void **state)
@@ -170,9 +169,9 @@ static void a_kick_from_a_timer_is_not_slept_over(void **state)
     uv_timer_init(&loop, &timer);
     began = uv_hrtime();
     uv_timer_start(&timer, kick_it, 10, 5000);
-    while (runs == 0 && uv_hrtime() - began < UINT64_C(3000000000))
-        uv_run(&loop, UV_RUN_ONCE);
+    loop_until(&loop, is_counted, &runs);
     assert_int_equal(runs, 1);
+    assert_true(uv_hrtime() - began < UINT64_C(3000000000)); /* with the first tick */
     uv_close((uv_handle_t *)&timer, NULL);
     stop();
 }
@@ -264,8 +263,7 @@ static void nothing_that_is_closed_is_polled(void **state)
     assert_int_equal(polled(), before - 1);
     while (n > 0)
         close(copies[--n]);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
+    assert_int_equal(loop_stop(NULL), 0);
 }
 
 static void stopping_nothing_is_fine(void **state)

@@ -10,21 +10,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include "base/clock.h"
-#include "base/timer.h"
 #include "tests/skip.h"
 #include "wire/caps.h"
 #include "wire/tap.h"
 
-#include "harness/memcheck.h"
+#include "harness/loop.h"
 
-#define PATIENCE (5000 * REAL_MS)
 #define A_WHILE  (30 * REAL_MS)
 #define SEEN_MAX 64
 
-static uv_loop_t loop;
 static struct tap_segment seen[SEEN_MAX];
 static unsigned seen_count;
 
@@ -34,22 +30,15 @@ static void note(void *owner, const struct tap_segment *segment)
     seen[seen_count++] = *segment;
 }
 
-static void wake(struct timer *m, int64_t late)
+static bool are_seen(void *count)
 {
-    *(bool *)(m + 1) = true;
+    return seen_count >= *(unsigned *)count;
 }
 
 /* Runs the loop until so many were seen, or for ns. */
 static void run_until(unsigned count, int64_t ns)
 {
-    struct {
-        struct timer timer;
-        bool over;
-    } end = { .timer.reached = wake };
-    timer_at(&end.timer, clock_now() + ns);
-    while (!end.over && seen_count < count)
-        uv_run(&loop, UV_RUN_ONCE);
-    timer_cancel(&end.timer);
+    loop_wait(&loop, are_seen, &count, ns);
 }
 
 static socklen_t set_loopback(union address *at, bool v6)
@@ -192,14 +181,7 @@ static void every_number_of_ports_works(void **state)
 static int start(void **state)
 {
     caps_probe();
-    return uv_loop_init(&loop) || timers_start(&loop);
-}
-
-static int stop(void **state)
-{
-    timers_stop();
-    uv_run(&loop, UV_RUN_DEFAULT);
-    return uv_loop_close(&loop);
+    return loop_start(state);
 }
 
 int main(void)
@@ -210,5 +192,5 @@ int main(void)
         cmocka_unit_test(more_ports_than_it_takes_are_refused),
         cmocka_unit_test(every_number_of_ports_works),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start, loop_stop);
 }

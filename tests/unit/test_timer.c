@@ -5,17 +5,15 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-#include <uv.h>
 
 #include "base/clock.h"
 #include "base/timer.h"
 
+#include "harness/loop.h"
 #include "harness/memory.h"
 
 #define MANY   500
 #define ROUNDS 20000
-
-static uv_loop_t loop;
 
 struct probe {
     struct timer timer;
@@ -23,7 +21,7 @@ struct probe {
     struct probe *cancels;
 };
 
-static unsigned reached_count, expected;
+static unsigned reached_count;
 static struct probe *order[MANY];
 
 static void reached(struct timer *m, int64_t late)
@@ -34,8 +32,6 @@ static void reached(struct timer *m, int64_t late)
     order[reached_count++] = p;
     if (p->cancels)
         timer_cancel(&p->cancels->timer);
-    if (reached_count == expected)
-        uv_stop(&loop);
 }
 
 static void arm(struct probe *p, int64_t due)
@@ -45,11 +41,15 @@ static void arm(struct probe *p, int64_t due)
     assert_true(timer_armed(&p->timer));
 }
 
+static bool are_reached(void *count)
+{
+    return reached_count == *(unsigned *)count;
+}
+
 static void run_until(unsigned count)
 {
     reached_count = 0;
-    expected = count;
-    uv_run(&loop, UV_RUN_DEFAULT);
+    loop_until(&loop, are_reached, &count);
 }
 
 static void a_timer_is_never_early_and_tells_how_late_it_is(void **state)
@@ -141,18 +141,6 @@ static void at_random_what_is_armed_is_reached_and_nothing_else(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    return uv_loop_init(&loop) || timers_start(&loop);
-}
-
-static int tear_down(void **state)
-{
-    timers_stop();
-    uv_run(&loop, UV_RUN_DEFAULT);
-    return uv_loop_close(&loop);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,5 +150,5 @@ int main(void)
         cmocka_unit_test(arming_again_moves_a_timer_and_none_cancels_it),
         cmocka_unit_test(at_random_what_is_armed_is_reached_and_nothing_else),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, loop_start, loop_stop);
 }

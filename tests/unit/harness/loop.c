@@ -77,3 +77,8 @@ bool is_set(void *flag)
 {
     return *(bool *)flag;
 }
+
+bool is_counted(void *count)
+{
+    return *(unsigned *)count > 0;
+}

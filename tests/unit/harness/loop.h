@@ -33,5 +33,6 @@ bool loop_wait(uv_loop_t *on, bool (*holds)(void *data), void *data, int64_t ns)
 void loop_wait_or_fail(uv_loop_t *on, bool (*holds)(void *data), void *data, const char *what,
                        const char *file, int line);
 
-/* A condition: this bool is true. */
+/* Conditions: this bool is true; this unsigned is not 0. */
 bool is_set(void *flag);
+bool is_counted(void *count);
