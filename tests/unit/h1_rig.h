@@ -12,10 +12,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <uv.h>
 
 #include "base/buf.h"
 #include "engine/engine.h"
+
+#include "harness/loop.h"
 
 enum when { NEVER, AT_BEGIN, AT_HEADERS, AT_BODY, AT_COMPLETE };
 
@@ -36,13 +37,10 @@ struct host {
     void (*put_out)(struct host *t);                      /* in output(), if set */
 };
 
-static uv_loop_t loop;
-
 /* Some turns of the loop: enough for anything that is not waiting for us. */
 static inline void turns(void)
 {
-    for (int i = 0; i < 12; i++)
-        uv_run(&loop, UV_RUN_NOWAIT);
+    loop_turns(12);
 }
 
 static inline void at(struct host *t, struct exchange *ex, enum when when)
@@ -301,19 +299,23 @@ static inline void assert_ends(const char *text, const char *with)
         fail_msg("\"%s\" does not end with \"%s\"", text, with);
 }
 
+/* release of a response: counts into the unsigned at arg. */
+static inline void released(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
 #define GET     "GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n"
 #define SEEN    "headers(GET /a?b h 1) complete "
 #define POST(n) "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: " #n "\r\n\r\n"
 
 static inline int loop_set_up(void **state)
 {
-    uv_loop_init(&loop);
-    return h1_start(&loop);
+    return loop_start(state) || h1_start(&loop);
 }
 
 static inline int loop_tear_down(void **state)
 {
     h1_stop();
-    uv_run(&loop, UV_RUN_DEFAULT);
-    return uv_loop_close(&loop);
+    return loop_stop(state);
 }

@@ -213,6 +213,16 @@ static void rig_finished(void *host)
     buf_printf(&rig->log, "finished\n");
 }
 
+/* For on_begin, on_headers and on_complete: answers, or does not yet. */
+static inline void respond_now(struct rig *rig, struct exchange *ex)
+{
+    assert_int_equal(engine_respond(ex, &rig->response), 0);
+}
+
+static inline void keep_for_later(struct rig *rig, struct exchange *ex)
+{
+}
+
 static const struct engine_host rig_calls = {
     .begin = rig_begin,
     .headers = rig_headers,

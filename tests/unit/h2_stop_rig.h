@@ -13,11 +13,6 @@ static inline void stop_and_respond(struct rig *rig, struct exchange *ex)
     assert_int_equal(engine_respond(ex, &rig->response), 0);
 }
 
-static inline void respond_now(struct rig *rig, struct exchange *ex)
-{
-    assert_int_equal(engine_respond(ex, &rig->response), 0);
-}
-
 static inline void note(struct rig *rig, struct exchange *ex)
 {
     stopped = ex;

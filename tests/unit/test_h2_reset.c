@@ -3,15 +3,6 @@
 
 #define CODE 0xdeadbeef
 
-static void keep_for_later(struct rig *rig, struct exchange *ex)
-{
-}
-
-static void respond_now(struct rig *rig, struct exchange *ex)
-{
-    assert_int_equal(engine_respond(ex, &rig->response), 0);
-}
-
 static void reset_it(struct rig *rig, struct exchange *ex)
 {
     assert_int_equal(engine_rst_stream(rig->engine, ex->stream, NGHTTP2_REFUSED_STREAM), 0);

@@ -4,10 +4,6 @@
 
 static const uint8_t data[16384];
 
-static void keep_for_later(struct rig *rig, struct exchange *ex)
-{
-}
-
 static void set(struct rig *rig, enum engine_setting setting, uint32_t value)
 {
     assert_int_equal(engine_set(rig->engine, setting, value), 0);
@@ -350,11 +346,6 @@ static void no_response_continues_while_streams_are_held(void **state)
     assert_non_null(strstr(rig_frames(rig), " END_STREAM\n"));
     assert_int_equal(rig->ended, 1);
     rig_destroy(rig);
-}
-
-static void respond_now(struct rig *rig, struct exchange *ex)
-{
-    assert_int_equal(engine_respond(ex, &rig->response), 0);
 }
 
 static void early_answers_and_continue_wait_too(void **state)

@@ -10,11 +10,6 @@ static void wait_for_ever(struct rig *rig, struct exchange *ex)
 {
 }
 
-static void respond_now(struct rig *rig, struct exchange *ex)
-{
-    assert_int_equal(engine_respond(ex, &rig->response), 0);
-}
-
 static void idle(struct rig *rig)
 {
 }

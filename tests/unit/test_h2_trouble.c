@@ -140,10 +140,6 @@ static void malformed_requests_end_their_stream_only(void **state)
     }
 }
 
-static void keep_for_later(struct rig *rig, struct exchange *ex)
-{
-}
-
 static void streams_beyond_the_limit_are_refused(void **state)
 {
     struct rig *rig = rig_create();

@@ -1,15 +1,6 @@
 /* test_h2_verbs.c - the HTTP/2 engine misbehaving on demand: GOAWAY as told, watching, holding. */
 #include "h2_rig.h"
 
-static void keep_for_later(struct rig *rig, struct exchange *ex)
-{
-}
-
-static void respond_now(struct rig *rig, struct exchange *ex)
-{
-    assert_int_equal(engine_respond(ex, &rig->response), 0);
-}
-
 static void say(struct rig *rig, enum goaway_last last, int32_t number)
 {
     const struct goaway goaway = { .last = last, .number = number };
