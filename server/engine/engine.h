@@ -139,7 +139,8 @@ struct engine_host {
     /* A request in input while watching, or on a stream above the last one our GOAWAY promised,
      * each part of it once: its header section (what), its content, its last octet. ex: the
      * exchange, if it had begun; NULL: it never did, or will later when it was held. stream: 0 on
-     * h1. */
+     * h1. Also, once, what is read of an exchange that engine_goaway or engine_rst_stream has
+     * ended within its header section, before it is lost. */
     void (*stale_request)(void *host, struct exchange *ex, const struct request *request,
                           int32_t stream, enum engine_witnessed what);
     void (*stale_body)(void *host, struct exchange *ex, const void *bytes, size_t n,
@@ -224,6 +225,7 @@ struct engine_ops {
     int (*rst_stream)(struct engine *e, int32_t stream, uint32_t error);
     int (*ping)(struct engine *e, const uint8_t opaque[8]);
     int (*set)(struct engine *e, enum engine_setting setting, uint32_t value);
+    bool (*disowns)(const struct engine *e, int32_t stream);
 };
 
 /* Once per process: h1 starts its libmicrohttpd daemon on the loop. Returns 0 or -errno. */
@@ -352,6 +354,12 @@ static inline int engine_goaway(struct engine *e, const struct goaway *goaway)
     return e->ops->goaway ? e->ops->goaway(e, goaway) : -ENOTSUP;
 }
 
+/* Is this stream above the last one that a GOAWAY of ours promised? Of h1 none is. */
+static inline bool engine_disowns(const struct engine *e, int32_t stream)
+{
+    return e->ops->disowns && e->ops->disowns(e, stream);
+}
+
 /* GOAWAY(2^31-1, NO_ERROR): new streams are still served. */
 static inline int engine_goaway_notice(struct engine *e)
 {
@@ -359,9 +367,10 @@ static inline int engine_goaway_notice(struct engine *e)
 }
 
 /* RST_STREAM (RFC 9113 6.4): exactly this frame, whatever state the stream is in, also idle or
- * closed. An exchange that is open on it is lost, and nothing of it but lost() is told any more;
- * what the client sends on the stream later is ignored (5.1), but counts in the connection's
- * window. Returns 0, -ENOMEM, or -ENOTSUP on h1. */
+ * closed. An exchange that is open on it is lost, and nothing of it but lost() is told any more
+ * (but for the rest of its header section, see stale_request); what the client sends on the stream
+ * later is ignored (5.1), but counts in the connection's window. Returns 0, -ENOMEM, or -ENOTSUP on
+ * h1. */
 static inline int engine_rst_stream(struct engine *e, int32_t stream, uint32_t error)
 {
     return e->ops->rst_stream ? e->ops->rst_stream(e, stream, error) : -ENOTSUP;

@@ -126,7 +126,7 @@ static void hold_body(struct h2 *h, struct h2_exchange *ex, const uint8_t *body,
 /* Tells what is known of an exchange and was not told yet, as long as the host lets it. */
 static void advance(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, size_t n)
 {
-#define MAY (serving(h) && !ex->told && !ex->reset_said)
+#define MAY (serving(h) && !ex->told && !ex->reset_said && !ex->why_later)
     const struct engine_host *calls = h->engine.calls;
     ex->refs++;
     if (serving(h) && !ex->told && !ex->begun) /* also what was reset while it was held */
@@ -282,6 +282,10 @@ static void news_of(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, s
         witness(h, ex, body, n);
         if (ex->whole || (ex->headers_in && h->stale > H2_STREAMS_MAX))
             end_stale(h, ex);
+    } else if (ex->why_later) {
+        witness(h, ex, body, n);
+        if (ex->headers_in)
+            h2_exchange_abort(ex, NGHTTP2_NO_ERROR, ex->why_later);
     } else if (serving(h)) {
         advance(h, ex, body, n);
     } else {
@@ -565,6 +569,7 @@ static const struct engine_ops ops = {
     .rst_stream = h2_rst_stream,
     .ping = h2_ping,
     .set = h2_set,
+    .disowns = h2_disowns,
 };
 
 int h2_create(const struct engine_host *calls, void *host, struct engine **out)

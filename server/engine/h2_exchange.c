@@ -181,3 +181,14 @@ void h2_exchange_abort(struct h2_exchange *ex, uint32_t code, const char *why)
     nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, ex->pub.stream, code);
     h2_exchange_lose(ex, why);
 }
+
+void h2_exchange_end(struct h2_exchange *ex, const char *why)
+{
+    struct h2 *h = h2_of(ex->pub.engine);
+    if (ex == h->current && !ex->headers_in)
+        ex->why_later = why;
+    else if (ex->opened)
+        h2_exchange_abort(ex, NGHTTP2_NO_ERROR, why);
+    else
+        h2_exchange_lose(ex, why);
+}

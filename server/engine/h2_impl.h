@@ -84,8 +84,10 @@ struct h2_exchange {
     bool is_head, expects; /* method HEAD; Expect: 100-continue */
     bool answered;         /* engine_respond was called */
     enum h2_outcome outcome;
-    const char *why;      /* it was lost */
-    uint32_t window_kept; /* see h2 */
+    const char *why;       /* it was lost */
+    const char *why_later; /* a verb has ended it within its header section: it is lost for this
+                              when that was read, and its request reported */
+    uint32_t window_kept;  /* see h2 */
     struct h2_stop stop;
     struct buf held;          /* body bytes that a hold keeps */
     struct h2_stored *stored; /* an answer given before the header section was read */
@@ -170,10 +172,9 @@ struct h2 {
     /* Output */
     size_t room;
     bool pumping, again, force, paused;
-    bool special;        /* any of what follows, or of the stops, or limit, was ever used */
-    bool mute;           /* the frame that nghttp2 is about to give is not for the wire */
-    bool stop_reached;   /* by an exchange whose host was not told */
-    int32_t mute_stream; /* reset by us before nghttp2 knew it */
+    bool special;      /* any of what follows, or of the stops, or limit, was ever used */
+    bool mute;         /* the frame that nghttp2 is about to give is not for the wire */
+    bool stop_reached; /* by an exchange whose host was not told */
     struct h2_block *block;
     struct h2_exchange *saying; /* its header section is being put out, and its octets counted */
     /* Settings, by the host */
@@ -245,6 +246,9 @@ void h2_exchange_request(struct h2_exchange *ex);
 void h2_exchange_lose(struct h2_exchange *ex, const char *why);
 /* The same, and the stream is reset. */
 void h2_exchange_abort(struct h2_exchange *ex, uint32_t code, const char *why);
+/* The same for a verb, which has said so in its own words: nghttp2 does not. Where the header
+ * section is being read, the rest of it comes first. */
+void h2_exchange_end(struct h2_exchange *ex, const char *why);
 
 /* --- h2_answer.c */
 int h2_respond(struct exchange *ex, const struct response *response);
@@ -269,6 +273,7 @@ int h2_goaway_notice(struct engine *e);
 int h2_rst_stream(struct engine *e, int32_t stream, uint32_t error);
 int h2_ping(struct engine *e, const uint8_t opaque[8]);
 int h2_set(struct engine *e, enum engine_setting setting, uint32_t value);
+bool h2_disowns(const struct engine *e, int32_t stream);
 /* nghttp2 is about to give a frame that is not DATA: is it one that does not leave? */
 bool h2_verbs_mute(struct h2 *h, const nghttp2_frame *frame);
 

@@ -48,7 +48,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
     h->streams++;
-    if (!h->current || h->current->reset_said)
+    if (!h->current)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (h->streams > h->max_streams && !h->current->stale) {
         h2_exchange_abort(h->current, NGHTTP2_REFUSED_STREAM,

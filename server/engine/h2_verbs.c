@@ -26,8 +26,13 @@ static void disown(struct h2 *h, int32_t last)
     for (struct link *i = h->exchanges.next; i != &h->exchanges; i = i->next) {
         struct h2_exchange *ex = link_entry(i, struct h2_exchange, link);
         if (ex->pub.stream > last)
-            h2_exchange_abort(ex, NGHTTP2_NO_ERROR, "its stream is above the last of our GOAWAY");
+            h2_exchange_end(ex, "its stream is above the last of our GOAWAY");
     }
+}
+
+bool h2_disowns(const struct engine *e, int32_t stream)
+{
+    return stream > ((const struct h2 *)e)->limit;
 }
 
 static int say_goaway(struct h2 *h, int32_t last, uint32_t error, const void *debug, size_t len)
@@ -95,11 +100,7 @@ static void forget_stream(struct h2 *h, int32_t stream)
     if (!ex || ex->stale)
         return;
     ex->reset_said = true;
-    if (ex->opened)
-        nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR);
-    else
-        h->mute_stream = stream; /* on_begin_headers lets nghttp2 reset it */
-    h2_exchange_lose(ex, "the server reset its stream");
+    h2_exchange_end(ex, "the server reset its stream");
 }
 
 int h2_rst_stream(struct engine *e, int32_t stream, uint32_t error)
@@ -168,7 +169,7 @@ bool h2_verbs_mute(struct h2 *h, const nghttp2_frame *frame)
         return keep_window(h, &frame->window_update);
     case NGHTTP2_RST_STREAM:
         ex = nghttp2_session_get_stream_user_data(h->session, stream);
-        return (ex && ex->reset_said) || stream == h->mute_stream;
+        return ex && ex->reset_said;
     default:
         return false;
     }

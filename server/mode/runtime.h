@@ -88,6 +88,7 @@ struct mode_exchange {
     bool answering;                 /* the host has begun to answer it; the host sets this, and */
     bool standing;                  /* that the response has stopped at a place */
     bool ended;                     /* a step reset its stream: the engine will tell of its loss */
+    uint64_t ended_fault;           /* the seq of its fault event */
     bool over;                      /* mode_exchange_over was called */
 };
 

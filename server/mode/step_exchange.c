@@ -118,6 +118,7 @@ int do_header(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progra
 static int reset_stream(const struct mode_conn *mc, struct mode_exchange *mx, uint32_t error)
 {
     mx->ended = true; /* before the call, in which the exchange may go */
+    mx->ended_fault = mc->acting;
     int outcome = engine_rst_stream(mc->engine, mx->ex->stream, error);
     if (outcome)
         mx->ended = false;

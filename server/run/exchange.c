@@ -133,7 +133,9 @@ uint64_t exchange_fault(const struct exchanges *xs, const struct mode_exchange *
         return xs->mode->acting;
     if (exchange_silenced(xs))
         return wire_fault(xs->wire);
-    if (xs->mode->held)
+    if (mx && mx->ended)
+        return mx->ended_fault;
+    if (xs->mode->held || (mx && engine_disowns(xs->engine, mx->ex->stream)))
         return xs->mode->goaway_fault;
     return mx && mx->gates > 0 ? mx->gate_fault : 0;
 }

@@ -118,20 +118,22 @@ static void add_staleness(struct exchanges *xs)
 {
     struct ledger *l = xs->ledger;
     enum wire_state state = wire_state(xs->wire);
-    int64_t since = state == WIRE_OPEN ? xs->mode->goaway_at : wire_fault_since(xs->wire);
-    ledger_word(l, F_SENT_INTO, state == WIRE_OPEN ? INTO_GOAWAY : wire_state_into(state));
-    add_fault(xs, state == WIRE_OPEN ? xs->mode->goaway_fault : wire_fault(xs->wire));
+    bool goaway = !xs->stale_seen; /* it came before the fault, or there is none */
+    int64_t since = goaway ? xs->mode->goaway_at : wire_fault_since(xs->wire);
+    ledger_word(l, F_SENT_INTO, goaway ? INTO_GOAWAY : wire_state_into(state));
+    add_fault(xs, goaway ? xs->mode->goaway_fault : wire_fault(xs->wire));
     if (since != TIME_NONE)
         ledger_int(l, F_AFTER_FAULT, clock_now() - since);
-    if (state == WIRE_FIN_SENT)
+    if (!goaway && state == WIRE_FIN_SENT)
         ledger_word(l, F_FIN_ACKED_BEFORE, wire_fin_acked(xs->wire));
 }
 
 /* What came with the bytes on which the fault fired, or before them, was sent while all was well;
- * over h2 the engine also tells of streams that a GOAWAY has disowned. */
-static bool is_stale(const struct exchanges *xs, int32_t stream)
+ * over h2 the engine also tells of streams that a GOAWAY has disowned, and of the rest of a header
+ * section within which an exchange was ended. */
+static bool is_stale(const struct exchanges *xs, const struct exchange *ex, int32_t stream)
 {
-    return xs->stale_seen || (!exchange_silenced(xs) && stream);
+    return xs->stale_seen || (!ex && engine_disowns(xs->engine, stream));
 }
 
 void witness_stale_request(void *host, struct exchange *ex, const struct request *request,
@@ -139,7 +141,7 @@ void witness_stale_request(void *host, struct exchange *ex, const struct request
 {
     struct exchanges *xs = host;
     struct ledger *l = xs->ledger;
-    bool stale = is_stale(xs, stream);
+    bool stale = is_stale(xs, ex, stream);
     uint32_t nth;
     /* Without a fault: an exchange has begun, whose end says it; or it may be any frame. */
     if (what == WITNESSED_PART && !exchange_silenced(xs) &&
@@ -199,7 +201,7 @@ void witness_stale_complete(void *host, struct exchange *ex, const struct reques
     if (!r->attempt)
         r->attempt = attempts_begin(xs->attempts, attempts_key(&as_sent, r->digest).hash);
     /* What came into a stall that has ended, and its rest later, is told when it is served. */
-    if (!r->complete_told && (!r->stale || is_stale(xs, stream))) {
+    if (!r->complete_told && (!r->stale || is_stale(xs, ex, stream))) {
         ledger_begin(l, EV_REQUEST_COMPLETE, xs->id, r->stale ? 0 : nth);
         if (r->stale && stream)
             ledger_int(l, F_STREAM, stream);
@@ -216,12 +218,15 @@ void witness_stale_complete(void *host, struct exchange *ex, const struct reques
 
 void witness_resumes(struct exchanges *xs)
 {
-    if (xs->mode->goaway_at != TIME_NONE) /* some of the streams will never begin */
-        return;
-    for (struct link *i = xs->unbegun.next; i != &xs->unbegun; i = i->next) {
+    struct link *next;
+    for (struct link *i = xs->unbegun.next; i != &xs->unbegun; i = next) {
         struct unbegun *u = link_entry(i, struct unbegun, link);
-        if (u->nth == 0)
+        next = i->next;
+        bool begins = !engine_disowns(xs->engine, u->stream);
+        if (begins && u->nth == 0)
             u->nth = ++xs->numbered;
+        else if (!begins && u->read.complete_told)
+            drop_unbegun(xs, u);
     }
 }
 

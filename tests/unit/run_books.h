@@ -52,8 +52,14 @@ static inline void read_books(const struct peer *p, const char *what,
         assert_in_range(nth, 1, EXCHANGES_MAX - 1);
         struct course *c = &courses[nth];
         if (!may_come(c, stage)) {
-            char *all = json_dumps(events, JSON_INDENT(0));
-            fail_msg("%s: %s of exchange %d: %s", what, name, (int)nth, all);
+            json_t *each;
+            size_t k;
+            json_array_foreach(events, k, each) /* fail_msg() has no room for them */
+            {
+                json_dumpf(each, stderr, JSON_COMPACT);
+                fputc('\n', stderr);
+            }
+            fail_msg("%s: %s of exchange %d", what, name, (int)nth);
         }
         c->has[stage] = true;
         c->lost_at_headers |=

@@ -78,7 +78,7 @@ static void it_is_exactly_the_frame_in_any_state(void **state)
         void (*reach)(struct rig *rig);
         const char *log;
     } rows[] = {
-        { idle, "" },    { header_begun, lost },       { half_read, lost },
+        { idle, "" },    { header_begun, "" },         { half_read, lost },
         { whole, lost }, { half_answered, lost },      { answered_early, "" },
         { closed, "" },  { closed_by_the_client, "" }, { disowned, "" },
     };
@@ -136,7 +136,8 @@ static void it_may_be_said_in_any_callback(void **state)
         size_t hook;
         const char *log, *frames;
     } rows[] = {
-        { offsetof(struct rig, on_begin), "begin 1\nlost 1: the server reset its stream\n",
+        { offsetof(struct rig, on_begin),
+          "begin 1\nstale 1 POST / a\nlost 1: the server reset its stream\n",
           "RST_STREAM 1 REFUSED_STREAM\n" },
         { offsetof(struct rig, on_headers),
           "begin 1\nheaders 1 POST /\nlost 1: the server reset its stream\n",
@@ -269,28 +270,79 @@ static void lose_by_end(struct rig *rig)
     engine_peer_closed(rig->engine);
 }
 
+static void lose_by_goaway(struct rig *rig)
+{
+    const struct goaway none = { .last = GOAWAY_LAST_NONE };
+    engine_goaway(rig->engine, &none);
+}
+
 /* Whatever more of it comes, and whatever becomes of the connection. */
 static void nothing_is_told_of_an_exchange_behind_its_end(void **state)
 {
-    static void (*const reach[])(struct rig * rig) = { header_begun, half_read };
-    static void (*const lose[])(struct rig * rig) = { lose_by_reset, lose_by_reset_that_waits,
-                                                      lose_by_end };
-    for (unsigned i = 0; i < 2 * 3 * 4; i++) {
+    static const struct {
+        void (*reach)(struct rig *rig), (*lose)(struct rig *rig);
+    } rows[] = {
+        { header_begun, lose_by_end },           { half_read, lose_by_end },
+        { half_read, lose_by_reset_that_waits }, { half_read, lose_by_reset },
+        { half_read, lose_by_goaway },
+    };
+    for (unsigned i = 0; i < 4 * sizeof rows / sizeof *rows; i++) {
         struct rig *rig = rig_ready();
         rig->on_complete = keep_for_later;
-        reach[i / 12](rig);
+        rows[i / 4].reach(rig);
         rig_log(rig);
-        lose[i / 4 % 3](rig);
+        rows[i / 4].lose(rig);
         assert_non_null(strstr(rig_log(rig), "lost 1"));
         engine_watch(rig->engine, i % 2 ? WATCH_HOLD : WATCH_ONLY);
         if (i / 2 % 2)
             engine_watch_flush(rig->engine, true);
-        if (reach[i / 12] == header_begun)
+        if (rows[i / 4].reach == header_begun)
             rig_frame_in(rig, NGHTTP2_CONTINUATION, END_HEADERS, 1, POST_BLOCK + 3, BLOCK_LEN - 3);
         rig_frame_in(rig, NGHTTP2_DATA, END_STREAM, 1, "y", 1);
         engine_watch(rig->engine, WATCH_ONLY);
         engine_watch_flush(rig->engine, false);
         assert_string_equal(rig_log(rig), "");
+        rig_destroy(rig);
+    }
+}
+
+/* A verb may come before the header section is whole: what is read is told all the same, once, and
+ * before the loss; also when a hold or an end keeps the rest. */
+static void a_request_that_was_ended_within_its_header_section_is_told(void **state)
+{
+    static const struct {
+        void (*lose)(struct rig *rig);
+        const char *lost;
+    } rows[] = {
+        { lose_by_reset, "lost 1: the server reset its stream\n" },
+        { lose_by_reset_that_waits, "lost 1: the server reset its stream\n" },
+        { lose_by_goaway, "lost 1: its stream is above the last of our GOAWAY\n" },
+    };
+    for (unsigned i = 0; i < 3 * 3 * 2; i++) {
+        struct rig *rig = rig_ready();
+        bool payload = i % 2; /* a part of it was read */
+        unsigned watch = i / 2 % 3;
+        const char *told[] = { "stale 1 POST / a\n", rows[i / 6].lost };
+        rig->on_complete = keep_for_later;
+        rig_input(rig, payload ? "\0\0\6\1\4\0\0\0\1\x83\x87" : "\0\0\6\1\4\0\0\0\1",
+                  payload ? 11 : 9);
+        assert_string_equal(rig_log(rig), "begin 1\n");
+        rows[i / 6].lose(rig);
+        assert_string_equal(rig_log(rig), "");
+        if (watch)
+            engine_watch(rig->engine, watch == 1 ? WATCH_HOLD : WATCH_ONLY);
+        rig_input(rig, &POST_BLOCK[payload ? 2 : 0], payload ? 4 : 6);
+        char expected[200];
+        snprintf(expected, sizeof expected, "%s%s", told[0], watch ? "" : told[1]);
+        assert_string_equal(rig_log(rig), expected);
+        engine_resume(rig->engine);
+        assert_string_equal(rig_log(rig), watch == 1 ? told[1] : "");
+        rig_frame_in(rig, NGHTTP2_DATA, END_STREAM, 1, "y", 1);
+        assert_int_equal(rig->stale, 1);
+        assert_int_equal(rig->errors, 0);
+        assert_string_equal(rig_frames(rig), rows[i / 6].lose == lose_by_goaway
+                                                 ? "GOAWAY last=0 NO_ERROR\n"
+                                                 : "RST_STREAM 1 0xdeadbeef\n");
         rig_destroy(rig);
     }
 }
@@ -324,6 +376,7 @@ int main(void)
         cmocka_unit_test(it_comes_after_our_settings),
         cmocka_unit_test(it_waits_for_the_end_of_a_hold_and_is_not_said_while_watching),
         cmocka_unit_test(nothing_is_told_of_an_exchange_behind_its_end),
+        cmocka_unit_test(a_request_that_was_ended_within_its_header_section_is_told),
         cmocka_unit_test(a_client_sees_the_code_and_continues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

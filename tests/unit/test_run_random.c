@@ -227,7 +227,7 @@ static void read_told(const struct round *r, struct told told[ASKS_MAX])
     json_t *events = events_since(r->c.peer.since), *event;
     unsigned key_of[ASKS_MAX + 1] = { 0 }; /* by the number of an exchange */
     json_int_t last = 0;
-    bool any = r->silenced || (r->struck && strstr(r->struck->steps, "goaway"));
+    bool any = r->silenced;
     size_t i;
     memset(told, 0, ASKS_MAX * sizeof *told);
     json_array_foreach(events, i, event)
@@ -239,8 +239,8 @@ static void read_told(const struct round *r, struct told told[ASKS_MAX])
         if ((stale || request) && key) { /* without one: its header section was not read whole */
             unsigned k = (unsigned)atoi(key + 1);
             assert_in_range(k, 1, r->c.count);
-            /* One that came into a stall or behind a GOAWAY, and never began, has no number; one
-             * that is served after the stall is told later than those that were sent behind it. */
+            /* One that came into a stall, and never began, has no number; one that is served after
+             * the stall is told later than those that were sent behind it. */
             if (request && (any ? nth > k || key_of[nth] : nth != k || nth != ++last))
                 fail_with_ledger(r, "a request has another number, or is told twice or too early");
             if (request)
@@ -268,16 +268,13 @@ static void read_told(const struct round *r, struct told told[ASKS_MAX])
 static const struct round *watched;
 
 /* Is all told that was sent before the first step that ended it? Exactly as it was if nothing came
- * in between; otherwise it may have come into a stall. Of a stream that a GOAWAY disowned in the
- * middle of its header section nothing more is told. */
+ * in between; otherwise it may have come into a stall. */
 static bool all_is_told(void)
 {
     const struct round *r = watched;
     struct told told[ASKS_MAX];
     read_told(r, told);
     bool strict = r->struck->kind == ENDS && !r->silenced;
-    if (strstr(r->struck->steps, "goaway"))
-        return true;
     for (unsigned i = 0; i < r->c.count; i++)
         if (r->c.asks[i].end <= r->before &&
             (strict ? !told[i].completes : !told[i].requests && !told[i].stale))
