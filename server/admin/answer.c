@@ -124,12 +124,12 @@ void answer_field(struct call *call, const char *name, const char *value)
 
 static bool add_fields(struct MHD_Response *response, const struct buf *fields)
 {
-    const char *at = (const char *)buf_bytes(fields), *end = at + buf_len(fields);
-    while (at < end) {
-        const char *value = at + strlen(at) + 1;
-        if (!MHD_add_response_header(response, at, value))
+    const char *all = (const char *)buf_bytes(fields);
+    for (size_t at = 0; at < buf_len(fields);) {
+        const char *name = all + at, *value = name + strlen(name) + 1;
+        if (!MHD_add_response_header(response, name, value))
             return false;
-        at = value + strlen(value) + 1;
+        at = (size_t)(value + strlen(value) + 1 - all);
     }
     return true;
 }

@@ -20,9 +20,10 @@ static inline size_t buf_len(const struct buf *b)
     return b->end - b->start;
 }
 
+/* NULL if it is empty and owns nothing; C allows no NULL + 0. */
 static inline const uint8_t *buf_bytes(const struct buf *b)
 {
-    return b->data + b->start;
+    return b->start ? b->data + b->start : b->data;
 }
 
 /* Makes room for n more bytes. Returns 0 or -ENOMEM (and sets failed; the content is unchanged). */

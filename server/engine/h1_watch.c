@@ -70,6 +70,8 @@ static void read_on(struct h1 *h, const uint8_t *bytes, size_t n)
 {
     size_t again = n < h->quiet ? n : h->quiet;
 
+    if (n == 0) /* bytes may be NULL */
+        return;
     h->quiet -= again;
     h->told += n - again;
     witness(h, bytes, again, true);
