@@ -9,8 +9,9 @@
  *     input     LIMIT_HELD + LIMIT_READING       320 KiB
  *
  * Output waits in the wire, whether TLS or a pace comes first. An engine puts out what the wire has
- * room for, and frames of control beside that, of which LIMIT_FRAMES may wait in nghttp2. While
- * LIMIT_QUEUED waits nothing is read, so that nothing new is asked for:
+ * room for, and frames of control beside that, of which LIMIT_FRAMES may wait in nghttp2, more than
+ * one reading can ask for. While LIMIT_QUEUED waits nothing is read, so that nothing new is asked
+ * for; the same while LIMIT_FRAMES wait behind a response that stands inside a frame:
  *
  *     output    LIMIT_QUEUED + frames of control       128 KiB
  *
@@ -40,7 +41,7 @@
 #define LIMIT_QUEUED ((size_t)128 * 1024)
 #define LIMIT_PIECE  (LIMIT_QUEUED / 2)
 
-#define LIMIT_FRAMES  4096                       /* HTTP/2 frames of control that wait to leave */
+#define LIMIT_FRAMES  8192                       /* HTTP/2 frames of control that wait to leave */
 #define LIMIT_DROPPED ((size_t)16 * 1024 * 1024) /* content behind an early response */
 
 /* Requests that were read in a fault and have not begun, of which it is known what was read: more
@@ -50,4 +51,6 @@
 
 _Static_assert(LIMIT_HELLO <= LIMIT_HELD,
                "a ClientHello is held when its handshake is interrupted");
+_Static_assert(LIMIT_READING / 9 < LIMIT_FRAMES,
+               "a SETTINGS frame of 9 octets asks for an ACK, and nothing may leave meanwhile");
 _Static_assert(LIMIT_CLEARTEXT <= LIMIT_HELLO, "both are kept in one place");

@@ -229,9 +229,11 @@ static bool is_done(const struct h2 *h)
     return (h->shutting || h->peer_gone) && h->live == 0 && !more_to_say;
 }
 
-/* Our own last words, where nghttp2 has none. */
+/* Our own last words, where nghttp2 has none: what was wrong first is all that is told. */
 static void say_failure(struct h2 *h)
 {
+    if (h->last_said)
+        return;
     if (h->fail_what)
         tell_error(h, h->fail_code, h->fail_what);
     int32_t last = h->newest < h->limit ? h->newest : h->limit;
@@ -305,8 +307,6 @@ static const struct {
 } fatal_rows[] = {
     { NGHTTP2_ERR_BAD_CLIENT_MAGIC, NGHTTP2_PROTOCOL_ERROR,
       "PROTOCOL_ERROR: not the connection preface of HTTP/2", false },
-    { NGHTTP2_ERR_FLOODED, NGHTTP2_ENHANCE_YOUR_CALM,
-      "ENHANCE_YOUR_CALM: a flood of frames that ask for answers", true },
 };
 
 static void fatal(struct h2 *h, h2_ssize error)
@@ -435,7 +435,10 @@ static void input(struct engine *e, const uint8_t *bytes, size_t n)
     }
     h->in_input = false;
     h2_pump(h, false);
-    if (!h->failed && nghttp2_session_get_outbound_queue_size(h->session) > LIMIT_FRAMES) {
+    size_t waiting = nghttp2_session_get_outbound_queue_size(h->session);
+    if (h->watch == H2_HOLDING || h2_blocked(h)) {
+        h->unsaid = waiting;
+    } else if (!h->failed && waiting > LIMIT_FRAMES + h->unsaid) {
         h2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM,
                 "ENHANCE_YOUR_CALM: it asks for answers and does not read them", true);
         h2_settle(h);
@@ -447,7 +450,10 @@ static void input(struct engine *e, const uint8_t *bytes, size_t n)
 static bool is_full(struct engine *e)
 {
     const struct h2 *h = h2_of(e);
-    return h->watch == H2_HOLDING && h->held >= LIMIT_HELD && !h->failed;
+    if (h->failed)
+        return false;
+    return h->watch == H2_HOLDING ? h->held >= LIMIT_HELD
+                                  : h2_blocked(h) && h->unsaid >= LIMIT_FRAMES;
 }
 
 static void pump(struct engine *e)

@@ -171,6 +171,9 @@ struct h2 {
     bool peer_gone;
     /* Output */
     size_t room;
+    size_t unsaid;  /* frames of nghttp2's that still wait since we put nothing out: a hold, or a
+                       response that stands inside a frame. The client is not blamed for these */
+    bool last_said; /* nghttp2 has ended the connection with a GOAWAY */
     bool pumping, again, force, paused;
     bool special;      /* any of what follows, or of the stops, or limit, was ever used */
     bool mute;         /* the frame that nghttp2 is about to give is not for the wire */

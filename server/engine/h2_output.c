@@ -165,6 +165,17 @@ static void put_out(struct h2 *h)
     h->force = false;
 }
 
+/* Some of what waited while we said nothing has left. */
+static void forget_unsaid(struct h2 *h)
+{
+    size_t waiting = nghttp2_session_get_outbound_queue_size(h->session);
+    bool was_full = h->unsaid >= LIMIT_FRAMES;
+    if (waiting < h->unsaid)
+        h->unsaid = waiting;
+    if (was_full && h->unsaid < LIMIT_FRAMES && h->watch == H2_SERVING)
+        h->engine.calls->has_room(h->engine.host);
+}
+
 void h2_pump(struct h2 *h, bool force)
 {
     h->force |= force;
@@ -186,6 +197,8 @@ void h2_pump(struct h2 *h, bool force)
         flush(h);
     } while (h->again);
     h->pumping = false;
+    if (h->unsaid > 0)
+        forget_unsaid(h);
     h->news = NULL;
     h2_tell_error(h, &news);
     h2_settle(h);

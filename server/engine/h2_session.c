@@ -241,10 +241,13 @@ static int before_frame_send(nghttp2_session *session, const nghttp2_frame *fram
         h->mute = h2_verbs_mute(h, frame);
         h2_stop_watch(h, frame);
     }
-    if (frame->hd.type == NGHTTP2_RST_STREAM && by_client(frame->rst_stream.error_code))
+    /* What waited while we said nothing is no flood, though it all leaves at once. */
+    if (frame->hd.type == NGHTTP2_RST_STREAM && by_client(frame->rst_stream.error_code) &&
+        h->unsaid == 0)
         h2_streams_spend(h, H2_RESETS);
     if (frame->hd.type != NGHTTP2_GOAWAY)
         return 0;
+    h->last_said = true;
     /* nghttp2 ends the connection, and says why in the debug data. */
     const char *reason = (const char *)frame->goaway.opaque_data;
     size_t len = frame->goaway.opaque_data_len;
@@ -342,6 +345,8 @@ static int set_up_once(void)
      * own header compression, where a new Date would take another 65 bytes each second. */
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, 1024);
+    /* It would count what waits for our sake, too: h2.c has a limit, and h2_streams.c others. */
+    nghttp2_option_set_max_outbound_ack(option, SIZE_MAX);
     return 0;
 }
 

@@ -135,6 +135,9 @@ void h2_streams_reset(struct h2 *h, int32_t stream, bool by_us)
 static void behind_its_reset(struct h2 *h, int32_t stream, const char *type)
 {
     char what[80];
+    h2_pump(h, true); /* has nghttp2 an error of the connection to tell? Then this one is none */
+    if (h->last_said)
+        return;
     set_past(h, stream, RESET_BY_US);
     nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_STREAM_CLOSED);
     if (h->watch != H2_SERVING)
