@@ -113,28 +113,33 @@ static void reset_drained(struct wire *w)
         wire_flush_in_verb(w);
 }
 
-/* RST, once what the kernel had before the fault is looked at. */
-static void reset_behind_unread(struct wire *w)
+/* RST, once so much of what the kernel has is looked at. */
+static void reset_behind(struct wire *w, size_t unread, uint64_t fault)
 {
-    if (w->before_left > LIMIT_HELD)
-        w->before_left = LIMIT_HELD;
-    w->effect = WIRE_WAITING;
+    w->reset_left = unread < LIMIT_HELD ? unread : LIMIT_HELD;
+    w->reset_fault = fault;
     w->reset_due = true;
-    timer_at(&w->limit, w->fault_since); /* at the latest */
+    timer_at(&w->limit, clock_now()); /* at the latest */
 }
 
 /* RST now; but what is read already, or waits in the kernel, was sent before it, and is looked at
- * first. */
+ * first. Where a fault has said the end already it was sent into that one: the state stays until
+ * then. */
 static void reset_at_once(struct wire *w)
 {
-    if (!w->corked && wire_unread(w) <= 0) {
+    bool ended = wire_draws_rst(w) || w->state == WIRE_RESETTING;
+    int unread = wire_unread(w);
+    if (!w->corked && unread <= 0) {
         take_fault(w);
         wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
         return;
     }
     wire_discard(w);
-    enter(w, WIRE_RESETTING);
-    reset_behind_unread(w);
+    if (!ended) {
+        enter(w, WIRE_RESETTING);
+        w->effect = WIRE_WAITING;
+    }
+    reset_behind(w, unread > 0 ? (size_t)unread : 0, w->announced);
 }
 
 int wire_rst(struct wire *w, bool drain)
@@ -287,7 +292,7 @@ static void rst_look(struct wire *w)
         snprintf(why, sizeof why, "in effect, but %d bytes of ours are not ACKed", unacked);
     ledger_done(w, STEP_RST, why);
     if (w->corked || (w->before_left > 0 && wire_unread(w) > 0))
-        reset_behind_unread(w);
+        reset_behind(w, w->before_left, w->fault);
     else
         wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
 }
@@ -426,10 +431,7 @@ void wire_rst_drained(struct wire *w)
 
 void wire_rst_limit(struct wire *w)
 {
-    if (w->reset_due)
-        wire_reset(w);
-    else
-        rst_look(w);
+    rst_look(w);
 }
 
 void wire_verb_cut(struct wire *w, enum wire_cut how)

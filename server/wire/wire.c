@@ -211,7 +211,7 @@ static void took_late(struct wire *w, size_t n, bool dead)
         if (w->state != WIRE_ENDING) /* part of a record, an alert: no plaintext in it */
             w->calls->stale(w->owner, NULL, 0);
     }
-    if (dead && wire_draws_rst(w)) /* as a closed socket answers it */
+    if (dead && wire_draws_rst(w) && !w->reset_reads) /* as a closed socket answers it */
         wire_end(w, WIRE_LAST_RST, wire_ended_by(w), HOW_AS_SEEN);
 }
 
@@ -220,8 +220,10 @@ static bool read_once(struct wire *w);
 void wire_reset(struct wire *w)
 {
     w->reset_due = false;
-    while (w->state != WIRE_CLOSED && w->before_left > 0 && !w->peer_fin && read_once(w))
+    w->reset_reads = true;
+    while (w->state != WIRE_CLOSED && w->reset_left > 0 && !w->peer_fin && read_once(w))
         ;
+    w->fault = w->reset_fault;
     wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
 }
 
@@ -231,6 +233,7 @@ static void take(struct wire *w, const uint8_t *bytes, size_t n)
     uint64_t handed = w->handed;
     w->late = w->before_left == 0 && (dead || wire_row(w)->late == WIRE_LATE_AT_ONCE);
     w->before_left -= n < w->before_left ? n : w->before_left;
+    w->reset_left -= n < w->reset_left ? n : w->reset_left;
     w->stale_noted = w->notify_read = false;
     w->records = 0;
     w->reading = n;
@@ -323,6 +326,8 @@ static bool read_once(struct wire *w)
     size_t most = sizeof bytes;
     if (w->before_left > 0 && w->before_left < most)
         most = w->before_left; /* what came later is another reading */
+    if (w->reset_left > 0 && w->reset_left < most)
+        most = w->reset_left; /* and behind the reset there is none */
     ssize_t n = recv(w->fd, bytes, most, 0);
     if (n > 0) {
         w->bytes_in += (uint64_t)n;
@@ -422,7 +427,9 @@ void wire_take_held(struct wire *w)
 static void limit_reached(struct timer *m, int64_t late)
 {
     struct wire *w = link_entry(m, struct wire, limit);
-    if (wire_in_fault(w) && !w->reset_due && wire_shape_waits(w)) /* we are not done ourselves */
+    if (w->reset_due)
+        wire_reset(w);
+    else if (wire_in_fault(w) && wire_shape_waits(w)) /* we are not done ourselves */
         timer_at(m, clock_now() + WIRE_DRAIN_MAX);
     else
         wire_row(w)->limit(w);

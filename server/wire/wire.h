@@ -225,7 +225,8 @@ void wire_announce(struct wire *w, uint64_t fault);
  * answers with a bare RST - and nothing that comes after linger can be read. */
 int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact);
 /* RST now, as soon as what was read and what waits in the kernel (up to LIMIT_HELD) has been
- * handed up with before(); what was queued is discarded. drain: RST once the client's kernel has
+ * handed up: with before(), or stale() behind a fault that had said the end; what was queued is
+ * discarded. drain: RST once the client's kernel has
  * ACKed all that was queued, or WIRE_DRAIN_MAX after our kernel last took some of it (the ledger
  * says so: fault_done); until then nothing else is said, and what comes is stale. A black hole lets
  * no ACK through: RST now. */

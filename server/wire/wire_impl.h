@@ -103,7 +103,10 @@ struct wire {
     uint64_t announced;        /* the seq of the fault event of the next verb, */
     uint64_t fault;            /* and of the one that put it out of service last; 0: none */
     bool verb_told;            /* fault_done has said how the verb of this state went */
-    bool reset_due;            /* resetting: as soon as what was read is looked at */
+    bool reset_due;            /* RST as soon as what was read is looked at, */
+    bool reset_reads;          /* which is being done, */
+    size_t reset_left;         /* and so much of what the kernel has; */
+    uint64_t reset_fault;      /* the seq of its fault event */
     int64_t keepalive;         /* wire_config.keepalive */
     struct timer ack_timer;    /* to look whether what was sent is ACKed */
     int64_t unacked_since;     /* TIME_NONE: it was not looked at, or all was ACKed then */

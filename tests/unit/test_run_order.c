@@ -66,16 +66,39 @@ static void a_fault_strikes_between_any_two_bytes(void **state)
 
 /* --- What is held keeps its number, although others before it come to nothing */
 
+/* The numbers of the requests that were served. */
+static void read_numbers(const struct peer *p, char *text, size_t size)
+{
+    json_t *events = events_since(p->since), *event;
+    size_t i, len = 0;
+    text[0] = '\0';
+    json_array_foreach(events, i, event)
+    {
+        if (strcmp(json_string_value(json_object_get(event, "event")), "processed") != 0)
+            continue;
+        int n = snprintf(text + len, size - len, " %d", (int)number_in(event, "exchange"));
+        len += (size_t)n;
+        assert_true(len < size);
+    }
+    json_decref(events);
+}
+
 static void held_requests_keep_their_numbers(void **state)
 {
     static const uint8_t get[] = { 0x82, 0x86, 0x84, 0x01, 1, 'x' },
                          post[] = { 0x83, 0x86, 0x84, 0x01, 1, 'x' }, no_path[] = { 0x82, 0x86 };
-    for (unsigned before = 0; before < 2; before++) {
+    char numbers[4][40];
+    for (unsigned i = 0; i < 4; i++) {
         struct peer p;
         struct buf bytes = { 0 };
+        bool before = i / 2, goaway = i % 2;
         set_rules("[{\"on\":\"mark\",\"name\":\"strike\",\"do\":[\"stall\"]},"
+                  "{\"on\":\"mark\",\"name\":\"away\",\"over\":\"h2\",\"do\":[{\"goaway\":{"
+                  "\"last\":7}}]},"
                   "{\"on\":\"mark\",\"name\":\"again\",\"do\":[\"resume\"]}]");
         open_peer(&p, CLEAR, H2);
+        if (goaway)
+            mark("away"); /* which disowns the last one alone */
         if (!before)
             mark("strike");
         frame(&bytes, 1, 5, 1, no_path, sizeof no_path); /* malformed */
@@ -83,15 +106,23 @@ static void held_requests_keep_their_numbers(void **state)
         frame(&bytes, 1, 4, 5, post, sizeof post);
         frame(&bytes, 3, 0, 5, "\0\0\0\x8", 4); /* given up */
         frame(&bytes, 1, 5, 7, get, sizeof get);
+        if (goaway)
+            frame(&bytes, 1, 5, 9, get, sizeof get);
         record(&p, buf_bytes(&bytes), buf_len(&bytes));
         send_out(&p);
         if (before)
             mark("strike"); /* so that all of it was sent before */
-        assert_true(sees(&p, before ? "request_complete" : "stale_request", before ? 2 : 3));
+        assert_true(sees(&p, before ? "request_complete" : "stale_request",
+                         before   ? 2
+                         : goaway ? 4
+                                  : 3));
         mark("again");
         assert_true(sees(&p, "response_end", 2));
+        read_numbers(&p, numbers[i], sizeof numbers[i]);
         leave(&p, before ? "sent before the stall" : "sent into the stall");
         buf_free(&bytes);
+        if (goaway)
+            assert_string_equal(numbers[i], numbers[i - 1]);
     }
 }
 

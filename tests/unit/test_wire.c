@@ -70,6 +70,44 @@ static void rst_is_a_reset_at_once(void **state)
     assert_int_equal(client_sees(b), -ECONNRESET);
 }
 
+/* What came behind the first of two faults, and was not read when the second one struck. */
+static void reset_behind(struct bench *b, const char *into)
+{
+    int unread = 0;
+    assert_int_equal(send(b->client, "between", 7, MSG_NOSIGNAL), 7);
+    for (int64_t end = clock_now() + PATIENCE; unread < 7 && clock_now() < end;)
+        ioctl(b->socket, FIONREAD, &unread);
+    wire_announce(b->wire, 9);
+    assert_int_equal(wire_rst(b->wire, false), 0);
+    assert_int_equal(wire_rst(b->wire, false), WIRE_TOO_LATE);
+    run_for(PATIENCE, &b->closed);
+    assert_true(b->closed);
+    assert_int_equal(buf_len(&b->before), 0);
+    assert_int_equal(buf_len(&b->stale), 7);
+    assert_true(ledger_has(b, into));
+    assert_true(ledger_has(b, "\"by\":\"fault\",\"how\":\"rst\",\"fault\":9"));
+    assert_true(client_was_reset(b));
+}
+
+static void what_came_behind_our_fin_is_not_before_the_reset_that_follows(void **state)
+{
+    struct bench *b = *state;
+    wire_announce(b->wire, 7);
+    assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
+    assert_int_equal(client_sees(b), 0);
+    reset_behind(b, "\"sent_into\":\"finned\"");
+    assert_true(ledger_has(b, "\"fault\":7"));
+}
+
+static void nor_what_came_when_it_was_forgotten(void **state)
+{
+    struct bench *b = *state;
+    wire_announce(b->wire, 7);
+    assert_int_equal(wire_forget(b->wire, false), 0);
+    assert_int_equal(client_sees(b), -EAGAIN);
+    reset_behind(b, "\"sent_into\":\"forgotten\"");
+}
+
 static void forget_says_nothing_until_the_client_does(void **state)
 {
     struct bench *b = *state;
@@ -360,6 +398,8 @@ int main(void)
         scenario(a_client_that_closes_after_our_fin_gets_no_reset),
         scenario(what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset),
         scenario(rst_is_a_reset_at_once),
+        scenario(what_came_behind_our_fin_is_not_before_the_reset_that_follows),
+        scenario(nor_what_came_when_it_was_forgotten),
         scenario(forget_says_nothing_until_the_client_does),
         scenario(a_forgotten_connection_answers_a_fin_with_a_reset),
         scenario(stall_acks_and_says_nothing_until_resumed),
