@@ -17,7 +17,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include "base/buf.h"
 #include "base/log.h"
@@ -27,13 +26,8 @@
 #include "wire/caps.h"
 #include "wire/wire.h"
 
-#include "harness/memcheck.h"
-
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define PATIENCE     (5000 * REAL_MS)
-#define A_WHILE      (20 * REAL_MS)
 
-static uv_loop_t loop;
 static struct tls_server *server;
 
 /* Clients whose ClientHellos are answered in different ways: a full handshake, a HelloRetryRequest
@@ -54,6 +48,7 @@ enum { TLS13, TLS12 }; /* the first two */
 struct bench {
     struct wire *wire;
     int client;
+    uint64_t sent; /* by it */
     gnutls_session_t tls;
     gnutls_certificate_credentials_t trust;
     struct ledger *ledger;
@@ -62,6 +57,8 @@ struct bench {
     void (*at_hello)(struct bench *b);
     bool established, peer_closed, closed;
 };
+
+#include "wire_seat.h"
 
 /* --- The owner */
 
@@ -127,22 +124,9 @@ static const struct wire_owner calls = {
 
 /* --- Both sides */
 
-static inline void wake(struct timer *m, int64_t late)
+static inline ssize_t push(gnutls_transport_ptr_t transport, const void *bytes, size_t n)
 {
-    *(bool *)(m + 1) = true;
-}
-
-/* Runs the loop until *done or for ns. */
-static inline void run_for(int64_t ns, const bool *done)
-{
-    struct {
-        struct timer timer;
-        bool over;
-    } end = { .timer.reached = wake };
-    timer_at(&end.timer, clock_now() + ns);
-    while (!end.over && !(done && *done))
-        uv_run(&loop, UV_RUN_ONCE);
-    timer_cancel(&end.timer);
+    return try_say(transport, bytes, n);
 }
 
 static inline void open_client(struct bench *b, const char *priority)
@@ -152,7 +136,8 @@ static inline void open_client(struct bench *b, const char *priority)
                      0);
     assert_int_equal(gnutls_priority_set_direct(b->tls, priority, NULL), 0);
     assert_int_equal(gnutls_credentials_set(b->tls, GNUTLS_CRD_CERTIFICATE, b->trust), 0);
-    gnutls_transport_set_int(b->tls, b->client);
+    gnutls_transport_set_ptr2(b->tls, (gnutls_transport_ptr_t)(intptr_t)b->client, b);
+    gnutls_transport_set_push_function(b->tls, push);
 }
 
 static inline void connect_bench(struct bench *b, const struct wire_owner *owner, bool tls)
@@ -192,8 +177,7 @@ static inline void end(struct bench *b)
 {
     if (!b->closed)
         wire_abort(b->wire, BY_SHUTDOWN, HOW_AS_SEEN);
-    run_for(PATIENCE, &b->closed);
-    assert_true(b->closed);
+    loop_until(&loop, is_set, &b->closed);
     close(b->client);
     gnutls_deinit(b->tls);
     gnutls_certificate_free_credentials(b->trust);
@@ -201,53 +185,70 @@ static inline void end(struct bench *b)
     ledger_destroy(b->ledger);
 }
 
-static inline bool ledger_has(struct bench *b, const char *part)
+struct shaking {
+    gnutls_session_t tls;
+    int result;
+};
+
+static inline bool is_shaken(void *shaking)
 {
-    struct buf out = { 0 };
-    uint64_t next;
-    ledger_read(b->ledger, 0, 1000, 1 << 20, "\n", &out, &next);
-    buf_add(&out, "", 1);
-    bool found = strstr((const char *)buf_bytes(&out), part) != NULL;
-    buf_free(&out);
-    return found;
+    struct shaking *s = shaking;
+    s->result = gnutls_handshake(s->tls);
+    return s->result != GNUTLS_E_AGAIN;
 }
 
 /* Continues with the client's handshake until it is done. Returns 0, or what stopped it;
  * GNUTLS_E_AGAIN: nothing, for long enough. */
 static inline int shake(struct bench *b)
 {
-    int result;
-    for (int i = 0; i < 20; i++) {
-        result = gnutls_handshake(b->tls);
-        if (result != GNUTLS_E_AGAIN)
-            break;
-        run_for(5 * NS_PER_MS, NULL);
-    }
-    return result;
+    struct shaking s = { .tls = b->tls };
+    loop_wait(&loop, is_shaken, &s, PATIENCE);
+    return s.result;
+}
+
+/* What the client reads of TLS; GNUTLS_E_AGAIN: nothing came for long enough. */
+struct hearing {
+    gnutls_session_t tls;
+    char bytes[64];
+    ssize_t result;
+};
+
+static inline bool has_heard(void *hearing)
+{
+    struct hearing *h = hearing;
+    h->result = gnutls_record_recv(h->tls, h->bytes, sizeof h->bytes);
+    return h->result != GNUTLS_E_AGAIN && h->result != GNUTLS_E_INTERRUPTED;
+}
+
+static inline ssize_t hears(struct bench *b)
+{
+    struct hearing h = { .tls = b->tls };
+    loop_wait(&loop, has_heard, &h, PATIENCE);
+    return h.result;
+}
+
+static inline bool is_received(void *bench)
+{
+    const struct bench *b = bench;
+    return buf_len(&b->received) > 0;
 }
 
 static inline void works(struct bench *b)
 {
-    char bytes[8];
-    int n;
     assert_int_equal(shake(b), 0);
     assert_int_equal(gnutls_record_send(b->tls, "ping", 4), 4);
-    run_for(A_WHILE, NULL);
+    loop_until(&loop, is_received, b);
     assert_true(b->established);
     assert_int_equal(buf_len(&b->received), 4);
     wire_send(b->wire, "pong", 4);
-    do {
-        n = (int)gnutls_record_recv(b->tls, bytes, sizeof bytes);
-        run_for(2 * NS_PER_MS, NULL);
-    } while (n == GNUTLS_E_AGAIN);
-    assert_int_equal(n, 4);
+    assert_int_equal(hears(b), 4);
 }
 
-/* The ClientHello is on its way, or there already. */
+/* The ClientHello is read, or was already. */
 static inline void say_hello(struct bench *b)
 {
     assert_int_equal(gnutls_handshake(b->tls), GNUTLS_E_AGAIN);
-    run_for(A_WHILE, NULL);
+    loop_until(&loop, all_is_read, b);
 }
 
 /* A ticket of that client, for the next time. */
@@ -278,20 +279,6 @@ static inline void begin(struct bench *b, size_t kind, void (*at_hello)(struct b
     gnutls_free(ticket.data);
 }
 
-/* What the socket holds next: so many bytes, 0 for FIN, or -errno. */
-static inline int client_sees(struct bench *b, uint8_t *bytes, size_t size)
-{
-    run_for(A_WHILE, NULL);
-    ssize_t n = recv(b->client, bytes, size, 0);
-    return n < 0 ? -errno : (int)n;
-}
-
-static inline int client_sees_any(struct bench *b)
-{
-    uint8_t bytes[256];
-    return client_sees(b, bytes, sizeof bytes);
-}
-
 static inline void stall_now(struct bench *b)
 {
     assert_int_equal(wire_stall(b->wire), 0);
@@ -302,13 +289,11 @@ static inline int start(void **state)
     log_set_level(LOG_ERROR);
     server = minted_server();
     caps_probe();
-    return uv_loop_init(&loop) || timers_start(&loop);
+    return loop_start(state);
 }
 
 static inline int stop(void **state)
 {
     tls_server_destroy(server);
-    timers_stop();
-    uv_run(&loop, UV_RUN_DEFAULT);
-    return uv_loop_close(&loop);
+    return loop_stop(state);
 }

@@ -51,27 +51,30 @@ static inline void watch_client(struct bench *b)
     uv_poll_start(&watch, UV_READABLE, client_readable);
 }
 
+static inline bool has_raw(void *n)
+{
+    return buf_len(&raw) >= *(size_t *)n || saw_fin || saw_rst;
+}
+
 static inline void run_until_raw(size_t n)
 {
-    int64_t end = clock_now() + PATIENCE;
-    while (buf_len(&raw) < n && !saw_fin && !saw_rst && clock_now() < end)
-        run_for(MS, NULL);
+    loop_wait(&loop, has_raw, &n, PATIENCE);
     assert_int_equal(buf_len(&raw), n);
 }
 
 static inline void run_until_fin(void)
 {
-    int64_t end = clock_now() + PATIENCE;
-    while (!saw_fin && clock_now() < end)
-        run_for(MS, NULL);
-    assert_true(saw_fin);
+    loop_until(&loop, is_set, &saw_fin);
+}
+
+static inline bool is_cut(void *bench)
+{
+    return ((struct bench *)bench)->cuts > 0;
 }
 
 static inline void run_until_cut(struct bench *b)
 {
-    int64_t end = clock_now() + PATIENCE;
-    while (!b->cuts && clock_now() < end)
-        run_for(MS, NULL);
+    loop_until(&loop, is_cut, b);
     assert_int_equal(b->cuts, 1);
 }
 
@@ -103,7 +106,7 @@ static inline ssize_t pull(gnutls_transport_ptr_t transport, void *out, size_t s
 
 static inline ssize_t push(gnutls_transport_ptr_t transport, const void *bytes, size_t n)
 {
-    return send(((struct bench *)transport)->client, bytes, n, MSG_NOSIGNAL);
+    return try_say(transport, bytes, n);
 }
 
 static inline void start_tls(struct bench *b)
@@ -129,6 +132,13 @@ static inline void read_tls(void)
     tls_error = (int)n;
 }
 
+/* TLS has let so many bytes through. */
+static inline bool has_plain(void *n)
+{
+    read_tls();
+    return buf_len(&plain) >= *(size_t *)n;
+}
+
 /* Did TLS end without close_notify? */
 static inline bool tls_was_cut(void)
 {
@@ -136,17 +146,27 @@ static inline bool tls_was_cut(void)
            tls_error == GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
 }
 
+static int shaken; /* what gnutls_handshake() said last */
+
+static inline bool is_shaken(void *bench)
+{
+    shaken = gnutls_handshake(client);
+    return shaken != GNUTLS_E_AGAIN;
+}
+
+/* All that the wire has said has come, tickets too. */
+static inline bool all_has_come(void *bench)
+{
+    const struct bench *b = bench;
+    return b->established && buf_len(&raw) >= wire_bytes_out(b->wire);
+}
+
 /* Shakes hands; what comes later is counted from here. */
 static inline void establish(struct bench *b)
 {
-    int64_t end = clock_now() + PATIENCE;
-    int rc;
-    while ((rc = gnutls_handshake(client)) == GNUTLS_E_AGAIN && clock_now() < end)
-        run_for(MS, NULL);
-    assert_int_equal(rc, 0);
-    while (!b->established && clock_now() < end)
-        run_for(MS, NULL);
-    run_for(20 * MS, NULL); /* tickets */
+    loop_until(&loop, is_shaken, b);
+    assert_int_equal(shaken, 0);
+    loop_until(&loop, all_has_come, b);
     read_tls();
     raw.start = raw.end = pulled = 0;
 }
@@ -205,7 +225,7 @@ static inline int tear_down_shape(void **state)
     watch.data = &over;
     uv_close((uv_handle_t *)&watch, watch_closed);
     tear_down(state);
-    run_for(PATIENCE, &over);
+    loop_until(&loop, is_set, &over);
     buf_free(&raw);
     buf_free(&plain);
     if (client) {
@@ -239,7 +259,7 @@ static inline int start(void **state)
 static inline int stop(void **state)
 {
     tls_server_destroy(tls);
-    return stop_loop(state);
+    return loop_stop(state);
 }
 
 #define clear(name)   cmocka_unit_test_setup_teardown(name, set_up_clear, tear_down_shape)

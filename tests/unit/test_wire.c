@@ -22,11 +22,10 @@ static void fin_is_a_fin_and_later_bytes_draw_a_reset(void **state)
     assert_int_equal(client_sees(b), 4);
     assert_int_equal(client_sees(b), 0);
     assert_false(b->closed);
-    run_for(100 * REAL_MS, NULL); /* a kernel may delay its ACK by 40 ms */
-    assert_true(ledger_has(b, "\"event\":\"fin_acked\""));
+    await(b, "\"event\":\"fin_acked\"");
     client_says(b, "stale");
+    loop_until(&loop, is_set, &b->closed);
     assert_int_equal(buf_len(&b->stale), 5);
-    assert_true(b->closed);
     assert_true(client_was_reset(b));
     assert_true(ledger_has(b, "\"sent_into\":\"finned\""));
     assert_true(ledger_has(b, "\"fin_acked\":\"acked\""));
@@ -39,9 +38,8 @@ static void a_client_that_closes_after_our_fin_gets_no_reset(void **state)
     assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
     assert_int_equal(client_sees(b), 0);
     shutdown(b->client, SHUT_WR);
-    run_for(PATIENCE, &b->closed);
-    assert_true(b->closed);
-    assert_int_equal(client_sees(b), 0);
+    loop_until(&loop, is_set, &b->closed);
+    loop_quiet(&loop, client_has_rst, b, A_WHILE);
     assert_true(ledger_has(b, "\"by\":\"fault\",\"how\":\"fin\""));
 }
 
@@ -55,10 +53,9 @@ static void what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset(voi
     client_says(b, "second");
     assert_int_equal(buf_len(&b->stale), 11);
     assert_true(ledger_has(b, "\"sent_into\":\"finned\""));
-    run_for(ended + 210 * REAL_MS - clock_now(), NULL);
-    assert_false(b->closed);
+    loop_quiet(&loop, is_set, &b->closed, ended + 210 * REAL_MS - clock_now());
     client_says(b, "third");
-    assert_true(b->closed);
+    loop_until(&loop, is_set, &b->closed);
     assert_true(client_was_reset(b));
 }
 
@@ -74,14 +71,13 @@ static void rst_is_a_reset_at_once(void **state)
 static void reset_behind(struct bench *b, const char *into)
 {
     int unread = 0;
-    assert_int_equal(send(b->client, "between", 7, MSG_NOSIGNAL), 7);
+    say(b, "between", 7);
     for (int64_t end = clock_now() + PATIENCE; unread < 7 && clock_now() < end;)
         ioctl(b->socket, FIONREAD, &unread);
     wire_announce(b->wire, 9);
     assert_int_equal(wire_rst(b->wire, false), 0);
     assert_int_equal(wire_rst(b->wire, false), WIRE_TOO_LATE);
-    run_for(PATIENCE, &b->closed);
-    assert_true(b->closed);
+    loop_until(&loop, is_set, &b->closed);
     assert_int_equal(buf_len(&b->before), 0);
     assert_int_equal(buf_len(&b->stale), 7);
     assert_true(ledger_has(b, into));
@@ -104,7 +100,7 @@ static void nor_what_came_when_it_was_forgotten(void **state)
     struct bench *b = *state;
     wire_announce(b->wire, 7);
     assert_int_equal(wire_forget(b->wire, false), 0);
-    assert_int_equal(client_sees(b), -EAGAIN);
+    client_sees_nothing(b);
     reset_behind(b, "\"sent_into\":\"forgotten\"");
 }
 
@@ -112,7 +108,7 @@ static void forget_says_nothing_until_the_client_does(void **state)
 {
     struct bench *b = *state;
     assert_int_equal(wire_forget(b->wire, false), 0);
-    assert_int_equal(client_sees(b), -EAGAIN);
+    client_sees_nothing(b);
     client_says(b, "anyone?");
     assert_int_equal(buf_len(&b->stale), 7);
     assert_int_equal(client_sees(b), -ECONNRESET);
@@ -123,7 +119,6 @@ static void a_forgotten_connection_answers_a_fin_with_a_reset(void **state)
     struct bench *b = *state;
     assert_int_equal(wire_forget(b->wire, false), 0);
     shutdown(b->client, SHUT_WR);
-    run_for(PATIENCE, &b->closed);
     assert_int_equal(client_sees(b), -ECONNRESET);
 }
 
@@ -133,30 +128,26 @@ static void stall_acks_and_says_nothing_until_resumed(void **state)
     assert_int_equal(wire_stall(b->wire), 0);
     wire_send(b->wire, "ignored", 7);
     client_says(b, "ping");
-    assert_int_equal(client_unacked(b), 0);
     assert_int_equal(buf_len(&b->stale), 4);
-    assert_int_equal(client_sees(b), -EAGAIN);
+    loop_until(&loop, client_is_acked, b);
+    client_sees_nothing(b);
     shutdown(b->client, SHUT_WR);
-    assert_int_equal(client_sees(b), -EAGAIN);
+    client_sees_nothing(b);
     assert_false(b->peer_closed);
     assert_int_equal(wire_resume(b->wire), 0);
     wire_send(b->wire, "pong", 4);
     assert_int_equal(client_sees(b), 4);
-    assert_true(b->peer_closed);
+    loop_until(&loop, is_set, &b->peer_closed);
 }
 
 static void a_reset_is_noticed_while_stalled(void **state)
 {
     struct bench *b = *state;
-    struct linger now = { 1, 0 };
     assert_int_equal(wire_stall(b->wire), 0);
     shutdown(b->client, SHUT_WR);
-    run_for(20 * REAL_MS, NULL);
-    setsockopt(b->client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    close(b->client);
-    b->client = socket(AF_INET, SOCK_STREAM, 0);
-    run_for(PATIENCE, &b->closed);
-    assert_true(b->closed);
+    await(b, "\"event\":\"peer_fin\"");
+    reset_client(b);
+    loop_until(&loop, is_set, &b->closed);
     assert_true(ledger_has(b, "\"event\":\"peer_rst\""));
 }
 
@@ -168,7 +159,7 @@ static void a_stall_ends_after_the_clients_fin_also_when_that_came_first(void **
     assert_false(timer_armed(&b->wire->limit)); /* for a client that may continue, it lasts */
     assert_int_equal(wire_resume(b->wire), 0);
     shutdown(b->client, SHUT_WR);
-    run_for(PATIENCE, &b->peer_closed);
+    loop_until(&loop, is_set, &b->peer_closed);
     assert_int_equal(wire_stall(b->wire), 0);
     assert_true(timer_armed(&b->wire->limit));
     assert_true(b->wire->limit.due <= clock_now() + 120 * NS_PER_S);
@@ -191,7 +182,7 @@ static void a_client_that_closed_its_half_is_probed_but_in_a_fault(void **state)
     assert_int_equal(wire_resume(b->wire), 0);
     assert_false(is_probed(b));
     shutdown(b->client, SHUT_WR);
-    run_for(PATIENCE, &b->peer_closed);
+    loop_until(&loop, is_set, &b->peer_closed);
     assert_true(is_probed(b));
     assert_int_equal(wire_stall(b->wire), 0);
     assert_false(is_probed(b));
@@ -215,23 +206,25 @@ static void a_client_that_was_gone_had_ended_with_its_fin(void **state)
         void *bench;
         set_up(&bench);
         struct bench *b = bench;
-        struct linger now = { 1, 0 };
         shutdown(b->client, SHUT_WR);
-        run_for(PATIENCE, &b->peer_closed);
+        loop_until(&loop, is_set, &b->peer_closed);
         if (rows[i].probed)
             b->wire->probing_since -= 90 * NS_PER_S;
         if (rows[i].sends)
             wire_send(b->wire, "answer", 6);
-        run_for(20 * REAL_MS, NULL);
-        setsockopt(b->client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-        close(b->client); /* as its RST in answer to the probe */
-        b->client = socket(AF_INET, SOCK_STREAM, 0);
-        run_for(PATIENCE, &b->closed);
+        reset_client(b); /* as its RST in answer to the probe */
+        loop_until(&loop, is_set, &b->closed);
         assert_true(ledger_has(b, rows[i].end));
         assert_true(ledger_has(b, "\"after_peer_fin_ms\":"));
         assert_int_equal(ledger_has(b, "keep-alive probe"), i == 0);
         tear_down(&bench);
     }
+}
+
+static bool hole_is_in_effect(void *bench)
+{
+    const struct bench *b = bench;
+    return wire_state(b->wire) == WIRE_BLACK_HOLED && b->wire->effect == WIRE_IN_EFFECT;
 }
 
 static void a_black_hole_acks_nothing_and_heals(void **state)
@@ -240,18 +233,17 @@ static void a_black_hole_acks_nothing_and_heals(void **state)
     if (!caps_have(CAP_BLACK_HOLE))
         skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
     assert_int_equal(wire_black_hole(b->wire), 0);
-    client_says(b, "lost");
-    run_for(300 * REAL_MS, NULL);
-    assert_int_equal(client_unacked(b), 4);
+    say(b, "lost", 4);
+    loop_until(&loop, client_has_repeated, b);
+    loop_quiet(&loop, client_is_acked, b, A_WHILE);
+    client_sees_nothing(b);
+    await(b, "\"event\":\"segments_dropped\"");
     assert_int_equal(buf_len(&b->received) + buf_len(&b->stale), 0);
-    assert_int_equal(client_sees(b), -EAGAIN);
-    assert_true(ledger_has(b, "\"event\":\"segments_dropped\""));
     assert_true(wire_black_hole_used(b->wire) >= wire_fault_since(b->wire));
     assert_int_equal(wire_heal(b->wire), 0);
-    for (int i = 0; i < 100 && buf_len(&b->received) == 0; i++)
-        run_for(50 * REAL_MS, NULL);
+    loop_until(&loop, all_is_read, b); /* when the client's kernel has sent it again */
+    loop_until(&loop, client_is_acked, b);
     assert_int_equal(buf_len(&b->received), 4);
-    assert_int_equal(client_unacked(b), 0);
 }
 
 /* A client that ended with RST in the hole was not heard, and is never heard of again. */
@@ -274,14 +266,14 @@ static void a_reset_in_a_black_hole_looks_at_what_came_before_it(void **state)
     struct bench *b = *state;
     if (!caps_have(CAP_BLACK_HOLE))
         skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
-    assert_int_equal(send(b->client, "before", 6, 0), 6);
+    say(b, "before", 6);
     while (client_unacked(b) > 0)
         ;
     assert_int_equal(wire_black_hole(b->wire), 0);
-    run_for(50 * REAL_MS, NULL);
+    loop_quiet(&loop, all_is_read, b, A_WHILE);
     assert_int_equal(buf_len(&b->received) + buf_len(&b->before), 0);
     assert_int_equal(wire_rst(b->wire, false), 0);
-    run_for(PATIENCE, &b->closed);
+    loop_until(&loop, is_set, &b->closed);
     assert_int_equal(buf_len(&b->before), 6);
     assert_int_equal(buf_len(&b->stale), 0);
     assert_true(client_was_reset(b));
@@ -294,12 +286,11 @@ static void what_a_black_hole_dropped_is_not_for_the_reset_that_ends_it(void **s
         skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
     wire_announce(b->wire, 77);
     assert_int_equal(wire_black_hole(b->wire), 0);
-    for (int i = 0; i < 1000 && !ledger_has(b, "\"event\":\"fault_done\""); i++)
-        run_for(REAL_MS, NULL);
-    assert_int_equal(send(b->client, "lost", 4, 0), 4); /* perhaps not sampled yet */
+    assert_true(hole_is_in_effect(b));
+    say(b, "lost", 4); /* perhaps not sampled yet */
     wire_announce(b->wire, 88);
     assert_int_equal(wire_rst(b->wire, false), 0);
-    run_for(PATIENCE, &b->closed);
+    loop_until(&loop, is_set, &b->closed);
     assert_true(ledger_has(b, "\"event\":\"segments_dropped\""));
     assert_true(ledger_has(b, "\"fault\":77}"));
     assert_true(ledger_has(b, "\"how\":\"rst\",\"fault\":88"));
@@ -313,11 +304,11 @@ static void a_black_hole_waits_until_the_client_has_acked_what_was_sent(void **s
     wire_send(b->wire, "before", 6);
     assert_int_equal(wire_black_hole(b->wire), 0);
     assert_int_equal(client_sees(b), 6);
-    run_for(200 * REAL_MS, NULL);
-    client_says(b, "lost");
-    assert_int_equal(client_unacked(b), 4);
+    loop_until(&loop, hole_is_in_effect, b);
+    say(b, "lost", 4);
+    loop_quiet(&loop, client_is_acked, b, A_WHILE);
     wire_abort(b->wire, BY_SHUTDOWN, HOW_AS_SEEN);
-    run_for(PATIENCE, &b->closed);
+    loop_until(&loop, is_set, &b->closed);
     assert_true(ledger_has(b, "\"how\":\"silence\""));
     char byte; /* looked at once: what the client repeats into a closed socket draws a RST */
     assert_int_equal(recv(b->client, &byte, 1, 0), -1);
@@ -332,11 +323,10 @@ static void an_orderly_close_sends_fin_and_waits_for_the_clients(void **state)
     assert_int_equal(client_sees(b), 3);
     assert_int_equal(client_sees(b), 0);
     client_says(b, "too late, and dropped without a reset");
-    assert_int_equal(client_sees(b), 0);
+    loop_quiet(&loop, client_has_rst, b, A_WHILE);
     assert_false(b->closed);
     shutdown(b->client, SHUT_WR);
-    run_for(PATIENCE, &b->closed);
-    assert_true(b->closed);
+    loop_until(&loop, is_set, &b->closed);
     assert_int_equal(buf_len(&b->received) + buf_len(&b->stale), 0);
 }
 
@@ -352,16 +342,15 @@ static void a_client_that_does_not_read_bounds_what_is_queued(void **state)
     }
     assert_int_equal(wire_queued(b->wire), sent);
     assert_true(wire_handed(b->wire) < sent);
-    client_says(b, "not read meanwhile");
+    say(b, "not read meanwhile", 18);
+    loop_quiet(&loop, all_is_read, b, A_WHILE);
     assert_int_equal(buf_len(&b->received), 0);
     for (size_t got = 0; got < sent;) {
-        ssize_t n = recv(b->client, sink, sizeof sink, 0);
-        if (n > 0)
-            got += (size_t)n;
-        else
-            run_for(2 * REAL_MS, NULL);
+        int n = client_reads(b, sink, sizeof sink);
+        assert_true(n > 0);
+        got += (size_t)n;
     }
-    run_for(20 * REAL_MS, NULL);
+    loop_until(&loop, all_is_read, b);
     assert_int_equal(wire_handed(b->wire), sent);
     assert_true(b->progress > 0);
     assert_int_equal(buf_len(&b->received), 18);
@@ -416,5 +405,5 @@ int main(void)
         scenario(a_client_that_does_not_read_bounds_what_is_queued),
         cmocka_unit_test(the_states_are_what_they_are_for),
     };
-    return cmocka_run_group_tests(tests, start_loop, stop_loop);
+    return cmocka_run_group_tests(tests, start_loop, loop_stop);
 }

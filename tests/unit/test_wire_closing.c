@@ -31,6 +31,11 @@ static int state_of(int fd)
     return info.tcpi_state;
 }
 
+static bool client_is_reset(void *bench)
+{
+    return state_of(((struct bench *)bench)->client) == TCP_CLOSE;
+}
+
 static void each_way(void (*check)(struct bench *b, enum way way))
 {
     for (enum way way = FAULT; way < WAYS; way++) {
@@ -48,12 +53,11 @@ static void the_first_byte_draws_rst(struct bench *b, enum way way)
 {
     finish(b, way, 0, DURATION_NEVER);
     int64_t sent = clock_now();
-    assert_int_equal(send(b->client, "G", 1, MSG_NOSIGNAL), 1);
-    run_for(PATIENCE, &b->closed);
-    assert_true(b->closed);
+    say(b, "G", 1);
+    loop_until(&loop, is_set, &b->closed);
     if (clock_now() - sent < least_until_rst[way])
         least_until_rst[way] = clock_now() - sent;
-    assert_int_equal(state_of(b->client), TCP_CLOSE);
+    loop_until(&loop, client_is_reset, b);
     assert_int_equal(send(b->client, "ET /", 4, MSG_NOSIGNAL), -1);
     assert_true(ledger_has(b, "\"event\":\"stale_bytes\",\"connection\":1,\"bytes\":1,"));
     assert_true(
@@ -83,7 +87,7 @@ static void lingering(struct bench *b, enum way way)
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
     assert_int_equal(ledger_has(b, "\"event\":\"stale_bytes\""), way == FAULT);
     shutdown(b->client, SHUT_WR);
-    run_for(PATIENCE, &b->closed);
+    loop_until(&loop, is_set, &b->closed);
     assert_true(ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"fin\""
                                            : "\"by\":\"server\",\"how\":\"fin\""));
 }
@@ -99,18 +103,16 @@ static void waiting(struct bench *b, enum way way)
     int64_t ended = clock_now();
     finish(b, way, 0, 150 * REAL_MS);
     assert_false(b->closed);
-    run_for(PATIENCE, &b->closed);
-    assert_true(b->closed);
+    loop_until(&loop, is_set, &b->closed);
     assert_true(clock_now() - ended >= 150 * REAL_MS);
     assert_true(clock_now() - ended < 150 * REAL_MS + NS_PER_S);
+    loop_quiet(&loop, client_is_reset, b, A_WHILE);
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
-    assert_int_equal(client_sees(b), 0);
     assert_true(ledger_has(b, "did not close within fin_wait"));
     assert_true(ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"fin\""
                                            : "\"by\":\"server\",\"how\":\"fin\""));
-    assert_int_equal(send(b->client, "x", 1, MSG_NOSIGNAL), 1);
-    run_for(5 * REAL_MS, NULL);
-    assert_int_equal(state_of(b->client), TCP_CLOSE);
+    say(b, "x", 1);
+    loop_until(&loop, client_is_reset, b);
 }
 
 static void after_fin_wait_the_connection_is_gone_with_nothing_said(void **state)
@@ -161,8 +163,8 @@ static void an_exact_fin_is_left_to_the_kernel(void **state)
     assert_int_equal(client_sees(b), 4);
     assert_int_equal(client_sees(b), 0);
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
-    client_says(b, "stale");
-    assert_int_equal(state_of(b->client), TCP_CLOSE);
+    say(b, "stale", 5);
+    loop_until(&loop, client_is_reset, b);
     assert_int_equal(b->stales, 0);
     assert_false(ledger_has(b, "stale_bytes"));
     assert_true(ledger_has(b, "\"by\":\"fault\",\"how\":\"fin\""));
@@ -172,10 +174,9 @@ static void an_exact_fin_is_left_to_the_kernel(void **state)
 static void an_exact_fin_reads_first_what_came_before_it(void **state)
 {
     struct bench *b = *state;
-    assert_int_equal(send(b->client, "before", 6, MSG_NOSIGNAL), 6);
+    say(b, "before", 6);
     assert_int_equal(wire_fin(b->wire, false, 0, true), 0);
-    run_for(PATIENCE, &b->closed);
-    assert_true(b->closed);
+    loop_until(&loop, is_set, &b->closed);
     assert_int_equal(buf_len(&b->before), 6);
     assert_int_equal(client_sees(b), 0);
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
@@ -189,10 +190,9 @@ static void an_exact_fin_lingers_first(void **state)
     client_says(b, "discarded");
     assert_false(b->closed);
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
-    run_for(PATIENCE, &b->closed);
-    assert_true(b->closed);
-    client_says(b, "x");
-    assert_int_equal(state_of(b->client), TCP_CLOSE);
+    loop_until(&loop, is_set, &b->closed);
+    say(b, "x", 1);
+    loop_until(&loop, client_is_reset, b);
 }
 
 /* At the end of the process nobody waits for tcp_fin_timeout. */
@@ -202,8 +202,7 @@ static void who_hurries_does_not_wait_behind_a_fin(void **state)
     finish(b, ORDERLY, 100 * REAL_MS, DURATION_NEVER);
     wire_hurry(b->wire);
     assert_false(b->closed);
-    run_for(NS_PER_S, &b->closed);
-    assert_true(b->closed);
+    loop_until(&loop, is_set, &b->closed);
     assert_int_equal(client_sees(b), 0);
 }
 
@@ -221,11 +220,10 @@ static void what_the_kernel_does_not_say_is_not_known(void **state)
     assert_int_equal(wire_create(&config, ends[0], &b.wire), 0);
     assert_int_equal(wire_tcp_state(b.wire), -1);
     assert_int_equal(wire_fin(b.wire, false, 0, false), 0);
-    run_for(30 * REAL_MS, NULL);
-    assert_false(ledger_has(&b, "\"event\":\"fin_acked\""));
+    loop_quiet(&loop, has_awaited, (&(struct awaited){ &b, "\"event\":\"fin_acked\"" }), A_WHILE);
     client_says(&b, "late");
     assert_true(ledger_has(&b, "\"fin_acked\":\"unclear\""));
-    run_for(PATIENCE, &b.closed);
+    loop_until(&loop, is_set, &b.closed);
     close(b.client);
     buf_free(&b.stale);
     ledger_destroy(b.ledger);
@@ -246,5 +244,5 @@ int main(void)
         scenario(who_hurries_does_not_wait_behind_a_fin),
         cmocka_unit_test(what_the_kernel_does_not_say_is_not_known),
     };
-    return cmocka_run_group_tests(tests, start_loop, stop_loop);
+    return cmocka_run_group_tests(tests, start_loop, loop_stop);
 }

@@ -3,6 +3,7 @@
 #include "harness/memory.h"
 #include "shape_rig.h"
 #include "tests/skip.h"
+#include "wire/wire_impl.h"
 
 /* --- Pace */
 
@@ -39,7 +40,7 @@ static void paced_bytes_leave_in_chunks_and_never_early(void **state)
 static void a_pace_holds_for_what_is_sent_later_and_does_not_stop_reading(void **state)
 {
     struct bench *b = *state;
-    assert_int_equal(wire_pace(b->wire, 10, 100 * MS), 0);
+    assert_int_equal(wire_pace(b->wire, 10, 50 * MS), 0);
     int64_t start = clock_now();
     send_block(b, 10);
     wire_send(b->wire, block + 10, 10);
@@ -47,8 +48,8 @@ static void a_pace_holds_for_what_is_sent_later_and_does_not_stop_reading(void *
     client_says(b, "meanwhile");
     assert_int_equal(buf_len(&b->received), 9);
     run_until_raw(20);
-    assert_true(came_at[10] - start >= 100 * MS);
-    run_for(110 * MS, NULL);
+    assert_true(came_at[10] - start >= 50 * MS);
+    loop_run(55 * MS);
     wire_send(b->wire, block + 20, 5); /* after a quiet spell it may leave at once */
     assert_int_equal(wire_handed(b->wire), 25);
 }
@@ -62,7 +63,7 @@ static void another_pace_takes_over_what_waits_and_none_lets_it_out(void **state
     assert_int_equal(wire_pace(b->wire, 5, 20 * MS), 0);
     run_until_raw(31);
     assert_int_equal(wire_pace(b->wire, 1, 3600 * NS_PER_S), 0);
-    run_for(30 * MS, NULL);
+    loop_run(25 * MS); /* longer than the pace before */
     wire_send(b->wire, block + 31, 100);
     assert_int_equal(wire_handed(b->wire), 32);
     assert_int_equal(wire_pace(b->wire, 0, 0), 0);
@@ -91,8 +92,7 @@ static void the_verbs_wait_until_the_pace_has_let_all_out(void **state)
     int64_t start = clock_now();
     send_block(b, 40);
     assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
-    run_for(5 * MS, NULL);
-    assert_false(saw_fin);
+    loop_quiet(&loop, is_set, &saw_fin, 5 * MS);
     run_until_fin();
     assert_int_equal(buf_len(&raw), 40);
     assert_true(clock_now() - start >= 60 * MS);
@@ -127,6 +127,11 @@ static void a_stall_begins_behind_what_is_paced(void **state)
     assert_true(came_in_order(&raw));
 }
 
+static bool is_over(void *bench)
+{
+    return saw_fin || saw_rst || ((struct bench *)bench)->closed;
+}
+
 static void forget_waits_for_the_pace_also_when_the_client_has_closed_its_half(void **state)
 {
     struct bench *b = *state;
@@ -135,8 +140,7 @@ static void forget_waits_for_the_pace_also_when_the_client_has_closed_its_half(v
     assert_int_equal(wire_forget(b->wire, false), 0);
     shutdown(b->client, SHUT_WR);
     run_until_raw(40);
-    run_for(50 * MS, NULL);
-    assert_false(saw_fin || saw_rst || b->closed);
+    loop_quiet(&loop, is_over, b, A_WHILE);
 }
 
 static void a_black_hole_begins_behind_what_is_paced(void **state)
@@ -149,10 +153,9 @@ static void a_black_hole_begins_behind_what_is_paced(void **state)
     send_block(b, 40);
     assert_int_equal(wire_black_hole(b->wire), 0);
     run_until_raw(40);
-    run_for(100 * MS, NULL);
-    client_says(b, "lost");
-    assert_int_equal(client_unacked(b), 4);
-    assert_true(ledger_has(b, "in effect: all we sent is ACKed"));
+    await(b, "in effect: all we sent is ACKed");
+    say(b, "lost", 4);
+    loop_quiet(&loop, client_is_acked, b, A_WHILE);
     assert_true(wire_fault_since(b->wire) - start >= 60 * MS);
 }
 
@@ -163,8 +166,7 @@ static void a_reset_does_not_wait_for_the_pace(void **state)
     send_block(b, 40);
     run_until_raw(10);
     assert_int_equal(wire_rst(b->wire, false), 0);
-    run_for(100 * MS, NULL);
-    assert_true(saw_rst);
+    loop_until(&loop, is_set, &saw_rst);
     assert_int_equal(buf_len(&raw), 10);
     assert_int_equal(b->handed, 10);
 }
@@ -231,8 +233,7 @@ static void paced_bytes_are_dropped_when_the_client_ends_tls(void **state)
     assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
     send_block(b, 400);
     gnutls_alert_send(client, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
-    run_for(5 * MS, NULL);
-    assert_true(b->peer_closed);
+    loop_until(&loop, is_set, &b->peer_closed);
     wire_close(b->wire, BY_SERVER);
     run_until_fin();
     assert_true(wire_handed(b->wire) < 400);
@@ -315,11 +316,10 @@ static void a_drained_reset_waits_for_the_pace_and_the_acks(void **state)
     client_says(b, "stale");
     assert_int_equal(buf_len(&b->stale), 5);
     assert_true(ledger_has(b, "\"sent_into\":\"resetting\""));
-    assert_int_equal(client_unacked(b), 0);
+    loop_until(&loop, client_is_acked, b);
     shutdown(b->client, SHUT_WR); /* noted, and no more */
-    run_for(PATIENCE, &b->closed);
-    run_for(30 * MS, NULL);
-    assert_true(saw_rst);
+    loop_until(&loop, is_set, &b->closed);
+    loop_until(&loop, is_set, &saw_rst);
     assert_false(saw_fin);
     assert_int_equal(buf_len(&raw), 30);
     assert_int_equal(b->handed, 30);
@@ -334,7 +334,7 @@ static size_t fill(struct bench *b)
     while (wire_room(b->wire) > 0 && sent < 30u << 20) {
         send_block(b, 65536);
         sent += 65536;
-        run_for(MS, NULL);
+        loop_turns(1);
     }
     assert_int_equal(wire_room(b->wire), 0);
     return sent;
@@ -343,15 +343,13 @@ static size_t fill(struct bench *b)
 static void drained_reset_of_a_slow_client(struct bench *b, size_t sent)
 {
     assert_int_equal(wire_rst(b->wire, true), 0);
-    run_for(100 * MS, NULL);
-    assert_false(b->closed);
+    loop_quiet(&loop, is_set, &b->closed, A_WHILE);
     assert_int_equal(wire_state(b->wire), WIRE_RESETTING);
     bool all_out = wire_handed(b->wire) == sent; /* then a pace would be of nothing */
     assert_int_equal(wire_throttle(b->wire, 1000000000), all_out ? WIRE_TOO_LATE : 0);
     uv_poll_start(&watch, UV_READABLE, client_readable);
-    run_for(PATIENCE, &b->closed);
-    run_for(30 * MS, NULL);
-    assert_true(saw_rst);
+    loop_until(&loop, is_set, &b->closed);
+    loop_until(&loop, is_set, &saw_rst);
     assert_int_equal(buf_len(&raw), sent);
 }
 
@@ -375,8 +373,7 @@ static void a_reset_that_is_not_drained_does_not(void **state)
     size_t sent = fill(b);
     assert_int_equal(wire_rst(b->wire, false), 0);
     uv_poll_start(&watch, UV_READABLE, client_readable);
-    run_for(30 * MS, NULL);
-    assert_true(saw_rst);
+    loop_until(&loop, is_set, &saw_rst);
     assert_true(buf_len(&raw) < sent);
 }
 
@@ -384,11 +381,14 @@ static void a_client_that_does_not_read_is_reset_in_the_end(void **state)
 {
     struct bench *b = *state;
     fill(b);
-    int64_t start = clock_now();
     assert_int_equal(wire_rst(b->wire, true), 0);
-    run_for(2 * WIRE_DRAIN_MAX, &b->closed);
-    assert_true(b->closed);
-    assert_true(clock_now() - start >= WIRE_DRAIN_MAX);
+    loop_run(5 * MS);
+    assert_true(b->wire->drained_at > clock_now() - WIRE_DRAIN_MAX / 2);
+    b->wire->drained_at -= WIRE_DRAIN_MAX - 100 * MS;
+    int64_t end = b->wire->drained_at + WIRE_DRAIN_MAX;
+    timer_at(&b->wire->limit, end);
+    assert_true(loop_wait(&loop, is_set, &b->closed, 2 * WIRE_DRAIN_MAX));
+    assert_true(clock_now() >= end);
     assert_true(ledger_has(b, "bytes of ours are not ACKed"));
 }
 
@@ -413,8 +413,7 @@ static void a_wire_that_cannot_keep_what_waits_is_reset(void **state)
     send_block(b, 100);
     memory_restore();
     assert_int_equal(wire_state(b->wire), WIRE_CLOSED);
-    run_for(30 * MS, NULL);
-    assert_true(saw_rst);
+    loop_until(&loop, is_set, &saw_rst);
     assert_true(ledger_has(b, "\"by\":\"server\""));
 }
 

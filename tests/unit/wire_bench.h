@@ -18,7 +18,6 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include "base/buf.h"
 #include "base/timer.h"
@@ -26,26 +25,24 @@
 #include "wire/caps.h"
 #include "wire/wire.h"
 
-#include "harness/memcheck.h"
-
-#define PATIENCE (5000 * REAL_MS)
-
-static uv_loop_t loop;
-
 /* A wire, the client's end of its connection, and what the owner was told. */
 struct bench {
     struct wire *wire;
     int client;
-    int socket; /* the wire's own */
+    int socket;    /* the wire's own */
+    uint64_t sent; /* by the client */
     struct ledger *ledger;
     struct buf received, before, stale;
     bool peer_closed, closed, established;
     unsigned progress, stales;
+    unsigned told;            /* of progress, before it is waited for */
     uint64_t handed;          /* in the end */
     unsigned cuts;            /* how often a cut was reached, */
     enum wire_state cut_into; /* and the state then */
     enum wire_state state;    /* as it was told */
 };
+
+#include "wire_seat.h"
 
 static inline void received(void *owner, const uint8_t *bytes, size_t n)
 {
@@ -129,24 +126,6 @@ static const struct wire_owner calls = {
     .closed = closed,
 };
 
-static inline void wake(struct timer *m, int64_t late)
-{
-    *(bool *)(m + 1) = true;
-}
-
-/* Runs the loop until *done or for ns. */
-static inline void run_for(int64_t ns, const bool *done)
-{
-    struct {
-        struct timer timer;
-        bool over;
-    } end = { .timer.reached = wake };
-    timer_at(&end.timer, clock_now() + ns);
-    while (!end.over && !(done && *done))
-        uv_run(&loop, UV_RUN_ONCE);
-    timer_cancel(&end.timer);
-}
-
 static inline void connect_bench(struct bench *b, struct tls_server *tls)
 {
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -182,8 +161,7 @@ static inline int tear_down(void **state)
     struct bench *b = *state;
     if (!b->closed)
         wire_abort(b->wire, BY_SHUTDOWN, HOW_AS_SEEN);
-    run_for(PATIENCE, &b->closed);
-    assert_true(b->closed);
+    loop_until(&loop, is_set, &b->closed);
     assert_int_equal(b->state, WIRE_CLOSED);
     close(b->client);
     buf_free(&b->received);
@@ -194,23 +172,6 @@ static inline int tear_down(void **state)
     return 0;
 }
 
-/* --- The client's seat */
-
-/* What recv says: bytes, 0 for FIN, or -errno. */
-static inline int client_sees(struct bench *b)
-{
-    char bytes[256];
-    run_for(30 * REAL_MS, NULL);
-    ssize_t n = recv(b->client, bytes, sizeof bytes, 0);
-    return n < 0 ? -errno : (int)n;
-}
-
-static inline void client_says(struct bench *b, const char *text)
-{
-    assert_int_equal(send(b->client, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-    run_for(30 * REAL_MS, NULL);
-}
-
 static inline int client_unacked(struct bench *b)
 {
     int bytes = -1;
@@ -218,33 +179,32 @@ static inline int client_unacked(struct bench *b)
     return bytes;
 }
 
-/* Has a RST come? After a FIN recv() keeps saying 0, but sending fails (tcp(7), EPIPE). */
-static inline bool client_was_reset(struct bench *b)
+static inline bool client_is_acked(void *bench)
 {
-    run_for(30 * REAL_MS, NULL);
-    return send(b->client, "x", 1, MSG_NOSIGNAL) < 0 && (errno == EPIPE || errno == ECONNRESET);
+    return client_unacked(bench) == 0;
 }
 
-static inline bool ledger_has(struct bench *b, const char *part)
+/* The client's kernel has sent something a second time. */
+static inline bool client_has_repeated(void *bench)
 {
-    struct buf out = { 0 };
-    uint64_t next;
-    ledger_read(b->ledger, 0, 1000, 1 << 20, "\n", &out, &next);
-    buf_add(&out, "", 1);
-    bool found = strstr((const char *)buf_bytes(&out), part) != NULL;
-    buf_free(&out);
-    return found;
+    const struct bench *b = bench;
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof info;
+    assert_int_equal(getsockopt(b->client, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+    return info.tcpi_total_retrans > 0;
+}
+
+/* The client is gone, with RST. */
+static inline void reset_client(struct bench *b)
+{
+    struct linger now = { 1, 0 };
+    setsockopt(b->client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(b->client);
+    b->client = socket(AF_INET, SOCK_STREAM, 0);
 }
 
 static inline int start_loop(void **state)
 {
     caps_probe();
-    return uv_loop_init(&loop) || timers_start(&loop);
-}
-
-static inline int stop_loop(void **state)
-{
-    timers_stop();
-    uv_run(&loop, UV_RUN_DEFAULT);
-    return uv_loop_close(&loop);
+    return loop_start(state);
 }

@@ -12,15 +12,22 @@
 
 uv_loop_t loop;
 
-/* Not on a stack: a condition may fail the test while it is armed. */
-static struct deadline {
-    struct timer timer;
-    bool over;
-} deadline;
+/* A condition is looked at at least so often. */
+#define LOOK_EVERY NS_PER_MS
 
-static void deadline_reached(struct timer *timer, int64_t late)
+/* Not on a stack: a condition may fail the test while it is armed. */
+static struct look {
+    struct timer timer;
+    int64_t end;
+    bool over;
+} look;
+
+static void look_again(struct timer *timer, int64_t late)
 {
-    deadline.over = true;
+    int64_t next = clock_now() + LOOK_EVERY;
+    look.over = clock_now() >= look.end;
+    if (!look.over)
+        timer_at(timer, next < look.end ? next : look.end);
 }
 
 int loop_start(void **state)
@@ -30,7 +37,7 @@ int loop_start(void **state)
 
 int loop_stop(void **state)
 {
-    timer_cancel(&deadline.timer);
+    timer_cancel(&look.timer);
     timers_stop();
     uv_run(&loop, UV_RUN_DEFAULT);
     return uv_loop_close(&loop);
@@ -38,13 +45,13 @@ int loop_stop(void **state)
 
 bool loop_wait(uv_loop_t *on, bool (*holds)(void *data), void *data, int64_t ns)
 {
-    timer_cancel(&deadline.timer);
-    deadline = (struct deadline){ .timer.reached = deadline_reached };
-    timer_at(&deadline.timer, clock_now() + ns);
     bool held = false;
-    while (!(held = holds(data)) && !deadline.over)
+    timer_cancel(&look.timer);
+    look = (struct look){ .timer.reached = look_again, .end = clock_now() + ns };
+    timer_at(&look.timer, clock_now() + (ns < LOOK_EVERY ? ns : LOOK_EVERY));
+    while (!(held = holds(data)) && !look.over)
         uv_run(on, UV_RUN_ONCE);
-    timer_cancel(&deadline.timer);
+    timer_cancel(&look.timer);
     return held;
 }
 
@@ -54,6 +61,15 @@ void loop_wait_or_fail(uv_loop_t *on, bool (*holds)(void *data), void *data, con
     if (loop_wait(on, holds, data, PATIENCE))
         return;
     print_error("%s:%d: waited in vain for %s\n", file, line, what);
+    _fail(file, line);
+}
+
+void loop_quiet_or_fail(uv_loop_t *on, bool (*happens)(void *data), void *data, int64_t ns,
+                        const char *what, const char *file, int line)
+{
+    if (!loop_wait(on, happens, data, ns))
+        return;
+    print_error("%s:%d: %s, which must not be\n", file, line, what);
     _fail(file, line);
 }
 

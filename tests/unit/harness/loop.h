@@ -22,8 +22,9 @@ void loop_run(int64_t ns);
 /* Turns of the loop that do not wait. */
 void loop_turns(unsigned n);
 
-/* Runs the loop until the condition holds of data, at most for ns. Returns whether it does. The
- * condition may fail the test. Timers must have been started on the loop. */
+/* Runs the loop until the condition holds of data, at most for ns. Returns whether it does. It
+ * looks after each turn of the loop, and at least every millisecond: what it is about need not be
+ * of the loop. The condition may fail the test. Timers must have been started on the loop. */
 bool loop_wait(uv_loop_t *on, bool (*holds)(void *data), void *data, int64_t ns);
 
 /* Runs the loop until the condition holds of data. When it does not for PATIENCE, the test fails,
@@ -32,6 +33,13 @@ bool loop_wait(uv_loop_t *on, bool (*holds)(void *data), void *data, int64_t ns)
     loop_wait_or_fail(on, holds, data, #holds "(" #data ")", __FILE__, __LINE__)
 void loop_wait_or_fail(uv_loop_t *on, bool (*holds)(void *data), void *data, const char *what,
                        const char *file, int line);
+
+/* Runs the loop for ns, in which something must not happen: as soon as the condition holds of data
+ * the test fails, and says which it was. */
+#define loop_quiet(on, happens, data, ns)                                                          \
+    loop_quiet_or_fail(on, happens, data, ns, #happens "(" #data ")", __FILE__, __LINE__)
+void loop_quiet_or_fail(uv_loop_t *on, bool (*happens)(void *data), void *data, int64_t ns,
+                        const char *what, const char *file, int line);
 
 /* Conditions: this bool is true; this unsigned is not 0. */
 bool is_set(void *flag);
