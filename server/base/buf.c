@@ -72,18 +72,17 @@ int buf_text(struct buf *b, const char *text)
 int buf_printf(struct buf *b, const char *format, ...)
 {
     va_list args;
-    va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (n < 0)
-        return out_of_memory(b);
-
-    int r = buf_reserve(b, (size_t)n + 1); /* vsnprintf ends its text with a NUL */
-    if (r)
-        return r;
-    va_start(args, format);
-    vsnprintf((char *)b->data + b->end, (size_t)n + 1, format, args);
-    va_end(args);
+    int r, n = 0;
+    do {
+        r = buf_reserve(b, (size_t)n + 1); /* vsnprintf ends its text with a NUL */
+        if (r)
+            return r;
+        va_start(args, format);
+        n = vsnprintf((char *)b->data + b->end, b->size - b->end, format, args);
+        va_end(args);
+        if (n < 0)
+            return out_of_memory(b);
+    } while ((size_t)n >= b->size - b->end); /* mostly once; again when it did not fit */
     b->end += (size_t)n;
     return 0;
 }

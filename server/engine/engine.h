@@ -34,6 +34,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <strings.h>
 
 #include "engine/protocol.h"
 
@@ -53,8 +55,12 @@ struct request {
     size_t header_count;
 };
 
-/* Whether this is its name, in any case. */
-bool header_is(const struct header *h, const char *name);
+/* Whether this is its name, in any case. Inline, as most names are constants and of another length.
+ */
+static inline bool header_is(const struct header *h, const char *name)
+{
+    return h->name_len == strlen(name) && strncasecmp(h->name, name, h->name_len) == 0;
+}
 /* Whether its value, a list, has this token, in any case (RFC 9110 5.6.1). */
 bool header_has_token(const struct header *h, const char *token);
 /* The value of the first header of this name (any case), or NULL. */

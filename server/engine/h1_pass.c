@@ -39,8 +39,11 @@ int h1_pass_on(struct h1 *h)
     if (err)
         return err;
     buf_consume(&head, buf_len(&head));
-    err = buf_printf(&head, "%s / HTTP/1.%d\r\nHost: x\r\n%s\r\n", h->ex.request.method,
-                     h->in.minor, persistence(&h->ex.request));
+    buf_text(&head, h->ex.request.method);
+    /* A minor version above ours is treated as ours (RFC 9110 2.5). */
+    buf_text(&head, h->in.minor ? " / HTTP/1.1\r\nHost: x\r\n" : " / HTTP/1.0\r\nHost: x\r\n");
+    buf_text(&head, persistence(&h->ex.request));
+    err = buf_text(&head, "\r\n"); /* or what failed before it */
     if (err)
         buf_free(&head);
     else

@@ -48,12 +48,12 @@ static void release(const struct response *r)
         r->release(r->release_arg);
 }
 
-/* libmicrohttpd wants NUL-terminated strings. */
+/* libmicrohttpd wants NUL-terminated strings, which it copies. */
 static int add_headers(const struct response *r, struct MHD_Response *to)
 {
-    struct buf line = { 0 };
+    static struct buf line; /* used up here; kept, so that a response costs no allocation */
 
-    for (size_t i = 0; i < r->header_count && !line.failed; i++) {
+    for (size_t i = 0; i < r->header_count; i++) {
         const struct header *h = &r->headers[i];
         const char *name;
 
@@ -63,16 +63,15 @@ static int add_headers(const struct response *r, struct MHD_Response *to)
         buf_add(&line, h->name, h->name_len);
         buf_add(&line, "", 1);
         buf_add(&line, h->value, h->value_len);
-        buf_add(&line, "", 1);
-        if (line.failed)
-            break;
+        if (buf_add(&line, "", 1)) { /* or what failed before it */
+            buf_free(&line);
+            return -ENOMEM;
+        }
         name = (const char *)buf_bytes(&line);
         if (MHD_add_response_header(to, name, name + h->name_len + 1) != MHD_YES)
             log_debug("libmicrohttpd leaves out the response header \"%s\"", name);
     }
-    int err = line.failed ? -ENOMEM : 0;
-    buf_free(&line);
-    return err;
+    return 0;
 }
 
 /* libmicrohttpd takes "keep-alive" out of a Connection header, and says it itself only when told

@@ -7,11 +7,6 @@
 #include "base/address.h"
 #include "base/hex.h"
 
-bool header_is(const struct header *h, const char *name)
-{
-    return h->name_len == strlen(name) && strncasecmp(h->name, name, h->name_len) == 0;
-}
-
 bool header_has_token(const struct header *h, const char *token)
 {
     const char *at = h->value, *end = at + h->value_len;
@@ -78,8 +73,12 @@ static size_t host_length(const char *text, size_t len)
         size_t inside = (size_t)(bracket - text) - 1;
         return inside && is_ip_literal(text + 1, inside) ? inside + 2 : 0;
     }
-    while (at < end && (*at == '%' || is_name_char(*at)) && percent_next(&at, end, NULL) >= 0)
-        ;
+    while (at < end) {
+        if (is_name_char(*at))
+            at++;
+        else if (*at != '%' || percent_next(&at, end, NULL) < 0)
+            break;
+    }
     return (size_t)(at - text);
 }
 

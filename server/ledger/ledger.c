@@ -262,15 +262,21 @@ static void next_chunk(struct ledger *l)
     use_chunk(l, c);
 }
 
-/* Where the next n bytes of the open record go, or NULL when it fills a chunk. */
-static uint8_t *room(struct ledger *l, size_t n)
+/* For the next n bytes of the open record the newest chunk has no room. False: it fills one. */
+static bool make_room(struct ledger *l, size_t n)
 {
-    if (CHUNK_ROOM - l->end < n && l->start > 0)
+    if (l->start > 0)
         next_chunk(l);
-    if (CHUNK_ROOM - l->end >= n)
-        return newest(l)->data + l->end;
-    l->record.cut = true;
-    return NULL;
+    l->record.cut |= CHUNK_ROOM - l->end < n;
+    return CHUNK_ROOM - l->end >= n;
+}
+
+/* Where the next n bytes of the open record go, or NULL when it fills a chunk. */
+static inline uint8_t *room(struct ledger *l, size_t n)
+{
+    if (CHUNK_ROOM - l->end < n && !make_room(l, n))
+        return NULL;
+    return newest(l)->data + l->end;
 }
 
 static uint8_t *put_varint(uint8_t *p, uint64_t value)
@@ -392,8 +398,6 @@ static struct ledger_record record_at(const struct ledger *l, const uint8_t *byt
 
 static void tell_watches(struct ledger *l, const uint8_t *bytes)
 {
-    if (link_empty(&l->watches))
-        return;
     const struct ledger_record record = record_at(l, bytes);
     for (struct link *i = l->watches.next; i != &l->watches; i = l->next_watch) {
         struct ledger_watch *watch = link_entry(i, struct ledger_watch, link);
@@ -413,7 +417,8 @@ uint64_t ledger_commit(struct ledger *l)
     c->count++;
     l->last++;
     l->open = false;
-    tell_watches(l, c->data + l->start);
+    if (!link_empty(&l->watches))
+        tell_watches(l, c->data + l->start);
     return l->last;
 }
 
