@@ -29,6 +29,12 @@ static inline int compile_with(const char *document, const char *params, bool le
 #define RULE(rule)        DOCUMENT("[" rule "]")
 #define IDLE_DO(steps)    RULE("{'on': 'idle', 'after': '1s', 'do': " steps "}")
 #define REQUEST_DO(steps) RULE("{'on': 'request', 'do': " steps "}")
+#define H2_DO(steps)      RULE("{'on': 'protocol', 'over': 'h2', 'do': " steps "}")
+#define STREAM_DO(steps)  RULE("{'on': 'request', 'over': 'h2', 'do': " steps "}")
+#define IN_MIDDLE_DO(place, step)                                                                  \
+    RULE("{'on': 'response', 'over': 'h2', 'at': " place ", 'do': [" step "]}")
+#define HEADER(over, name, value)                                                                  \
+    RULE("{'on': 'request', " over "'do': [{'header': {'name': " name ", 'value': " value "}}]}")
 
 static inline void check_refusal(int outcome, const char *document, const char *where,
                                  const char *what, const char *allowed)
