@@ -6,7 +6,7 @@
 #include "engine/engine.h"
 
 const struct protocol protocols[PROTOCOL_COUNT] = {
-#define X(symbol, name_, title_, alpn_, streams_, create_)                                         \
+#define X(symbol, name_, title_, alpn_, first_, streams_, create_)                                 \
     [PROTOCOL_##symbol] = {                                                                        \
         .name = name_,                                                                             \
         .title = title_,                                                                           \
@@ -14,6 +14,8 @@ const struct protocol protocols[PROTOCOL_COUNT] = {
         .in_cleartext = title_ " in cleartext",                                                    \
         .over_tls = title_ " over TLS",                                                            \
         .bit = OVER_##symbol,                                                                      \
+        .first = first_,                                                                           \
+        .first_len = sizeof(first_) - 1,                                                           \
         .streams = streams_,                                                                       \
         .create = create_,                                                                         \
     },
@@ -51,6 +53,35 @@ const struct protocol *protocol_of_alpn(const char *alpn)
         if (strcmp(protocols[i].alpn, alpn) == 0)
             return &protocols[i];
     return &protocols[0];
+}
+
+/* Does a row's first say begin with what was seen, and go on with these octets, as far as both
+ * go? */
+static bool goes_on(const struct protocol *p, const struct protocol_sniff *sniff,
+                    const uint8_t *bytes, size_t n)
+{
+    if (p->first_len <= sniff->seen ||
+        memcmp(p->first, protocols[sniff->like].first, sniff->seen) != 0)
+        return false;
+    size_t left = p->first_len - sniff->seen;
+    return memcmp(p->first + sniff->seen, bytes, n < left ? n : left) == 0;
+}
+
+const struct protocol *protocol_sniff(struct protocol_sniff *sniff, const uint8_t *bytes, size_t n)
+{
+    const struct protocol *like = NULL;
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+        if (!goes_on(&protocols[i], sniff, bytes, n))
+            continue;
+        like = &protocols[i];
+        if (n >= (size_t)(like->first_len - sniff->seen))
+            return like;
+    }
+    if (!like)
+        return &protocols[0];
+    sniff->like = (uint8_t)(like - protocols);
+    sniff->seen = (uint8_t)(sniff->seen + n);
+    return NULL;
 }
 
 const struct protocol *protocol_of(unsigned bit)

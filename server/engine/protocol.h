@@ -5,15 +5,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct engine;
 struct engine_host;
 
-/* symbol, name in modes, plans and the admin API, title, ALPN protocol id (RFC 7301 6), has
- * streams, constructor. By rising preference in ALPN; without ALPN the first one is spoken. */
+/* symbol, name in modes, plans and the admin API, title, ALPN protocol id (RFC 7301 6), what a
+ * client says first in it ("": anything; h2: RFC 9113 3.4), has streams, constructor. By rising
+ * preference in ALPN; the first one is spoken without ALPN, and where a client begins as no other
+ * row says. */
 #define PROTOCOLS(X)                                                                               \
-    X(H1, "h1", "HTTP/1.1", "http/1.1", false, h1_create)                                          \
-    X(H2, "h2", "HTTP/2", "h2", true, h2_create)
+    X(H1, "h1", "HTTP/1.1", "http/1.1", "", false, h1_create)                                      \
+    X(H2, "h2", "HTTP/2", "h2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true, h2_create)
 
 enum protocol_index {
 #define X(symbol, ...) PROTOCOL_##symbol,
@@ -34,6 +37,8 @@ struct protocol {
     const char *name, *title, *alpn;
     const char *in_cleartext, *over_tls; /* "HTTP/2 over TLS" */
     unsigned bit;                        /* OVER_* */
+    const char *first;                   /* what a client says first; "": anything */
+    uint8_t first_len;                   /* of that, in octets */
     bool streams; /* exchanges continue beside each other, and each can be reset by itself */
     /* Makes an engine for a connection. Returns 0 or -errno. */
     int (*create)(const struct engine_host *calls, void *host, struct engine **out);
@@ -53,3 +58,13 @@ const struct protocol *protocol_of_alpn(const char *alpn);
 const struct protocol *protocol_of(unsigned bit);
 /* The ALPN ids of a set, most preferred first, with a NULL behind them; never freed. */
 const char *const *protocol_alpn_list(unsigned over);
+
+/* What the first octets of a connection in cleartext tell. Zeroed at its beginning. */
+struct protocol_sniff {
+    uint8_t seen; /* so many have come, and they begin what is said first in a row: */
+    uint8_t like; /* this one */
+};
+/* Looks at the next n octets. Returns the row, or NULL: more have to come. What was seen before is
+ * the beginning of protocols[sniff->like].first, of sniff->seen octets, then and when the row is
+ * returned. */
+const struct protocol *protocol_sniff(struct protocol_sniff *sniff, const uint8_t *bytes, size_t n);

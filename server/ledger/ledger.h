@@ -63,7 +63,10 @@
  * SPAN nanoseconds, shown as milliseconds with three decimals; REAL a fraction; LIST strings, each
  * put there by ledger_item, shown as an array; JSON a text that is JSON, shown as it is (left out
  * with "cut" when longer than 4,096 bytes). Texts may be any bytes: what is no UTF-8 is shown as
- * buf_json does. symbol, JSON name, kind */
+ * buf_json does. What is one of a fixed set is a WORD; a TEXT is what the client has sent (SNI,
+ * METHOD ... DEBUG_DATA), what users name (LISTENER, MODE_NAME, NAME), a clause for people (WHY),
+ * or from a registry in which numbers without a name are shown as such (ALERT, SENT_ALERT, ERROR)
+ * or that is a library's (CIPHER; ALPN: what the wire's owner offers). symbol, JSON name, kind */
 #define LEDGER_FIELDS(X)                                                                           \
     X(LISTENER, "listener", TEXT)                                                                  \
     X(PEER, "peer", TEXT)                                                                          \
@@ -72,15 +75,15 @@
     X(ALPN, "alpn", TEXT)                                                                          \
     X(RESUMPTION_OFFERED, "resumption_offered", BOOL)                                              \
     X(RESUMED, "resumed", BOOL)                                                                    \
-    X(TLS_VERSION, "tls_version", TEXT)                                                            \
+    X(TLS_VERSION, "tls_version", WORD)                                                            \
     X(CIPHER, "cipher", TEXT)                                                                      \
-    X(PROTOCOL_NAME, "protocol", TEXT)                                                             \
+    X(PROTOCOL_NAME, "protocol", WORD)                                                             \
     X(STREAM, "stream", INT)                                                                       \
     X(METHOD, "method", TEXT)                                                                      \
     X(TARGET, "target", TEXT)                                                                      \
     X(AUTHORITY, "authority", TEXT)                                                                \
     X(KEY, "key", TEXT)                                                                            \
-    X(KEY_FROM, "key_from", TEXT)                                                                  \
+    X(KEY_FROM, "key_from", WORD)                                                                  \
     X(ATTEMPT, "attempt", INT)                                                                     \
     X(IDLE_BEFORE, "idle_before_ms", SPAN)                                                         \
     X(CONNECTION_HEADER, "connection_header", TEXT)                                                \
@@ -130,6 +133,22 @@
     X(AFTER_PEER_FIN, "after_peer_fin_ms", SPAN)
 
 /* The words of the WORD fields: symbol, word. An empty one is left out. */
+
+/* Of the protocols, by their ALPN ids and in the order of engine/protocol.h. */
+#define LEDGER_WORDS_PROTOCOL_NAME(X)                                                              \
+    X(H1, "http/1.1")                                                                              \
+    X(H2, "h2")
+
+#define LEDGER_WORDS_TLS_VERSION(X)                                                                \
+    X(1_2, "TLS1.2")                                                                               \
+    X(1_3, "TLS1.3")
+
+/* The header field that joins the attempts at a request; none: what it asks for does. */
+#define LEDGER_WORDS_KEY_FROM(X)                                                                   \
+    X(CONTENT, "")                                                                                 \
+    X(IDEMPOTENCY_KEY, "idempotency-key")                                                          \
+    X(REQUEST_ID, "x-request-id")                                                                  \
+    X(TRACEPARENT, "traceparent")
 
 /* Who wanted a connection's end. */
 #define LEDGER_WORDS_BY(X)                                                                         \
@@ -318,6 +337,26 @@ enum ledger_field {
 };
 
 /* The words, as they are written and read: BY_CLIENT ... */
+enum ledger_protocol {
+#define X(symbol, word) SPOKEN_##symbol,
+    LEDGER_WORDS_PROTOCOL_NAME(X)
+#undef X
+        SPOKEN_COUNT
+};
+
+enum ledger_tls_version {
+#define X(symbol, word) TLS_VERSION_##symbol,
+    LEDGER_WORDS_TLS_VERSION(X)
+#undef X
+};
+
+enum ledger_key_from {
+#define X(symbol, word) KEY_FROM_##symbol,
+    LEDGER_WORDS_KEY_FROM(X)
+#undef X
+        KEY_FROM_COUNT
+};
+
 enum ledger_by {
 #define X(symbol, word) BY_##symbol,
     LEDGER_WORDS_BY(X)

@@ -4,14 +4,18 @@
 #include "ledger/ledger.h"
 
 #define X(symbol, word) word,
-static const char *const by[] = { LEDGER_WORDS_BY(X) }, *const how[] = { LEDGER_WORDS_HOW(X) },
-                         *const in[] = { LEDGER_WORDS_IN(X) },
-                         *const reached[] = { LEDGER_WORDS_REACHED(X) },
-                         *const sent_into[] = { LEDGER_WORDS_SENT_INTO(X) },
-                         *const fin_acked[] = { LEDGER_WORDS_FIN_ACKED_BEFORE(X) },
-                         *const apply[] = { LEDGER_WORDS_APPLY(X) },
-                         *const trigger[] = { LEDGER_WORDS_TRIGGER(X) },
-                         *const step[] = { LEDGER_WORDS_STEP(X) };
+static const char *const protocol_name[] = { LEDGER_WORDS_PROTOCOL_NAME(X) };
+static const char *const tls_version[] = { LEDGER_WORDS_TLS_VERSION(X) };
+static const char *const key_from[] = { LEDGER_WORDS_KEY_FROM(X) };
+static const char *const by[] = { LEDGER_WORDS_BY(X) };
+static const char *const how[] = { LEDGER_WORDS_HOW(X) };
+static const char *const in[] = { LEDGER_WORDS_IN(X) };
+static const char *const reached[] = { LEDGER_WORDS_REACHED(X) };
+static const char *const sent_into[] = { LEDGER_WORDS_SENT_INTO(X) };
+static const char *const fin_acked[] = { LEDGER_WORDS_FIN_ACKED_BEFORE(X) };
+static const char *const apply[] = { LEDGER_WORDS_APPLY(X) };
+static const char *const trigger[] = { LEDGER_WORDS_TRIGGER(X) };
+static const char *const step[] = { LEDGER_WORDS_STEP(X) };
 #undef X
 
 #define WORDS(list)                                                                                \
@@ -22,6 +26,9 @@ static const struct {
     const char *const *words;
     int64_t count;
 } tables[F_COUNT] = {
+    [F_PROTOCOL_NAME] = WORDS(protocol_name),
+    [F_TLS_VERSION] = WORDS(tls_version),
+    [F_KEY_FROM] = WORDS(key_from),
     [F_BY] = WORDS(by),
     [F_HOW] = WORDS(how),
     [F_IN] = WORDS(in),

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "ledger/ledger.h"
 
 #define ATTEMPTS_MAX 4096
 
@@ -17,8 +18,8 @@ struct attempts;
 
 struct attempt_key {
     uint64_t hash;
-    const char *from;         /* "idempotency-key", "x-request-id", "traceparent" or "digest" */
-    const struct header *key; /* the header, NULL for digest */
+    enum ledger_key_from from;
+    const struct header *key; /* the header field; NULL: there is none */
 };
 
 struct attempts *attempts_create(void);

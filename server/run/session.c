@@ -135,7 +135,7 @@ static bool start_engine(struct session *s, const struct protocol *protocol)
     s->xs.engine = s->mode.engine = e;
     s->mode.over = protocol->bit;
     ledger_begin(s->xs.ledger, EV_PROTOCOL, s->xs.id, 0);
-    ledger_text(s->xs.ledger, F_PROTOCOL_NAME, engine_protocol(e));
+    ledger_word(s->xs.ledger, F_PROTOCOL_NAME, protocol - protocols); /* in the same order */
     ledger_commit(s->xs.ledger);
     decide(s);
     fits_look(s, false);
@@ -155,26 +155,20 @@ static void fire_protocol(struct session *s)
     mode_fire(&s->mode, ON_PROTOCOL, NULL);
 }
 
-/* On a cleartext connection the first bytes decide: the h2 preface or anything else. Returns
- * whether the engine runs; what was held back until then has been given to it. */
+/* On a cleartext connection the first bytes decide. Returns whether the engine runs; what was held
+ * back until then has been given to it. */
 static bool sniff(struct session *s, const uint8_t *bytes, size_t n)
 {
-    size_t seen = s->sniffed, i = 0;
-    while (i < n && seen < PREFACE_LEN && bytes[i] == (uint8_t)PREFACE[seen]) {
-        i++;
-        seen++;
-    }
-    if (seen < PREFACE_LEN && i == n) {
-        s->sniffed = (uint8_t)seen;
+    const struct protocol *protocol = protocol_sniff(&s->sniff, bytes, n);
+    if (!protocol)
         return false;
-    }
-    size_t held = s->sniffed;
-    s->sniffed = 0;
-    if (!start_engine(s, &protocols[seen == PREFACE_LEN ? PROTOCOL_H2 : PROTOCOL_H1]))
+    struct protocol_sniff before = s->sniff;
+    s->sniff = (struct protocol_sniff){ 0 };
+    if (!start_engine(s, protocol))
         return false;
     fire_protocol(s);
-    if (held)
-        engine_input(s->xs.engine, (const uint8_t *)PREFACE, held);
+    if (before.seen)
+        engine_input(s->xs.engine, (const uint8_t *)protocols[before.like].first, before.seen);
     return true;
 }
 

@@ -16,9 +16,6 @@
 #include "run/plan.h"
 #include "wire/listener.h"
 
-#define PREFACE     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" /* RFC 9113 3.4 */
-#define PREFACE_LEN (sizeof PREFACE - 1)
-
 struct session;
 
 /* The run's, which changes it. */
@@ -41,15 +38,15 @@ struct session {
     int64_t opened_at;
     struct exchanges xs;
     struct mode_conn mode;
-    uint64_t setting;       /* the run's, as far as it has reached this connection */
-    struct plan *undecided; /* its entry depends on the protocol; NULL: it has its mode */
-    bool early;             /* it has the mode it was accepted with */
-    uint8_t warning;        /* why its mode does nothing here, for fits_warning; 0: it may */
-    char *mode_text;        /* the last /mode/... prefix that was obeyed; NULL: none */
-    uint8_t sniffed;        /* bytes of the h2 preface seen so far on a cleartext connection */
-    bool tls_type_seen;     /* on a cleartext connection: a first byte that TLS may begin with */
-    bool protocol_fired;    /* the rules of "protocol" have */
-    struct timer patience;  /* see patience.c, with */
+    uint64_t setting;            /* the run's, as far as it has reached this connection */
+    struct plan *undecided;      /* its entry depends on the protocol; NULL: it has its mode */
+    bool early;                  /* it has the mode it was accepted with */
+    uint8_t warning;             /* why its mode does nothing here, for fits_warning; 0: it may */
+    char *mode_text;             /* the last /mode/... prefix that was obeyed; NULL: none */
+    struct protocol_sniff sniff; /* what a cleartext connection has begun with */
+    bool tls_type_seen;    /* on a cleartext connection: a first byte that TLS may begin with */
+    bool protocol_fired;   /* the rules of "protocol" have */
+    struct timer patience; /* see patience.c, with */
     bool patience_held;
     int64_t
         patience_since;  /* when its handshake could begin, or it could carry its first request */

@@ -26,7 +26,7 @@ void witness_request(struct exchanges *xs, const struct request *request, int32_
     ledger_text(l, F_AUTHORITY, request->authority);
     if (key->key) {
         ledger_bytes(l, F_KEY, key->key->value, key->key->value_len);
-        ledger_text(l, F_KEY_FROM, key->from);
+        ledger_word(l, F_KEY_FROM, key->from);
     }
     if (connection)
         ledger_bytes(l, F_CONNECTION_HEADER, connection->value, connection->value_len);

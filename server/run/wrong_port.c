@@ -140,7 +140,7 @@ enum wrong_port wrong_port_look(struct session *s, const uint8_t *bytes, size_t 
 {
     bool waited = s->tls_type_seen;
     s->tls_type_seen = false;
-    if (s->sniffed > 0 || (!waited && bytes[0] != TLS_HANDSHAKE))
+    if (s->sniff.seen > 0 || (!waited && bytes[0] != TLS_HANDSHAKE))
         return WRONG_PORT_NO;
     if (!waited && n == 1) {
         s->tls_type_seen = true;

@@ -277,6 +277,12 @@ static void close_notify_received(struct wire *w)
     ledger_commit(w->ledger);
 }
 
+/* No other versions are offered (tls_server.c). */
+static enum ledger_tls_version version_of(const struct wire *w)
+{
+    return gnutls_protocol_get_version(w->tls) == GNUTLS_TLS1_3 ? TLS_VERSION_1_3 : TLS_VERSION_1_2;
+}
+
 static void established(struct wire *w)
 {
     gnutls_datum_t alpn = { NULL, 0 };
@@ -291,7 +297,7 @@ static void established(struct wire *w)
         keylog_established(w->server->keylog, w->tls);
     wire_tls_info(w, &info);
     ledger_begin(w->ledger, EV_TLS_ESTABLISHED, w->id, 0);
-    ledger_text(w->ledger, F_TLS_VERSION, info.version);
+    ledger_word(w->ledger, F_TLS_VERSION, version_of(w));
     ledger_text(w->ledger, F_CIPHER, info.cipher);
     ledger_text(w->ledger, F_ALPN, name[0] ? name : NULL);
     ledger_int(w->ledger, F_RESUMED, info.resumed);
@@ -464,7 +470,7 @@ void wire_tls_info(const struct wire *w, struct wire_tls_info *info)
     info->sni_len = w->sni_len;
     if (!w->established)
         return;
-    info->version = gnutls_protocol_get_name(gnutls_protocol_get_version(w->tls));
+    info->version = ledger_word_name(F_TLS_VERSION, version_of(w));
     info->cipher = gnutls_cipher_get_name(gnutls_cipher_get(w->tls));
     info->resumed = gnutls_session_is_resumed(w->tls);
 }

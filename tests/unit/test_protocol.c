@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -65,6 +66,56 @@ static void streams_are_what_h2_has(void **state)
     assert_true(protocols[PROTOCOL_H2].streams);
 }
 
+/* Gives the octets in two parts, cut at each place. */
+static void sniffed(const char *text, size_t len, const struct protocol *expected, size_t decided)
+{
+    for (size_t cut = 0; cut <= len; cut++) {
+        struct protocol_sniff sniff = { 0 };
+        const struct protocol *p = protocol_sniff(&sniff, (const uint8_t *)text, cut);
+        if (cut < decided) {
+            assert_null(p);
+            assert_int_equal(sniff.seen, cut);
+            assert_memory_equal(protocols[sniff.like].first, text, cut);
+            p = protocol_sniff(&sniff, (const uint8_t *)text + cut, len - cut);
+        }
+        assert_ptr_equal(p, expected);
+    }
+}
+
+static void the_first_octets_tell_the_protocol(void **state)
+{
+    static const char h2[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    const struct protocol *one = &protocols[PROTOCOL_H1], *two = &protocols[PROTOCOL_H2];
+    char other[40];
+    assert_int_equal(two->first_len, 24);
+    sniffed(h2, 24, two, 24);
+    snprintf(other, sizeof other, "%sand more", h2);
+    sniffed(other, strlen(other), two, 24);
+    for (size_t i = 0; i < 24; i++) { /* the octet that tells them apart */
+        memcpy(other, h2, sizeof h2);
+        other[i] ^= 0x20;
+        sniffed(other, 24, one, i + 1);
+    }
+    sniffed("PRI / HTTP/1.1\r\n", 16, one, 5);
+    sniffed("GET / HTTP/1.1\r\n", 16, one, 1);
+    sniffed("\0", 1, one, 1);
+}
+
+/* Else the shorter would hide the longer. */
+static void no_first_octets_begin_with_those_of_another(void **state)
+{
+    assert_int_equal(protocols[0].first_len, 0);
+    for (size_t i = 1; i < PROTOCOL_COUNT; i++) {
+        const struct protocol *p = &protocols[i];
+        assert_true(p->first_len > 0);
+        for (size_t k = 1; k < PROTOCOL_COUNT; k++) {
+            const struct protocol *q = &protocols[k];
+            if (i != k && p->first_len <= q->first_len)
+                assert_memory_not_equal(p->first, q->first, p->first_len);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -73,6 +124,8 @@ int main(void)
         cmocka_unit_test(what_people_read_is_as_ever),
         cmocka_unit_test(alpn_offers_the_newest_first),
         cmocka_unit_test(streams_are_what_h2_has),
+        cmocka_unit_test(the_first_octets_tell_the_protocol),
+        cmocka_unit_test(no_first_octets_begin_with_those_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,14 @@ static int do_steps(uint64_t id, const char *text, struct refusal *why)
     return outcome;
 }
 
+/* session.c writes the one as the other. */
+static void the_ledger_has_a_word_for_each_protocol(void **state)
+{
+    assert_int_equal(SPOKEN_COUNT, PROTOCOL_COUNT);
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        assert_string_equal(ledger_word_name(F_PROTOCOL_NAME, i), protocols[i].alpn);
+}
+
 static void a_mode_that_cannot_be_set_leaves_the_old_one(void **state)
 {
     struct refusal why;
@@ -323,6 +331,7 @@ static void shutdown_ends_every_connection_and_says_so(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_ledger_has_a_word_for_each_protocol),
         cmocka_unit_test(a_mode_that_cannot_be_set_leaves_the_old_one),
         cmocka_unit_test(what_is_in_force_is_told_as_a_whole_or_not_at_all),
         cmocka_unit_test(a_connection_is_listed_while_it_lives),
