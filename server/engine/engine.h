@@ -226,6 +226,8 @@ struct engine_ops {
     void (*resume)(struct engine *e);
     void (*destroy)(struct engine *e);
     /* h2 only, NULL on h1 */
+    bool (*can_say)(const struct engine *e);
+    bool (*is_set)(const struct engine *e, enum engine_setting setting, uint32_t value);
     int (*goaway)(struct engine *e, const struct goaway *goaway);
     int (*goaway_notice)(struct engine *e);
     int (*rst_stream)(struct engine *e, int32_t stream, uint32_t error);
@@ -352,9 +354,19 @@ static inline void engine_destroy(struct engine *e)
         e->ops->destroy(e);
 }
 
-/* --- h2 verbs, RFC 9113 6.8: exactly this frame, on a frame boundary, after what was queued. The
+/* --- h2 verbs. They return ENGINE_TOO_LATE, and nothing was done, when the engine says nothing any
+ * more: it is finished, has failed, or watches for ever. The caller that ledgers what it is about
+ * to do asks engine_can_say before. */
+#define ENGINE_TOO_LATE 5
+
+static inline bool engine_can_say(const struct engine *e)
+{
+    return !e->ops->can_say || e->ops->can_say(e);
+}
+
+/* RFC 9113 6.8: exactly this frame, on a frame boundary, after what was queued. The
  * connection stays as it is: streams up to the last one are served, later ones are reported with
- * stale_request and never answered. Return 0, or -ENOTSUP on h1. */
+ * stale_request and never answered. Return 0, ENGINE_TOO_LATE, -ENOMEM, or -ENOTSUP on h1. */
 static inline int engine_goaway(struct engine *e, const struct goaway *goaway)
 {
     return e->ops->goaway ? e->ops->goaway(e, goaway) : -ENOTSUP;
@@ -375,22 +387,31 @@ static inline int engine_goaway_notice(struct engine *e)
 /* RST_STREAM (RFC 9113 6.4): exactly this frame, whatever state the stream is in, also idle or
  * closed. An exchange that is open on it is lost, and nothing of it but lost() is told any more
  * (but for the rest of its header section, see stale_request); what the client sends on the stream
- * later is ignored (5.1), but counts in the connection's window. Returns 0, -ENOMEM, or -ENOTSUP on
- * h1. */
+ * later is ignored (5.1), but counts in the connection's window. Returns 0, ENGINE_TOO_LATE,
+ * -ENOMEM, or -ENOTSUP on h1. */
 static inline int engine_rst_stream(struct engine *e, int32_t stream, uint32_t error)
 {
     return e->ops->rst_stream ? e->ops->rst_stream(e, stream, error) : -ENOTSUP;
 }
 
-/* PING (RFC 9113 6.7); its ACK is reported with frame(). Returns 0, -ENOMEM, or -ENOTSUP on h1. */
+/* PING (RFC 9113 6.7); its ACK is reported with frame(). Returns 0, ENGINE_TOO_LATE, -ENOMEM, or
+ * -ENOTSUP on h1. */
 static inline int engine_ping(struct engine *e, const uint8_t opaque[8])
 {
     return e->ops->ping ? e->ops->ping(e, opaque) : -ENOTSUP;
 }
 
+/* Is a bool so already? What is a number is said anew each time. */
+static inline bool engine_is_set(const struct engine *e, enum engine_setting setting,
+                                 uint32_t value)
+{
+    return e->ops->is_set && e->ops->is_set(e, setting, value);
+}
+
 /* Called before anything was put out (nothing was pumped, no input given), the values of SETTINGS
- * are in the engine's first SETTINGS frame; later they are in one of their own. Returns 0, -EINVAL,
- * -ENOMEM (a bool can be set again then), or -ENOTSUP on h1. */
+ * are in the engine's first SETTINGS frame; later they are in one of their own. Returns 0 (also
+ * when a bool is so already), ENGINE_TOO_LATE, -EINVAL, -ENOMEM (a bool can be set again then), or
+ * -ENOTSUP on h1. */
 static inline int engine_set(struct engine *e, enum engine_setting setting, uint32_t value)
 {
     return e->ops->set ? e->ops->set(e, setting, value) : -ENOTSUP;

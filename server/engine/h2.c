@@ -29,8 +29,7 @@
 
 #include "engine/h2_error.h"
 
-#define PREFACE_LEN 24
-#define TYPE_KNOWN  4 /* with so many bytes of a frame header its type is there */
+#define TYPE_KNOWN 4 /* with so many bytes of a frame header its type is there */
 
 static bool serving(const struct h2 *h)
 {
@@ -570,6 +569,8 @@ static const struct engine_ops ops = {
     .watch_flush = watch_flush,
     .resume = resume,
     .destroy = destroy,
+    .can_say = h2_can_say,
+    .is_set = h2_is_set,
     .goaway = h2_goaway,
     .goaway_notice = h2_goaway_notice,
     .rst_stream = h2_rst_stream,
@@ -584,7 +585,7 @@ int h2_create(const struct engine_host *calls, void *host, struct engine **out)
     if (!h)
         return -ENOMEM;
     h->engine = (struct engine){ &ops, calls, host };
-    h->preface_left = PREFACE_LEN;
+    h->preface_left = protocols[PROTOCOL_H2].first_len;
     h->limit = H2_LAST_MAX;
     link_init(&h->exchanges);
     link_init(&h->over);

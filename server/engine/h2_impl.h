@@ -271,6 +271,8 @@ size_t h2_output_grant(struct h2 *h, size_t n);
 void h2_output_put(struct h2 *h, const uint8_t *bytes, size_t n);
 
 /* --- h2_verbs.c */
+bool h2_can_say(const struct engine *e);
+bool h2_is_set(const struct engine *e, enum engine_setting setting, uint32_t value);
 int h2_goaway(struct engine *e, const struct goaway *goaway);
 int h2_goaway_notice(struct engine *e);
 int h2_rst_stream(struct engine *e, int32_t stream, uint32_t error);

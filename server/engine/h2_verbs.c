@@ -14,6 +14,11 @@ static bool silent(const struct h2 *h)
     return h->watch == H2_WATCHING || h->finished || h->failed;
 }
 
+bool h2_can_say(const struct engine *e)
+{
+    return !silent((const struct h2 *)e);
+}
+
 /* --- GOAWAY */
 
 /* Streams above last are not served from now on. */
@@ -38,7 +43,7 @@ bool h2_disowns(const struct engine *e, int32_t stream)
 static int say_goaway(struct h2 *h, int32_t last, uint32_t error, const void *debug, size_t len)
 {
     if (silent(h))
-        return 0;
+        return ENGINE_TOO_LATE;
     if (h2_frame_goaway(&h->control, last, error, debug, len) < 0)
         return -ENOMEM;
     h2_pump(h, true);
@@ -107,10 +112,10 @@ int h2_rst_stream(struct engine *e, int32_t stream, uint32_t error)
 {
     struct h2 *h = h2_of(e);
     if (silent(h))
-        return 0;
+        return ENGINE_TOO_LATE;
     h2_pump(h, true); /* what was queued for the stream */
     if (silent(h))
-        return 0;
+        return ENGINE_TOO_LATE;
     if (h2_frame_rst_stream(&h->control, stream, error) < 0)
         return -ENOMEM;
     h->special = true;
@@ -125,7 +130,7 @@ int h2_ping(struct engine *e, const uint8_t opaque[8])
 {
     struct h2 *h = h2_of(e);
     if (silent(h))
-        return 0;
+        return ENGINE_TOO_LATE;
     if (h2_frame_ping(&h->control, opaque) < 0)
         return -ENOMEM;
     h2_pump(h, true);
@@ -219,7 +224,7 @@ static int say_setting(struct h2 *h, int32_t id, uint32_t value)
     }
     h2_pump(h, true);
     if (silent(h))
-        return 0;
+        return ENGINE_TOO_LATE;
     if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, &entry, 1) < 0)
         return -ENOMEM;
     h2_pump(h, true);
@@ -233,9 +238,11 @@ static int turn(struct h2 *h, bool *setting, bool on)
         return 0;
     if (h->greeted)
         h2_pump(h, true); /* what was queued leaves or stays as it was when it was queued */
+    if (silent(h))
+        return ENGINE_TOO_LATE;
     *setting = on;
     h->special = true;
-    if (!h->greeted || on || silent(h))
+    if (!h->greeted || on)
         return 0;
     if (setting == &h->keep_windows)
         error = give_windows(h);
@@ -247,24 +254,41 @@ static int turn(struct h2 *h, bool *setting, bool on)
     return error;
 }
 
+/* Where a setting that is a bool is kept; NULL: it is a number. */
+static bool *bool_of(struct h2 *h, enum engine_setting setting)
+{
+    switch (setting) {
+    case ENGINE_IGNORE_PINGS:
+        return &h->ignore_pings;
+    case ENGINE_IGNORE_SETTINGS:
+        return &h->ignore_settings;
+    case ENGINE_KEEP_WINDOWS:
+        return &h->keep_windows;
+    case ENGINE_HOLD_STREAMS:
+        return &h->hold_streams;
+    case ENGINE_INITIAL_WINDOW:
+    case ENGINE_MAX_STREAMS:
+        break;
+    }
+    return NULL;
+}
+
+bool h2_is_set(const struct engine *e, enum engine_setting setting, uint32_t value)
+{
+    const bool *is = bool_of((struct h2 *)e, setting);
+    return is && *is == (value != 0);
+}
+
 int h2_set(struct engine *e, enum engine_setting setting, uint32_t value)
 {
     struct h2 *h = h2_of(e);
+    bool *is = bool_of(h, setting);
     if (silent(h))
-        return 0;
-    switch (setting) {
-    case ENGINE_IGNORE_PINGS:
-        return turn(h, &h->ignore_pings, value);
-    case ENGINE_IGNORE_SETTINGS:
-        return turn(h, &h->ignore_settings, value);
-    case ENGINE_KEEP_WINDOWS:
-        return turn(h, &h->keep_windows, value);
-    case ENGINE_HOLD_STREAMS:
-        return turn(h, &h->hold_streams, value);
-    case ENGINE_INITIAL_WINDOW:
-        return say_setting(h, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, value);
-    case ENGINE_MAX_STREAMS:
-        return say_setting(h, H2_OUR_MAX_STREAMS, value);
-    }
-    return -EINVAL;
+        return ENGINE_TOO_LATE;
+    if (is)
+        return turn(h, is, value);
+    return say_setting(h,
+                       setting == ENGINE_MAX_STREAMS ? H2_OUR_MAX_STREAMS
+                                                     : NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+                       value);
 }

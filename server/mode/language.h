@@ -245,17 +245,19 @@ enum step_effect {
 
 /* Completes the arguments once they are read: 0, BAD_INPUT or -ENOMEM. */
 typedef int step_build(struct compiler *c, const struct path *at, struct mode_step *step);
-/* Whether it does anything now, and so is a fault: 0, or why not: WIRE_TOO_LATE, STEP_... or
- * -errno.
+/* Whether it does anything now, and so is a fault: 0, or why not: WIRE_TOO_LATE, ENGINE_TOO_LATE,
+ * STEP_... or -errno.
  */
 typedef int step_ready(const struct mode_conn *mc, const struct mode_exchange *mx,
                        const struct mode_step *step);
-/* Does it, when it is ready: 0 or -errno. program is the one that step is from. */
+/* Does it, when it is ready: 0, or why it was not done after all, as above. program is the one that
+ * step is from. */
 typedef int step_exec(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
                       const struct mode_step *step);
-#define STEP_SKIPPED  2 /* it means nothing on this connection (close_notify without TLS) */
-#define STEP_ANSWERED 3 /* too late: the exchange's answer has begun */
-#define STEP_OVER     4 /* too late: the exchange is over */
+#define STEP_SKIPPED    2 /* it means nothing on this connection (close_notify without TLS) */
+#define STEP_ANSWERED   3 /* too late: the exchange's answer has begun */
+#define STEP_OVER       4 /* too late: the exchange is over */
+#define STEP_SO_ALREADY 6 /* what it sets is so already */
 
 struct step_row {
     const char *about;          /* NULL ends the table */
@@ -292,7 +294,8 @@ step_exec do_alert, do_throttle, do_drip, do_cut, do_inject;
 step_exec do_goaway, do_goaway_notice, do_ping, do_ignore_pings, do_ignore_settings, do_window;
 step_exec do_max_streams, do_rst_stream, do_refuse;
 step_exec do_respond, do_header;
-step_ready ready_verb, ready_tls_verb, ready_rst, ready_engine, ready_answer, ready_gate;
+step_ready ready_verb, ready_tls_verb, ready_rst, ready_pace, ready_answer, ready_gate;
+step_ready ready_engine, ready_ignore_pings, ready_ignore_settings, ready_window;
 step_build build_drip, build_inject, build_goaway, build_respond, build_header;
 extern const char *const alert_levels[], *const alert_names[], *const cut_names[]; /* choices */
 

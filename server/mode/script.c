@@ -93,27 +93,48 @@ static uint64_t ledger_fault(const struct script *s, const struct mode_step *ste
     return ledger_commit(s->mc->ledger);
 }
 
+#define WHY_SIZE 96
+
+static const char *wire_is_too_late(const struct mode_conn *mc, char out[WHY_SIZE])
+{
+    enum wire_state state = state_of(mc);
+    if (state == WIRE_OPEN && !wire_can_send(mc->wire))
+        return "too late: TLS had said its last (a close_notify or a fatal alert)";
+    snprintf(out, WHY_SIZE, "%s %s",
+             state == WIRE_OPEN || state == WIRE_HANDSHAKE ? "nothing to do: the connection is"
+                                                           : "too late: the connection was already",
+             wire_state_name(state));
+    return out;
+}
+
+/* Why a step does nothing, or was not done; in out, or not. */
+static const char *why_not(const struct mode_conn *mc, int outcome, char out[WHY_SIZE])
+{
+    switch (outcome) {
+    case STEP_SKIPPED:
+        return "skipped: it belongs to TLS, and the connection is clear";
+    case STEP_ANSWERED:
+        return "too late: the answer had begun";
+    case STEP_OVER:
+        return "too late: the exchange was over";
+    case STEP_SO_ALREADY:
+        return "nothing to do: it is so already";
+    case ENGINE_TOO_LATE:
+        return "too late: HTTP/2 had said its last on the connection";
+    case WIRE_TOO_LATE:
+        return wire_is_too_late(mc, out);
+    default:
+        return strerror(-outcome);
+    }
+}
+
 /* A step that does nothing is no fault. */
 static void ledger_step_missed(const struct script *s, const struct mode_step *step, int64_t late,
                                int outcome)
 {
-    enum wire_state state = state_of(s->mc);
-    char why[96];
-    if (outcome == STEP_SKIPPED)
-        snprintf(why, sizeof why, "skipped: it belongs to TLS, and the connection is clear");
-    else if (outcome == STEP_ANSWERED)
-        snprintf(why, sizeof why, "too late: the answer had begun");
-    else if (outcome == STEP_OVER)
-        snprintf(why, sizeof why, "too late: the exchange was over");
-    else if (outcome == WIRE_TOO_LATE && (state == WIRE_OPEN || state == WIRE_HANDSHAKE))
-        snprintf(why, sizeof why, "nothing to do: the connection is %s", wire_state_name(state));
-    else if (outcome == WIRE_TOO_LATE)
-        snprintf(why, sizeof why, "too late: the connection was already %s",
-                 wire_state_name(state));
-    else
-        snprintf(why, sizeof why, "%s", strerror(-outcome));
+    char why[WHY_SIZE];
     begin_event(s, EV_FAULT_MISSED, step, late);
-    ledger_text(s->mc->ledger, F_WHY, why);
+    ledger_text(s->mc->ledger, F_WHY, why_not(s->mc, outcome, why));
     ledger_commit(s->mc->ledger);
 }
 
@@ -165,7 +186,8 @@ static void step_do(struct script *s, const struct mode_step *step, uint64_t fau
     int error = step->row->exec(mc, s->mx, s->program, step);
     mc->acting = outer;
     if (error) {
-        ledger_undone(mc, s->nth, step_of(step->row), fault, strerror(-error));
+        char why[WHY_SIZE];
+        ledger_undone(mc, s->nth, step_of(step->row), fault, why_not(mc, error, why));
         return;
     }
     switch (step->row->effect) {

@@ -12,9 +12,42 @@
 int ready_engine(const struct mode_conn *mc, const struct mode_exchange *mx,
                  const struct mode_step *step)
 {
-    if (wire_state(mc->wire) != WIRE_OPEN)
+    if (!wire_can_send(mc->wire))
         return WIRE_TOO_LATE;
-    return mc->engine ? 0 : -ENOTSUP;
+    if (!mc->engine)
+        return -ENOTSUP;
+    return engine_can_say(mc->engine) ? 0 : ENGINE_TOO_LATE;
+}
+
+static int ready_setting(const struct mode_conn *mc, const struct mode_step *step,
+                         enum engine_setting setting)
+{
+    int outcome = ready_engine(mc, NULL, step);
+    if (!outcome && engine_is_set(mc->engine, setting, (uint32_t)step->arg[0].number))
+        return STEP_SO_ALREADY;
+    return outcome;
+}
+
+int ready_ignore_pings(const struct mode_conn *mc, const struct mode_exchange *mx,
+                       const struct mode_step *step)
+{
+    return ready_setting(mc, step, ENGINE_IGNORE_PINGS);
+}
+
+int ready_ignore_settings(const struct mode_conn *mc, const struct mode_exchange *mx,
+                          const struct mode_step *step)
+{
+    return ready_setting(mc, step, ENGINE_IGNORE_SETTINGS);
+}
+
+int ready_window(const struct mode_conn *mc, const struct mode_exchange *mx,
+                 const struct mode_step *step)
+{
+    int outcome = ready_engine(mc, mx, step);
+    if (!outcome && engine_is_set(mc->engine, ENGINE_KEEP_WINDOWS, !step->arg[1].number) &&
+        (uint32_t)step->arg[0].number == mc->initial_window)
+        return STEP_SO_ALREADY;
+    return outcome;
 }
 
 static int set(struct mode_conn *mc, enum engine_setting setting, int64_t value)
@@ -47,7 +80,8 @@ int do_goaway(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progra
     if (!step->arg[3].number)
         return 0;
     mc->held = true;
-    return engine_set(mc->engine, ENGINE_HOLD_STREAMS, 1);
+    error = engine_set(mc->engine, ENGINE_HOLD_STREAMS, 1);
+    return error == ENGINE_TOO_LATE ? 0 : error; /* it has said the GOAWAY, and no more */
 }
 
 int do_goaway_notice(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,

@@ -30,6 +30,14 @@ int ready_tls_verb(const struct mode_conn *mc, const struct mode_exchange *mx,
     return wire_is_tls(mc->wire) ? wire_ready(mc->wire, step->row->verb) : STEP_SKIPPED;
 }
 
+/* Without a pace there is none to end. */
+int ready_pace(const struct mode_conn *mc, const struct mode_exchange *mx,
+               const struct mode_step *step)
+{
+    int outcome = wire_ready(mc->wire, step->row->verb);
+    return !outcome && !step->arg[0].number && !wire_is_paced(mc->wire) ? STEP_SO_ALREADY : outcome;
+}
+
 /* --- Ends and silences */
 
 int do_fin(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,

@@ -329,7 +329,7 @@ const struct step_row step_rows[] = {
                             .over = OVER_H2,
                             .fault = true,
                             .effect = EFFECT_CHANGES,
-                            .ready = ready_engine,
+                            .ready = ready_ignore_pings,
                             .exec = do_ignore_pings },
     [STEP_IGNORE_SETTINGS] = { .about = "the client's SETTINGS are not ACKed",
                                .args = on_args,
@@ -338,7 +338,7 @@ const struct step_row step_rows[] = {
                                .over = OVER_H2,
                                .fault = true,
                                .effect = EFFECT_CHANGES,
-                               .ready = ready_engine,
+                               .ready = ready_ignore_settings,
                                .exec = do_ignore_settings },
     [STEP_WINDOW] = { .about = "how much request content the client may send (RFC 9113 5.2)",
                       .args = window_args,
@@ -346,7 +346,7 @@ const struct step_row step_rows[] = {
                       .over = OVER_H2,
                       .fault = true,
                       .effect = EFFECT_CHANGES,
-                      .ready = ready_engine,
+                      .ready = ready_window,
                       .exec = do_window },
     [STEP_MAX_STREAMS] = { .about = "how many streams the client may have open (RFC 9113 5.1.2)",
                            .args = max_streams_args,
@@ -393,7 +393,7 @@ const struct step_row step_rows[] = {
                         .behind = true,
                         .effect = EFFECT_CHANGES,
                         .verb = WIRE_VERB_PACE,
-                        .ready = ready_verb,
+                        .ready = ready_pace,
                         .exec = do_throttle },
     [STEP_DRIP] = { .about = "from now on so many bytes leave at a time, each in a TLS record and "
                              "a send of its "
@@ -406,7 +406,7 @@ const struct step_row step_rows[] = {
                     .effect = EFFECT_CHANGES,
                     .build = build_drip,
                     .verb = WIRE_VERB_PACE,
-                    .ready = ready_verb,
+                    .ready = ready_pace,
                     .exec = do_drip },
     [STEP_CUT] = { .about = "so many bytes more leave, then the connection ends in the middle; "
                             "another cut moves "

@@ -434,6 +434,11 @@ int wire_throttle(struct wire *w, uint32_t rate)
     return 0;
 }
 
+bool wire_is_paced(const struct wire *w)
+{
+    return w->shape && pace_is_set(&w->shape->pace);
+}
+
 int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
 {
     if (wire_ready(w, WIRE_VERB_CUT))

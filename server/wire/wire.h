@@ -266,6 +266,9 @@ int wire_pace(struct wire *w, uint32_t chunk, int64_t every);
  * no limit any more. */
 int wire_throttle(struct wire *w, uint32_t rate);
 
+/* Is there a pace, of either kind? */
+bool wire_is_paced(const struct wire *w);
+
 /* Lets so many bytes more onto the socket (TLS records included, so that one may be divided),
  * counted behind what is queued by now; once the last of them is in the kernel (at the soonest in
  * the next turn of the loop) it does what how says, ledgers fault_done, and calls changed(): FIN

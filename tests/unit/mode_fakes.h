@@ -175,7 +175,7 @@ uint64_t ledger_commit(struct ledger *l)
 struct wire {
     enum wire_state state;
     int unread;
-    bool tls;
+    bool tls, unpaced, notified;
     int outcome; /* of the next verb */
 };
 
@@ -272,6 +272,16 @@ int wire_alert(struct wire *w, bool fatal, int description)
 int wire_pace(struct wire *w, uint32_t chunk, int64_t every)
 {
     return shaped(w, "pace(%u/%lldus)", chunk, (long long)(every / 1000));
+}
+
+bool wire_is_paced(const struct wire *w)
+{
+    return !w->unpaced;
+}
+
+bool wire_can_send(const struct wire *w)
+{
+    return w->state == WIRE_OPEN && !w->notified;
 }
 
 int wire_throttle(struct wire *w, uint32_t rate)

@@ -68,6 +68,18 @@ static int outcome_once(void)
     return outcome;
 }
 
+static bool engine_silent, engine_set_already;
+
+static bool fake_can_say(const struct engine *e)
+{
+    return !engine_silent;
+}
+
+static bool fake_is_set(const struct engine *e, enum engine_setting setting, uint32_t value)
+{
+    return engine_set_already;
+}
+
 static int fake_rst_stream(struct engine *e, int32_t stream, uint32_t error)
 {
     note("rst_stream(%d %u) ", stream, error);
@@ -96,6 +108,8 @@ static int fake_set(struct engine *e, enum engine_setting setting, uint32_t valu
 static const struct engine_ops fake_ops = {
     .protocol = &protocols[PROTOCOL_H2],
     .pump = fake_pump,
+    .can_say = fake_can_say,
+    .is_set = fake_is_set,
     .goaway = fake_goaway,
     .goaway_notice = fake_goaway_notice,
     .rst_stream = fake_rst_stream,

@@ -232,7 +232,8 @@ static void a_later_goaway_of_nghttp2_keeps_the_promise(void **state)
     rig_frame_in(rig, NGHTTP2_DATA, 0, 0, "x", 1);
     assert_string_equal(rig_frames(rig), "GOAWAY last=1 PROTOCOL_ERROR [DATA: stream_id == 0]\n");
     assert_int_equal(rig->finished, 1);
-    say(rig, GOAWAY_LAST_NONE, 0); /* too late: without effect */
+    assert_int_equal(engine_goaway(rig->engine, &(struct goaway){ .last = GOAWAY_LAST_NONE }),
+                     ENGINE_TOO_LATE);
     assert_string_equal(rig_frames(rig), "");
     rig_destroy(rig);
 }
@@ -255,7 +256,6 @@ static void a_watching_engine_reports_and_says_nothing(void **state)
     }
     assert_int_equal(rig->stale, 500);
     respond_now(rig, rig->last); /* without effect */
-    say(rig, GOAWAY_LAST_SEEN, 0);
     engine_pump(rig->engine);
     engine_shutdown(rig->engine);
     engine_peer_closed(rig->engine);
@@ -268,6 +268,69 @@ static void a_watching_engine_reports_and_says_nothing(void **state)
     engine_destroy(rig->engine);
     assert_string_equal(rig_log(rig), "lost 1: the connection ended\n");
     assert_int_equal(h2_create(&rig_calls, rig, &rig->engine), 0);
+    rig_destroy(rig);
+}
+
+/* Each verb, when the engine says nothing any more. */
+static void nothing_can_be_said(struct rig *rig)
+{
+    static const enum engine_setting settings[] = { ENGINE_IGNORE_PINGS,   ENGINE_IGNORE_SETTINGS,
+                                                    ENGINE_KEEP_WINDOWS,   ENGINE_HOLD_STREAMS,
+                                                    ENGINE_INITIAL_WINDOW, ENGINE_MAX_STREAMS };
+    const struct goaway goaway = { .last = GOAWAY_LAST_SEEN };
+    buf_consume(&rig->out, buf_len(&rig->out));
+    assert_false(engine_can_say(rig->engine));
+    assert_int_equal(engine_goaway(rig->engine, &goaway), ENGINE_TOO_LATE);
+    assert_int_equal(engine_goaway_notice(rig->engine), ENGINE_TOO_LATE);
+    assert_int_equal(engine_ping(rig->engine, (const uint8_t *)"12345678"), ENGINE_TOO_LATE);
+    assert_int_equal(engine_rst_stream(rig->engine, 1, 8), ENGINE_TOO_LATE);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        assert_int_equal(engine_set(rig->engine, settings[i], 1), ENGINE_TOO_LATE);
+    engine_pump(rig->engine);
+    assert_int_equal(buf_len(&rig->out), 0);
+}
+
+static void break_http(struct rig *rig)
+{
+    rig_frame_in(rig, NGHTTP2_DATA, 0, 0, "x", 1); /* on no stream: RFC 9113 6.1 */
+}
+
+static void finish(struct rig *rig)
+{
+    engine_shutdown(rig->engine);
+}
+
+static void watch_for_ever(struct rig *rig)
+{
+    engine_watch(rig->engine, WATCH_ONLY);
+}
+
+static void a_verb_says_when_it_did_nothing(void **state)
+{
+    void (*const ends[])(struct rig * rig) = { break_http, finish, watch_for_ever };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct rig *rig = rig_ready();
+        assert_true(engine_can_say(rig->engine));
+        ends[i](rig);
+        nothing_can_be_said(rig);
+        rig_destroy(rig);
+    }
+}
+
+static void what_is_set_already_is_told(void **state)
+{
+    static const enum engine_setting bools[] = { ENGINE_IGNORE_PINGS, ENGINE_IGNORE_SETTINGS,
+                                                 ENGINE_KEEP_WINDOWS, ENGINE_HOLD_STREAMS };
+    struct rig *rig = rig_ready();
+    for (size_t i = 0; i < sizeof bools / sizeof *bools; i++) {
+        assert_true(engine_is_set(rig->engine, bools[i], 0));
+        assert_false(engine_is_set(rig->engine, bools[i], 1));
+        assert_int_equal(engine_set(rig->engine, bools[i], 1), 0);
+        assert_true(engine_is_set(rig->engine, bools[i], 1));
+        assert_false(engine_is_set(rig->engine, bools[i], 0));
+    }
+    assert_int_equal(engine_set(rig->engine, ENGINE_MAX_STREAMS, 7), 0);
+    assert_false(engine_is_set(rig->engine, ENGINE_MAX_STREAMS, 7)); /* it is said again */
     rig_destroy(rig);
 }
 
@@ -480,6 +543,8 @@ int main(void)
         cmocka_unit_test(goaway_passes_a_full_queue_on_a_frame_boundary),
         cmocka_unit_test(a_later_goaway_of_nghttp2_keeps_the_promise),
         cmocka_unit_test(a_watching_engine_reports_and_says_nothing),
+        cmocka_unit_test(a_verb_says_when_it_did_nothing),
+        cmocka_unit_test(what_is_set_already_is_told),
         cmocka_unit_test(watching_may_begin_in_any_callback),
         cmocka_unit_test(what_is_half_received_is_reported_once),
         cmocka_unit_test(a_hold_reports_then_serves_what_came),

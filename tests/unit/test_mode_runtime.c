@@ -272,6 +272,57 @@ static void a_goaway_on_a_connection_that_was_ended_is_too_late(void **state)
     assert_int_equal(conn.goaway_at, TIME_NONE);
 }
 
+/* A step that did nothing is no fault, whoever it is that does nothing. */
+static void a_step_that_does_nothing_is_missed(void **state)
+{
+    static const char http2[] = "too late: HTTP/2 had said its last on the connection",
+                      so_already[] = "nothing to do: it is so already";
+    static const struct {
+        const char *step, *arguments, *why;
+        bool silent, already, unpaced, notified;
+    } rows[] = {
+        { "'ping'", "ping {\"opaque\":\"0000000000000000\"}", http2, .silent = true },
+        { "'goaway_notice'", "goaway_notice", http2, .silent = true },
+        { "{'max_streams': 1}", "max_streams {\"count\":1}", http2, .silent = true },
+        { "{'ignore_pings': true}", "ignore_pings {\"on\":true}", http2, .silent = true },
+        { "'ping'", "ping {\"opaque\":\"0000000000000000\"}",
+          "too late: TLS had said its last (a close_notify or a fatal alert)", .notified = true },
+        { "{'ignore_pings': true}", "ignore_pings {\"on\":true}", so_already, .already = true },
+        { "{'ignore_settings': false}", "ignore_settings {\"on\":false}", so_already,
+          .already = true },
+        { "{'window': {}}", "window {\"initial\":65535,\"update\":true}", so_already,
+          .already = true },
+        { "{'throttle': 0}", "throttle {\"rate\":0}", so_already, .unpaced = true },
+        { "{'drip': {'chunk': 0, 'every': '1s'}}", "drip {\"chunk\":0,\"every\":\"1s\"}",
+          so_already, .unpaced = true },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char rules[160], expected[256];
+        snprintf(rules, sizeof rules, "[{'on': 'age', 'after': '1s', 'over': 'h2', 'do': [%s]}]",
+                 rows[i].step);
+        snprintf(expected, sizeof expected, "missed(conn=7 test rule=0 age %s late=0ms %s) ",
+                 rows[i].arguments, rows[i].why);
+        open_connection(rules);
+        engine_silent = rows[i].silent;
+        engine_set_already = rows[i].already;
+        wire.unpaced = rows[i].unpaced;
+        wire.notified = rows[i].notified;
+        time_passes(1 * S);
+        engine_silent = engine_set_already = false;
+        assert_happened(expected);
+    }
+}
+
+static void what_the_engine_was_too_late_for_is_not_done(void **state)
+{
+    open_connection("[{'on': 'protocol', 'over': 'h2', 'do': ['ping']}]");
+    engine_outcome = ENGINE_TOO_LATE;
+    mode_fire(&conn, ON_PROTOCOL, NULL);
+    assert_happened("fault(conn=7 test rule=0 protocol ping {\"opaque\":\"0000000000000000\"}) "
+                    "ping(00..00) done(conn=7 ping too late: HTTP/2 had said its last on the "
+                    "connection) ");
+}
+
 static void rules_of_a_trigger_fire_in_the_order_of_the_file(void **state)
 {
     open_connection("[{'on': 'request', 'at': 'headers', 'do': ['close_notify']},"
@@ -566,6 +617,8 @@ int main(void)
         TEST(before_tls_bytes_go_straight_onto_the_socket),
         TEST(an_alert_on_a_clear_connection_is_skipped_and_ledgered),
         TEST(what_the_engine_refuses_is_ledgered),
+        TEST(a_step_that_does_nothing_is_missed),
+        TEST(what_the_engine_was_too_late_for_is_not_done),
         TEST(a_scaled_time_is_ledgered_with_its_scale),
         TEST(connection_picks_connections_by_their_number),
         TEST(idle_before_picks_requests_after_a_pause),
