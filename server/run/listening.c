@@ -72,9 +72,29 @@ void run_add_listener(struct run_listener *listener, struct listener *socket)
     watch_anew(run);
 }
 
+/* Without the listener that is gone, what is set may do nothing any more: when it was set that
+ * would have been refused. */
+static void warn_of_kinds(struct run *run, unsigned before)
+{
+    const struct plan *plan = run->shared.plan;
+    const struct mode_program *mode = plan_only_mode(plan);
+    struct ledger *l = run->shared.ledger;
+    struct refusal why;
+    if (run->done || plan_refuse_kinds(plan, before, NULL) != 0 ||
+        plan_refuse_kinds(plan, listening_kinds(run), &why) == 0)
+        return;
+    ledger_begin(l, EV_WARNING, 0, 0);
+    ledger_text(l, F_MODE_NAME, mode ? mode->name : NULL);
+    if (!mode) /* which entry it is */
+        refuse_in(&why, "", why.where);
+    ledger_text(l, F_WHY, why.what);
+    ledger_commit(l);
+}
+
 void run_remove_listener(struct run_listener *listener)
 {
     struct run *run = listener->run;
+    unsigned before = listening_kinds(run);
     struct run_listener **at = &run->shared.listeners;
     while (*at != listener)
         at = &(*at)->next;
@@ -82,6 +102,7 @@ void run_remove_listener(struct run_listener *listener)
     *at = listener->next;
     if (run->listening.syns)
         watch_anew(run);
+    warn_of_kinds(run, before);
 }
 
 unsigned listening_kinds(const struct run *run)
@@ -110,11 +131,16 @@ static void do_step(struct listen_script *s, const struct mode_step *step, int64
         [LISTENER_STEP_DROP] = LISTENER_DROPS,
         [LISTENER_STEP_ACCEPT] = LISTENER_ACCEPTS,
     };
+    struct listening *listening = &s->run->listening;
     struct ledger *l = s->run->shared.ledger;
     enum step_listener what = mode_step_listener(step);
     if (what == LISTENER_STEP_NONE)
         return;
-    ledger_begin(l, EV_FAULT, 0, 0);
+    /* What another mode's rules have begun ends unless this one says that it goes on. */
+    bool already = listening->answer == answers[what] &&
+                   (listening->answered || listening->answer == LISTENER_ACCEPTS);
+    listening->answered = true;
+    ledger_begin(l, already ? EV_FAULT_MISSED : EV_FAULT, 0, 0);
     ledger_text(l, F_MODE_NAME, s->program->name);
     ledger_int(l, F_RULE, s->rule->number);
     ledger_word(l, F_TRIGGER, s->rule->on);
@@ -122,10 +148,13 @@ static void do_step(struct listen_script *s, const struct mode_step *step, int64
     ledger_text(l, F_ARGUMENTS, step->arguments);
     if (late != ON_TIME)
         ledger_int(l, F_LATE, late);
-    if (s->program->scale != 1)
+    if (already)
+        ledger_text(l, F_WHY, "nothing to do: the listeners do so already");
+    else if (s->program->scale != 1)
         ledger_real(l, F_TIME_SCALE, s->program->scale);
     uint64_t fault = ledger_commit(l);
-    s->run->listening.answered = true;
+    if (already)
+        return;
     int error = set_answer(s->run, answers[what]);
     if (!error)
         return;

@@ -25,7 +25,8 @@ void run_set_tls(struct run *run, struct tls_server *tls);
 /* The run acts on this listener (refuses, drops SYNs) as its modes say. Both stay until they are
  * removed. */
 void run_add_listener(struct run_listener *listener, struct listener *socket);
-/* It does not any more. The connections that came by it stay. */
+/* It does not any more. The connections that came by it stay. When what is set can do nothing on
+ * those that the other listeners can have, a warning is ledgered. */
 void run_remove_listener(struct run_listener *listener);
 
 /* A listener_accepted: owner is a struct run_listener. */

@@ -201,6 +201,29 @@ static void rules_with_a_mark_wait_for_it(void **state)
     assert_true(run_until(accept_told, PATIENCE));
 }
 
+static void what_they_do_already_is_missed(void **state)
+{
+    put_mode("twice", "[{\"on\": \"listen\", \"do\": [\"listen\", \"refuse_syn\", \"refuse_syn\", "
+                      "\"listen\"]}]");
+    put_mode("refusing", "[{\"on\": \"listen\", \"do\": [\"refuse_syn\"]}]");
+    uint64_t since = ledger_last(run_ledger(run));
+    set_mode("twice");
+    json_t *events = events_since(since), *missed = event_called(events, "fault_missed");
+    assert_int_equal(count_events(events, "fault"), 2);
+    assert_int_equal(count_events(events, "fault_missed"), 2);
+    assert_member(missed, "step", "listen");
+    assert_member(missed, "why", "nothing to do: the listeners do so already");
+    json_decref(events);
+    set_mode("refusing");
+    since = ledger_last(run_ledger(run));
+    set_rules(
+        "[{\"on\": \"listen\", \"do\": [\"refuse_syn\"]}]"); /* else they would accept again */
+    events = events_since(since);
+    assert_int_equal(count_events(events, "fault"), 1);
+    assert_int_equal(count_events(events, "fault_missed"), 0);
+    json_decref(events);
+}
+
 static void a_listener_that_cannot_leaves_all_as_they_were(void **state)
 {
     put_mode("refusing", "[{\"on\": \"listen\", \"do\": [\"refuse_syn\"]}]");
@@ -273,6 +296,7 @@ int main(void)
         TEST(what_both_refuse_is_refused_all_the_time),
         TEST(an_undecided_entry_counts_as_normal),
         TEST(rules_with_a_mark_wait_for_it),
+        TEST(what_they_do_already_is_missed),
         TEST(a_listener_that_cannot_leaves_all_as_they_were),
         TEST(a_listener_that_comes_later_does_the_same),
         TEST(nothing_is_left_at_a_shutdown),

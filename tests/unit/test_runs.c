@@ -232,6 +232,60 @@ static void the_connections_of_a_listener_that_is_removed_stay(void **state)
     close(client);
 }
 
+/* The warnings that the ledger of a has; *why: of the last one. */
+static size_t warnings_of_a(char why[256])
+{
+    size_t count = 0, i;
+    json_t *event;
+    run = a;
+    json_t *events = events_since(0);
+    json_array_foreach(events, i, event)
+    {
+        const char *name = json_string_value(json_object_get(event, "event"));
+        if (strcmp(name, "warning") != 0)
+            continue;
+        count++;
+        snprintf(why, 256, "%s", json_string_value(json_object_get(event, "why")));
+    }
+    json_decref(events);
+    return count;
+}
+
+static void set_plan_of_a(const char *text)
+{
+    struct refusal why;
+    json_t *plan = json_loads(text, 0, NULL);
+    assert_non_null(plan);
+    assert_int_equal(run_set_plan(a, plan, NULL, APPLY_ALL, &why), 0);
+    json_decref(plan);
+}
+
+/* What would be refused now, and was set when there was a listener for it. */
+static void a_mode_that_a_removed_listener_was_for_is_warned_of(void **state)
+{
+    struct refusal refused;
+    char why[256] = "";
+    const struct runs_listener h1 = { "h1", "127.0.0.1:0", .over = OVER_H1 },
+                               again = { "again", "127.0.0.1:0", .over = OVER_H1 };
+    assert_int_equal(runs_listen(runs, a, &h1, &refused), 0);
+    assert_int_equal(runs_listen(runs, a, &again, &refused), 0);
+    assert_int_equal(run_set_mode_text(a, "max-streams-one", &refused), 0);
+    runs_unlisten(runs, a, "again"); /* there is another one of its kind */
+    assert_int_equal(warnings_of_a(why), 0);
+    runs_unlisten(runs, a, "http");
+    assert_int_equal(warnings_of_a(why), 1);
+    assert_non_null(
+        strstr(why, "\"max-streams-one\" can do nothing here: its rules are for HTTP/2"));
+    assert_int_equal(run_set_mode_text(a, "max-streams-one", &refused), MODE_NOT_HERE);
+    listen_on(a);
+    set_plan_of_a("[{\"mode\":\"max-streams-one\",\"over\":\"h2\"},{\"mode\":\"normal\"}]");
+    runs_unlisten(runs, a, "http");
+    assert_int_equal(warnings_of_a(why), 2);
+    assert_non_null(strstr(why, "$.plan[0].over: no listener here has HTTP/2"));
+    runs_unlisten(runs, a, "h1"); /* there is none at all */
+    assert_int_equal(warnings_of_a(why), 2);
+}
+
 static void a_listener_that_comes_later_does_what_the_mode_says(void **state)
 {
     run = a;
@@ -276,6 +330,7 @@ int main(void)
         RUNS_TEST(a_run_ends_and_the_others_continue),
         RUNS_TEST(a_run_without_connections_ends_too),
         RUNS_TEST(the_connections_of_a_listener_that_is_removed_stay),
+        RUNS_TEST(a_mode_that_a_removed_listener_was_for_is_warned_of),
         RUNS_TEST(a_listener_that_comes_later_does_what_the_mode_says),
         RUNS_TEST(room_is_made_in_whichever_run_has_some),
     };
