@@ -10,7 +10,7 @@
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/run_host.h"
-#include "tests/unit/minted_server.h"
+#include "tests/unit/harness/minted_server.h"
 
 static struct run_listener listeners[] = { { .name = "https", .tls = true, .over = OVER_ALL },
                                            { .name = "http", .over = OVER_ALL } };

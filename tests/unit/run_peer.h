@@ -8,7 +8,7 @@
 
 #include "run_client.h"
 
-#include "minted_server.h"
+#include "harness/minted_server.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -7,9 +7,10 @@
 #include "h1_rig.h"
 #include "harness/memcheck.h"
 #include "harness/memory.h"
+#include "harness/sockets.h"
 #include "tests/skip.h"
 
-static int at_start; /* descriptors */
+static unsigned at_start; /* descriptors */
 
 /* --- Room and ends */
 
@@ -185,15 +186,6 @@ static void running_out_of_memory_harms_one_connection_at_most(void **state)
             break;
         assert_true(n < 200);
     }
-}
-
-static int open_descriptors(void)
-{
-    int n = 0;
-
-    for (int fd = 0; fd < 1000; fd++)
-        n += fcntl(fd, F_GETFD) >= 0;
-    return n;
 }
 
 /* More than are in stock wait for room to leave. */

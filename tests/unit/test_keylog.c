@@ -1,5 +1,5 @@
 /* The key log: what GnuTLS's client side says of the same session must be in the file. */
-#include "hello_rig.h"
+#include "harness/hello.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -51,30 +51,30 @@ static struct keylog *open_log(const char *name)
     struct keylog *k = NULL;
     struct refusal why;
     assert_int_equal(keylog_open(name, &k, &why), 0);
-    tls_server_set_keylog(server, k);
+    tls_server_set_keylog(bench_server, k);
     return k;
 }
 
 static void close_log(struct keylog *k)
 {
-    tls_server_set_keylog(server, NULL);
+    tls_server_set_keylog(bench_server, NULL);
     keylog_close(k);
 }
 
 static void one_session(size_t kind)
 {
     struct bench b;
-    begin(&b, kind, NULL);
+    hello_begin(&b, kind, NULL);
     gnutls_session_set_keylog_function(b.tls, client_key);
-    works(&b);
-    assert_int_equal(gnutls_session_is_resumed(b.tls), kinds[kind].resumes);
-    end(&b);
+    hello_works(&b);
+    assert_int_equal(gnutls_session_is_resumed(b.tls), hello_kinds[kind].resumes);
+    bench_close(&b);
 }
 
 /* TLS 1.2 and 1.3, a HelloRetryRequest, resumption in both. */
 static void every_secret_of_the_client_is_in_the_file(void **state)
 {
-    for (size_t kind = 0; kind < COUNT(kinds); kind++) {
+    for (size_t kind = 0; kind < HELLO_KINDS; kind++) {
         unlink(file);
         buf_free(&expected);
         struct keylog *k = open_log(file);
@@ -88,8 +88,8 @@ static void every_secret_of_the_client_is_in_the_file(void **state)
             if (!strstr(all, line))
                 fail_msg("kind %zu: not in the file: %s; it has %s", kind, line, all);
         }
-        unsigned sessions = kinds[kind].resumes ? 2 : 1; /* one to get the ticket */
-        if (strstr(kinds[kind].priority, "TLS1.2")) {
+        unsigned sessions = hello_kinds[kind].resumes ? 2 : 1; /* one to get the ticket */
+        if (strstr(hello_kinds[kind].priority, "TLS1.2")) {
             assert_int_equal(count_lines(all, "CLIENT_RANDOM"), sessions);
         } else {
             assert_int_equal(count_lines(all, "CLIENT_HANDSHAKE_TRAFFIC_SECRET"), sessions);
@@ -198,13 +198,13 @@ static int finish(void **state)
 {
     unlink(file);
     buf_free(&expected);
-    return stop(state);
+    return bench_stop(state);
 }
 
 static int prepare(void **state)
 {
     close(mkstemp(file));
-    return start(state);
+    return bench_start_tls(state);
 }
 
 int main(void)

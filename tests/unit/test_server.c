@@ -1,7 +1,6 @@
 /* The whole server as an object: one after the other in one process, and taken back when it cannot
  * be made. */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
@@ -25,6 +24,8 @@
 #include "run/run.h"
 #include "server.h"
 #include "wire/listener.h"
+
+#include "harness/sockets.h"
 
 #define PATIENCE (10 * NS_PER_S)
 
@@ -58,17 +59,6 @@ static int make_dir(void **state)
     snprintf(some_file, sizeof some_file, "%s/file", dir);
     int fd = open(some_file, O_CREAT | O_WRONLY, 0600);
     return fd < 0 ? -1 : close(fd);
-}
-
-static unsigned open_descriptors(void)
-{
-    unsigned n = 0;
-    DIR *all = opendir("/proc/self/fd");
-    assert_non_null(all);
-    while (readdir(all))
-        n++;
-    closedir(all);
-    return n;
 }
 
 /* --- A client, in the loop of the server */

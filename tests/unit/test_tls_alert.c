@@ -1,7 +1,7 @@
 /* Clients that do not take our TLS: each alert by its name, whatever way it comes; those that leave
  * without a word; and what is no TLS at all.
  */
-#include "hello_rig.h"
+#include "harness/hello.h"
 
 #include "wire/tls_alert.h"
 
@@ -71,7 +71,7 @@ static bool ledger_has_pair(struct bench *b, const char *member, const char *val
 {
     char text[160];
     snprintf(text, sizeof text, "\"%s\":\"%s\"", member, value);
-    return ledger_has(b, text);
+    return bench_ledger_has(b, text);
 }
 
 static void expect(struct bench *b, const char *member, const char *value)
@@ -88,13 +88,13 @@ static void send_alert(struct bench *b, uint8_t level, uint8_t description, enum
     const uint8_t ccs[] = { 20, 3, 3, 0, 1, 1 };
     const uint8_t alert[] = { 21, 3, 3, 0, 2, level, description };
     if (way == BEHIND_A_CCS) /* as a client in "middlebox compatibility mode" (RFC 8446 D.4) */
-        say(b, ccs, sizeof ccs);
+        client_sends(b, ccs, sizeof ccs);
     for (size_t i = 0; way == BYTE_BY_BYTE && i < sizeof alert - 1; i++) {
-        say(b, alert + i, 1);
-        loop_until(&loop, all_is_read, b);
+        client_sends(b, alert + i, 1);
+        loop_until(&loop, bench_all_read, b);
     }
     size_t sent = way == BYTE_BY_BYTE ? sizeof alert - 1 : 0;
-    say(b, alert + sent, sizeof alert - sent);
+    client_sends(b, alert + sent, sizeof alert - sent);
     if (way == WITH_THE_FIN)
         shutdown(b->client, SHUT_WR);
 }
@@ -103,7 +103,7 @@ static void await_pair(struct bench *b, const char *member, const char *value)
 {
     char text[160];
     snprintf(text, sizeof text, "\"%s\":\"%s\"", member, value);
-    await(b, text);
+    bench_await(b, text);
 }
 
 /* The client closes, and the connection ends. */
@@ -128,8 +128,8 @@ static void one_alert(size_t kind, uint8_t level, uint8_t description, enum way 
              about_certificate(description) ? "the client refused our certificate"
                                             : "the client ended it",
              name);
-    begin(&b, kind, NULL);
-    say_hello(&b);
+    hello_begin(&b, kind, NULL);
+    hello_say(&b);
     assert_true(wire_bytes_out(b.wire) > 500);
     send_alert(&b, level, description, way);
     await_pair(&b, "why", why);
@@ -142,7 +142,7 @@ static void one_alert(size_t kind, uint8_t level, uint8_t description, enum way 
     expect(&b, "by", "client");
     expect(&b, "in", "handshake");
     assert_false(b.established);
-    end(&b);
+    bench_close(&b);
 }
 
 static void an_alert_in_the_handshake_ends_it_and_is_told_by_name(void **state)
@@ -176,21 +176,21 @@ static void an_encrypted_alert_is_told_the_same_way(void **state)
 {
     for (size_t kind = TLS13; kind <= TLS12; kind++) {
         struct bench b;
-        begin(&b, kind, NULL);
+        hello_begin(&b, kind, NULL);
         gnutls_session_set_verify_function(b.tls, refuse_certificate);
-        assert_int_equal(shake(&b), GNUTLS_E_CERTIFICATE_ERROR);
+        assert_int_equal(hello_shake(&b), GNUTLS_E_CERTIFICATE_ERROR);
         gnutls_alert_send(b.tls, GNUTLS_AL_FATAL, GNUTLS_A_CERTIFICATE_UNKNOWN);
         await_pair(&b, "why", "the client refused our certificate: certificate_unknown");
         close_client(&b);
         expect(&b, "in", "handshake");
-        end(&b);
+        bench_close(&b);
 
-        begin(&b, kind, NULL);
-        works(&b);
+        hello_begin(&b, kind, NULL);
+        hello_works(&b);
         gnutls_alert_send(b.tls, GNUTLS_AL_FATAL, GNUTLS_A_BAD_CERTIFICATE);
         await_pair(&b, "alert", "bad_certificate");
         assert_false(ledger_has_pair(&b, "event", "tls_failed")); /* the handshake was fine */
-        end(&b);
+        bench_close(&b);
     }
 }
 
@@ -216,13 +216,13 @@ static void leaving_behind_our_certificate_is_told(void **state)
     for (size_t kind = TLS13; kind <= TLS12; kind++)
         for (size_t way = 0; way < COUNT(ways); way++) {
             struct bench b;
-            begin(&b, kind, NULL);
-            say_hello(&b);
+            hello_begin(&b, kind, NULL);
+            hello_say(&b);
             ways[way](&b);
             expect(&b, "event", "tls_failed");
             expect(&b, "why", AFTER_CERTIFICATE);
             expect(&b, "in", "handshake");
-            end(&b);
+            bench_close(&b);
         }
 }
 
@@ -231,27 +231,27 @@ static void leaving_without_our_certificate_is_not_blamed_on_it(void **state)
 {
     static const size_t retries = 2; /* kinds: a HelloRetryRequest is all that was said */
     struct bench b;
-    begin(&b, retries, NULL);
-    say_hello(&b);
+    hello_begin(&b, retries, NULL);
+    hello_say(&b);
     close_client(&b);
     expect(&b, "in", "handshake");
-    assert_false(ledger_has(&b, "certificate"));
-    end(&b);
+    assert_false(bench_ledger_has(&b, "certificate"));
+    bench_close(&b);
 
-    connect_bench(&b, &calls, true); /* not a byte */
-    open_client(&b, kinds[TLS13].priority);
+    bench_open(&b, &bench_calls, true); /* not a byte */
+    hello_client(&b, hello_kinds[TLS13].priority);
     close_client(&b);
     expect(&b, "in", "handshake");
     assert_false(ledger_has_pair(&b, "event", "tls_failed"));
-    end(&b);
+    bench_close(&b);
 }
 
 static void finish_handshake(struct bench *b, size_t kind)
 {
-    begin(b, kind, NULL);
-    assert_int_equal(shake(b), 0);
+    hello_begin(b, kind, NULL);
+    assert_int_equal(hello_shake(b), 0);
     loop_until(&loop, is_set, &b->established);
-    assert_int_equal(gnutls_session_is_resumed(b->tls), kinds[kind].resumes);
+    assert_int_equal(gnutls_session_is_resumed(b->tls), hello_kinds[kind].resumes);
 }
 
 static void close_with_notify(struct bench *b)
@@ -274,39 +274,39 @@ static void leaving_right_behind_the_handshake_is_told_with_the_end(void **state
 {
     static void (*const ways[])(struct bench *) = { close_established, close_with_notify,
                                                     reset_client };
-    for (size_t kind = 0; kind < COUNT(kinds); kind++)
+    for (size_t kind = 0; kind < HELLO_KINDS; kind++)
         for (size_t way = 0; way < COUNT(ways); way++) {
             struct bench b;
             finish_handshake(&b, kind);
             ways[way](&b);
             assert_true(b.closed);
-            assert_int_equal(ledger_has_pair(&b, "why", RIGHT_AFTER), !kinds[kind].resumes);
+            assert_int_equal(ledger_has_pair(&b, "why", RIGHT_AFTER), !hello_kinds[kind].resumes);
             assert_false(ledger_has_pair(&b, "event", "tls_failed"));
             assert_false(ledger_has_pair(&b, "in", "handshake"));
-            end(&b);
+            bench_close(&b);
         }
 }
 
 static void who_has_spoken_or_was_ended_by_us_has_no_such_reason(void **state)
 {
     struct bench b;
-    begin(&b, TLS13, NULL);
-    works(&b);
+    hello_begin(&b, TLS13, NULL);
+    hello_works(&b);
     close_established(&b);
     assert_false(ledger_has_pair(&b, "why", RIGHT_AFTER));
-    end(&b);
+    bench_close(&b);
 
     finish_handshake(&b, TLS13);
     wire_rst(b.wire, false);
     loop_until(&loop, is_set, &b.closed);
     assert_false(ledger_has_pair(&b, "why", RIGHT_AFTER));
-    end(&b);
+    bench_close(&b);
 
     finish_handshake(&b, TLS13);
     wire_abort(b.wire, BY_SHUTDOWN, HOW_AS_SEEN);
     loop_until(&loop, is_set, &b.closed);
     assert_false(ledger_has_pair(&b, "why", RIGHT_AFTER));
-    end(&b);
+    bench_close(&b);
 }
 
 /* --- The log */
@@ -318,7 +318,7 @@ static void the_log_asks_for_the_authority_by_its_file(void **state)
     assert_true(file >= 0);
     unlink(name);
     for (int asked = 0; asked < 2; asked++) {
-        tls_server_set_ca(server, asked ? NULL : "/state/ca.pem");
+        tls_server_set_ca(bench_server, asked ? NULL : "/state/ca.pem");
         loop_run(NS_PER_S + A_WHILE); /* at most one line a second */
         log_set_level(LOG_WARN);
         dup2(file, STDERR_FILENO);
@@ -352,23 +352,23 @@ static void in_clear(void *owner, const uint8_t *bytes, size_t n)
 
 static void text_on_a_tls_port_goes_to_the_owner(void **state)
 {
-    struct wire_owner owner = calls;
+    struct wire_owner owner = bench_calls;
     owner.in_clear = in_clear;
     static const char *const texts[] = { "GET / HTTP/1.1\r\n", "\r\nx\n", "XY\n" };
     for (size_t i = 0; i < COUNT(texts); i++)
         for (int split = 0; split < 2; split++) {
             struct bench b;
             uint8_t answer[16];
-            connect_bench(&b, &owner, true);
-            open_client(&b, kinds[TLS13].priority);
+            bench_open(&b, &owner, true);
+            hello_client(&b, hello_kinds[TLS13].priority);
             for (const char *p = texts[i]; split && p[1]; p++) {
-                say(&b, p, 1);
-                loop_until(&loop, all_is_read, &b);
+                client_sends(&b, p, 1);
+                loop_until(&loop, bench_all_read, &b);
                 if (strcmp(clear_seen, texts[i]) == 0)
                     break;
             }
             const char *rest = texts[i] + (split ? strlen(texts[i]) - 1 : 0);
-            try_say(&b, rest, strlen(rest));
+            client_tries(&b, rest, strlen(rest));
             int n = client_reads(&b, answer, sizeof answer);
             expect(&b, "why", "not this way");
             if (texts[i][0] == 'X') {
@@ -382,7 +382,7 @@ static void text_on_a_tls_port_goes_to_the_owner(void **state)
             assert_int_equal(client_sees(&b), 0); /* FIN */
             close_client(&b);
             expect(&b, "in", "handshake");
-            end(&b);
+            bench_close(&b);
             clear_seen[0] = '\0';
         }
 }
@@ -393,24 +393,24 @@ static void wait_for_more(void *owner, const uint8_t *bytes, size_t n)
 
 static void text_without_an_end_is_not_waited_for_for_ever(void **state)
 {
-    struct wire_owner owner = calls;
+    struct wire_owner owner = bench_calls;
     owner.in_clear = wait_for_more;
     struct bench b;
     char text[20000];
     memset(text, 'x', sizeof text);
-    connect_bench(&b, &owner, true);
-    open_client(&b, kinds[TLS13].priority);
-    say(&b, text, sizeof text);
+    bench_open(&b, &owner, true);
+    hello_client(&b, hello_kinds[TLS13].priority);
+    client_sends(&b, text, sizeof text);
     await_pair(&b, "why", "what the client sent is no TLS");
     close_client(&b);
-    end(&b);
+    bench_close(&b);
 
-    connect_bench(&b, &owner, true); /* and what ends by itself is told */
-    open_client(&b, kinds[TLS13].priority);
-    say(&b, text, 10);
+    bench_open(&b, &owner, true); /* and what ends by itself is told */
+    hello_client(&b, hello_kinds[TLS13].priority);
+    client_sends(&b, text, 10);
     close_client(&b);
     expect(&b, "why", "what the client sent is no TLS");
-    end(&b);
+    bench_close(&b);
 }
 
 int main(void)
@@ -428,5 +428,5 @@ int main(void)
         cmocka_unit_test(text_on_a_tls_port_goes_to_the_owner),
         cmocka_unit_test(text_without_an_end_is_not_waited_for_for_ever),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, bench_start_tls, bench_stop);
 }

@@ -1,7 +1,9 @@
 /* The wire's verbs on a cleartext connection, as the client's socket sees them. */
+#include <sys/ioctl.h>
+
+#include "harness/bench.h"
 #include "tests/skip.h"
 #include "wire/wire_impl.h"
-#include "wire_bench.h"
 
 static void both_ways_carry_bytes_while_open(void **state)
 {
@@ -22,14 +24,14 @@ static void fin_is_a_fin_and_later_bytes_draw_a_reset(void **state)
     assert_int_equal(client_sees(b), 4);
     assert_int_equal(client_sees(b), 0);
     assert_false(b->closed);
-    await(b, "\"event\":\"fin_acked\"");
+    bench_await(b, "\"event\":\"fin_acked\"");
     client_says(b, "stale");
     loop_until(&loop, is_set, &b->closed);
     assert_int_equal(buf_len(&b->stale), 5);
     assert_true(client_was_reset(b));
-    assert_true(ledger_has(b, "\"sent_into\":\"finned\""));
-    assert_true(ledger_has(b, "\"fin_acked\":\"acked\""));
-    assert_true(ledger_has(b, "\"by\":\"fault\",\"how\":\"rst\",\"exchanges\":7"));
+    assert_true(bench_ledger_has(b, "\"sent_into\":\"finned\""));
+    assert_true(bench_ledger_has(b, "\"fin_acked\":\"acked\""));
+    assert_true(bench_ledger_has(b, "\"by\":\"fault\",\"how\":\"rst\",\"exchanges\":7"));
 }
 
 static void a_client_that_closes_after_our_fin_gets_no_reset(void **state)
@@ -40,7 +42,7 @@ static void a_client_that_closes_after_our_fin_gets_no_reset(void **state)
     shutdown(b->client, SHUT_WR);
     loop_until(&loop, is_set, &b->closed);
     loop_quiet(&loop, client_has_rst, b, A_WHILE);
-    assert_true(ledger_has(b, "\"by\":\"fault\",\"how\":\"fin\""));
+    assert_true(bench_ledger_has(b, "\"by\":\"fault\",\"how\":\"fin\""));
 }
 
 static void what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset(void **state)
@@ -52,7 +54,7 @@ static void what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset(voi
     client_says(b, "first");
     client_says(b, "second");
     assert_int_equal(buf_len(&b->stale), 11);
-    assert_true(ledger_has(b, "\"sent_into\":\"finned\""));
+    assert_true(bench_ledger_has(b, "\"sent_into\":\"finned\""));
     loop_quiet(&loop, is_set, &b->closed, ended + 210 * REAL_MS - clock_now());
     client_says(b, "third");
     loop_until(&loop, is_set, &b->closed);
@@ -71,7 +73,7 @@ static void rst_is_a_reset_at_once(void **state)
 static void reset_behind(struct bench *b, const char *into)
 {
     int unread = 0;
-    say(b, "between", 7);
+    client_sends(b, "between", 7);
     for (int64_t end = clock_now() + PATIENCE; unread < 7 && clock_now() < end;)
         ioctl(b->socket, FIONREAD, &unread);
     wire_announce(b->wire, 9);
@@ -80,8 +82,8 @@ static void reset_behind(struct bench *b, const char *into)
     loop_until(&loop, is_set, &b->closed);
     assert_int_equal(buf_len(&b->before), 0);
     assert_int_equal(buf_len(&b->stale), 7);
-    assert_true(ledger_has(b, into));
-    assert_true(ledger_has(b, "\"by\":\"fault\",\"how\":\"rst\",\"fault\":9"));
+    assert_true(bench_ledger_has(b, into));
+    assert_true(bench_ledger_has(b, "\"by\":\"fault\",\"how\":\"rst\",\"fault\":9"));
     assert_true(client_was_reset(b));
 }
 
@@ -92,7 +94,7 @@ static void what_came_behind_our_fin_is_not_before_the_reset_that_follows(void *
     assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
     assert_int_equal(client_sees(b), 0);
     reset_behind(b, "\"sent_into\":\"finned\"");
-    assert_true(ledger_has(b, "\"fault\":7"));
+    assert_true(bench_ledger_has(b, "\"fault\":7"));
 }
 
 static void nor_what_came_when_it_was_forgotten(void **state)
@@ -145,10 +147,10 @@ static void a_reset_is_noticed_while_stalled(void **state)
     struct bench *b = *state;
     assert_int_equal(wire_stall(b->wire), 0);
     shutdown(b->client, SHUT_WR);
-    await(b, "\"event\":\"peer_fin\"");
-    reset_client(b);
+    bench_await(b, "\"event\":\"peer_fin\"");
+    client_resets(b);
     loop_until(&loop, is_set, &b->closed);
-    assert_true(ledger_has(b, "\"event\":\"peer_rst\""));
+    assert_true(bench_ledger_has(b, "\"event\":\"peer_rst\""));
 }
 
 /* Its FIN is all that is ever heard of a client that has closed: nothing of ours draws a RST. */
@@ -204,7 +206,7 @@ static void a_client_that_was_gone_had_ended_with_its_fin(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         void *bench;
-        set_up(&bench);
+        bench_set_up(&bench);
         struct bench *b = bench;
         shutdown(b->client, SHUT_WR);
         loop_until(&loop, is_set, &b->peer_closed);
@@ -212,12 +214,12 @@ static void a_client_that_was_gone_had_ended_with_its_fin(void **state)
             b->wire->probing_since -= 90 * NS_PER_S;
         if (rows[i].sends)
             wire_send(b->wire, "answer", 6);
-        reset_client(b); /* as its RST in answer to the probe */
+        client_resets(b); /* as its RST in answer to the probe */
         loop_until(&loop, is_set, &b->closed);
-        assert_true(ledger_has(b, rows[i].end));
-        assert_true(ledger_has(b, "\"after_peer_fin_ms\":"));
-        assert_int_equal(ledger_has(b, "keep-alive probe"), i == 0);
-        tear_down(&bench);
+        assert_true(bench_ledger_has(b, rows[i].end));
+        assert_true(bench_ledger_has(b, "\"after_peer_fin_ms\":"));
+        assert_int_equal(bench_ledger_has(b, "keep-alive probe"), i == 0);
+        bench_tear_down(&bench);
     }
 }
 
@@ -233,15 +235,15 @@ static void a_black_hole_acks_nothing_and_heals(void **state)
     if (!caps_have(CAP_BLACK_HOLE))
         skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
     assert_int_equal(wire_black_hole(b->wire), 0);
-    say(b, "lost", 4);
+    client_sends(b, "lost", 4);
     loop_until(&loop, client_has_repeated, b);
     loop_quiet(&loop, client_is_acked, b, A_WHILE);
     client_sees_nothing(b);
-    await(b, "\"event\":\"segments_dropped\"");
+    bench_await(b, "\"event\":\"segments_dropped\"");
     assert_int_equal(buf_len(&b->received) + buf_len(&b->stale), 0);
     assert_true(wire_black_hole_used(b->wire) >= wire_fault_since(b->wire));
     assert_int_equal(wire_heal(b->wire), 0);
-    loop_until(&loop, all_is_read, b); /* when the client's kernel has sent it again */
+    loop_until(&loop, bench_all_read, b); /* when the client's kernel has sent it again */
     loop_until(&loop, client_is_acked, b);
     assert_int_equal(buf_len(&b->received), 4);
 }
@@ -266,11 +268,11 @@ static void a_reset_in_a_black_hole_looks_at_what_came_before_it(void **state)
     struct bench *b = *state;
     if (!caps_have(CAP_BLACK_HOLE))
         skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
-    say(b, "before", 6);
+    client_sends(b, "before", 6);
     while (client_unacked(b) > 0)
         ;
     assert_int_equal(wire_black_hole(b->wire), 0);
-    loop_quiet(&loop, all_is_read, b, A_WHILE);
+    loop_quiet(&loop, bench_all_read, b, A_WHILE);
     assert_int_equal(buf_len(&b->received) + buf_len(&b->before), 0);
     assert_int_equal(wire_rst(b->wire, false), 0);
     loop_until(&loop, is_set, &b->closed);
@@ -287,13 +289,13 @@ static void what_a_black_hole_dropped_is_not_for_the_reset_that_ends_it(void **s
     wire_announce(b->wire, 77);
     assert_int_equal(wire_black_hole(b->wire), 0);
     assert_true(hole_is_in_effect(b));
-    say(b, "lost", 4); /* perhaps not sampled yet */
+    client_sends(b, "lost", 4); /* perhaps not sampled yet */
     wire_announce(b->wire, 88);
     assert_int_equal(wire_rst(b->wire, false), 0);
     loop_until(&loop, is_set, &b->closed);
-    assert_true(ledger_has(b, "\"event\":\"segments_dropped\""));
-    assert_true(ledger_has(b, "\"fault\":77}"));
-    assert_true(ledger_has(b, "\"how\":\"rst\",\"fault\":88"));
+    assert_true(bench_ledger_has(b, "\"event\":\"segments_dropped\""));
+    assert_true(bench_ledger_has(b, "\"fault\":77}"));
+    assert_true(bench_ledger_has(b, "\"how\":\"rst\",\"fault\":88"));
 }
 
 static void a_black_hole_waits_until_the_client_has_acked_what_was_sent(void **state)
@@ -305,11 +307,11 @@ static void a_black_hole_waits_until_the_client_has_acked_what_was_sent(void **s
     assert_int_equal(wire_black_hole(b->wire), 0);
     assert_int_equal(client_sees(b), 6);
     loop_until(&loop, hole_is_in_effect, b);
-    say(b, "lost", 4);
+    client_sends(b, "lost", 4);
     loop_quiet(&loop, client_is_acked, b, A_WHILE);
     wire_abort(b->wire, BY_SHUTDOWN, HOW_AS_SEEN);
     loop_until(&loop, is_set, &b->closed);
-    assert_true(ledger_has(b, "\"how\":\"silence\""));
+    assert_true(bench_ledger_has(b, "\"how\":\"silence\""));
     char byte; /* looked at once: what the client repeats into a closed socket draws a RST */
     assert_int_equal(recv(b->client, &byte, 1, 0), -1);
     assert_int_equal(errno, EAGAIN);
@@ -342,15 +344,15 @@ static void a_client_that_does_not_read_bounds_what_is_queued(void **state)
     }
     assert_int_equal(wire_queued(b->wire), sent);
     assert_true(wire_handed(b->wire) < sent);
-    say(b, "not read meanwhile", 18);
-    loop_quiet(&loop, all_is_read, b, A_WHILE);
+    client_sends(b, "not read meanwhile", 18);
+    loop_quiet(&loop, bench_all_read, b, A_WHILE);
     assert_int_equal(buf_len(&b->received), 0);
     for (size_t got = 0; got < sent;) {
         int n = client_reads(b, sink, sizeof sink);
         assert_true(n > 0);
         got += (size_t)n;
     }
-    loop_until(&loop, all_is_read, b);
+    loop_until(&loop, bench_all_read, b);
     assert_int_equal(wire_handed(b->wire), sent);
     assert_true(b->progress > 0);
     assert_int_equal(buf_len(&b->received), 18);
@@ -377,7 +379,7 @@ static void the_states_are_what_they_are_for(void **state)
     }
 }
 
-#define scenario(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define scenario(name) cmocka_unit_test_setup_teardown(name, bench_set_up, bench_tear_down)
 
 int main(void)
 {
@@ -405,5 +407,5 @@ int main(void)
         scenario(a_client_that_does_not_read_bounds_what_is_queued),
         cmocka_unit_test(the_states_are_what_they_are_for),
     };
-    return cmocka_run_group_tests(tests, start_loop, loop_stop);
+    return cmocka_run_group_tests(tests, bench_start, bench_stop);
 }

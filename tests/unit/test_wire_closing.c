@@ -3,8 +3,8 @@
 #include <sys/capability.h>
 
 #include "base/duration.h"
+#include "harness/bench.h"
 #include "wire/wire_impl.h"
-#include "wire_bench.h"
 
 /* How the connection ends, and which wire_closing it has. */
 enum way { FAULT, ORDERLY, WAYS };
@@ -40,9 +40,9 @@ static void each_way(void (*check)(struct bench *b, enum way way))
 {
     for (enum way way = FAULT; way < WAYS; way++) {
         void *b;
-        set_up(&b);
+        bench_set_up(&b);
         check(b, way);
-        tear_down(&b);
+        bench_tear_down(&b);
     }
 }
 
@@ -53,17 +53,17 @@ static void the_first_byte_draws_rst(struct bench *b, enum way way)
 {
     finish(b, way, 0, DURATION_NEVER);
     int64_t sent = clock_now();
-    say(b, "G", 1);
+    client_sends(b, "G", 1);
     loop_until(&loop, is_set, &b->closed);
     if (clock_now() - sent < least_until_rst[way])
         least_until_rst[way] = clock_now() - sent;
     loop_until(&loop, client_is_reset, b);
     assert_int_equal(send(b->client, "ET /", 4, MSG_NOSIGNAL), -1);
-    assert_true(ledger_has(b, "\"event\":\"stale_bytes\",\"connection\":1,\"bytes\":1,"));
-    assert_true(
-        ledger_has(b, way == FAULT ? "\"sent_into\":\"finned\"" : "\"sent_into\":\"ending\""));
-    assert_true(ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"rst\""
-                                           : "\"by\":\"server\",\"how\":\"rst\""));
+    assert_true(bench_ledger_has(b, "\"event\":\"stale_bytes\",\"connection\":1,\"bytes\":1,"));
+    assert_true(bench_ledger_has(b, way == FAULT ? "\"sent_into\":\"finned\""
+                                                 : "\"sent_into\":\"ending\""));
+    assert_true(bench_ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"rst\""
+                                                 : "\"by\":\"server\",\"how\":\"rst\""));
     assert_int_equal(b->stales, way == FAULT);
 }
 
@@ -85,11 +85,11 @@ static void lingering(struct bench *b, enum way way)
     client_says(b, "second");
     assert_false(b->closed);
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
-    assert_int_equal(ledger_has(b, "\"event\":\"stale_bytes\""), way == FAULT);
+    assert_int_equal(bench_ledger_has(b, "\"event\":\"stale_bytes\""), way == FAULT);
     shutdown(b->client, SHUT_WR);
     loop_until(&loop, is_set, &b->closed);
-    assert_true(ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"fin\""
-                                           : "\"by\":\"server\",\"how\":\"fin\""));
+    assert_true(bench_ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"fin\""
+                                                 : "\"by\":\"server\",\"how\":\"fin\""));
 }
 
 static void what_comes_while_it_lingers_draws_nothing(void **state)
@@ -108,10 +108,10 @@ static void waiting(struct bench *b, enum way way)
     assert_true(clock_now() - ended < 150 * REAL_MS + NS_PER_S);
     loop_quiet(&loop, client_is_reset, b, A_WHILE);
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
-    assert_true(ledger_has(b, "did not close within fin_wait"));
-    assert_true(ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"fin\""
-                                           : "\"by\":\"server\",\"how\":\"fin\""));
-    say(b, "x", 1);
+    assert_true(bench_ledger_has(b, "did not close within fin_wait"));
+    assert_true(bench_ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"fin\""
+                                                 : "\"by\":\"server\",\"how\":\"fin\""));
+    client_sends(b, "x", 1);
     loop_until(&loop, client_is_reset, b);
 }
 
@@ -142,13 +142,13 @@ static void fin_wait_is_bounded_and_as_long_as_the_kernels(void **state)
     for (enum way way = FAULT; way < WAYS; way++) {
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
             void *bench;
-            set_up(&bench);
+            bench_set_up(&bench);
             struct bench *b = bench;
             int64_t before = clock_now();
             finish(b, way, rows[i].linger, rows[i].fin_wait);
             assert_true(timer_armed(&b->wire->limit));
             assert_in_range(b->wire->limit.due - before, rows[i].due, rows[i].due + NS_PER_S);
-            tear_down(&bench);
+            bench_tear_down(&bench);
         }
     }
 }
@@ -163,24 +163,24 @@ static void an_exact_fin_is_left_to_the_kernel(void **state)
     assert_int_equal(client_sees(b), 4);
     assert_int_equal(client_sees(b), 0);
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
-    say(b, "stale", 5);
+    client_sends(b, "stale", 5);
     loop_until(&loop, client_is_reset, b);
     assert_int_equal(b->stales, 0);
-    assert_false(ledger_has(b, "stale_bytes"));
-    assert_true(ledger_has(b, "\"by\":\"fault\",\"how\":\"fin\""));
+    assert_false(bench_ledger_has(b, "stale_bytes"));
+    assert_true(bench_ledger_has(b, "\"by\":\"fault\",\"how\":\"fin\""));
 }
 
 /* To close a socket with bytes unread would be a RST instead of a FIN. */
 static void an_exact_fin_reads_first_what_came_before_it(void **state)
 {
     struct bench *b = *state;
-    say(b, "before", 6);
+    client_sends(b, "before", 6);
     assert_int_equal(wire_fin(b->wire, false, 0, true), 0);
     loop_until(&loop, is_set, &b->closed);
     assert_int_equal(buf_len(&b->before), 6);
     assert_int_equal(client_sees(b), 0);
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
-    assert_false(ledger_has(b, "stale_bytes"));
+    assert_false(bench_ledger_has(b, "stale_bytes"));
 }
 
 static void an_exact_fin_lingers_first(void **state)
@@ -191,7 +191,7 @@ static void an_exact_fin_lingers_first(void **state)
     assert_false(b->closed);
     assert_int_equal(state_of(b->client), TCP_CLOSE_WAIT);
     loop_until(&loop, is_set, &b->closed);
-    say(b, "x", 1);
+    client_sends(b, "x", 1);
     loop_until(&loop, client_is_reset, b);
 }
 
@@ -215,21 +215,21 @@ static void what_the_kernel_does_not_say_is_not_known(void **state)
     b.client = ends[1];
     b.ledger = ledger_create(1 << 20);
     struct wire_config config = {
-        .loop = &loop, .owner_calls = &calls, .owner = &b, .ledger = b.ledger, .id = 1
+        .loop = &loop, .owner_calls = &bench_calls, .owner = &b, .ledger = b.ledger, .id = 1
     };
     assert_int_equal(wire_create(&config, ends[0], &b.wire), 0);
     assert_int_equal(wire_tcp_state(b.wire), -1);
     assert_int_equal(wire_fin(b.wire, false, 0, false), 0);
-    loop_quiet(&loop, has_awaited, (&(struct awaited){ &b, "\"event\":\"fin_acked\"" }), A_WHILE);
+    bench_await_none(&b, "\"event\":\"fin_acked\"");
     client_says(&b, "late");
-    assert_true(ledger_has(&b, "\"fin_acked\":\"unclear\""));
+    assert_true(bench_ledger_has(&b, "\"fin_acked\":\"unclear\""));
     loop_until(&loop, is_set, &b.closed);
     close(b.client);
     buf_free(&b.stale);
     ledger_destroy(b.ledger);
 }
 
-#define scenario(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define scenario(name) cmocka_unit_test_setup_teardown(name, bench_set_up, bench_tear_down)
 
 int main(void)
 {
@@ -244,5 +244,5 @@ int main(void)
         scenario(who_hurries_does_not_wait_behind_a_fin),
         cmocka_unit_test(what_the_kernel_does_not_say_is_not_known),
     };
-    return cmocka_run_group_tests(tests, start_loop, loop_stop);
+    return cmocka_run_group_tests(tests, bench_start, bench_stop);
 }

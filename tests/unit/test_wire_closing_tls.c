@@ -1,12 +1,12 @@
 /* How TLS ends with the connection: who says close_notify, what comes behind our FIN. */
-#include "hello_rig.h"
+#include "harness/hello.h"
 
 static const size_t versions[] = { TLS13, TLS12 };
 
 static void open_bench(struct bench *b, size_t version, const struct wire_closing *closing)
 {
-    begin(b, version, NULL);
-    works(b);
+    hello_begin(b, version, NULL);
+    hello_works(b);
     if (closing)
         wire_closing(b->wire, closing);
 }
@@ -38,12 +38,12 @@ static void key_update(struct bench *b)
 
 static void garbage(struct bench *b)
 {
-    say(b, "not TLS", 7);
+    client_sends(b, "not TLS", 7);
 }
 
 static void half_a_record(struct bench *b)
 {
-    say(b, "\x17\x03\x03\x00\x40 only its head", 16);
+    client_sends(b, "\x17\x03\x03\x00\x40 only its head", 16);
 }
 
 static void notify(struct bench *b)
@@ -70,13 +70,13 @@ static void any_record_behind_our_fin_is_stale_and_draws_rst(void **state)
                 struct bench b;
                 open_bench(&b, versions[v], NULL);
                 assert_int_equal(wire_fin(b.wire, notified, 0, false), 0);
-                await(&b, "\"event\":\"fin_acked\"");
+                bench_await(&b, "\"event\":\"fin_acked\"");
                 records[r](&b);
                 loop_until(&loop, is_set, &b.closed);
-                assert_true(ledger_has(&b, "\"event\":\"stale_bytes\""));
-                assert_true(ledger_has(&b, "\"by\":\"fault\",\"how\":\"rst\""));
+                assert_true(bench_ledger_has(&b, "\"event\":\"stale_bytes\""));
+                assert_true(bench_ledger_has(&b, "\"by\":\"fault\",\"how\":\"rst\""));
                 assert_int_equal(b.stales > 0, true);
-                end(&b);
+                bench_close(&b);
             }
         }
     }
@@ -91,11 +91,11 @@ static void any_record_in_a_stall_is_told(void **state)
             open_bench(&b, versions[v], NULL);
             assert_int_equal(wire_stall(b.wire), 0);
             records[r](&b);
-            loop_until(&loop, all_is_read, &b);
+            loop_until(&loop, bench_all_read, &b);
             assert_false(b.closed);
-            assert_true(ledger_has(&b, "\"event\":\"stale_bytes\""));
+            assert_true(bench_ledger_has(&b, "\"event\":\"stale_bytes\""));
             assert_true(b.stales > 0);
-            end(&b);
+            bench_close(&b);
         }
     }
 }
@@ -118,18 +118,18 @@ static void a_late_close_notify_is_ignored_or_draws_rst(void **state)
                     wire_close(b.wire, BY_SERVER);
                 loop_until(&loop, client_has_more, &b);
                 notify(&b);
-                await(&b, "\"event\":\"peer_close_notify\"");
+                bench_await(&b, "\"event\":\"peer_close_notify\"");
                 if (resets)
                     loop_until(&loop, is_set, &b.closed);
                 else
                     loop_quiet(&loop, is_set, &b.closed, A_WHILE / 2);
-                assert_int_equal(ledger_has(&b, "\"event\":\"stale_bytes\""), resets);
+                assert_int_equal(bench_ledger_has(&b, "\"event\":\"stale_bytes\""), resets);
                 if (!resets) {
                     shutdown(b.client, SHUT_WR);
                     loop_until(&loop, is_set, &b.closed);
-                    assert_true(ledger_has(&b, "\"how\":\"fin\""));
+                    assert_true(bench_ledger_has(&b, "\"how\":\"fin\""));
                 }
-                end(&b);
+                bench_close(&b);
             }
         }
     }
@@ -157,7 +157,7 @@ static int octets_until_fin(struct bench *b)
 
 static void who_ends_first_is_answered_as_asked_for(void **state)
 {
-    struct wire_owner owner = calls;
+    struct wire_owner owner = bench_calls;
     owner.peer_closed = close_as_the_engine_does;
     for (size_t v = 0; v < COUNT(versions); v++) {
         /* the server; the client: close_notify and FIN, FIN alone, a fatal alert */
@@ -166,10 +166,10 @@ static void who_ends_first_is_answered_as_asked_for(void **state)
                 struct bench b;
                 struct wire_closing closing = WIRE_CLOSING_DEFAULT;
                 closing.fin_alone = alone;
-                connect_bench(&b, &owner, true);
-                open_client(&b, kinds[versions[v]].priority);
-                set_alpn(&b);
-                works(&b);
+                bench_open(&b, &owner, true);
+                hello_client(&b, hello_kinds[versions[v]].priority);
+                hello_offer_h2(&b);
+                hello_works(&b);
                 wire_closing(b.wire, &closing);
                 if (says == 0)
                     wire_close(b.wire, BY_SERVER);
@@ -189,8 +189,8 @@ static void who_ends_first_is_answered_as_asked_for(void **state)
                 else
                     assert_in_range(octets, 5 + 2 + 16, 5 + 8 + 2 + 16); /* one alert */
                 if (says > 0)
-                    assert_true(ledger_has(&b, "\"by\":\"client\",\"how\":\"fin\""));
-                end(&b);
+                    assert_true(bench_ledger_has(&b, "\"by\":\"client\",\"how\":\"fin\""));
+                bench_close(&b);
             }
         }
     }
@@ -204,5 +204,5 @@ int main(void)
         cmocka_unit_test(a_late_close_notify_is_ignored_or_draws_rst),
         cmocka_unit_test(who_ends_first_is_answered_as_asked_for),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, bench_start_tls, bench_stop);
 }

@@ -1,17 +1,21 @@
-/* minted_server.h - TLS credentials for a test, made on the spot. */
-#pragma once
+#include "minted_server.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 #include <gnutls/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "certs/mint.h"
-#include "wire/tls_server.h"
 
-static inline void put_pem(const char *path, gnutls_datum_t *pem)
+static void put_pem(const char *path, gnutls_datum_t *pem)
 {
     FILE *f = fopen(path, "w");
     assert_non_null(f);
@@ -20,7 +24,7 @@ static inline void put_pem(const char *path, gnutls_datum_t *pem)
     gnutls_free(pem->data);
 }
 
-static inline struct tls_server *minted_server(void)
+struct tls_server *minted_server(void)
 {
     char dir[] = "/tmp/hangup-minted-XXXXXX", cert_file[64], key_file[64];
     gnutls_x509_privkey_t ca_key, key;
