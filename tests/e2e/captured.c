@@ -21,10 +21,12 @@ void capture_port(const struct stage *stage)
 struct talk *watched(struct stage *stage, size_t *behind)
 {
     capture_port(stage);
+    stage->hurry_ms = IDLE_MS;
     struct talk *t = talk_open(stage);
     talk_served(t);
     if (t->seat->h2)
         talk_served(t); /* so that SETTINGS are ACKed */
+    stage->hurry_ms = t->hurry_ms = 0;
     *behind = capture_behind(t->raw_answered);
     return t;
 }

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -325,6 +326,18 @@ bool client_session(struct client *c, gnutls_datum_t *out)
     return gnutls_session_get_data2(c->tls, out) == 0;
 }
 
+/* What became of a connect() that goes on by itself: 0 or an errno. */
+static int connected(const struct client *c, int64_t until)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+
+    if (!wait_for(c, POLLOUT, until))
+        return ETIMEDOUT;
+    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    return error;
+}
+
 static bool tcp_connect(struct client *c, const struct client_options *o)
 {
     struct sockaddr_in to = { .sin_family = AF_INET,
@@ -336,7 +349,7 @@ static bool tcp_connect(struct client *c, const struct client_options *o)
     const struct sockaddr *name = o->v6 ? (struct sockaddr *)&to6 : (struct sockaddr *)&to;
     int on = 1;
 
-    c->fd = socket(name->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    c->fd = socket(name->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->fd < 0)
         return false;
     if (o->source) {
@@ -347,17 +360,12 @@ static bool tcp_connect(struct client *c, const struct client_options *o)
             return false;
     }
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (o->patience_ms) { /* connect() heeds it */
-        struct timeval span = { .tv_sec = o->patience_ms / 1000,
-                                .tv_usec = o->patience_ms % 1000 * 1000 };
-        setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &span, sizeof span);
-    }
-    if (connect(c->fd, name, o->v6 ? sizeof to6 : sizeof to) < 0) {
-        if (errno == ECONNREFUSED || errno == ECONNRESET)
-            note_rst(c);
-        return false;
-    }
-    return true;
+    int error = connect(c->fd, name, o->v6 ? sizeof to6 : sizeof to) < 0 ? errno : 0;
+    if (error == EINPROGRESS)
+        error = connected(c, in_ms(o->patience_ms ? o->patience_ms : CONNECT_MS));
+    if (error == ECONNREFUSED || error == ECONNRESET)
+        note_rst(c);
+    return !error && fcntl(c->fd, F_SETFL, 0) == 0;
 }
 
 static bool tls_prepare(struct client *c, const struct client_options *o)

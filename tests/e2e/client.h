@@ -18,6 +18,7 @@
 /* How long a test waits for what must come, and how late a fault with a time may be. */
 #define PATIENCE_MS 8000
 #define LATE_MS     2000
+#define CONNECT_MS  60000 /* a SYN that finds no room is sent again after 1, 3, 7, 15, 31 s */
 
 enum client_tls { CLIENT_CLEAR, CLIENT_TLS12, CLIENT_TLS13 };
 
@@ -29,7 +30,8 @@ struct client_options {
     bool v6;                 /* connect to ::1, not 127.0.0.1 */
     const char *source;      /* address to connect from; NULL: whatever the kernel picks */
     gnutls_datum_t *session; /* resume this one (client_session); NULL: a full handshake */
-    int64_t patience_ms;     /* for connecting, and as much for the handshake; 0: PATIENCE_MS */
+    int64_t patience_ms;     /* for connecting, and as much for the handshake; 0: CONNECT_MS, and
+                              * PATIENCE_MS */
 };
 
 struct client {

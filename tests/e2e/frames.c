@@ -62,7 +62,15 @@ void frames_end(struct talk *t)
 
 void frame_ping_acked(struct talk *t)
 {
-    assert_int_equal(h2_send_frame(&t->h2, NGHTTP2_PING, 0, 0, opaque, sizeof opaque), 0);
+    frame_ping_in_time(t, TIME_NONE);
+}
+
+void frame_ping_in_time(struct talk *t, int64_t by)
+{
+    int sent = h2_send_frame(&t->h2, NGHTTP2_PING, 0, 0, opaque, sizeof opaque);
+
+    in_time(by);
+    assert_int_equal(sent, 0);
     const struct h2_frame *f = frame_next(t, NGHTTP2_PING, 0);
     assert_int_equal(f->flags, NGHTTP2_FLAG_ACK);
     assert_int_equal(f->length, sizeof opaque);

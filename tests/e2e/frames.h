@@ -25,6 +25,7 @@ void frames_end(struct talk *t);
 
 /* A PING is ACKed, and that is the next frame; or nothing comes of it. */
 void frame_ping_acked(struct talk *t);
+void frame_ping_in_time(struct talk *t, int64_t by); /* acked; it has left by then (in_time) */
 void frame_ping_ignored(struct talk *t);
 
 /* Sends the header section of a POST whose content is to follow, on the next stream, which is

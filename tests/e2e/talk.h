@@ -36,9 +36,11 @@ struct talk {
     const struct seat *seat;
     struct client c;
     struct h2 h2;
-    uint64_t connection; /* the server's id, once it has answered */
-    int32_t stream;      /* of the last request */
-    int64_t asked_at, answered_at;
+    uint64_t connection;   /* the server's id, once it has answered */
+    int32_t stream;        /* of the last request */
+    int64_t asked_at;      /* just before the last request was sent; the first: before connecting */
+    int64_t answered_at;   /* the last answer was there */
+    int64_t hurry_ms;      /* see in_time; 0: none */
     uint64_t raw_answered; /* c.raw_in when the last answer had come */
     int status;            /* of the last answer */
     struct buf body;       /* NUL-terminated */
@@ -49,6 +51,7 @@ struct talk {
 struct stage {
     const struct server *server;
     const struct seat *seat;
+    int64_t hurry_ms; /* of the talks that are opened */
     struct talk *talks[STAGE_TALKS];
     unsigned count;
 };
@@ -70,6 +73,17 @@ struct scenario {
 int scenarios_run(const char *group, const struct scenario *list, size_t count,
                   const char *const *options);
 
+/* What a test says of a server's timer must hold on a machine that is slow. A time that the timer
+ * may not be before is taken from before what starts it. What the client must do before a timer is
+ * reached it may do too late: that shows by its own clock, and then nothing can be said of what it
+ * sees. This is called when it has done that, or where it shows that it was too late: by is the
+ * earliest time at which the timer can be reached. When that is over, the scenario is played once
+ * more, from its beginning. */
+void in_time(int64_t by);
+/* hurry_ms is the same for timers that are about silence: a talk has sent its next request so soon
+ * after asked_at. talk_ask sees to that itself. */
+void talk_in_time(const struct talk *t);
+
 /* Another connection of the stage. */
 struct talk *talk_open(struct stage *stage);
 /* The same without expecting it to go well: *connected tells, the talk's client how it went.
@@ -85,7 +99,10 @@ int talk_ask_for(struct talk *t, const char *method, const char *target, const c
                  const char *body);
 /* Reads the answer to the last request into status and body. False: it did not come. */
 bool talk_answer(struct talk *t, int64_t until);
-/* Asks and is answered with 200, or the test fails. */
+/* Asks and is answered with 200, or the test fails. Over HTTP/2 the first request leaves behind the
+ * ACK of the server's SETTINGS: an ACK that is sent later can meet the FIN of a fault, and draw
+ * RST.
+ */
 void talk_served(struct talk *t);
 /* Closes the client's end. */
 void talk_close(struct talk *t);

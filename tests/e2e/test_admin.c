@@ -149,9 +149,9 @@ static void the_mode_changes_for_all_or_for_new_connections(struct stage *stage)
     struct talk *old = talk_open(stage);
 
     talk_served(old);
-    admin_mode(stage->server, "idle-close", "{\"idle\":\"200ms\"}"); /* apply: new */
-    struct talk *young = talk_open(stage);
-    talk_served(young);
+    struct talk *young =
+        served_in_time(stage, "idle-close", "{\"idle\":\"200ms\"}", /* for new ones */
+                       IDLE_MS);
     check(client_wait_fin(&young->c, in_ms(IDLE_MS + LATE_MS)), "the new one: no FIN");
     check(client_silent(&old->c, in_ms(50)), "the old one: %s", client_story(&old->c));
     talk_served(old);

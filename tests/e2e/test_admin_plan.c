@@ -73,6 +73,7 @@ static void the_time_scale_shortens_what_is_set_with_it(struct stage *stage)
     assert_string_equal(event_text(run, "mode"), "idle-close");
     assert_string_equal(event_text(json_object_get(run, "params"), "idle"), "30s");
     json_decref(run);
+    stage->hurry_ms = 300;
     after = talk_open(stage);
     talk_served(after);
     check(client_wait_fin(&after->c, in_ms(300 + LATE_MS)), "no FIN: %s", client_story(&after->c));

@@ -92,7 +92,7 @@ static const struct {
     { "{\"on\":\"request\",\"do\":[\"hold\"]}", NULL },
     { "{\"on\":\"request\",\"do\":[{\"delay\":\"1h\"}]}", NULL },
     /* Behind the first request, however late that comes: it would draw RST. */
-    { "{\"on\":\"idle\",\"after\":\"300ms\",\"do\":[\"forget\"]}", NULL },
+    { "{\"on\":\"idle\",\"after\":\"1s\",\"do\":[\"forget\"]}", NULL },
     { "{\"on\":\"request\",\"do\":[\"forget\"]}", NULL },
     { "{\"on\":\"response\",\"at\":{\"content\":1},\"do\":[\"hold\"]}", NULL },
     { "{\"on\":\"idle\",\"after\":\"1ms\",\"do\":[\"black_hole\"]}", "black_hole" },

@@ -5,9 +5,6 @@
 #define GRACE_MS 150
 #define IDLE     "{\"idle\":\"200ms\"}"
 
-/* What is said in one step comes together; generous, as machines can be slow. */
-#define TOGETHER_MS 150
-
 static void normal_mode_leaves_an_idle_connection_alone(struct stage *stage)
 {
     struct talk *t = talk_open(stage);
@@ -20,9 +17,7 @@ static void normal_mode_leaves_an_idle_connection_alone(struct stage *stage)
 
 static void idle_close_sends_a_bare_fin_and_nothing_else(struct stage *stage)
 {
-    admin_mode(stage->server, "idle-close", IDLE);
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served_in_time(stage, "idle-close", IDLE, IDLE_MS);
 
     check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "no end: %s", client_story(&t->c));
     assert_true(t->c.fin);
@@ -35,9 +30,7 @@ static void idle_close_sends_a_bare_fin_and_nothing_else(struct stage *stage)
 
 static void idle_close_sees_a_request_sent_after_its_fin(struct stage *stage)
 {
-    admin_mode(stage->server, "idle-close", IDLE);
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served_in_time(stage, "idle-close", IDLE, IDLE_MS);
     check(client_wait_fin(&t->c, in_ms(IDLE_MS + LATE_MS)), "no FIN: %s", client_story(&t->c));
 
     await_fin_acked(stage, t);
@@ -60,16 +53,15 @@ static void check_one_alert_read(const struct talk *t)
 
 static void idle_close_with_notify_says_close_notify_before_its_fin(struct stage *stage)
 {
-    admin_mode(stage->server, "idle-close", "{\"idle\":\"200ms\",\"notify\":true}");
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t =
+        served_in_time(stage, "idle-close", "{\"idle\":\"200ms\",\"notify\":true}", IDLE_MS);
 
     check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "no end: %s", client_story(&t->c));
     assert_true(t->c.fin);
     assert_true(t->c.close_notify);
     check_timer(t, t->c.close_notify_at, IDLE_MS);
     check_timer(t, t->c.fin_at, IDLE_MS);
-    assert_true(t->c.fin_at - t->c.close_notify_at < TOGETHER_MS * NS_PER_MS);
+    assert_true(t->c.fin_at - t->c.close_notify_at < LATE_MS * NS_PER_MS);
     check_one_alert_read(t);
     await_fin_acked(stage, t);
     check_request_draws_rst(t, "after-notify");
@@ -80,11 +72,13 @@ static void idle_close_with_notify_says_close_notify_before_its_fin(struct stage
 static void idle_close_counts_from_the_last_answer(struct stage *stage)
 {
     admin_mode(stage->server, "idle-close", "{\"idle\":\"600ms\"}");
+    stage->hurry_ms = 600;
     struct talk *t = talk_open(stage);
 
     for (int i = 0; i < 3; i++) {
         talk_served(t);
-        check(client_silent(&t->c, in_ms(250)), "too early: %s", client_story(&t->c));
+        check(client_silent(&t->c, t->asked_at + 250 * NS_PER_MS), "too early: %s",
+              client_story(&t->c));
     }
     check(client_wait_fin(&t->c, in_ms(600 + LATE_MS)), "no FIN: %s", client_story(&t->c));
     check_timer(t, t->c.fin_at, 600);
@@ -92,9 +86,9 @@ static void idle_close_counts_from_the_last_answer(struct stage *stage)
 
 static void goaway_idle_says_goaway_and_after_its_grace_fin(struct stage *stage)
 {
-    admin_mode(stage->server, "goaway-idle", "{\"idle\":\"200ms\",\"grace\":\"150ms\"}");
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t =
+        served_in_time(stage, "goaway-idle", "{\"idle\":\"200ms\",\"grace\":\"150ms\"}", IDLE_MS);
+    t->hurry_ms = IDLE_MS;
     talk_served(t);
 
     check(h2_wait_frame(&t->h2, NGHTTP2_GOAWAY, in_ms(IDLE_MS + LATE_MS)), "no GOAWAY: %s",
@@ -116,9 +110,8 @@ static void goaway_idle_says_goaway_and_after_its_grace_fin(struct stage *stage)
 
 static void goaway_idle_ends_h1_with_an_orderly_fin(struct stage *stage)
 {
-    admin_mode(stage->server, "goaway-idle", "{\"idle\":\"200ms\",\"grace\":\"150ms\"}");
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t =
+        served_in_time(stage, "goaway-idle", "{\"idle\":\"200ms\",\"grace\":\"150ms\"}", IDLE_MS);
 
     check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "no end: %s", client_story(&t->c));
     assert_true(t->c.fin);
@@ -129,9 +122,8 @@ static void goaway_idle_ends_h1_with_an_orderly_fin(struct stage *stage)
 
 static void after_goaway_a_new_stream_is_ledgered_and_never_answered(struct stage *stage)
 {
-    admin_mode(stage->server, "goaway-idle", "{\"idle\":\"200ms\",\"grace\":\"never\"}");
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t =
+        served_in_time(stage, "goaway-idle", "{\"idle\":\"200ms\",\"grace\":\"never\"}", IDLE_MS);
     check(h2_wait_frame(&t->h2, NGHTTP2_GOAWAY, in_ms(IDLE_MS + LATE_MS)), "no GOAWAY: %s",
           client_story(&t->c));
 
@@ -145,9 +137,7 @@ static void after_goaway_a_new_stream_is_ledgered_and_never_answered(struct stag
 
 static void reset_idle_sends_rst_and_nothing_else(struct stage *stage)
 {
-    admin_mode(stage->server, "reset-idle", IDLE);
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served_in_time(stage, "reset-idle", IDLE, IDLE_MS);
 
     check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "no end: %s", client_story(&t->c));
     assert_true(t->c.rst);

@@ -7,9 +7,7 @@
 /* The fault is in force, and the client has noticed nothing. */
 static struct talk *silenced(struct stage *stage, const char *mode, const char *step)
 {
-    admin_mode(stage->server, mode, IDLE);
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served_in_time(stage, mode, IDLE, IDLE_MS);
     check(client_silent(&t->c, t->answered_at + IDLE_MS * NS_PER_MS), "not silent: %s",
           client_story(&t->c));
     check_fault(stage, t, mode, step, IDLE_MS);

@@ -24,13 +24,15 @@ static void normal_mode_gives_no_hint_and_leaves_an_idle_connection_alone(struct
 static void a_fault_that_comes_too_late_gives_way_and_is_ledgered(struct stage *stage)
 {
     pid_t server = stage->server->pid;
-    admin_mode(stage->server, "idle-close", "{\"idle\":\"300ms\"}");
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served_in_time(stage, "idle-close", "{\"idle\":\"300ms\"}", 300);
     /* The client may have the response before the server knows that it is handed over. */
     json_decref(ledger_await(stage->server, t->connection, "response_end", NULL));
 
     assert_int_equal(kill(server, SIGSTOP), 0);
+    if (clock_now() >= t->asked_at + 300 * NS_PER_MS) {
+        kill(server, SIGCONT);
+        in_time(t->asked_at + 300 * NS_PER_MS);
+    }
     check(client_silent(&t->c, in_ms(IDLE_MS + 1000)), "not stopped: %s", client_story(&t->c));
     int asked = talk_ask(t, "late");
     assert_int_equal(kill(server, SIGCONT), 0);
@@ -51,9 +53,7 @@ static void a_fault_that_comes_too_late_gives_way_and_is_ledgered(struct stage *
 
 static void idle_close_notify_ends_with_close_notify_and_fin(struct stage *stage)
 {
-    admin_mode(stage->server, "idle-close-notify", "{\"idle\":\"200ms\"}");
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served_in_time(stage, "idle-close-notify", "{\"idle\":\"200ms\"}", IDLE_MS);
 
     check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "no end: %s", client_story(&t->c));
     check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
@@ -70,9 +70,7 @@ static void idle_close_notify_ends_with_close_notify_and_fin(struct stage *stage
 
 static void close_notify_only_ends_tls_and_leaves_tcp_open(struct stage *stage)
 {
-    admin_mode(stage->server, "close-notify-only", "{\"idle\":\"200ms\"}");
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served_in_time(stage, "close-notify-only", "{\"idle\":\"200ms\"}", IDLE_MS);
 
     int64_t until = in_ms(IDLE_MS + LATE_MS);
     while (!t->c.close_notify && client_look(&t->c, until))
@@ -95,9 +93,8 @@ static void close_notify_only_ends_tls_and_leaves_tcp_open(struct stage *stage)
 
 static void close_notify_only_sends_its_fin_after_the_grace(struct stage *stage)
 {
-    admin_mode(stage->server, "close-notify-only", "{\"idle\":\"200ms\",\"grace\":\"150ms\"}");
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served_in_time(stage, "close-notify-only",
+                                    "{\"idle\":\"200ms\",\"grace\":\"150ms\"}", IDLE_MS);
 
     check(client_wait_end(&t->c, in_ms(IDLE_MS + GRACE_MS + LATE_MS)), "no end: %s",
           client_story(&t->c));
@@ -116,9 +113,7 @@ static void close_notify_only_sends_its_fin_after_the_grace(struct stage *stage)
 
 static void close_notify_only_means_nothing_without_tls(struct stage *stage)
 {
-    admin_mode(stage->server, "close-notify-only", "{\"idle\":\"200ms\"}");
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served_in_time(stage, "close-notify-only", "{\"idle\":\"200ms\"}", IDLE_MS);
 
     check(client_silent(&t->c, in_ms(IDLE_MS + 200)), "not silent: %s", client_story(&t->c));
     json_t *missed = ledger_await(stage->server, t->connection, "fault_missed", "close_notify");
@@ -156,11 +151,11 @@ static void a_hint_is_given_and_the_connection_ends(struct stage *stage, const c
                                                     const char *params, const char *keep_alive,
                                                     int64_t idle_ms)
 {
-    admin_mode(stage->server, mode, params);
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served_in_time(stage, mode, params, idle_ms);
+    t->hurry_ms = idle_ms;
     check_hint(t, keep_alive, "keep-alive");
     check_hint(t, keep_alive, "keep-alive");
+    t->hurry_ms = 0;
 
     check(client_wait_end(&t->c, in_ms(idle_ms + LATE_MS)), "no end: %s", client_story(&t->c));
     check(t->c.fin && !t->c.rst && !t->c.close_notify, "no bare FIN: %s", client_story(&t->c));
@@ -193,7 +188,7 @@ static void honest_hint_is_honest_by_default(struct stage *stage)
     struct talk *t = talk_open(stage);
     talk_served(t);
     check_hint(t, "timeout=3", "keep-alive");
-    check(client_silent(&t->c, t->answered_at + 2800 * NS_PER_MS), "too early: %s",
+    check(client_silent(&t->c, t->asked_at + 2800 * NS_PER_MS), "too early: %s",
           client_story(&t->c));
     check(client_wait_fin(&t->c, in_ms(200 + LATE_MS)), "no FIN: %s", client_story(&t->c));
     check_timer(t, t->c.fin_at, 3000);
@@ -215,10 +210,12 @@ static void a_client_that_says_close_gets_no_hint(struct stage *stage)
     char value[64] = "";
 
     admin_mode(stage->server, "hint-lies", "{\"idle\":\"200ms\"}");
+    stage->hurry_ms = IDLE_MS;
     struct talk *t = talk_open(stage);
     h1_compose(&out, "GET", ENTITLEMENT, "Connection: close\r\n", NULL);
     assert_int_equal(client_send(&t->c, buf_bytes(&out), buf_len(&out)), 0);
     buf_free(&out);
+    talk_in_time(t);
     bool whole = h1_read(&t->c, false, &r, in_ms(PATIENCE_MS));
     if (whole)
         h1_header(&r, "Connection", value, sizeof value);

@@ -191,12 +191,12 @@ static void reuse_modes_can_be_for_idle_connections_alone(struct stage *stage)
     size_t count = sizeof modes / sizeof modes[0];
 
     for (size_t i = 0; i < (stage->seat->h2 ? count - 1 : count); i++) { /* no 408 over h2 */
-        admin_mode(stage->server, modes[i].mode, "{\"idle\":\"1s\"}");
+        admin_mode(stage->server, modes[i].mode, "{\"idle\":\"2s\"}");
         struct talk *t = talk_open(stage);
         for (int k = 0; k < 3; k++)
             talk_served(t);
         check_no_fault(stage, t);
-        check(client_silent(&t->c, in_ms(1050)), "not silent: %s", client_story(&t->c));
+        check(client_silent(&t->c, in_ms(2050)), "not silent: %s", client_story(&t->c));
         check_no_fault(stage, t);
         assert_int_equal(talk_ask(t, NULL), 0);
         json_t *fault = ledger_await(stage->server, t->connection, "fault", modes[i].step);

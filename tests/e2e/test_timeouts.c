@@ -75,7 +75,11 @@ static void half_a_message_is_not_waited_for(struct stage *stage)
         admin_reset(stage->server);
         int64_t since = clock_now();
         assert_true(client_connect(&c, &to));
-        assert_int_equal(client_send(&c, halves[i].bytes, len), 0);
+        int sent = client_send(&c, halves[i].bytes, len);
+        if (clock_now() - since >= halves[i].ms * NS_PER_MS)
+            client_close(&c);
+        in_time(since + halves[i].ms * NS_PER_MS);
+        assert_int_equal(sent, 0);
         check_timeout(stage, &c, since, halves[i].ms, halves[i].why);
     }
 }
@@ -83,15 +87,25 @@ static void half_a_message_is_not_waited_for(struct stage *stage)
 static void an_unused_connection_is_ended(struct stage *stage)
 {
     int64_t since = clock_now();
+    stage->hurry_ms = HANDSHAKE_MS;
     struct talk *t = talk_open(stage);
     check_timeout(stage, &t->c, since, HEADER_MS, "header timeout");
+}
+
+/* A connection whose handshake and first request were in time. */
+static struct talk *served(struct stage *stage)
+{
+    stage->hurry_ms = HANDSHAKE_MS;
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    stage->hurry_ms = t->hurry_ms = 0;
+    return t;
 }
 
 /* The first one was served, the second is only half there. */
 static void half_a_later_header_section_is_not_waited_for(struct stage *stage)
 {
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served(stage);
     check(client_silent(&t->c, in_ms(LONGER_MS)), "not left alone: %s", client_story(&t->c));
     int64_t since = clock_now();
     client_text(&t->c, "GET /half HTTP/1.1\r\n");
@@ -102,24 +116,32 @@ static void half_a_later_header_section_is_not_waited_for(struct stage *stage)
 static void slow_clients_are_served(struct stage *stage)
 {
     struct buf out = { .data = NULL };
+    stage->hurry_ms = HANDSHAKE_MS;
     struct talk *t = talk_open(stage);
     talk_compose(t, &out, "POST", ENTITLEMENT, NULL, "0123456789");
     size_t len = buf_len(&out), head = len - 10;
+    uint8_t bytes[200];
+    assert_true(len <= sizeof bytes);
+    memcpy(bytes, buf_bytes(&out), len);
+    buf_free(&out);
     for (size_t sent = 0; sent < len;) {
         size_t n = sent < head ? head - sent : 2;
-        assert_int_equal(client_send(&t->c, buf_bytes(&out) + sent, n), 0);
+        int64_t now = clock_now();
+        int error = client_send(&t->c, bytes + sent, n);
+        talk_in_time(t);
+        assert_int_equal(error, 0);
         sent += n;
         if (sent < len)
-            check(client_silent(&t->c, in_ms(BODY_MS / 2)), "%s", client_story(&t->c));
+            check(client_silent(&t->c, now + BODY_MS / 2 * NS_PER_MS), "%s", client_story(&t->c));
+        t->asked_at = now;
+        t->hurry_ms = BODY_MS;
     }
-    buf_free(&out);
     check(talk_answer(t, in_ms(PATIENCE_MS)) && t->status == 200, "%s", client_story(&t->c));
 }
 
 static void an_idle_connection_stays_open(struct stage *stage)
 {
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served(stage);
     check(client_silent(&t->c, in_ms(2 * LONGER_MS)), "%s", client_story(&t->c));
     talk_served(t);
 }
@@ -149,10 +171,10 @@ static void half_a_header_section_ends_with_goaway(struct stage *stage)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         admin_reset(stage->server);
-        struct talk *t = talk_open(stage);
-        talk_served(t);
+        struct talk *t = served(stage);
         int64_t since = clock_now();
         send_frame(&t->c, sizeof post, NGHTTP2_HEADERS, rows[i].flags, 9, post, rows[i].sent);
+        in_time(since + HEADER_MS * NS_PER_MS);
         bool goaway = false;
         while (h2_next(&t->h2, since + (HEADER_MS + LATE_MS) * NS_PER_MS))
             goaway |= t->h2.frame.type == NGHTTP2_GOAWAY;
@@ -163,8 +185,7 @@ static void half_a_header_section_ends_with_goaway(struct stage *stage)
 
 static void half_a_body_resets_its_stream_alone(struct stage *stage)
 {
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served(stage);
     int64_t since = clock_now();
     send_frame(&t->c, sizeof post, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 9, post, sizeof post);
     send_frame(&t->c, 4, NGHTTP2_DATA, NGHTTP2_FLAG_NONE, 9, "half", 4);
@@ -216,8 +237,13 @@ static void what_a_rule_holds_is_left_to_it(struct stage *stage)
               (const char *)buf_bytes(&answer.text));
         admin_free(&answer);
         admin_mode(stage->server, "holding", NULL);
+        int64_t since = clock_now();
         assert_true(client_connect(&clients[i], &to));
         client_text(&clients[i], holds[i].bytes);
+        bool late = clock_now() - since >= HEADER_MS * NS_PER_MS;
+        for (int k = 0; late && k <= i; k++)
+            client_close(&clients[k]);
+        in_time(since + HEADER_MS * NS_PER_MS);
     }
     int64_t until = in_ms(LONGER_MS);
     for (int i = 0; i < COUNT; i++)
@@ -235,14 +261,20 @@ static void what_a_rule_holds_is_left_to_it(struct stage *stage)
 /* A stall within a request: its time begins when the stall is over. */
 static void a_stall_that_ends_leaves_the_client_its_time(struct stage *stage)
 {
+    struct admin_answer answer;
+    char path[64];
     admin_mode(stage->server, "normal", NULL);
-    struct talk *t = talk_open(stage);
-    talk_served(t);
+    struct talk *t = served(stage);
+    snprintf(path, sizeof path, "/v1/connections/%llu/do", (unsigned long long)t->connection);
+    int64_t since = clock_now();
     client_text(&t->c, "GET /half HTTP/1.1\r\n");
-    admin_do(stage->server, t->connection, "[\"stall\",{\"wait\":\"1s\"},\"resume\"]");
-    json_t *resumed = ledger_await(stage->server, t->connection, "fault", "resume");
-    json_decref(resumed);
-    check_timeout(stage, &t->c, clock_now() - 200 * NS_PER_MS, HEADER_MS - 100, "header timeout");
+    admin_try(stage->server, "POST", path, NULL,
+              "{\"do\":[\"stall\",{\"wait\":\"1s\"},\"resume\"]}", &answer);
+    int status = answer.status;
+    admin_free(&answer);
+    in_time(since + HEADER_MS * NS_PER_MS);
+    assert_int_equal(status, 200);
+    check_timeout(stage, &t->c, since, 1000 + HEADER_MS, "header timeout");
 }
 
 /* --- Clients that have vanished: their kernel sees nothing of ours any more */
@@ -273,10 +305,7 @@ static void await_vanished(struct stage *stage, uint64_t connection, const char 
 
 static void a_client_that_has_vanished_is_noticed(struct stage *stage)
 {
-    struct talk *stalled = talk_open(stage), *idle = talk_open(stage), *alive = talk_open(stage);
-    talk_served(stalled);
-    talk_served(idle);
-    talk_served(alive);
+    struct talk *stalled = served(stage), *idle = served(stage), *alive = served(stage);
     admin_do(stage->server, stalled->connection, "[\"stall\"]");
     /* What is not ACKed by then it would continue to retransmit: it had not vanished. */
     check(client_wait_acked(&stalled->c, in_ms(LATE_MS)), "what it has sent is not ACKed");
@@ -292,10 +321,12 @@ static void a_client_that_has_vanished_is_noticed(struct stage *stage)
 static void an_answer_that_is_never_acknowledged_is_noticed(struct stage *stage)
 {
     admin_mode(stage->server, "slow-first-byte", "{\"delay\":\"400ms\"}");
+    stage->hurry_ms = HANDSHAKE_MS;
     struct talk *t = talk_open(stage);
     assert_int_equal(talk_ask(t, "never-acked"), 0);
     check(client_wait_acked(&t->c, in_ms(LATE_MS)), "the request was not ACKed");
     vanish(&t->c);
+    in_time(t->asked_at + 400 * NS_PER_MS); /* the answer came later */
     json_t *asked = ledger_await_key(stage->server, 0, "never-acked");
     uint64_t connection = (uint64_t)event_ms(asked, "connection");
     json_decref(asked);
@@ -305,12 +336,14 @@ static void an_answer_that_is_never_acknowledged_is_noticed(struct stage *stage)
 /* It does not read, and its kernel says so each time it is asked. */
 static void a_client_that_only_does_not_read_is_left_alone(struct stage *stage)
 {
+    stage->hurry_ms = HEADER_MS;
     struct talk *t = talk_open(stage);
     struct buf many = { .data = NULL };
     for (int i = 0; i < 20000; i++)
         h1_compose(&many, "GET", ENTITLEMENT, "", NULL);
     client_fill(&t->c, buf_bytes(&many), buf_len(&many));
     buf_free(&many);
+    talk_in_time(t);
     json_t *end = NULL;
     int64_t until = in_ms(4000); /* twice as long as for what is not ACKed */
     while (!end && clock_now() < until)

@@ -26,7 +26,7 @@
 #define LOADERS   2   /* processes */
 #define LOAD_EACH 16  /* connections */
 #define SLEWED_MS 0.1 /* a wall clock that is being put right runs up to 0.05 % too fast */
-#define GENEROUS  1000.0
+#define GENEROUS  4000.0
 
 static struct server server;
 static volatile unsigned long *load_done; /* requests answered, by loader */
@@ -125,7 +125,10 @@ static void keep_stamping(void)
     assert_return_code(setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on), 0);
 }
 
-static void shoot(struct shot *s)
+static unsigned long late_shots;
+
+/* False: the request left so late that the connection may have been idle for too long. */
+static bool shot(struct shot *s)
 {
     struct sockaddr_in to = { .sin_family = AF_INET,
                               .sin_port = htons(server.http),
@@ -136,11 +139,22 @@ static void shoot(struct shot *s)
     h1_compose(&request, "GET", ENTITLEMENT, "", NULL);
     *s = (struct shot){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
     assert_return_code(setsockopt(s->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on), 0);
+    int64_t began = clock_now();
     assert_return_code(connect(s->fd, (struct sockaddr *)&to, sizeof to), 0);
     s->asked_at = clock_now();
-    assert_int_equal(send(s->fd, buf_bytes(&request), buf_len(&request), MSG_NOSIGNAL),
-                     buf_len(&request));
+    ssize_t sent = send(s->fd, buf_bytes(&request), buf_len(&request), MSG_NOSIGNAL);
+    bool was_in_time = clock_now() - began < IDLE_MS * NS_PER_MS;
+    check(sent == (ssize_t)buf_len(&request) || !was_in_time, "%zd octets were sent", sent);
     buf_free(&request);
+    return was_in_time;
+}
+
+static void shoot(struct shot *s)
+{
+    while (!shot(s)) {
+        late_shots++;
+        close(s->fd);
+    }
 }
 
 /* Reads what is there. True once the FIN has come. */
@@ -248,10 +262,10 @@ static void an_idle_rule_is_never_early_under_load(void **state)
 {
     unsigned long count = (scaled(1000) + AT_ONCE - 1) / AT_ONCE * AT_ONCE;
     struct shot *shots = calloc(count, sizeof *shots);
-    double *idle = calloc(count, sizeof *idle), *late = calloc(count, sizeof *late);
+    double *idle = calloc(count, sizeof *idle);
     pid_t loaders[LOADERS];
 
-    assert_true(shots && idle && late);
+    assert_true(shots && idle);
     keep_stamping();
     for (int i = 0; i < LOADERS; i++)
         loaders[i] = start_load(&load_done[i]);
@@ -282,8 +296,11 @@ static void an_idle_rule_is_never_early_under_load(void **state)
     }
     double least = report("from the answer to the FIN, by the client", idle, count);
     check(least >= IDLE_MS - SLEWED_MS, "too early: %.3f ms after the answer", least);
-    assert_int_equal(ledgered(late, count), count);
-    least = report("late by, in the ledger", late, count);
+    double *late = calloc(count + late_shots, sizeof *late);
+    assert_non_null(late);
+    unsigned long faults = ledgered(late, count + late_shots);
+    check(faults >= count && faults <= count + late_shots, "%lu faults of %lu", faults, count);
+    least = report("late by, in the ledger", late, faults);
     check(least >= 0, "too early by the ledger: %.3f ms", least);
     free(shots);
     free(idle);

@@ -142,7 +142,9 @@ static void a_later_request_may_go_back_to_normal(struct stage *stage)
     struct talk *t = talk_open(stage);
 
     served_with(t, "/mode/idle-close;idle=400ms" ENTITLEMENT);
+    t->hurry_ms = 400;
     served_with(t, "/mode/normal" ENTITLEMENT);
+    t->hurry_ms = 0;
     check(client_silent(&t->c, in_ms(700)), "not silent: %s", client_story(&t->c));
     talk_served(t);
 }

@@ -3,6 +3,9 @@
 
 #include "talk.h"
 
+/* By how much a span between two times of the ledger may be off: they have three decimals. */
+#define LEDGER_MS 0.002
+
 /* A fault's time as its client saw it: not before the connection was idle for idle_ms, and not
  * much later. */
 void check_timer(const struct talk *t, int64_t seen_at, int64_t idle_ms);
@@ -21,6 +24,10 @@ void await_fin_acked(const struct stage *stage, const struct talk *t);
 void check_stale_request(const struct stage *stage, const struct talk *t, const char *key,
                          const char *into, const char *fin_acked);
 
+/* Waits until the black hole of this mode is in effect: the server waits with it for the client's
+ * ACKs. */
+void await_hole(const struct stage *stage, struct talk *t, const char *mode);
+
 /* The connection's end comes, after the event with the sequence number. */
 void check_end_after(const struct stage *stage, const struct talk *t, uint64_t seq);
 
@@ -34,7 +41,7 @@ void check_request_draws_rst(struct talk *t, const char *key);
  * connection, of a step that leads to such an event. */
 void check_faults_are_named(const struct server *server);
 
-/* No rule fired on the talk's connection. */
+/* No rule fired on the talk's connection; that it has hurry_ms for in_time. */
 void check_no_fault(const struct stage *stage, const struct talk *t);
 
 /* The ledger says that this mode does nothing on the talk's connection, with this in the reason; so
@@ -65,6 +72,10 @@ void check_not_processed(const struct stage *stage, const struct talk *t, uint64
 
 /* A new connection in this mode, whose first request is served without a fault. */
 struct talk *served_once(struct stage *stage, const char *mode, const char *params);
+
+/* The same in a mode that does something when the client is silent for so long: it has asked before
+ * that (in_time). */
+struct talk *served_in_time(struct stage *stage, const char *mode, const char *params, int64_t ms);
 
 /* Between two faults of the talk's connection, the first of each of these steps, so many
  * milliseconds went by, and not much more. */
