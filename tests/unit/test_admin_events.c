@@ -318,7 +318,7 @@ static void many_slow_readers_are_served_side_by_side(void **state)
         fds[i] = begin_page();
     int64_t began = clock_now();
     assert_int_equal(get("/healthz"), 200);
-    assert_true(clock_now() - began < 2 * NS_PER_S);
+    assert_true(clock_now() - began < 5 * NS_PER_S);
     for (int i = 0; i < SLOW; i++) {
         assert_true(receive(fds[i], false, 20000));
         assert_whole(MANY);
