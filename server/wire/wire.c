@@ -135,6 +135,13 @@ void wire_give_up(struct wire *w, const char *why)
              w->state == WIRE_ENDING ? w->end_by : BY_SERVER, HOW_AS_SEEN);
 }
 
+/* The client's RST. Behind our FIN it does not end what we had ended. */
+static void end_by_rst(struct wire *w, bool left)
+{
+    enum ledger_by by = wire_behind_fin(w) ? wire_ended_by(w) : BY_CLIENT;
+    wire_end(w, WIRE_LAST_CLOSE, by, left || by != BY_CLIENT ? HOW_FIN : HOW_RST);
+}
+
 void wire_socket_error(struct wire *w, int error)
 {
     if (error == ECONNRESET || error == EPIPE) {
@@ -146,7 +153,7 @@ void wire_socket_error(struct wire *w, int error)
         ledger_commit(w->ledger);
         if (left)
             w->end_why = "it had closed, as a keep-alive probe has shown";
-        wire_end(w, WIRE_LAST_CLOSE, BY_CLIENT, left ? HOW_FIN : HOW_RST);
+        end_by_rst(w, left);
     } else if (error == ETIMEDOUT) {
         wire_end(w, WIRE_LAST_CLOSE, BY_SERVER, wire_unacked(w) > 0 ? HOW_UNACKED : HOW_UNPROBED);
     } else {

@@ -35,8 +35,9 @@ static struct catalogue *catalogue;
 static struct endpoint *endpoint;
 static struct run *run;
 static size_t rig_body_limit = 1000;
-static const char *rig_stubs;      /* a directory; NULL: none */
-static struct tls_server *rig_tls; /* of listeners with tls; NULL: there are none */
+static const char *rig_stubs;            /* a directory; NULL: none */
+static struct tls_server *rig_tls;       /* of listeners with tls; NULL: there are none */
+static struct run_patience rig_patience; /* none */
 static struct run_listener listener = { .name = "http", .over = OVER_ALL };
 
 static inline bool holds_now(void *condition)
@@ -192,7 +193,8 @@ static inline int rig_start(void **state)
                                  .tls = rig_tls,
                                  .ledger_bytes = 1 << 20,
                                  .body_limit = rig_body_limit,
-                                 .time_scale = 1 };
+                                 .time_scale = 1,
+                                 .patience = rig_patience };
     int error = run_create(&config, &run);
     listener.run = run;
     return error;
