@@ -6,7 +6,7 @@
 #include "engine/engine.h"
 
 const struct protocol protocols[PROTOCOL_COUNT] = {
-#define X(symbol, name_, title_, alpn_, first_, streams_, create_)                                 \
+#define X(symbol, name_, title_, alpn_, first_, streams_, no_connection_headers_, create_)         \
     [PROTOCOL_##symbol] = {                                                                        \
         .name = name_,                                                                             \
         .title = title_,                                                                           \
@@ -17,6 +17,7 @@ const struct protocol protocols[PROTOCOL_COUNT] = {
         .first = first_,                                                                           \
         .first_len = sizeof(first_) - 1,                                                           \
         .streams = streams_,                                                                       \
+        .no_connection_headers = no_connection_headers_,                                           \
         .create = create_,                                                                         \
     },
     PROTOCOLS(X)
@@ -31,12 +32,40 @@ const char *const protocol_names[PROTOCOL_COUNT + 1] = {
 
 const char *protocol_names_allowed(void)
 {
-    static char text[PROTOCOL_COUNT * 16];
+    static char text[PROTOCOL_LIST_SIZE];
+    return protocol_list_names(OVER_ALL, text);
+}
+
+static const char *list(unsigned over, bool titles, char out[PROTOCOL_LIST_SIZE])
+{
     size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < PROTOCOL_COUNT && n < PROTOCOL_LIST_SIZE; i++) {
+        const char *quote = titles ? "" : "\"";
+        if (protocols[i].bit & over)
+            n += (size_t)snprintf(out + n, PROTOCOL_LIST_SIZE - n, "%s%s%s%s", n ? " or " : "",
+                                  quote, titles ? protocols[i].title : protocols[i].name, quote);
+    }
+    return out;
+}
+
+const char *protocol_list_names(unsigned over, char out[PROTOCOL_LIST_SIZE])
+{
+    return list(over, false, out);
+}
+
+const char *protocol_list_titles(unsigned over, char out[PROTOCOL_LIST_SIZE])
+{
+    return list(over, true, out);
+}
+
+unsigned protocol_with_connection_headers(unsigned over)
+{
+    unsigned with = 0;
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s\"%s\"", i ? " or " : "",
-                              protocols[i].name);
-    return text;
+        if (!protocols[i].no_connection_headers)
+            with |= protocols[i].bit;
+    return over & with;
 }
 
 const struct protocol *protocol_named(const char *name)

@@ -11,12 +11,13 @@ struct engine;
 struct engine_host;
 
 /* symbol, name in modes, plans and the admin API, title, ALPN protocol id (RFC 7301 6), what a
- * client says first in it ("": anything; h2: RFC 9113 3.4), has streams, constructor. By rising
- * preference in ALPN; the first one is spoken without ALPN, and where a client begins as no other
- * row says. */
+ * client says first in it ("": anything; h2: RFC 9113 3.4), has streams, where it is said that it
+ * has no headers of the connection (NULL: it has them), constructor. By rising preference in ALPN;
+ * the first one is spoken without ALPN, and where a client begins as no other row says. */
 #define PROTOCOLS(X)                                                                               \
-    X(H1, "h1", "HTTP/1.1", "http/1.1", "", false, h1_create)                                      \
-    X(H2, "h2", "HTTP/2", "h2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true, h2_create)
+    X(H1, "h1", "HTTP/1.1", "http/1.1", "", false, NULL, h1_create)                                \
+    X(H2, "h2", "HTTP/2", "h2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true, "RFC 9113 8.2.2",        \
+      h2_create)
 
 enum protocol_index {
 #define X(symbol, ...) PROTOCOL_##symbol,
@@ -40,6 +41,8 @@ struct protocol {
     const char *first;                   /* what a client says first; "": anything */
     uint8_t first_len;                   /* of that, in octets */
     bool streams; /* exchanges continue beside each other, and each can be reset by itself */
+    const char *no_connection_headers; /* Connection, Keep-Alive ...: where that is said; NULL: it
+                                          has them */
     /* Makes an engine for a connection. Returns 0 or -errno. */
     int (*create)(const struct engine_host *calls, void *host, struct engine **out);
 };
@@ -49,6 +52,18 @@ extern const struct protocol protocols[PROTOCOL_COUNT];
 extern const char *const protocol_names[PROTOCOL_COUNT + 1];
 /* The same for people: "\"h1\" or \"h2\"". */
 const char *protocol_names_allowed(void);
+/* The names of a set for people, and its titles: "HTTP/1.1 or HTTP/2". Return out. */
+#define PROTOCOL_LIST_SIZE 64
+const char *protocol_list_names(unsigned over, char out[PROTOCOL_LIST_SIZE]);
+const char *protocol_list_titles(unsigned over, char out[PROTOCOL_LIST_SIZE]);
+/* Of a set, those that have headers of the connection. */
+unsigned protocol_with_connection_headers(unsigned over);
+/* The names of a set for people, and its titles: "HTTP/1.1 or HTTP/2". Return out. */
+#define PROTOCOL_LIST_SIZE 64
+const char *protocol_list_names(unsigned over, char out[PROTOCOL_LIST_SIZE]);
+const char *protocol_list_titles(unsigned over, char out[PROTOCOL_LIST_SIZE]);
+/* Of a set, those that have headers of the connection. */
+unsigned protocol_with_connection_headers(unsigned over);
 
 /* The row of a name, or NULL. */
 const struct protocol *protocol_named(const char *name);

@@ -47,6 +47,20 @@ static void list_place(void *list, const char *name)
     name_list_add(list, name);
 }
 
+/* The protocol is, or may be, one that has no such step. */
+static int refuse_over(struct compiler *c, const struct path *at, const struct step_row *row,
+                       unsigned slot)
+{
+    char names[PROTOCOL_LIST_SIZE], titles[PROTOCOL_LIST_SIZE], allowed[PROTOCOL_LIST_SIZE + 32];
+    protocol_list_names(row->over, names);
+    protocol_list_titles(row->over, titles);
+    if (slot == SLOT_OF_DO)
+        snprintf(allowed, sizeof allowed, "a connection that speaks %s", titles);
+    else
+        snprintf(allowed, sizeof allowed, "a rule with \"over\": %s", names);
+    return refuse_at(c, at, allowed, "\"%s\" exists in %s only", step_name(row), titles);
+}
+
 static int check_place(struct compiler *c, const struct path *at, const struct step_row *row,
                        unsigned slot, unsigned over)
 {
@@ -64,12 +78,7 @@ static int check_place(struct compiler *c, const struct path *at, const struct s
                          slot == SLOT_OF_DO ? "steps that act on the connection" : places.text,
                          "\"%s\" does not fit here: %s", step_name(row), why);
     }
-    if (over & ~row->over)
-        return refuse_at(c, at,
-                         slot == SLOT_OF_DO ? "a connection that speaks HTTP/2"
-                                            : "a rule with \"over\": \"h2\"",
-                         "\"%s\" exists in HTTP/2 only", step_name(row));
-    return 0;
+    return over & ~row->over ? refuse_over(c, at, row, slot) : 0;
 }
 
 static int check_order(struct compiler *c, const struct path *at, const struct step_row *row,

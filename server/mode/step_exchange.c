@@ -1,5 +1,6 @@
 /* step_exchange.c - steps that act on the exchange that fired the rule: its answer, its stream. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -76,22 +77,35 @@ int do_respond(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progr
 
 /* --- Headers */
 
-/* RFC 9113 8.2.2; those that would be refused anyhow are left out. */
+/* As RFC 9113 8.2.2 has them; those that would be refused anyhow are left out. */
 static bool is_of_the_connection(const char *name)
 {
     return strcasecmp(name, "connection") == 0 || strcasecmp(name, "keep-alive") == 0 ||
            strcasecmp(name, "proxy-connection") == 0;
 }
 
+/* without: the protocols that have no such header. */
+static int refuse_header(struct compiler *c, const struct path *at, const char *name,
+                         unsigned without)
+{
+    char names[PROTOCOL_LIST_SIZE], allowed[PROTOCOL_LIST_SIZE + 32];
+    const struct protocol *p = protocols;
+    struct path here = PATH_KEY(at, "name");
+    while (!(p->bit & without))
+        p++;
+    snprintf(allowed, sizeof allowed, "a rule with \"over\": %s",
+             protocol_list_names(protocol_with_connection_headers(OVER_ALL), names));
+    return refuse_at(c, &here, allowed, "%s has no %.20s header (%s)", p->title, name,
+                     p->no_connection_headers);
+}
+
 /* header {name, value}: both together are arg[1]. */
 int build_header(struct compiler *c, const struct path *at, struct mode_step *step)
 {
     const char *name = step->arg[0].text, *value = step->arg[1].text;
-    if (c->over != OVER_H1 && is_of_the_connection(name)) {
-        struct path here = PATH_KEY(at, "name");
-        return refuse_at(c, &here, "a rule with \"over\": \"h1\"",
-                         "HTTP/2 has no %.20s header (RFC 9113 8.2.2)", name);
-    }
+    unsigned without = c->over & ~protocol_with_connection_headers(c->over);
+    if (without && is_of_the_connection(name))
+        return refuse_header(c, at, name, without);
     struct header *header = program_alloc(c->program, sizeof *header);
     if (!header)
         return -ENOMEM;

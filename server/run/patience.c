@@ -48,6 +48,8 @@ static struct wait first_wait(struct session *s)
         earlier(&first, "header timeout", p->header, &s->patience_since, NULL);
     for (struct link *i = s->xs.unanswered.next; i != &s->xs.unanswered; i = i->next) {
         struct session_exchange *sx = link_entry(i, struct session_exchange, link);
+        if (sx->end_told)
+            continue;
         if (sx->reached == REACHED_BEGUN)
             earlier(&first, "header timeout", p->header, &sx->heard_at, sx);
         else if (sx->reached == REACHED_HEADERS)

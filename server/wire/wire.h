@@ -257,7 +257,8 @@ int wire_alert(struct wire *w, bool fatal, int description);
  * off the rate, unless it is late by more than 250 ms. (Chunks over 65536 bytes become smaller ones
  * at shorter times, for the same rate.) What is past the pace already leaves at once; another call
  * sets the pace of what waits, too. chunk 0: no limit any more, what waits leaves. TLS's own
- * records are not paced. The verbs that send first what was queued, and the orderly close, wait for
+ * records are not paced. Too late once nothing more leaves: behind a FIN, or while a drained reset
+ * waits for its ACKs. The verbs that send first what was queued, and the orderly close, wait for
  * it. */
 int wire_pace(struct wire *w, uint32_t chunk, int64_t every);
 

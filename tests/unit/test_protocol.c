@@ -45,6 +45,23 @@ static void what_people_read_is_as_ever(void **state)
     assert_string_equal(protocols[PROTOCOL_H2].in_cleartext, "HTTP/2 in cleartext");
 }
 
+static void sets_are_listed_for_people(void **state)
+{
+    char out[PROTOCOL_LIST_SIZE];
+    assert_string_equal(protocol_list_names(OVER_ALL, out), "\"h1\" or \"h2\"");
+    assert_string_equal(protocol_list_names(OVER_H2, out), "\"h2\"");
+    assert_string_equal(protocol_list_titles(OVER_ALL, out), "HTTP/1.1 or HTTP/2");
+    assert_string_equal(protocol_list_titles(OVER_H1, out), "HTTP/1.1");
+    assert_string_equal(protocol_list_titles(0, out), "");
+    assert_true(strlen(protocol_list_titles(OVER_ALL, out)) < PROTOCOL_LIST_SIZE - 1); /* whole */
+}
+
+static void headers_of_the_connection_are_where_no_row_denies_them(void **state)
+{
+    assert_int_equal(protocol_with_connection_headers(OVER_ALL), OVER_H1);
+    assert_int_equal(protocol_with_connection_headers(OVER_H2), 0);
+}
+
 static void alpn_offers_the_newest_first(void **state)
 {
     const char *const *both = protocol_alpn_list(OVER_ALL);
@@ -122,6 +139,8 @@ int main(void)
         cmocka_unit_test(each_row_is_found_by_what_it_says),
         cmocka_unit_test(what_is_none_is_not_found),
         cmocka_unit_test(what_people_read_is_as_ever),
+        cmocka_unit_test(sets_are_listed_for_people),
+        cmocka_unit_test(headers_of_the_connection_are_where_no_row_denies_them),
         cmocka_unit_test(alpn_offers_the_newest_first),
         cmocka_unit_test(streams_are_what_h2_has),
         cmocka_unit_test(the_first_octets_tell_the_protocol),

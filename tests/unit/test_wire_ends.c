@@ -1,7 +1,7 @@
 /* test_wire_ends.c - who ended a connection, and with what, when both sides say something of an
  * end, one after the other: every pair.
  */
-#include "wire_bench.h"
+#include "harness/bench.h"
 
 /* --- What either says */
 
