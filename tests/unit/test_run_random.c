@@ -130,6 +130,15 @@ static int unacked(int fd)
     return octets;
 }
 
+/* Steps that did nothing. */
+static size_t missed_steps(const struct round *r)
+{
+    json_t *events = events_since(r->c.peer.since);
+    size_t count = count_events(events, "fault_missed");
+    json_decref(events);
+    return count;
+}
+
 static void strike(struct round *r)
 {
     const struct verb *v;
@@ -137,19 +146,24 @@ static void strike(struct round *r)
     do
         v = &PICK(verbs);
     while (!fits_round(r, v) || (r->strikes && r->left == 1 && v->kind < ENDS));
+    size_t before = unacked(r->c.peer.fd) == 0 ? r->c.delivered : 0, missed = missed_steps(r);
     r->left--;
     snprintf(place, sizeof place, "(%zu)", r->c.sealed);
     note(r, place);
     note(r, v->steps);
-    if (v->kind >= ENDS && !r->struck) {
-        r->struck = v;
-        r->before = unacked(r->c.peer.fd) == 0 ? r->c.delivered : 0;
-        r->behind = r->c.sealed;
-        r->left = random_below(3);
-    }
     r->silenced |= !r->struck && v->kind == SILENCES;
     r->shaped |= !r->struck && v->kind == CHANGES;
     do_steps(r, v->steps);
+    if (v->kind < ENDS || r->struck)
+        return;
+    if (missed_steps(r) > missed) { /* too late, as in a black hole: another one is to come */
+        r->left++;
+        return;
+    }
+    r->struck = v;
+    r->before = before;
+    r->behind = r->c.sealed;
+    r->left = random_below(3);
 }
 
 /* Ends what holds it up: "normal" for all what rules hold, but it would end a connection whose pace
