@@ -28,12 +28,15 @@ static void take_fault(struct wire *w)
 
 static void enter(struct wire *w, enum wire_state state)
 {
+    bool ended = wire_draws_rst(w); /* what is unread was sent into that */
+    size_t unread = (size_t)wire_unread(w);
     take_fault(w);
     w->state = state;
     w->effect = WIRE_LEAVING;
     w->fault_since = clock_now();
     w->verb_told = false;
-    w->before_left = wire_row(w)->late == WIRE_LATE_AT_ONCE ? (size_t)wire_unread(w) : 0;
+    if (!ended)
+        w->before_left = wire_row(w)->late == WIRE_LATE_AT_ONCE ? unread : 0;
     wire_keepalive_stop(w); /* no probe belongs into a fault */
     timer_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
 }
@@ -146,7 +149,8 @@ int wire_rst(struct wire *w, bool drain)
 {
     if (wire_ready(w, drain ? WIRE_VERB_RST_DRAINED : WIRE_VERB_RST))
         return WIRE_TOO_LATE;
-    if (!drain || w->state == WIRE_BLACK_HOLED) {
+    bool drawn = wire_draws_rst(w) && wire_unread(w) > 0 && !wire_lingers(w);
+    if (!drain || drawn || w->state == WIRE_BLACK_HOLED) {
         reset_at_once(w);
     } else {
         drop_unsaid(w);

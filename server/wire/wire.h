@@ -229,7 +229,7 @@ int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact);
  * discarded. drain: RST once the client's kernel has
  * ACKed all that was queued, or WIRE_DRAIN_MAX after our kernel last took some of it (the ledger
  * says so: fault_done); until then nothing else is said, and what comes is stale. A black hole lets
- * no ACK through: RST now. */
+ * no ACK through, and what came behind a FIN has drawn it: RST now. */
 #define WIRE_DRAIN_MAX (3 * NS_PER_S)
 int wire_rst(struct wire *w, bool drain);
 /* Says nothing; RST answers the client's next segment. exact: the kernel forgets the connection

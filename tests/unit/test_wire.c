@@ -70,14 +70,14 @@ static void rst_is_a_reset_at_once(void **state)
 }
 
 /* What came behind the first of two faults, and was not read when the second one struck. */
-static void reset_behind(struct bench *b, const char *into)
+static void reset_behind(struct bench *b, bool drain, const char *into)
 {
     int unread = 0;
     client_sends(b, "between", 7);
     for (int64_t end = clock_now() + PATIENCE; unread < 7 && clock_now() < end;)
         ioctl(b->socket, FIONREAD, &unread);
     wire_announce(b->wire, 9);
-    assert_int_equal(wire_rst(b->wire, false), 0);
+    assert_int_equal(wire_rst(b->wire, drain), 0);
     assert_int_equal(wire_rst(b->wire, false), WIRE_TOO_LATE);
     loop_until(&loop, is_set, &b->closed);
     assert_int_equal(buf_len(&b->before), 0);
@@ -93,8 +93,17 @@ static void what_came_behind_our_fin_is_not_before_the_reset_that_follows(void *
     wire_announce(b->wire, 7);
     assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
     assert_int_equal(client_sees(b), 0);
-    reset_behind(b, "\"sent_into\":\"finned\"");
+    reset_behind(b, false, "\"sent_into\":\"finned\"");
     assert_true(bench_ledger_has(b, "\"fault\":7"));
+}
+
+static void nor_before_a_reset_that_would_have_waited_for_acks(void **state)
+{
+    struct bench *b = *state;
+    wire_announce(b->wire, 7);
+    assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
+    assert_int_equal(client_sees(b), 0);
+    reset_behind(b, true, "\"sent_into\":\"finned\"");
 }
 
 static void nor_what_came_when_it_was_forgotten(void **state)
@@ -103,7 +112,7 @@ static void nor_what_came_when_it_was_forgotten(void **state)
     wire_announce(b->wire, 7);
     assert_int_equal(wire_forget(b->wire, false), 0);
     client_sees_nothing(b);
-    reset_behind(b, "\"sent_into\":\"forgotten\"");
+    reset_behind(b, true, "\"sent_into\":\"forgotten\"");
 }
 
 static void forget_says_nothing_until_the_client_does(void **state)
@@ -390,6 +399,7 @@ int main(void)
         scenario(what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset),
         scenario(rst_is_a_reset_at_once),
         scenario(what_came_behind_our_fin_is_not_before_the_reset_that_follows),
+        scenario(nor_before_a_reset_that_would_have_waited_for_acks),
         scenario(nor_what_came_when_it_was_forgotten),
         scenario(forget_says_nothing_until_the_client_does),
         scenario(a_forgotten_connection_answers_a_fin_with_a_reset),

@@ -97,30 +97,25 @@ static const struct {
     { client_rst, nothing, "\"by\":\"client\",\"how\":\"rst\"" },
 };
 
-static bool fin_was_read(void *bench)
-{
-    return ledger_has(bench, "\"event\":\"peer_fin\"");
-}
-
 static void who_ended_it_and_how(void **state)
 {
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         void *bench;
-        set_up(&bench);
+        bench_set_up(&bench);
         struct bench *b = bench;
         bool ends = *cells[i].end;
         print_message("# %zu: %s\n", i, cells[i].end);
         wire_announce(b->wire, 7);
         cells[i].first(b);
         if (cells[i].first == client_fin)
-            loop_until(&loop, fin_was_read, b);
+            bench_await(b, "\"event\":\"peer_fin\"");
         cells[i].second(b);
         if (ends)
             loop_until(&loop, is_set, &b->closed);
         else
             loop_quiet(&loop, is_set, &b->closed, 20 * REAL_MS);
-        assert_true(ledger_has(b, cells[i].end));
-        tear_down(&bench);
+        assert_true(bench_ledger_has(b, cells[i].end));
+        bench_tear_down(&bench);
     }
 }
 
@@ -129,5 +124,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_ended_it_and_how),
     };
-    return cmocka_run_group_tests(tests, start_loop, loop_stop);
+    return cmocka_run_group_tests(tests, bench_start, bench_stop);
 }
