@@ -6,7 +6,7 @@
 #include <uv.h>
 
 #include "admin/admin.h"
-#include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/timer.h"
 #include "certs/authority.h"
@@ -18,8 +18,6 @@
 #include "wire/listener.h"
 #include "wire/tls.h"
 #include "wire/wire.h"
-
-#define SHUTDOWN_GRACE NS_PER_S
 
 struct server {
     struct server_config config;
@@ -201,7 +199,7 @@ static void admin_stopped(void *arg)
     struct server *s = arg;
     s->admin = NULL;
     if (s->runs)
-        runs_shutdown(s->runs, SHUTDOWN_GRACE, all_ended, s);
+        runs_shutdown(s->runs, LIMIT_STOP, all_ended, s);
     else
         all_ended(s);
 }

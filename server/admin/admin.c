@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/duration.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "engine/mhd_loop.h"
 #include "run/runs.h"
@@ -381,7 +382,7 @@ static void examine(struct call *call, const char *method)
 static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 {
     call->body_len += n;
-    if (call->body_len > CALL_DROP_MAX)
+    if (call->body_len > LIMIT_DROPPED)
         return MHD_NO;
     if (call->answer.status)
         return MHD_YES;
@@ -422,7 +423,7 @@ static enum MHD_Result on_call(void *arg, struct MHD_Connection *mhd, const char
         call->examined = true;
         examine(call, method);
         /* An answer may be lost behind a body that nobody reads; this one is worth no more. */
-        return declared_length(call) > CALL_DROP_MAX ? answer_send(call) : MHD_YES;
+        return declared_length(call) > LIMIT_DROPPED ? answer_send(call) : MHD_YES;
     }
     if (*n) {
         enum MHD_Result result = take_body(call, bytes, *n);

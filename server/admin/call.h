@@ -24,8 +24,7 @@
 #include "ledger/ledger.h"
 #include "run/run.h"
 
-#define CALL_BODY_MAX (256u * 1024)
-#define CALL_DROP_MAX (16u * 1024 * 1024) /* more of a refused body is not read any more */
+#define CALL_BODY_MAX (256u * 1024) /* of a refused one LIMIT_DROPPED is read, and no more */
 
 #define ROUTE_ALLOW_SIZE 64
 #define ROUTE_ARG_SIZE   128

@@ -34,6 +34,7 @@
 #include "engine/h1_response.h"
 
 #define CHUNK_OUT (64 * 1024)
+_Static_assert(CHUNK_OUT <= LIMIT_QUEUED, "the wire has room for it at one time or another");
 
 static struct link busy = { &busy, &busy };
 static uint8_t out_bytes[CHUNK_OUT];

@@ -8,6 +8,9 @@
 #include "engine/h1_head.h"
 #include "engine/h1_pair.h"
 
+_Static_assert(H1_HEAD_MAX <= LIMIT_HEADS_SMALL, "one that is accepted is a small one");
+_Static_assert(H1_HEAD_MAX <= LIMIT_HELD, "a header section can be kept whole in a stall");
+
 enum h1_mode { H1_SERVING, H1_HOLDING, H1_WATCHING };
 
 struct h1 {

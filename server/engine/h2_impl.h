@@ -34,6 +34,12 @@ typedef ssize_t h2_ssize;
 #define H2_LAST_MAX       INT32_MAX
 #define H2_STREAMS_PAST   256 /* closed streams of which it is known how they closed */
 
+_Static_assert(H2_STREAMS_MAX <= LIMIT_UNBEGUN,
+               "of all that may be open it is known what was read");
+_Static_assert(H2_HEADERS_MAX <= LIMIT_HEADS_SMALL, "one that is accepted is a small one");
+_Static_assert(NGHTTP2_INITIAL_CONNECTION_WINDOW_SIZE <= LIMIT_HELD,
+               "in a stall the content that may come can be kept");
+
 /* What nghttp2 is given as SETTINGS_MAX_CONCURRENT_STREAMS: one it does not know (of those for
  * experiments), as it would end the connection when a stream is above an acknowledged number. The
  * identifier is set right on the way out, and h2_session.c refuses the stream. */

@@ -1,12 +1,14 @@
 /* head_memory.c - see head_memory.h. */
 #include "engine/head_memory.h"
 
+#include "base/limits.h"
+
 static size_t total;
 
 enum head_memory head_memory_take(size_t *own, size_t n)
 {
-    size_t most = *own > HEAD_MEMORY_SMALL ? HEAD_MEMORY_SERVER : HEAD_MEMORY_RESERVE;
-    if (*own + n > HEAD_MEMORY_CONNECTION)
+    size_t most = *own > LIMIT_HEADS_SMALL ? LIMIT_HEADS_SERVER : LIMIT_HEADS_RESERVE;
+    if (*own + n > LIMIT_HEADS_CONNECTION)
         return HEAD_MEMORY_CONNECTION_FULL;
     if (total + n > most)
         return HEAD_MEMORY_SERVER_FULL;

@@ -1,17 +1,9 @@
 /* head_memory.h - what the header sections of open requests take, together.
  *
- * A header section stays in memory until its exchange is over, which a mode, or a client that never
- * finishes its requests, can make long. Each section has a limit of its own; these are limits of
- * their sum: for a connection, and for the whole server, where those that hold little already get
- * more than the others, so that one greedy client does not lock out the rest. */
+ * Each section has a limit of its own; LIMIT_HEADS_... (base/limits.h) are those of their sum. */
 #pragma once
 
 #include <stddef.h>
-
-#define HEAD_MEMORY_CONNECTION ((size_t)2 * 1024 * 1024)
-#define HEAD_MEMORY_SERVER     ((size_t)64 * 1024 * 1024) /* for who holds more than a */
-#define HEAD_MEMORY_SMALL      ((size_t)64 * 1024)        /* small section or two; for others: */
-#define HEAD_MEMORY_RESERVE    ((size_t)128 * 1024 * 1024)
 
 enum head_memory { HEAD_MEMORY_TAKEN, HEAD_MEMORY_CONNECTION_FULL, HEAD_MEMORY_SERVER_FULL };
 

@@ -6,11 +6,11 @@
  * for which it makes no difference, and the longest silent of each kind before the others. A client
  * that may be waiting for a response is left in its silence for as long as most clients wait.
  */
+#include "base/limits.h"
 #include "base/log.h"
 #include "run/run_parts.h"
 
-#define OWED_FOR (30 * NS_PER_S)
-#define WHY      "descriptors were needed"
+#define WHY "descriptors were needed"
 
 /* From the one that is missed least. */
 enum spare {
@@ -44,7 +44,7 @@ static enum spare how_spare(const struct session *s, int64_t now)
         return SPARE_NOT;
     if (s->xs.open == 0)
         return SPARE_NOT_OWED;
-    return now - wire_fault_since(s->xs.wire) >= OWED_FOR ? SPARE_OWED : SPARE_NOT;
+    return now - wire_fault_since(s->xs.wire) >= LIMIT_OWED ? SPARE_OWED : SPARE_NOT;
 }
 
 static int64_t since(const struct session *s)

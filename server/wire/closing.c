@@ -31,7 +31,7 @@ void wire_begin_ending(struct wire *w)
     w->state = WIRE_ENDING;
     if (!w->end_by)
         w->end_by = BY_SERVER;
-    timer_at(&w->limit, clock_now() + FLUSH_PATIENCE);
+    timer_at(&w->limit, clock_now() + LIMIT_FLUSH);
     if (!w->corked) { /* what the client says in the same reading may be that it ends */
         wire_say_last(w);
         wire_flush_in_verb(w);
@@ -70,7 +70,7 @@ void wire_ending_limit(struct wire *w)
     if (wire_behind_fin(w))
         wire_fin_wait_over(w);
     else if (wire_shape_waits(w)) /* it is our pace that is slow, not the client */
-        timer_at(&w->limit, clock_now() + FLUSH_PATIENCE);
+        timer_at(&w->limit, clock_now() + LIMIT_FLUSH);
     else
         wire_end(w, WIRE_LAST_CLOSE, w->end_by, HOW_AS_SEEN);
 }
@@ -94,7 +94,7 @@ static int64_t stays(const struct wire *w)
     int64_t ns = linger_of(w);
     if (!w->to_kernel && ns < w->closing.fin_wait)
         ns = w->closing.fin_wait;
-    return ns < WIRE_WATCH_MAX ? ns : WIRE_WATCH_MAX;
+    return ns < LIMIT_WATCHED ? ns : LIMIT_WATCHED;
 }
 
 /* Closes the socket behind its FIN: the kernel answers what comes, for what is left of fin_wait. */

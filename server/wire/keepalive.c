@@ -46,7 +46,7 @@ void wire_keepalive_probe(struct wire *w)
         return;
     w->probing_since = clock_now();
     w->probing_out = w->bytes_out;
-    probe(w, seconds(PROBE_AFTER), 30);
+    probe(w, seconds(LIMIT_PROBE), 30);
 }
 
 void wire_keepalive_stop(struct wire *w)

@@ -83,7 +83,7 @@ static void push_out(struct wire *w)
         w->bytes_out += (uint64_t)n;
         wire_keepalive_sent(w);
         if (w->state == WIRE_ENDING)
-            timer_at(&w->limit, clock_now() + FLUSH_PATIENCE);
+            timer_at(&w->limit, clock_now() + LIMIT_FLUSH);
         else if (w->state == WIRE_RESETTING)
             w->drained_at = clock_now();
     }

@@ -38,7 +38,7 @@ static void enter(struct wire *w, enum wire_state state)
     if (!ended)
         w->before_left = wire_row(w)->late == WIRE_LATE_AT_ONCE ? unread : 0;
     wire_keepalive_stop(w); /* no probe belongs into a fault */
-    timer_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
+    timer_at(&w->limit, w->fault_since + LIMIT_WATCHED);
 }
 
 /* The next segment should draw our RST, not first an ACK: lets the kernel put ACKs off. */
@@ -109,7 +109,7 @@ static void reset_drained(struct wire *w)
     bool fin_sent = wire_behind_fin(w);
     enter(w, WIRE_RESETTING);
     w->drained_at = w->fault_since;
-    timer_at(&w->limit, w->drained_at + WIRE_DRAIN_MAX);
+    timer_at(&w->limit, w->drained_at + LIMIT_DRAIN);
     if (fin_sent)
         wire_rst_drained(w);
     else
@@ -214,7 +214,7 @@ static void serve_again(struct wire *w)
     w->state = w->end_by ? WIRE_ENDING : w->established ? WIRE_OPEN : WIRE_HANDSHAKE;
     w->effect = WIRE_LEAVING;
     w->hup_seen = false;
-    timer_at(&w->limit, w->end_by ? now + FLUSH_PATIENCE : now);
+    timer_at(&w->limit, w->end_by ? now + LIMIT_FLUSH : now);
     wire_keepalive_begin(w);
     wire_flush_in_verb(w);
 }
@@ -235,7 +235,7 @@ int wire_resume(struct wire *w)
 static void hole_begins(struct wire *w)
 {
     w->effect = WIRE_IN_EFFECT;
-    timer_at(&w->limit, w->fault_since + WIRE_WATCH_MAX);
+    timer_at(&w->limit, w->fault_since + LIMIT_WATCHED);
     wire_watch_black_hole(w);
 }
 
@@ -247,7 +247,7 @@ static bool acked_or_late(struct wire *w, int *unacked)
     *unacked = wire_unacked(w);
     if (*unacked >= 0 && w->effect == WIRE_LEAVING)
         *unacked += (int)wire_waiting(w);
-    if (*unacked == 0 || now - w->drained_at >= WIRE_DRAIN_MAX)
+    if (*unacked == 0 || now - w->drained_at >= LIMIT_DRAIN)
         return true;
     timer_at(&w->limit, now + DRAIN_LOOK);
     return false;
@@ -389,7 +389,7 @@ void wire_forget_drained(struct wire *w)
     w->effect = WIRE_IN_EFFECT;
     w->before_left = (size_t)wire_unread(w);
     w->fault_since = w->drained_at;
-    timer_at(&w->limit, w->drained_at + WIRE_WATCH_MAX);
+    timer_at(&w->limit, w->drained_at + LIMIT_WATCHED);
     if (w->exact)
         forget_look(w);
 }

@@ -119,7 +119,7 @@ void wire_abort(struct wire *w, enum ledger_by by, enum ledger_how how)
 static bool answers_probe(const struct wire *w)
 {
     return w->probing && w->peer_fin && w->bytes_out == w->probing_out &&
-           clock_now() - w->probing_since >= PROBE_AFTER;
+           clock_now() - w->probing_since >= LIMIT_PROBE;
 }
 
 void wire_say_why(struct wire *w, const char *why)
@@ -273,7 +273,7 @@ static void take(struct wire *w, const uint8_t *bytes, size_t n)
  */
 void wire_end_later(struct wire *w)
 {
-    timer_at(&w->limit, clock_now() + 2 * 60 * NS_PER_S);
+    timer_at(&w->limit, clock_now() + LIMIT_PEER_GONE);
 }
 
 void wire_handshake_fin(struct wire *w)
@@ -437,7 +437,7 @@ static void limit_reached(struct timer *m, int64_t late)
     if (w->reset_due)
         wire_reset(w);
     else if (wire_in_fault(w) && wire_shape_waits(w)) /* we are not done ourselves */
-        timer_at(m, clock_now() + WIRE_DRAIN_MAX);
+        timer_at(m, clock_now() + LIMIT_DRAIN);
     else
         wire_row(w)->limit(w);
 }

@@ -23,7 +23,7 @@
  *
  * "ending" is the orderly close of RFC 9112 9.6 after wire_close: flush, close_notify, FIN, read
  * until the peer closes or a while passes. The others below it are faults; the wire keeps
- * watching what the client does (stale use): for at most WIRE_WATCH_MAX; a stalled one until two
+ * watching what the client does (stale use): for at most LIMIT_WATCHED; a stalled one until two
  * minutes after the client's FIN; a forgotten one, where the kernel does not let us end with
  * nothing said, as long as the client keeps it; a resetting one until its RST. In each of them what
  * was queued before leaves first; only then, where it is paced, the state is in effect.
@@ -44,13 +44,12 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "ledger/ledger.h"
 
 struct tls_server;
 struct uv_loop_s;
 struct wire;
-
-#define WIRE_WATCH_MAX (INT64_C(20) * 60 * NS_PER_S) /* longer than any client retransmits */
 
 enum wire_state {
     WIRE_HANDSHAKE, /* TLS not established yet */
@@ -170,7 +169,7 @@ struct wire_closing {
     int64_t linger;   /* behind the FIN of an orderly close: what comes for so long is discarded
                          (RFC 9112 9.6); DURATION_NEVER: as long as there is a connection */
     int64_t fin_wait; /* behind any FIN of ours: so long the connection is known (tcp(7),
-                         tcp_fin_timeout), or as long as it lingers; at most WIRE_WATCH_MAX */
+                         tcp_fin_timeout), or as long as it lingers; at most LIMIT_WATCHED */
     bool fin_alone;   /* the client ended first: FIN without close_notify (RFC 8446 6.1 asks for it)
                        */
     bool reset_late_notify; /* a close_notify of the client behind our FIN draws a RST, as other
@@ -227,10 +226,9 @@ int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact);
 /* RST now, as soon as what was read and what waits in the kernel (up to LIMIT_HELD) has been
  * handed up: with before(), or stale() behind a fault that had said the end; what was queued is
  * discarded. drain: RST once the client's kernel has
- * ACKed all that was queued, or WIRE_DRAIN_MAX after our kernel last took some of it (the ledger
+ * ACKed all that was queued, or LIMIT_DRAIN after our kernel last took some of it (the ledger
  * says so: fault_done); until then nothing else is said, and what comes is stale. A black hole lets
  * no ACK through, and what came behind a FIN has drawn it: RST now. */
-#define WIRE_DRAIN_MAX (3 * NS_PER_S)
 int wire_rst(struct wire *w, bool drain);
 /* Says nothing; RST answers the client's next segment. exact: the kernel forgets the connection
  * (TCP_REPAIR), so that not even an ACK precedes that RST - and nothing that comes can be read. */

@@ -14,10 +14,7 @@
 #include "wire/tls_server.h"
 #include "wire/wire.h"
 
-#define RECORD_MAX     16384           /* plaintext in a TLS record (RFC 8446 5.1) */
-#define FLUSH_PATIENCE (30 * NS_PER_S) /* without progress, when ending */
-
-#define PROBE_AFTER (90 * NS_PER_S) /* wire_keepalive_probe; then every 30 s */
+#define RECORD_MAX 16384 /* plaintext in a TLS record (RFC 8446 5.1) */
 
 struct shape;
 

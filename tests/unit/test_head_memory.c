@@ -20,7 +20,7 @@ static void large_request(struct rig *rig, uint32_t stream)
 
 static void of_a_connection_it_is_bounded(void **state)
 {
-    const unsigned fit = HEAD_MEMORY_CONNECTION / SECTION;
+    const unsigned fit = LIMIT_HEADS_CONNECTION / SECTION;
     struct rig *rig = rig_ready();
     uint32_t stream = 1;
     unsigned taken = 0;
@@ -34,7 +34,7 @@ static void of_a_connection_it_is_bounded(void **state)
     snprintf(seen, sizeof seen, "RST_STREAM %u ENHANCE_YOUR_CALM\n", stream);
     assert_string_equal(rig_frames(rig), seen);
     assert_in_range(taken, fit - 2, fit);
-    assert_in_range(head_memory_total(), taken * SECTION, HEAD_MEMORY_CONNECTION);
+    assert_in_range(head_memory_total(), taken * SECTION, LIMIT_HEADS_CONNECTION);
     assert_int_equal(rig->errors, 0); /* the client has broken nothing */
     assert_int_equal(rig->limits, 1);
     assert_non_null(strstr(rig_log(rig), "refused: the server keeps no more than 2 MiB"));
@@ -55,9 +55,9 @@ static void the_greedy_one_is_refused_when_the_servers_is_used_up(void **state)
         for (uint32_t stream = 1; stream < 60 && buf_len(&rigs[i]->out) == 0; stream += 2)
             large_request(rigs[i], stream);
         refused += strstr(rig_frames(rigs[i]), " REFUSED_STREAM\n") != NULL;
-        assert_in_range(head_memory_total(), 1, HEAD_MEMORY_SERVER + CONNECTIONS * SECTION);
+        assert_in_range(head_memory_total(), 1, LIMIT_HEADS_SERVER + CONNECTIONS * SECTION);
     }
-    assert_in_range(head_memory_total(), HEAD_MEMORY_SERVER - SECTION, HEAD_MEMORY_RESERVE);
+    assert_in_range(head_memory_total(), LIMIT_HEADS_SERVER - SECTION, LIMIT_HEADS_RESERVE);
     assert_in_range(refused, 1, CONNECTIONS - 20);
     struct rig *modest = rig_ready(); /* others are served */
     for (uint32_t stream = 1; stream < 100; stream += 2)
@@ -94,7 +94,7 @@ static void over_http1_it_is_bounded_too(void **state)
     }
     assert_non_null(broken);
     assert_int_equal(broken->status, 503);
-    assert_in_range(head_memory_total(), HEAD_MEMORY_SERVER - 200000, HEAD_MEMORY_RESERVE);
+    assert_in_range(head_memory_total(), LIMIT_HEADS_SERVER - 200000, LIMIT_HEADS_RESERVE);
     struct h1_head admin = { .uncounted = true };
     h1_head_feed(&admin, (const uint8_t *)text, 1);
     h1_head_feed(&admin, (const uint8_t *)text, strlen(text));

@@ -136,8 +136,8 @@ static void fin_wait_is_bounded_and_as_long_as_the_kernels(void **state)
         { 0, 60 * NS_PER_S, 60 * NS_PER_S },
         { 5 * NS_PER_S, 60 * NS_PER_S, 60 * NS_PER_S },
         { 90 * NS_PER_S, 60 * NS_PER_S, 90 * NS_PER_S },
-        { 0, DURATION_NEVER, WIRE_WATCH_MAX },
-        { DURATION_NEVER, 0, WIRE_WATCH_MAX },
+        { 0, DURATION_NEVER, LIMIT_WATCHED },
+        { DURATION_NEVER, 0, LIMIT_WATCHED },
     };
     for (enum way way = FAULT; way < WAYS; way++) {
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -384,11 +384,11 @@ static void a_client_that_does_not_read_is_reset_in_the_end(void **state)
     fill(b);
     assert_int_equal(wire_rst(b->wire, true), 0);
     loop_run(5 * MS);
-    assert_true(b->wire->drained_at > clock_now() - WIRE_DRAIN_MAX / 2);
-    b->wire->drained_at -= WIRE_DRAIN_MAX - 100 * MS;
-    int64_t end = b->wire->drained_at + WIRE_DRAIN_MAX;
+    assert_true(b->wire->drained_at > clock_now() - LIMIT_DRAIN / 2);
+    b->wire->drained_at -= LIMIT_DRAIN - 100 * MS;
+    int64_t end = b->wire->drained_at + LIMIT_DRAIN;
     timer_at(&b->wire->limit, end);
-    assert_true(loop_wait(&loop, is_set, &b->closed, 2 * WIRE_DRAIN_MAX));
+    assert_true(loop_wait(&loop, is_set, &b->closed, 2 * LIMIT_DRAIN));
     assert_true(clock_now() >= end);
     assert_true(bench_ledger_has(b, "bytes of ours are not ACKed"));
 }
