@@ -49,13 +49,13 @@ static void what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset(voi
 {
     struct bench *b = *state;
     int64_t ended = clock_now();
-    assert_int_equal(wire_fin(b->wire, false, 200 * REAL_MS, false), 0);
+    assert_int_equal(wire_fin(b->wire, false, 1200 * REAL_MS, false), 0);
     assert_int_equal(client_sees(b), 0);
     client_says(b, "first");
     client_says(b, "second");
     assert_int_equal(buf_len(&b->stale), 11);
     assert_true(bench_ledger_has(b, "\"sent_into\":\"finned\""));
-    loop_quiet(&loop, is_set, &b->closed, ended + 210 * REAL_MS - clock_now());
+    loop_quiet(&loop, is_set, &b->closed, ended + 1210 * REAL_MS - clock_now());
     client_says(b, "third");
     loop_until(&loop, is_set, &b->closed);
     assert_true(client_was_reset(b));
