@@ -89,7 +89,7 @@ static void check_answer(const struct buf *answer, bool head)
     promise(there >= n, "a response is whole");
     if (!problem)
         return;
-    json_t *body = json_loadb(end + 4, n, 0, NULL);
+    json_t *body = json_loadb(end + 4, n, JSON_ALLOW_NUL, NULL);
     check_problem(body, status);
     json_decref(body);
 }

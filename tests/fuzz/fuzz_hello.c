@@ -48,7 +48,8 @@ static char *hello_since(uint64_t since)
     promise(ledger_read(run_ledger(run), since, SIZE_MAX, SIZE_MAX, ",", &text, &next) >= 0,
             "memory");
     buf_text(&text, "]");
-    json_t *events = json_loadb((const char *)buf_bytes(&text), buf_len(&text), 0, NULL);
+    json_t *events =
+        json_loadb((const char *)buf_bytes(&text), buf_len(&text), JSON_ALLOW_NUL, NULL);
     promise(json_is_array(events), "the ledger is JSON");
     json_array_foreach(events, i, event)
     {
