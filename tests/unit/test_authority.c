@@ -1,5 +1,5 @@
-#include "authority_fixture.h"
 #include "certs/names.h"
+#include "harness/authority_fixture.h"
 
 /* --- The first start */
 

@@ -1,4 +1,4 @@
-#include "authority_fixture.h"
+#include "harness/authority_fixture.h"
 
 /* --- Names from outside */
 

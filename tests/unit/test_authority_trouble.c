@@ -1,5 +1,5 @@
-#include "authority_fixture.h"
 #include "certs/mint.h"
+#include "harness/authority_fixture.h"
 #include "harness/memory.h"
 
 /* --- The CA is precious */

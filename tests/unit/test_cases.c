@@ -2,7 +2,7 @@
  * set.
  */
 #include "harness/memory.h"
-#include "mode_fakes.h"
+#include "harness/mode_fakes.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* test_catalogue.c - the modes there are: built in, from a directory, put and removed; and that no
  * damage to a mode file does more than refuse it.
  */
-#include "catalogue_rig.h"
+#include "harness/catalogue_rig.h"
 #include "harness/memcheck.h"
 #include "harness/memory.h"
 
@@ -47,7 +47,8 @@ static void every_built_in_mode_is_whole_and_compiles(void **state)
         json_decref(whole);
         struct mode_program *program = NULL;
         if (compile(name, &program) != 0)
-            fail_msg("%s: %s: %s (%s)", name, why.where, why.what, why.allowed);
+            fail_msg("%s: %s: %s (%s)", name, catalogue_why.where, catalogue_why.what,
+                     catalogue_why.allowed);
         assert_string_equal(program->name, name);
         mode_unref(program);
     }
@@ -71,7 +72,8 @@ static void every_choice_of_every_built_in_mode_compiles(void **state)
                 snprintf(text, sizeof text, "%s;%s=%s", name, param, json_string_value(choice));
                 struct mode_program *program = NULL;
                 if (compile(text, &program) != 0)
-                    fail_msg("%s: %s: %s (%s)", text, why.where, why.what, why.allowed);
+                    fail_msg("%s: %s: %s (%s)", text, catalogue_why.where, catalogue_why.what,
+                             catalogue_why.allowed);
                 mode_unref(program);
                 choices++;
             }
@@ -113,16 +115,16 @@ static void an_unknown_mode_is_refused_with_the_names_like_it(void **state)
 {
     struct mode_program *program = NULL;
     assert_int_equal(compile("idle-clsoe", &program), MODE_UNKNOWN);
-    assert_non_null(strstr(why.what, "\"idle-clsoe\""));
-    assert_string_equal(why.meant[0], "idle-close");
-    assert_string_equal(why.allowed, "a name that `hangup modes` or GET /v1/modes lists");
+    assert_non_null(strstr(catalogue_why.what, "\"idle-clsoe\""));
+    assert_string_equal(catalogue_why.meant[0], "idle-close");
+    assert_string_equal(catalogue_why.allowed, "a name that `hangup modes` or GET /v1/modes lists");
     assert_int_equal(compile("alb", &program), MODE_UNKNOWN);
-    assert_string_equal(why.meant[0], "aws-alb");
-    assert_string_equal(why.meant[1], "gcp-alb");
+    assert_string_equal(catalogue_why.meant[0], "aws-alb");
+    assert_string_equal(catalogue_why.meant[1], "gcp-alb");
     assert_int_equal(compile("x", &program), MODE_UNKNOWN);
-    assert_string_equal(why.meant[0], "");
+    assert_string_equal(catalogue_why.meant[0], "");
     assert_int_equal(compile("idle-close;idle=x", &program), BAD_INPUT);
-    assert_string_equal(why.where, "$.params.idle");
+    assert_string_equal(catalogue_why.where, "$.params.idle");
     assert_int_equal(compile("IDLE", &program), BAD_INPUT);
     assert_null(program);
 }
@@ -132,7 +134,7 @@ static void a_mode_that_this_machine_cannot_do_is_unavailable(void **state)
     struct mode_program *program = NULL;
     caps[CAP_BLACK_HOLE].available = false;
     assert_int_equal(compile("black-hole", &program), MODE_UNAVAILABLE);
-    assert_non_null(strstr(why.what, "CAP_NET_ADMIN"));
+    assert_non_null(strstr(catalogue_why.what, "CAP_NET_ADMIN"));
     assert_int_equal(compile("half-open", &program), 0);
     mode_unref(program);
 }
@@ -158,7 +160,7 @@ static bool is_refused(const char *text)
     struct mode_program *program = NULL;
     int outcome = compile(text, &program);
     if (outcome != 0 && outcome != MODE_UNAVAILABLE)
-        fail_msg("%s: %s: %s", text, why.where, why.what);
+        fail_msg("%s: %s: %s", text, catalogue_why.where, catalogue_why.what);
     mode_unref(program);
     return outcome != 0;
 }
@@ -265,11 +267,11 @@ static void a_mode_of_ones_own_is_put_replaced_and_removed(void **state)
     assert_int_equal(compile("mine", &program), 0);
     assert_int_equal(program->rule_count, 0);
 
-    assert_int_equal(catalogue_remove(catalogue, "mine", &why), 0);
+    assert_int_equal(catalogue_remove(catalogue, "mine", &catalogue_why), 0);
     assert_string_equal(program->name, "mine");
     mode_unref(program);
     assert_int_equal(count(), before);
-    assert_int_equal(catalogue_remove(catalogue, "mine", &why), MODE_UNKNOWN);
+    assert_int_equal(catalogue_remove(catalogue, "mine", &catalogue_why), MODE_UNKNOWN);
 }
 
 static void modes_are_listed_by_name(void **state)
@@ -292,13 +294,13 @@ static void a_bad_mode_is_not_put(void **state)
 {
     size_t before = count();
     assert_int_equal(put("x", "{'name': 'x', 'summary': '-', 'rules': [{}]}"), BAD_INPUT);
-    assert_string_equal(why.where, "$.rules[0].on");
+    assert_string_equal(catalogue_why.where, "$.rules[0].on");
     assert_int_equal(put("x", OWN("y")), BAD_INPUT);
-    assert_string_equal(why.where, "$.name");
+    assert_string_equal(catalogue_why.where, "$.name");
     assert_int_equal(put("normal", OWN("normal")), BAD_INPUT);
-    assert_non_null(strstr(why.what, "built-in"));
+    assert_non_null(strstr(catalogue_why.what, "built-in"));
     assert_int_equal(put("../x", OWN("x")), BAD_INPUT);
-    assert_int_equal(catalogue_remove(catalogue, "normal", &why), BAD_INPUT);
+    assert_int_equal(catalogue_remove(catalogue, "normal", &catalogue_why), BAD_INPUT);
     assert_int_equal(count(), before);
 }
 
@@ -335,10 +337,10 @@ static void a_directory_of_modes_is_loaded(void **state)
     write_file("README", "not a mode");
     write_file(".hidden.json", "not a mode");
     size_t before = count();
-    assert_int_equal(catalogue_load(catalogue, dir, &why), 0);
+    assert_int_equal(catalogue_load(catalogue, dir, &catalogue_why), 0);
     assert_int_equal(count(), before + 2);
     assert_non_null(catalogue_get(catalogue, "a"));
-    assert_int_equal(catalogue_load(catalogue, dir, &why), 0); /* again: replaced */
+    assert_int_equal(catalogue_load(catalogue, dir, &catalogue_why), 0); /* again: replaced */
     assert_int_equal(count(), before + 2);
 }
 
@@ -362,10 +364,10 @@ static void one_bad_file_keeps_the_whole_directory_out(void **state)
         write_file("a.json", OWN("a"));
         write_file("z.json", OWN("z"));
         write_file(table[i].file, table[i].text);
-        memset(&why, 0, sizeof why);
-        assert_int_equal(catalogue_load(catalogue, dir, &why), BAD_INPUT);
-        assert_string_equal(why.where, table[i].where);
-        assert_non_null(strstr(why.what, table[i].what));
+        memset(&catalogue_why, 0, sizeof catalogue_why);
+        assert_int_equal(catalogue_load(catalogue, dir, &catalogue_why), BAD_INPUT);
+        assert_string_equal(catalogue_why.where, table[i].where);
+        assert_non_null(strstr(catalogue_why.what, table[i].what));
         assert_int_equal(count(), before);
         char path[256];
         snprintf(path, sizeof path, "%s/%s", dir, table[i].file);
@@ -377,22 +379,22 @@ static void what_cannot_be_read_is_refused(void **state)
 {
     static char large[70000];
     char path[256];
-    assert_int_equal(catalogue_load(catalogue, "/nowhere/at/all", &why), BAD_INPUT);
-    assert_string_equal(why.where, "/nowhere/at/all");
-    assert_int_equal(catalogue_load(catalogue, "/dev/null", &why), BAD_INPUT);
+    assert_int_equal(catalogue_load(catalogue, "/nowhere/at/all", &catalogue_why), BAD_INPUT);
+    assert_string_equal(catalogue_why.where, "/nowhere/at/all");
+    assert_int_equal(catalogue_load(catalogue, "/dev/null", &catalogue_why), BAD_INPUT);
 
     memset(large, ' ', sizeof large - 1);
     write_file("large.json", large);
-    assert_int_equal(catalogue_load(catalogue, dir, &why), BAD_INPUT);
-    assert_string_equal(why.where, "large.json");
-    assert_non_null(strstr(why.what, "too large"));
+    assert_int_equal(catalogue_load(catalogue, dir, &catalogue_why), BAD_INPUT);
+    assert_string_equal(catalogue_why.where, "large.json");
+    assert_non_null(strstr(catalogue_why.what, "too large"));
     snprintf(path, sizeof path, "%s/large.json", dir);
     remove(path);
 
     snprintf(path, sizeof path, "%s/folder.json", dir);
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(catalogue_load(catalogue, dir, &why), BAD_INPUT);
-    assert_string_equal(why.where, "folder.json");
+    assert_int_equal(catalogue_load(catalogue, dir, &catalogue_why), BAD_INPUT);
+    assert_string_equal(catalogue_why.where, "folder.json");
 }
 
 static void running_out_of_memory_is_survived(void **state)
@@ -403,7 +405,7 @@ static void running_out_of_memory_is_survived(void **state)
     int error = -ENOMEM;
     for (long n = 0; error; n++) {
         memory_ends_after(n);
-        error = catalogue_load(catalogue, dir, &why);
+        error = catalogue_load(catalogue, dir, &catalogue_why);
         memory_restore();
         /* jansson may take a lack of memory for a syntax error. */
         assert_true(error == 0 || error == -ENOMEM || error == BAD_INPUT);
@@ -413,7 +415,7 @@ static void running_out_of_memory_is_survived(void **state)
     error = -ENOMEM;
     for (long n = 0; error; n++) {
         memory_ends_after(n);
-        error = catalogue_put(catalogue, "c", document, &why);
+        error = catalogue_put(catalogue, "c", document, &catalogue_why);
         memory_restore();
         assert_true(error == 0 || error == -ENOMEM);
     }
@@ -527,15 +529,15 @@ static void no_damage_does_more_than_refuse_a_mode(void **state)
         for (uint32_t n = 1 + random_below(4); n; n--)
             damage(document, random_below(2) ? json_object_get(donor, "rules") : donor);
         struct mode_program *program = NULL;
-        memset(&why, 0, sizeof why);
-        int outcome = mode_compile(document, NULL, false, 1, &program, &why);
+        memset(&catalogue_why, 0, sizeof catalogue_why);
+        int outcome = mode_compile(document, NULL, false, 1, &program, &catalogue_why);
         json_decref(document);
         if (outcome == 0) {
             taken++;
         } else {
             assert_int_equal(outcome, BAD_INPUT);
-            assert_int_equal(why.where[0], '$');
-            assert_true(why.what[0]);
+            assert_int_equal(catalogue_why.where[0], '$');
+            assert_true(catalogue_why.what[0]);
             refused++;
         }
         mode_unref(program);
@@ -558,7 +560,7 @@ static void no_damage_to_a_file_does_more_than_refuse_it(void **state)
             json_t *document = json_loadb(text, kept, JSON_REJECT_DUPLICATES, NULL);
             struct mode_program *program = NULL;
             if (document)
-                mode_compile(document, NULL, false, 1, &program, &why);
+                mode_compile(document, NULL, false, 1, &program, &catalogue_why);
             mode_unref(program);
             json_decref(document);
         }

@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 
-#include "h1_rig.h"
+#include "harness/h1_rig.h"
 
 static void a_request_is_answered_and_the_connection_kept(void **state)
 {

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "h1_rig.h"
+#include "harness/h1_rig.h"
 #include "harness/memory.h"
 
 #define NOWHERE UINT64_MAX

@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "h1_rig.h"
+#include "harness/h1_rig.h"
 #include "harness/memcheck.h"
 #include "harness/memory.h"
 #include "harness/sockets.h"

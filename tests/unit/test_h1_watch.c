@@ -1,7 +1,7 @@
 /* test_h1_watch.c - the HTTP/1.1 engine: connections that are watched or held, and served later. */
 #include "base/limits.h"
 
-#include "h1_rig.h"
+#include "harness/h1_rig.h"
 
 #define STALE_GET      "stale(GET /a?b h 1 whole) stale-complete(GET 0) "
 #define STALE_OPEN_GET "stale-open(GET /a?b h 1 whole) stale-open-complete(GET 0) "

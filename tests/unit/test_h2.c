@@ -1,7 +1,7 @@
 /* test_h2.c - the HTTP/2 engine serving: requests, bodies, flow control, early answers. */
 #include "base/limits.h"
 
-#include "h2_rig.h"
+#include "harness/h2_rig.h"
 
 static void talks_to_an_nghttp2_client(void **state)
 {

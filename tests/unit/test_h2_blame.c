@@ -1,7 +1,7 @@
 /* test_h2_blame.c - what the HTTP/2 engine says of a client: one error of the connection is told
  * once, and what waits because we put nothing out is no flood of the client's.
  */
-#include "h2_stop_rig.h"
+#include "harness/h2_stop_rig.h"
 
 /* The frames of this type that were put out. */
 static unsigned count_out(const struct rig *rig, uint8_t type)

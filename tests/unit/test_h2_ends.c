@@ -1,5 +1,5 @@
 /* test_h2_ends.c - the HTTP/2 engine: how streams and connections end. */
-#include "h2_rig.h"
+#include "harness/h2_rig.h"
 
 static void a_stream_reset_by_the_client_is_lost(void **state)
 {

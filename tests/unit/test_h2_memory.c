@@ -1,5 +1,5 @@
 /* test_h2_memory.c - the memory that nghttp2 gets, used in whatever order it likes. */
-#include "h2_rig.h"
+#include "harness/h2_rig.h"
 
 #define STRUCT  3000 /* of a session */
 #define BUFFER  16390

@@ -1,6 +1,6 @@
 /* test_h2_musts.c - what RFC 9113 says a server must do with frames and requests, by section; which
  * frame may come in which state is in test_h2_states.c. */
-#include "h2_rig.h"
+#include "harness/h2_rig.h"
 
 /* Fields without indexing, as text; GET, the schemes and the path are from the static table. */
 #define GET       "\x82"

@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "h2_rig.h"
+#include "harness/h2_rig.h"
 #include "harness/memcheck.h"
 
 #define HANG                                                                                       \

@@ -1,5 +1,5 @@
 /* test_h2_reset.c - RST_STREAM on demand, in any state of a stream. */
-#include "h2_rig.h"
+#include "harness/h2_rig.h"
 
 #define CODE 0xdeadbeef
 

@@ -1,6 +1,6 @@
 /* test_h2_settings.c - PING, and what an HTTP/2 engine can be made to do for the rest of the
  * connection: PING or SETTINGS ignored, windows, streams. */
-#include "h2_rig.h"
+#include "harness/h2_rig.h"
 
 static const uint8_t data[16384];
 

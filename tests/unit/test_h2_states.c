@@ -1,7 +1,7 @@
 /* test_h2_states.c - every frame that a client can send in every state of a stream (RFC 9113 5.1,
  * 6): what it sees, and by which clause. And floods of frames. */
 #include "base/clock.h"
-#include "h2_rig.h"
+#include "harness/h2_rig.h"
 #include "harness/memcheck.h"
 
 /* --- States of stream 1 */

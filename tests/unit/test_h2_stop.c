@@ -1,5 +1,5 @@
 /* test_h2_stop.c - HTTP/2 responses that stop at a place, and continue. */
-#include "h2_stop_rig.h"
+#include "harness/h2_stop_rig.h"
 
 static char large[40000];
 

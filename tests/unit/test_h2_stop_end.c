@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "h2_stop_rig.h"
+#include "harness/h2_stop_rig.h"
 #include "harness/memory.h"
 
 /* --- What the engine complains of about itself (--wrap) */

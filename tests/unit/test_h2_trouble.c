@@ -1,5 +1,5 @@
 /* test_h2_trouble.c - the HTTP/2 engine against broken and hostile clients, and without memory. */
-#include "h2_rig.h"
+#include "harness/h2_rig.h"
 #include "harness/memory.h"
 
 /* --- Protocol errors */

@@ -1,5 +1,5 @@
 /* test_h2_verbs.c - the HTTP/2 engine misbehaving on demand: GOAWAY as told, watching, holding. */
-#include "h2_rig.h"
+#include "harness/h2_rig.h"
 
 static void say(struct rig *rig, enum goaway_last last, int32_t number)
 {

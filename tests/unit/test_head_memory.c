@@ -1,6 +1,6 @@
 /* test_head_memory.c - what open header sections take together: of a connection, and of all. */
 #include "engine/h1_head.h"
-#include "h2_rig.h"
+#include "harness/h2_rig.h"
 
 #define VALUE   15000
 #define SECTION (4 * (size_t)(VALUE + 1)) /* octets of names and values in large_request() */

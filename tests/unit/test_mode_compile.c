@@ -2,7 +2,7 @@
  * how, what comes out. Rules and steps: test_mode_rules.c.
  */
 #include "harness/memory.h"
-#include "mode_documents.h"
+#include "harness/mode_documents.h"
 
 #include <errno.h>
 

@@ -1,7 +1,7 @@
 /* test_mode_docs.c - what docs/writing-modes.md teaches is true: every example compiles, and every
  * word of the language is there.
  */
-#include "mode_fakes.h"
+#include "harness/mode_fakes.h"
 
 #include "mode/catalogue.h"
 

@@ -2,7 +2,7 @@
  * in a response.
  */
 #include "harness/memory.h"
-#include "mode_rig.h"
+#include "harness/mode_rig.h"
 
 /* --- Gates and answers */
 

@@ -1,7 +1,7 @@
 /* test_mode_extends.c - modes that extend others: what is inherited, what is refused, and what the
  * catalogue keeps right.
  */
-#include "catalogue_rig.h"
+#include "harness/catalogue_rig.h"
 #include "harness/memory.h"
 
 #define BASE                                                                                       \
@@ -170,9 +170,11 @@ static void every_mistake_is_refused_where_it_was_written(void **state)
     size_t before = count();
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         assert_int_equal(put("mine", table[i].document), BAD_INPUT);
-        if (strcmp(why.where, table[i].where) != 0 || !strstr(why.what, table[i].what) ||
-            !strstr(why.allowed, table[i].allowed))
-            fail_msg("%s\n    %s: %s (%s)", table[i].document, why.where, why.what, why.allowed);
+        if (strcmp(catalogue_why.where, table[i].where) != 0 ||
+            !strstr(catalogue_why.what, table[i].what) ||
+            !strstr(catalogue_why.allowed, table[i].allowed))
+            fail_msg("%s\n    %s: %s (%s)", table[i].document, catalogue_why.where,
+                     catalogue_why.what, catalogue_why.allowed);
     }
     assert_int_equal(count(), before);
 }
@@ -187,12 +189,12 @@ static void modes_cannot_extend_each_other_in_a_circle_or_without_end(void **sta
         assert_int_equal(put(name, document), 0);
     }
     assert_int_equal(put("m9", "{'name': 'm9', 'extends': 'm8'}"), BAD_INPUT);
-    assert_string_equal(why.where, "$.extends");
-    assert_string_equal(why.allowed, "at most 8 modes, each extending the next");
+    assert_string_equal(catalogue_why.where, "$.extends");
+    assert_string_equal(catalogue_why.allowed, "at most 8 modes, each extending the next");
     assert_int_equal(put("m0", "{'name': 'm0', 'extends': 'm3', 'summary': '-', 'rules': []}"),
                      BAD_INPUT);
-    assert_string_equal(why.where, "$.extends");
-    assert_non_null(strstr(why.what, "extends itself"));
+    assert_string_equal(catalogue_why.where, "$.extends");
+    assert_non_null(strstr(catalogue_why.what, "extends itself"));
     struct mode_program *program = NULL;
     assert_int_equal(compile("m8", &program), 0);
     mode_unref(program);
@@ -203,12 +205,13 @@ static void what_others_extend_stays_and_stays_right(void **state)
     assert_int_equal(put_base(), 0);
     assert_int_equal(put("mine", "{'name': 'mine', 'extends': 'base', 'params': {'idle': '9s'}}"),
                      0);
-    assert_int_equal(catalogue_remove(catalogue, "base", &why), BAD_INPUT);
-    assert_string_equal(why.where, "$.name");
-    assert_string_equal(why.what, "\"mine\" extends it: remove that first");
+    assert_int_equal(catalogue_remove(catalogue, "base", &catalogue_why), BAD_INPUT);
+    assert_string_equal(catalogue_why.where, "$.name");
+    assert_string_equal(catalogue_why.what, "\"mine\" extends it: remove that first");
 
     assert_int_equal(put("base", OWN("base")), BAD_INPUT); /* it has no parameter idle */
-    assert_non_null(strstr(why.what, "\"mine\" extends it and would break: $.params.idle"));
+    assert_non_null(
+        strstr(catalogue_why.what, "\"mine\" extends it and would break: $.params.idle"));
     struct mode_program *program = NULL;
     assert_int_equal(compile("mine", &program), 0);
     mode_unref(program);
@@ -220,8 +223,8 @@ static void what_others_extend_stays_and_stays_right(void **state)
     assert_int_equal(program->rule_count, 0);
     mode_unref(program);
 
-    assert_int_equal(catalogue_remove(catalogue, "mine", &why), 0);
-    assert_int_equal(catalogue_remove(catalogue, "base", &why), 0);
+    assert_int_equal(catalogue_remove(catalogue, "mine", &catalogue_why), 0);
+    assert_int_equal(catalogue_remove(catalogue, "base", &catalogue_why), 0);
 }
 
 static void files_of_a_directory_extend_each_other_in_any_order(void **state)
@@ -230,7 +233,7 @@ static void files_of_a_directory_extend_each_other_in_any_order(void **state)
     write_file("k.json", "{'name': 'k', 'extends': 'a'}");
     write_file("z.json", "{'name': 'z', 'extends': 'idle-close', 'summary': '-'}");
     size_t before = count();
-    assert_int_equal(catalogue_load(catalogue, dir, &why), 0);
+    assert_int_equal(catalogue_load(catalogue, dir, &catalogue_why), 0);
     assert_int_equal(count(), before + 3);
     struct mode_program *program = NULL;
     assert_int_equal(compile("k", &program), 0);
@@ -238,19 +241,20 @@ static void files_of_a_directory_extend_each_other_in_any_order(void **state)
     mode_unref(program);
 
     write_file("z.json", "{'name': 'z', 'extends': 'k'}");
-    assert_int_equal(catalogue_load(catalogue, dir, &why), BAD_INPUT);
-    assert_string_equal(why.where, "a.json: $.extends");
+    assert_int_equal(catalogue_load(catalogue, dir, &catalogue_why), BAD_INPUT);
+    assert_string_equal(catalogue_why.where, "a.json: $.extends");
     write_file("z.json", "{'name': 'z', 'extends': 'nobody'}");
-    assert_int_equal(catalogue_load(catalogue, dir, &why), BAD_INPUT);
-    assert_non_null(strstr(why.what, "no mode is called \"nobody\""));
+    assert_int_equal(catalogue_load(catalogue, dir, &catalogue_why), BAD_INPUT);
+    assert_non_null(strstr(catalogue_why.what, "no mode is called \"nobody\""));
     write_file("z.json", OWN("z")); /* which has no parameter idle for a.json */
-    assert_int_equal(catalogue_load(catalogue, dir, &why), BAD_INPUT);
-    assert_string_equal(why.where, "a.json: $.params.idle");
+    assert_int_equal(catalogue_load(catalogue, dir, &catalogue_why), BAD_INPUT);
+    assert_string_equal(catalogue_why.where, "a.json: $.params.idle");
     write_file("a.json", "{'name': 'a', 'extends': 'z', 'params': {'n': {'type': 'int', 'default':"
                          " 1}}}");
     write_file("z.json", "{'name': 'z', 'summary': '-', 'params': [], 'rules': []}");
-    assert_int_equal(catalogue_load(catalogue, dir, &why), BAD_INPUT); /* the base is wrong */
-    assert_string_equal(why.where, "z.json: $.params");
+    assert_int_equal(catalogue_load(catalogue, dir, &catalogue_why),
+                     BAD_INPUT); /* the base is wrong */
+    assert_string_equal(catalogue_why.where, "z.json: $.params");
     assert_int_equal(count(), before + 3);
 }
 
@@ -260,10 +264,10 @@ static void a_directory_does_not_break_modes_that_stay(void **state)
     assert_int_equal(put("mine", "{'name': 'mine', 'extends': 'base', 'params': {'idle': '9s'}}"),
                      0);
     write_file("base.json", OWN("base"));
-    assert_int_equal(catalogue_load(catalogue, dir, &why), BAD_INPUT);
-    assert_non_null(strstr(why.what, "\"mine\" extends it and would break"));
+    assert_int_equal(catalogue_load(catalogue, dir, &catalogue_why), BAD_INPUT);
+    assert_non_null(strstr(catalogue_why.what, "\"mine\" extends it and would break"));
     write_file("mine.json", OWN("mine")); /* replaced as well */
-    assert_int_equal(catalogue_load(catalogue, dir, &why), 0);
+    assert_int_equal(catalogue_load(catalogue, dir, &catalogue_why), 0);
 }
 
 static void running_out_of_memory_is_survived(void **state)
@@ -275,7 +279,7 @@ static void running_out_of_memory_is_survived(void **state)
     int error = -ENOMEM;
     for (long n = 0; error; n++) {
         memory_ends_after(n);
-        error = catalogue_put(catalogue, "mine", document, &why);
+        error = catalogue_put(catalogue, "mine", document, &catalogue_why);
         memory_restore();
         assert_true(error == 0 || error == -ENOMEM);
         assert_true(n < 10000);
@@ -285,7 +289,7 @@ static void running_out_of_memory_is_survived(void **state)
     for (long n = 0; error; n++) {
         struct mode_program *program = NULL;
         memory_ends_after(n);
-        error = catalogue_compile(catalogue, "mine", NULL, false, 1, &program, &why);
+        error = catalogue_compile(catalogue, "mine", NULL, false, 1, &program, &catalogue_why);
         memory_restore();
         assert_true(error == 0 || error == -ENOMEM);
         mode_unref(program);

@@ -1,6 +1,6 @@
 /* test_mode_idle.c - rules that wait for time: idle and age, and what another mode makes of them.
  */
-#include "mode_rig.h"
+#include "harness/mode_rig.h"
 
 /* --- Idle */
 

@@ -2,7 +2,7 @@
  * compiled without memory.
  */
 #include "harness/memory.h"
-#include "mode_documents.h"
+#include "harness/mode_documents.h"
 
 #include <errno.h>
 

@@ -1,7 +1,7 @@
 /* test_mode_marks.c - marks: rules that fire at them, wait after them, and are called off by them.
  */
 #include "harness/memory.h"
-#include "mode_rig.h"
+#include "harness/mode_rig.h"
 
 static void a_mark_fires_its_rules_on_the_connection_at_once(void **state)
 {

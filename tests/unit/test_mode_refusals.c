@@ -1,5 +1,5 @@
 /* test_mode_refusals.c - how a refusal tells what was written, and what may have been meant. */
-#include "mode_documents.h"
+#include "harness/mode_documents.h"
 
 #include "mode/language.h"
 

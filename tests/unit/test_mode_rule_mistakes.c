@@ -1,6 +1,6 @@
 /* test_mode_rule_mistakes.c - rules that are refused, with the place and what is allowed there. */
 #include "harness/memory.h"
-#include "mode_documents.h"
+#include "harness/mode_documents.h"
 
 static void every_mistake_is_refused_with_its_place_and_what_is_allowed(void **state)
 {

@@ -3,7 +3,7 @@
  * refused.
  */
 #include "harness/memory.h"
-#include "mode_documents.h"
+#include "harness/mode_documents.h"
 
 #include "base/duration.h"
 #include "mode/language.h"

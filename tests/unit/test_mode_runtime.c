@@ -1,6 +1,6 @@
 /* test_mode_runtime.c - rules at work on a connection: order, ledgering, time, gates. */
 #include "harness/memory.h"
-#include "mode_rig.h"
+#include "harness/mode_rig.h"
 
 /* --- Order and the ledger */
 

@@ -1,6 +1,6 @@
 /* test_mode_text.c - modes as text: "NAME;k=v". */
 #include "harness/memory.h"
-#include "mode_fakes.h"
+#include "harness/mode_fakes.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 /* Values of parameters: whose mistake one is, and what is found when a mode is loaded. */
 #include "harness/memory.h"
-#include "mode_documents.h"
+#include "harness/mode_documents.h"
 
 /* What was given is to blame, not the rule that it was put into. */
 static void a_mistake_in_a_value_is_told_of_the_parameter(void **state)

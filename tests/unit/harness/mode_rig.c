@@ -1,26 +1,12 @@
-/* mode_rig.h - a connection with a mode, on faked wire and engine, as the tests of the runtime want
- * it. Include once in a test program, in place of mode_fakes.h.
- */
-#pragma once
-
-#include "harness/memory.h"
-#include "mode_fakes.h"
-
-#include <errno.h>
-
-#include "engine/engine.h"
-#include "mode/runtime.h"
-
-#define MS NS_PER_MS
-#define S  NS_PER_S
+#include "mode_rig.h"
 
 /* --- The connection under test, and its host */
 
-static struct wire wire;
-static struct mode_conn conn;
-static void (*on_silenced)(void), (*on_resumed)(void), (*on_released)(struct mode_exchange *mx);
+struct wire wire;
+struct mode_conn conn;
+void (*on_silenced)(void), (*on_resumed)(void), (*on_released)(struct mode_exchange *mx);
 
-static void released(void *host, struct mode_exchange *mx)
+void released(void *host, struct mode_exchange *mx)
 {
     note("released(%u) ", mx->ex->nth);
     if (on_released)
@@ -52,14 +38,14 @@ static int fake_goaway_notice(struct engine *e)
     return 0;
 }
 
-static unsigned pumps;
+unsigned pumps;
 static void fake_pump(struct engine *e)
 {
     pumps++;
 }
 
-static void (*on_rst_stream)(void);
-static int engine_outcome; /* of the next setting, PING or RST_STREAM */
+void (*on_rst_stream)(void);
+int engine_outcome; /* of the next setting, PING or RST_STREAM */
 
 static int outcome_once(void)
 {
@@ -68,7 +54,7 @@ static int outcome_once(void)
     return outcome;
 }
 
-static bool engine_silent, engine_set_already;
+bool engine_silent, engine_set_already;
 
 static bool fake_can_say(const struct engine *e)
 {
@@ -116,10 +102,9 @@ static const struct engine_ops fake_ops = {
     .ping = fake_ping,
     .set = fake_set,
 };
-static struct engine engine = { .ops = &fake_ops };
+struct engine engine = { .ops = &fake_ops };
 
-/* Opens the connection over h2 in a mode of these rules. */
-static void open_connection(const char *rules)
+void open_connection(const char *rules)
 {
     struct mode_program *program = program_of(rules);
     if (conn.calls)
@@ -132,14 +117,14 @@ static void open_connection(const char *rules)
     forget_what_happened();
 }
 
-static inline void set_mode(const char *rules)
+void set_mode(const char *rules)
 {
     struct mode_program *program = program_of(rules);
     mode_conn_set(&conn, program);
     mode_unref(program);
 }
 
-static int set_up(void **state)
+int mode_set_up(void **state)
 {
     now = 1000 * S;
     wire_changed = changed;
@@ -151,7 +136,7 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+int mode_tear_down(void **state)
 {
     memory_restore();
     if (conn.calls)
@@ -161,25 +146,14 @@ static int tear_down(void **state)
     return 0;
 }
 
-struct request_made {
-    struct exchange ex;
-    struct mode_exchange mx;
-};
-
-static inline struct request_made request(uint32_t nth)
+struct request_made request(uint32_t nth)
 {
     return (struct request_made){ .ex = { .nth = nth, .stream = (int32_t)(2 * nth - 1) } };
 }
 
-static inline struct mode_exchange *begin(struct request_made *made)
+struct mode_exchange *begin(struct request_made *made)
 {
     made->mx.conn = &conn;
     made->mx.ex = &made->ex;
     return &made->mx;
 }
-
-#define BEGIN(name, nth)                                                                           \
-    struct request_made name##_made = request(nth);                                                \
-    struct mode_exchange *name = begin(&name##_made)
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

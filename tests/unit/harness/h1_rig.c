@@ -1,49 +1,11 @@
-/* h1_rig.h - for the tests of the HTTP/1.1 engine: a host that writes down what it is told, over
- * memory, and a loop.
- */
-#pragma once
+#include "h1_rig.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <string.h>
-
-#include "base/buf.h"
-#include "engine/engine.h"
-
-#include "harness/loop.h"
-
-enum when { NEVER, AT_BEGIN, AT_HEADERS, AT_BODY, AT_COMPLETE };
-
-struct host {
-    struct engine *engine;
-    struct buf trace; /* what the engine called, "begin headers(GET /) ..." */
-    struct buf out;
-    size_t room;
-    enum when answer; /* with response */
-    enum when watch;  /* with watch_how */
-    enum engine_watch watch_how;
-    struct response response;
-    struct exchange *open; /* the one begun and not ended */
-    size_t body_bytes;
-    size_t stale_bytes; /* of the request that is witnessed */
-    unsigned released, has_room, responded;
-    void (*stopped)(struct host *t, struct exchange *ex); /* in stopped(), if set */
-    void (*put_out)(struct host *t);                      /* in output(), if set */
-};
-
-/* Some turns of the loop: enough for anything that is not waiting for us. */
-static inline void turns(void)
+void turns(void)
 {
     loop_turns(12);
 }
 
-static inline void at(struct host *t, struct exchange *ex, enum when when)
+void at(struct host *t, struct exchange *ex, enum when when)
 {
     if (t->watch == when)
         engine_watch(t->engine, t->watch_how);
@@ -51,7 +13,7 @@ static inline void at(struct host *t, struct exchange *ex, enum when when)
         engine_respond(ex, &t->response);
 }
 
-static inline void on_begin(void *host, struct exchange *ex)
+static void on_begin(void *host, struct exchange *ex)
 {
     struct host *t = host;
 
@@ -63,7 +25,7 @@ static inline void on_begin(void *host, struct exchange *ex)
     at(t, ex, AT_BEGIN);
 }
 
-static inline void on_headers(void *host, struct exchange *ex)
+static void on_headers(void *host, struct exchange *ex)
 {
     struct host *t = host;
 
@@ -74,7 +36,7 @@ static inline void on_headers(void *host, struct exchange *ex)
     at(t, ex, AT_HEADERS);
 }
 
-static inline void on_body(void *host, struct exchange *ex, const void *bytes, size_t n)
+static void on_body(void *host, struct exchange *ex, const void *bytes, size_t n)
 {
     struct host *t = host;
 
@@ -86,7 +48,7 @@ static inline void on_body(void *host, struct exchange *ex, const void *bytes, s
     at(t, ex, AT_BODY);
 }
 
-static inline void on_complete(void *host, struct exchange *ex)
+static void on_complete(void *host, struct exchange *ex)
 {
     struct host *t = host;
 
@@ -95,7 +57,7 @@ static inline void on_complete(void *host, struct exchange *ex)
     at(t, ex, AT_COMPLETE);
 }
 
-static inline void on_responded(void *host, struct exchange *ex)
+static void on_responded(void *host, struct exchange *ex)
 {
     struct host *t = host;
 
@@ -105,7 +67,7 @@ static inline void on_responded(void *host, struct exchange *ex)
     buf_text(&t->trace, "responded ");
 }
 
-static inline void on_lost(void *host, struct exchange *ex, const char *why)
+static void on_lost(void *host, struct exchange *ex, const char *why)
 {
     struct host *t = host;
 
@@ -115,7 +77,7 @@ static inline void on_lost(void *host, struct exchange *ex, const char *why)
     buf_text(&t->trace, "lost ");
 }
 
-static inline void on_stopped(void *host, struct exchange *ex, enum engine_stop of)
+static void on_stopped(void *host, struct exchange *ex, enum engine_stop of)
 {
     struct host *t = host;
 
@@ -125,7 +87,7 @@ static inline void on_stopped(void *host, struct exchange *ex, enum engine_stop 
         t->stopped(t, ex);
 }
 
-static inline void on_output(void *host, const void *bytes, size_t n)
+static void on_output(void *host, const void *bytes, size_t n)
 {
     struct host *t = host;
 
@@ -137,13 +99,13 @@ static inline void on_output(void *host, const void *bytes, size_t n)
     engine_pump(t->engine); /* as a wire does that makes room at once */
 }
 
-static inline size_t on_room(void *host)
+static size_t on_room(void *host)
 {
     return ((struct host *)host)->room;
 }
 
-static inline void on_stale_request(void *host, struct exchange *ex, const struct request *r,
-                                    int32_t stream, enum engine_witnessed what)
+static void on_stale_request(void *host, struct exchange *ex, const struct request *r,
+                             int32_t stream, enum engine_witnessed what)
 {
     static const char *const names[] = { "part", "head", "whole" };
     struct host *t = host;
@@ -154,8 +116,8 @@ static inline void on_stale_request(void *host, struct exchange *ex, const struc
                r->authority, r->header_count, names[what]);
 }
 
-static inline void on_stale_body(void *host, struct exchange *ex, const void *bytes, size_t n,
-                                 int32_t stream)
+static void on_stale_body(void *host, struct exchange *ex, const void *bytes, size_t n,
+                          int32_t stream)
 {
     struct host *t = host;
 
@@ -165,8 +127,8 @@ static inline void on_stale_body(void *host, struct exchange *ex, const void *by
     t->stale_bytes += n;
 }
 
-static inline void on_stale_complete(void *host, struct exchange *ex, const struct request *r,
-                                     int32_t stream)
+static void on_stale_complete(void *host, struct exchange *ex, const struct request *r,
+                              int32_t stream)
 {
     struct host *t = host;
 
@@ -175,12 +137,12 @@ static inline void on_stale_complete(void *host, struct exchange *ex, const stru
     t->stale_bytes = 0;
 }
 
-static inline void on_frame(void *host, const struct engine_frame_info *info)
+static void on_frame(void *host, const struct engine_frame_info *info)
 {
     fail();
 }
 
-static inline void on_protocol_error(void *host, const char *what)
+static void on_protocol_error(void *host, const char *what)
 {
     struct host *t = host;
 
@@ -188,7 +150,7 @@ static inline void on_protocol_error(void *host, const char *what)
     buf_text(&t->trace, "error ");
 }
 
-static inline void on_limit(void *host, const char *what)
+static void on_limit(void *host, const char *what)
 {
     struct host *t = host;
 
@@ -196,7 +158,7 @@ static inline void on_limit(void *host, const char *what)
     buf_text(&t->trace, "limit ");
 }
 
-static inline void on_has_room(void *host)
+static void on_has_room(void *host)
 {
     struct host *t = host;
 
@@ -204,14 +166,14 @@ static inline void on_has_room(void *host)
     t->has_room++;
 }
 
-static inline void on_finished(void *host)
+static void on_finished(void *host)
 {
     struct host *t = host;
 
     buf_text(&t->trace, "finished ");
 }
 
-static const struct engine_host calls = {
+const struct engine_host calls = {
     .begin = on_begin,
     .headers = on_headers,
     .body = on_body,
@@ -231,12 +193,7 @@ static const struct engine_host calls = {
     .finished = on_finished,
 };
 
-#define OK_RESPONSE                                                                                \
-    {                                                                                              \
-        .status = 200, .body = "hello", .body_len = 5                                              \
-    }
-
-static inline void host_init(struct host *t, enum when answer)
+void host_init(struct host *t, enum when answer)
 {
     *t = (struct host){ .room = SIZE_MAX, .answer = answer, .watch = NEVER };
     t->response = (struct response)OK_RESPONSE;
@@ -244,7 +201,7 @@ static inline void host_init(struct host *t, enum when answer)
     assert_string_equal(engine_protocol(t->engine), "http/1.1");
 }
 
-static inline void host_free(struct host *t)
+void host_free(struct host *t)
 {
     engine_destroy(t->engine);
     assert_null(t->open);
@@ -252,33 +209,33 @@ static inline void host_free(struct host *t)
     buf_free(&t->out);
 }
 
-static inline void say(struct host *t, const char *text)
+void say(struct host *t, const char *text)
 {
     engine_input(t->engine, (const uint8_t *)text, strlen(text));
 }
 
-static inline const char *trace(struct host *t)
+const char *trace(struct host *t)
 {
     buf_add(&t->trace, "", 1);
     t->trace.end--;
     return (const char *)buf_bytes(&t->trace);
 }
 
-static inline const char *out(struct host *t)
+const char *out(struct host *t)
 {
     buf_add(&t->out, "", 1);
     t->out.end--;
     return (const char *)buf_bytes(&t->out);
 }
 
-static inline void forget(struct host *t)
+void forget(struct host *t)
 {
     buf_consume(&t->trace, buf_len(&t->trace));
     buf_consume(&t->out, buf_len(&t->out));
     t->body_bytes = 0;
 }
 
-static inline unsigned count(const char *text, const char *part)
+unsigned count(const char *text, const char *part)
 {
     unsigned n = 0;
 
@@ -287,34 +244,29 @@ static inline unsigned count(const char *text, const char *part)
     return n;
 }
 
-static inline void assert_begins(const char *text, const char *with)
+void assert_begins(const char *text, const char *with)
 {
     if (strncmp(text, with, strlen(with)) != 0)
         fail_msg("\"%s\" does not begin with \"%s\"", text, with);
 }
 
-static inline void assert_ends(const char *text, const char *with)
+void assert_ends(const char *text, const char *with)
 {
     if (strlen(text) < strlen(with) || strcmp(text + strlen(text) - strlen(with), with) != 0)
         fail_msg("\"%s\" does not end with \"%s\"", text, with);
 }
 
-/* release of a response: counts into the unsigned at arg. */
-static inline void released(void *arg)
+void released(void *arg)
 {
     ++*(unsigned *)arg;
 }
 
-#define GET     "GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n"
-#define SEEN    "headers(GET /a?b h 1) complete "
-#define POST(n) "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: " #n "\r\n\r\n"
-
-static inline int loop_set_up(void **state)
+int loop_set_up(void **state)
 {
     return loop_start(state) || h1_start(&loop);
 }
 
-static inline int loop_tear_down(void **state)
+int loop_tear_down(void **state)
 {
     h1_stop();
     return loop_stop(state);

@@ -1,22 +1,12 @@
-/* mode_documents.h - mode documents to compile in a test, and what is said about wrong ones.
- * Include once in a test program, in place of mode_fakes.h.
- */
+/* mode_documents.h - mode documents to compile in a test, and what is said about wrong ones. */
 #pragma once
 
 #include "mode_fakes.h"
 
-static struct refusal why;
+extern struct refusal why; /* the last one */
 
-static inline int compile_with(const char *document, const char *params, bool lenient, double scale,
-                               struct mode_program **out)
-{
-    json_t *json = json_of(document), *values = params ? json_of(params) : NULL;
-    memset(&why, 0, sizeof why);
-    int error = mode_compile(json, values, lenient, scale, out, &why);
-    json_decref(json);
-    json_decref(values);
-    return error;
-}
+int compile_with(const char *document, const char *params, bool lenient, double scale,
+                 struct mode_program **out);
 
 /* A document around rules that use all types of parameters. */
 #define PARAMS                                                                                     \
@@ -36,28 +26,13 @@ static inline int compile_with(const char *document, const char *params, bool le
 #define HEADER(over, name, value)                                                                  \
     RULE("{'on': 'request', " over "'do': [{'header': {'name': " name ", 'value': " value "}}]}")
 
-static inline void check_refusal(int outcome, const char *document, const char *where,
-                                 const char *what, const char *allowed)
-{
-    if (outcome != BAD_INPUT)
-        fail_msg("%s: %d, not refused", document, outcome);
-    if (strcmp(why.where, where) != 0 || !strstr(why.what, what) || !strstr(why.allowed, allowed))
-        fail_msg("%s\n    %s: %s (%s)\n    expected %s: %s (%s)", document, why.where, why.what,
-                 why.allowed, where, what, allowed);
-}
+void check_refusal(int outcome, const char *document, const char *where, const char *what,
+                   const char *allowed);
 
 /* A mistake, and how it is refused: the place exactly, of the others a part. */
 struct refused {
     const char *document, *where, *what, *allowed;
 };
 
-static inline void assert_refused(const struct refused *table, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct mode_program *program = NULL;
-        int outcome = compile_with(table[i].document, NULL, false, 1, &program);
-        check_refusal(outcome, table[i].document, table[i].where, table[i].what, table[i].allowed);
-        assert_null(program);
-    }
-}
+void assert_refused(const struct refused *table, size_t count);
 #define ASSERT_REFUSED(table) assert_refused(table, sizeof(table) / sizeof *(table))

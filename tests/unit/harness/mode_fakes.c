@@ -1,39 +1,9 @@
-/* mode_fakes.h - what lies below the modes layer, as its tests want it: a clock that is moved by
- * hand, and wire, ledger, engine and host that note what is done to them.
- *
- * Everything notable is appended to one text, so that a test sees it all in its order.
- * Include once in a test program, which is linked with --wrap for clock_now.
- */
-#pragma once
+#include "mode_fakes.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+char happened[16384];
+size_t happened_len;
 
-#include <cmocka.h>
-
-#include <jansson.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/clock.h"
-#include "base/refusal.h"
-#include "base/timer.h"
-#include "ledger/ledger.h"
-#include "mode/mode.h"
-#include "wire/caps.h"
-#include "wire/wire.h"
-
-/* --- What happened */
-
-static char happened[16384];
-static size_t happened_len;
-
-static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void note(const char *format, ...)
+void note(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -43,26 +13,25 @@ static void note(const char *format, ...)
     assert_true(happened_len < sizeof happened);
 }
 
-static void forget_what_happened(void)
+void forget_what_happened(void)
 {
     happened[happened_len = 0] = '\0';
 }
 
-static inline void check_happened(const char *expected, const char *file, int line)
+void check_happened(const char *expected, const char *file, int line)
 {
     _assert_string_equal(happened, expected, file, line);
     forget_what_happened();
 }
-#define assert_happened(expected) check_happened(expected, __FILE__, __LINE__)
 
 /* --- The clock and its timers */
 
 int64_t __wrap_clock_now(void);
 
-static int64_t now;
-static struct timer *armed[4096];
-static size_t armed_count;
-static unsigned arm_calls;
+int64_t now;
+struct timer *armed[4096];
+size_t armed_count;
+unsigned arm_calls;
 
 int64_t __wrap_clock_now(void)
 {
@@ -103,8 +72,7 @@ static struct timer *earliest(void)
     return first;
 }
 
-/* Lets time pass until the given time; each timer is reached late by this much. */
-static inline void time_goes_to(int64_t until, int64_t late)
+void time_goes_to(int64_t until, int64_t late)
 {
     for (struct timer *m; (m = earliest()) && m->due + late <= until;) {
         timer_cancel(m);
@@ -114,7 +82,7 @@ static inline void time_goes_to(int64_t until, int64_t late)
     now = until;
 }
 
-static inline void time_passes(int64_t ns)
+void time_passes(int64_t ns)
 {
     time_goes_to(now + ns, 0);
 }
@@ -172,15 +140,7 @@ uint64_t ledger_commit(struct ledger *l)
 
 /* --- The wire */
 
-struct wire {
-    enum wire_state state;
-    int unread;
-    bool tls, unpaced, notified;
-    int outcome; /* of the next verb */
-};
-
-/* A verb has put the wire into this state: what its owner is told. NULL: nobody is. */
-static void (*wire_changed)(enum wire_state state);
+void (*wire_changed)(enum wire_state state);
 
 static int verb(struct wire *w, enum wire_state next, const char *name, int argument)
 {
@@ -324,7 +284,7 @@ bool wire_is_tls(const struct wire *w)
 
 /* --- Capabilities */
 
-static struct capability_row caps[CAPABILITY_COUNT] = {
+struct capability_row caps[CAPABILITY_COUNT] = {
     { .name = "black_hole",
       .needs = "CAP_NET_ADMIN (docker run --cap-add NET_ADMIN)",
       .available = true },
@@ -346,8 +306,7 @@ bool caps_have(enum capability cap)
 
 /* --- Documents */
 
-/* JSON written with ' for ". */
-static json_t *json_of(const char *text)
+json_t *json_of(const char *text)
 {
     char *copy = strdup(text);
     for (char *p = copy; *p; p++)
@@ -361,8 +320,7 @@ static json_t *json_of(const char *text)
     return json;
 }
 
-/* A program of these rules (with ' for "). */
-static inline struct mode_program *program_of(const char *rules)
+struct mode_program *program_of(const char *rules)
 {
     char text[8192];
     snprintf(text, sizeof text, "{'name': 'test', 'summary': '-', 'rules': %s}", rules);

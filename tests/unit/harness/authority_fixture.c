@@ -1,46 +1,14 @@
-/* authority_fixture.h - a fresh state directory for each test, and eyes on what is in it. */
-#pragma once
+#include "authority_fixture.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <gnutls/x509.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+const char *const all_files[] = { "ca-key.pem", "ca.pem", "ca.der", "server-key.pem",
+                                  "server.pem" };
 
-#include <cmocka.h>
+char top[64];    /* a fresh directory for each test */
+char state[128]; /* top/state */
+struct authority_files files;
+struct refusal why;
 
-#include "base/log.h"
-#include "certs/authority.h"
-
-#define NOW 1800000000LL /* 2027-01-15 */
-#define DAY 86400LL
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-static const char *const all_files[] = { "ca-key.pem", "ca.pem", "ca.der", "server-key.pem",
-                                         "server.pem" };
-
-static char top[64];    /* a fresh directory for each test */
-static char state[128]; /* top/state */
-static struct authority_files files;
-static struct refusal why;
-
-/* A path in the state directory; the last few stay valid. */
-static inline const char *in_state(const char *name)
+const char *in_state(const char *name)
 {
     static char paths[4][256];
     static unsigned next;
@@ -49,7 +17,7 @@ static inline const char *in_state(const char *name)
     return path;
 }
 
-static inline void put(const char *path, const void *bytes, size_t n)
+void put(const char *path, const void *bytes, size_t n)
 {
     FILE *f = fopen(path, "w");
     assert_non_null(f);
@@ -57,48 +25,48 @@ static inline void put(const char *path, const void *bytes, size_t n)
     assert_int_equal(fclose(f), 0);
 }
 
-static inline void put_text(const char *path, const char *text)
+void put_text(const char *path, const char *text)
 {
     put(path, text, strlen(text));
 }
 
-static inline gnutls_datum_t get(const char *path)
+gnutls_datum_t get(const char *path)
 {
     gnutls_datum_t bytes = { 0 };
     assert_int_equal(gnutls_load_file(path, &bytes), 0);
     return bytes;
 }
 
-static inline void copy(const char *from, const char *to)
+void copy(const char *from, const char *to)
 {
     gnutls_datum_t bytes = get(from);
     put(to, bytes.data, bytes.size);
     gnutls_free(bytes.data);
 }
 
-static inline bool same_bytes(const gnutls_datum_t *a, const gnutls_datum_t *b)
+bool same_bytes(const gnutls_datum_t *a, const gnutls_datum_t *b)
 {
     return a->size == b->size && (!a->size || memcmp(a->data, b->data, a->size) == 0);
 }
 
-static inline unsigned mode_of(const char *path)
+unsigned mode_of(const char *path)
 {
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     return st.st_mode & 07777;
 }
 
-static inline bool is_there(const char *path)
+bool is_there(const char *path)
 {
     return access(path, F_OK) == 0;
 }
 
-static inline int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     return remove(path);
 }
 
-static inline int make_top(void **unused)
+int make_top(void **unused)
 {
     strcpy(top, "/tmp/hangup-authority-XXXXXX");
     if (!mkdtemp(top))
@@ -109,18 +77,18 @@ static inline int make_top(void **unused)
     return 0;
 }
 
-static inline int remove_top(void **unused)
+int remove_top(void **unused)
 {
     gnutls_global_set_time_function(time);
     return nftw(top, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static inline int open_at(long long now)
+int open_at(long long now)
 {
     return authority_open(state, NULL, 0, now, &files, &why);
 }
 
-static inline void open_fine(long long now)
+void open_fine(long long now)
 {
     int rc = open_at(now);
     if (rc)
@@ -128,12 +96,7 @@ static inline void open_fine(long long now)
     assert_int_equal(rc, 0);
 }
 
-/* What is in the state directory, to see what a later start changed. */
-struct snapshot {
-    gnutls_datum_t bytes[COUNT(all_files)];
-};
-
-static inline struct snapshot look(void)
+struct snapshot look(void)
 {
     struct snapshot seen = { 0 };
     for (size_t i = 0; i < COUNT(all_files); i++)
@@ -142,14 +105,13 @@ static inline struct snapshot look(void)
     return seen;
 }
 
-static inline void forget(struct snapshot *seen)
+void forget(struct snapshot *seen)
 {
     for (size_t i = 0; i < COUNT(all_files); i++)
         gnutls_free(seen->bytes[i].data);
 }
 
-/* The names of the files that differ now, each with a blank after it. */
-static inline const char *changed_since(const struct snapshot *before)
+const char *changed_since(const struct snapshot *before)
 {
     static char names[128];
     names[0] = '\0';
@@ -164,15 +126,14 @@ static inline const char *changed_since(const struct snapshot *before)
 }
 
 static time_t pretended;
-static inline time_t pretended_time(time_t *out)
+static time_t pretended_time(time_t *out)
 {
     if (out)
         *out = pretended;
     return pretended;
 }
 
-/* Would a client that trusts ca.pem accept server.pem for this host at that time? */
-static inline bool accepted(const char *host, const char *purpose, long long at)
+bool accepted(const char *host, const char *purpose, long long at)
 {
     gnutls_x509_trust_list_t trust;
     gnutls_x509_crt_t *chain = NULL;
@@ -200,12 +161,12 @@ static inline bool accepted(const char *host, const char *purpose, long long at)
     return rc == 0 && status == 0;
 }
 
-static inline bool serves(const char *host, long long at)
+bool serves(const char *host, long long at)
 {
     return accepted(host, GNUTLS_KP_TLS_WWW_SERVER, at);
 }
 
-static inline gnutls_x509_crt_t load_cert(const char *path)
+gnutls_x509_crt_t load_cert(const char *path)
 {
     gnutls_x509_crt_t cert;
     gnutls_datum_t pem = get(path);
@@ -215,7 +176,7 @@ static inline gnutls_x509_crt_t load_cert(const char *path)
     return cert;
 }
 
-static inline bool pair_fits(void)
+bool pair_fits(void)
 {
     gnutls_certificate_credentials_t cred;
     assert_int_equal(gnutls_certificate_allocate_credentials(&cred), 0);
@@ -224,7 +185,7 @@ static inline bool pair_fits(void)
     return rc >= 0;
 }
 
-static inline long long expiry(void)
+long long expiry(void)
 {
     gnutls_x509_crt_t cert = load_cert(files.cert);
     long long until = gnutls_x509_crt_get_expiration_time(cert);
@@ -232,8 +193,7 @@ static inline long long expiry(void)
     return until;
 }
 
-/* Runs a check in a process of its own, not as root. */
-static inline int as_nobody(int (*check)(void))
+int as_nobody(int (*check)(void))
 {
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -248,8 +208,7 @@ static inline int as_nobody(int (*check)(void))
     return WEXITSTATUS(status);
 }
 
-/* Ways to damage a server certificate. */
-static inline void damage_chain(void)
+void damage_chain(void)
 {
     gnutls_x509_crt_t cert = load_cert(in_state("server.pem"));
     gnutls_datum_t pem;
@@ -259,7 +218,7 @@ static inline void damage_chain(void)
     gnutls_x509_crt_deinit(cert);
 }
 
-static inline void lose_cert(void)
+void lose_cert(void)
 {
     assert_int_equal(unlink(in_state("server.pem")), 0);
 }

@@ -1,59 +1,4 @@
-/* h2_rig.h - for the tests of the HTTP/2 engine: a host that logs what it is told, bytes by hand,
- * and an nghttp2 client as the peer. Everything is over memory.
- *
- * The host's log is text, a line a call ("begin 1", "headers 1 GET /x"), and so is the transcript
- * of the frames that the engine put out ("HEADERS 1", "GOAWAY last=1 NO_ERROR").
- */
-#pragma once
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/buf.h"
-#include "engine/engine.h"
-#include "engine/h2_error.h"
-#include "engine/h2_impl.h"
-#include "engine/head_memory.h"
-
-#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-
-struct rig {
-    struct engine *engine;
-    struct buf log;
-    struct buf out; /* all that was put out */
-    size_t room;
-    unsigned outputs, begun, ended, finished, stale, errors, limits;
-    unsigned stale_complete;
-    size_t stale_bytes;
-    size_t body_bytes;
-    struct exchange *last; /* begun most recently */
-    bool answer;           /* complete() answers 200 "hello" */
-    struct response response;
-    void (*on_begin)(struct rig *rig, struct exchange *ex);
-    void (*on_headers)(struct rig *rig, struct exchange *ex);
-    void (*on_complete)(struct rig *rig, struct exchange *ex);
-    void (*on_responded)(struct rig *rig, struct exchange *ex);
-    void (*on_lost)(struct rig *rig, struct exchange *ex);
-    void (*on_stopped)(struct rig *rig, struct exchange *ex);
-    bool quiet; /* body() is counted, not logged */
-    /* The nghttp2 client, if one is used */
-    nghttp2_session *client;
-    size_t delivered; /* of out */
-    unsigned answers, closed;
-    int status;
-    size_t answer_bytes;
-    uint32_t close_error, goaway_error;
-    char answer_length[24], answer_type[64];
-};
+#include "h2_rig.h"
 
 /* --- The host */
 
@@ -213,17 +158,16 @@ static void rig_finished(void *host)
     buf_printf(&rig->log, "finished\n");
 }
 
-/* For on_begin, on_headers and on_complete: answers, or does not yet. */
-static inline void respond_now(struct rig *rig, struct exchange *ex)
+void respond_now(struct rig *rig, struct exchange *ex)
 {
     assert_int_equal(engine_respond(ex, &rig->response), 0);
 }
 
-static inline void keep_for_later(struct rig *rig, struct exchange *ex)
+void keep_for_later(struct rig *rig, struct exchange *ex)
 {
 }
 
-static const struct engine_host rig_calls = {
+const struct engine_host rig_calls = {
     .begin = rig_begin,
     .headers = rig_headers,
     .body = rig_body,
@@ -243,7 +187,7 @@ static const struct engine_host rig_calls = {
     .finished = rig_finished,
 };
 
-static inline struct rig *rig_create(void)
+struct rig *rig_create(void)
 {
     static const struct header type = { "Content-Type", "text/plain", 12, 10 };
     struct rig *rig = calloc(1, sizeof *rig);
@@ -260,8 +204,7 @@ static inline struct rig *rig_create(void)
     return rig;
 }
 
-/* Every exchange that began has ended, once, when this returns. */
-static inline void rig_destroy(struct rig *rig)
+void rig_destroy(struct rig *rig)
 {
     if (!rig)
         return;
@@ -276,8 +219,7 @@ static inline void rig_destroy(struct rig *rig)
     free(rig);
 }
 
-/* The log so far; the next call gives what comes after. */
-static inline const char *rig_log(struct rig *rig)
+const char *rig_log(struct rig *rig)
 {
     static char text[65536];
     size_t n = buf_len(&rig->log);
@@ -291,7 +233,7 @@ static inline const char *rig_log(struct rig *rig)
 
 /* --- Bytes by hand */
 
-static inline void rig_input(struct rig *rig, const void *bytes, size_t n)
+void rig_input(struct rig *rig, const void *bytes, size_t n)
 {
     /* A copy of the exact size, so that a sanitizer sees reading past its end. */
     uint8_t *copy = malloc(n + !n);
@@ -302,8 +244,8 @@ static inline void rig_input(struct rig *rig, const void *bytes, size_t n)
     free(copy);
 }
 
-static inline void put_frame(struct buf *to, uint8_t type, uint8_t flags, uint32_t stream,
-                             const void *payload, size_t n)
+void put_frame(struct buf *to, uint8_t type, uint8_t flags, uint32_t stream, const void *payload,
+               size_t n)
 {
     const uint8_t head[9] = { (uint8_t)(n >> 16),
                               (uint8_t)(n >> 8),
@@ -319,8 +261,8 @@ static inline void put_frame(struct buf *to, uint8_t type, uint8_t flags, uint32
         buf_add(to, payload, n);
 }
 
-static inline void rig_frame_in(struct rig *rig, uint8_t type, uint8_t flags, uint32_t stream,
-                                const void *payload, size_t n)
+void rig_frame_in(struct rig *rig, uint8_t type, uint8_t flags, uint32_t stream,
+                  const void *payload, size_t n)
 {
     struct buf bytes = { 0 };
     put_frame(&bytes, type, flags, stream, payload, n);
@@ -328,30 +270,18 @@ static inline void rig_frame_in(struct rig *rig, uint8_t type, uint8_t flags, ui
     buf_free(&bytes);
 }
 
-/* :method GET, :scheme https, :path /, :authority "a" - and the same with POST */
-#define GET_BLOCK                                                                                  \
-    "\x82\x87\x84\x01\x01"                                                                         \
-    "a"
-#define POST_BLOCK                                                                                 \
-    "\x83\x87\x84\x01\x01"                                                                         \
-    "a"
-#define BLOCK_LEN   6
-#define END_STREAM  NGHTTP2_FLAG_END_STREAM
-#define END_HEADERS NGHTTP2_FLAG_END_HEADERS
-
-static inline void rig_get(struct rig *rig, uint32_t stream)
+void rig_get(struct rig *rig, uint32_t stream)
 {
     rig_frame_in(rig, NGHTTP2_HEADERS, END_STREAM | END_HEADERS, stream, GET_BLOCK, BLOCK_LEN);
 }
 
-static inline void rig_preface(struct rig *rig)
+void rig_preface(struct rig *rig)
 {
     rig_input(rig, PREFACE, 24);
     rig_frame_in(rig, NGHTTP2_SETTINGS, 0, 0, NULL, 0);
 }
 
-/* A rig past the preface, with nothing logged and nothing put out. */
-static inline struct rig *rig_ready(void)
+struct rig *rig_ready(void)
 {
     struct rig *rig = rig_create();
     assert_non_null(rig);
@@ -363,7 +293,7 @@ static inline struct rig *rig_ready(void)
     return rig;
 }
 
-static inline uint32_t big32(const uint8_t *p)
+uint32_t big32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
@@ -400,8 +330,7 @@ static void one_frame(struct buf *text, uint8_t type, uint8_t flags, uint32_t st
     }
 }
 
-/* What was put out since the last call: whole frames, or the test fails. */
-static inline const char *rig_frames(struct rig *rig)
+const char *rig_frames(struct rig *rig)
 {
     static char copy[65536];
     struct buf text = { 0 };
@@ -426,9 +355,9 @@ static inline const char *rig_frames(struct rig *rig)
 
 /* --- The nghttp2 client */
 
-static int client_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-                         size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
-                         void *user)
+int client_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                  size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                  void *user)
 {
     struct rig *rig = user;
     if (strcmp((const char *)name, ":status") == 0)
@@ -470,7 +399,7 @@ static int client_closed(nghttp2_session *session, int32_t stream, uint32_t erro
     return 0;
 }
 
-static inline void rig_client(struct rig *rig)
+void rig_client(struct rig *rig)
 {
     nghttp2_session_callbacks *calls;
     assert_int_equal(nghttp2_session_callbacks_new(&calls), 0);
@@ -483,15 +412,8 @@ static inline void rig_client(struct rig *rig)
     assert_int_equal(nghttp2_submit_settings(rig->client, 0, NULL, 0), 0);
 }
 
-#define NV(name, value)                                                                            \
-    {                                                                                              \
-        (uint8_t *)(name), (uint8_t *)(value), strlen(name), strlen(value), 0                      \
-    }
-
-/* Submits a request; body may be NULL. extra: one more header, or NULL. */
-static inline int32_t client_request(struct rig *rig, const char *method, const char *path,
-                                     const char *name, const char *value,
-                                     const h2_data_provider *body)
+int32_t client_request(struct rig *rig, const char *method, const char *path, const char *name,
+                       const char *value, const h2_data_provider *body)
 {
     nghttp2_nv nv[] = { NV(":method", method), NV(":scheme", "https"), NV(":path", path),
                         NV(":authority", "example.test"),
@@ -505,8 +427,7 @@ static inline int32_t client_request(struct rig *rig, const char *method, const 
     return stream;
 }
 
-/* Carries bytes both ways until neither side has more to say. */
-static inline void rig_talk(struct rig *rig)
+void rig_talk(struct rig *rig)
 {
     bool more = true;
     while (more) {

@@ -1,0 +1,16 @@
+/* h2_stop_rig.h - for the tests of HTTP/2 responses that stop: exchanges that stop at a place. */
+#pragma once
+
+#include "h2_rig.h"
+
+extern enum engine_stop of;
+extern uint64_t place;
+extern struct exchange *stopped; /* most recently */
+
+void stop_and_respond(struct rig *rig, struct exchange *ex);
+void note(struct rig *rig, struct exchange *ex);
+struct rig *rig_stopping(enum engine_stop at, uint64_t n);
+void ping(struct rig *rig);
+
+/* Octets of the header section's frame, the first that was put out. Its Date makes them differ. */
+size_t section_len(struct rig *rig);
