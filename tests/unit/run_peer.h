@@ -24,6 +24,7 @@ struct peer {
     enum http http;
     int fd;
     gnutls_session_t tls;
+    int shaken; /* what gnutls_handshake() said last */
     gnutls_certificate_credentials_t trust;
     struct buf out;
     bool gathers;
@@ -49,6 +50,13 @@ static inline ssize_t pull(gnutls_transport_ptr_t transport, void *bytes, size_t
     return got_now;
 }
 
+static inline bool is_shaken(void *peer)
+{
+    struct peer *p = peer;
+    p->shaken = gnutls_handshake(p->tls);
+    return p->shaken != GNUTLS_E_AGAIN;
+}
+
 static inline void shake(struct peer *p)
 {
     static const char *const priorities[] = {
@@ -56,7 +64,6 @@ static inline void shake(struct peer *p)
     };
     const gnutls_datum_t alpn = { (unsigned char *)(p->http == H2 ? "h2" : "http/1.1"),
                                   p->http == H2 ? 2 : 8 };
-    int result;
     assert_int_equal(gnutls_certificate_allocate_credentials(&p->trust), 0);
     assert_int_equal(gnutls_init(&p->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK), 0);
     assert_int_equal(gnutls_priority_set_direct(p->tls, priorities[p->over], NULL), 0);
@@ -65,9 +72,8 @@ static inline void shake(struct peer *p)
     gnutls_transport_set_ptr(p->tls, p);
     gnutls_transport_set_push_function(p->tls, push);
     gnutls_transport_set_pull_function(p->tls, pull);
-    for (int i = 0; i < 1000 && (result = gnutls_handshake(p->tls)) == GNUTLS_E_AGAIN; i++)
-        run_until(NULL, NS_PER_MS);
-    assert_int_equal(result, 0);
+    loop_until(&loop, is_shaken, p);
+    assert_int_equal(p->shaken, 0);
 }
 
 /* One record (clear: no boundary) of these bytes. */
@@ -89,24 +95,10 @@ static inline void records(struct peer *p, const struct buf *bytes, size_t each)
 }
 
 /* Waits until the ledger has so many events of this name since the client connected. */
-static uint64_t seen_since;
-static const char *seen_name;
-static size_t seen_count;
-
-static inline bool is_seen(void)
-{
-    json_t *events = events_since(seen_since);
-    bool is = count_events(events, seen_name) >= seen_count;
-    json_decref(events);
-    return is;
-}
-
 static inline bool sees(struct peer *p, const char *name, size_t count)
 {
-    seen_since = p->since;
-    seen_name = name;
-    seen_count = count;
-    return run_until(is_seen, PATIENCE);
+    look_for(p->since, name, count);
+    return run_until(is_found, PATIENCE);
 }
 
 /* All that was gathered, in one segment. */

@@ -52,6 +52,13 @@ static inline bool run_until(bool (*holds)(void), int64_t ns)
     return loop_wait(&loop, holds_now, &holds, ns);
 }
 
+/* Runs the loop for ns, in which something must not happen: the test fails as soon as it does. */
+#define quiet_for(ns, happens)                                                                     \
+    do {                                                                                           \
+        bool (*unwanted)(void) = happens;                                                          \
+        loop_quiet_or_fail(&loop, holds_now, &unwanted, ns, #happens "()", __FILE__, __LINE__);    \
+    } while (0)
+
 static inline bool is_empty(void)
 {
     return run_connection_count(run) == 0;
@@ -111,6 +118,27 @@ static inline json_t *events_since(uint64_t since)
     assert_non_null(events);
     buf_free(&text);
     return events;
+}
+
+/* What is looked for: so many events of this name behind a sequence number. Each event is looked at
+ * once. */
+static struct ledger_cursor sought_from;
+static const char *sought;
+static size_t sought_count;
+
+static inline void look_for(uint64_t since, const char *name, size_t count)
+{
+    sought_from = (struct ledger_cursor){ .ledger = run_ledger(run), .since = since };
+    sought = name;
+    sought_count = count;
+}
+
+static inline bool is_found(void)
+{
+    struct ledger_record record;
+    while (sought_count > 0 && ledger_next(&sought_from, &record))
+        sought_count -= strcmp(ledger_event_name(record.event), sought) == 0;
+    return sought_count == 0;
 }
 
 /* The first of the events that is called so, NULL if there is none; borrowed. */

@@ -15,7 +15,7 @@ static void mark(const char *name)
 static void leave(struct peer *p, const char *what)
 {
     shutdown(p->fd, SHUT_RDWR);
-    run_until(NULL, NS_PER_MS / 2);
+    loop_turns(3);
     run_abort(run); /* if it still holds it */
     assert_true(sees(p, "connection_end", 1));
     check_books(p, what);
@@ -23,6 +23,23 @@ static void leave(struct peer *p, const char *what)
 }
 
 /* --- A fault between any two bytes, before or after the first of them are read */
+
+static json_int_t bytes_in(void)
+{
+    json_t *c = newest_connection();
+    json_int_t n = c ? json_integer_value(json_object_get(c, "bytes_in")) : -1;
+    json_decref(c);
+    return n;
+}
+
+static json_int_t to_be_read;
+
+/* Or the connection is over. */
+static bool is_read(void)
+{
+    json_int_t n = bytes_in();
+    return n < 0 || n >= to_be_read;
+}
 
 static void strike(enum http http, const char *verb, const struct buf *bytes, size_t split,
                    unsigned how)
@@ -35,16 +52,20 @@ static void strike(enum http http, const char *verb, const struct buf *bytes, si
     snprintf(rules, sizeof rules, "[{\"on\":\"mark\",\"name\":\"strike\",\"do\":[%s]}]", verb);
     set_rules(rules);
     open_peer(&p, CLEAR, http);
+    to_be_read = bytes_in() + (json_int_t)split;
     record(&p, buf_bytes(bytes), split);
     send_out(&p);
-    if (read)
-        run_until(NULL, NS_PER_MS / 2);
+    if (read && !run_until(is_read, PATIENCE))
+        fail_msg("%s: the first bytes are not read", what);
     mark("strike");
     if (how & 4)
-        run_until(NULL, NS_PER_MS / 2);
+        loop_turns(3);
+    ssize_t sent = 0;
     if (rest)
-        send(p.fd, buf_bytes(bytes) + split, buf_len(bytes) - split, MSG_NOSIGNAL);
-    run_until(NULL, NS_PER_MS);
+        sent = send(p.fd, buf_bytes(bytes) + split, buf_len(bytes) - split, MSG_NOSIGNAL);
+    to_be_read += sent > 0 ? sent : 0;
+    if (!run_until(is_read, PATIENCE))
+        fail_msg("%s: the bytes behind it are not read", what);
     leave(&p, what);
 }
 

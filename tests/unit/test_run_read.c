@@ -131,53 +131,49 @@ static void send_body(struct peer *p, enum shape shape)
 
 /* --- The events, as text: "fault request1 complete1 lost1(complete) end" */
 
-static uint64_t since;
+static struct ledger_cursor noted;
 static struct buf happened;
 static const char *expected;
 
-static void note(const json_t *event)
+static void note(const struct ledger_record *r)
 {
-    const char *name = json_string_value(json_object_get(event, "event"));
-    int nth = (int)json_integer_value(json_object_get(event, "exchange"));
-    if (strcmp(name, "fault") == 0 || strcmp(name, "stale_bytes") == 0 ||
-        strcmp(name, "stale_request") == 0)
-        buf_printf(&happened, "%s ", name);
-    else if (strcmp(name, "request") == 0)
-        buf_printf(&happened, "request%d ", nth);
-    else if (strcmp(name, "request_complete") == 0)
-        buf_printf(&happened, "complete%d ", nth);
-    else if (strcmp(name, "exchange_lost") == 0)
-        buf_printf(&happened, "lost%d(%s) ", nth,
-                   json_string_value(json_object_get(event, "reached")));
-    else if (strcmp(name, "connection_end") == 0)
+    if (r->event == EV_FAULT || r->event == EV_STALE_BYTES || r->event == EV_STALE_REQUEST)
+        buf_printf(&happened, "%s ", ledger_event_name(r->event));
+    else if (r->event == EV_REQUEST)
+        buf_printf(&happened, "request%u ", r->exchange);
+    else if (r->event == EV_REQUEST_COMPLETE)
+        buf_printf(&happened, "complete%u ", r->exchange);
+    else if (r->event == EV_EXCHANGE_LOST)
+        buf_printf(&happened, "lost%u(%s) ", r->exchange,
+                   ledger_word_name(F_REACHED, ledger_number(r, F_REACHED, 0)));
+    else if (r->event == EV_CONNECTION_END)
         buf_text(&happened, "end ");
-    else if (strcmp(name, "protocol_error") == 0)
+    else if (r->event == EV_PROTOCOL_ERROR)
         buf_text(&happened, "ERROR ");
 }
 
-static bool has_happened(void)
+static bool is_as_expected(void)
 {
-    size_t i;
-    json_t *event, *events = events_since(since);
-    buf_consume(&happened, buf_len(&happened));
-    json_array_foreach(events, i, event)
-    {
-        note(event);
-    }
-    json_decref(events);
-    buf_add(&happened, "", 1);
-    return strcmp((const char *)buf_bytes(&happened), expected) == 0;
+    struct ledger_record record;
+    while (ledger_next(&noted, &record))
+        note(&record);
+    size_t n = strlen(expected);
+    return buf_len(&happened) == n && memcmp(buf_bytes(&happened), expected, n) == 0;
+}
+
+static bool is_otherwise(void)
+{
+    return !is_as_expected();
 }
 
 /* Exactly these events come, and no more of them. */
 static void check_events(const struct peer *p, const char *events, const char *what)
 {
-    since = p->since;
+    noted = (struct ledger_cursor){ .ledger = run_ledger(run), .since = p->since };
+    buf_consume(&happened, buf_len(&happened));
     expected = events;
-    bool came = run_until(has_happened, PATIENCE);
-    run_until(NULL, NS_PER_MS);
-    if (!came || !has_happened())
-        fail_msg("%s:\n  expected %s\n  happened %s", what, events,
+    if (!run_until(is_as_expected, PATIENCE) || run_until(is_otherwise, NS_PER_MS))
+        fail_msg("%s:\n  expected %s\n  happened %.*s", what, events, (int)buf_len(&happened),
                  (const char *)buf_bytes(&happened));
 }
 

@@ -9,12 +9,13 @@ static const char *text_in(const json_t *event, const char *member)
     return text ? text : "";
 }
 
-/* Sends this, and reads an answer that begins so; NULL: resets the connection
- * after a while. Returns the events. */
-static json_t *play(const char *rules, const char *request, const char *answer)
+/* Sends this, and reads an answer that begins so; NULL: resets the connection a while after this
+ * event. Returns the events. */
+static json_t *play(const char *rules, const char *request, const char *answer, const char *awaited)
 {
     set_rules(rules);
     uint64_t since = now_in_ledger();
+    look_for(since, awaited, 1);
     int client = connect_client();
     start_reading(client);
     assert_int_equal(send(client, request, strlen(request), 0), strlen(request));
@@ -25,7 +26,9 @@ static json_t *play(const char *rules, const char *request, const char *answer)
             fail_msg("%s: %s", rules, got);
     } else {
         const struct linger at_once = { .l_onoff = 1 };
-        run_until(NULL, 100 * REAL_MS); /* the steps take 5 ms */
+        if (!run_until(is_found, PATIENCE))
+            fail_msg("%s: no %s", rules, awaited);
+        loop_run(20 * REAL_MS); /* the steps take 5 ms */
         setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     }
     close(client);
@@ -64,7 +67,7 @@ static void a_fault_that_does_not_come_about_is_taken_back(void **state)
           REQUEST, NULL, "cut", "another cut" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        json_t *events = play(rows[i].rules, rows[i].request, rows[i].answer);
+        json_t *events = play(rows[i].rules, rows[i].request, rows[i].answer, "fault");
         json_t *done = event_called(events, "fault_done");
         const char *why = text_in(done, "why");
         if (!event_called(events, "fault"))
@@ -95,7 +98,7 @@ static void a_step_that_does_nothing_is_missed_and_no_fault(void **state)
           REQUEST, "stall", "already stalled" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        json_t *events = play(rows[i].rules, rows[i].request, NULL);
+        json_t *events = play(rows[i].rules, rows[i].request, NULL, "fault_missed");
         json_t *missed = event_called(events, "fault_missed");
         size_t before = strcmp(rows[i].why, "already stalled") == 0; /* the first stall happens */
         if (strcmp(text_in(missed, "step"), rows[i].step) != 0 ||
@@ -130,7 +133,7 @@ static void a_limit_of_ours_is_no_error_of_the_client(void **state)
         { "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "HTTP/1.1 400", "protocol_error" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        json_t *events = play("[]", rows[i].request, rows[i].answer);
+        json_t *events = play("[]", rows[i].request, rows[i].answer, "limit");
         assert_int_equal(count_events(events, rows[i].event), 1);
         assert_int_equal(count_events(events, "limit") + count_events(events, "protocol_error"), 1);
         assert_true(*text_in(event_called(events, rows[i].event), "why"));
@@ -152,7 +155,8 @@ static void a_request_behind_one_that_is_held_is_known(void **state)
         { REQUEST, NULL, 1, 1 },
     };
     for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
-        json_t *events = play("[{" AT_HEADERS ",\"do\":[\"hold\"]}]", rows[row].behind, NULL);
+        json_t *events =
+            play("[{" AT_HEADERS ",\"do\":[\"hold\"]}]", rows[row].behind, NULL, "fault");
         size_t i, requests = 0;
         json_t *event;
         json_array_foreach(events, i, event)
