@@ -67,6 +67,16 @@ void h2_exchange_unref(struct h2_exchange *ex)
     }
 }
 
+void h2_exchange_stop(void)
+{
+    struct h2_exchange *ex;
+    while ((ex = pool)) {
+        pool = ex->pub.data;
+        free(ex);
+    }
+    pooled = 0;
+}
+
 /* --- The header section */
 
 static void keep(struct h2_exchange *ex, nghttp2_rcbuf *string)

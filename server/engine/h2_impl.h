@@ -239,6 +239,8 @@ void h2_streams_spend(struct h2 *h, enum h2_limit limit);
 /* --- h2_exchange.c */
 struct h2_exchange *h2_exchange_create(struct h2 *h, int32_t stream);
 void h2_exchange_unref(struct h2_exchange *ex);
+/* Gives back what is kept for the next ones. */
+void h2_exchange_stop(void);
 /* Why a field was not taken. */
 enum h2_refusal {
     H2_TAKEN,

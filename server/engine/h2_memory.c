@@ -230,6 +230,7 @@ int h2_memory_session(nghttp2_session **out, const nghttp2_session_callbacks *ca
 
 void h2_stop(void)
 {
+    h2_exchange_stop();
     for (size_t class = 0; class < CLASSES; class ++) {
         while (pools[class].top) {
             union head *head = pools[class].top;

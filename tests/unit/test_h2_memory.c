@@ -1,4 +1,6 @@
 /* test_h2_memory.c - the memory that nghttp2 gets, used in whatever order it likes. */
+#include <malloc.h>
+
 #include "harness/h2_rig.h"
 
 #define STRUCT  3000 /* of a session */
@@ -162,6 +164,24 @@ static void real_sessions_come_and_go(void **state)
         rig_destroy(rigs[i]);
 }
 
+/* As many at once: what they take is kept for the next ones. */
+static size_t left_by(unsigned streams)
+{
+    struct rig *rig = rig_ready();
+    rig->on_complete = keep_for_later;
+    for (unsigned i = 0; i < streams; i++)
+        rig_get(rig, 2 * i + 1);
+    rig_destroy(rig);
+    h2_stop();
+    return mallinfo2().uordblks;
+}
+
+static void a_stop_gives_all_of_it_back(void **state)
+{
+    size_t before = left_by(1);
+    assert_in_range(left_by(100), 0, before + 20000); /* 100 of them take ten times as much */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +189,7 @@ int main(void)
         cmocka_unit_test(a_slot_is_used_again_once_all_of_it_is_free),
         cmocka_unit_test(what_grows_takes_its_content_along),
         cmocka_unit_test(real_sessions_come_and_go),
+        cmocka_unit_test(a_stop_gives_all_of_it_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
