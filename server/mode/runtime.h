@@ -41,14 +41,13 @@ struct mode_conn {
     void *host;
     struct ledger *ledger;
     uint64_t id;
-    struct wire *wire;       /* NULL once it is closed */
-    struct engine *engine;   /* NULL before the protocol is known */
-    unsigned over;           /* one of OVER_* once the protocol is known, 0 before: rules narrowed
-                                by over do not fire then */
-    uint32_t number;         /* in the plan; 0: older than it. Set by the host */
-    bool changed;            /* a step has changed it so that it will not be as it was */
-    bool held;               /* goaway with then_hold: the host answers nothing any more */
-    uint32_t initial_window; /* SETTINGS_INITIAL_WINDOW_SIZE in force */
+    struct wire *wire;     /* NULL once it is closed */
+    struct engine *engine; /* NULL before the protocol is known */
+    uint32_t number;       /* in the plan; 0: older than it. Set by the host */
+    uint8_t over;          /* one of OVER_* once the protocol is known, 0 before: rules narrowed
+                              by over do not fire then */
+    bool changed;          /* a step has changed it so that it will not be as it was */
+    bool held;             /* goaway with then_hold: the host answers nothing any more */
     struct mode_program *program;
     uint32_t *fired; /* how often each rule fired, by its number; NULL: none yet */
     int64_t accepted_at;
@@ -62,6 +61,7 @@ struct mode_conn {
     uint32_t age_done;
     struct link scripts;
     unsigned script_count;
+    uint32_t initial_window; /* SETTINGS_INITIAL_WINDOW_SIZE in force */
 };
 
 /* A header that a step sets in the answer, whatever answer that will be; replaces others of its

@@ -39,9 +39,6 @@ struct exchanges {
     struct engine *engine; /* NULL until the protocol is known */
     uint64_t id;           /* of the connection */
 
-    bool unsaid;             /* some of what the engine put out, as a close_notify had been sent */
-    bool stale_seen;         /* bytes came after the fault that put it out of service */
-    bool client_leaves;      /* it said so: GOAWAY, Connection: close */
     int64_t from_hole_until; /* a request that is whole by then was sent into a black hole */
     int64_t idle_since;      /* TIME_NONE: busy, or nothing can be asked of it yet */
     uint32_t begun;          /* exchanges so far */
@@ -52,6 +49,10 @@ struct exchanges {
     struct link leaving; /* answered; their last bytes are on the way to the kernel */
     struct link unbegun; /* struct unbegun, in the order in which they came */
     unsigned unbegun_count;
+
+    bool unsaid;        /* some of what the engine put out, as a close_notify had been sent */
+    bool stale_seen;    /* bytes came after the fault that put it out of service */
+    bool client_leaves; /* it said so: GOAWAY, Connection: close */
 };
 
 /* What was read of a request, and what the ledger has of it; the first of these and the last two

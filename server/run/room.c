@@ -50,7 +50,7 @@ static enum spare how_spare(const struct session *s, int64_t now)
 static int64_t since(const struct session *s)
 {
     int64_t fault = wire_fault_since(s->xs.wire);
-    return fault == TIME_NONE ? s->opened_at : fault;
+    return fault == TIME_NONE ? s->mode.accepted_at : fault;
 }
 
 void room_look(const struct run *run, struct room *best)

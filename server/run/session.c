@@ -448,7 +448,6 @@ int session_accept(struct session_shared *shared, const struct run_listener *lis
     int picked = pick(s);
     mode_conn_init(&s->mode, &mode_calls, s, shared->ledger, s->xs.id,
                    plan_program(shared->plan, picked));
-    s->opened_at = s->mode.accepted_at;
     s->early = true;
     address_text(peer, s->peer);
     ledger_open(s, picked);
@@ -549,7 +548,7 @@ void session_write(struct session *s, struct buf *out)
         write_text(out, "warning", why);
     else
         buf_text(out, ",\"warning\":null");
-    write_span(out, "age_ms", now - s->opened_at);
+    write_span(out, "age_ms", now - s->mode.accepted_at);
     if (s->xs.idle_since != TIME_NONE)
         write_span(out, "idle_ms", now - s->xs.idle_since);
     else

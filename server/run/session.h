@@ -35,23 +35,22 @@ struct session {
     struct session_shared *shared;
     char listener[RUN_LISTENER_NAME_SIZE]; /* which may be gone by now */
     char peer[ADDRESS_TEXT_SIZE];
-    int64_t opened_at;
     struct exchanges xs;
     struct mode_conn mode;
     uint64_t setting;            /* the run's, as far as it has reached this connection */
     struct plan *undecided;      /* its entry depends on the protocol; NULL: it has its mode */
-    bool early;                  /* it has the mode it was accepted with */
-    uint8_t warning;             /* why its mode does nothing here, for fits_warning; 0: it may */
     char *mode_text;             /* the last /mode/... prefix that was obeyed; NULL: none */
     struct protocol_sniff sniff; /* what a cleartext connection has begun with */
+    bool early;                  /* it has the mode it was accepted with */
+    uint8_t warning;             /* why its mode does nothing here, for fits_warning; 0: it may */
     bool tls_type_seen;    /* on a cleartext connection: a first byte that TLS may begin with */
     bool protocol_fired;   /* the rules of "protocol" have */
-    struct timer patience; /* see patience.c, with */
-    bool patience_held;
+    bool watched;          /* the engine only watches, for ever */
+    bool patience_held;    /* it and patience_since: see patience.c */
+    struct timer losing;   /* a fault has ended it: what is not answered is lost */
+    struct timer patience; /* see patience.c */
     int64_t
-        patience_since;  /* when its handshake could begin, or it could carry its first request */
-    bool watched;        /* the engine only watches, for ever */
-    struct timer losing; /* a fault has ended it: what is not answered is lost */
+        patience_since; /* when its handshake could begin, or it could carry its first request */
 };
 
 /* The session that these exchanges are of. */

@@ -7,7 +7,7 @@
 #define VERBS_IN_STALL (VERBS_OF_ANY | V(FIN) | V(FORGET) | V(BLACK_HOLE) | V(CUT))
 #define VERBS_SERVING  (VERBS_IN_STALL | V(STALL) | V(ALERT) | V(INJECT))
 
-static const struct wire_state_row rows[] = {
+const struct wire_state_row wire_rows[] = {
     [WIRE_HANDSHAKE] = { .name = "handshake",
                          .serves = true,
                          .reads = true,
@@ -90,40 +90,35 @@ static const struct wire_state_row rows[] = {
     [WIRE_CLOSED] = { .name = "closed" },
 };
 
-const struct wire_state_row *wire_row(const struct wire *w)
-{
-    return &rows[w->state];
-}
-
 const char *wire_state_name(enum wire_state state)
 {
-    const struct wire_state_row *row = &rows[state];
+    const struct wire_state_row *row = &wire_rows[state];
     return row->name ? row->name : ledger_word_name(F_SENT_INTO, row->into);
 }
 
 enum ledger_into wire_state_into(enum wire_state state)
 {
-    return rows[state].into;
+    return wire_rows[state].into;
 }
 
 bool wire_state_is_fault(enum wire_state state)
 {
-    return rows[state].fault;
+    return wire_rows[state].fault;
 }
 
 bool wire_state_is_held(enum wire_state state)
 {
-    return rows[state].held;
+    return wire_rows[state].held;
 }
 
 bool wire_state_is_silent(enum wire_state state)
 {
-    return rows[state].silent;
+    return wire_rows[state].silent;
 }
 
 bool wire_serving(const struct wire *w)
 {
-    return rows[w->state].serves;
+    return wire_rows[w->state].serves;
 }
 
 bool wire_in_fault(const struct wire *w)
@@ -138,12 +133,12 @@ bool wire_behind_fin(const struct wire *w)
 
 bool wire_draws_rst(const struct wire *w)
 {
-    return rows[w->state].late == WIRE_LATE_IN_EFFECT && w->effect == WIRE_IN_EFFECT;
+    return wire_rows[w->state].late == WIRE_LATE_IN_EFFECT && w->effect == WIRE_IN_EFFECT;
 }
 
 bool wire_says_no_more(const struct wire *w)
 {
-    return w->effect != WIRE_LEAVING && !rows[w->state].held;
+    return w->effect != WIRE_LEAVING && !wire_rows[w->state].held;
 }
 
 bool wire_kernel_does_the_same(const struct wire *w)
@@ -158,8 +153,8 @@ enum ledger_by wire_ended_by(const struct wire *w)
 
 void wire_leave(struct wire *w)
 {
-    if (rows[w->state].leave)
-        rows[w->state].leave(w);
+    if (wire_rows[w->state].leave)
+        wire_rows[w->state].leave(w);
 }
 
 void wire_tell_state(struct wire *w)

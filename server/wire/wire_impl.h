@@ -31,26 +31,28 @@ struct wire {
     int fd;
     int polled;                  /* the events that poll is started with */
     enum wire_state state, told; /* told: as the owner knows it */
-    bool cutting;                /* a cut takes effect, and the owner is yet to be told */
     enum wire_effect effect;
+    bool cutting;     /* a cut takes effect, and the owner is yet to be told */
+    bool verb_told;   /* fault_done has said how the verb of this state went */
+    bool exact;       /* forgotten: by the kernel too, once all is out */
+    bool established; /* HTTP may flow (clear: from the start) */
     const struct wire_owner *calls;
     void *owner;
     struct ledger *ledger;
     uint64_t id;
 
     gnutls_session_t tls; /* NULL: clear */
-    bool established;     /* HTTP may flow (clear: from the start) */
     struct tls_server *server;
     const char *const *alpn; /* offered */
-    bool hello_seen;
-    struct buf early;   /* what has come of the ClientHello, while it is not there yet */
-    bool tls_done;      /* TLS carries nothing more towards us (close_notify, fatal alert) */
-    bool notified;      /* we sent close_notify */
-    bool peer_notified; /* the client did, */
-    bool notify_read;   /* in the present reading */
-    char sni[255];      /* the name that the ClientHello asks for, any bytes: */
-    uint8_t sni_len;    /* so many */
-    const uint8_t *in;  /* what GnuTLS may pull now */
+    struct buf early;        /* what has come of the ClientHello, while it is not there yet */
+    bool hello_seen;         /* it is there */
+    bool tls_done;           /* TLS carries nothing more towards us (close_notify, fatal alert) */
+    bool notified;           /* we sent close_notify */
+    bool peer_notified;      /* the client did, */
+    bool notify_read;        /* in the present reading */
+    char sni[255];           /* the name that the ClientHello asks for, any bytes: */
+    uint8_t sni_len;         /* so many */
+    const uint8_t *in;       /* what GnuTLS may pull now */
     size_t in_len;
 
     struct buf out;      /* for the kernel, TLS records or plain */
@@ -60,11 +62,13 @@ struct wire {
     bool peer_fin;       /* the client's FIN was read */
     bool probing;        /* wire_keepalive_probe */
     bool peer_closed_told;
-    enum ledger_by end_by; /* who began the orderly end; BY_NOBODY: nobody */
+    bool to_kernel;        /* behind our FIN the socket is to be closed, and the kernel answers */
+    bool reset_due;        /* RST as soon as what was read is looked at, */
+    bool reset_reads;      /* which is being done; with reset_left */
+    bool last_said;        /* TLS has no more to say in the orderly end */
+    enum ledger_by end_by; /* who began that; BY_NOBODY: nobody */
     const char *end_why;   /* for connection_end; NULL: it says enough */
-    bool last_said;        /* TLS has no more to say in it */
     struct wire_closing closing;
-    bool to_kernel; /* behind our FIN the socket is to be closed, and the kernel answers */
 
     /* Plaintext accounting, see wire_handed(): one checkpoint under way at a time. */
     uint64_t queued, handed, mark_plain, mark_out;
@@ -74,21 +78,22 @@ struct wire {
     bool in_clear;          /* it does not */
     bool heard;             /* TLS has given plaintext of the client */
     bool failed_told;       /* the ledger has tls_failed */
-    int64_t established_at; /* TLS; 0: not yet */
     uint8_t alert[2];       /* of the last record, when that is a cleartext alert: level, */
     uint8_t alert_have;     /* description, of which so much has come */
     uint8_t record_head[5]; /* of the TLS record being received, of which */
-    uint8_t record_have;    /* so much has come, */
-    uint32_t record_left;   /* and so much of its body is to come */
-    uint32_t records;       /* that began in the present reading */
-    size_t reading;         /* bytes of the present reading, */
-    bool late;              /* which the client sent after we had ended or silenced it; */
-    bool stale_noted;       /* the ledger has them */
-    size_t before_left;     /* the kernel had so many when we did: these are to be read first */
+    uint8_t record_have;    /* so much has come */
     bool hup_seen;          /* while stalled and not reading: the client has closed */
+    bool stale_noted;       /* the ledger has the present reading */
+    bool late;              /* which the client sent after we had ended or silenced it */
+    uint32_t record_left;   /* so much of the record's body is to come */
+    uint32_t records;       /* that began in the present reading */
+    size_t reading;         /* bytes of that */
+    size_t before_left;     /* the kernel had so many when we ended or silenced it: these are to be
+                               read first */
 
     int64_t peer_fin_at, probing_since;
-    uint64_t probing_out; /* bytes_out when it was asked */
+    uint64_t probing_out;   /* bytes_out when it was asked */
+    int64_t established_at; /* TLS; 0: not yet */
     int64_t opened_at, fault_since, fin_acked_at, black_hole_used_at;
     int64_t drained_at; /* all that was queued before the verb was in the kernel, and the FIN
                            behind it; resetting: or the kernel last took some of it */
@@ -99,15 +104,11 @@ struct wire {
     struct timer notify_timer; /* progress() is due */
     uint64_t announced;        /* the seq of the fault event of the next verb, */
     uint64_t fault;            /* and of the one that put it out of service last; 0: none */
-    bool verb_told;            /* fault_done has said how the verb of this state went */
-    bool reset_due;            /* RST as soon as what was read is looked at, */
-    bool reset_reads;          /* which is being done, */
-    size_t reset_left;         /* and so much of what the kernel has; */
-    uint64_t reset_fault;      /* the seq of its fault event */
+    size_t reset_left;         /* reset_due: of what the kernel has, so much is to be read; */
+    uint64_t reset_fault;      /* the seq of the fault event */
     int64_t keepalive;         /* wire_config.keepalive */
     struct timer ack_timer;    /* to look whether what was sent is ACKed */
     int64_t unacked_since;     /* TIME_NONE: it was not looked at, or all was ACKed then */
-    bool exact;                /* forgotten: by the kernel too, once all is out */
 };
 
 enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET, WIRE_LAST_GONE };
@@ -137,7 +138,11 @@ struct wire_state_row {
     void (*limit)(struct wire *w);    /* w->limit was reached */
     void (*leave)(struct wire *w);    /* it is about to be over; NULL: nothing is to be done */
 };
-const struct wire_state_row *wire_row(const struct wire *w);
+extern const struct wire_state_row wire_rows[];
+static inline const struct wire_state_row *wire_row(const struct wire *w)
+{
+    return &wire_rows[w->state];
+}
 
 /* Does the connection serve its client (handshake or open)? Has a fault put it out of service? */
 bool wire_serving(const struct wire *w);
