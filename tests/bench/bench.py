@@ -58,10 +58,12 @@ ARMED = {
 }
 COST = [(f'armed, {title}', listener, load, {'hangup': 0.98})
         for title, listener, load, _ in ROWS if title in ('h1 clear', 'h1 TLS', 'h2 TLS -m32')]
-# Title, listener, ALPN, and the most kB a connection for hangup.
+# Title, listener, ALPN, the most kB a connection for hangup (None: shown only), and its rivals.
 MEMORY = [
-    ('memory, h1 TLS', 'https1', 'http/1.1', 24),
-    ('memory, h2 TLS', 'https', 'h2', 28),
+    ('memory, h1 clear', 'http', 'http/1.1', None, ('nginx',)),
+    ('memory, h1 TLS', 'https1', 'http/1.1', 24, ('nginx',)),
+    ('memory, h2c', 'http', 'h2', None, ('nghttpd',)),
+    ('memory, h2 TLS', 'https', 'h2', 28, ('nginx', 'nghttpd')),
 ]
 
 
@@ -344,7 +346,7 @@ def hold_memory(kind, setting, listener, alpn, connections):
     """kB a connection."""
     server = kind(setting)
     try:
-        with Holder(server.port(listener), alpn, PATH) as holder:
+        with Holder(server.port(listener), alpn, PATH, listener == 'http') as holder:
             holder.open(1)
             server.settle()
             time.sleep(0.2)
@@ -357,16 +359,16 @@ def hold_memory(kind, setting, listener, alpn, connections):
         server.stop()
 
 
-def bench_memory(setting, measured, connections):
+def bench_memory(setting, measured, connections, rivals):
     rows = []
-    for title, listener, alpn, bar in measured:
+    for title, listener, alpn, bar, names in measured:
         print(f'{title}: {connections} connections', file=sys.stderr)
         ours = hold_memory(Hangup, setting, listener, alpn, connections)
-        nginx = hold_memory(Nginx, setting, listener, alpn, connections)
-        nghttpd = hold_memory(Nghttpd, setting, listener, alpn, connections) if alpn == 'h2' else None
-        rows.append([title, f'{ours:.1f}', f'{nginx:.1f}', f'{nghttpd:.1f}' if nghttpd else '',
-                     judge(ours, bar, False)])
-    table(['kB an idle connection', 'hangup', 'nginx', 'nghttpd', 'target'], rows)
+        theirs = [f'{hold_memory(rival, setting, listener, alpn, connections):.2f}'
+                  if rival.name in names else '' for rival in rivals]
+        rows.append([title, f'{ours:.2f}', *theirs, judge(ours, bar, False)])
+    names = [rival.name for rival in rivals]
+    table(['kB an idle connection', 'hangup', *names, 'target'], rows)
 
 
 def main():
@@ -384,7 +386,8 @@ def main():
     args = options.parse_args()
     tables = [ROWS, COST, MEMORY]
     if args.before:
-        tables = [[(*row[:3], {'before': None}) for row in ROWS], [], []]
+        tables = [[(*row[:3], {'before': None}) for row in ROWS], [],
+                  [(*row[:3], None, ('before',)) for row in MEMORY]]
     speed, cost, memory = ([row for row in rows if row[0].startswith(args.only)] for rows in tables)
     if not speed and not cost and not memory:
         options.error(f'no row begins with "{args.only}"')
@@ -393,13 +396,13 @@ def main():
         setting = Setting(args.hangup, pathlib.Path(folder))
         setting.before = args.before
         print(f'{len(setting.body)} bytes of body; {args.rounds} rounds of {args.seconds} s')
+        rivals = (Before,) if args.before else (Nginx, Nghttpd)
         if speed:
-            rivals = (Before,) if args.before else (Nginx, Nghttpd)
             bench_speed(setting, speed, args.seconds, args.rounds, (Hangup, *rivals))
         if cost:
             bench_speed(setting, cost, args.seconds, args.rounds, (Armed, Hangup))
         if memory:
-            bench_memory(setting, memory, args.connections)
+            bench_memory(setting, memory, args.connections, rivals)
 
 
 if __name__ == '__main__':

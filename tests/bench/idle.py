@@ -1,4 +1,4 @@
-"""Holds idle TLS connections that have made one request each."""
+"""Holds idle connections that have made one request each."""
 import socket
 import ssl
 import struct
@@ -18,8 +18,8 @@ def literal(name_index, value):
 
 
 class Holder:
-    def __init__(self, port, alpn, path):
-        self.port, self.alpn, self.path = port, alpn, path
+    def __init__(self, port, alpn, path, clear):
+        self.port, self.alpn, self.path, self.clear = port, alpn, path, clear
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.context.check_hostname = False
         self.context.verify_mode = ssl.CERT_NONE
@@ -35,8 +35,9 @@ class Holder:
 
     def open(self, count):
         for _ in range(count):
-            plain = socket.create_connection(('127.0.0.1', self.port), timeout=10)
-            connection = self.context.wrap_socket(plain)
+            connection = socket.create_connection(('127.0.0.1', self.port), timeout=10)
+            if not self.clear:
+                connection = self.context.wrap_socket(connection)
             self.held.append(connection)
             if self.alpn == 'h2':
                 self._ask_h2(connection)
@@ -55,8 +56,8 @@ class Holder:
             body += self._read(connection)
 
     def _ask_h2(self, connection):
-        # :method GET and :scheme https are in the static table as a whole.
-        fields = b'\x82\x87' + literal(4, self.path) + literal(1, f'127.0.0.1:{self.port}')
+        # :method GET, :scheme http and https are in the static table as a whole.
+        fields = b'\x82' + (b'\x86' if self.clear else b'\x87') + literal(4, self.path) + literal(1, f'127.0.0.1:{self.port}')
         connection.sendall(PREFACE + frame(SETTINGS, 0, 0)
                            + frame(HEADERS, END_STREAM | END_HEADERS, 1, fields))
         got, ended = b'', False
