@@ -127,14 +127,14 @@ void wire_fin_wait_over(struct wire *w)
 
 void wire_look_behind_fin(struct wire *w)
 {
-    if (w->to_kernel && !w->corked && w->before_left == 0 && !wire_lingers(w))
+    if (w->to_kernel && !w->corked && wire_early_left(w) == 0 && !wire_lingers(w))
         leave_to_kernel(w);
 }
 
 void wire_send_fin(struct wire *w)
 {
     w->effect = WIRE_IN_EFFECT;
-    w->before_left = (size_t)wire_unread(w); /* once the FIN is out, a client may know of it */
+    wire_mark_before(w); /* once the FIN is out, a client may know of it */
     shutdown(w->fd, SHUT_WR);
     w->drained_at = clock_now();
     if (w->peer_fin) {

@@ -26,17 +26,31 @@ static void take_fault(struct wire *w)
     w->fault = w->announced;
 }
 
+/* Of what the kernel has when the next state begins, what came into the present one, if that tells
+ * it as stale. */
+static void note_earlier(struct wire *w)
+{
+    size_t unread = (size_t)wire_unread(w);
+    bool stale = wire_draws_rst(w) || wire_row(w)->late == WIRE_LATE_AT_ONCE;
+    if (stale && w->earlier_left == 0)
+        w->earlier = wire_present(w);
+    if (!stale && w->earlier_left == 0)
+        w->before_left = 0;
+    else if (w->before_left > unread)
+        w->before_left = unread;
+    w->earlier_left = stale || w->earlier_left > 0 ? unread - w->before_left : 0;
+}
+
 static void enter(struct wire *w, enum wire_state state)
 {
-    bool ended = wire_draws_rst(w); /* what is unread was sent into that */
-    size_t unread = (size_t)wire_unread(w);
+    note_earlier(w);
     take_fault(w);
     w->state = state;
     w->effect = WIRE_LEAVING;
     w->fault_since = clock_now();
     w->verb_told = false;
-    if (!ended)
-        w->before_left = wire_row(w)->late == WIRE_LATE_AT_ONCE ? unread : 0;
+    if (wire_row(w)->late == WIRE_LATE_AT_ONCE)
+        wire_mark_before(w);
     wire_keepalive_stop(w); /* no probe belongs into a fault */
     timer_at(&w->limit, w->fault_since + LIMIT_WATCHED);
 }
@@ -213,6 +227,7 @@ static void serve_again(struct wire *w)
     wire_leave(w);
     w->state = w->end_by ? WIRE_ENDING : w->established ? WIRE_OPEN : WIRE_HANDSHAKE;
     w->effect = WIRE_LEAVING;
+    w->before_left = w->earlier_left = 0;
     w->hup_seen = false;
     timer_at(&w->limit, w->end_by ? now + LIMIT_FLUSH : now);
     wire_keepalive_begin(w);
@@ -277,7 +292,7 @@ void wire_verb_unfinished(struct wire *w, enum ledger_by by)
 static void forget_look(struct wire *w)
 {
     int unacked;
-    if (w->corked || w->before_left > 0) /* what came before is looked at first */
+    if (w->corked || wire_early_left(w) > 0) /* what came before is looked at first */
         timer_at(&w->limit, clock_now() + (w->corked ? 0 : DRAIN_LOOK));
     else if (acked_or_late(w, &unacked))
         wire_end(w, WIRE_LAST_QUIET, BY_FAULT, HOW_AS_SEEN);
@@ -295,8 +310,8 @@ static void rst_look(struct wire *w)
     else if (unacked > 0)
         snprintf(why, sizeof why, "in effect, but %d bytes of ours are not ACKed", unacked);
     ledger_done(w, STEP_RST, why);
-    if (w->corked || (w->before_left > 0 && wire_unread(w) > 0))
-        reset_behind(w, w->before_left, w->fault);
+    if (w->corked || (wire_early_left(w) > 0 && wire_unread(w) > 0))
+        reset_behind(w, wire_early_left(w), w->fault);
     else
         wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
 }
@@ -387,7 +402,7 @@ void wire_fin_limit(struct wire *w)
 void wire_forget_drained(struct wire *w)
 {
     w->effect = WIRE_IN_EFFECT;
-    w->before_left = (size_t)wire_unread(w);
+    wire_mark_before(w);
     w->fault_since = w->drained_at;
     timer_at(&w->limit, w->drained_at + LIMIT_WATCHED);
     if (w->exact)

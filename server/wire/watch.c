@@ -102,7 +102,7 @@ void wire_watch_fin(struct wire *w)
 
 enum ledger_fin_acked wire_fin_acked(const struct wire *w)
 {
-    if (!wire_behind_fin(w))
+    if (w->into.state != WIRE_FIN_SENT && w->into.state != WIRE_ENDING)
         return FIN_NONE;
     if (w->fin_acked_at != TIME_NONE)
         return FIN_ACKED;

@@ -142,6 +142,12 @@ static void end_by_rst(struct wire *w, bool left)
     wire_end(w, WIRE_LAST_CLOSE, by, left || by != BY_CLIENT ? HOW_FIN : HOW_RST);
 }
 
+/* Its kernel, or the way to it, is gone: the same. */
+static enum ledger_by by_network(const struct wire *w)
+{
+    return wire_behind_fin(w) ? wire_ended_by(w) : BY_NETWORK;
+}
+
 void wire_socket_error(struct wire *w, int error)
 {
     if (error == ECONNRESET || error == EPIPE) {
@@ -155,9 +161,10 @@ void wire_socket_error(struct wire *w, int error)
             w->end_why = "it had closed, as a keep-alive probe has shown";
         end_by_rst(w, left);
     } else if (error == ETIMEDOUT) {
-        wire_end(w, WIRE_LAST_CLOSE, BY_SERVER, wire_unacked(w) > 0 ? HOW_UNACKED : HOW_UNPROBED);
+        wire_end(w, WIRE_LAST_CLOSE, by_network(w),
+                 wire_unacked(w) > 0 ? HOW_UNACKED : HOW_UNPROBED);
     } else {
-        wire_end_error(w, WIRE_LAST_CLOSE, BY_NETWORK, error);
+        wire_end_error(w, WIRE_LAST_CLOSE, by_network(w), error);
     }
 }
 
@@ -171,18 +178,39 @@ void wire_tell_peer_closed(struct wire *w, bool at_end)
     w->calls->peer_closed(w->owner, at_end);
 }
 
+struct wire_sent_into wire_present(const struct wire *w)
+{
+    return (struct wire_sent_into){ .state = w->state,
+                                    .fault = wire_in_fault(w) ? w->fault : 0,
+                                    .since = wire_behind_fin(w) ? w->drained_at : w->fault_since };
+}
+
+void wire_mark_before(struct wire *w)
+{
+    size_t unread = (size_t)wire_unread(w);
+    if (w->earlier_left > 0)
+        w->earlier_left = unread > w->before_left ? unread - w->before_left : 0;
+    else
+        w->before_left = unread;
+}
+
+size_t wire_early_left(const struct wire *w)
+{
+    return w->before_left + w->earlier_left;
+}
+
 static void note_stale(struct wire *w, size_t n)
 {
     w->stale_noted = true;
     ledger_begin(w->ledger, EV_STALE_BYTES, w->id, 0);
     ledger_int(w->ledger, F_BYTES, (int64_t)n);
-    ledger_word(w->ledger, F_SENT_INTO, wire_row(w)->into);
-    bool behind_fin = wire_behind_fin(w);
-    ledger_int(w->ledger, F_AFTER_FAULT,
-               clock_now() - (behind_fin ? w->drained_at : w->fault_since));
-    wire_ledger_fault(w);
-    if (behind_fin)
-        ledger_word(w->ledger, F_FIN_ACKED_BEFORE, wire_fin_acked(w));
+    ledger_word(w->ledger, F_SENT_INTO, wire_state_into(w->into.state));
+    ledger_int(w->ledger, F_AFTER_FAULT, clock_now() - w->into.since);
+    if (w->into.fault)
+        ledger_int(w->ledger, F_FAULT, (int64_t)w->into.fault);
+    enum ledger_fin_acked acked = wire_fin_acked(w);
+    if (acked != FIN_NONE)
+        ledger_word(w->ledger, F_FIN_ACKED_BEFORE, acked);
     ledger_commit(w->ledger);
 }
 
@@ -234,12 +262,24 @@ void wire_reset(struct wire *w)
     wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
 }
 
+/* Was it sent after we had ended or silenced the connection, and into what? Returns whether it
+ * draws a RST. */
+static bool begin_reading(struct wire *w, size_t n)
+{
+    bool dead = wire_draws_rst(w), before = w->before_left > 0;
+    bool earlier = !before && w->earlier_left > 0;
+    size_t *left = before ? &w->before_left : &w->earlier_left;
+    w->late = !before && (earlier || dead || wire_row(w)->late == WIRE_LATE_AT_ONCE);
+    if (w->late)
+        w->into = earlier ? w->earlier : wire_present(w);
+    *left -= n < *left ? n : *left;
+    return dead && !earlier;
+}
+
 static void take(struct wire *w, const uint8_t *bytes, size_t n)
 {
-    bool dead = wire_draws_rst(w);
+    bool dead = begin_reading(w, n);
     uint64_t handed = w->handed;
-    w->late = w->before_left == 0 && (dead || wire_row(w)->late == WIRE_LATE_AT_ONCE);
-    w->before_left -= n < w->before_left ? n : w->before_left;
     w->reset_left -= n < w->reset_left ? n : w->reset_left;
     w->stale_noted = w->notify_read = false;
     w->records = 0;
@@ -300,6 +340,7 @@ void wire_forgotten_fin(struct wire *w)
 {
     if (!wire_draws_rst(w))
         return;
+    w->into = wire_present(w);
     note_stale(w, 0);
     wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
 }
@@ -331,8 +372,9 @@ static bool read_once(struct wire *w)
 {
     static uint8_t bytes[LIMIT_READING];
     size_t most = sizeof bytes;
-    if (w->before_left > 0 && w->before_left < most)
-        most = w->before_left; /* what came later is another reading */
+    size_t early = w->before_left > 0 ? w->before_left : w->earlier_left;
+    if (early > 0 && early < most)
+        most = early; /* what came later is another reading */
     if (w->reset_left > 0 && w->reset_left < most)
         most = w->reset_left; /* and behind the reset there is none */
     ssize_t n = recv(w->fd, bytes, most, 0);
@@ -494,7 +536,12 @@ bool wire_reads_before(const struct wire *w)
 {
     bool leaving =
         wire_in_fault(w) && wire_row(w)->late == WIRE_LATE_IN_EFFECT && w->effect != WIRE_IN_EFFECT;
-    return !w->peer_fin && (w->before_left > 0 || leaving);
+    return !w->peer_fin && (wire_early_left(w) > 0 || leaving);
+}
+
+const struct wire_sent_into *wire_sent_into(const struct wire *w)
+{
+    return &w->into;
 }
 
 bool wire_reset_due(const struct wire *w)

@@ -30,7 +30,9 @@
  *
  * What the client sent before a fault was in effect is not stale, however many records or frames it
  * is in: what is read until then, what comes with the same reading, and what the kernel had by then
- * and is read later. It draws no RST. A stall, and a reset that waits, are in effect at once.
+ * and is read later. It draws no RST. A stall, and a reset that waits, are in effect at once. What
+ * came behind one fault and is read behind the next was sent into the first (wire_sent_into), and
+ * draws no RST of the second.
  *
  * Calls from inside callbacks are fine. Every callback but closed() may be followed by others;
  * after closed() the wire is gone and its owner must forget the pointer. closed() is always called
@@ -224,7 +226,7 @@ void wire_announce(struct wire *w, uint64_t fault);
  * answers with a bare RST - and nothing that comes after linger can be read. */
 int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact);
 /* RST now, as soon as what was read and what waits in the kernel (up to LIMIT_HELD) has been
- * handed up: with before(), or stale() behind a fault that had said the end; what was queued is
+ * handed up: with before(), or stale() where it came behind another fault; what was queued is
  * discarded. drain: RST once the client's kernel has
  * ACKed all that was queued, or LIMIT_DRAIN after our kernel last took some of it (the ledger
  * says so: fault_done); until then nothing else is said, and what comes is stale. A black hole lets
@@ -293,13 +295,22 @@ bool wire_is_tls(const struct wire *w);
 bool wire_reset_due(const struct wire *w);
 /* Open, and no close_notify was sent. */
 bool wire_can_send(const struct wire *w);
-/* Out of service for ever: is something still to be read that counts as sent before the fault? */
+/* Out of service for ever: is something still to be read that counts as sent before the fault, or
+ * into the one before it? */
 bool wire_reads_before(const struct wire *w);
 /* When the last fault state began (TIME_NONE: there was none). */
 int64_t wire_fault_since(const struct wire *w);
 /* The seq of the event of that fault, also when it is over; 0: there was none. */
 uint64_t wire_fault(const struct wire *w);
-/* How stale bytes being handed up now relate to our FIN. */
+/* What the stale bytes that were handed up last were sent into: which state, the seq of the event
+ * of its fault (0: it has none), and since when. */
+struct wire_sent_into {
+    enum wire_state state;
+    uint64_t fault;
+    int64_t since;
+};
+const struct wire_sent_into *wire_sent_into(const struct wire *w);
+/* How they relate to our FIN. */
 enum ledger_fin_acked wire_fin_acked(const struct wire *w);
 /* When the last black hole was first seen to swallow a segment (TIME_NONE: it did not). The
  * kernel counts them per socket; the count is read every 20 ms at first, every 1/100 of the black

@@ -89,7 +89,10 @@ struct wire {
     uint32_t records;       /* that began in the present reading */
     size_t reading;         /* bytes of that */
     size_t before_left;     /* the kernel had so many when we ended or silenced it: these are to be
-                               read first */
+                               read first, */
+    size_t earlier_left;    /* then so many that were sent into the fault before, */
+    struct wire_sent_into earlier; /* this one */
+    struct wire_sent_into into;    /* what the last reading that was late was sent into */
 
     int64_t peer_fin_at, probing_since;
     uint64_t probing_out;   /* bytes_out when it was asked */
@@ -174,6 +177,12 @@ void wire_tell_peer_closed(struct wire *w, bool at_end);
 void wire_end_later(struct wire *w);
 /* Looks at what was kept in a stall or black hole, and at a FIN that came meanwhile. */
 void wire_take_held(struct wire *w);
+/* The state takes effect: what the kernel has now was sent before it. */
+void wire_mark_before(struct wire *w);
+/* Bytes in the kernel that are to be read yet, and were sent before the state took effect. */
+size_t wire_early_left(const struct wire *w);
+/* The present state, as what is sent into it. */
+struct wire_sent_into wire_present(const struct wire *w);
 /* The RST is due, and all that was read is looked at; so is what waits in the kernel now. */
 void wire_reset(struct wire *w);
 /* The client's FIN came: in a handshake; while open; where our FIN ends it, too; in forgotten. */

@@ -85,6 +85,50 @@ static void a_fault_strikes_between_any_two_bytes(void **state)
     }
 }
 
+/* --- What came into a stall is of the stall, also when a fault that ends the connection reads it
+ */
+
+static void a_stall_has_what_came_into_it(void **state)
+{
+    static const char *const ends[] = { "\"rst\"", "{\"rst\":{\"drain\":true}}", "\"fin\"",
+                                        "\"forget\"" };
+    for (size_t i = 0; i < 2 * COUNT(ends); i++) {
+        struct peer p;
+        struct buf bytes = { 0 };
+        char rules[200];
+        json_int_t fault = 0;
+        enum http http = i % 2 ? H2 : H1;
+        snprintf(rules, sizeof rules,
+                 "[{\"on\":\"mark\",\"name\":\"strike\",\"do\":[\"stall\"]},"
+                 "{\"on\":\"mark\",\"name\":\"end\",\"do\":[%s]}]",
+                 ends[i / 2]);
+        set_rules(rules);
+        open_peer(&p, CLEAR, http);
+        add_request(&p, &bytes, 0);
+        mark("strike");
+        record(&p, buf_bytes(&bytes), buf_len(&bytes));
+        send_out(&p); /* and nothing is read of it */
+        mark("end");
+        assert_true(sees(&p, "stale_request", 1));
+        json_t *events = events_since(p.since), *event;
+        size_t k;
+        json_array_foreach(events, k, event)
+        {
+            const char *name = json_string_value(json_object_get(event, "event"));
+            if (strcmp(name, "fault") == 0 && !fault)
+                fault = number_in(event, "seq");
+            if (strncmp(name, "stale", 5) != 0)
+                continue;
+            assert_string_equal(json_string_value(json_object_get(event, "sent_into")), "stalled");
+            assert_int_equal(number_in(event, "fault"), fault);
+        }
+        assert_int_equal(count_events(events, "request"), 0);
+        json_decref(events);
+        leave(&p, ends[i / 2]);
+        buf_free(&bytes);
+    }
+}
+
 /* --- What is held keeps its number, although others before it come to nothing */
 
 /* The numbers of the requests that were served. */
@@ -150,6 +194,7 @@ static void held_requests_keep_their_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_stall_has_what_came_into_it, reset),
         cmocka_unit_test_setup(a_fault_strikes_between_any_two_bytes, reset),
         cmocka_unit_test_setup(held_requests_keep_their_numbers, reset),
     };

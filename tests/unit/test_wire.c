@@ -69,50 +69,98 @@ static void rst_is_a_reset_at_once(void **state)
     assert_int_equal(client_sees(b), -ECONNRESET);
 }
 
-/* What came behind the first of two faults, and was not read when the second one struck. */
-static void reset_behind(struct bench *b, bool drain, const char *into)
+/* --- What came behind the first of two faults, and was not read when the second one struck */
+
+static int second_rst(struct wire *w)
 {
-    int unread = 0;
-    client_sends(b, "between", 7);
-    for (int64_t end = clock_now() + PATIENCE; unread < 7 && clock_now() < end;)
-        ioctl(b->socket, FIONREAD, &unread);
-    wire_announce(b->wire, 9);
-    assert_int_equal(wire_rst(b->wire, drain), 0);
-    assert_int_equal(wire_rst(b->wire, false), WIRE_TOO_LATE);
-    loop_until(&loop, is_set, &b->closed);
-    assert_int_equal(buf_len(&b->before), 0);
-    assert_int_equal(buf_len(&b->stale), 7);
-    assert_true(bench_ledger_has(b, into));
-    assert_true(bench_ledger_has(b, "\"by\":\"fault\",\"how\":\"rst\",\"fault\":9"));
-    assert_true(client_was_reset(b));
+    return wire_rst(w, false);
 }
 
-static void what_came_behind_our_fin_is_not_before_the_reset_that_follows(void **state)
+static int second_rst_drained(struct wire *w)
 {
-    struct bench *b = *state;
-    wire_announce(b->wire, 7);
-    assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
-    assert_int_equal(client_sees(b), 0);
-    reset_behind(b, false, "\"sent_into\":\"finned\"");
-    assert_true(bench_ledger_has(b, "\"fault\":7"));
+    return wire_rst(w, true);
 }
 
-static void nor_before_a_reset_that_would_have_waited_for_acks(void **state)
+static int fin(struct wire *w)
 {
-    struct bench *b = *state;
-    wire_announce(b->wire, 7);
-    assert_int_equal(wire_fin(b->wire, false, 0, false), 0);
-    assert_int_equal(client_sees(b), 0);
-    reset_behind(b, true, "\"sent_into\":\"finned\"");
+    return wire_fin(w, false, 0, false);
 }
 
-static void nor_what_came_when_it_was_forgotten(void **state)
+static int fin_exact(struct wire *w)
 {
-    struct bench *b = *state;
-    wire_announce(b->wire, 7);
-    assert_int_equal(wire_forget(b->wire, false), 0);
-    client_sees_nothing(b);
-    reset_behind(b, true, "\"sent_into\":\"forgotten\"");
+    return wire_fin(w, false, 0, true);
+}
+
+static int fin_that_lingers(struct wire *w)
+{
+    return wire_fin(w, false, PATIENCE, false);
+}
+
+static int forget(struct wire *w)
+{
+    return wire_forget(w, false);
+}
+
+static const struct {
+    int (*first)(struct wire *w), (*second)(struct wire *w);
+    const char *into;
+    enum ledger_how how;
+} two_faults[] = {
+    { fin, second_rst, "finned", HOW_RST },
+    { fin, second_rst_drained, "finned", HOW_RST },
+    { fin_that_lingers, second_rst, "finned", HOW_RST },
+    { fin_that_lingers, second_rst_drained, "finned", HOW_RST },
+    { forget, second_rst, "forgotten", HOW_RST },
+    { forget, second_rst_drained, "forgotten", HOW_RST },
+    { wire_stall, second_rst, "stalled", HOW_RST },
+    { wire_stall, second_rst_drained, "stalled", HOW_RST },
+    { wire_stall, fin, "stalled", HOW_AS_SEEN }, /* which has not ended */
+    { wire_stall, fin_exact, "stalled", HOW_FIN },
+    { wire_stall, forget, "stalled", HOW_AS_SEEN },
+};
+
+static bool is_told_between(void *bench)
+{
+    const struct bench *b = bench;
+    return buf_len(&b->stale) + buf_len(&b->before) == 7;
+}
+
+static void what_came_behind_a_fault_is_not_before_the_next_one(void **state)
+{
+    for (size_t i = 0; i < COUNT(two_faults); i++) {
+        void *bench;
+        bench_set_up(&bench);
+        struct bench *b = bench;
+        char text[80];
+        int unread = 0;
+        print_message("# %zu: %s\n", i, two_faults[i].into);
+        wire_announce(b->wire, 7);
+        assert_int_equal(two_faults[i].first(b->wire), 0);
+        if (strcmp(two_faults[i].into, "finned") == 0)
+            assert_int_equal(client_sees(b), 0);
+        client_sends(b, "between", 7);
+        for (int64_t end = clock_now() + PATIENCE; unread < 7 && clock_now() < end;)
+            ioctl(b->socket, FIONREAD, &unread);
+        wire_announce(b->wire, 9);
+        assert_int_equal(two_faults[i].second(b->wire), 0);
+        if (two_faults[i].how == HOW_AS_SEEN)
+            loop_until(&loop, is_told_between, b);
+        else
+            loop_until(&loop, is_set, &b->closed);
+        assert_int_equal(buf_len(&b->before), 0);
+        assert_int_equal(buf_len(&b->stale), 7);
+        snprintf(text, sizeof text, "\"bytes\":7,\"sent_into\":\"%s\"", two_faults[i].into);
+        assert_true(bench_ledger_has(b, text));
+        assert_true(bench_ledger_has(b, "\"fault\":7"));
+        snprintf(text, sizeof text, "\"by\":\"fault\",\"how\":\"%s\",\"fault\":9",
+                 ledger_word_name(F_HOW, two_faults[i].how));
+        assert_int_equal(bench_ledger_has(b, text), two_faults[i].how != HOW_AS_SEEN);
+        if (two_faults[i].how == HOW_RST)
+            assert_true(client_was_reset(b));
+        else /* it came before the second one, and draws no RST of it */
+            loop_quiet(&loop, client_has_rst, b, A_WHILE);
+        bench_tear_down(&bench);
+    }
 }
 
 static void forget_says_nothing_until_the_client_does(void **state)
@@ -398,9 +446,7 @@ int main(void)
         scenario(a_client_that_closes_after_our_fin_gets_no_reset),
         scenario(what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset),
         scenario(rst_is_a_reset_at_once),
-        scenario(what_came_behind_our_fin_is_not_before_the_reset_that_follows),
-        scenario(nor_before_a_reset_that_would_have_waited_for_acks),
-        scenario(nor_what_came_when_it_was_forgotten),
+        cmocka_unit_test(what_came_behind_a_fault_is_not_before_the_next_one),
         scenario(forget_says_nothing_until_the_client_does),
         scenario(a_forgotten_connection_answers_a_fin_with_a_reset),
         scenario(stall_acks_and_says_nothing_until_resumed),
