@@ -83,7 +83,7 @@ static void ack_look(struct timer *m, int64_t late)
         w->unacked_since = now;
     int64_t due = w->unacked_since + 2 * w->keepalive - w->keepalive / PROBES;
     if (due <= now)
-        wire_end(w, WIRE_LAST_RST, BY_SERVER, HOW_UNACKED);
+        wire_end(w, WIRE_LAST_RST, BY_NETWORK, HOW_UNACKED);
     else
         timer_at(m, due);
 }

@@ -298,7 +298,7 @@ static void await_vanished(struct stage *stage, uint64_t connection, const char 
         end = ledger_find(stage->server, connection, "connection_end", NULL);
     }
     check(end, "%s: it is still there", how);
-    assert_string_equal(event_text(end, "by"), "server");
+    assert_string_equal(event_text(end, "by"), "network");
     assert_string_equal(event_text(end, "how"), how);
     json_decref(end);
 }
