@@ -26,7 +26,7 @@ ALLOWED["cli"] = set(ALLOWED)
 
 STEPS = {
     "run": [
-        {"config", "attempts", "exchange", "answer", "places", "witness"},
+        {"config", "attempts", "exchange", "respond", "places", "witness"},
         {"session", "fits", "patience", "plan", "wrong_port"},
         {"run", "run_parts", "runs", "listening", "room", "sweep", "syns"},
     ],

@@ -1,8 +1,8 @@
 /* admin.c - the API's life, its callers, and the way of a call through it (see call.h).
  *
- * libmicrohttpd reads requests and writes answers; the request target comes from its URI callback,
- * which gives it as sent, before libmicrohttpd has decoded it. Slow callers are ended by a deadline
- * of ours for each connection, because libmicrohttpd's own starts anew with every byte.
+ * libmicrohttpd reads requests and writes responses; the request target comes from its URI
+ * callback, which gives it as sent, before libmicrohttpd has decoded it. Slow callers are ended by
+ * a deadline of ours for each connection, because libmicrohttpd's own starts anew with every byte.
  */
 #include "admin/admin.h"
 
@@ -35,7 +35,7 @@
 
 struct call_patience call_patience = {
     .request = 10 * NS_PER_S,
-    .answer = 60 * NS_PER_S,
+    .response = 60 * NS_PER_S,
     .idle = 120 * NS_PER_S,
     .stop = 2 * NS_PER_S,
 };
@@ -85,7 +85,7 @@ static void end_caller(struct admin *a, struct caller *caller)
     mhd_loop_run(a->mhd);
 }
 
-/* It was answered, and has the answer; and nothing of another request waits to be read. */
+/* It was answered, and has the response; and nothing of another request waits to be read. */
 static bool is_quiet(const struct caller *caller)
 {
     return caller->listening && (!caller->relay || relay_is_quiet(caller->relay));
@@ -114,7 +114,7 @@ static bool is_there(const struct admin *a, const struct caller *caller)
 }
 
 /* What has come is answered, as far as it goes in a short time. */
-static void answer_now(struct admin *a)
+static void response_now(struct admin *a)
 {
     int64_t until = clock_now() + HURRY;
     bool more;
@@ -129,18 +129,18 @@ static void answer_now(struct admin *a)
 
 /* A place for a new caller, who may be the health check: of those that have one it is who was
  * answered and does not leave, or is quiet, or waits for events, and is answered now; the longest
- * first. Then it is who does not take its answer. Returns whether there is one. */
+ * first. Then it is who does not take its response. Returns whether there is one. */
 static bool make_place(void *owner)
 {
     struct admin *a = owner;
     struct caller *caller;
     unsigned before = a->caller_count;
-    answer_now(a);
+    response_now(a);
     if (relay_drop_answered(&a->relays) || a->caller_count < before)
         return true;
     caller = quietest(a, QUIET);
     if (!caller && (caller = events_wake_first(a))) {
-        answer_now(a);
+        response_now(a);
         if (a->caller_count < before)
             return true;
         if (!is_there(a, caller) || !is_quiet(caller))
@@ -229,7 +229,7 @@ static void call_destroy(struct call *call)
     work_over(call);
     json_decref(call->json);
     buf_free(&call->body);
-    answer_free(&call->answer);
+    response_free(&call->response);
     free(call->text);
     free(call);
 }
@@ -293,12 +293,12 @@ static bool pass_guard(struct call *call)
     int status = guard_check(&call->admin->guard, &r, call->route && call->route->open, &why);
     if (!status)
         return true;
-    answer_problem(call,
-                   problem_of_status(status) == PROBLEM_VALUE ? PROBLEM_FIELD
-                                                              : problem_of_status(status),
-                   &why);
+    response_problem(call,
+                     problem_of_status(status) == PROBLEM_VALUE ? PROBLEM_FIELD
+                                                                : problem_of_status(status),
+                     &why);
     if (status == 401)
-        answer_field(call, "WWW-Authenticate", "Bearer realm=\"hangup\"");
+        response_field(call, "WWW-Authenticate", "Bearer realm=\"hangup\"");
     return false;
 }
 
@@ -306,16 +306,16 @@ static bool pass_guard(struct call *call)
 static void refuse_route(struct call *call, const char *method, const char *allow)
 {
     if (!allow[0]) {
-        answer_refuse(call, PROBLEM_NO_CALL, call->target.path, "a path that GET /v1 lists",
-                      "there is no such call");
+        response_refuse(call, PROBLEM_NO_CALL, call->target.path, "a path that GET /v1 lists",
+                        "there is no such call");
         return;
     }
     if (strcmp(method, "OPTIONS") == 0)
-        answer_empty(call, 204);
+        response_empty(call, 204);
     else
-        answer_refuse(call, PROBLEM_METHOD, call->target.path, allow,
-                      "this call has no such method");
-    answer_field(call, "Allow", allow);
+        response_refuse(call, PROBLEM_METHOD, call->target.path, allow,
+                        "this call has no such method");
+    response_field(call, "Allow", allow);
 }
 
 const char *call_arg(const struct call *call, const char *name)
@@ -347,23 +347,23 @@ static bool check_content_type(struct call *call)
     if (len == 28 && strncasecmp(type, "application/merge-patch+json", len) == 0 &&
         strcmp(call->route->method, "PATCH") == 0)
         return true;
-    answer_refuse(call, PROBLEM_NOT_JSON, "Content-Type",
-                  "application/json (curl: -H 'content-type: application/json')",
-                  "this call takes JSON");
+    response_refuse(call, PROBLEM_NOT_JSON, "Content-Type",
+                    "application/json (curl: -H 'content-type: application/json')",
+                    "this call takes JSON");
     return false;
 }
 
 static void refuse_body(struct call *call)
 {
-    answer_refuse(call, PROBLEM_TOO_LARGE, "body", "at most 256 KiB", "the body is too large");
+    response_refuse(call, PROBLEM_TOO_LARGE, "body", "at most 256 KiB", "the body is too large");
 }
 
 /* Its header section is complete: anything that can be refused by it is, now. */
 static void examine(struct call *call, const char *method)
 {
     if (target_parse(method, call->text, &call->target)) {
-        answer_refuse(call, PROBLEM_TARGET, "target", "a path that GET /v1 lists",
-                      "the request target is no path");
+        response_refuse(call, PROBLEM_TARGET, "target", "a path that GET /v1 lists",
+                        "the request target is no path");
         return;
     }
     char allow[ROUTE_ALLOW_SIZE];
@@ -384,12 +384,12 @@ static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
     call->body_len += n;
     if (call->body_len > LIMIT_DROPPED)
         return MHD_NO;
-    if (call->answer.status)
+    if (call->response.status)
         return MHD_YES;
     if (call->body_len > CALL_BODY_MAX)
         refuse_body(call);
     else if (buf_add(&call->body, bytes, n))
-        answer_outcome(call, -ENOMEM, NULL);
+        response_outcome(call, -ENOMEM, NULL);
     return MHD_YES;
 }
 
@@ -406,7 +406,7 @@ static void perform(struct call *call)
         if (input_json(call))
             return;
     } else if (!call->route->json && call->body_len && !input_is_empty_object(call)) {
-        answer_refuse(call, PROBLEM_BODY, "body", "none, or {}", "this call takes no body");
+        response_refuse(call, PROBLEM_BODY, "body", "none, or {}", "this call takes no body");
         return;
     }
     call->route->perform(call);
@@ -422,19 +422,19 @@ static enum MHD_Result on_call(void *arg, struct MHD_Connection *mhd, const char
     if (!call->examined) {
         call->examined = true;
         examine(call, method);
-        /* An answer may be lost behind a body that nobody reads; this one is worth no more. */
-        return declared_length(call) > LIMIT_DROPPED ? answer_send(call) : MHD_YES;
+        /* A response may be lost behind a body that nobody reads; this one is worth no more. */
+        return declared_length(call) > LIMIT_DROPPED ? response_send(call) : MHD_YES;
     }
     if (*n) {
         enum MHD_Result result = take_body(call, bytes, *n);
         *n = 0;
         return result;
     }
-    if (!call->answer.status) {
+    if (!call->response.status) {
         call_allow(call, DURATION_NEVER); /* from here on it is our time */
         perform(call);
     }
-    return call->waiter || call->suspended ? MHD_YES : answer_send(call);
+    return call->waiter || call->suspended ? MHD_YES : response_send(call);
 }
 
 /* --- Life */

@@ -26,6 +26,6 @@ struct admin_config {
 int admin_start(const struct admin_config *config, struct admin **out, struct refusal *why);
 struct listener *admin_listener(struct admin *a);
 
-/* Listens no more, answers waiting calls, and stops once each answer on its way was taken, or after
- * two seconds. Then calls stopped; memory goes once the loop has closed its handles. */
+/* Listens no more, answers waiting calls, and stops once each response on its way was taken, or
+ * after two seconds. Then calls stopped; memory goes once the loop has closed its handles. */
 void admin_stop(struct admin *a, void (*stopped)(void *arg), void *arg);

@@ -1,9 +1,9 @@
 /* call.h - what the admin API's files share: the API, its callers, and one call from its request
- * line to its answer.
+ * line to its response.
  *
- * A call passes through: examine (guard, route, headers) -> its body is read -> perform -> answer.
- * Whoever refuses it fills the answer early; its body is then read and dropped, because closing on
- * unread bytes would make the kernel reset the connection under the answer.
+ * A call passes through: examine (guard, route, headers) -> its body is read -> perform ->
+ * response. Whoever refuses it fills the response early; its body is then read and dropped, because
+ * closing on unread bytes would make the kernel reset the connection under the response.
  */
 #pragma once
 
@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "admin/admin.h"
-#include "admin/answer.h"
 #include "admin/guard.h"
+#include "admin/response.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/list.h"
@@ -55,7 +55,7 @@ struct admin {
     struct link callers;  /* those that were heard of last at the end */
     unsigned caller_count;
     bool stopping; /* nothing is waited for any more, */
-    bool over;     /* and answers end where they are */
+    bool over;     /* and responses end where they are */
     struct timer stop;
     int64_t stop_at; /* at the latest */
     void (*stopped)(void *arg);
@@ -64,18 +64,18 @@ struct admin {
     struct link waiters;
     struct timer wake;
     /* work.c */
-    struct link working; /* calls whose answer is being rendered */
+    struct link working; /* calls whose response is being rendered */
     struct timer work;
     int64_t worked; /* in this turn of the loop, ns */
-    /* Answers that stay the same as long as the catalogue does */
+    /* Responses that stay the same as long as the catalogue does */
     struct cache modes, cases, language;
 };
 
 /* How long a caller may take: to send a request, once it began (the first: once connected), to take
- * the answer, and between calls; and to take an answer that is on its way when the API stops. Tests
- * make them shorter. */
+ * the response, and between calls; and to take a response that is on its way when the API stops.
+ * Tests make them shorter. */
 struct call_patience {
-    int64_t request, answer, idle, stop;
+    int64_t request, response, idle, stop;
 };
 extern struct call_patience call_patience;
 
@@ -133,13 +133,13 @@ struct call {
     void (*then)(struct call *call); /* when it has settled */
     struct run_cursor cursor;        /* calls_connections */
     struct page page;
-    struct answer answer;
+    struct call_response response;
 };
 
 /* --- routes.c */
 
 extern const struct route routes[];
-extern const size_t route_count;
+extern const size_t routes_count;
 
 /* Compares segment by segment; a slash at the end of the path makes no difference. args is
  * undefined unless it returns true. */
@@ -207,7 +207,7 @@ void work_init(struct admin *a);
 bool work_turn(struct admin *a);
 /* Lets all calls be answered, or end where they are. */
 void work_stop(struct admin *a);
-/* Renders the answer's stream, which answer_stream has begun. */
+/* Renders the response's stream, which response_stream has begun. */
 void work_stream(struct call *call);
 /* The call is over. */
 void work_over(struct call *call);
@@ -229,14 +229,14 @@ void events_forget(struct call *call);
 /* --- calls_modes.c: what is made once, and anew when the catalogue has changed */
 
 /* Whether rows are missing, and there was memory so far; head is put before the first. */
-bool cache_begin(struct cache *cache, const struct catalogue *c, const char *head);
+bool calls_cache_begin(struct cache *cache, const struct catalogue *c, const char *head);
 /* Appends one, with a comma between two; takes the reference. NULL: there was no memory for it. */
-void cache_row(struct cache *cache, json_t *row);
+void calls_cache_row(struct cache *cache, json_t *row);
 /* All rows are there: appends the whole text to out. Without memory out has failed. */
-void cache_end(struct cache *cache, const char *tail, struct buf *out);
+void calls_cache_end(struct cache *cache, const char *tail, struct buf *out);
 /* Says in a row whether this machine can do what it is about, by what compiling that returned.
  * Returns false without memory. */
-bool cache_row_available(json_t *row, int compiled, const struct refusal *why);
+bool calls_cache_row_available(json_t *row, int compiled, const struct refusal *why);
 
 /* --- what the rows of routes.c do: calls_*.c and events.c */
 

@@ -31,7 +31,7 @@ static void forget_setting(struct setting *s)
 static int refuse_setting(struct call *call, const char *where, const char *allowed,
                           const char *what)
 {
-    answer_refuse(call, PROBLEM_VALUE, where, allowed, "%s", what);
+    response_refuse(call, PROBLEM_VALUE, where, allowed, "%s", what);
     return BAD_INPUT;
 }
 
@@ -52,7 +52,7 @@ static int keep_which(struct call *call, struct setting *s)
     json_auto_t *in_force = run_mode(call->run);
     int error = in_force ? patch_which(s, in_force) : -ENOMEM;
     if (error)
-        answer_outcome(call, error, NULL);
+        response_outcome(call, error, NULL);
     return error;
 }
 
@@ -206,7 +206,7 @@ static int read_patch(struct call *call, struct setting *s)
         patch_value(&s->time_scale, in_force, "time_scale", json_real(1));
     }
     if (error || !s->seed || !s->time_scale) {
-        answer_outcome(call, -ENOMEM, NULL);
+        response_outcome(call, -ENOMEM, NULL);
         return BAD_INPUT;
     }
     return check_which(call, s) ? BAD_INPUT : check_values(call, s);
@@ -270,7 +270,7 @@ static bool set_from_body(struct call *call, int (*read)(struct call *call, stru
     int rc = done ? set(call->run, &s, &why) : 0;
     forget_setting(&s);
     if (rc)
-        answer_outcome(call, rc, &why);
+        response_outcome(call, rc, &why);
     return done && rc == 0;
 }
 
@@ -278,7 +278,7 @@ static bool set_from_body(struct call *call, int (*read)(struct call *call, stru
 
 void calls_mode(struct call *call)
 {
-    answer_json(call, 200, run_mode(call->run));
+    response_json(call, 200, run_mode(call->run));
 }
 
 static void put_mode(struct call *call)
@@ -311,34 +311,35 @@ static bool add_availability(const struct catalogue *c, json_t *row)
     struct refusal why;
     int rc = plan_compile(c, json_object_get(row, "plan"), 1, 0, &plan, &why);
     plan_unref(plan);
-    return cache_row_available(row, rc, &why);
+    return calls_cache_row_available(row, rc, &why);
 }
 
 static bool more_cases(struct call *call, struct buf *out)
 {
     struct admin *a = call->admin;
-    if (cache_begin(&a->cases, a->catalogue, "{\"cases\":[") && a->cases.rows < cases_count()) {
+    if (calls_cache_begin(&a->cases, a->catalogue, "{\"cases\":[") &&
+        a->cases.rows < cases_count()) {
         json_t *row = cases_at(a->cases.rows);
         if (row && !add_availability(a->catalogue, row)) {
             json_decref(row);
             row = NULL;
         }
-        cache_row(&a->cases, row);
+        calls_cache_row(&a->cases, row);
         return true;
     }
-    cache_end(&a->cases, "]}\n", out);
+    calls_cache_end(&a->cases, "]}\n", out);
     return false;
 }
 
 void calls_cases(struct call *call)
 {
-    answer_stream(call, "application/json", more_cases, NULL);
+    response_stream(call, "application/json", more_cases, NULL);
 }
 
-static void answer_unknown_case(struct call *call, struct refusal *why)
+static void response_unknown_case(struct call *call, struct refusal *why)
 {
     refuse_in(why, call->target.path, NULL);
-    answer_problem(call, PROBLEM_NO_CASE, why);
+    response_problem(call, PROBLEM_NO_CASE, why);
 }
 
 void calls_case(struct call *call)
@@ -347,9 +348,9 @@ void calls_case(struct call *call)
     struct refusal why = { 0 };
     int rc = cases_get(call_arg(call, "name"), &found, &why);
     if (rc == MODE_UNKNOWN)
-        answer_unknown_case(call, &why);
+        response_unknown_case(call, &why);
     else if (rc)
-        answer_outcome(call, rc, &why);
+        response_outcome(call, rc, &why);
     else
-        answer_json(call, 200, found);
+        response_json(call, 200, found);
 }

@@ -9,7 +9,7 @@
 
 /* --- Texts that are kept */
 
-bool cache_begin(struct cache *cache, const struct catalogue *c, const char *head)
+bool calls_cache_begin(struct cache *cache, const struct catalogue *c, const char *head)
 {
     if (cache->whole && cache->version == catalogue_version(c))
         return false;
@@ -21,7 +21,7 @@ bool cache_begin(struct cache *cache, const struct catalogue *c, const char *hea
     return !cache->text.failed;
 }
 
-void cache_row(struct cache *cache, json_t *row)
+void calls_cache_row(struct cache *cache, json_t *row)
 {
     if (cache->rows++)
         buf_text(&cache->text, ",");
@@ -29,7 +29,7 @@ void cache_row(struct cache *cache, json_t *row)
     json_decref(row);
 }
 
-void cache_end(struct cache *cache, const char *tail, struct buf *out)
+void calls_cache_end(struct cache *cache, const char *tail, struct buf *out)
 {
     if (!cache->whole)
         buf_text(&cache->text, tail);
@@ -44,7 +44,7 @@ void cache_end(struct cache *cache, const char *tail, struct buf *out)
     }
 }
 
-bool cache_row_available(json_t *row, int compiled, const struct refusal *why)
+bool calls_cache_row_available(json_t *row, int compiled, const struct refusal *why)
 {
     bool available = compiled != MODE_UNAVAILABLE;
     return compiled >= 0 && json_object_set_new(row, "available", json_boolean(available)) == 0 &&
@@ -61,7 +61,7 @@ static bool add_availability(const struct catalogue *c, const char *name, json_t
     int rc = catalogue_compile(c, name, NULL, false, 1.0, &program, &why);
     if (rc == 0)
         mode_unref(program);
-    return cache_row_available(row, rc, &why);
+    return calls_cache_row_available(row, rc, &why);
 }
 
 /* Likewise. */
@@ -98,24 +98,24 @@ static bool more_modes(struct call *call, struct buf *out)
     struct admin *a = call->admin;
     const json_t *document;
     bool built_in;
-    if (cache_begin(&a->modes, a->catalogue, "{\"modes\":[") &&
+    if (calls_cache_begin(&a->modes, a->catalogue, "{\"modes\":[") &&
         (document = catalogue_at(a->catalogue, a->modes.rows, &built_in))) {
-        cache_row(&a->modes, describe_mode(a->catalogue, document, built_in));
+        calls_cache_row(&a->modes, describe_mode(a->catalogue, document, built_in));
         return true;
     }
-    cache_end(&a->modes, "]}\n", out);
+    calls_cache_end(&a->modes, "]}\n", out);
     return false;
 }
 
 void calls_modes(struct call *call)
 {
-    answer_stream(call, "application/json", more_modes, NULL);
+    response_stream(call, "application/json", more_modes, NULL);
 }
 
-static void answer_unknown(struct call *call)
+static void response_unknown(struct call *call)
 {
-    answer_refuse(call, PROBLEM_NO_MODE, call->target.path, "a name that GET /v1/modes lists",
-                  "there is no mode of this name");
+    response_refuse(call, PROBLEM_NO_MODE, call->target.path, "a name that GET /v1/modes lists",
+                    "there is no mode of this name");
 }
 
 /* Is a parameter "true"? Returns 0, or BAD_INPUT with the call answered. */
@@ -128,7 +128,7 @@ static int query_bool(struct call *call, const char *name, bool *out)
         return 0;
     char where[32];
     snprintf(where, sizeof where, "?%s", name);
-    answer_refuse(call, PROBLEM_QUERY, where, "true, false", "is neither");
+    response_refuse(call, PROBLEM_QUERY, where, "true, false", "is neither");
     return BAD_INPUT;
 }
 
@@ -140,11 +140,11 @@ void calls_mode_file(struct call *call)
     if (query_bool(call, "resolved", &resolved))
         return;
     if (!document)
-        answer_unknown(call);
+        response_unknown(call);
     else if (resolved)
-        answer_json(call, 200, catalogue_resolved(c, call_arg(call, "name")));
+        response_json(call, 200, catalogue_resolved(c, call_arg(call, "name")));
     else
-        answer_json(call, 200, json_incref((json_t *)document));
+        response_json(call, 200, json_incref((json_t *)document));
 }
 
 static bool is_built_in(const struct catalogue *c, const char *name)
@@ -163,8 +163,8 @@ static bool refuse_built_in(struct call *call)
 {
     if (!is_built_in(call->admin->catalogue, call_arg(call, "name")))
         return false;
-    answer_refuse(call, PROBLEM_BUILT_IN, call->target.path, "another name",
-                  "a built-in mode can be neither replaced nor removed");
+    response_refuse(call, PROBLEM_BUILT_IN, call->target.path, "another name",
+                    "a built-in mode can be neither replaced nor removed");
     return true;
 }
 
@@ -177,10 +177,10 @@ void calls_put_mode_file(struct call *call)
     bool there = catalogue_get(c, call_arg(call, "name")) != NULL;
     int rc = catalogue_put(c, call_arg(call, "name"), call->json, &why);
     if (rc)
-        answer_outcome(call, rc, &why);
+        response_outcome(call, rc, &why);
     else
-        answer_json(call, there ? 200 : 201,
-                    json_incref((json_t *)catalogue_get(c, call_arg(call, "name"))));
+        response_json(call, there ? 200 : 201,
+                      json_incref((json_t *)catalogue_get(c, call_arg(call, "name"))));
 }
 
 void calls_delete_mode_file(struct call *call)
@@ -190,19 +190,19 @@ void calls_delete_mode_file(struct call *call)
         return;
     int rc = catalogue_remove(call->admin->catalogue, call_arg(call, "name"), &why);
     if (rc == MODE_UNKNOWN)
-        answer_unknown(call);
+        response_unknown(call);
     else if (rc == BAD_INPUT) /* another one extends it */
-        answer_problem(call, PROBLEM_IN_USE, &why);
+        response_problem(call, PROBLEM_IN_USE, &why);
     else if (rc)
-        answer_outcome(call, rc, &why);
+        response_outcome(call, rc, &why);
     else
-        answer_empty(call, 204);
+        response_empty(call, 204);
 }
 
 void calls_language(struct call *call)
 {
     struct cache *cache = &call->admin->language;
-    if (cache_begin(cache, call->admin->catalogue, ""))
-        cache_row(cache, mode_language());
-    cache_end(cache, "\n", answer_text(call, 200, "application/json"));
+    if (calls_cache_begin(cache, call->admin->catalogue, ""))
+        calls_cache_row(cache, mode_language());
+    calls_cache_end(cache, "\n", response_text(call, 200, "application/json"));
 }

@@ -38,14 +38,14 @@ static json_t *describe_run(struct run *of)
 
 void calls_run(struct call *call)
 {
-    answer_json(call, 200, describe_run(call->run));
+    response_json(call, 200, describe_run(call->run));
 }
 
 static void reset(struct call *call)
 {
     int rc = run_reset(call->run);
     if (rc)
-        answer_outcome(call, rc, NULL);
+        response_outcome(call, rc, NULL);
     else
         work_when_settled(call, calls_run);
 }
@@ -66,11 +66,11 @@ void calls_mark(struct call *call)
     unsigned rules = 0;
     int rc = run_mark(call->run, json_string_value(mark), &seq, &rules, &why);
     if (rc)
-        answer_outcome(call, rc, &why);
+        response_outcome(call, rc, &why);
     else
-        answer_json(call, 201,
-                    json_pack("{s:O, s:I, s:i}", "mark", mark, "seq", (json_int_t)seq, "rules",
-                              (int)rules));
+        response_json(call, 201,
+                      json_pack("{s:O, s:I, s:i}", "mark", mark, "seq", (json_int_t)seq, "rules",
+                                (int)rules));
 }
 
 /* 0, which no connection has, if it is no id. */
@@ -104,15 +104,15 @@ static void connections_over(struct call *call)
 void calls_connections(struct call *call)
 {
     run_cursor_open(call->run, &call->cursor);
-    answer_stream(call, "application/json", more_connections, connections_over);
+    response_stream(call, "application/json", more_connections, connections_over);
 }
 
 void calls_connection(struct call *call)
 {
-    struct buf *out = answer_text(call, 200, "application/json");
+    struct buf *out = response_text(call, 200, "application/json");
     int rc = run_connection(call->run, id_of(call), out);
     if (rc)
-        answer_outcome(call, rc, NULL);
+        response_outcome(call, rc, NULL);
     else
         buf_text(out, "\n");
 }
@@ -128,9 +128,9 @@ void calls_do(struct call *call)
     struct refusal why = { 0 };
     int rc = run_do(run, id, steps, &why);
     if (rc)
-        answer_outcome(call, rc, &why);
+        response_outcome(call, rc, &why);
     else
-        answer_json(
+        response_json(
             call, 200,
             json_pack("{s:I, s:I}", "connection", (json_int_t)id, "since", (json_int_t)since));
 }

@@ -2,7 +2,7 @@
  *
  * A call that finds nothing new and may wait is suspended: libmicrohttpd then looks at neither it
  * nor its socket. Three things wake it, each through wake(): events (a timer armed by the ledger's
- * watch, so that a burst of them makes one answer), its own timeout, and its client's going
+ * watch, so that a burst of them makes one response), its own timeout, and its client's going
  * away, which nobody else would notice. A woken call is performed again and answers with what there
  * is.
  */
@@ -67,7 +67,7 @@ static void wake(struct waiter *w)
     struct call *call = w->call;
     dismiss(w);
     call->waited = true;
-    call_allow(call, call_patience.answer);
+    call_allow(call, call_patience.response);
     MHD_resume_connection(call->mhd);
     mhd_loop_kick(call->admin->mhd);
 }
@@ -78,7 +78,7 @@ static void limit_reached(struct timer *m, int64_t late)
 }
 
 /* Also when it closed only its sending side: that it still waits cannot be told from the socket,
- * and an early answer is no harm. */
+ * and an early response is no harm. */
 static void caller_gone(uv_poll_t *poll, int status, int events)
 {
     wake(poll->data);
@@ -168,8 +168,8 @@ static int read_wait(struct call *call, int64_t *wait)
     *wait = 0;
     if (!text || (duration_parse(text, len, wait) == 0 && *wait <= WAIT_MAX))
         return 0;
-    answer_refuse(call, PROBLEM_QUERY, "?wait", "a duration up to 60s, such as 5s or 500ms",
-                  "is no such duration");
+    response_refuse(call, PROBLEM_QUERY, "?wait", "a duration up to 60s, such as 5s or 500ms",
+                    "is no such duration");
     return BAD_INPUT;
 }
 
@@ -233,13 +233,13 @@ void calls_events(struct call *call)
     if (call->waiter)
         return;
     if (rc) {
-        answer_outcome(call, rc, NULL);
+        response_outcome(call, rc, NULL);
         return;
     }
     char value[24];
     call->page = (struct page){ .since = q.since, .ndjson = q.ndjson };
     call->page.last = ledger_page(l, q.since, q.max, PAGE_BYTES);
-    answer_stream(call, types[q.ndjson ? AS_NDJSON : AS_JSON], more_events, NULL);
+    response_stream(call, types[q.ndjson ? AS_NDJSON : AS_JSON], more_events, NULL);
     snprintf(value, sizeof value, "%" PRIu64, call->page.last);
-    answer_field(call, "Hangup-Next", value);
+    response_field(call, "Hangup-Next", value);
 }

@@ -56,15 +56,16 @@ int input_check_query(struct call *call)
         char where[64];
         snprintf(where, sizeof where, "?%.*s", (int)(name_len < 60 ? name_len : 60), name);
         if (!listed(call->route->query, name, name_len)) {
-            answer_refuse(call, PROBLEM_QUERY, where, call->route->query ? call->route->query : "",
-                          "is no query parameter of this call");
+            response_refuse(call, PROBLEM_QUERY, where,
+                            call->route->query ? call->route->query : "",
+                            "is no query parameter of this call");
             return BAD_INPUT;
         }
         const char *rest = at, *other;
         size_t other_len;
         while (next_parameter(&rest, &other, &other_len, &value, &value_len)) {
             if (other_len == name_len && memcmp(other, name, name_len) == 0) {
-                answer_refuse(call, PROBLEM_QUERY, where, "", "is there twice");
+                response_refuse(call, PROBLEM_QUERY, where, "", "is there twice");
                 return BAD_INPUT;
             }
         }
@@ -95,7 +96,7 @@ int input_query_number(struct call *call, const char *name, uint64_t min, uint64
     snprintf(where, sizeof where, "?%s", name);
     snprintf(allowed, sizeof allowed, "a number from %llu to %llu", (unsigned long long)min,
              (unsigned long long)max);
-    answer_refuse(call, PROBLEM_QUERY, where, allowed, "is not in range");
+    response_refuse(call, PROBLEM_QUERY, where, allowed, "is not in range");
     return BAD_INPUT;
 }
 
@@ -103,15 +104,15 @@ int input_json(struct call *call)
 {
     struct refusal why;
     if (!buf_len(&call->body)) {
-        answer_refuse(call, PROBLEM_JSON, "body", "JSON (RFC 8259)", "the body is missing");
+        response_refuse(call, PROBLEM_JSON, "body", "JSON (RFC 8259)", "the body is missing");
         return BAD_INPUT;
     }
     int error = json_read((const char *)buf_bytes(&call->body), buf_len(&call->body), "body",
                           &call->json, &why);
     if (error == BAD_INPUT)
-        answer_problem(call, PROBLEM_JSON, &why);
+        response_problem(call, PROBLEM_JSON, &why);
     else if (error)
-        answer_refuse(call, PROBLEM_NO_MEMORY, "", "", "the server is out of memory");
+        response_refuse(call, PROBLEM_NO_MEMORY, "", "", "the server is out of memory");
     return error ? BAD_INPUT : 0;
 }
 
@@ -155,7 +156,7 @@ static int refuse_member(struct call *call, const char *name, const char *allowe
 {
     char where[128];
     snprintf(where, sizeof where, "$.%s", name);
-    answer_refuse(call, PROBLEM_VALUE, where, allowed, "%s", what);
+    response_refuse(call, PROBLEM_VALUE, where, allowed, "%s", what);
     return BAD_INPUT;
 }
 
@@ -171,7 +172,7 @@ static int refuse_unknown(struct call *call, const char *name, const char *allow
     for (; members->name; members++)
         suggest_offer(&meant, members->name);
     refuse_meant(&why, &meant);
-    answer_problem(call, PROBLEM_VALUE, &why);
+    response_problem(call, PROBLEM_VALUE, &why);
     return BAD_INPUT;
 }
 
@@ -182,7 +183,7 @@ int input_members(struct call *call, const struct input_member *members)
     char names[128];
     list_members(members, names, sizeof names);
     if (!json_is_object(call->json)) {
-        answer_refuse(call, PROBLEM_VALUE, "$", names, "the body is not an object");
+        response_refuse(call, PROBLEM_VALUE, "$", names, "the body is not an object");
         return BAD_INPUT;
     }
     json_object_foreach(call->json, key, value)
@@ -273,8 +274,8 @@ int input_choose_type(struct call *call, const char *const *types, size_t count)
         char list[160] = "";
         for (size_t i = 0, n = 0; i < count && n < sizeof list; i++)
             n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", types[i]);
-        answer_refuse(call, PROBLEM_NOT_ACCEPTABLE, "Accept", list,
-                      "asks for no type that the answer comes as");
+        response_refuse(call, PROBLEM_NOT_ACCEPTABLE, "Accept", list,
+                        "asks for no type that the response comes as");
     }
     return chosen;
 }

@@ -1,9 +1,9 @@
 /* relay.c - see relay.h.
  *
  * Both directions move what the other side takes, and read no more until it has: a caller that does
- * not read its answers stops libmicrohttpd, and the other way round. The end goes through each way
- * by itself. How long a caller may take is the business of libmicrohttpd's side (admin.c), which
- * closes its end; what is left to deliver then has a timeout here.
+ * not read its responses stops libmicrohttpd, and the other way round. The end goes through each
+ * way by itself. How long a caller may take is the business of libmicrohttpd's side (admin.c),
+ * which closes its end; what is left to deliver then has a timeout here.
  */
 #include "admin/relay.h"
 
@@ -25,7 +25,7 @@
 #include "engine/h1_head.h"
 
 #define READ_SIZE 16384
-#define TAKE_MS   60000 /* for the caller to take more of what is left of an answer */
+#define TAKE_MS   60000 /* for the caller to take more of what is left of a response */
 #define AGAIN_MS  1
 #define LINGER_MS 2000 /* for the caller's FIN behind ours (RFC 9112 9.6) */
 #define DRAIN_MAX 16   /* reads */

@@ -5,7 +5,7 @@
  * before a colon, a NUL in a value), and misses the end of a connection that came along with its
  * last bytes. So it gets the far end of a socketpair, through which every head comes as engine/
  * h1_head.c has read it, and the end as an end of its own. A request that h1_head refuses is
- * answered here, after the answers to those before it, and is the last.
+ * answered here, after the responses to those before it, and is the last.
  */
 #pragma once
 
@@ -42,8 +42,8 @@ void relay_move_all(struct link *list);
 /* Of a list, ends those that only wait for their caller's FIN. Returns whether there were any. */
 bool relay_drop_answered(struct link *list);
 
-/* Of a list, ends the one whose caller has taken nothing of its answer for longest, if that is span
- * or more (ns). Returns whether there was one. */
+/* Of a list, ends the one whose caller has taken nothing of its response for longest, if that is
+ * span or more (ns). Returns whether there was one. */
 bool relay_drop_stuck(struct link *list, int64_t span);
 
 /* Ends all of a list, after the inner ends are closed: what was answered is sent as far as the

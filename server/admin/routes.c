@@ -38,7 +38,7 @@ const struct route routes[] = {
     { "GET", "/v1/runs/default/events", "since, wait, max", false, false, calls_events,
       "the ledger from a sequence number on" },
 };
-const size_t route_count = sizeof routes / sizeof *routes;
+const size_t routes_count = sizeof routes / sizeof *routes;
 
 bool routes_match(const char *pattern, const char *path, struct route_args *args)
 {
@@ -78,7 +78,7 @@ const struct route *routes_find(const char *method, const char *path, struct rou
     bool head = strcmp(method, "HEAD") == 0;
     size_t n = 0;
     allow[0] = '\0';
-    for (size_t i = 0; i < route_count; i++) {
+    for (size_t i = 0; i < routes_count; i++) {
         const struct route *row = &routes[i];
         if (!routes_match(row->path, path, args))
             continue;

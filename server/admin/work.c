@@ -1,11 +1,11 @@
-/* work.c - long answers are rendered a slice at a time, and calls that set something are answered
+/* work.c - long responses are rendered a slice at a time, and calls that set something are answered
  * when it has reached all connections; the data connections are served in between.
  *
- * A rendered answer goes to libmicrohttpd whole when it is small. A longer one is a stream: its
+ * A rendered response goes to libmicrohttpd whole when it is small. A longer one is a stream: its
  * call is suspended until a block of it is there, libmicrohttpd takes from the block what the
  * caller's socket takes, and asks for the next when it is used up, which suspends the call again.
- * So a call holds one block in memory however long the answer is and however slowly it is read, and
- * all calls together work for one slice in each turn of the loop.
+ * So a call holds one block in memory however long the response is and however slowly it is read,
+ * and all calls together work for one slice in each turn of the loop.
  */
 #include <string.h>
 
@@ -38,8 +38,8 @@ static void resume(struct call *call)
  * send. */
 static bool render(struct call *call, int64_t until)
 {
-    struct stream *s = &call->answer.stream;
-    struct buf *out = &call->answer.body;
+    struct stream *s = &call->response.stream;
+    struct buf *out = &call->response.body;
     do {
         if (!s->more(call, out) || out->failed)
             work_over(call);
@@ -56,7 +56,7 @@ static void call_for_work(struct admin *a)
 
 static void queue(struct call *call)
 {
-    link_append(&call->admin->working, &call->answer.stream.link);
+    link_append(&call->admin->working, &call->response.stream.link);
     call_for_work(call->admin);
 }
 
@@ -65,12 +65,12 @@ bool work_turn(struct admin *a)
     int64_t until = clock_now() + CLOCK_SLICE;
     a->worked = 0;
     while (!link_empty(&a->working) && clock_now() < until) {
-        struct call *call = link_entry(a->working.next, struct call, answer.stream.link);
-        link_remove(&call->answer.stream.link);
+        struct call *call = link_entry(a->working.next, struct call, response.stream.link);
+        link_remove(&call->response.stream.link);
         if (render(call, until))
             resume(call);
         else
-            link_append(&a->working, &call->answer.stream.link);
+            link_append(&a->working, &call->response.stream.link);
     }
     if (link_empty(&a->working))
         return false;
@@ -87,7 +87,7 @@ static void work_due(struct timer *m, int64_t late)
 static ssize_t take(void *arg, uint64_t position, char *bytes, size_t max)
 {
     struct call *call = arg;
-    struct buf *out = &call->answer.body;
+    struct buf *out = &call->response.body;
     size_t n = buf_len(out) < max ? buf_len(out) : max;
     if (n) {
         memcpy(bytes, buf_bytes(out), n);
@@ -96,7 +96,7 @@ static ssize_t take(void *arg, uint64_t position, char *bytes, size_t max)
     }
     if (out->failed || call->admin->over)
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (call->answer.stream.done)
+    if (call->response.stream.done)
         return MHD_CONTENT_READER_END_OF_STREAM;
     suspend(call);
     queue(call);
@@ -106,7 +106,7 @@ static ssize_t take(void *arg, uint64_t position, char *bytes, size_t max)
 void work_stream(struct call *call)
 {
     struct admin *a = call->admin;
-    struct stream *s = &call->answer.stream;
+    struct stream *s = &call->response.stream;
     /* At once, as far as this turn's slice goes; what is over waits for nobody. */
     int64_t began = clock_now(), left = CLOCK_SLICE - a->worked;
     if (a->over)
@@ -116,7 +116,7 @@ void work_stream(struct call *call)
         render(call, began + left);
     a->worked += clock_now() - began;
     call_for_work(a);
-    if (s->done || buf_len(&call->answer.body) >= BLOCK)
+    if (s->done || buf_len(&call->response.body) >= BLOCK)
         return;
     suspend(call);
     queue(call);
@@ -124,7 +124,7 @@ void work_stream(struct call *call)
 
 void work_over(struct call *call)
 {
-    struct stream *s = &call->answer.stream;
+    struct stream *s = &call->response.stream;
     if (!s->more || s->done)
         return;
     s->done = true;
@@ -173,8 +173,8 @@ void work_stop(struct admin *a)
     runs_settle(a->runs);
     timer_cancel(&a->work);
     while (!link_empty(&a->working)) {
-        struct call *call = link_entry(a->working.next, struct call, answer.stream.link);
-        link_remove(&call->answer.stream.link);
+        struct call *call = link_entry(a->working.next, struct call, response.stream.link);
+        link_remove(&call->response.stream.link);
         resume(call); /* take() ends it, or what is there is sent */
     }
 }

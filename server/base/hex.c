@@ -23,7 +23,7 @@ bool hex_read(const char *text, size_t n, uint8_t *out)
     return true;
 }
 
-int percent_next(const char **at, const char *end, bool *encoded)
+int hex_percent_next(const char **at, const char *end, bool *encoded)
 {
     bool percent = **at == '%';
     int octet = !percent ? (unsigned char)**at : end - *at < 3 ? -1 : hex_octet(*at + 1);

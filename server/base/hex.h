@@ -29,4 +29,4 @@ bool hex_read(const char *text, size_t n, uint8_t *out);
 
 /* The next octet of a percent-encoded text, *at < end, with *at set behind it. *encoded, which may
  * be NULL: was it written as "%XX"? Returns -1, and leaves *at, at a "%" without two digits. */
-int percent_next(const char **at, const char *end, bool *encoded);
+int hex_percent_next(const char **at, const char *end, bool *encoded);

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 
-#define PATIENCE (3 * NS_PER_S) /* for one answer */
+#define PATIENCE (3 * NS_PER_S) /* for one response */
 #define PAUSE_US 50000          /* before it is asked again */
 
 /* Where to ask a server that listens on this address. False: it is none. */
@@ -96,6 +96,6 @@ int command_healthcheck(int argc, char **argv)
         if (asked.wait)
             usleep(PAUSE_US);
     } while (clock_now() < until);
-    command_error("healthcheck", "no answer from /healthz at %s", asked.address);
+    command_error("healthcheck", "no response from /healthz at %s", asked.address);
     return 1;
 }

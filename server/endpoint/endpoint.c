@@ -1,7 +1,7 @@
 /* endpoint.c - chooses and writes the answer to a request.
  *
  * Hundreds of thousands of entitlement answers a second come from here. Its body is one buffer
- * whose front, up to the connection's number, changes only with the second; an answer writes the
+ * whose front, up to the connection's number, changes only with the second; a response writes the
  * rest by hand.
  */
 #include "endpoint/endpoint.h"
@@ -106,8 +106,8 @@ static char *put(char *at, const char *text, size_t len)
 
 #define PUT(at, literal) put(at, literal, sizeof literal - 1)
 
-static void answer_entitlement(struct endpoint *e, const struct served *served,
-                               struct response *response)
+static void respond_entitlement(struct endpoint *e, const struct served *served,
+                                struct response *response)
 {
     time_t second = time(NULL);
     if (second != e->second)
@@ -139,7 +139,7 @@ static void set_allow(struct endpoint *e, struct response *response, const char 
 }
 
 /* Of what was written into e->problem. */
-static void answer_problem(struct endpoint *e, int status, struct response *response)
+static void respond_problem(struct endpoint *e, int status, struct response *response)
 {
     static const struct header type = HEADER("content-type", "application/problem+json");
     static const char no_memory[] = "{\"type\":\"about:blank\"}\n";
@@ -165,17 +165,17 @@ static struct buf *begin_problem(struct endpoint *e)
 void endpoint_problem(struct endpoint *e, int status, const char *detail, struct response *response)
 {
     problem_write_status(begin_problem(e), status, detail);
-    answer_problem(e, status, response);
+    respond_problem(e, status, response);
 }
 
 void endpoint_refuse(struct endpoint *e, enum problem problem, const struct refusal *why,
                      struct response *response)
 {
     problem_write(begin_problem(e), problem, why);
-    answer_problem(e, problem_row(problem)->status, response);
+    respond_problem(e, problem_row(problem)->status, response);
 }
 
-static void answer_options(struct endpoint *e, const char *allow, struct response *response)
+static void respond_options(struct endpoint *e, const char *allow, struct response *response)
 {
     *response = (struct response){ .status = 204, .headers = e->headers };
     set_allow(e, response, allow);
@@ -186,7 +186,7 @@ static void kept(void *stub)
     /* A stub's body lives as long as the endpoint, which outlives every engine. */
 }
 
-static void answer_stub(const struct stub *stub, struct response *response)
+static void respond_stub(const struct stub *stub, struct response *response)
 {
     *response = (struct response){
         .status = stub->status,
@@ -199,8 +199,8 @@ static void answer_stub(const struct stub *stub, struct response *response)
 }
 
 /* Whatever is not the entitlement's plain form. */
-static void answer_other(struct endpoint *e, const struct request *request,
-                         const struct served *served, struct response *response)
+static void respond_other(struct endpoint *e, const struct request *request,
+                          const struct served *served, struct response *response)
 {
     struct target target;
     bool options = strcmp(request->method, "OPTIONS") == 0;
@@ -213,7 +213,7 @@ static void answer_other(struct endpoint *e, const struct request *request,
         return;
     }
     if (options && strcmp(target.path, "*") == 0) {
-        answer_options(e, ENTITLEMENT_ALLOW, response);
+        respond_options(e, ENTITLEMENT_ALLOW, response);
         return;
     }
     const struct stub *stub = stubs_find(e->stubs, target.path);
@@ -231,11 +231,11 @@ static void answer_other(struct endpoint *e, const struct request *request,
                          response);
         set_allow(e, response, allow);
     } else if (options && !(stub && stub->own_options)) {
-        answer_options(e, allow, response);
+        respond_options(e, allow, response);
     } else if (stub) {
-        answer_stub(stub, response);
+        respond_stub(stub, response);
     } else {
-        answer_entitlement(e, served, response);
+        respond_entitlement(e, served, response);
     }
 }
 
@@ -251,11 +251,11 @@ static bool is_plain_entitlement(const struct request *request)
     return strcmp(method, "GET") == 0 || strcmp(method, "POST") == 0 || strcmp(method, "HEAD") == 0;
 }
 
-void endpoint_answer(struct endpoint *e, const struct request *request, const struct served *served,
-                     struct response *response)
+void endpoint_respond(struct endpoint *e, const struct request *request,
+                      const struct served *served, struct response *response)
 {
     if (!e->replaced && is_plain_entitlement(request))
-        answer_entitlement(e, served, response);
+        respond_entitlement(e, served, response);
     else
-        answer_other(e, request, served, response);
+        respond_other(e, request, served, response);
 }

@@ -33,8 +33,8 @@ void endpoint_destroy(struct endpoint *e);
 
 /* Answers a request. The response's memory is the endpoint's and stays as it is until the next
  * call (bodies with release set: until released). */
-void endpoint_answer(struct endpoint *e, const struct request *request, const struct served *served,
-                     struct response *response);
+void endpoint_respond(struct endpoint *e, const struct request *request,
+                      const struct served *served, struct response *response);
 
 /* A problem-details answer with this status, about:blank; detail is one sentence. Same memory rule.
  */

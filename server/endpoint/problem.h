@@ -46,7 +46,7 @@
     X(METHOD, 405, "method-not-allowed", "Method not allowed",                                     \
       "The path has other methods, which Allow lists.")                                            \
     X(NOT_ACCEPTABLE, 406, "not-acceptable", "Not acceptable",                                     \
-      "Accept names no type that the answer comes as.")                                            \
+      "Accept names no type that the response comes as.")                                          \
     X(UNAVAILABLE, 409, "unavailable", "Unavailable here",                                         \
       "It cannot happen on this machine or this connection; detail says why, allowed what would "  \
       "help.")                                                                                     \

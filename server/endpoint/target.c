@@ -11,7 +11,7 @@ static int decode(const char *text, size_t len, char *out)
     size_t n = 0;
     for (const char *at = text, *end = text + len; at < end;) {
         bool encoded;
-        int c = percent_next(&at, end, &encoded);
+        int c = hex_percent_next(&at, end, &encoded);
         if (c < 0x20 || c == 0x7f || c == '\\' || (c == '/' && encoded) ||
             n + 1 >= TARGET_PATH_SIZE)
             return BAD_INPUT;

@@ -5,7 +5,7 @@
  * the connection (run/session.c).
  *
  * Life of an exchange: begin, headers, body*, complete, then the host calls engine_respond when it
- * likes (also before complete: an early answer), then responded - or lost, at any point, when it
+ * likes (also before complete: an early response), then responded - or lost, at any point, when it
  * will never be answered. After responded or lost the pointer is dead. Exactly one of the two ends
  * every exchange that began.
  *
@@ -173,7 +173,8 @@ enum goaway_last {
     GOAWAY_LAST_NONE, /* 0 */
     GOAWAY_LAST_NUMBER,
     GOAWAY_LAST_OFFSET,
-    GOAWAY_LAST_ANSWERED /* the highest stream whose answer was given to engine_respond; 0: none */
+    GOAWAY_LAST_ANSWERED /* the highest stream whose response was given to engine_respond; 0: none
+                          */
 };
 struct goaway {
     uint32_t error;
@@ -244,8 +245,8 @@ void h1_stop(void);
 void h2_stop(void);
 
 /* One engine for a connection.
- * Returns 0 or -errno. (h1 needs two descriptors from an answer's beginning to its end; without
- * them that answer is the connection's last.) */
+ * Returns 0 or -errno. (h1 needs two descriptors from a response's beginning to its end; without
+ * them that response is the connection's last.) */
 int h1_create(const struct engine_host *calls, void *host, struct engine **out);
 int h2_create(const struct engine_host *calls, void *host, struct engine **out);
 
@@ -279,7 +280,7 @@ static inline void engine_peer_closed(struct engine *e)
     e->ops->peer_closed(e);
 }
 
-/* Answers an exchange, once. HEAD, 204 and 304 are the engine's business (no body). An answer
+/* Answers an exchange, once. HEAD, 204 and 304 are the engine's business (no body). A response
  * before complete ends the exchange with the rest of the request read and dropped, within bounds
  * (h2: 16 MiB, then RST_STREAM(NO_ERROR)); on h1 the connection then closes. Returns 0 or -errno
  * (then the exchange is lost). */

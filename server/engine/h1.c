@@ -4,14 +4,14 @@
  * refuses what is not HTTP/1.x, and the host is told of each part as it is read. libmicrohttpd gets
  * to know a request when it is whole and the host has answered it: then its head, without a body,
  * takes a libmicrohttpd connection out of stock (h1_pass, h1_pair), and what libmicrohttpd makes of
- * the answer is handed out from there by settle(). A request that is still coming, or waits for its
- * answer, costs libmicrohttpd nothing and no descriptor. What the client has pipelined behind it
- * stays in pending until the exchange is over, so that a request begins when the one before it
+ * the response is handed out from there by settle(). A request that is still coming, or waits for
+ * its response, costs libmicrohttpd nothing and no descriptor. What the client has pipelined behind
+ * it stays in pending until the exchange is over, so that a request begins when the one before it
  * ended, and a connection can be cut at any of these points without libmicrohttpd knowing of it.
  *
- * What never gets through libmicrohttpd: refusals (400, 414, 431 ...), early answers, to a request
- * of which not all has come, and answers for which there is no pair. They are written by ourselves
- * (h1_response), end the connection, and the rest of the input is dropped.
+ * What never gets through libmicrohttpd: refusals (400, 414, 431 ...), early responses, to a
+ * request of which not all has come, and responses for which there is no pair. They are written by
+ * ourselves (h1_response), end the connection, and the rest of the input is dropped.
  *
  * Who may call the host when: begin, headers, body and complete come from engine_input, and from
  * settle() for what was pipelined or held; output, responded, lost and finished only from settle(),
@@ -52,11 +52,11 @@ void h1_wake(struct h1 *h)
     h1_pair_kick();
 }
 
-void h1_drop_answer(struct h1 *h)
+void h1_drop_response(struct h1 *h)
 {
-    if (h->answer)
-        MHD_destroy_response(h->answer);
-    h->answer = NULL;
+    if (h->response)
+        MHD_destroy_response(h->response);
+    h->response = NULL;
 }
 
 void h1_drop_pair(struct h1 *h)
@@ -89,7 +89,7 @@ static void begin(struct h1 *h)
 static void end(struct h1 *h)
 {
     h->open = false;
-    h1_drop_answer(h);
+    h1_drop_response(h);
     if (h->lost_why)
         calls(h)->lost(h->base.host, &h->ex, h->lost_why);
     else
@@ -270,7 +270,7 @@ static bool drain(struct h1 *h)
     return empty;
 }
 
-/* Hands out what we wrote ourselves: all of the answer, or a 100 (Continue) before it. Returns
+/* Hands out what we wrote ourselves: all of the response, or a 100 (Continue) before it. Returns
  * whether that is all. */
 static bool drain_own(struct h1 *h)
 {
@@ -306,7 +306,7 @@ static void settle_exchange(struct h1 *h)
             return;
         }
         if (h->pair->gone)
-            lose(h, "libmicrohttpd gave the answer up");
+            lose(h, "libmicrohttpd gave the response up");
     }
     if (h->own) {
         bool empty = h->stops ? h1_stop_drain(h) : drain_own(h);
@@ -396,8 +396,8 @@ static void peer_closed(struct engine *e)
     h1_wake(h);
 }
 
-/* The last answer of the connection. */
-static int answer_by_ourselves(struct h1 *h, const struct response *response)
+/* The last response of the connection. */
+static int respond_ourselves(struct h1 *h, const struct response *response)
 {
     bool head = h->seen && strcmp(h->ex.request.method, "HEAD") == 0;
     size_t before = buf_len(&h->out); /* a 100 (Continue) */
@@ -425,16 +425,16 @@ static int respond(struct exchange *ex, const struct response *response)
     h->answered = true;
     err = h->in.at == H1_WHOLE ? h1_pass_on(h) : -EBUSY;
     if (!err) {
-        err = h1_response_make(response, h->stopping, &h->answer);
+        err = h1_response_make(response, h->stopping, &h->response);
         h->status = response->status;
         h1_wake(h);
     } else {
         if (h->in.at == H1_WHOLE) {
             static struct log_gate gate;
-            log_sometimes(&gate, LOG_WARN, "a connection closes with its next answer: %s",
+            log_sometimes(&gate, LOG_WARN, "a connection closes with its next response: %s",
                           strerror(-err));
         }
-        err = answer_by_ourselves(h, response);
+        err = respond_ourselves(h, response);
     }
     if (err)
         lose(h, err == -EINVAL ? "the response cannot be sent over HTTP" : "out of memory");
@@ -462,7 +462,7 @@ static void destroy(struct engine *e)
         h->open = false;
         calls(h)->lost(h->base.host, &h->ex, "the connection ended");
     }
-    h1_drop_answer(h);
+    h1_drop_response(h);
     h1_stop_end(h);
     h1_watch_end(h);
     link_remove(&h->busy);

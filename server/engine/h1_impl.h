@@ -32,10 +32,10 @@ struct h1 {
     bool seen;            /* headers() was called */
     bool completed;       /* complete() was called */
     bool answered;        /* engine_respond was called */
-    bool own;             /* the answer is in out, not libmicrohttpd's */
+    bool own;             /* the response is in out, not libmicrohttpd's */
     const char *lost_why; /* it ends as lost, when out is empty */
     int status;
-    struct MHD_Response *answer;
+    struct MHD_Response *response;
     struct h1_stop *stop; /* where the response stops; NULL: nowhere */
     bool stops;           /* it is on its way, and goes out by h1_stop_drain */
     struct h1_pair *pair;
@@ -53,11 +53,11 @@ static inline struct h1 *h1_of(struct engine *e)
     return (struct h1 *)e;
 }
 
-/* h1.c: settles at the end of this turn; gives up libmicrohttpd's connection, an answer not
+/* h1.c: settles at the end of this turn; gives up libmicrohttpd's connection, a response not
  * given to it yet; puts input into pending. */
 void h1_wake(struct h1 *h);
 void h1_drop_pair(struct h1 *h);
-void h1_drop_answer(struct h1 *h);
+void h1_drop_response(struct h1 *h);
 void h1_keep(struct h1 *h, const uint8_t *bytes, size_t n);
 
 /* h1_pass.c: gives libmicrohttpd the open request, and sets pair; returns 0 or -errno. And what

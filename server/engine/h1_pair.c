@@ -24,7 +24,7 @@
 #define POOL_SIZE                                                                                  \
     (8 * 1024) /* of a libmicrohttpd connection; all of it is cleared for each request */
 #define STOCK_MAX  1024
-#define STOCK_KEPT 16 /* stays when no answer is under way, also for when descriptors run out */
+#define STOCK_KEPT 16 /* stays when no response is under way, also for when descriptors run out */
 #define TRIM_MS    250
 
 struct pairs {

@@ -1,10 +1,10 @@
 /* h1_pair.h - libmicrohttpd connections, each behind an AF_UNIX socketpair, and the stock of them.
  *
  * Between two messages a kept-alive libmicrohttpd connection remembers nothing, so one is not bound
- * to a client: an engine takes one for the length of an answer and gives it back. A client that is
- * idle, still sends its request or waits for the answer to begin therefore costs neither
+ * to a client: an engine takes one for the length of a response and gives it back. A client that is
+ * idle, still sends its request or waits for the response to begin therefore costs neither
  * libmicrohttpd's memory nor descriptors, and none of its time: it looks at a connection only when
- * that has an answer on its way.
+ * that has a response on its way.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ struct uv_loop_s;
 
 struct h1_pair {
     void *owner;    /* whose exchange it carries; NULL: in stock, or abandoned */
-    bool answered;  /* libmicrohttpd has written the last octet of the answer to the pair */
+    bool answered;  /* libmicrohttpd has written the last octet of the response to the pair */
     bool gone;      /* libmicrohttpd has closed its end; what it had written can still be read */
     bool suspended; /* see h1_pair_suspend */
     /* private */

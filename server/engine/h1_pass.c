@@ -53,16 +53,16 @@ int h1_pass_on(struct h1 *h)
     return err;
 }
 
-static enum MHD_Result queue_answer(struct h1 *h, struct h1_pair *p)
+static enum MHD_Result queue_response(struct h1 *h, struct h1_pair *p)
 {
-    struct MHD_Response *answer = h->answer;
+    struct MHD_Response *response = h->response;
 
     if (h->stop)
         h1_stop_count(h, h1_pair_unread(p));
-    enum MHD_Result queued = MHD_queue_response(p->mhd, (unsigned)h->status, answer);
+    enum MHD_Result queued = MHD_queue_response(p->mhd, (unsigned)h->status, response);
 
-    h->answer = NULL;
-    MHD_destroy_response(answer);
+    h->response = NULL;
+    MHD_destroy_response(response);
     return queued;
 }
 
@@ -76,5 +76,5 @@ enum MHD_Result h1_pass_handle(struct h1_pair *p, const char *upload, size_t *n,
     }
     if (first)
         return MHD_YES;
-    return h->answer ? queue_answer(h, p) : MHD_NO;
+    return h->response ? queue_response(h, p) : MHD_NO;
 }

@@ -1,7 +1,7 @@
 /* h1_response.c - see h1_response.h.
  *
  * libmicrohttpd can answer a request that was read to its end, or one of which nothing but the head
- * was read. Any other answer, and the refusal of what it never gets to see, is written here.
+ * was read. Any other response, and the refusal of what it never gets to see, is written here.
  */
 #include "engine/h1_response.h"
 

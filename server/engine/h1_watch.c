@@ -123,7 +123,7 @@ void h1_watch(struct engine *e, enum engine_watch how)
     if (how == WATCH_HOLD)
         return;
     h1_drop_pair(h);
-    h1_drop_answer(h);
+    h1_drop_response(h);
     buf_free(&h->pending);
     buf_free(&h->out);
 }

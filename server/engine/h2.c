@@ -1,7 +1,7 @@
 /* h2.c - HTTP/2 on nghttp2, over memory.
  *
  * The parts: this file takes input, calls the host and knows when the connection is done;
- * h2_session.c is nghttp2 and its callbacks; h2_exchange.c holds requests, h2_answer.c makes
+ * h2_session.c is nghttp2 and its callbacks; h2_exchange.c holds requests, h2_response.c makes
  * responses, h2_output.c puts out; h2_streams.c knows what must not come on a closed stream, or so
  * often; h2_stop.c stops responses where the host says, h2_verbs.c is the other misbehaviour on
  * demand, h2_frames.c has frames of our own.
@@ -80,9 +80,9 @@ static void tell_headers(struct h2 *h, struct h2_exchange *ex)
     ex->headers_told = true;
     h->engine.calls->headers(h->engine.host, &ex->pub);
     if (ex->stored)
-        h2_answer_stored(ex);
+        h2_response_stored(ex);
     else
-        h2_answer_continue(ex);
+        h2_response_continue(ex);
 }
 
 static void report_stale(struct h2 *h, struct h2_exchange *ex, enum engine_witnessed what)
@@ -159,7 +159,7 @@ static void tell_over(struct h2 *h, struct h2_exchange *ex)
     ex->told = true;
     h->live--;
     link_remove(&ex->over);
-    h2_answer_drop(ex);
+    h2_response_drop(ex);
     if (ex->error) {
         snprintf(what, sizeof what, "stream %d: %s", ex->pub.stream, h2_error_name(ex->error));
         tell_error(h, ex->error, what);
@@ -439,7 +439,7 @@ static void input(struct engine *e, const uint8_t *bytes, size_t n)
         h->unsaid = waiting;
     } else if (!h->failed && waiting > LIMIT_FRAMES + h->unsaid) {
         h2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM,
-                "ENHANCE_YOUR_CALM: it asks for answers and does not read them", true);
+                "ENHANCE_YOUR_CALM: it asks for responses and does not read them", true);
         h2_settle(h);
     }
 }

@@ -1,6 +1,6 @@
 /* h2_exchange.c - the memory of an exchange, and its header section.
  *
- * Structs are pooled with room for an ordinary request and its answer, so that serving one
+ * Structs are pooled with room for an ordinary request and its response, so that serving one
  * allocates nothing beyond what nghttp2 does, and an idle connection holds none. Header names and
  * values are not copied: they are nghttp2's own strings, kept by reference.
  */
@@ -51,7 +51,7 @@ void h2_exchange_unref(struct h2_exchange *ex)
     if (h->current == ex)
         h->current = NULL;
     link_remove(&ex->link);
-    h2_answer_drop(ex);
+    h2_response_drop(ex);
     buf_free(&ex->held);
     head_memory_give(&h->memory, ex->memory);
     for (size_t i = 0; i < ex->string_count; i++)

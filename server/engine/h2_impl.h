@@ -73,7 +73,7 @@ struct h2_exchange {
     struct exchange pub;
     struct link link, over; /* in h2.exchanges; in h2.over */
     unsigned refs;
-    size_t dropped;  /* body bytes behind an early answer: up to LIMIT_DROPPED, as many clients
+    size_t dropped;  /* body bytes behind an early response: up to LIMIT_DROPPED, as many clients
                         look at it only when they have sent all; then RST_STREAM(NO_ERROR)
                         asks for an end (RFC 9113 8.1) */
     bool stale;      /* never begins: only reported, with stale_request */
@@ -96,8 +96,8 @@ struct h2_exchange {
     uint32_t window_kept;  /* see h2 */
     struct h2_stop stop;
     struct buf held;          /* body bytes that a hold keeps */
-    struct h2_stored *stored; /* an answer given before the header section was read */
-    const uint8_t *body;      /* of the answer */
+    struct h2_stored *stored; /* a response given before the header section was read */
+    const uint8_t *body;      /* of the response */
     size_t body_len, body_sent;
     uint8_t *body_copy;
     void (*release)(void *release_arg);
@@ -261,14 +261,14 @@ void h2_exchange_abort(struct h2_exchange *ex, uint32_t code, const char *why);
  * section is being read, the rest of it comes first. */
 void h2_exchange_end(struct h2_exchange *ex, const char *why);
 
-/* --- h2_answer.c */
+/* --- h2_response.c */
 int h2_respond(struct exchange *ex, const struct response *response);
-/* Gives nghttp2 the answer that waited for the header section. */
-void h2_answer_stored(struct h2_exchange *ex);
+/* Gives nghttp2 the response that waited for the header section. */
+void h2_response_stored(struct h2_exchange *ex);
 /* 100 (Continue), if its client waits for it still. */
-void h2_answer_continue(struct h2_exchange *ex);
+void h2_response_continue(struct h2_exchange *ex);
 /* Gives up the body. */
-void h2_answer_drop(struct h2_exchange *ex);
+void h2_response_drop(struct h2_exchange *ex);
 
 /* --- h2_output.c */
 /* Puts out what waits, as far as room() goes. force: all but DATA, whatever room() says, and then

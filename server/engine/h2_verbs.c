@@ -197,16 +197,16 @@ static int give_windows(struct h2 *h)
     return 0;
 }
 
-static void begin_answers(struct h2 *h)
+static void begin_responses(struct h2 *h)
 {
     for (struct link *i = h->exchanges.next; i != &h->exchanges; i = i->next) {
         struct h2_exchange *ex = link_entry(i, struct h2_exchange, link);
         if (!ex->headers_told)
             continue;
         if (ex->stored)
-            h2_answer_stored(ex);
+            h2_response_stored(ex);
         else
-            h2_answer_continue(ex);
+            h2_response_continue(ex);
     }
 }
 
@@ -247,7 +247,7 @@ static int turn(struct h2 *h, bool *setting, bool on)
     if (setting == &h->keep_windows)
         error = give_windows(h);
     else if (setting == &h->hold_streams)
-        begin_answers(h);
+        begin_responses(h);
     if (error)
         *setting = true; /* some is still kept: it can be tried again */
     h2_pump(h, true);

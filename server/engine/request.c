@@ -76,7 +76,7 @@ static size_t host_length(const char *text, size_t len)
     while (at < end) {
         if (is_name_char(*at))
             at++;
-        else if (*at != '%' || percent_next(&at, end, NULL) < 0)
+        else if (*at != '%' || hex_percent_next(&at, end, NULL) < 0)
             break;
     }
     return (size_t)(at - text);

@@ -26,7 +26,7 @@
     X(PROTOCOL, "protocol", "the connection speaks this HTTP version")                             \
     X(REQUEST, "request", "the header section of a request is complete")                           \
     X(REQUEST_COMPLETE, "request_complete", "the request's last byte was read")                    \
-    X(PROCESSED, "processed", "the endpoint did what the request asks; its answer is ready")       \
+    X(PROCESSED, "processed", "the endpoint did what the request asks; its response is ready")     \
     X(RESPONSE_START, "response_start", "the response is about to be sent")                        \
     X(RESPONSE_END, "response_end", "the response's last byte was handed to the kernel")           \
     X(EXCHANGE_LOST, "exchange_lost", "an exchange ended before its response was whole")           \
@@ -190,10 +190,10 @@
 #define LEDGER_WORDS_SENT_INTO(X)                                                                  \
     X(NOTHING, "")                                                                                 \
     X(ENDING, "ending")                                                                            \
-    X(FINNED, "finned")                                                                            \
+    X(FIN_SENT, "fin_sent")                                                                        \
     X(FORGOTTEN, "forgotten")                                                                      \
     X(STALLED, "stalled")                                                                          \
-    X(HOLED, "holed")                                                                              \
+    X(BLACK_HOLED, "black_holed")                                                                  \
     X(RESETTING, "resetting")                                                                      \
     X(GOAWAY, "goaway")
 

@@ -54,7 +54,7 @@ int cases_find(const char *word, json_t **out, struct refusal *why)
             return cases_get(word, out, why);
         if (!could_mean(word, file->name))
             continue;
-        name_list_add(&names, file->name);
+        mode_names_add(&names, file->name);
         only = file->name;
         count++;
     }
@@ -75,7 +75,7 @@ int cases_get(const char *name, json_t **out, struct refusal *why)
             *out = found;
             return 0;
         }
-        name_list_add(&names, file->name);
+        mode_names_add(&names, file->name);
     }
     refuse(why, "$.case", names.text, "no case is called \"%.*s\"", MODE_NAME_SIZE, name);
     refuse_meant(why, &names.meant);

@@ -46,11 +46,11 @@ static int check_names(struct compiler *c, const struct path *at, const json_t *
         struct name_list names = { .meant.word = key };
         const struct arg_row *row = closing_rows;
         while (row->name && strcmp(row->name, key) != 0)
-            name_list_add(&names, row++->name);
+            mode_names_add(&names, row++->name);
         struct path here = PATH_KEY(at, key);
         if (row->name)
             continue;
-        refuse_at(c, &here, names.text, "there is no such choice when a connection ends");
+        mode_refuse_at(c, &here, names.text, "there is no such choice when a connection ends");
         return refuse_meant(c->why, &names.meant);
     }
     return 0;

@@ -45,20 +45,20 @@ static int check_members(struct compiler *c, const struct path *root, const json
         struct name_list names = { .meant.word = key };
         size_t i = 0;
         while (i < MEMBERS && strcmp(members[i].name, key) != 0)
-            name_list_add(&names, members[i++].name);
+            mode_names_add(&names, members[i++].name);
         struct path here = PATH_KEY(root, key);
         if (i == MEMBERS) {
-            refuse_at(c, &here, names.text, "a mode has no such member");
+            mode_refuse_at(c, &here, names.text, "a mode has no such member");
             return refuse_meant(c->why, &names.meant);
         }
         json_type type = json_is_false(value) ? BOOLEAN : json_typeof(value);
         if (type != members[i].type)
-            return refuse_at(c, &here, members[i].allowed, "it has the wrong type");
+            return mode_refuse_at(c, &here, members[i].allowed, "it has the wrong type");
     }
     for (size_t i = 0; i < MEMBERS; i++) {
         struct path here = PATH_KEY(root, members[i].name);
         if (members[i].required && !json_object_get(document, members[i].name))
-            return refuse_at(c, &here, members[i].allowed, "it is missing");
+            return mode_refuse_at(c, &here, members[i].allowed, "it is missing");
     }
     return 0;
 }
@@ -76,7 +76,7 @@ static int check_group(struct compiler *c, const struct path *root, const json_t
             return 0;
         suggest_offer(&meant, each);
     }
-    refuse_at(c, &here, MODE_GROUPS, "this is not a group");
+    mode_refuse_at(c, &here, MODE_GROUPS, "this is not a group");
     return refuse_meant(c->why, &meant);
 }
 
@@ -84,13 +84,13 @@ static int check_document(struct compiler *c, const json_t *document)
 {
     struct path root = PATH_KEY(NULL, "$");
     if (!json_is_object(document))
-        return refuse_at(c, &root, "an object with name, summary, params and rules",
-                         "a mode is an object");
+        return mode_refuse_at(c, &root, "an object with name, summary, params and rules",
+                              "a mode is an object");
     size_t size = json_dumpb(document, NULL, 0, JSON_COMPACT);
     if (size == 0)
         return -ENOMEM;
     if (size > MODE_DOCUMENT_MAX)
-        return refuse_at(c, &root, "at most 64 KiB", "the mode has %zu bytes", size);
+        return mode_refuse_at(c, &root, "at most 64 KiB", "the mode has %zu bytes", size);
     int error = check_members(c, &root, document);
     if (error)
         return error;
@@ -100,17 +100,18 @@ static int check_document(struct compiler *c, const json_t *document)
     struct path name = PATH_KEY(&root, "name"), exercises = PATH_KEY(&root, "exercises");
     struct path extends = PATH_KEY(&root, "extends");
     if (json_object_get(document, "extends"))
-        return refuse_at(c, &extends, "a mode that stands alone",
-                         "a mode that extends another one can only be compiled by the catalogue");
+        return mode_refuse_at(
+            c, &extends, "a mode that stands alone",
+            "a mode that extends another one can only be compiled by the catalogue");
     if (!mode_name_ok(json_string_value(json_object_get(document, "name"))))
-        return refuse_at(c, &name, MODE_NAME_ALLOWED, "this cannot be a mode's name");
+        return mode_refuse_at(c, &name, MODE_NAME_ALLOWED, "this cannot be a mode's name");
     size_t i;
     json_t *item;
     json_array_foreach(json_object_get(document, "exercises"), i, item)
     {
         struct path here = PATH_INDEX(&exercises, i);
         if (!json_is_string(item) || !mode_name_ok(json_string_value(item)))
-            return refuse_at(c, &here, "the name of a mitigation", "this is not a name");
+            return mode_refuse_at(c, &here, "the name of a mitigation", "this is not a name");
     }
     return 0;
 }
@@ -121,7 +122,7 @@ static int read_rule(struct compiler *c, const struct path *at, const json_t *js
                      struct mode_rule *rule)
 {
     if (!json_is_object(json))
-        return refuse_at(c, at, "an object with \"on\" and \"do\"", "a rule is an object");
+        return mode_refuse_at(c, at, "an object with \"on\" and \"do\"", "a rule is an object");
     json_t *made = NULL;
     int error = params_expand(c, at, json, &made);
     if (error)
@@ -160,7 +161,7 @@ static int try_choice(struct compiler *c, const struct path *at, const json_t *r
     }
     if (error == BAD_INPUT) {
         char where[PATH_SIZE];
-        path_text(at, where);
+        mode_path_text(at, where);
         refuse_in(c->why, where, NULL);
     }
     return error;
@@ -195,7 +196,7 @@ static int read_rules(struct compiler *c, const json_t *list)
     struct path root = PATH_KEY(NULL, "$"), at = PATH_KEY(&root, "rules");
     size_t count = json_array_size(list);
     if (count > MODE_RULES_MAX)
-        return refuse_at(c, &at, "at most 64 rules", "%zu rules", count);
+        return mode_refuse_at(c, &at, "at most 64 rules", "%zu rules", count);
     struct mode_rule *rules = program_alloc(c->program, (count + 1) * sizeof *rules);
     if (!rules)
         return -ENOMEM;

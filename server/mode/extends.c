@@ -63,12 +63,12 @@ static int lay_param(json_t *inherited, const char *name, json_t *value, struct 
     json_t *each;
     json_object_foreach(inherited, key, each)
     {
-        name_list_add(&names, key);
+        mode_names_add(&names, key);
     }
     struct path root = PATH_KEY(NULL, "$"), params = PATH_KEY(&root, "params");
     struct path at = PATH_KEY(&params, name);
     char where[PATH_SIZE];
-    path_text(&at, where);
+    mode_path_text(&at, where);
     refuse(why, where, names.len ? names.text : "an object that declares a parameter",
            "there is no such parameter to inherit; a new one is declared by an object");
     return refuse_meant(why, &names.meant);

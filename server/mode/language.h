@@ -36,7 +36,7 @@ struct path {
 };
 
 #define PATH_SIZE 160
-void path_text(const struct path *path, char out[PATH_SIZE]);
+void mode_path_text(const struct path *path, char out[PATH_SIZE]);
 
 #define PATH_KEY(parent, name)                                                                     \
     (struct path)                                                                                  \
@@ -79,13 +79,13 @@ char *program_text(struct program *program, const char *text, size_t len);
 /* Returns BAD_INPUT. A mistake in a rule where a parameter's value was put in is the value's: its
  * place is "$.params.NAME" when it was given, "$.params.NAME.default" when it is a text or choice.
  */
-int refuse_at(struct compiler *c, const struct path *at, const char *allowed, const char *what, ...)
-    __attribute__((format(printf, 4, 5)));
+int mode_refuse_at(struct compiler *c, const struct path *at, const char *allowed, const char *what,
+                   ...) __attribute__((format(printf, 4, 5)));
 
 /* A JSON value as it can be quoted in a refusal: one line, and when it is long, cut with "..." for
  * the rest; a string that is cut is closed behind that. */
 #define SHOWN_SIZE 64
-const char *json_shown(const json_t *json, char out[SHOWN_SIZE]);
+const char *mode_json_shown(const json_t *json, char out[SHOWN_SIZE]);
 
 /* Appends "a, b, c" item by item; what does not fit is left out. With a word in meant, the names
  * most like it are kept for refuse_meant, and must live so long. */
@@ -94,7 +94,7 @@ struct name_list {
     size_t len;
     struct suggestions meant;
 };
-void name_list_add(struct name_list *list, const char *name);
+void mode_names_add(struct name_list *list, const char *name);
 
 /* --- Extending (extends.c) */
 
@@ -255,7 +255,7 @@ typedef int step_ready(const struct mode_conn *mc, const struct mode_exchange *m
 typedef int step_exec(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
                       const struct mode_step *step);
 #define STEP_SKIPPED    2 /* it means nothing on this connection (close_notify without TLS) */
-#define STEP_ANSWERED   3 /* too late: the exchange's answer has begun */
+#define STEP_ANSWERED   3 /* too late: the exchange's response has begun */
 #define STEP_OVER       4 /* too late: the exchange is over */
 #define STEP_SO_ALREADY 6 /* what it sets is so already */
 
@@ -280,7 +280,7 @@ struct step_row {
     enum step_effect effect;
     enum ledger_step resumed_by; /* the step that ends the silence, for EFFECT_SILENCES */
     step_build *build;           /* NULL: nothing to complete */
-    enum wire_verb verb;         /* for ready_verb, ready_tls_verb */
+    enum wire_verb verb;         /* for step_ready_verb, step_ready_tls_verb */
     step_ready *ready;           /* NULL: always */
     step_exec *exec;             /* NULL: the runtime or the run does it, by the flags */
 };
@@ -289,15 +289,21 @@ const char *step_name(const struct step_row *row);
 enum ledger_step step_of(const struct step_row *row);
 
 /* What the rows name. */
-step_exec do_fin, do_rst, do_forget, do_black_hole, do_heal, do_stall, do_resume, do_close_notify;
-step_exec do_alert, do_throttle, do_drip, do_cut, do_inject;
-step_exec do_goaway, do_goaway_notice, do_ping, do_ignore_pings, do_ignore_settings, do_window;
-step_exec do_max_streams, do_rst_stream, do_refuse;
-step_exec do_respond, do_header;
-step_ready ready_verb, ready_tls_verb, ready_rst, ready_pace, ready_answer, ready_gate;
-step_ready ready_engine, ready_ignore_pings, ready_ignore_settings, ready_window;
-step_build build_drip, build_inject, build_goaway, build_respond, build_header;
-extern const char *const alert_levels[], *const alert_names[], *const cut_names[]; /* choices */
+step_exec step_do_fin, step_do_rst, step_do_forget, step_do_black_hole, step_do_heal, step_do_stall,
+    step_do_resume, step_do_close_notify;
+step_exec step_do_alert, step_do_throttle, step_do_drip, step_do_cut, step_do_inject;
+step_exec step_do_goaway, step_do_goaway_notice, step_do_ping, step_do_ignore_pings,
+    step_do_ignore_settings, step_do_window;
+step_exec step_do_max_streams, step_do_rst_stream, step_do_refuse;
+step_exec step_do_respond, step_do_header;
+step_ready step_ready_verb, step_ready_tls_verb, step_ready_rst, step_ready_pace,
+    step_ready_response, step_ready_gate;
+step_ready step_ready_engine, step_ready_ignore_pings, step_ready_ignore_settings,
+    step_ready_window;
+step_build step_build_drip, step_build_inject, step_build_goaway, step_build_respond,
+    step_build_header;
+extern const char *const step_alert_levels[], *const step_alert_names[],
+                                                  *const step_cut_names[]; /* choices */
 
 /* Calls place for each place where a step can stand ("idle", "request at headers"). */
 void step_places(const struct step_row *row, void (*place)(void *arg, const char *name), void *arg);

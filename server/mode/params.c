@@ -23,12 +23,12 @@ static int check_members(struct compiler *c, const struct path *at, const json_t
         struct name_list allowed = { .meant.word = key };
         bool known = false;
         for (size_t i = 0; i < sizeof declaration_members / sizeof *declaration_members; i++) {
-            name_list_add(&allowed, declaration_members[i]);
+            mode_names_add(&allowed, declaration_members[i]);
             known = known || strcmp(declaration_members[i], key) == 0;
         }
         if (!known) {
             struct path here = PATH_KEY(at, key);
-            refuse_at(c, &here, allowed.text, "a parameter has no such member");
+            mode_refuse_at(c, &here, allowed.text, "a parameter has no such member");
             return refuse_meant(c->why, &allowed.meant);
         }
     }
@@ -43,7 +43,7 @@ static int read_type(struct compiler *c, const struct path *at, const json_t *de
     for (size_t i = 0; i < VALUE_TYPES; i++) {
         if (!value_rows[i].param)
             continue;
-        name_list_add(&types, value_rows[i].name);
+        mode_names_add(&types, value_rows[i].name);
         if (json_is_string(type) && strcmp(json_string_value(type), value_rows[i].name) == 0) {
             arg->type = (enum value_type)i;
             return 0;
@@ -52,8 +52,8 @@ static int read_type(struct compiler *c, const struct path *at, const json_t *de
     struct path here = PATH_KEY(at, "type");
     char shown[SHOWN_SIZE];
     if (!type)
-        return refuse_at(c, &here, types.text, "it is missing");
-    refuse_at(c, &here, types.text, "%s is not a type", json_shown(type, shown));
+        return mode_refuse_at(c, &here, types.text, "it is missing");
+    mode_refuse_at(c, &here, types.text, "%s is not a type", mode_json_shown(type, shown));
     return refuse_meant(c->why, &types.meant);
 }
 
@@ -65,10 +65,10 @@ static int read_bound(struct compiler *c, const struct path *at, const json_t *d
     if (!value)
         return 0;
     if (arg->type != VALUE_INT)
-        return refuse_at(c, &here, "only a parameter of type int has it", "\"%s\" does not fit",
-                         name);
+        return mode_refuse_at(c, &here, "only a parameter of type int has it",
+                              "\"%s\" does not fit", name);
     if (!json_is_integer(value))
-        return refuse_at(c, &here, "an integer", "this is not an integer");
+        return mode_refuse_at(c, &here, "an integer", "this is not an integer");
     *bound = json_integer_value(value);
     return 0;
 }
@@ -79,13 +79,13 @@ static int read_choices(struct compiler *c, const struct path *at, const json_t 
     const json_t *list = json_object_get(declared, "allowed");
     struct path here = PATH_KEY(at, "allowed");
     if (arg->type != VALUE_CHOICE)
-        return list ? refuse_at(c, &here, "only a parameter of type choice has it",
-                                "\"allowed\" does not fit")
+        return list ? mode_refuse_at(c, &here, "only a parameter of type choice has it",
+                                     "\"allowed\" does not fit")
                     : 0;
     size_t n = json_array_size(list);
     if (n == 0 || n > CHOICES_MAX)
-        return refuse_at(c, &here, "a list of 1 to 16 texts",
-                         "a parameter of type choice needs the list of its values");
+        return mode_refuse_at(c, &here, "a list of 1 to 16 texts",
+                              "a parameter of type choice needs the list of its values");
     const char **choices = program_alloc(c->program, (n + 1) * sizeof *choices);
     if (!choices)
         return -ENOMEM;
@@ -94,7 +94,7 @@ static int read_choices(struct compiler *c, const struct path *at, const json_t 
         struct path item = PATH_INDEX(&here, i);
         if (!json_is_string(choice) || json_string_length(choice) == 0 ||
             json_string_length(choice) >= MODE_NAME_SIZE)
-            return refuse_at(c, &item, "a text of 1 to 63 bytes", "this is not a choice");
+            return mode_refuse_at(c, &item, "a text of 1 to 63 bytes", "this is not a choice");
         choices[i] =
             program_text(c->program, json_string_value(choice), json_string_length(choice));
         if (!choices[i])
@@ -112,10 +112,10 @@ static int read_declaration(struct compiler *c, const struct path *at, const cha
     arg->min = INT64_MIN;
     arg->max = INT64_MAX;
     if (!mode_name_ok(name))
-        return refuse_at(c, at, MODE_NAME_ALLOWED, "this cannot be a parameter's name");
+        return mode_refuse_at(c, at, MODE_NAME_ALLOWED, "this cannot be a parameter's name");
     if (!json_is_object(declared))
-        return refuse_at(c, at, "an object with type, default and about",
-                         "a parameter is declared by an object");
+        return mode_refuse_at(c, at, "an object with type, default and about",
+                              "a parameter is declared by an object");
     int error = check_members(c, at, declared);
     if (!error)
         error = read_type(c, at, declared, arg);
@@ -131,13 +131,13 @@ static int read_declaration(struct compiler *c, const struct path *at, const cha
     const json_t *about = json_object_get(declared, "about");
     if (about && !json_is_string(about)) {
         struct path here = PATH_KEY(at, "about");
-        return refuse_at(c, &here, "a text", "this is not a text");
+        return mode_refuse_at(c, &here, "a text", "this is not a text");
     }
     json_t *value = json_object_get(declared, "default");
     struct path here = PATH_KEY(at, "default");
     if (!value)
-        return refuse_at(c, &here, value_rows[arg->type].about,
-                         "it is missing: every parameter has a default");
+        return mode_refuse_at(c, &here, value_rows[arg->type].about,
+                              "it is missing: every parameter has a default");
     union mode_value checked;
     error = value_read(c, &here, arg, value, &checked);
     if (!error && json_object_set(c->values, name, value) != 0)
@@ -156,10 +156,10 @@ static int read_given(struct compiler *c, const struct path *at, const struct ar
         struct name_list names = { .meant.word = name };
         const struct arg_row *arg = args;
         while (arg->name && strcmp(arg->name, name) != 0)
-            name_list_add(&names, arg++->name);
+            mode_names_add(&names, arg++->name);
         if (!arg->name) {
-            refuse_at(c, &here, names.len ? names.text : "this mode has no parameters",
-                      "the mode has no such parameter");
+            mode_refuse_at(c, &here, names.len ? names.text : "this mode has no parameters",
+                           "the mode has no such parameter");
             return refuse_meant(c->why, &names.meant);
         }
         json_auto_t *typed = lenient && json_is_string(value)
@@ -182,11 +182,12 @@ int params_read(struct compiler *c, const json_t *declared, const json_t *given,
     struct path root = PATH_KEY(NULL, "$"), at = PATH_KEY(&root, "params");
     size_t count = json_object_size(declared);
     if (declared && !json_is_object(declared))
-        return refuse_at(c, &at, "an object of parameters by name", "this is not an object");
+        return mode_refuse_at(c, &at, "an object of parameters by name", "this is not an object");
     if (given && !json_is_object(given))
-        return refuse_at(c, &at, "an object of values by parameter name", "this is not an object");
+        return mode_refuse_at(c, &at, "an object of values by parameter name",
+                              "this is not an object");
     if (count > MODE_PARAMS_MAX)
-        return refuse_at(c, &at, "at most 32 parameters", "%zu parameters", count);
+        return mode_refuse_at(c, &at, "at most 32 parameters", "%zu parameters", count);
 
     struct arg_row *args = program_alloc(c->program, (count + 1) * sizeof *args);
     c->values = json_object();
@@ -211,8 +212,8 @@ static int count_expanded(struct compiler *c, const struct path *at, const json_
 {
     c->expanded += json_is_string(value) ? json_string_length(value) + 2 : 16;
     if (c->expanded > MODE_EXPANDED_MAX)
-        return refuse_at(c, at, "at most 256 KiB",
-                         "the parameters' values make the rules too large");
+        return mode_refuse_at(c, at, "at most 256 KiB",
+                              "the parameters' values make the rules too large");
     return 0;
 }
 
@@ -228,11 +229,11 @@ static int expand_text(struct compiler *c, const struct path *at, const json_t *
         if (!value) {
             struct name_list names = { .meant.word = text + 1 };
             const char *name;
-            json_object_foreach(c->values, name, value) name_list_add(&names, name);
-            name_list_add(&names, "(\"$$\" begins a text that has a \"$\")");
+            json_object_foreach(c->values, name, value) mode_names_add(&names, name);
+            mode_names_add(&names, "(\"$$\" begins a text that has a \"$\")");
             char shown[SHOWN_SIZE];
-            refuse_at(c, at, names.text, "%s is no parameter of this mode",
-                      json_shown(json, shown));
+            mode_refuse_at(c, at, names.text, "%s is no parameter of this mode",
+                           mode_json_shown(json, shown));
             return refuse_meant(c->why, &names.meant);
         }
         int error = count_expanded(c, at, value);

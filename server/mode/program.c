@@ -116,7 +116,7 @@ static size_t path_write(const struct path *path, char out[PATH_SIZE], size_t le
     return (size_t)n < left ? len + (size_t)n : PATH_SIZE - 1;
 }
 
-void path_text(const struct path *path, char out[PATH_SIZE])
+void mode_path_text(const struct path *path, char out[PATH_SIZE])
 {
     out[0] = '\0';
     path_write(path, out, 0);
@@ -157,7 +157,8 @@ static const char *param_at(const struct compiler *c, const struct path *at)
     return is_free || json_object_get(c->given, text + 1) ? text + 1 : NULL;
 }
 
-int refuse_at(struct compiler *c, const struct path *at, const char *allowed, const char *what, ...)
+int mode_refuse_at(struct compiler *c, const struct path *at, const char *allowed, const char *what,
+                   ...)
 {
     char where[PATH_SIZE], text[sizeof c->why->what];
     const char *param = param_at(c, at);
@@ -166,7 +167,7 @@ int refuse_at(struct compiler *c, const struct path *at, const char *allowed, co
     const struct path its_default = PATH_KEY(&of_param, "default");
     if (param)
         at = json_object_get(c->given, param) ? &of_param : &its_default;
-    path_text(at, where);
+    mode_path_text(at, where);
     va_list args;
     va_start(args, what);
     vsnprintf(text, sizeof text, what, args);
@@ -211,7 +212,7 @@ static bool cut_within_string(const char *text, size_t *len)
 }
 
 /* Not json_dumpb: of a part that does not fit whole that puts out nothing. */
-const char *json_shown(const json_t *json, char out[SHOWN_SIZE])
+const char *mode_json_shown(const json_t *json, char out[SHOWN_SIZE])
 {
     struct shown shown = { .text = out };
     int rc = json_dump_callback(json, show_part, &shown,
@@ -227,7 +228,7 @@ const char *json_shown(const json_t *json, char out[SHOWN_SIZE])
     return out;
 }
 
-void name_list_add(struct name_list *list, const char *name)
+void mode_names_add(struct name_list *list, const char *name)
 {
     size_t len = strlen(name), comma = list->len ? 2 : 0;
     suggest_offer(&list->meant, name);

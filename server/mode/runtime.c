@@ -53,7 +53,7 @@ static bool may_fire(struct mode_conn *mc, const struct mode_rule *rule)
     if (!mc->fired) {
         mc->fired = calloc(mc->program->rule_count, sizeof *mc->fired);
         if (!mc->fired) {
-            log_no_memory(mc);
+            mode_log_no_memory(mc);
             return false;
         }
     }
@@ -63,9 +63,9 @@ static bool may_fire(struct mode_conn *mc, const struct mode_rule *rule)
     return true;
 }
 
-bool rule_fires(struct mode_conn *mc, const struct mode_rule *rule)
+bool mode_rule_fires(struct mode_conn *mc, const struct mode_rule *rule)
 {
-    return fits(mc, rule, NULL) && state_of(mc) != WIRE_CLOSED && may_fire(mc, rule);
+    return fits(mc, rule, NULL) && mode_wire_state(mc) != WIRE_CLOSED && may_fire(mc, rule);
 }
 
 static bool has_room(const struct mode_conn *mc)
@@ -83,11 +83,12 @@ static bool fire_rule(struct mode_conn *mc, struct mode_program *program,
                       const struct mode_rule *rule, struct mode_exchange *mx, bool from_loop,
                       int64_t late)
 {
-    if (!fits(mc, rule, mx) || state_of(mc) == WIRE_CLOSED || !has_room(mc) || !may_fire(mc, rule))
+    if (!fits(mc, rule, mx) || mode_wire_state(mc) == WIRE_CLOSED || !has_room(mc) ||
+        !may_fire(mc, rule))
         return false;
     struct script *s = script_create(mc, program, rule, mx);
     if (!s) {
-        log_no_memory(mc);
+        mode_log_no_memory(mc);
         return false;
     }
     return script_run(s, from_loop, late);
@@ -268,7 +269,7 @@ static void wait_for(struct mode_conn *mc, struct mode_program *program,
         return;
     struct script *s = script_create(mc, program, rule, NULL);
     if (!s) {
-        log_no_memory(mc);
+        mode_log_no_memory(mc);
         return;
     }
     timer_at(&s->timer, clock_now() + rule->after);
@@ -309,7 +310,8 @@ unsigned mode_mark(struct mode_conn *mc, const char *name)
             break;
         if (strcmp(rule->mark, name) != 0)
             continue;
-        woken += fits(mc, rule, NULL) && state_of(mc) != WIRE_CLOSED && !is_exhausted(mc, rule);
+        woken +=
+            fits(mc, rule, NULL) && mode_wire_state(mc) != WIRE_CLOSED && !is_exhausted(mc, rule);
         if (rule->after > 0)
             wait_for(mc, program, rule);
         else if (!silenced)
@@ -385,8 +387,8 @@ void mode_conn_set(struct mode_conn *mc, struct mode_program *program)
     arm_anew(mc, &mc->age, ON_AGE, mc->accepted_at, now);
 }
 
-/* Forgets what rules have given for the answer. */
-static void forget_answer(struct mode_exchange *mx)
+/* Forgets what rules have given for the response. */
+static void forget_response(struct mode_exchange *mx)
 {
     while (mx->set) {
         struct mode_header *set = mx->set;
@@ -401,13 +403,13 @@ static void forget_answer(struct mode_exchange *mx)
 
 void mode_exchange_open_gates(struct mode_exchange *mx)
 {
-    forget_answer(mx);
+    forget_response(mx);
     mx->gates = 0;
 }
 
 void mode_exchange_overtaken(struct mode_exchange *mx, const char *why)
 {
-    ledger_undone(mx->conn, mx->ex->nth, STEP_RESPOND, mx->instead_fault, why);
+    mode_ledger_undone(mx->conn, mx->ex->nth, STEP_RESPOND, mx->instead_fault, why);
     mx->instead = NULL;
 }
 
@@ -418,8 +420,8 @@ void mode_exchange_unsaid(struct mode_exchange *mx, const char *why)
     if (mx->instead)
         mode_exchange_overtaken(mx, why);
     for (const struct mode_header *set = mx->set; set; set = set->next)
-        ledger_undone(mx->conn, mx->ex->nth, STEP_HEADER, set->fault, why);
-    forget_answer(mx);
+        mode_ledger_undone(mx->conn, mx->ex->nth, STEP_HEADER, set->fault, why);
+    forget_response(mx);
 }
 
 void mode_exchange_over(struct mode_exchange *mx)
@@ -430,6 +432,6 @@ void mode_exchange_over(struct mode_exchange *mx)
         if (s->mx == mx)
             s->mx = NULL;
     }
-    forget_answer(mx);
+    forget_response(mx);
     mx->over = true;
 }

@@ -64,7 +64,7 @@ struct mode_conn {
     uint32_t initial_window; /* SETTINGS_INITIAL_WINDOW_SIZE in force */
 };
 
-/* A header that a step sets in the answer, whatever answer that will be; replaces others of its
+/* A header that a step sets in the response, whichever that will be; replaces others of its
  * name. */
 struct mode_header {
     struct mode_header *next;
@@ -80,7 +80,7 @@ struct mode_exchange {
     int64_t idle_before;            /* how long the connection was idle before it, ns */
     unsigned gates;                 /* delay and hold in force: do not answer while > 0 */
     uint64_t gate_fault;            /* the seq of the fault event of the last of these */
-    const struct response *instead; /* the answer that respond gave, or NULL; lives as long as
+    const struct response *instead; /* the response that respond gave, or NULL; lives as long as
                                        this exchange's program reference */
     uint64_t instead_fault;         /* the seq of its fault event */
     struct mode_program *program;   /* keeps instead alive */
@@ -140,15 +140,15 @@ void mode_gives_way(struct mode_conn *mc, const char *why, bool ends);
  * more. The host opens the gates of its exchanges. */
 void mode_conn_stop_scripts(struct mode_conn *mc);
 
-/* After mode_conn_stop_scripts: opens the gates that rules have closed, and forgets the answer and
- * the headers that they gave. */
+/* After mode_conn_stop_scripts: opens the gates that rules have closed, and forgets the response
+ * and the headers that they gave. */
 void mode_exchange_open_gates(struct mode_exchange *mx);
 
-/* The answer and the headers that steps have announced, if there are any and the answer has not
+/* The response and the headers that steps have announced, if there are any and the response has not
  * begun, will not be sent: ledgers so (fault_done). why: one clause. */
 void mode_exchange_unsaid(struct mode_exchange *mx, const char *why);
 
-/* The answer that a respond step has announced is not sent, as another one goes before it. */
+/* The response that a respond step has announced is not sent, as another one goes before it. */
 void mode_exchange_overtaken(struct mode_exchange *mx, const char *why);
 
 /* An exchange is over: its scripts lose it (their exchange steps do nothing any more), its program

@@ -33,8 +33,8 @@ bool script_run(struct script *s, bool from_loop, int64_t late);
 
 /* Says that a step does not happen whose fault event has this seq. nth: of the exchange that it is
  * about. */
-void ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step, uint64_t fault,
-                   const char *why);
+void mode_ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step,
+                        uint64_t fault, const char *why);
 
 /* Whether the host has given the connection another program just now: rules that waited are gone.
  */
@@ -44,7 +44,7 @@ static inline bool has_caught_up(struct mode_conn *mc)
 }
 
 /* Whether a rule that waited fires now, which is counted. */
-bool rule_fires(struct mode_conn *mc, const struct mode_rule *rule);
+bool mode_rule_fires(struct mode_conn *mc, const struct mode_rule *rule);
 
-enum wire_state state_of(const struct mode_conn *mc); /* also when the wire is gone */
-void log_no_memory(const struct mode_conn *mc);
+enum wire_state mode_wire_state(const struct mode_conn *mc); /* also when the wire is gone */
+void mode_log_no_memory(const struct mode_conn *mc);

@@ -23,7 +23,7 @@
 #include "ledger/ledger.h"
 #include "mode/runtime_impl.h"
 
-void log_no_memory(const struct mode_conn *mc)
+void mode_log_no_memory(const struct mode_conn *mc)
 {
     static struct log_gate no_memory_gate;
     log_sometimes(&no_memory_gate, LOG_WARN, "connection %llu: a rule did not fire: out of memory",
@@ -35,7 +35,7 @@ static void script_reached(struct timer *m, int64_t late)
     struct script *s = link_entry(m, struct script, timer);
     if (s->waiting && has_caught_up(s->mc))
         return;
-    if (s->waiting && !rule_fires(s->mc, s->rule)) {
+    if (s->waiting && !mode_rule_fires(s->mc, s->rule)) {
         script_destroy(s);
         return;
     }
@@ -97,7 +97,7 @@ static uint64_t ledger_fault(const struct script *s, const struct mode_step *ste
 
 static const char *wire_is_too_late(const struct mode_conn *mc, char out[WHY_SIZE])
 {
-    enum wire_state state = state_of(mc);
+    enum wire_state state = mode_wire_state(mc);
     if (state == WIRE_OPEN && !wire_can_send(mc->wire))
         return "too late: TLS had said its last (a close_notify or a fatal alert)";
     snprintf(out, WHY_SIZE, "%s %s",
@@ -114,7 +114,7 @@ static const char *why_not(const struct mode_conn *mc, int outcome, char out[WHY
     case STEP_SKIPPED:
         return "skipped: it belongs to TLS, and the connection is clear";
     case STEP_ANSWERED:
-        return "too late: the answer had begun";
+        return "too late: the response had begun";
     case STEP_OVER:
         return "too late: the exchange was over";
     case STEP_SO_ALREADY:
@@ -138,8 +138,8 @@ static void ledger_step_missed(const struct script *s, const struct mode_step *s
     ledger_commit(s->mc->ledger);
 }
 
-void ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step, uint64_t fault,
-                   const char *why)
+void mode_ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step,
+                        uint64_t fault, const char *why)
 {
     struct ledger *l = mc->ledger;
     ledger_begin(l, EV_FAULT_DONE, mc->id, nth);
@@ -149,7 +149,7 @@ void ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step st
     ledger_commit(l);
 }
 
-enum wire_state state_of(const struct mode_conn *mc)
+enum wire_state mode_wire_state(const struct mode_conn *mc)
 {
     return mc->wire ? wire_state(mc->wire) : WIRE_CLOSED;
 }
@@ -161,7 +161,7 @@ static void put_out_before(const struct script *s, const struct mode_step *step,
 {
     struct mode_conn *mc = s->mc;
     if (step->row->behind && (from_loop || s->rule->slot > ON_PROTOCOL) && mc->engine && mc->over &&
-        protocol_of(mc->over)->streams && state_of(mc) == WIRE_OPEN)
+        protocol_of(mc->over)->streams && mode_wire_state(mc) == WIRE_OPEN)
         engine_pump(mc->engine);
 }
 
@@ -187,7 +187,7 @@ static void step_do(struct script *s, const struct mode_step *step, uint64_t fau
     mc->acting = outer;
     if (error) {
         char why[WHY_SIZE];
-        ledger_undone(mc, s->nth, step_of(step->row), fault, why_not(mc, error, why));
+        mode_ledger_undone(mc, s->nth, step_of(step->row), fault, why_not(mc, error, why));
         return;
     }
     switch (step->row->effect) {
@@ -220,7 +220,7 @@ static void step_pause(struct script *s, const struct mode_step *step)
 /* One step. Returns whether the script continues with the next one now. */
 static bool script_step(struct script *s, bool from_loop, int64_t late, bool *silenced)
 {
-    if (s->next == s->rule->step_count || state_of(s->mc) == WIRE_CLOSED)
+    if (s->next == s->rule->step_count || mode_wire_state(s->mc) == WIRE_CLOSED)
         return false;
     const struct mode_step *step = &s->rule->steps[s->next];
     const struct step_row *row = step->row;
@@ -230,7 +230,7 @@ static bool script_step(struct script *s, bool from_loop, int64_t late, bool *si
     }
     s->next++;
     put_out_before(s, step, from_loop);
-    if (state_of(s->mc) == WIRE_CLOSED)
+    if (mode_wire_state(s->mc) == WIRE_CLOSED)
         return false;
     int outcome = step_is_ready(s, step);
     if (outcome) {
@@ -251,7 +251,7 @@ static bool script_step(struct script *s, bool from_loop, int64_t late, bool *si
     return true;
 }
 
-/* A gate that opened is told last, when the steps behind it had their say on the answer. */
+/* A gate that opened is told last, when the steps behind it had their say on the response. */
 bool script_run(struct script *s, bool from_loop, int64_t late)
 {
     struct mode_conn *mc = s->mc;

@@ -9,7 +9,7 @@
 struct so_far {
     const struct step_row *ended;          /* by this step; NULL: it lives */
     const struct step_row *silent;         /* because of this one; NULL: it is not */
-    const struct step_row *exchange_ended; /* no answer can come, because of this one */
+    const struct step_row *exchange_ended; /* no response can come, because of this one */
     bool waited;
 };
 
@@ -22,9 +22,9 @@ static int find_row(struct compiler *c, const struct path *at, const char *name,
             *out = row;
             return 0;
         }
-        name_list_add(&names, step_name(row));
+        mode_names_add(&names, step_name(row));
     }
-    refuse_at(c, at, names.text, "no step is called \"%.*s\"", MODE_NAME_SIZE, name);
+    mode_refuse_at(c, at, names.text, "no step is called \"%.*s\"", MODE_NAME_SIZE, name);
     return refuse_meant(c->why, &names.meant);
 }
 
@@ -44,7 +44,7 @@ void step_places(const struct step_row *row, void (*place)(void *arg, const char
 
 static void list_place(void *list, const char *name)
 {
-    name_list_add(list, name);
+    mode_names_add(list, name);
 }
 
 /* The protocol is, or may be, one that has no such step. */
@@ -58,7 +58,7 @@ static int refuse_over(struct compiler *c, const struct path *at, const struct s
         snprintf(allowed, sizeof allowed, "a connection that speaks %s", titles);
     else
         snprintf(allowed, sizeof allowed, "a rule with \"over\": %s", names);
-    return refuse_at(c, at, allowed, "\"%s\" exists in %s only", step_name(row), titles);
+    return mode_refuse_at(c, at, allowed, "\"%s\" exists in %s only", step_name(row), titles);
 }
 
 static int check_place(struct compiler *c, const struct path *at, const struct step_row *row,
@@ -74,9 +74,9 @@ static int check_place(struct compiler *c, const struct path *at, const struct s
                           : row->in_exchange     ? "there is no exchange here that it could act on"
                           : slot == ON_STALE     ? "the connection has ended or is silent by then"
                                                  : "the connection is not ready for it yet";
-        return refuse_at(c, at,
-                         slot == SLOT_OF_DO ? "steps that act on the connection" : places.text,
-                         "\"%s\" does not fit here: %s", step_name(row), why);
+        return mode_refuse_at(c, at,
+                              slot == SLOT_OF_DO ? "steps that act on the connection" : places.text,
+                              "\"%s\" does not fit here: %s", step_name(row), why);
     }
     return over & ~row->over ? refuse_over(c, at, row, slot) : 0;
 }
@@ -85,27 +85,28 @@ static int check_order(struct compiler *c, const struct path *at, const struct s
                        struct so_far *so_far)
 {
     if (so_far->ended && so_far->ended->effect == EFFECT_DESTROYS)
-        return refuse_at(c, at, "nothing", "nothing can come after \"%s\"",
-                         step_name(so_far->ended));
+        return mode_refuse_at(c, at, "nothing", "nothing can come after \"%s\"",
+                              step_name(so_far->ended));
     if (so_far->ended && !row->after_end)
-        return refuse_at(c, at, "wait, rst", "\"%s\" means nothing after \"%s\"", step_name(row),
-                         step_name(so_far->ended));
+        return mode_refuse_at(c, at, "wait, rst", "\"%s\" means nothing after \"%s\"",
+                              step_name(row), step_name(so_far->ended));
     if (so_far->silent && !row->while_silent)
-        return refuse_at(c, at, ledger_word_name(F_STEP, so_far->silent->resumed_by),
-                         "\"%s\" means nothing after \"%s\"", step_name(row),
-                         step_name(so_far->silent));
+        return mode_refuse_at(c, at, ledger_word_name(F_STEP, so_far->silent->resumed_by),
+                              "\"%s\" means nothing after \"%s\"", step_name(row),
+                              step_name(so_far->silent));
     if (so_far->silent && row->effect == EFFECT_RESUMES &&
         step_of(row) != so_far->silent->resumed_by)
-        return refuse_at(c, at, ledger_word_name(F_STEP, so_far->silent->resumed_by),
-                         "\"%s\" does not end \"%s\"", step_name(row), step_name(so_far->silent));
+        return mode_refuse_at(c, at, ledger_word_name(F_STEP, so_far->silent->resumed_by),
+                              "\"%s\" does not end \"%s\"", step_name(row),
+                              step_name(so_far->silent));
     if (row->in_exchange && so_far->waited)
-        return refuse_at(c, at, "delay in place of wait: it holds the answer back",
-                         "the answer is on its way by the time of \"%s\", after \"wait\"",
-                         step_name(row));
+        return mode_refuse_at(c, at, "delay in place of wait: it holds the response back",
+                              "the response is on its way by the time of \"%s\", after \"wait\"",
+                              step_name(row));
     if (row->in_exchange && so_far->exchange_ended)
-        return refuse_at(c, at, "steps that act on the connection",
-                         "\"%s\" means nothing after \"%s\", which never answers", step_name(row),
-                         step_name(so_far->exchange_ended));
+        return mode_refuse_at(c, at, "steps that act on the connection",
+                              "\"%s\" means nothing after \"%s\", which never answers",
+                              step_name(row), step_name(so_far->exchange_ended));
 
     if (row->effect == EFFECT_ENDS || row->effect == EFFECT_DESTROYS)
         so_far->ended = row;
@@ -130,7 +131,7 @@ static void need_capabilities(struct compiler *c, const struct path *at, const c
             continue;
         const struct capability_row *row = caps_row((enum capability)cap);
         char where[PATH_SIZE];
-        path_text(at, where);
+        mode_path_text(at, where);
         c->is_missing = true;
         refuse(&c->missing, where, row->needs, "\"%s\" needs %.*s, which is missing here%s%s", step,
                (int)strcspn(row->needs, " "), row->needs, row->why_not[0] ? ": " : "",
@@ -144,8 +145,8 @@ static int read_arg(struct compiler *c, const struct path *at, const char *step,
                     union mode_value *out)
 {
     if (!value && !arg->fallback)
-        return arg->required ? refuse_at(c, at, value_rows[arg->type].about,
-                                         "it is missing: \"%s\" needs it", step)
+        return arg->required ? mode_refuse_at(c, at, value_rows[arg->type].about,
+                                              "it is missing: \"%s\" needs it", step)
                              : 0;
     json_auto_t *used =
         value ? json_incref(value) : json_loads(arg->fallback, JSON_DECODE_ANY, NULL);
@@ -169,12 +170,12 @@ static int check_arg_names(struct compiler *c, const struct path *at, const stru
         struct name_list names = { .meant.word = key };
         const struct arg_row *arg = row->args;
         while (arg->name && strcmp(arg->name, key) != 0)
-            name_list_add(&names, arg++->name);
+            mode_names_add(&names, arg++->name);
         struct path here = PATH_KEY(at, key);
         if (arg->name)
             continue;
-        refuse_at(c, &here, names.len ? names.text : "no arguments", "\"%s\" has no such argument",
-                  step_name(row));
+        mode_refuse_at(c, &here, names.len ? names.text : "no arguments",
+                       "\"%s\" has no such argument", step_name(row));
         return refuse_meant(c->why, &names.meant);
     }
     return 0;
@@ -187,8 +188,8 @@ static int read_args(struct compiler *c, const struct path *at, const json_t *ar
     const struct step_row *row = step->row;
     bool alone = args && !json_is_object(args);
     if (alone && !row->shorthand)
-        return refuse_at(c, at, "an object of arguments",
-                         "the arguments of \"%s\" are not an object", step_name(row));
+        return mode_refuse_at(c, at, "an object of arguments",
+                              "the arguments of \"%s\" are not an object", step_name(row));
     int error = alone ? 0 : check_arg_names(c, at, row, args);
     json_auto_t *in_force = json_object();
     if (!error && !in_force)
@@ -225,8 +226,9 @@ static int read_step(struct compiler *c, const struct path *at, const json_t *js
     }
     if (!name) {
         char shown[SHOWN_SIZE];
-        return refuse_at(c, at, "\"fin\", or {\"fin\": {\"notify\": true}}, or {\"wait\": \"2s\"}",
-                         "%s is not a step", json_shown(json, shown));
+        return mode_refuse_at(c, at,
+                              "\"fin\", or {\"fin\": {\"notify\": true}}, or {\"wait\": \"2s\"}",
+                              "%s is not a step", mode_json_shown(json, shown));
     }
     return find_row(c, at, name, &step->row);
 }
@@ -237,10 +239,10 @@ int steps_read(struct compiler *c, const struct path *at, const json_t *json, un
     size_t count = json_array_size(json);
     if (count == 0 || count > MODE_STEPS_MAX)
         return json_is_array(json) && count
-                   ? refuse_at(c, at, "at most 64 steps", "%zu steps", count)
-                   : refuse_at(c, at, "a list of 1 to 64 steps",
-                               json ? "this is not a list of steps"
-                                    : "it is missing: a rule says what to do");
+                   ? mode_refuse_at(c, at, "at most 64 steps", "%zu steps", count)
+                   : mode_refuse_at(c, at, "a list of 1 to 64 steps",
+                                    json ? "this is not a list of steps"
+                                         : "it is missing: a rule says what to do");
     struct mode_step *steps = program_alloc(c->program, count * sizeof *steps);
     if (!steps)
         return -ENOMEM;

@@ -9,8 +9,8 @@
 #include "wire/wire.h"
 
 /* 0, or why nothing can be asked of the engine. */
-int ready_engine(const struct mode_conn *mc, const struct mode_exchange *mx,
-                 const struct mode_step *step)
+int step_ready_engine(const struct mode_conn *mc, const struct mode_exchange *mx,
+                      const struct mode_step *step)
 {
     if (!wire_can_send(mc->wire))
         return WIRE_TOO_LATE;
@@ -22,28 +22,28 @@ int ready_engine(const struct mode_conn *mc, const struct mode_exchange *mx,
 static int ready_setting(const struct mode_conn *mc, const struct mode_step *step,
                          enum engine_setting setting)
 {
-    int outcome = ready_engine(mc, NULL, step);
+    int outcome = step_ready_engine(mc, NULL, step);
     if (!outcome && engine_is_set(mc->engine, setting, (uint32_t)step->arg[0].number))
         return STEP_SO_ALREADY;
     return outcome;
 }
 
-int ready_ignore_pings(const struct mode_conn *mc, const struct mode_exchange *mx,
-                       const struct mode_step *step)
+int step_ready_ignore_pings(const struct mode_conn *mc, const struct mode_exchange *mx,
+                            const struct mode_step *step)
 {
     return ready_setting(mc, step, ENGINE_IGNORE_PINGS);
 }
 
-int ready_ignore_settings(const struct mode_conn *mc, const struct mode_exchange *mx,
-                          const struct mode_step *step)
+int step_ready_ignore_settings(const struct mode_conn *mc, const struct mode_exchange *mx,
+                               const struct mode_step *step)
 {
     return ready_setting(mc, step, ENGINE_IGNORE_SETTINGS);
 }
 
-int ready_window(const struct mode_conn *mc, const struct mode_exchange *mx,
-                 const struct mode_step *step)
+int step_ready_window(const struct mode_conn *mc, const struct mode_exchange *mx,
+                      const struct mode_step *step)
 {
-    int outcome = ready_engine(mc, mx, step);
+    int outcome = step_ready_engine(mc, mx, step);
     if (!outcome && engine_is_set(mc->engine, ENGINE_KEEP_WINDOWS, !step->arg[1].number) &&
         (uint32_t)step->arg[0].number == mc->initial_window)
         return STEP_SO_ALREADY;
@@ -56,7 +56,7 @@ static int set(struct mode_conn *mc, enum engine_setting setting, int64_t value)
 }
 
 /* goaway {error, last, debug, then_hold}: the frame is arg[1]. */
-int build_goaway(struct compiler *c, const struct path *at, struct mode_step *step)
+int step_build_goaway(struct compiler *c, const struct path *at, struct mode_step *step)
 {
     struct goaway *goaway = program_alloc(c->program, sizeof *goaway);
     if (!goaway)
@@ -69,8 +69,8 @@ int build_goaway(struct compiler *c, const struct path *at, struct mode_step *st
     return 0;
 }
 
-int do_goaway(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-              const struct mode_step *step)
+int step_do_goaway(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                   const struct mode_step *step)
 {
     int error = engine_goaway(mc->engine, step->arg[1].goaway);
     if (error)
@@ -84,34 +84,34 @@ int do_goaway(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progra
     return error == ENGINE_TOO_LATE ? 0 : error; /* it has said the GOAWAY, and no more */
 }
 
-int do_goaway_notice(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                     const struct mode_step *step)
+int step_do_goaway_notice(struct mode_conn *mc, struct mode_exchange *mx,
+                          struct mode_program *program, const struct mode_step *step)
 {
     return engine_goaway_notice(mc->engine);
 }
 
 /* ping {opaque} */
-int do_ping(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-            const struct mode_step *step)
+int step_do_ping(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                 const struct mode_step *step)
 {
     return engine_ping(mc->engine, step->arg[0].bytes->bytes);
 }
 
-int do_ignore_pings(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                    const struct mode_step *step)
+int step_do_ignore_pings(struct mode_conn *mc, struct mode_exchange *mx,
+                         struct mode_program *program, const struct mode_step *step)
 {
     return set(mc, ENGINE_IGNORE_PINGS, step->arg[0].number);
 }
 
-int do_ignore_settings(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                       const struct mode_step *step)
+int step_do_ignore_settings(struct mode_conn *mc, struct mode_exchange *mx,
+                            struct mode_program *program, const struct mode_step *step)
 {
     return set(mc, ENGINE_IGNORE_SETTINGS, step->arg[0].number);
 }
 
 /* window {initial, update}: the setting is said when it differs from what is in force. */
-int do_window(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-              const struct mode_step *step)
+int step_do_window(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                   const struct mode_step *step)
 {
     uint32_t initial = (uint32_t)step->arg[0].number;
     int error = set(mc, ENGINE_KEEP_WINDOWS, !step->arg[1].number);
@@ -124,8 +124,8 @@ int do_window(struct mode_conn *mc, struct mode_exchange *mx, struct mode_progra
 }
 
 /* max_streams {count} */
-int do_max_streams(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                   const struct mode_step *step)
+int step_do_max_streams(struct mode_conn *mc, struct mode_exchange *mx,
+                        struct mode_program *program, const struct mode_step *step)
 {
     return set(mc, ENGINE_MAX_STREAMS, step->arg[0].number);
 }

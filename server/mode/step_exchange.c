@@ -1,4 +1,5 @@
-/* step_exchange.c - steps that act on the exchange that fired the rule: its answer, its stream. */
+/* step_exchange.c - steps that act on the exchange that fired the rule: its response, its stream.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,15 +13,15 @@
 
 /* --- When they do anything */
 
-int ready_answer(const struct mode_conn *mc, const struct mode_exchange *mx,
-                 const struct mode_step *step)
+int step_ready_response(const struct mode_conn *mc, const struct mode_exchange *mx,
+                        const struct mode_step *step)
 {
     return mx->answering ? STEP_ANSWERED : 0;
 }
 
 /* A response that stands at a place can be held there. */
-int ready_gate(const struct mode_conn *mc, const struct mode_exchange *mx,
-               const struct mode_step *step)
+int step_ready_gate(const struct mode_conn *mc, const struct mode_exchange *mx,
+                    const struct mode_step *step)
 {
     return mx->answering && !mx->standing ? STEP_ANSWERED : 0;
 }
@@ -37,13 +38,13 @@ static bool has_header(const struct response *response, const struct header *wan
 }
 
 /* respond {status, headers, body}: the response is arg[2]. */
-int build_respond(struct compiler *c, const struct path *at, struct mode_step *step)
+int step_build_respond(struct compiler *c, const struct path *at, struct mode_step *step)
 {
     const struct response *given = step->arg[1].response, *body = step->arg[2].response;
     int status = (int)step->arg[0].number;
     if (body->body_len && response_has_no_content(status)) {
         struct path here = PATH_KEY(at, "body");
-        return refuse_at(c, &here, "\"\"", "an answer with status %d has no body", status);
+        return mode_refuse_at(c, &here, "\"\"", "a response with status %d has no body", status);
     }
     struct response *response = program_alloc(c->program, sizeof *response);
     struct header *headers = program_alloc(c->program, (given->header_count + 1) * sizeof *headers);
@@ -61,12 +62,12 @@ int build_respond(struct compiler *c, const struct path *at, struct mode_step *s
     return 0;
 }
 
-int do_respond(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-               const struct mode_step *step)
+int step_do_respond(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                    const struct mode_step *step)
 {
     if (mx->instead)
-        ledger_undone(mc, mx->ex->nth, STEP_RESPOND, mx->instead_fault,
-                      "another respond came after it");
+        mode_ledger_undone(mc, mx->ex->nth, STEP_RESPOND, mx->instead_fault,
+                           "another respond came after it");
     mode_ref(program);
     mode_unref(mx->program);
     mx->program = program;
@@ -95,12 +96,12 @@ static int refuse_header(struct compiler *c, const struct path *at, const char *
         p++;
     snprintf(allowed, sizeof allowed, "a rule with \"over\": %s",
              protocol_list_names(protocol_with_connection_headers(OVER_ALL), names));
-    return refuse_at(c, &here, allowed, "%s has no %.20s header (%s)", p->title, name,
-                     p->no_connection_headers);
+    return mode_refuse_at(c, &here, allowed, "%s has no %.20s header (%s)", p->title, name,
+                          p->no_connection_headers);
 }
 
 /* header {name, value}: both together are arg[1]. */
-int build_header(struct compiler *c, const struct path *at, struct mode_step *step)
+int step_build_header(struct compiler *c, const struct path *at, struct mode_step *step)
 {
     const char *name = step->arg[0].text, *value = step->arg[1].text;
     unsigned without = c->over & ~protocol_with_connection_headers(c->over);
@@ -116,8 +117,8 @@ int build_header(struct compiler *c, const struct path *at, struct mode_step *st
     return 0;
 }
 
-int do_header(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-              const struct mode_step *step)
+int step_do_header(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                   const struct mode_step *step)
 {
     struct mode_header *set;
     if (!(set = malloc(sizeof *set)))
@@ -140,16 +141,16 @@ static int reset_stream(const struct mode_conn *mc, struct mode_exchange *mx, ui
 }
 
 /* rst_stream {error} */
-int do_rst_stream(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                  const struct mode_step *step)
+int step_do_rst_stream(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                       const struct mode_step *step)
 {
     return reset_stream(mc, mx, (uint32_t)step->arg[0].number);
 }
 
 #define REFUSED_STREAM 7 /* RFC 9113 7, 8.7 */
 
-int do_refuse(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-              const struct mode_step *step)
+int step_do_refuse(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                   const struct mode_step *step)
 {
     return reset_stream(mc, mx, REFUSED_STREAM);
 }

@@ -16,7 +16,7 @@ static bool decode(const char *text, size_t len, char *out)
 {
     size_t n = 0;
     for (const char *at = text, *end = text + len; at < end;) {
-        int c = percent_next(&at, end, NULL);
+        int c = hex_percent_next(&at, end, NULL);
         if (c <= 0)
             return false;
         out[n++] = (char)c;

@@ -25,12 +25,12 @@ static int read_on(struct compiler *c, const struct path *at, const json_t *json
             *out = row;
             return 0;
         }
-        name_list_add(&names, trigger_name(row));
+        mode_names_add(&names, trigger_name(row));
     }
     char shown[SHOWN_SIZE];
     if (!on)
-        return refuse_at(c, &here, names.text, "it is missing: a rule says when it fires");
-    refuse_at(c, &here, names.text, "%s is not a trigger", json_shown(on, shown));
+        return mode_refuse_at(c, &here, names.text, "it is missing: a rule says when it fires");
+    mode_refuse_at(c, &here, names.text, "%s is not a trigger", mode_json_shown(on, shown));
     return refuse_meant(c->why, &names.meant);
 }
 
@@ -39,15 +39,15 @@ static int refuse_member(const struct reading *r, const char *key, bool known)
 {
     struct path here = PATH_KEY(r->at, key);
     struct name_list allowed = { .meant.word = known ? NULL : key };
-    name_list_add(&allowed, "on");
-    name_list_add(&allowed, "do");
+    mode_names_add(&allowed, "on");
+    mode_names_add(&allowed, "do");
     for (unsigned i = 0; i < RULE_MEMBERS; i++)
         if (r->trigger->takes & TAKES(i))
-            name_list_add(&allowed, rule_member_rows[i].name);
+            mode_names_add(&allowed, rule_member_rows[i].name);
     if (known)
-        return refuse_at(r->c, &here, allowed.text, "it does not go with the trigger \"%s\"",
-                         trigger_name(r->trigger));
-    refuse_at(r->c, &here, allowed.text, "a rule has no such member");
+        return mode_refuse_at(r->c, &here, allowed.text, "it does not go with the trigger \"%s\"",
+                              trigger_name(r->trigger));
+    mode_refuse_at(r->c, &here, allowed.text, "a rule has no such member");
     return refuse_meant(r->c->why, &allowed.meant);
 }
 
@@ -70,8 +70,8 @@ static int check_members(const struct reading *r)
         struct path here = PATH_KEY(r->at, rule_member_rows[i].name);
         if ((r->trigger->requires & TAKES(i)) &&
             !json_object_get(r->json, rule_member_rows[i].name))
-            return refuse_at(r->c, &here, rule_member_rows[i].allowed,
-                             "it is missing: \"%s\" needs it", trigger_name(r->trigger));
+            return mode_refuse_at(r->c, &here, rule_member_rows[i].allowed,
+                                  "it is missing: \"%s\" needs it", trigger_name(r->trigger));
     }
     return 0;
 }
@@ -118,11 +118,11 @@ static int refuse_place(const struct reading *r, const struct path *here, const 
     char text[64], shown[SHOWN_SIZE];
     for (const struct at_row *row = r->trigger->at; row->name; row++) {
         snprintf(text, sizeof text, row->counted ? "{\"%s\": N}" : "%s", row->name);
-        name_list_add(&names, text);
+        mode_names_add(&names, text);
         suggest_offer(&meant, row->name);
     }
-    refuse_at(r->c, here, names.text, "%s is no place of the trigger \"%s\"",
-              json_shown(value, shown), trigger_name(r->trigger));
+    mode_refuse_at(r->c, here, names.text, "%s is no place of the trigger \"%s\"",
+                   mode_json_shown(value, shown), trigger_name(r->trigger));
     return refuse_meant(r->c->why, &meant);
 }
 
@@ -181,8 +181,8 @@ static int read_mark(const struct reading *r, enum rule_member which, const char
         return 0;
     char shown[SHOWN_SIZE];
     if (!json_is_string(value) || !mode_name_ok(json_string_value(value)))
-        return refuse_at(r->c, &here, rule_member_rows[which].allowed, "%s cannot be a mark's name",
-                         json_shown(value, shown));
+        return mode_refuse_at(r->c, &here, rule_member_rows[which].allowed,
+                              "%s cannot be a mark's name", mode_json_shown(value, shown));
     *out = program_text(r->c->program, json_string_value(value), json_string_length(value));
     return *out ? 0 : -ENOMEM;
 }
@@ -220,8 +220,8 @@ static int read_range(const struct reading *r, enum rule_member which, bool stri
     }
     struct mode_range range;
     if (!text || !mode_range_parse(text, &range) || (!strides && range.every != 1))
-        return refuse_at(r->c, &here, rule_member_rows[which].allowed, "%s is not a range",
-                         json_shown(value, shown));
+        return mode_refuse_at(r->c, &here, rule_member_rows[which].allowed, "%s is not a range",
+                              mode_json_shown(value, shown));
     *out = range;
     return 0;
 }
@@ -234,8 +234,8 @@ static int read_nth(const struct reading *r)
         return error;
     if (range.last < r->trigger->nth_first) {
         struct path here = PATH_KEY(r->at, "nth");
-        return refuse_at(r->c, &here, "2 or more", "\"%s\" is never about the first request",
-                         trigger_name(r->trigger));
+        return mode_refuse_at(r->c, &here, "2 or more", "\"%s\" is never about the first request",
+                              trigger_name(r->trigger));
     }
     r->rule->nth_first = range.first > r->trigger->nth_first ? range.first : r->trigger->nth_first;
     r->rule->nth_last = range.last;

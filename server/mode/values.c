@@ -16,8 +16,8 @@ static int refuse_value(struct compiler *c, const struct path *at, const struct 
 {
     char shown[SHOWN_SIZE];
     const struct value_row *row = &value_rows[arg->type];
-    return refuse_at(c, at, row->about, "%s is not %s %s", json_shown(json, shown),
-                     strchr("aeiou", row->name[0]) ? "an" : "a", row->name);
+    return mode_refuse_at(c, at, row->about, "%s is not %s %s", mode_json_shown(json, shown),
+                          strchr("aeiou", row->name[0]) ? "an" : "a", row->name);
 }
 
 static int read_bool(struct compiler *c, const struct path *at, const struct arg_row *arg,
@@ -39,7 +39,7 @@ static int read_int(struct compiler *c, const struct path *at, const struct arg_
         char allowed[80];
         snprintf(allowed, sizeof allowed, "an integer from %lld to %lld", (long long)arg->min,
                  (long long)arg->max);
-        return refuse_at(c, at, allowed, "%lld is out of range", (long long)number);
+        return mode_refuse_at(c, at, allowed, "%lld is out of range", (long long)number);
     }
     out->number = number;
     return 0;
@@ -65,10 +65,10 @@ static int read_choice(struct compiler *c, const struct path *at, const struct a
             out->number = i;
             return 0;
         }
-        name_list_add(&allowed, arg->choices[i]);
+        mode_names_add(&allowed, arg->choices[i]);
     }
     char shown[SHOWN_SIZE];
-    refuse_at(c, at, allowed.text, "%s is none of the choices", json_shown(json, shown));
+    mode_refuse_at(c, at, allowed.text, "%s is none of the choices", mode_json_shown(json, shown));
     return refuse_meant(c->why, &allowed.meant);
 }
 
@@ -96,10 +96,11 @@ static int read_error_code(struct compiler *c, const struct path *at, const stru
     }
     struct name_list allowed = { .meant.word = json_string_value(json) };
     for (code = 0; code < H2_ERROR_COUNT; code++)
-        name_list_add(&allowed, h2_error_name(code));
-    name_list_add(&allowed, "or a number from 0 to 4294967295");
+        mode_names_add(&allowed, h2_error_name(code));
+    mode_names_add(&allowed, "or a number from 0 to 4294967295");
     char shown[SHOWN_SIZE];
-    refuse_at(c, at, allowed.text, "%s is not an HTTP/2 error code", json_shown(json, shown));
+    mode_refuse_at(c, at, allowed.text, "%s is not an HTTP/2 error code",
+                   mode_json_shown(json, shown));
     return refuse_meant(c->why, &allowed.meant);
 }
 
@@ -139,7 +140,7 @@ static int read_last_stream(struct compiler *c, const struct path *at, const str
     return 0;
 }
 
-/* --- Headers and bodies of answers */
+/* --- Headers and bodies of responses */
 
 /* RFC 9110 5.6.2. */
 static bool is_token(const char *text)
@@ -173,10 +174,10 @@ static bool is_the_engines(const char *name)
 static int check_header_name(struct compiler *c, const struct path *at, const char *name)
 {
     if (!is_token(name))
-        return refuse_at(c, at, "a token (RFC 9110 5.6.2)", "this is not a header's name");
+        return mode_refuse_at(c, at, "a token (RFC 9110 5.6.2)", "this is not a header's name");
     if (is_the_engines(name))
-        return refuse_at(c, at, "any but Content-Length, Transfer-Encoding, Date and Upgrade",
-                         "this header is made from the answer itself");
+        return mode_refuse_at(c, at, "any but Content-Length, Transfer-Encoding, Date and Upgrade",
+                              "this header is made from the response itself");
     return 0;
 }
 
@@ -195,8 +196,8 @@ static int read_header_value(struct compiler *c, const struct path *at, const st
     if (!json_is_string(json) || !is_field_value(json_string_value(json)) ||
         json_string_length(json) > MODE_TEXT_MAX) {
         char shown[SHOWN_SIZE];
-        return refuse_at(c, at, value_rows[VALUE_HEADER_VALUE].about, "%s is not a header's value",
-                         json_shown(json, shown));
+        return mode_refuse_at(c, at, value_rows[VALUE_HEADER_VALUE].about,
+                              "%s is not a header's value", mode_json_shown(json, shown));
     }
     return read_text(c, at, arg, json, out);
 }
@@ -224,7 +225,7 @@ static int read_headers(struct compiler *c, const struct path *at, const struct 
     if (!json_is_object(json))
         return refuse_value(c, at, arg, json);
     if (json_object_size(json) > HEADERS_MAX)
-        return refuse_at(c, at, "at most 64 headers", "%zu headers", json_object_size(json));
+        return mode_refuse_at(c, at, "at most 64 headers", "%zu headers", json_object_size(json));
 
     struct response *response = program_alloc(c->program, sizeof *response);
     struct header *headers =
@@ -286,7 +287,7 @@ static int refuse_hex(struct compiler *c, const struct path *at, const struct ar
     else
         snprintf(allowed, sizeof allowed, "hexadecimal digits, two a byte, at most %lld",
                  2 * (long long)arg->max);
-    return refuse_at(c, at, allowed, "%s is not that", json_shown(json, shown));
+    return mode_refuse_at(c, at, allowed, "%s is not that", mode_json_shown(json, shown));
 }
 
 static int read_hex(struct compiler *c, const struct path *at, const struct arg_row *arg,

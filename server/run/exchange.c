@@ -290,7 +290,7 @@ static void begin(void *host, struct exchange *ex)
     exchange_fire(sx, ON_FIRST_BYTE);
 }
 
-static void answer_too_large(struct session_exchange *sx)
+static void respond_too_large(struct session_exchange *sx)
 {
     struct exchanges *xs = sx->xs;
     ledger_begin(xs->ledger, EV_LIMIT, xs->id, sx->copy.nth);
@@ -298,7 +298,7 @@ static void answer_too_large(struct session_exchange *sx)
     ledger_commit(xs->ledger);
     sx->problem = 413;
     sx->reached = REACHED_COMPLETE; /* as far as it will get */
-    answer_continue(sx);
+    respond_continue(sx);
 }
 
 /* Whether its Content-Length (digits alone, as the engines have checked) is above the limit. */
@@ -329,9 +329,9 @@ static void headers(void *host, struct exchange *ex)
     }
     witness_last_request(xs, &ex->request);
     if (strncmp(ex->request.target, "/mode/", 6) == 0)
-        answer_obey_url(sx, &ex->request);
+        respond_obey_url(sx, &ex->request);
     if (exchange_fire(sx, ON_HEADERS) && declares_more_than(&ex->request, xs->config->body_limit))
-        answer_too_large(sx);
+        respond_too_large(sx);
 }
 
 static void body(void *host, struct exchange *ex, const void *bytes, size_t n)
@@ -344,7 +344,7 @@ static void body(void *host, struct exchange *ex, const void *bytes, size_t n)
     xs->calls->heard(xs, sx, clock_now());
     sx->digest = hash_more(sx->digest, bytes, n);
     if (sx->body_bytes > xs->config->body_limit)
-        answer_too_large(sx);
+        respond_too_large(sx);
 }
 
 static void complete(void *host, struct exchange *ex)
@@ -372,7 +372,7 @@ static void complete(void *host, struct exchange *ex)
         ledger_commit(xs->ledger);
     }
     if (exchange_fire(sx, ON_COMPLETE))
-        answer_continue(sx);
+        respond_continue(sx);
 }
 
 /* --- The end of an exchange */

@@ -1,5 +1,5 @@
 /* exchange.h - the lowest of the three steps of run/ (exchange, session, run): requests and their
- * responses on one connection, for exchange.c (their stages), answer.c (what they are answered
+ * responses on one connection, for exchange.c (their stages), respond.c (what they are answered
  * with), places.c (rules inside a response) and witness.c (what the ledger is told).
  *
  * Nothing here calls a session or a run. What it needs of the connection is in struct exchanges,
@@ -86,7 +86,7 @@ struct session_exchange {
     enum ledger_reached reached;
     unsigned pins;  /* callers up the stack that look at it again */
     bool over;      /* only pins keep its memory */
-    uint32_t tried; /* by which answer_all() */
+    uint32_t tried; /* by which respond_all() */
     struct reading read;
     bool start_fired, end_told;
     int64_t heard_at; /* its first byte, the end of its header section, or the last of its body */
@@ -100,8 +100,8 @@ struct session_exchange {
     uint8_t stopped;           /* 1u << kind: it has, and the rules there have not fired yet */
     uint64_t stop_mark;        /* wire_queued() then */
     uint64_t end_mark;         /* wire_queued() after its last byte */
-    int problem;             /* status of an answer of our own instead of the endpoint's; 0: none */
-    enum problem kind;       /* if the mode of its URL is refused */
+    int problem;       /* status of a response of our own instead of the endpoint's; 0: none */
+    enum problem kind; /* if the mode of its URL is refused */
     struct refusal *refusal; /* likewise, why; NULL: no memory */
 };
 
@@ -117,7 +117,7 @@ static inline bool exchange_silenced(const struct exchanges *xs)
     return wire_state_is_fault(wire_state(xs->wire));
 }
 
-/* Whether an answer may begin or continue. */
+/* Whether a response may begin or continue. */
 static inline bool exchange_may_say(const struct exchanges *xs)
 {
     return exchange_serving(xs) && wire_can_send(xs->wire) && !xs->mode->held;
@@ -159,15 +159,15 @@ void exchange_tell_lost_one(struct session_exchange *sx, const char *why);
 /* Frees what is left of them at the end of a connection. */
 void exchange_drop_all(struct exchanges *xs);
 
-/* --- answer.c */
+/* --- respond.c */
 /* Takes /mode/NAME off the request's target, and has that mode set. */
-void answer_obey_url(struct session_exchange *sx, struct request *request);
-/* Answers it if all is there and nothing holds it; continues an answer that stands. */
-void answer_continue(struct session_exchange *sx);
+void respond_obey_url(struct session_exchange *sx, struct request *request);
+/* Answers it if all is there and nothing holds it; continues a response that stands. */
+void respond_continue(struct session_exchange *sx);
 /* The same for each that is open. */
-void answer_all(struct exchanges *xs);
-/* Opens all gates and forgets all answers that rules have given. */
-void answer_open_gates(struct exchanges *xs);
+void respond_all(struct exchanges *xs);
+/* Opens all gates and forgets all responses that rules have given. */
+void respond_open_gates(struct exchanges *xs);
 
 /* --- places.c */
 /* Before engine_respond: where it is to stop. */

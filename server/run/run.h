@@ -85,9 +85,9 @@ int run_mark(struct run *run, const char *name, uint64_t *seq, unsigned *rules,
              struct refusal *why);
 
 /* Back to "normal" for all, ledger empty, attempts forgotten. Connections that a fault holds
- * (finned, forgotten, stalled, holed) or has changed for good (a pace, a cut, a GOAWAY ...) are
- * ended; the others stay open; the ledger is emptied when that is done (run_is_settled). Returns 0,
- * or -errno: then nothing was changed. */
+ * (fin_sent, forgotten, stalled, black_holed) or has changed for good (a pace, a cut, a GOAWAY ...)
+ * are ended; the others stay open; the ledger is emptied when that is done (run_is_settled).
+ * Returns 0, or -errno: then nothing was changed. */
 int run_reset(struct run *run);
 
 /* Looks at the live connections one by one, oldest first, over any number of turns of the loop:

@@ -299,7 +299,7 @@ static void closed(void *owner)
 
 static void released(void *host, struct mode_exchange *mx)
 {
-    answer_continue(link_entry(mx, struct session_exchange, mx));
+    respond_continue(link_entry(mx, struct session_exchange, mx));
 }
 
 /* What the kernel had before the fault is read first. Then a header section that is not whole is
@@ -355,7 +355,7 @@ static void resumed(struct session *s, bool hole)
             engine_resume(s->xs.engine);
     }
     places_look(&s->xs);
-    answer_all(&s->xs);
+    respond_all(&s->xs);
     exchange_idle(&s->xs);
 }
 
@@ -473,7 +473,7 @@ void session_end_faults(struct session *s, enum ledger_by by)
     if (wire_state(s->xs.wire) == WIRE_ENDING)
         wire_hurry(s->xs.wire);
     mode_conn_stop_scripts(&s->mode);
-    answer_open_gates(&s->xs);
+    respond_open_gates(&s->xs);
 }
 
 void session_shutdown(struct session *s)

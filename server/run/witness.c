@@ -58,7 +58,7 @@ void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
         return;
     ledger_begin(xs->ledger, EV_STALE_REQUEST, xs->id, ex->nth);
     witness_request(xs, &ex->request, ex->stream, &sx->key);
-    ledger_word(xs->ledger, F_SENT_INTO, INTO_HOLED);
+    ledger_word(xs->ledger, F_SENT_INTO, INTO_BLACK_HOLED);
     add_fault(xs, wire_fault(xs->wire));
     ledger_int(xs->ledger, F_AFTER_FAULT,
                wire_black_hole_used(xs->wire) - wire_fault_since(xs->wire));

@@ -1,7 +1,7 @@
 /* wrong_port.c - HTTP in cleartext on a TLS port, TLS on a cleartext one: the mistake is answered
  * as real servers do, and told in words.
  *
- * Both are answered with 400 in cleartext. To HTTP on a TLS port that is an answer that its client
+ * Both are answered with 400 in cleartext. To HTTP on a TLS port that is a response that its client
  * understands. To TLS on a cleartext port it is none, and an alert would be one; but nginx, Apache,
  * Node and Go answer so, and what TLS libraries say to it ("wrong version number", "packet length
  * too long") is how this mistake shows everywhere else.
@@ -30,7 +30,7 @@ static const char *other_port(const struct session *s, bool tls, char out[48])
     return out;
 }
 
-/* An answer with 400 and a problem in it. head: to a HEAD request. */
+/* A response with 400 and a problem in it. head: to a HEAD request. */
 static void write_400(const char *detail, bool head, struct buf *out)
 {
     struct buf body = { 0 };
@@ -85,7 +85,7 @@ void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n)
 {
     static struct log_gate gate;
     struct session *s = owner;
-    struct buf answer = { 0 };
+    struct buf response = { 0 };
     char detail[128], why[SHOWN_LINE_LEN + 64], other[48];
     const char *line = (const char *)bytes, *all_end = line + n;
     while (line < all_end && (*line == '\r' || *line == '\n'))
@@ -110,9 +110,10 @@ void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n)
     log_sometimes(&gate, LOG_WARN,
                   "connection %llu, listener %s: %s; answered with 400: use https://%s",
                   (unsigned long long)s->xs.id, s->listener, why, other);
-    write_400(detail, len > 5 && memcmp(line, "HEAD ", 5) == 0, &answer);
-    wire_refuse_clear(s->xs.wire, why, buf_bytes(&answer), answer.failed ? 0 : buf_len(&answer));
-    buf_free(&answer);
+    write_400(detail, len > 5 && memcmp(line, "HEAD ", 5) == 0, &response);
+    wire_refuse_clear(s->xs.wire, why, buf_bytes(&response),
+                      response.failed ? 0 : buf_len(&response));
+    buf_free(&response);
 }
 
 /* --- TLS on a cleartext port */
@@ -120,7 +121,7 @@ void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n)
 static void refuse_tls(struct session *s)
 {
     static struct log_gate gate;
-    struct buf answer = { 0 };
+    struct buf response = { 0 };
     char detail[128], other[48];
     snprintf(detail, sizeof detail,
              "This port speaks no TLS, but a TLS handshake was begun. Use http://%s.",
@@ -130,9 +131,9 @@ static void refuse_tls(struct session *s)
                   "clear: use http://%s",
                   (unsigned long long)s->xs.id, s->listener, other);
     witness_protocol_error(&s->xs, "TLS on a cleartext port: answered with 400 in cleartext");
-    write_400(detail, false, &answer);
-    wire_send(s->xs.wire, buf_bytes(&answer), buf_len(&answer));
-    buf_free(&answer);
+    write_400(detail, false, &response);
+    wire_send(s->xs.wire, buf_bytes(&response), buf_len(&response));
+    buf_free(&response);
     wire_close(s->xs.wire, BY_SERVER);
 }
 

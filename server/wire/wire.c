@@ -321,7 +321,7 @@ void wire_handshake_fin(struct wire *w)
     wire_end(w, WIRE_LAST_CLOSE, BY_CLIENT, HOW_AS_SEEN);
 }
 
-/* The client may have only shut down its writing side and wait for an answer that is held back; or
+/* The client may have only shut down its writing side and wait for a response that is held back; or
  * it has closed, and its kernel forgets the connection within 60 s. */
 void wire_open_fin(struct wire *w)
 {

@@ -4,8 +4,7 @@
  * takes plaintext down, and performs verbs. All verbs of closing come through here, so a fault is
  * the same for HTTP/1.1 and HTTP/2, clear and TLS.
  *
- * What a wire does in each state (state.c; in the ledger, in modes and over the API fin_sent is
- * "finned", and black_holed "holed"):
+ * What a wire does in each state (state.c), by its name in the ledger, in modes and over the API:
  *
  *     state        reads   sends   bytes from the client       FIN from the client
  *     open         yes     yes     up, to received()           up, to peer_closed()
@@ -71,7 +70,7 @@ enum ledger_into wire_state_into(enum wire_state state);
 bool wire_state_is_fault(enum wire_state state);
 /* Of these, can it end, so that the connection serves its client again: stalled, black_holed? */
 bool wire_state_is_held(enum wire_state state);
-/* Of these, does its client get no answer and no end: forgotten, stalled, black_holed? */
+/* Of these, does its client get no response and no end: forgotten, stalled, black_holed? */
 bool wire_state_is_silent(enum wire_state state);
 
 /* What ends the bytes that a cut lets through. */

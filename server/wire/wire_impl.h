@@ -127,7 +127,7 @@ struct wire_state_row {
     bool serves;           /* its client */
     bool fault;
     bool held;   /* it can end, so that the connection serves again */
-    bool silent; /* the client gets no answer and no end; given up, it ends with nothing said */
+    bool silent; /* the client gets no response and no end; given up, it ends with nothing said */
     bool reads;
     bool keeps; /* what is read may have to be kept: the owner says whether it takes more */
     /* When what is read counts as sent after the state began: never; once it is in effect, and then

@@ -60,8 +60,8 @@ static struct talk *retried(struct stage *stage, const char *method, const char 
 }
 
 /* Nothing that is sent now is ACKed; until: the hole is not over before. */
-static void check_holed(const struct stage *stage, struct talk *t, const char *mode,
-                        const char *key, int64_t until)
+static void check_black_holed(const struct stage *stage, struct talk *t, const char *mode,
+                              const char *key, int64_t until)
 {
     await_hole(stage, t, mode);
     post(t, key);
@@ -152,7 +152,7 @@ static void case_05_shorter_than_the_pool(struct stage *stage)
     check_timer(t, t->c.fin_at, 400);
     await_fin_acked(stage, t);
     check_request_draws_rst(t, "case-05");
-    check_stale_request(stage, t, "case-05", "finned", "acked");
+    check_stale_request(stage, t, "case-05", "fin_sent", "acked");
     t = retried(stage, "GET", "case-05", 2);
     check(client_wait_fin(&t->c, in_ms(400 + LATE_MS)), "no FIN: %s", client_story(&t->c));
 }
@@ -162,7 +162,7 @@ static void case_06_h2_black_hole(struct stage *stage)
     admin_needs(stage->server, "black_hole");
     play(stage, "06-h2-black-hole", 0.2); /* 200 ms */
     struct talk *t = served_within(stage, 200);
-    check_holed(stage, t, "black-hole", "case-06", TIME_NONE);
+    check_black_holed(stage, t, "black-hole", "case-06", TIME_NONE);
     frame_ping_ignored(t); /* and the next requests go the same way */
     assert_int_equal(talk_ask(t, "case-06-again"), 0);
     frames_none(t, 200);
@@ -204,7 +204,7 @@ static void case_08_path_change(struct stage *stage)
     struct talk *t = served(stage);
     check(client_silent(&t->c, in_ms(100)), "not silent: %s", client_story(&t->c));
     admin_mark(stage->server, "path-change");
-    check_holed(stage, t, "path-change", "case-08", TIME_NONE);
+    check_black_holed(stage, t, "path-change", "case-08", TIME_NONE);
     t = retried(stage, "POST", "case-08", 1);
     talk_served(t);
 }
@@ -397,7 +397,7 @@ static void case_17_original_after_retry(struct stage *stage)
     play(stage, "17-original-after-retry", 0.2); /* 200 ms, 2 s */
     struct talk *t = served_within(stage, 200);
     int64_t healed = t->asked_at + 2200 * NS_PER_MS;
-    check_holed(stage, t, "late-original", "case-17", healed);
+    check_black_holed(stage, t, "late-original", "case-17", healed);
     struct talk *retry = retried(stage, "POST", "case-17", 1);
     uint64_t first = check_processed(stage, retry, 1);
     in_time(healed);
@@ -407,7 +407,7 @@ static void case_17_original_after_retry(struct stage *stage)
     check_gap(stage, t, "black_hole", "heal", 2000);
     json_t *stale = ledger_await(stage->server, t->connection, "stale_request", NULL);
     assert_string_equal(event_text(stale, "key"), "case-17");
-    assert_string_equal(event_text(stale, "sent_into"), "holed");
+    assert_string_equal(event_text(stale, "sent_into"), "black_holed");
     json_decref(stale);
 }
 

@@ -35,7 +35,7 @@ static void idle_close_sees_a_request_sent_after_its_fin(struct stage *stage)
 
     await_fin_acked(stage, t);
     check_request_draws_rst(t, "after-fin");
-    check_stale_request(stage, t, "after-fin", "finned", "acked");
+    check_stale_request(stage, t, "after-fin", "fin_sent", "acked");
     check_end_after(stage, t, check_fault(stage, t, "idle-close", "fin", IDLE_MS));
 }
 
@@ -65,7 +65,7 @@ static void idle_close_with_notify_says_close_notify_before_its_fin(struct stage
     check_one_alert_read(t);
     await_fin_acked(stage, t);
     check_request_draws_rst(t, "after-notify");
-    check_stale_request(stage, t, "after-notify", "finned", "acked");
+    check_stale_request(stage, t, "after-notify", "fin_sent", "acked");
     check_fault(stage, t, "idle-close", "fin", IDLE_MS);
 }
 

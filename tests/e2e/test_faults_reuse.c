@@ -47,7 +47,7 @@ static void end_at_the_first_byte(struct stage *stage, bool rst)
         client_send(&t->c, buf_bytes(&out) + first, buf_len(&out) - first);
         check(client_wait_rst(&t->c, in_ms(LATE_MS)), "no RST: %s", client_story(&t->c));
         check_nothing_read(t);
-        check_stale_request(stage, t, "first-byte", "finned", "acked");
+        check_stale_request(stage, t, "first-byte", "fin_sent", "acked");
     }
     buf_free(&out);
 }
@@ -115,7 +115,7 @@ static void a_retry_into_the_fin_is_a_stale_request(struct stage *stage)
     check_end(stage, t, false);
     await_fin_acked(stage, t);
     check_request_draws_rst(t, "again");
-    check_stale_request(stage, t, "again", "finned", "acked");
+    check_stale_request(stage, t, "again", "fin_sent", "acked");
 }
 
 static void a_fresh_connection_is_served_as_the_second_attempt(struct stage *stage)

@@ -86,7 +86,7 @@ static void black_hole_acks_nothing_until_healed(struct stage *stage)
     admin_do(stage->server, t->connection, "[\"heal\"]");
     check(talk_answer(t, in_ms(PATIENCE_MS)), "no answer after heal: %s", client_story(&t->c));
     assert_int_equal(t->status, 200);
-    check_stale_request(stage, t, "holed", "holed", "");
+    check_stale_request(stage, t, "holed", "black_holed", "");
     check_fault(stage, t, "black-hole", "black_hole", IDLE_MS);
 }
 

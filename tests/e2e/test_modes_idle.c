@@ -63,7 +63,7 @@ static void idle_close_notify_ends_with_close_notify_and_fin(struct stage *stage
     uint64_t fault = check_fault(stage, t, "idle-close-notify", "fin", IDLE_MS);
     await_fin_acked(stage, t);
     check_request_draws_rst(t, "after-notify");
-    check_stale_request(stage, t, "after-notify", "finned", "acked");
+    check_stale_request(stage, t, "after-notify", "fin_sent", "acked");
     check_end_after(stage, t, fault);
 }
 
@@ -164,7 +164,7 @@ static void a_hint_is_given_and_the_connection_ends(struct stage *stage, const c
     check_fault(stage, t, mode, "fin", 0);
     await_fin_acked(stage, t);
     check_request_draws_rst(t, "hinted");
-    check_stale_request(stage, t, "hinted", "finned", "acked");
+    check_stale_request(stage, t, "hinted", "fin_sent", "acked");
 }
 
 static void hint_lies_promises_a_minute_and_closes_sooner(struct stage *stage)

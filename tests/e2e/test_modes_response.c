@@ -49,7 +49,7 @@ static void close_after_response_sends_fin_right_behind_it(struct stage *stage)
 
     await_fin_acked(stage, t);
     check_request_draws_rst(t, "reused");
-    check_stale_request(stage, t, "reused", "finned", "acked");
+    check_stale_request(stage, t, "reused", "fin_sent", "acked");
     check_end_after(stage, t, fault);
 }
 

@@ -180,7 +180,7 @@ static void path_change_can_heal(struct stage *stage)
     check(talk_answer(t, in_ms(PATIENCE_MS)), "no answer: %s", client_story(&t->c));
     assert_int_equal(t->status, 200);
     check_gap(stage, t, "black_hole", "heal", 600);
-    check_stale_request(stage, t, "after-black_hole", "holed", "");
+    check_stale_request(stage, t, "after-black_hole", "black_holed", "");
 }
 
 /* --- late-original */
@@ -214,7 +214,7 @@ static void late_original_executes_after_its_retry(struct stage *stage)
     assert_true(check_processed(stage, original, 2) > first);
     json_t *stale = ledger_await(stage->server, original->connection, "stale_request", NULL);
     assert_string_equal(event_text(stale, "key"), "twice");
-    assert_string_equal(event_text(stale, "sent_into"), "holed");
+    assert_string_equal(event_text(stale, "sent_into"), "black_holed");
     json_decref(stale);
 }
 

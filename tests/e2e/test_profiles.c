@@ -166,7 +166,7 @@ static void check_fin(struct stage *stage, struct talk *t, const struct profile 
     } else {
         check_request_draws_rst(t, p->name);
     }
-    check_stale_request(stage, t, p->name, "finned", "acked");
+    check_stale_request(stage, t, p->name, "fin_sent", "acked");
 }
 
 static void check_silence(struct stage *stage, struct talk *t, const struct profile *p,
@@ -278,7 +278,7 @@ static void apache_and_jetty_discard_what_comes_after_their_fin(struct stage *st
             check(acked, "it was not ACKed");
             check(client_silent(&t->c, in_ms(100)), "not discarded: %s", client_story(&t->c));
         }
-        check_stale_request(stage, t, "discarded", "finned", "acked");
+        check_stale_request(stage, t, "discarded", "fin_sent", "acked");
         check(client_silent(&t->c, t->c.fin_at + (LINGER_MS + 20) * NS_PER_MS), "not silent: %s",
               client_story(&t->c));
         talk_ask(t, "rejected");

@@ -247,11 +247,11 @@ static const struct cause {
     const char *event, *into, *steps;
     bool names;
 } causes[] = {
-    { "fin_acked", "", " fin cut ", true }, { "segments_dropped", "", " black_hole ", true },
-    { "stale_bytes", "ending", "", false }, { "stale_request", "ending", "", false },
-    { "", "finned", " fin cut ", true },    { "", "forgotten", " forget ", true },
-    { "", "stalled", " stall cut ", true }, { "", "resetting", " rst cut ", true },
-    { "", "holed", " black_hole ", true },  { "", "goaway", " goaway ", true },
+    { "fin_acked", "", " fin cut ", true },      { "segments_dropped", "", " black_hole ", true },
+    { "stale_bytes", "ending", "", false },      { "stale_request", "ending", "", false },
+    { "", "fin_sent", " fin cut ", true },       { "", "forgotten", " forget ", true },
+    { "", "stalled", " stall cut ", true },      { "", "resetting", " rst cut ", true },
+    { "", "black_holed", " black_hole ", true }, { "", "goaway", " goaway ", true },
 };
 
 static const struct cause *cause_of(const json_t *event)

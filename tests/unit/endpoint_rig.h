@@ -22,7 +22,7 @@ static inline struct response ask(struct endpoint *e, const char *method, const 
     const struct served served = { 12, 3, "h2", 1 };
     struct response response;
     memset(&response, 0xff, sizeof response);
-    endpoint_answer(e, &request, &served, &response);
+    endpoint_respond(e, &request, &served, &response);
     return response;
 }
 

@@ -92,7 +92,7 @@ static void a_name_has_bounds(void **state)
 
 static void no_row_has_more_names_than_are_kept(void **state)
 {
-    for (size_t i = 0; i < route_count; i++) {
+    for (size_t i = 0; i < routes_count; i++) {
         size_t names = 0;
         for (const char *c = routes[i].path; *c; c++)
             names += *c == '{';
@@ -108,8 +108,8 @@ static void the_description_has_each_row_and_no_other(void **state)
     size_t described = 0;
     const char *key;
     json_object_foreach(paths, key, path) described += json_object_size(path);
-    assert_int_equal(described, route_count);
-    for (size_t i = 0; i < route_count; i++) {
+    assert_int_equal(described, routes_count);
+    for (size_t i = 0; i < routes_count; i++) {
         char method[16];
         for (size_t c = 0; c <= strlen(routes[i].method); c++)
             method[c] = (char)(routes[i].method[c] ? routes[i].method[c] | 0x20 : 0);
@@ -126,7 +126,7 @@ static void the_description_has_each_row_and_no_other(void **state)
 static void the_index_lists_the_calls(void **state)
 {
     assert_int_equal(get("/v1"), 200);
-    assert_int_equal(json_array_size(json_object_get(reply.json, "calls")), route_count);
+    assert_int_equal(json_array_size(json_object_get(reply.json, "calls")), routes_count);
     assert_string_equal(text_at("version"), HANGUP_VERSION);
 }
 

@@ -39,7 +39,7 @@ static void add_fields(struct call *call)
         char name[16], value[16];
         snprintf(name, sizeof name, "X-Field-%d", i / 2); /* each twice */
         snprintf(value, sizeof value, "value %d", i);
-        answer_field(call, name, value);
+        response_field(call, name, value);
     }
 }
 
@@ -57,7 +57,7 @@ static void assert_fields(void)
 
 static void with_fields(struct call *call)
 {
-    answer_bytes(call, "text/csv; header=present", "a,b\n", 4);
+    response_bytes(call, "text/csv; header=present", "a,b\n", 4);
     add_fields(call);
 }
 
@@ -74,7 +74,7 @@ static void a_body_has_any_type_and_any_number_of_fields(void **state)
 
 static void as_stream(struct call *call)
 {
-    answer_stream(call, "text/event-stream", one_piece, stream_over);
+    response_stream(call, "text/event-stream", one_piece, stream_over);
     add_fields(call);
 }
 
@@ -99,8 +99,8 @@ static void a_stream_has_them_too(void **state)
 static void changes_its_mind(struct call *call)
 {
     as_stream(call);
-    answer_refuse(call, PROBLEM_UNAVAILABLE, "here", "", "it cannot be");
-    answer_field(call, "X-Field-0", "one");
+    response_refuse(call, PROBLEM_UNAVAILABLE, "here", "", "it cannot be");
+    response_field(call, "X-Field-0", "one");
 }
 
 static void what_is_answered_anew_replaces_all_of_it(void **state)
@@ -134,8 +134,8 @@ static void a_stream_ends_when_its_caller_goes(void **state)
 
 static void has_no_memory_for_a_field(struct call *call)
 {
-    answer_bytes(call, "text/plain", "x", 1);
-    call->answer.fields.failed = true;
+    response_bytes(call, "text/plain", "x", 1);
+    call->response.fields.failed = true;
 }
 
 static void without_memory_for_a_field_it_is_503(void **state)
@@ -154,7 +154,7 @@ static void chooses(struct call *call)
 {
     int chosen = input_choose_type(call, types, sizeof types / sizeof *types);
     if (chosen >= 0)
-        answer_bytes(call, types[chosen], "x", 1);
+        response_bytes(call, types[chosen], "x", 1);
 }
 
 static void the_type_is_what_the_caller_wants_most(void **state)

@@ -47,7 +47,7 @@ static void the_largest_numbers_fit(void **state)
     const struct request request = { .method = "GET", .target = "/api/entitlement/get" };
     const struct served served = { UINT64_MAX, UINT32_MAX, "http/1.1", UINT32_MAX };
     struct response response;
-    endpoint_answer(e, &request, &served, &response);
+    endpoint_respond(e, &request, &served, &response);
     json_t *body = json_loadb(response.body, response.body_len, JSON_DECODE_INT_AS_REAL, NULL);
     assert_non_null(body);
     json_decref(body);

@@ -182,7 +182,7 @@ static void a_client_that_does_not_read_answers_is_told_to_be_calm(void **state)
     assert_int_equal(rig->limits, 1);
     assert_int_equal(rig->errors, 0);
     assert_int_equal(rig->finished, 1);
-    assert_non_null(strstr(rig_log(rig), "it asks for answers and does not read them"));
+    assert_non_null(strstr(rig_log(rig), "it asks for responses and does not read them"));
     rig_destroy(rig);
 }
 

@@ -49,7 +49,7 @@ static int decode(const char *text, char *out)
     int n = 0;
     for (const char *at = text, *end = text + strlen(text); at < end; n++) {
         const char *before = at;
-        int octet = percent_next(&at, end, NULL);
+        int octet = hex_percent_next(&at, end, NULL);
         if (octet < 0) {
             assert_ptr_equal(at, before);
             return -1;
@@ -91,18 +91,18 @@ static void percent_encoding_is_undone(void **state)
 static void what_is_behind_the_end_is_not_looked_at(void **state)
 {
     const char text[] = "%41", *at = text;
-    assert_int_equal(percent_next(&at, text + 2, NULL), -1);
-    assert_int_equal(percent_next(&at, text + 1, NULL), -1);
-    assert_int_equal(percent_next(&at, text + 3, NULL), 'A');
+    assert_int_equal(hex_percent_next(&at, text + 2, NULL), -1);
+    assert_int_equal(hex_percent_next(&at, text + 1, NULL), -1);
+    assert_int_equal(hex_percent_next(&at, text + 3, NULL), 'A');
 }
 
 static void it_is_told_what_was_encoded(void **state)
 {
     const char text[] = "/%2f", *at = text;
     bool encoded = true;
-    assert_int_equal(percent_next(&at, text + 4, &encoded), '/');
+    assert_int_equal(hex_percent_next(&at, text + 4, &encoded), '/');
     assert_false(encoded);
-    assert_int_equal(percent_next(&at, text + 4, &encoded), '/');
+    assert_int_equal(hex_percent_next(&at, text + 4, &encoded), '/');
     assert_true(encoded);
     assert_ptr_equal(at, text + 4);
 }

@@ -59,7 +59,7 @@ static void a_value_is_quoted_as_far_as_there_is_room(void **state)
             size_t len = json_dumpb(json, whole, sizeof whole - 1, JSON_ENCODE_ANY);
             whole[len < sizeof whole ? len : sizeof whole - 1] = '\0';
             memset(shown, '#', sizeof shown);
-            assert_ptr_equal(json_shown(json, shown), shown);
+            assert_ptr_equal(mode_json_shown(json, shown), shown);
             if (len < SHOWN_SIZE) {
                 assert_string_equal(shown, whole);
             } else {
@@ -95,14 +95,14 @@ static void what_is_cut_is_closed(void **state)
         char shown[SHOWN_SIZE];
         json_t *json = json_loads(cases[i].json, JSON_DECODE_ANY, NULL);
         assert_non_null(json);
-        assert_string_equal(json_shown(json, shown), cases[i].shown);
+        assert_string_equal(mode_json_shown(json, shown), cases[i].shown);
         json_decref(json);
     }
     json_t *numbers = json_array();
     for (int i = 0; i < 100; i++)
         json_array_append_new(numbers, json_integer(7));
     char shown[SHOWN_SIZE];
-    assert_ptr_equal(json_shown(numbers, shown), shown);
+    assert_ptr_equal(mode_json_shown(numbers, shown), shown);
     assert_string_equal(shown, "[7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,...");
     json_decref(numbers);
 }

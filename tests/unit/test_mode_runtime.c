@@ -225,7 +225,7 @@ static void a_verb_that_comes_too_late_is_ledgered_and_not_told(void **state)
     time_passes(1 * S);
     assert_happened("missed(conn=7 test rule=0 age fin "
                     "{\"notify\":false,\"linger\":\"0s\",\"exact\":false} late=0ms "
-                    "too late: the connection was already finned) ");
+                    "too late: the connection was already fin_sent) ");
 }
 
 static void a_verb_that_the_kernel_refuses_is_ledgered(void **state)
@@ -471,7 +471,7 @@ static void times_limits_how_often_a_rule_fires_on_a_connection(void **state)
     mode_fire(&conn, ON_STALE, NULL); /* once, unless the rule says more */
     mode_fire(&conn, ON_STALE, NULL);
     assert_happened("missed(conn=7 test rule=1 stale rst {\"drain\":false} too late: the "
-                    "connection was already finned) ");
+                    "connection was already fin_sent) ");
 
     wire.outcome = 0;
     set_mode(rules); /* counts anew */

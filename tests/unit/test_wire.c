@@ -29,7 +29,7 @@ static void fin_is_a_fin_and_later_bytes_draw_a_reset(void **state)
     loop_until(&loop, is_set, &b->closed);
     assert_int_equal(buf_len(&b->stale), 5);
     assert_true(client_was_reset(b));
-    assert_true(bench_ledger_has(b, "\"sent_into\":\"finned\""));
+    assert_true(bench_ledger_has(b, "\"sent_into\":\"fin_sent\""));
     assert_true(bench_ledger_has(b, "\"fin_acked\":\"acked\""));
     assert_true(bench_ledger_has(b, "\"by\":\"fault\",\"how\":\"rst\",\"exchanges\":7"));
 }
@@ -54,7 +54,7 @@ static void what_comes_while_it_lingers_is_discarded_and_later_draws_a_reset(voi
     client_says(b, "first");
     client_says(b, "second");
     assert_int_equal(buf_len(&b->stale), 11);
-    assert_true(bench_ledger_has(b, "\"sent_into\":\"finned\""));
+    assert_true(bench_ledger_has(b, "\"sent_into\":\"fin_sent\""));
     loop_quiet(&loop, is_set, &b->closed, ended + 1210 * REAL_MS - clock_now());
     client_says(b, "third");
     loop_until(&loop, is_set, &b->closed);

@@ -60,7 +60,7 @@ static void the_first_byte_draws_rst(struct bench *b, enum way way)
     loop_until(&loop, client_is_reset, b);
     assert_int_equal(send(b->client, "ET /", 4, MSG_NOSIGNAL), -1);
     assert_true(bench_ledger_has(b, "\"event\":\"stale_bytes\",\"connection\":1,\"bytes\":1,"));
-    assert_true(bench_ledger_has(b, way == FAULT ? "\"sent_into\":\"finned\""
+    assert_true(bench_ledger_has(b, way == FAULT ? "\"sent_into\":\"fin_sent\""
                                                  : "\"sent_into\":\"ending\""));
     assert_true(bench_ledger_has(b, way == FAULT ? "\"by\":\"fault\",\"how\":\"rst\""
                                                  : "\"by\":\"server\",\"how\":\"rst\""));

@@ -267,8 +267,9 @@ enum wire_state wire_state(const struct wire *w)
 
 const char *wire_state_name(enum wire_state state)
 {
-    static const char *const names[] = { "handshake", "open",  "ending",    "finned", "forgotten",
-                                         "stalled",   "holed", "resetting", "closed" };
+    static const char *const names[] = { "handshake",   "open",      "ending",
+                                         "fin_sent",    "forgotten", "stalled",
+                                         "black_holed", "resetting", "closed" };
     return names[state];
 }
 

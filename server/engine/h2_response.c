@@ -1,4 +1,4 @@
-/* h2_answer.c - a response into nghttp2: its header section at once, its body when there is room.
+/* h2_response.c - a response into nghttp2: its header section at once, its body when there is room.
  */
 #include <assert.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 #define NV_ADDED  3  /* :status, date, content-length */
 #define NV_INLINE 64 /* without memory from the heap */
 
-/* An answer that came before its request's header section: whether it has a body is not known yet.
+/* A response that came before its request's header section: whether it has a body is not known yet.
  * Or one that waits for the end of ENGINE_HOLD_STREAMS. */
 struct h2_stored {
     int status;
@@ -42,7 +42,7 @@ static int set_body(struct h2_exchange *ex, const struct response *response)
     return 0;
 }
 
-void h2_answer_drop(struct h2_exchange *ex)
+void h2_response_drop(struct h2_exchange *ex)
 {
     void (*release)(void *) = ex->release;
     ex->release = NULL;
@@ -107,7 +107,7 @@ static const char *date_now(void)
     return text;
 }
 
-/* What an answer must not say on h2 (RFC 9113 8.2.2), or what we say ourselves. */
+/* What a response must not say on h2 (RFC 9113 8.2.2), or what we say ourselves. */
 static bool left_out(const struct header *h)
 {
 #define NAME(text)                                                                                 \
@@ -234,7 +234,7 @@ int h2_respond(struct exchange *pub, const struct response *response)
                     ? submit(ex, response->status, response->headers, response->header_count)
                     : store(ex, response);
     if (error) {
-        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, "the server has no memory for the answer");
+        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, "the server has no memory for the response");
         h2_settle(h);
         return error;
     }
@@ -243,18 +243,18 @@ int h2_respond(struct exchange *pub, const struct response *response)
     return 0;
 }
 
-void h2_answer_stored(struct h2_exchange *ex)
+void h2_response_stored(struct h2_exchange *ex)
 {
     if (h2_of(ex->pub.engine)->hold_streams)
         return;
     if (ex->outcome == H2_OPEN &&
         submit(ex, ex->stored->status, ex->stored->headers, ex->stored->header_count) < 0)
-        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, "the server has no memory for the answer");
+        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, "the server has no memory for the response");
     free(ex->stored);
     ex->stored = NULL;
 }
 
-void h2_answer_continue(struct h2_exchange *ex)
+void h2_response_continue(struct h2_exchange *ex)
 {
     struct h2 *h = h2_of(ex->pub.engine);
     nghttp2_nv nv = OWN(":status", "100", 3);

@@ -1,4 +1,4 @@
-/* answer.c - what a request is answered with, and when: by the endpoint, by a rule, or with a
+/* respond.c - what a request is answered with, and when: by the endpoint, by a rule, or with a
  * refusal of our own; once it is whole and nothing holds it. Also the mode that a URL asks for.
  */
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static void refuse_mode(struct session_exchange *sx, int error, const struct ref
     sx->problem = problem_row(sx->kind)->status;
 }
 
-void answer_obey_url(struct session_exchange *sx, struct request *request)
+void respond_obey_url(struct session_exchange *sx, struct request *request)
 {
     const char *spec = request->target + strlen("/mode/");
     size_t len = strcspn(spec, "/?");
@@ -52,8 +52,8 @@ static bool is_set(const struct mode_header *set, const struct mode_header *end,
 }
 
 /* Puts the headers that rules have set into the response, in the order they were set, in place of
- * its own of the same names. The array is the caller's to free once the engine has the answer. NULL
- * without memory. */
+ * its own of the same names. The array is the caller's to free once the engine has the response.
+ * NULL without memory. */
 static struct header *set_headers(const struct mode_header *set, struct response *response)
 {
     size_t count = 0, kept = 0;
@@ -77,7 +77,7 @@ static struct header *set_headers(const struct mode_header *set, struct response
 
 /* --- Answering */
 
-static bool may_answer(const struct session_exchange *sx)
+static bool may_respond(const struct session_exchange *sx)
 {
     return sx->reached == REACHED_COMPLETE && sx->mx.gates == 0 && !sx->mx.ended &&
            exchange_may_say(sx->xs);
@@ -95,7 +95,7 @@ static bool started(struct session_exchange *sx)
         ledger_int(xs->ledger, F_ATTEMPT, sx->read.attempt);
         ledger_commit(xs->ledger);
     }
-    return exchange_fire(sx, ON_RESPONSE_START) && may_answer(sx);
+    return exchange_fire(sx, ON_RESPONSE_START) && may_respond(sx);
 }
 
 /* What a rule has announced is what is sent, also to a body that is too large; but a mode that the
@@ -126,11 +126,11 @@ static void compose(const struct session_exchange *sx, struct response *response
     } else {
         const struct served served = { xs->id, ex->nth, engine_protocol(xs->engine),
                                        sx->read.attempt };
-        endpoint_answer(endpoint, &ex->request, &served, response);
+        endpoint_respond(endpoint, &ex->request, &served, response);
     }
 }
 
-static void answer(struct session_exchange *sx)
+static void respond(struct session_exchange *sx)
 {
     struct exchanges *xs = sx->xs;
     struct exchange *ex = sx->mx.ex;
@@ -158,15 +158,15 @@ static void answer(struct session_exchange *sx)
                  strerror(-error));
 }
 
-void answer_continue(struct session_exchange *sx)
+void respond_continue(struct session_exchange *sx)
 {
     if (sx->mx.standing)
         places_continue(sx);
-    else if (may_answer(sx) && started(sx))
-        answer(sx);
+    else if (may_respond(sx) && started(sx))
+        respond(sx);
 }
 
-void answer_all(struct exchanges *xs)
+void respond_all(struct exchanges *xs)
 {
     static uint32_t pass;
     struct link *i = xs->unanswered.next;
@@ -178,16 +178,16 @@ void answer_all(struct exchanges *xs)
             continue;
         }
         sx->tried = pass;
-        answer_continue(sx); /* which may end any of them */
+        respond_continue(sx); /* which may end any of them */
         i = xs->unanswered.next;
     }
 }
 
-void answer_open_gates(struct exchanges *xs)
+void respond_open_gates(struct exchanges *xs)
 {
     for (struct link *i = xs->unanswered.next; i != &xs->unanswered; i = i->next) {
         struct session_exchange *sx = link_entry(i, struct session_exchange, link);
         mode_exchange_open_gates(&sx->mx);
     }
-    answer_all(xs);
+    respond_all(xs);
 }

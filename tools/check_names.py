@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Fails when a global symbol has no prefix of its own: check_names.py LIBRARY...
+
+Each LIBRARY is a static one of server/. A symbol begins with the name of its file (server/wire/tap.c:
+tap_...) or of its folder (wire_...), or with one of the prefixes that PREFIXES has for the file or for
+its folder. What the linker sees of a file is looked at, so statics may have short names.
+"""
+import os
+import re
+import subprocess
+import sys
+
+PREFIXES = {
+    # Folders.
+    "admin": ["call", "calls"],
+    "cli": ["command"],
+    "engine": ["h1", "h2", "mhd"],
+    "mode": ["step"],
+    # Files whose words are those of a struct, or of an enum, in their header.
+    "base/refusal.c": ["refuse"],
+    "base/timer.c": ["timers"],
+    "certs/names.c": ["name"],
+    "engine/protocol.c": ["protocols"],
+    "engine/request.c": ["header"],
+    "mode/program.c": ["trigger"],
+    "mode/sequence.c": ["steps"],
+    "mode/triggers.c": ["trigger", "rule"],
+    "mode/values.c": ["value"],
+    # What is made of data, with the name of the rule in server/meson.build.
+    "case_data.c": ["case_files"],
+    "catalogue_data.c": ["catalogue_files"],
+}
+
+
+def symbols(library):
+    """Its objects' names and the global symbols that each defines."""
+    out = subprocess.run(["nm", "--defined-only", "--extern-only", library], check=True,
+                         stdout=subprocess.PIPE, text=True).stdout
+    member = None
+    for line in out.splitlines():
+        if line.endswith(".o:"):
+            member = os.path.basename(line[:-1]).removesuffix(".o")
+        elif line.strip() and not line.split()[-1].startswith("_"):  # sanitizers have such
+            yield member, line.split()[-1]
+
+
+def source(layer, member):
+    """The object's source below server/; of a generated one the name alone."""
+    made = re.fullmatch(r"meson-generated_\.\._(.*)", member)
+    return made[1] if made else re.sub(rf"^{layer}_", f"{layer}/", member)
+
+
+def main():
+    wrong, count = [], 0
+    for library in sys.argv[1:]:
+        layer = re.sub(r"^lib|\.a$", "", os.path.basename(library))
+        for member, symbol in symbols(library):
+            path = source(layer, member)
+            stem = os.path.basename(path).removesuffix(".c")
+            allowed = [stem, layer, *PREFIXES.get(layer, []), *PREFIXES.get(path, [])]
+            count += 1
+            if not any(symbol == prefix or symbol.startswith(prefix + "_") for prefix in allowed):
+                wrong.append(f"{path}: {symbol} begins with none of {', '.join(allowed)}")
+    for line in wrong:
+        print(line)
+    if not count:
+        print("no symbols found")
+    sys.exit(1 if wrong or not count else 0)
+
+
+main()
