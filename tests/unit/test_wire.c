@@ -106,10 +106,10 @@ static const struct {
     const char *into;
     enum ledger_how how;
 } two_faults[] = {
-    { fin, second_rst, "finned", HOW_RST },
-    { fin, second_rst_drained, "finned", HOW_RST },
-    { fin_that_lingers, second_rst, "finned", HOW_RST },
-    { fin_that_lingers, second_rst_drained, "finned", HOW_RST },
+    { fin, second_rst, "fin_sent", HOW_RST },
+    { fin, second_rst_drained, "fin_sent", HOW_RST },
+    { fin_that_lingers, second_rst, "fin_sent", HOW_RST },
+    { fin_that_lingers, second_rst_drained, "fin_sent", HOW_RST },
     { forget, second_rst, "forgotten", HOW_RST },
     { forget, second_rst_drained, "forgotten", HOW_RST },
     { wire_stall, second_rst, "stalled", HOW_RST },
@@ -136,7 +136,7 @@ static void what_came_behind_a_fault_is_not_before_the_next_one(void **state)
         print_message("# %zu: %s\n", i, two_faults[i].into);
         wire_announce(b->wire, 7);
         assert_int_equal(two_faults[i].first(b->wire), 0);
-        if (strcmp(two_faults[i].into, "finned") == 0)
+        if (strcmp(two_faults[i].into, "fin_sent") == 0)
             assert_int_equal(client_sees(b), 0);
         client_sends(b, "between", 7);
         for (int64_t end = clock_now() + PATIENCE; unread < 7 && clock_now() < end;)
