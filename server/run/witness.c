@@ -117,14 +117,14 @@ static struct reading *reading_of(const struct exchanges *xs, const struct excha
 static void add_staleness(struct exchanges *xs)
 {
     struct ledger *l = xs->ledger;
-    const struct wire_sent_into *into = wire_sent_into(xs->wire);
+    const struct wire_sent_into into = wire_sent_into(xs->wire);
     bool goaway = !xs->stale_seen; /* it came before the fault, or there is none */
-    int64_t since = goaway ? xs->mode->goaway_at : into->since;
-    ledger_word(l, F_SENT_INTO, goaway ? INTO_GOAWAY : wire_state_into(into->state));
-    add_fault(xs, goaway ? xs->mode->goaway_fault : into->fault);
+    int64_t since = goaway ? xs->mode->goaway_at : into.since;
+    ledger_word(l, F_SENT_INTO, goaway ? INTO_GOAWAY : wire_state_into(into.state));
+    add_fault(xs, goaway ? xs->mode->goaway_fault : into.fault);
     if (since != TIME_NONE)
         ledger_int(l, F_AFTER_FAULT, clock_now() - since);
-    if (!goaway && into->state == WIRE_FIN_SENT)
+    if (!goaway && into.state == WIRE_FIN_SENT)
         ledger_word(l, F_FIN_ACKED_BEFORE, wire_fin_acked(xs->wire));
 }
 

@@ -19,10 +19,19 @@
 
 #define DRAIN_LOOK (NS_PER_MS)
 
-/* What is told from now on follows from the fault that was announced. */
+/* Is what comes now told as sent into the present state? */
+static bool tells_stale(const struct wire *w)
+{
+    return wire_draws_rst(w) || wire_row(w)->late == WIRE_LATE_AT_ONCE;
+}
+
+/* What is told from now on follows from the fault that was announced; but for what was sent into
+ * the present one. */
 static void take_fault(struct wire *w)
 {
     wire_leave(w);
+    if (tells_stale(w) && w->earlier_left == 0)
+        wire_keep_into(w);
     w->fault = w->announced;
 }
 
@@ -30,10 +39,8 @@ static void take_fault(struct wire *w)
  * it as stale. */
 static void note_earlier(struct wire *w)
 {
-    size_t unread = (size_t)wire_unread(w);
-    bool stale = wire_draws_rst(w) || wire_row(w)->late == WIRE_LATE_AT_ONCE;
-    if (stale && w->earlier_left == 0)
-        w->earlier = wire_present(w);
+    uint32_t unread = (uint32_t)wire_unread(w);
+    bool stale = tells_stale(w);
     if (!stale && w->earlier_left == 0)
         w->before_left = 0;
     else if (w->before_left > unread)
@@ -43,8 +50,8 @@ static void note_earlier(struct wire *w)
 
 static void enter(struct wire *w, enum wire_state state)
 {
-    note_earlier(w);
     take_fault(w);
+    note_earlier(w);
     w->state = state;
     w->effect = WIRE_LEAVING;
     w->fault_since = clock_now();
@@ -228,6 +235,7 @@ static void serve_again(struct wire *w)
     w->state = w->end_by ? WIRE_ENDING : w->established ? WIRE_OPEN : WIRE_HANDSHAKE;
     w->effect = WIRE_LEAVING;
     w->before_left = w->earlier_left = 0;
+    w->into_earlier = false;
     w->hup_seen = false;
     timer_at(&w->limit, w->end_by ? now + LIMIT_FLUSH : now);
     wire_keepalive_begin(w);

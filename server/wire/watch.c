@@ -102,7 +102,8 @@ void wire_watch_fin(struct wire *w)
 
 enum ledger_fin_acked wire_fin_acked(const struct wire *w)
 {
-    if (w->into.state != WIRE_FIN_SENT && w->into.state != WIRE_ENDING)
+    enum wire_state into = wire_sent_into(w).state;
+    if (into != WIRE_FIN_SENT && into != WIRE_ENDING)
         return FIN_NONE;
     if (w->fin_acked_at != TIME_NONE)
         return FIN_ACKED;

@@ -178,16 +178,27 @@ void wire_tell_peer_closed(struct wire *w, bool at_end)
     w->calls->peer_closed(w->owner, at_end);
 }
 
-struct wire_sent_into wire_present(const struct wire *w)
+static struct wire_sent_into present(const struct wire *w)
 {
     return (struct wire_sent_into){ .state = w->state,
                                     .fault = wire_in_fault(w) ? w->fault : 0,
                                     .since = wire_behind_fin(w) ? w->drained_at : w->fault_since };
 }
 
+struct wire_sent_into wire_sent_into(const struct wire *w)
+{
+    return w->into_earlier ? w->earlier : present(w);
+}
+
+void wire_keep_into(struct wire *w)
+{
+    w->earlier = present(w);
+    w->into_earlier = true;
+}
+
 void wire_mark_before(struct wire *w)
 {
-    size_t unread = (size_t)wire_unread(w);
+    uint32_t unread = (uint32_t)wire_unread(w);
     if (w->earlier_left > 0)
         w->earlier_left = unread > w->before_left ? unread - w->before_left : 0;
     else
@@ -196,18 +207,19 @@ void wire_mark_before(struct wire *w)
 
 size_t wire_early_left(const struct wire *w)
 {
-    return w->before_left + w->earlier_left;
+    return (size_t)w->before_left + w->earlier_left;
 }
 
 static void note_stale(struct wire *w, size_t n)
 {
+    struct wire_sent_into into = wire_sent_into(w);
     w->stale_noted = true;
     ledger_begin(w->ledger, EV_STALE_BYTES, w->id, 0);
     ledger_int(w->ledger, F_BYTES, (int64_t)n);
-    ledger_word(w->ledger, F_SENT_INTO, wire_state_into(w->into.state));
-    ledger_int(w->ledger, F_AFTER_FAULT, clock_now() - w->into.since);
-    if (w->into.fault)
-        ledger_int(w->ledger, F_FAULT, (int64_t)w->into.fault);
+    ledger_word(w->ledger, F_SENT_INTO, wire_state_into(into.state));
+    ledger_int(w->ledger, F_AFTER_FAULT, clock_now() - into.since);
+    if (into.fault)
+        ledger_int(w->ledger, F_FAULT, (int64_t)into.fault);
     enum ledger_fin_acked acked = wire_fin_acked(w);
     if (acked != FIN_NONE)
         ledger_word(w->ledger, F_FIN_ACKED_BEFORE, acked);
@@ -258,6 +270,8 @@ void wire_reset(struct wire *w)
     w->reset_reads = true;
     while (w->state != WIRE_CLOSED && w->reset_left > 0 && !w->peer_fin && read_once(w))
         ;
+    if (!w->into_earlier)
+        wire_keep_into(w);
     w->fault = w->reset_fault;
     wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
 }
@@ -268,11 +282,11 @@ static bool begin_reading(struct wire *w, size_t n)
 {
     bool dead = wire_draws_rst(w), before = w->before_left > 0;
     bool earlier = !before && w->earlier_left > 0;
-    size_t *left = before ? &w->before_left : &w->earlier_left;
+    uint32_t *left = before ? &w->before_left : &w->earlier_left;
     w->late = !before && (earlier || dead || wire_row(w)->late == WIRE_LATE_AT_ONCE);
     if (w->late)
-        w->into = earlier ? w->earlier : wire_present(w);
-    *left -= n < *left ? n : *left;
+        w->into_earlier = earlier;
+    *left -= n < *left ? (uint32_t)n : *left;
     return dead && !earlier;
 }
 
@@ -340,7 +354,7 @@ void wire_forgotten_fin(struct wire *w)
 {
     if (!wire_draws_rst(w))
         return;
-    w->into = wire_present(w);
+    w->into_earlier = false;
     note_stale(w, 0);
     wire_end(w, WIRE_LAST_RST, BY_FAULT, HOW_AS_SEEN);
 }
@@ -537,11 +551,6 @@ bool wire_reads_before(const struct wire *w)
     bool leaving =
         wire_in_fault(w) && wire_row(w)->late == WIRE_LATE_IN_EFFECT && w->effect != WIRE_IN_EFFECT;
     return !w->peer_fin && (wire_early_left(w) > 0 || leaving);
-}
-
-const struct wire_sent_into *wire_sent_into(const struct wire *w)
-{
-    return &w->into;
 }
 
 bool wire_reset_due(const struct wire *w)

@@ -308,7 +308,7 @@ struct wire_sent_into {
     uint64_t fault;
     int64_t since;
 };
-const struct wire_sent_into *wire_sent_into(const struct wire *w);
+struct wire_sent_into wire_sent_into(const struct wire *w);
 /* How they relate to our FIN. */
 enum ledger_fin_acked wire_fin_acked(const struct wire *w);
 /* When the last black hole was first seen to swallow a segment (TIME_NONE: it did not). The

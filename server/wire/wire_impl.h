@@ -85,14 +85,14 @@ struct wire {
     bool hup_seen;          /* while stalled and not reading: the client has closed */
     bool stale_noted;       /* the ledger has the present reading */
     bool late;              /* which the client sent after we had ended or silenced it */
+    bool into_earlier;      /* the last one of these was sent into the fault before */
     uint32_t record_left;   /* so much of the record's body is to come */
     uint32_t records;       /* that began in the present reading */
     size_t reading;         /* bytes of that */
-    size_t before_left;     /* the kernel had so many when we ended or silenced it: these are to be
+    uint32_t before_left;   /* the kernel had so many when we ended or silenced it: these are to be
                                read first, */
-    size_t earlier_left;    /* then so many that were sent into the fault before, */
+    uint32_t earlier_left;  /* then so many that were sent into the fault before, */
     struct wire_sent_into earlier; /* this one */
-    struct wire_sent_into into;    /* what the last reading that was late was sent into */
 
     int64_t peer_fin_at, probing_since;
     uint64_t probing_out;   /* bytes_out when it was asked */
@@ -181,8 +181,8 @@ void wire_take_held(struct wire *w);
 void wire_mark_before(struct wire *w);
 /* Bytes in the kernel that are to be read yet, and were sent before the state took effect. */
 size_t wire_early_left(const struct wire *w);
-/* The present state, as what is sent into it. */
-struct wire_sent_into wire_present(const struct wire *w);
+/* The state is about to be over, or its fault another: what was sent into it is told as that. */
+void wire_keep_into(struct wire *w);
 /* The RST is due, and all that was read is looked at; so is what waits in the kernel now. */
 void wire_reset(struct wire *w);
 /* The client's FIN came: in a handshake; while open; where our FIN ends it, too; in forgotten. */
