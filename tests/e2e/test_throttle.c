@@ -3,6 +3,8 @@
  * what is left of them on the wire. Never faster; and not slower in the best of some tries, as a
  * machine that is busy with other things can only make it slower. With the argument "fast" it is
  * the rates that take the whole machine. */
+#include "tests/count.h"
+
 #include "witness.h"
 
 #include <poll.h>
@@ -10,10 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(list) (sizeof(list) / sizeof *(list))
-#define NOISE       (150 * NS_PER_MS) /* of the machine, over a whole response */
-#define SPELL       (2500 * NS_PER_MS)
-#define TRIES       3
+#define NOISE (150 * NS_PER_MS) /* of the machine, over a whole response */
+#define SPELL (2500 * NS_PER_MS)
+#define TRIES 3
 
 struct course {
     const char *spec; /* the mode */

@@ -1,7 +1,7 @@
 /* test_admin.c - the admin API over its socket: guard, routes, catalogue, connections.
  * test_admin_trouble.c has what goes wrong, test_admin_plan.c how modes, plans, cases and marks are
  * set, test_admin_events.c how the ledger is read. */
-#include "admin_rig.h"
+#include "harness/admin_rig.h"
 
 #include "admin/openapi.h"
 
@@ -119,43 +119,43 @@ static void the_description_has_each_row_and_no_other(void **state)
         assert_int_equal(json_object_get(row, "requestBody") != NULL, routes[i].json);
     }
     json_decref(doc);
-    assert_int_equal(get("/v1/openapi.json"), 200);
+    assert_int_equal(rig_get("/v1/openapi.json"), 200);
     assert_int_equal(reply.body_len, openapi_json_len);
 }
 
 static void the_index_lists_the_calls(void **state)
 {
-    assert_int_equal(get("/v1"), 200);
+    assert_int_equal(rig_get("/v1"), 200);
     assert_int_equal(json_array_size(json_object_get(reply.json, "calls")), routes_count);
-    assert_string_equal(text_at("version"), HANGUP_VERSION);
+    assert_string_equal(reply_text("version"), HANGUP_VERSION);
 }
 
 static void what_is_not_there_is_said(void **state)
 {
-    assert_int_equal(get("/nowhere"), 404);
+    assert_int_equal(rig_get("/nowhere"), 404);
     assert_problem(404, "/nowhere", "GET /v1");
-    assert_int_equal(call("DELETE", "/v1/mode", "", NULL), 405);
+    assert_int_equal(rig_call("DELETE", "/v1/mode", "", NULL), 405);
     assert_problem(405, "/v1/mode", "GET, HEAD, PUT, OPTIONS");
-    assert_string_equal(field("Allow"), "GET, HEAD, PUT, OPTIONS");
-    assert_int_equal(call("OPTIONS", "/v1/reset", "", NULL), 204);
-    assert_string_equal(field("Allow"), "POST, OPTIONS");
-    assert_null(field("Access-Control-Allow-Origin"));
-    assert_int_equal(get("/v1/mode%2fx"), 400);
+    assert_string_equal(reply_field("Allow"), "GET, HEAD, PUT, OPTIONS");
+    assert_int_equal(rig_call("OPTIONS", "/v1/reset", "", NULL), 204);
+    assert_string_equal(reply_field("Allow"), "POST, OPTIONS");
+    assert_null(reply_field("Access-Control-Allow-Origin"));
+    assert_int_equal(rig_get("/v1/mode%2fx"), 400);
     assert_problem(400, "target", "");
-    assert_int_equal(get("/v1/mode%00"), 400);
-    assert_int_equal(get("/v1/mode?x=1"), 400);
+    assert_int_equal(rig_get("/v1/mode%00"), 400);
+    assert_int_equal(rig_get("/v1/mode?x=1"), 400);
     assert_problem(400, "?x", "");
-    assert_int_equal(get("http://localhost:9/v1/mode"), 200);
-    assert_int_equal(get("/v1/%6dode"), 200);
+    assert_int_equal(rig_get("http://localhost:9/v1/mode"), 200);
+    assert_int_equal(rig_get("/v1/%6dode"), 200);
 }
 
 static void head_is_get_without_the_body(void **state)
 {
-    assert_int_equal(get("/v1/mode"), 200);
+    assert_int_equal(rig_get("/v1/mode"), 200);
     char length[512];
-    snprintf(length, sizeof length, "%s", field("Content-Length"));
-    assert_int_equal(call("HEAD", "/v1/mode", "", NULL), 200);
-    assert_string_equal(field("Content-Length"), length);
+    snprintf(length, sizeof length, "%s", reply_field("Content-Length"));
+    assert_int_equal(rig_call("HEAD", "/v1/mode", "", NULL), 200);
+    assert_string_equal(reply_field("Content-Length"), length);
     assert_int_equal(reply.body_len, 0);
 }
 
@@ -174,41 +174,41 @@ static void strangers_are_refused(void **state)
         "GET /v1/mode HTTP/1.0\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        request(texts[i], strlen(texts[i]));
+        rig_request(texts[i], strlen(texts[i]));
         assert_problem(403, "", "");
-        assert_null(field("Access-Control-Allow-Origin"));
+        assert_null(reply_field("Access-Control-Allow-Origin"));
     }
     assert_int_equal(the_run.resets, 0);
     const char *twice = "GET /v1/mode HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n";
-    assert_int_equal(request(twice, strlen(twice)), 400);
+    assert_int_equal(rig_request(twice, strlen(twice)), 400);
 }
 
 static void the_token_opens_all_but_healthz(void **state)
 {
     stop_admin();
-    start(&(struct admin_config){ .token = "secret" });
-    assert_int_equal(get("/v1/mode"), 401);
+    rig_start(&(struct admin_config){ .token = "secret" });
+    assert_int_equal(rig_get("/v1/mode"), 401);
     assert_problem(401, "Authorization", "Bearer");
-    assert_string_equal(field("WWW-Authenticate"), "Bearer realm=\"hangup\"");
-    assert_int_equal(get("/v1/nowhere"), 401);
-    assert_int_equal(call("GET", "/v1/mode", "Authorization: Bearer wrong\r\n", NULL), 401);
-    assert_int_equal(call("GET", "/v1/mode", "Authorization: Bearer secret\r\n", NULL), 200);
-    assert_int_equal(get("/healthz"), 200);
+    assert_string_equal(reply_field("WWW-Authenticate"), "Bearer realm=\"hangup\"");
+    assert_int_equal(rig_get("/v1/nowhere"), 401);
+    assert_int_equal(rig_call("GET", "/v1/mode", "Authorization: Bearer wrong\r\n", NULL), 401);
+    assert_int_equal(rig_call("GET", "/v1/mode", "Authorization: Bearer secret\r\n", NULL), 200);
+    assert_int_equal(rig_get("/healthz"), 200);
 }
 
 /* --- The server itself */
 
 static void health_is_ok(void **state)
 {
-    assert_int_equal(get("/healthz"), 200);
+    assert_int_equal(rig_get("/healthz"), 200);
     assert_string_equal(reply.body, "{\"status\":\"ok\"}\n");
-    assert_string_equal(field("Cache-Control"), "no-store");
-    assert_string_equal(field("X-Content-Type-Options"), "nosniff");
+    assert_string_equal(reply_field("Cache-Control"), "no-store");
+    assert_string_equal(reply_field("X-Content-Type-Options"), "nosniff");
 }
 
 static void capabilities_say_what_is_missing(void **state)
 {
-    assert_int_equal(get("/v1/capabilities"), 200);
+    assert_int_equal(rig_get("/v1/capabilities"), 200);
     json_t *rows = json_object_get(reply.json, "capabilities");
     assert_int_equal(json_array_size(rows), CAPABILITY_COUNT);
     for (int i = 0; i < CAPABILITY_COUNT; i++) {
@@ -222,7 +222,7 @@ static void capabilities_say_what_is_missing(void **state)
 
 static void the_authority_is_handed_out_if_there_is_one(void **state)
 {
-    assert_int_equal(get("/v1/ca.pem"), 404);
+    assert_int_equal(rig_get("/v1/ca.pem"), 404);
     assert_problem(404, "/v1/ca.pem", "");
     char pem[] = "/tmp/test_admin.XXXXXX", der[] = "/tmp/test_admin.XXXXXX";
     int a = mkstemp(pem), b = mkstemp(der);
@@ -232,13 +232,13 @@ static void the_authority_is_handed_out_if_there_is_one(void **state)
     close(a);
     close(b);
     stop_admin();
-    start(&(struct admin_config){ .ca_pem = pem, .ca_der = der });
+    rig_start(&(struct admin_config){ .ca_pem = pem, .ca_der = der });
     unlink(pem);
     unlink(der);
-    assert_int_equal(get("/v1/ca.pem"), 200);
+    assert_int_equal(rig_get("/v1/ca.pem"), 200);
     assert_string_equal(reply.body, "PEM\n");
-    assert_string_equal(field("Content-Type"), "application/x-pem-file");
-    assert_int_equal(get("/v1/ca.der"), 200);
+    assert_string_equal(reply_field("Content-Type"), "application/x-pem-file");
+    assert_int_equal(rig_get("/v1/ca.der"), 200);
     assert_int_equal(reply.body_len, 3);
     assert_memory_equal(reply.body, "\0\1\2", 3);
 }
@@ -273,15 +273,15 @@ static void deep_and_broken_json_does_no_harm(void **state)
 {
     static char deep[200001];
     memset(deep, '[', sizeof deep - 1);
-    assert_int_equal(call("PUT", "/v1/mode", JSON_TYPE, deep), 400);
+    assert_int_equal(rig_call("PUT", "/v1/mode", JSON_TYPE, deep), 400);
     const char good[] =
         "{\"mode\":\"a\",\"params\":{\"x\":[1.5e3,\"\\u00e4\",null]},\"apply\":\"new\"}";
     for (size_t n = 0; n < sizeof good - 1; n++) {
         char cut[sizeof good];
         snprintf(cut, sizeof cut, "%.*s", (int)n, good);
-        assert_int_equal(call("PUT", "/v1/mode", JSON_TYPE, cut), 400);
+        assert_int_equal(rig_call("PUT", "/v1/mode", JSON_TYPE, cut), 400);
     }
-    assert_int_equal(call("PUT", "/v1/mode", JSON_TYPE, good), 200);
+    assert_int_equal(rig_call("PUT", "/v1/mode", JSON_TYPE, good), 200);
 }
 
 static void bodies_that_are_no_json_are_refused(void **state)
@@ -300,12 +300,12 @@ static void bodies_that_are_no_json_are_refused(void **state)
         { "", 415 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (call("PUT", "/v1/mode", rows[i].field, "{\"mode\":\"a\"}") != rows[i].status)
+        if (rig_call("PUT", "/v1/mode", rows[i].field, "{\"mode\":\"a\"}") != rows[i].status)
             fail_msg("%s: %d", rows[i].field, reply.status);
         if (reply.status == 415)
             assert_problem(415, "Content-Type", "application/json");
     }
-    assert_int_equal(call("POST", "/v1/reset", "", "x"), 400);
+    assert_int_equal(rig_call("POST", "/v1/reset", "", "x"), 400);
     assert_problem(400, "body", "none");
 }
 
@@ -313,7 +313,7 @@ static void modes_of_ones_own_come_and_go(void **state)
 {
     const char *document = "{\"name\":\"mine\",\"summary\":\"s\",\"client_sees\":\"c\","
                            "\"basis\":\"b\",\"exercises\":[],\"params\":{},\"rules\":[]}";
-    assert_int_equal(get("/v1/modes"), 200);
+    assert_int_equal(rig_get("/v1/modes"), 200);
     json_t *modes = json_object_get(reply.json, "modes"), *normal = NULL, *row;
     size_t before = json_array_size(modes), i;
     json_array_foreach(modes, i, row)
@@ -326,77 +326,77 @@ static void modes_of_ones_own_come_and_go(void **state)
     assert_true(json_is_true(json_object_get(normal, "available")));
     assert_null(json_object_get(normal, "rules"));
 
-    assert_int_equal(get("/v1/modes/mine"), 404);
+    assert_int_equal(rig_get("/v1/modes/mine"), 404);
     assert_problem(404, "/v1/modes/mine", "GET /v1/modes");
-    assert_int_equal(call("PUT", "/v1/modes/mine", JSON_TYPE, document), 201);
-    assert_int_equal(call("PUT", "/v1/modes/mine", JSON_TYPE, document), 200);
-    assert_int_equal(get("/v1/modes/mine"), 200);
-    assert_string_equal(text_at("name"), "mine");
-    assert_int_equal(get("/v1/modes"), 200);
+    assert_int_equal(rig_call("PUT", "/v1/modes/mine", JSON_TYPE, document), 201);
+    assert_int_equal(rig_call("PUT", "/v1/modes/mine", JSON_TYPE, document), 200);
+    assert_int_equal(rig_get("/v1/modes/mine"), 200);
+    assert_string_equal(reply_text("name"), "mine");
+    assert_int_equal(rig_get("/v1/modes"), 200);
     assert_int_equal(json_array_size(json_object_get(reply.json, "modes")), before + 1);
-    assert_int_equal(call("DELETE", "/v1/modes/mine", "", NULL), 204);
-    assert_int_equal(call("DELETE", "/v1/modes/mine", "", NULL), 404);
+    assert_int_equal(rig_call("DELETE", "/v1/modes/mine", "", NULL), 204);
+    assert_int_equal(rig_call("DELETE", "/v1/modes/mine", "", NULL), 404);
 
-    assert_int_equal(call("PUT", "/v1/modes/other", JSON_TYPE, document), 400);
+    assert_int_equal(rig_call("PUT", "/v1/modes/other", JSON_TYPE, document), 400);
     assert_problem(400, "$.name", "");
-    assert_int_equal(call("PUT", "/v1/modes/other", JSON_TYPE, "{\"nonsense\":1}"), 400);
+    assert_int_equal(rig_call("PUT", "/v1/modes/other", JSON_TYPE, "{\"nonsense\":1}"), 400);
     assert_problem(400, "$", "");
-    assert_int_equal(call("PUT", "/v1/modes/normal", JSON_TYPE, document), 409);
+    assert_int_equal(rig_call("PUT", "/v1/modes/normal", JSON_TYPE, document), 409);
     assert_problem(409, "/v1/modes/normal", "another name");
-    assert_int_equal(call("DELETE", "/v1/modes/normal", "", NULL), 409);
-    assert_int_equal(get("/v1/modes/normal"), 200);
+    assert_int_equal(rig_call("DELETE", "/v1/modes/normal", "", NULL), 409);
+    assert_int_equal(rig_get("/v1/modes/normal"), 200);
 }
 
 /* --- The run */
 
 static void connections_are_shown_and_acted_on(void **state)
 {
-    assert_int_equal(get("/v1/connections"), 200);
+    assert_int_equal(rig_get("/v1/connections"), 200);
     assert_string_equal(reply.body, "{\"connections\":[{\"id\":7}]}\n");
-    assert_int_equal(get("/v1/connections/7"), 200);
+    assert_int_equal(rig_get("/v1/connections/7"), 200);
     static const char *const none[] = { "/v1/connections/8", "/v1/connections/x",
                                         "/v1/connections/7x", "/v1/connections/-7",
                                         "/v1/connections/18446744073709551623" };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        get(none[i]);
+        rig_get(none[i]);
         assert_problem(404, none[i], "GET /v1/connections");
     }
-    commit("before");
+    rig_commit("before");
     assert_int_equal(
-        call("POST", "/v1/connections/7/do", JSON_TYPE, "{\"do\":[\"rst\",{\"wait\":\"1s\"}]}"),
+        rig_call("POST", "/v1/connections/7/do", JSON_TYPE, "{\"do\":[\"rst\",{\"wait\":\"1s\"}]}"),
         200);
     assert_int_equal(the_run.done_on, 7);
     assert_string_equal(the_run.steps, "[\"rst\",{\"wait\":\"1s\"}]");
     assert_string_equal(reply.body, "{\"connection\":7,\"since\":1}\n");
-    assert_int_equal(call("POST", "/v1/connections/9/do", JSON_TYPE, "{\"do\":[]}"), 404);
-    assert_int_equal(call("POST", "/v1/connections/7/do", JSON_TYPE, "{\"do\":\"rst\"}"), 400);
+    assert_int_equal(rig_call("POST", "/v1/connections/9/do", JSON_TYPE, "{\"do\":[]}"), 404);
+    assert_int_equal(rig_call("POST", "/v1/connections/7/do", JSON_TYPE, "{\"do\":\"rst\"}"), 400);
     assert_problem(400, "$.do", "array");
 }
 
 static void reset_answers_with_the_run_as_it_is_then(void **state)
 {
-    commit("one");
-    assert_int_equal(get("/v1/runs/default"), 200);
-    assert_int_equal(number_at("connections"), 1);
+    rig_commit("one");
+    assert_int_equal(rig_get("/v1/runs/default"), 200);
+    assert_int_equal(reply_number("connections"), 1);
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(reply.json, "ledger"), "last")), 1);
-    assert_int_equal(call("POST", "/v1/reset", "", NULL), 200);
+    assert_int_equal(rig_call("POST", "/v1/reset", "", NULL), 200);
     assert_int_equal(the_run.resets, 1);
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(reply.json, "ledger"), "first")), 2);
-    assert_int_equal(get("/v1/runs/other"), 404);
+    assert_int_equal(rig_get("/v1/runs/other"), 404);
 }
 
 static void the_run_says_what_its_ledger_has_dropped(void **state)
 {
     struct ledger *l = the_run.ledger;
-    assert_int_equal(get("/v1/runs/default"), 200);
+    assert_int_equal(rig_get("/v1/runs/default"), 200);
     const json_t *by = json_object_get(json_object_get(reply.json, "ledger"), "dropped_by");
     assert_true(json_is_object(by));
     assert_int_equal(json_object_size(by), 0);
     while (ledger_dropped(l) == 0)
-        commit("one of many");
-    assert_int_equal(get("/v1/runs/default"), 200);
+        rig_commit("one of many");
+    assert_int_equal(rig_get("/v1/runs/default"), 200);
     const json_t *extent = json_object_get(reply.json, "ledger");
     by = json_object_get(extent, "dropped_by");
     assert_int_equal(json_object_size(by), 1);
@@ -406,12 +406,12 @@ static void the_run_says_what_its_ledger_has_dropped(void **state)
 
 static void an_empty_object_is_as_good_as_no_body(void **state)
 {
-    assert_int_equal(call("POST", "/v1/reset", JSON_TYPE, "{}"), 200);
-    assert_int_equal(call("POST", "/v1/reset/", JSON_TYPE, " { }\n"), 200);
+    assert_int_equal(rig_call("POST", "/v1/reset", JSON_TYPE, "{}"), 200);
+    assert_int_equal(rig_call("POST", "/v1/reset/", JSON_TYPE, " { }\n"), 200);
     assert_int_equal(the_run.resets, 2);
     static const char *const others[] = { "{\"a\":1}", "[]", "null", "{", "x" };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        assert_int_equal(call("POST", "/v1/reset", JSON_TYPE, others[i]), 400);
+        assert_int_equal(rig_call("POST", "/v1/reset", JSON_TYPE, others[i]), 400);
         assert_problem(400, "body", "none, or {}");
     }
     assert_int_equal(the_run.resets, 2);
@@ -423,24 +423,24 @@ static void the_type_of_each_problem_is_a_page(void **state)
         char path[80];
         const struct problem_row *row = problem_row((enum problem)i);
         snprintf(path, sizeof path, "/problems/%s", row->kind);
-        assert_int_equal(get(path), 200);
-        assert_string_equal(field("Content-Type"), "text/plain; charset=utf-8");
+        assert_int_equal(rig_get(path), 200);
+        assert_string_equal(reply_field("Content-Type"), "text/plain; charset=utf-8");
         assert_non_null(strstr(reply.body, row->about));
         assert_true(row->about[strlen(row->about) - 1] == '.');
         for (int k = 0; k < i; k++)
             assert_string_not_equal(row->kind, problem_row((enum problem)k)->kind);
     }
-    assert_int_equal(get("/problems/other"), 404);
-    assert_string_equal(text_at("type"), "/problems/no-such-problem");
-    assert_int_equal(get("/problems"), 404);
+    assert_int_equal(rig_get("/problems/other"), 404);
+    assert_string_equal(reply_text("type"), "/problems/no-such-problem");
+    assert_int_equal(rig_get("/problems"), 404);
 }
 
 static void a_reset_that_fails_says_so(void **state)
 {
     the_run.outcome = -ENOMEM;
-    assert_int_equal(call("POST", "/v1/reset", "", NULL), 503);
+    assert_int_equal(rig_call("POST", "/v1/reset", "", NULL), 503);
     the_run.outcome = -EINVAL;
-    assert_int_equal(call("POST", "/v1/reset", "", NULL), 500);
+    assert_int_equal(rig_call("POST", "/v1/reset", "", NULL), 500);
     assert_int_equal(the_run.resets, 0);
 }
 
@@ -448,7 +448,7 @@ int main(void)
 {
     caps_probe();
     memory_for_jansson(true);
-#define SERVED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define SERVED(f) cmocka_unit_test_setup_teardown(f, rig_set_up, rig_tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_and_methods_lead_to_rows),
         cmocka_unit_test(a_pattern_may_have_two_names),

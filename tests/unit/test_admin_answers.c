@@ -1,6 +1,6 @@
 /* test_admin_answers.c - what an answer of the admin API may be: any number of header fields, any
  * media type, a body or a stream. GET /v1/language is answered by these tests. */
-#include "admin_rig.h"
+#include "harness/admin_rig.h"
 
 void __wrap_calls_language(struct call *call);
 
@@ -17,7 +17,7 @@ static int ask(void)
 {
     static const char text[] = "GET /v1/language HTTP/1.1\r\nHost: localhost\r\n\r\n";
     ended = pieces = 0;
-    return request(text, sizeof text - 1);
+    return rig_request(text, sizeof text - 1);
 }
 
 static bool one_piece(struct call *call, struct buf *out)
@@ -65,10 +65,10 @@ static void a_body_has_any_type_and_any_number_of_fields(void **state)
 {
     perform = with_fields;
     assert_int_equal(ask(), 200);
-    assert_string_equal(field("Content-Type"), "text/csv; header=present");
+    assert_string_equal(reply_field("Content-Type"), "text/csv; header=present");
     assert_string_equal(reply.body, "a,b\n");
-    assert_string_equal(field("Cache-Control"), "no-store");
-    assert_string_equal(field("X-Content-Type-Options"), "nosniff");
+    assert_string_equal(reply_field("Cache-Control"), "no-store");
+    assert_string_equal(reply_field("X-Content-Type-Options"), "nosniff");
     assert_fields();
 }
 
@@ -85,7 +85,7 @@ static void a_stream_has_them_too(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         pieces_wanted = sizes[i];
         assert_int_equal(ask(), 200);
-        assert_string_equal(field("Content-Type"), "text/event-stream");
+        assert_string_equal(reply_field("Content-Type"), "text/event-stream");
         assert_fields();
         assert_int_equal(reply.body_len, sizes[i] * 1000);
         for (unsigned k = 0; k < sizes[i]; k++)
@@ -108,9 +108,9 @@ static void what_is_answered_anew_replaces_all_of_it(void **state)
     perform = changes_its_mind;
     pieces_wanted = 1; /* it is whole before it is replaced, */
     assert_int_equal(ask(), 409);
-    assert_string_equal(field("Content-Type"), "application/problem+json");
-    assert_string_equal(field("X-Field-0"), "one");
-    assert_null(field("X-Field-1"));
+    assert_string_equal(reply_field("Content-Type"), "application/problem+json");
+    assert_string_equal(reply_field("X-Field-0"), "one");
+    assert_null(reply_field("X-Field-1"));
     assert_non_null(reply.json);
     assert_int_equal(ended, 1);
 }
@@ -124,10 +124,10 @@ static void a_stream_ends_when_its_caller_goes(void **state)
     int fd = open_client();
     send_text(fd, text, sizeof text - 1);
     while (pieces < 100)
-        turn();
+        rig_turn();
     close(fd);
     while (!ended)
-        turn();
+        rig_turn();
     assert_int_equal(ended, 1);
     assert_true(pieces < pieces_wanted);
 }
@@ -142,7 +142,7 @@ static void without_memory_for_a_field_it_is_503(void **state)
 {
     perform = has_no_memory_for_a_field;
     assert_int_equal(ask(), 503);
-    assert_string_equal(field("Content-Type"), "application/problem+json");
+    assert_string_equal(reply_field("Content-Type"), "application/problem+json");
 }
 
 /* --- Accept */
@@ -185,17 +185,17 @@ static void the_type_is_what_the_caller_wants_most(void **state)
         int n = snprintf(
             text, sizeof text, "GET /v1/language HTTP/1.1\r\nHost: localhost\r\n%s%s%s\r\n",
             rows[i].accept[0] ? "Accept: " : "", rows[i].accept, rows[i].accept[0] ? "\r\n" : "");
-        int status = request(text, (size_t)n);
+        int status = rig_request(text, (size_t)n);
         if (status != (rows[i].type ? 200 : 406))
             fail_msg("\"%s\": %d", rows[i].accept, status);
         if (rows[i].type)
-            assert_string_equal(field("Content-Type"), rows[i].type);
+            assert_string_equal(reply_field("Content-Type"), rows[i].type);
         else
             assert_int_equal(json_array_size(json_object_get(reply.json, "allowed")), 4);
     }
 }
 
-#define SERVED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define SERVED(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
 
 int main(void)
 {

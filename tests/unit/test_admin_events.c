@@ -1,5 +1,5 @@
 /* test_admin_events.c - the admin API: how the ledger is read, and waited for. */
-#include "admin_rig.h"
+#include "harness/admin_rig.h"
 #include "harness/memory.h"
 
 static const char *name_of_event(size_t i)
@@ -15,27 +15,27 @@ static size_t event_count(void)
 
 static void events_are_read_page_by_page(void **state)
 {
-    assert_int_equal(get("/v1/runs/default/events"), 200);
+    assert_int_equal(rig_get("/v1/runs/default/events"), 200);
     assert_string_equal(reply.body,
                         "{\"events\":[],\"next\":0,\"first\":0,\"last\":0,\"dropped\":0}\n");
     for (int i = 0; i < 25; i++) {
         char name[8];
         snprintf(name, sizeof name, "m%d", i);
-        commit(name);
+        rig_commit(name);
     }
     uint64_t since = 0, seen = 0;
     while (since < 25) {
         char target[64];
         snprintf(target, sizeof target, "/v1/runs/default/events?since=%d&max=10", (int)since);
-        assert_int_equal(get(target), 200);
+        assert_int_equal(rig_get(target), 200);
         for (size_t i = 0; i < event_count(); i++, seen++) {
             char name[8];
             snprintf(name, sizeof name, "m%d", (int)seen);
             assert_string_equal(name_of_event(i), name);
         }
-        assert_int_equal(number_at("last"), 25);
-        since = (uint64_t)number_at("next");
-        assert_int_equal(atoi(field("Hangup-Next")), since);
+        assert_int_equal(reply_number("last"), 25);
+        since = (uint64_t)reply_number("next");
+        assert_int_equal(atoi(reply_field("Hangup-Next")), since);
     }
     assert_int_equal(seen, 25);
 }
@@ -62,23 +62,23 @@ static void events_come_as_lines_to_who_asks_for_them(void **state)
         { "Accept: application/x-ndjsonx\r\n", 406, false },
         { "Accept: ;;;,,,q=\r\n", 406, false },
     };
-    commit("a");
-    commit("b");
+    rig_commit("a");
+    rig_commit("b");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (call("GET", "/v1/runs/default/events", rows[i].accept, NULL) != rows[i].status)
+        if (rig_call("GET", "/v1/runs/default/events", rows[i].accept, NULL) != rows[i].status)
             fail_msg("%s: %d", rows[i].accept, reply.status);
         if (reply.status == 406)
             assert_problem(406, "Accept", "application/x-ndjson");
         else
-            assert_string_equal(field("Content-Type"),
+            assert_string_equal(reply_field("Content-Type"),
                                 rows[i].lines ? "application/x-ndjson" : "application/json");
     }
-    call("GET", "/v1/runs/default/events?since=0", "Accept: application/x-ndjson\r\n", NULL);
+    rig_call("GET", "/v1/runs/default/events?since=0", "Accept: application/x-ndjson\r\n", NULL);
     char *second = strchr(reply.body, '\n') + 1;
     assert_int_equal(strncmp(reply.body, "{\"seq\":1,", 9), 0);
     assert_int_equal(strncmp(second, "{\"seq\":2,", 9), 0);
     assert_string_equal(strchr(second, '\n'), "\n");
-    assert_string_equal(field("Hangup-Next"), "2");
+    assert_string_equal(reply_field("Hangup-Next"), "2");
 }
 
 static void bad_questions_are_refused(void **state)
@@ -102,14 +102,14 @@ static void bad_questions_are_refused(void **state)
         { "sinc=1", "?sinc" },
         { "=", "?" },
     };
-    commit("one");
+    rig_commit("one");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char target[128];
         snprintf(target, sizeof target, "/v1/runs/default/events?%s", rows[i].query);
-        get(target);
+        rig_get(target);
         assert_problem(400, rows[i].where, "");
     }
-    assert_int_equal(get("/v1/runs/default/events?&since=1&&wait=0&"), 200);
+    assert_int_equal(rig_get("/v1/runs/default/events?&since=1&&wait=0&"), 200);
 }
 
 /* How many calls wait for events. */
@@ -135,9 +135,9 @@ static int ask_and_wait(const char *query)
     unsigned before = waiting();
     send_text(fd, text, (size_t)n);
     for (int t = 0; t < 5000 && waiting() == before; t++)
-        turn();
+        rig_turn();
     assert_int_equal(waiting(), before + 1);
-    assert_false(receive(fd, false, 30)); /* it is not answered */
+    assert_false(rig_receive(fd, false, 30)); /* it is not answered */
     assert_false(reply.closed);
     return fd;
 }
@@ -147,17 +147,17 @@ static void a_burst_wakes_a_waiting_call_once_with_all_of_it(void **state)
     int fd = ask_and_wait("wait=30s");
     assert_true(anybody_waits());
     for (int i = 0; i < 100; i++)
-        commit("burst");
-    assert_true(receive(fd, false, 2000));
+        rig_commit("burst");
+    assert_true(rig_receive(fd, false, 2000));
     assert_int_equal(event_count(), 100);
-    assert_int_equal(number_at("next"), 100);
+    assert_int_equal(reply_number("next"), 100);
     assert_false(anybody_waits());
     const char *again =
         "GET /v1/runs/default/events?since=100&wait=30s HTTP/1.1\r\nHost: localhost\r\n\r\n";
     send_text(fd, again, strlen(again));
-    assert_false(receive(fd, false, 30));
-    commit("more");
-    assert_true(receive(fd, false, 2000));
+    assert_false(rig_receive(fd, false, 30));
+    rig_commit("more");
+    assert_true(rig_receive(fd, false, 2000));
     assert_int_equal(event_count(), 1);
     close(fd);
 }
@@ -167,9 +167,9 @@ static void many_can_wait_for_the_same_event(void **state)
     int fds[20];
     for (int i = 0; i < 20; i++)
         fds[i] = ask_and_wait("since=0&wait=30s");
-    commit("x");
+    rig_commit("x");
     for (int i = 0; i < 20; i++) {
-        assert_true(receive(fds[i], false, 2000));
+        assert_true(rig_receive(fds[i], false, 2000));
         assert_int_equal(event_count(), 1);
         close(fds[i]);
     }
@@ -180,7 +180,7 @@ static void waiting_ends_after_its_time(void **state)
 {
     int64_t began = clock_now();
     int fd = ask_and_wait("wait=300ms");
-    assert_true(receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, 2000));
     assert_int_equal(reply.status, 200);
     assert_int_equal(event_count(), 0);
     assert_true(clock_now() - began >= 300 * NS_PER_MS);
@@ -194,7 +194,7 @@ static void a_caller_that_goes_away_while_waiting_leaves_nothing(void **state)
         int fd = open_client();
         send_text(fd, text, sizeof text - 1);
         for (int t = 0; t < 100 && !anybody_waits(); t++)
-            turn();
+            rig_turn();
         assert_true(anybody_waits());
         if (i % 2) {
             struct linger now = { 1, 0 };
@@ -202,22 +202,22 @@ static void a_caller_that_goes_away_while_waiting_leaves_nothing(void **state)
         }
         close(fd);
         for (int t = 0; t < 100 && anybody_waits(); t++)
-            turn();
+            rig_turn();
         assert_false(anybody_waits());
     }
-    commit("x");
-    assert_int_equal(get("/healthz"), 200);
+    rig_commit("x");
+    assert_int_equal(rig_get("/healthz"), 200);
 }
 
 static void stopping_answers_who_waits(void **state)
 {
     int fd = ask_and_wait("wait=60s");
     stop_admin();
-    assert_true(receive(fd, false, 1000));
+    assert_true(rig_receive(fd, false, 1000));
     assert_int_equal(reply.status, 200);
     assert_int_equal(event_count(), 0);
     close(fd);
-    start(&(struct admin_config){ 0 });
+    rig_start(&(struct admin_config){ 0 });
 }
 
 static void a_page_is_bounded(void **state)
@@ -228,11 +228,11 @@ static void a_page_is_bounded(void **state)
     ledger_destroy(the_run.ledger);
     the_run.ledger = ledger_create(16 << 20);
     for (int i = 0; i < 2000; i++)
-        commit(name);
-    assert_int_equal(get("/v1/runs/default/events?max=10000"), 200);
+        rig_commit(name);
+    assert_int_equal(rig_get("/v1/runs/default/events?max=10000"), 200);
     assert_true(reply.body_len > 4000000 && reply.body_len < 4500000);
-    assert_int_equal(number_at("next"), event_count());
-    assert_true(number_at("next") < 2000);
+    assert_int_equal(reply_number("next"), event_count());
+    assert_true(reply_number("next") < 2000);
 }
 
 /* --- Long answers: in slices */
@@ -246,7 +246,7 @@ static void commit_many(unsigned n)
     the_run.ledger = ledger_create(16 << 20);
     for (unsigned i = 0; i < n; i++) {
         snprintf(name, sizeof name, "%0*u", (int)sizeof name - 1, i);
-        commit(name);
+        rig_commit(name);
     }
 }
 
@@ -263,13 +263,13 @@ static void assert_whole(unsigned n)
 static void a_long_page_comes_in_slices_and_whole(void **state)
 {
     commit_many(MANY);
-    assert_int_equal(get("/v1/runs/default/events?max=10000"), 200);
+    assert_int_equal(rig_get("/v1/runs/default/events?max=10000"), 200);
     assert_true(reply.chunked);
     assert_whole(MANY);
-    assert_int_equal(number_at("next"), MANY);
-    assert_string_equal(field("Hangup-Next"), "4000");
+    assert_int_equal(reply_number("next"), MANY);
+    assert_string_equal(reply_field("Hangup-Next"), "4000");
 
-    call("GET", "/v1/runs/default/events?max=10000", "Accept: application/x-ndjson\r\n", NULL);
+    rig_call("GET", "/v1/runs/default/events?max=10000", "Accept: application/x-ndjson\r\n", NULL);
     assert_true(reply.chunked);
     size_t lines = 0;
     for (const char *at = reply.body; (at = strchr(at, '\n')); at++)
@@ -277,10 +277,10 @@ static void a_long_page_comes_in_slices_and_whole(void **state)
     assert_int_equal(lines, MANY);
     assert_int_equal(reply.body[reply.body_len - 1], '\n');
 
-    assert_int_equal(get("/v1/runs/default/events?max=10"), 200);
+    assert_int_equal(rig_get("/v1/runs/default/events?max=10"), 200);
     assert_false(reply.chunked); /* small ones have a length */
     assert_whole(10);
-    assert_int_equal(call("HEAD", "/v1/runs/default/events?max=10000", "", NULL), 200);
+    assert_int_equal(rig_call("HEAD", "/v1/runs/default/events?max=10000", "", NULL), 200);
 }
 
 static int begin_page(void)
@@ -290,7 +290,7 @@ static int begin_page(void)
     int fd = open_client(), little = 65536;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
     send_text(fd, ask, sizeof ask - 1);
-    turns(50);
+    rig_turns(50);
     return fd;
 }
 
@@ -299,12 +299,12 @@ static void a_page_that_loses_events_meanwhile_says_so(void **state)
     commit_many(MANY);
     int fd = begin_page();
     ledger_clear(the_run.ledger);
-    assert_true(receive(fd, false, 5000));
+    assert_true(rig_receive(fd, false, 5000));
     assert_non_null(reply.json);
     assert_true(event_count() < MANY);
-    assert_int_equal(number_at("next"), MANY); /* as its header field says */
-    assert_string_equal(field("Hangup-Next"), "4000");
-    assert_int_equal(number_at("first"), MANY + 1);
+    assert_int_equal(reply_number("next"), MANY); /* as its header field says */
+    assert_string_equal(reply_field("Hangup-Next"), "4000");
+    assert_int_equal(reply_number("first"), MANY + 1);
     close(fd);
 }
 
@@ -317,10 +317,10 @@ static void many_slow_readers_are_served_side_by_side(void **state)
     for (int i = 0; i < SLOW; i++)
         fds[i] = begin_page();
     int64_t began = clock_now();
-    assert_int_equal(get("/healthz"), 200);
+    assert_int_equal(rig_get("/healthz"), 200);
     assert_true(clock_now() - began < 5 * NS_PER_S);
     for (int i = 0; i < SLOW; i++) {
-        assert_true(receive(fds[i], false, 20000));
+        assert_true(rig_receive(fds[i], false, 20000));
         assert_whole(MANY);
         close(fds[i]);
     }
@@ -331,10 +331,10 @@ static void a_reader_that_goes_away_leaves_nothing(void **state)
     commit_many(MANY);
     for (int i = 0; i < 50; i++) {
         close(begin_page());
-        turns(2);
+        rig_turns(2);
     }
     for (int t = 0; t < 2000 && !link_empty(&admin->callers); t++)
-        turn();
+        rig_turn();
     assert_true(link_empty(&admin->callers));
     assert_true(link_empty(&admin->working));
 }
@@ -351,17 +351,17 @@ static void stopping_ends_who_reads(void **state)
         if (n < 0 && errno != EAGAIN)
             break;
         got += n > 0 ? (size_t)n : 0;
-        turn();
+        rig_turn();
     }
     assert_true(got > 0 && n <= 0); /* it ended, and not as if it were whole */
     close(fd);
-    start(&(struct admin_config){ 0 });
+    rig_start(&(struct admin_config){ 0 });
 }
 
 static void connections_come_in_slices(void **state)
 {
     the_run.live = 20000;
-    assert_int_equal(get("/v1/connections"), 200);
+    assert_int_equal(rig_get("/v1/connections"), 200);
     assert_true(reply.chunked);
     json_t *all = json_object_get(reply.json, "connections");
     assert_int_equal(json_array_size(all), 20000);
@@ -370,7 +370,7 @@ static void connections_come_in_slices(void **state)
                          FIRST_ID + i);
     assert_true(link_empty(&the_run.cursors));
     the_run.live = 0;
-    assert_int_equal(get("/v1/connections"), 200);
+    assert_int_equal(rig_get("/v1/connections"), 200);
     assert_string_equal(reply.body, "{\"connections\":[]}\n");
     assert_true(link_empty(&the_run.cursors));
 }
@@ -386,31 +386,31 @@ static void what_is_set_is_answered_when_all_have_it(void **state)
         int fd = open_client();
         the_run.unsettled = true; /* by another call */
         send_text(fd, calls[i], strlen(calls[i]));
-        assert_false(receive(fd, false, 30));
+        assert_false(rig_receive(fd, false, 30));
         assert_string_equal(the_run.mode, "normal");
         assert_int_equal(the_run.resets, 0);
         run_settle(&the_run);
-        assert_true(receive(fd, false, 2000));
+        assert_true(rig_receive(fd, false, 2000));
         assert_int_equal(reply.status, 200);
         close(fd);
-        turns(2);
+        rig_turns(2);
         strcpy(the_run.mode, "normal");
     }
     assert_int_equal(the_run.resets, 1);
     int fd = open_client();
     the_run.unsettled = true;
     send_text(fd, calls[1], strlen(calls[1]));
-    turns(5);
+    rig_turns(5);
     close(fd);
     stop_admin();
-    start(&(struct admin_config){ 0 });
+    rig_start(&(struct admin_config){ 0 });
 }
 
 int main(void)
 {
     caps_probe();
     memory_for_jansson(true);
-#define SERVED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define SERVED(f) cmocka_unit_test_setup_teardown(f, rig_set_up, rig_tear_down)
     const struct CMUnitTest tests[] = {
         SERVED(events_are_read_page_by_page),
         SERVED(events_come_as_lines_to_who_asks_for_them),

@@ -1,5 +1,5 @@
 /* test_admin_plan.c - the admin API: how modes, plans, cases, time scale and marks are set. */
-#include "admin_rig.h"
+#include "harness/admin_rig.h"
 #include "harness/memory.h"
 
 #include "mode/cases.h"
@@ -8,13 +8,13 @@
 
 static void put(const char *body, int status)
 {
-    if (call("PUT", "/v1/mode", JSON_TYPE, body) != status)
+    if (rig_call("PUT", "/v1/mode", JSON_TYPE, body) != status)
         fail_msg("%s: %d: %s", body, reply.status, reply.body);
 }
 
 static void patch(const char *body, int status)
 {
-    if (call("PATCH", "/v1/runs/default", JSON_TYPE, body) != status)
+    if (rig_call("PATCH", "/v1/runs/default", JSON_TYPE, body) != status)
         fail_msg("%s: %d: %s", body, reply.status, reply.body);
 }
 
@@ -27,12 +27,12 @@ static void the_mode_is_set_as_told(void **state)
     assert_string_equal(the_run.params, "{\"idle\":\"2s\"}");
     assert_int_equal(the_run.apply, APPLY_NEW);
     assert_false(the_run.lenient);
-    assert_string_equal(text_at("mode"), "idle-close");
-    assert_int_equal(call("PUT", "/v1/mode", JSON_TYPE, " {\"mode\":\"normal\"}\n"), 200);
+    assert_string_equal(reply_text("mode"), "idle-close");
+    assert_int_equal(rig_call("PUT", "/v1/mode", JSON_TYPE, " {\"mode\":\"normal\"}\n"), 200);
     assert_string_equal(the_run.params, "-");
     assert_int_equal(the_run.apply, APPLY_ALL);
-    assert_int_equal(get("/v1/mode"), 200);
-    assert_string_equal(text_at("mode"), "normal");
+    assert_int_equal(rig_get("/v1/mode"), 200);
+    assert_string_equal(reply_text("mode"), "normal");
 }
 
 /* --- Plans */
@@ -68,7 +68,7 @@ static void a_case_sets_its_plan(void **state)
     json_t *one = NULL;
     char plan[4096];
     assert_int_equal(cases_get(CASE, &one, NULL), 0);
-    keep(json_object_get(one, "plan"), plan, sizeof plan);
+    rig_keep(json_object_get(one, "plan"), plan, sizeof plan);
     json_decref(one);
     put("{\"case\":\"" CASE "\",\"seed\":3,\"apply\":\"new\"}", 200);
     assert_string_equal(the_run.plan, plan);
@@ -80,9 +80,9 @@ static void an_unknown_case_is_refused_with_the_names_there_are(void **state)
 {
     put("{\"case\":\"01\"}", 400);
     assert_problem(400, "$.case", CASE);
-    assert_string_equal(text_at("type"), "/problems/unknown-case");
+    assert_string_equal(reply_text("type"), "/problems/unknown-case");
     assert_string_equal(the_run.plan, "");
-    assert_int_equal(get("/v1/cases/01"), 404);
+    assert_int_equal(rig_get("/v1/cases/01"), 404);
     assert_problem(404, "/v1/cases/01", CASE);
 }
 
@@ -95,13 +95,13 @@ static void what_a_cases_plan_meets_is_said_with_the_case(void **state)
 
 static void cases_are_listed_and_shown(void **state)
 {
-    assert_int_equal(get("/v1/cases"), 200);
+    assert_int_equal(rig_get("/v1/cases"), 200);
     json_t *list = json_object_get(reply.json, "cases"), *row = json_array_get(list, 0);
     assert_int_equal(json_array_size(list), cases_count());
     assert_string_equal(json_string_value(json_object_get(row, "name")), CASE);
     assert_true(json_is_true(json_object_get(row, "available")));
-    assert_int_equal(get("/v1/cases/" CASE), 200);
-    assert_string_equal(text_at("name"), CASE);
+    assert_int_equal(rig_get("/v1/cases/" CASE), 200);
+    assert_string_equal(reply_text("name"), CASE);
     json_t *one = NULL;
     assert_int_equal(cases_get(CASE, &one, NULL), 0);
     assert_true(json_equal(one, reply.json));
@@ -114,8 +114,8 @@ static void the_time_scale_is_in_force_for_what_is_set_with_it(void **state)
 {
     patch("{\"mode\":\"idle-close\",\"time_scale\":0.01}", 200);
     assert_true(the_run.set_at == 0.01 && the_run.scale == 0.01);
-    assert_string_equal(text_at("id"), "default");
-    assert_string_equal(text_at("mode"), "idle-close");
+    assert_string_equal(reply_text("id"), "default");
+    assert_string_equal(reply_text("mode"), "idle-close");
     assert_true(json_number_value(json_object_get(reply.json, "time_scale")) == 0.01);
     patch("{\"plan\":[],\"time_scale\":2}", 200);
     assert_true(the_run.set_at == 2 && the_run.scale == 2);
@@ -160,7 +160,7 @@ static void what_is_shown_can_be_set_again(void **state)
         put("{\"mode\":\"normal\",\"time_scale\":1,\"seed\":0}", 200);
         put(shown, 200);
         assert_string_equal(reply.body, shown);
-        assert_int_equal(get("/v1/mode"), 200);
+        assert_int_equal(rig_get("/v1/mode"), 200);
         assert_string_equal(reply.body, shown);
         free(shown);
     }
@@ -196,31 +196,31 @@ static void a_patch_changes_what_it_names_and_nothing_else(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char kept[256];
-        int status = call("PATCH", "/v1/runs/default",
-                          i % 2 ? JSON_TYPE : "Content-Type: application/merge-patch+json\r\n",
-                          rows[i].patch);
+        int status = rig_call("PATCH", "/v1/runs/default",
+                              i % 2 ? JSON_TYPE : "Content-Type: application/merge-patch+json\r\n",
+                              rows[i].patch);
         if (status != 200)
             fail_msg("%s: %s", rows[i].patch, reply.body);
-        assert_int_equal(get("/v1/runs/default"), 200);
+        assert_int_equal(rig_get("/v1/runs/default"), 200);
         if (rows[i].mode) {
-            assert_string_equal(text_at("mode"), rows[i].mode);
-            keep(json_object_get(reply.json, "params"), kept, sizeof kept);
+            assert_string_equal(reply_text("mode"), rows[i].mode);
+            rig_keep(json_object_get(reply.json, "params"), kept, sizeof kept);
             assert_string_equal(kept, rows[i].params);
             assert_true(json_is_null(json_object_get(reply.json, "plan")));
         } else {
             assert_true(json_is_null(json_object_get(reply.json, "mode")));
-            keep(json_object_get(reply.json, "plan"), kept, sizeof kept);
+            rig_keep(json_object_get(reply.json, "plan"), kept, sizeof kept);
             assert_string_equal(kept, rows[i].plan);
         }
         assert_true(json_number_value(json_object_get(reply.json, "time_scale")) == rows[i].scale);
-        assert_int_equal(number_at("seed"), rows[i].seed);
+        assert_int_equal(reply_number("seed"), rows[i].seed);
     }
     patch("{\"params\":{\"a\":1}}", 400); /* a plan is in force */
     assert_problem(400, "$.params", "entries");
     patch("{\"connections\":0}", 400);
     assert_problem(400, "$.connections", "mode, params");
-    assert_int_equal(call("PUT", "/v1/mode", "Content-Type: application/merge-patch+json\r\n",
-                          "{\"mode\":\"a\"}"),
+    assert_int_equal(rig_call("PUT", "/v1/mode", "Content-Type: application/merge-patch+json\r\n",
+                              "{\"mode\":\"a\"}"),
                      415);
 }
 
@@ -252,7 +252,7 @@ static void outcomes_become_statuses(void **state)
         for (size_t k = 0; k < sizeof calls / sizeof *calls; k++) {
             if (rows[i].outcome == MODE_UNKNOWN && k >= 3)
                 continue; /* these name no mode */
-            call(calls[k].method, calls[k].target, JSON_TYPE, calls[k].body);
+            rig_call(calls[k].method, calls[k].target, JSON_TYPE, calls[k].body);
             assert_problem(rows[i].status, rows[i].where, "");
         }
     }
@@ -292,9 +292,9 @@ static void bad_bodies_are_refused_with_their_place(void **state)
         { "{\"plan\":[],\"seed\":\"1\"}", "$.seed", "whole number" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        call("PUT", "/v1/mode", JSON_TYPE, rows[i].body);
+        rig_call("PUT", "/v1/mode", JSON_TYPE, rows[i].body);
         assert_problem(400, rows[i].where, rows[i].allowed);
-        call("PATCH", "/v1/runs/default", JSON_TYPE, rows[i].body);
+        rig_call("PATCH", "/v1/runs/default", JSON_TYPE, rows[i].body);
         assert_problem(400, rows[i].where, rows[i].allowed);
     }
     assert_string_equal(the_run.mode, "normal");
@@ -340,8 +340,8 @@ static void bad_time_scales_are_refused(void **state)
 
 static void a_mark_is_set_and_its_event_named(void **state)
 {
-    assert_int_equal(call("POST", "/v1/runs/default/marks", JSON_TYPE, "{\"mark\":\"background\"}"),
-                     201);
+    assert_int_equal(
+        rig_call("POST", "/v1/runs/default/marks", JSON_TYPE, "{\"mark\":\"background\"}"), 201);
     assert_string_equal(the_run.mark, "background");
     assert_string_equal(reply.body, "{\"mark\":\"background\",\"seq\":41,\"rules\":3}\n");
 }
@@ -357,12 +357,12 @@ static void bad_marks_are_refused(void **state)
         { "\"background\"", "line 1" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        call("POST", "/v1/runs/default/marks", JSON_TYPE, rows[i].body);
+        rig_call("POST", "/v1/runs/default/marks", JSON_TYPE, rows[i].body);
         assert_problem(400, rows[i].where, "");
     }
     assert_string_equal(the_run.mark, "");
-    assert_int_equal(get("/v1/runs/default/marks"), 405);
-    assert_string_equal(field("Allow"), "POST, OPTIONS");
+    assert_int_equal(rig_get("/v1/runs/default/marks"), 405);
+    assert_string_equal(reply_field("Allow"), "POST, OPTIONS");
 }
 
 /* --- The language */
@@ -370,7 +370,7 @@ static void bad_marks_are_refused(void **state)
 static void the_language_is_told(void **state)
 {
     json_t *language = mode_language();
-    assert_int_equal(get("/v1/language"), 200);
+    assert_int_equal(rig_get("/v1/language"), 200);
     assert_true(json_equal(language, reply.json));
     json_decref(language);
 }
@@ -385,7 +385,7 @@ static const json_t *row_of(const char *name)
 {
     size_t i;
     json_t *row;
-    assert_int_equal(get("/v1/modes"), 200);
+    assert_int_equal(rig_get("/v1/modes"), 200);
     json_array_foreach(json_object_get(reply.json, "modes"), i, row)
     {
         if (strcmp(json_string_value(json_object_get(row, "name")), name) == 0)
@@ -403,7 +403,7 @@ static const char *row_text(const json_t *row, const char *member)
 
 static void a_mode_that_extends_is_listed_with_what_it_inherits(void **state)
 {
-    assert_int_equal(call("PUT", "/v1/modes/later", JSON_TYPE, EXTENDS_IDLE), 201);
+    assert_int_equal(rig_call("PUT", "/v1/modes/later", JSON_TYPE, EXTENDS_IDLE), 201);
     const json_t *row = row_of("later"), *idle;
     assert_string_equal(row_text(row, "extends"), "idle-close");
     assert_string_equal(row_text(row, "group"), "profile");
@@ -414,16 +414,16 @@ static void a_mode_that_extends_is_listed_with_what_it_inherits(void **state)
     assert_non_null(json_object_get(json_object_get(row, "params"), "notify"));
     assert_null(json_object_get(row, "rules"));
 
-    assert_int_equal(get("/v1/modes/later"), 200); /* as it was written: it can be PUT again */
+    assert_int_equal(rig_get("/v1/modes/later"), 200); /* as it was written: it can be PUT again */
     json_t *written = json_loads(EXTENDS_IDLE, 0, NULL);
     assert_true(json_equal(written, reply.json));
     json_decref(written);
-    assert_int_equal(get("/v1/modes/later?resolved=false"), 200);
-    assert_string_equal(text_at("extends"), "idle-close");
-    assert_int_equal(get("/v1/modes/later?resolved=true"), 200);
-    assert_string_equal(text_at("extends"), "");
+    assert_int_equal(rig_get("/v1/modes/later?resolved=false"), 200);
+    assert_string_equal(reply_text("extends"), "idle-close");
+    assert_int_equal(rig_get("/v1/modes/later?resolved=true"), 200);
+    assert_string_equal(reply_text("extends"), "");
     assert_true(json_array_size(json_object_get(reply.json, "rules")) > 0);
-    assert_int_equal(get("/v1/modes/later?resolved=1"), 400);
+    assert_int_equal(rig_get("/v1/modes/later?resolved=1"), 400);
     assert_problem(400, "?resolved", "true, false");
 }
 
@@ -431,12 +431,12 @@ static void a_mode_that_another_extends_stays(void **state)
 {
     static const char base[] = "{\"name\":\"base\",\"summary\":\"s\",\"rules\":[]}";
     static const char upon[] = "{\"name\":\"upon\",\"summary\":\"s\",\"extends\":\"base\"}";
-    assert_int_equal(call("PUT", "/v1/modes/base", JSON_TYPE, base), 201);
-    assert_int_equal(call("PUT", "/v1/modes/upon", JSON_TYPE, upon), 201);
-    assert_int_equal(call("DELETE", "/v1/modes/base", "", NULL), 409);
+    assert_int_equal(rig_call("PUT", "/v1/modes/base", JSON_TYPE, base), 201);
+    assert_int_equal(rig_call("PUT", "/v1/modes/upon", JSON_TYPE, upon), 201);
+    assert_int_equal(rig_call("DELETE", "/v1/modes/base", "", NULL), 409);
     assert_problem(409, "", "");
-    assert_int_equal(call("DELETE", "/v1/modes/upon", "", NULL), 204);
-    assert_int_equal(call("DELETE", "/v1/modes/base", "", NULL), 204);
+    assert_int_equal(rig_call("DELETE", "/v1/modes/upon", "", NULL), 204);
+    assert_int_equal(rig_call("DELETE", "/v1/modes/base", "", NULL), 204);
 }
 
 /* --- Memory */
@@ -479,7 +479,7 @@ int main(void)
 {
     caps_probe();
     memory_for_jansson(true);
-#define SERVED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define SERVED(f) cmocka_unit_test_setup_teardown(f, rig_set_up, rig_tear_down)
     const struct CMUnitTest tests[] = {
         SERVED(the_mode_is_set_as_told),
         SERVED(a_plan_is_set_as_told),

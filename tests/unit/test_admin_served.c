@@ -1,6 +1,6 @@
 /* test_admin_served.c - who is being served is served to the end: whatever others want meanwhile,
  * however late the server is itself, and when it stops. */
-#include "admin_rig.h"
+#include "harness/admin_rig.h"
 #include "harness/memory.h"
 
 #include <linux/sockios.h>
@@ -25,7 +25,7 @@ static void commit_page(void)
     the_run.ledger = ledger_create(16 << 20);
     for (unsigned i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "%0*u", (int)sizeof name - 1, i);
-        commit(name);
+        rig_commit(name);
     }
 }
 
@@ -48,7 +48,7 @@ static void others_come(unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         others[i] = open_client();
-        turn();
+        rig_turn();
     }
 }
 
@@ -56,7 +56,7 @@ static void others_go(unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
         close(others[i]);
-    turns(5);
+    rig_turns(5);
 }
 
 static char got[16 << 20];
@@ -84,7 +84,7 @@ static void assert_page(size_t n)
         fail_msg("%zu bytes have no body", n);
     forget_reply();
     body += 4;
-    if (!take_chunked(body, n - (size_t)(body - got)))
+    if (!reply_take_chunked(body, n - (size_t)(body - got)))
         fail_msg("cut after %zu bytes", n);
     json_t *page = json_loadb(reply.body, reply.body_len, 0, NULL);
     assert_int_equal(json_array_size(json_object_get(page, "events")), MANY);
@@ -93,7 +93,7 @@ static void assert_page(size_t n)
 
 static void assert_set(int fd)
 {
-    assert_true(receive(fd, false, 5000));
+    assert_true(rig_receive(fd, false, 5000));
     assert_int_equal(reply.status, 200);
     assert_string_equal(the_run.mode, "a");
 }
@@ -119,10 +119,10 @@ static void an_answer_that_is_not_delivered_yet_keeps_its_place(void **state)
     unsigned asked = 0;
     for (; asked < 200 && !held; asked++) {
         say(fd, "GET /v1/runs/default/events?max=100 HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        turns(10);
+        rig_turns(10);
         for (int t = 0; t < 1000 && !only_caller()->listening; t++)
-            turn();
-        turns(30); /* in which the relay passes on what the socket takes */
+            rig_turn();
+        rig_turns(30); /* in which the relay passes on what the socket takes */
         assert_int_equal(ioctl(only_caller()->fd, SIOCOUTQ, &held), 0);
     }
     assert_true(held > 0 && only_caller()->listening);
@@ -143,7 +143,7 @@ static void a_call_that_waits_for_what_it_sets_keeps_its_place(void **state)
     int fd = open_client();
     the_run.unsettled = true;
     say(fd, PUT_MODE);
-    turns(5);
+    rig_turns(5);
     others_come(CALLERS + 20);
     run_settle(&the_run);
     assert_set(fd);
@@ -167,15 +167,15 @@ static void a_request_that_nobody_has_read_yet_keeps_its_place(void **state)
 {
     int fd = open_client();
     say(fd, HEALTH);
-    assert_true(receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, 2000));
     others_come(CALLERS - 1);
     poll(NULL, 0, 1100);
     int newcomer = open_client();
     say(fd, HEALTH); /* behind it */
-    assert_true(receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, 2000));
     assert_int_equal(reply.status, 200);
     say(newcomer, HEALTH);
-    assert_true(receive(newcomer, false, 2000));
+    assert_true(rig_receive(newcomer, false, 2000));
     assert_int_equal(reply.status, 200);
     close(newcomer);
     close(fd);
@@ -189,17 +189,17 @@ static void a_page_that_was_waited_for_is_sent_whole(void **state)
     ledger_destroy(the_run.ledger);
     the_run.ledger = ledger_create(16 << 20);
     say(fd, "GET /v1/runs/default/events?max=10000&wait=60s HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    turns(5);
+    rig_turns(5);
     assert_false(link_empty(&admin->waiters));
     others_come(CALLERS - 1);
     int newcomer = open_client();
     char name[900];
     for (unsigned i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "%0*u", (int)sizeof name - 1, i);
-        commit(name);
+        rig_commit(name);
     }
     timer_cancel(&admin->wake); /* the newcomer comes first */
-    turns(5);
+    rig_turns(5);
     timer_at(&admin->wake, clock_now());
     assert_page(read_on(fd, 0, 20000));
     close(newcomer);
@@ -215,10 +215,10 @@ static void time_that_a_call_waits_for_others_does_not_count(void **state)
     int fd = open_client();
     the_run.unsettled = true;
     say(fd, PUT_MODE);
-    turns(5);
+    rig_turns(5);
     int64_t until = clock_now() + 500 * NS_PER_MS;
     while (clock_now() < until)
-        turn();
+        rig_turn();
     run_settle(&the_run);
     assert_set(fd);
     close(fd);
@@ -229,7 +229,7 @@ static void time_in_which_the_server_did_not_run_does_not_count(void **state)
     for (int twice = 0; twice < 2; twice++) {
         call_patience.request = 50 * NS_PER_MS;
         int fd = open_client();
-        turns(3);
+        rig_turns(3);
         if (twice) { /* and again, just when it was about to look */
             poll(NULL, 0, 60);
             uv_run(&loop, UV_RUN_NOWAIT);
@@ -257,7 +257,7 @@ static void who_does_not_take_the_rest_costs_nothing(void **state)
     commit_page();
     int fd = open_client();
     say(fd, PAGE "Connection: close\r\n\r\n");
-    turns(5);
+    rig_turns(5);
     size_t n = 0;
     for (int t = 0; t < 100000 && !link_empty(&admin->callers); t++) {
         ssize_t more = recv(fd, got + n, 4096, MSG_DONTWAIT);
@@ -265,7 +265,7 @@ static void who_does_not_take_the_rest_costs_nothing(void **state)
         uv_run(&loop, UV_RUN_NOWAIT);
     }
     assert_false(link_empty(&admin->relays));
-    turns(20);
+    rig_turns(20);
     struct pollfd some = { .fd = uv_backend_fd(&loop), .events = POLLIN };
     assert_int_equal(poll(&some, 1, 100), 0);
     assert_page(read_on(fd, n, 20000));
@@ -278,7 +278,7 @@ static void restart(void)
 {
     while (admin)
         uv_run(&loop, UV_RUN_ONCE);
-    start(&(struct admin_config){ 0 });
+    rig_start(&(struct admin_config){ 0 });
 }
 
 static void who_takes_an_answer_gets_all_of_it_when_it_stops(void **state)
@@ -287,9 +287,9 @@ static void who_takes_an_answer_gets_all_of_it_when_it_stops(void **state)
     for (int close_it = 0; close_it < 2; close_it++) {
         int fd = open_client();
         say(fd, close_it ? PAGE "Connection: close\r\n\r\n" : PAGE "\r\n");
-        turns(3);
+        rig_turns(3);
         call_patience.stop = 20 * NS_PER_S;
-        admin_stop(admin, on_stopped, NULL);
+        admin_stop(admin, rig_stopped, NULL);
         assert_page(read_on(fd, 0, 20000));
         assert_int_equal(read_on(fd, 0, 5000), 0); /* and then its end */
         close(fd);
@@ -302,8 +302,8 @@ static void who_waits_for_what_it_sets_is_answered_when_it_stops(void **state)
     int fd = open_client();
     the_run.unsettled = true;
     say(fd, PUT_MODE);
-    turns(5);
-    admin_stop(admin, on_stopped, NULL);
+    rig_turns(5);
+    admin_stop(admin, rig_stopped, NULL);
     assert_set(fd);
     close(fd);
     restart();
@@ -315,10 +315,10 @@ static void who_takes_nothing_is_not_waited_for_when_it_stops(void **state)
     int fd = open_client(), idle = open_client(), little = 4096;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
     say(fd, PAGE "\r\n");
-    turns(5);
+    rig_turns(5);
     int64_t began = clock_now();
     call_patience.stop = 200 * NS_PER_MS;
-    admin_stop(admin, on_stopped, NULL);
+    admin_stop(admin, rig_stopped, NULL);
     assert_int_equal(read_on(idle, 0, 5000), 0);
     while (admin)
         uv_run(&loop, UV_RUN_ONCE);
@@ -334,7 +334,7 @@ int main(void)
 {
     caps_probe();
     memory_for_jansson(true);
-#define SERVED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define SERVED(f) cmocka_unit_test_setup_teardown(f, rig_set_up, rig_tear_down)
     const struct CMUnitTest tests[] = {
         SERVED(an_answer_that_is_not_delivered_yet_keeps_its_place),
         SERVED(a_call_that_waits_for_what_it_sets_keeps_its_place),

@@ -1,6 +1,6 @@
 /* test_admin_trouble.c - callers of the admin API that say too much, the wrong thing, or nothing;
  * and memory that ends. */
-#include "admin_rig.h"
+#include "harness/admin_rig.h"
 
 /* --- Oversized, malformed, slow */
 
@@ -10,11 +10,11 @@ static void oversized_bodies_are_refused_after_they_were_read(void **state)
     char *body = malloc(n + 1);
     memset(body, ' ', n);
     body[n] = '\0';
-    call("PUT", "/v1/mode", JSON_TYPE, body);
+    rig_call("PUT", "/v1/mode", JSON_TYPE, body);
     assert_problem(413, "body", "256 KiB");
     memcpy(body, "{\"mode\":\"a\"}", 12);
     body[CALL_BODY_MAX] = '\0';
-    assert_int_equal(call("PUT", "/v1/mode", JSON_TYPE, body), 200);
+    assert_int_equal(rig_call("PUT", "/v1/mode", JSON_TYPE, body), 200);
     free(body);
 
     int fd = open_client();
@@ -28,11 +28,11 @@ static void oversized_bodies_are_refused_after_they_were_read(void **state)
     for (int i = 0; i < 65; i++)
         send_text(fd, chunk, 4104);
     send_text(fd, "0\r\n\r\n", 5);
-    assert_true(receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, 2000));
     assert_problem(413, "body", "256 KiB");
     const char *next = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     send_text(fd, next, strlen(next));
-    assert_true(receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, 2000));
     assert_int_equal(reply.status, 200);
     close(fd);
 }
@@ -60,8 +60,8 @@ static void a_body_without_end_is_cut_off(void **state)
     close(fd);
     const char *huge =
         "PUT /v1/mode HTTP/1.1\r\nHost: localhost\r\n" JSON_TYPE "Content-Length: 99999999\r\n\r\n";
-    assert_int_equal(request(huge, strlen(huge)), 413);
-    assert_int_equal(get("/healthz"), 200);
+    assert_int_equal(rig_request(huge, strlen(huge)), 413);
+    assert_int_equal(rig_get("/healthz"), 200);
 }
 
 static void rubbish_does_no_harm(void **state)
@@ -83,7 +83,7 @@ static void rubbish_does_no_harm(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         int fd = open_client();
         send_text(fd, texts[i], strlen(texts[i]));
-        turns(5);
+        rig_turns(5);
         close(fd);
     }
     unsigned seed = 1;
@@ -95,16 +95,16 @@ static void rubbish_does_no_harm(void **state)
             text[(unsigned)rand_r(&seed) % n] = (char)rand_r(&seed);
         int fd = open_client();
         send_text(fd, text, n);
-        turns(2);
+        rig_turns(2);
         close(fd);
     }
     char *big = malloc(100001);
     memset(big, 'h', 100000);
     memcpy(big, "GET /", 5);
     big[100000] = '\0';
-    request(big, 100000);
+    rig_request(big, 100000);
     free(big);
-    assert_int_equal(get("/healthz"), 200);
+    assert_int_equal(rig_get("/healthz"), 200);
 }
 
 /* What two parsers may read differently is refused, however it comes in pieces. */
@@ -142,20 +142,20 @@ static void what_rfc_9112_forbids_is_refused(void **state)
         for (size_t k = 0; k < sizeof pieces / sizeof *pieces; k++) {
             int fd = open_client();
             send_text(fd, HEALTH "\r\n", sizeof HEALTH + 1);
-            assert_true(receive(fd, false, 2000));
+            assert_true(rig_receive(fd, false, 2000));
             assert_int_equal(reply.status, 200);
             for (size_t at = 0; at < rows[i].len; at += pieces[k]) {
                 size_t left = rows[i].len - at;
                 send_text(fd, rows[i].text + at, left < pieces[k] ? left : pieces[k]);
             }
-            if (!receive(fd, false, 2000))
+            if (!rig_receive(fd, false, 2000))
                 fail_msg("row %zu pieces %zu closed %d", i, pieces[k], reply.closed);
             if (reply.status != rows[i].status)
                 fail_msg("row %zu, pieces of %zu: %d %s", i, pieces[k], reply.status, reply.body);
             if (rows[i].status != 200) {
-                assert_string_equal(field("Content-Type"), "application/problem+json");
-                assert_string_equal(field("Connection"), "close");
-                assert_false(receive(fd, false, 2000));
+                assert_string_equal(reply_field("Content-Type"), "application/problem+json");
+                assert_string_equal(reply_field("Connection"), "close");
+                assert_false(rig_receive(fd, false, 2000));
                 assert_true(reply.closed);
             }
             close(fd);
@@ -172,7 +172,7 @@ static void what_was_asked_before_is_answered_first(void **state)
     int fd = open_client();
     send_text(fd, text, sizeof text - 1);
     for (int i = 0; i < 1000 && part != 0; i++) {
-        turn();
+        rig_turn();
         part = recv(fd, got + n, sizeof got - 1 - n, MSG_DONTWAIT);
         n += part > 0 ? (size_t)part : 0;
     }
@@ -197,11 +197,11 @@ static void a_caller_that_has_said_all_is_answered(void **state)
         int fd = open_client();
         send_text(fd, HEALTH "\r\n", sizeof HEALTH + 1);
         if (behind)
-            turns(5);
+            rig_turns(5);
         shutdown(fd, SHUT_WR);
-        assert_true(receive(fd, false, 2000));
+        assert_true(rig_receive(fd, false, 2000));
         assert_int_equal(reply.status, 200);
-        assert_false(receive(fd, false, 2000));
+        assert_false(rig_receive(fd, false, 2000));
         assert_true(reply.closed);
         close(fd);
     }
@@ -219,7 +219,7 @@ static void a_slow_caller_is_cut_off_and_others_are_served(void **state)
         char byte;
         if (!dripping_closed && sent < strlen(text))
             send_text(dripping, text + sent++, 1);
-        turns(5);
+        rig_turns(5);
         silent_closed |= recv(silent, &byte, 1, MSG_DONTWAIT) == 0;
         dripping_closed |= recv(dripping, &byte, 1, MSG_DONTWAIT) == 0;
     }
@@ -227,7 +227,7 @@ static void a_slow_caller_is_cut_off_and_others_are_served(void **state)
     assert_true(clock_now() - began >= 200 * NS_PER_MS);
     close(silent);
     close(dripping);
-    assert_int_equal(get("/healthz"), 200);
+    assert_int_equal(rig_get("/healthz"), 200);
 }
 
 static void an_idle_connection_is_kept_for_a_while(void **state)
@@ -237,12 +237,12 @@ static void an_idle_connection_is_kept_for_a_while(void **state)
     const char *text = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     int fd = open_client();
     send_text(fd, text, strlen(text));
-    assert_true(receive(fd, false, 1000));
-    turns(120);
+    assert_true(rig_receive(fd, false, 1000));
+    rig_turns(120);
     send_text(fd, text, strlen(text));
-    assert_true(receive(fd, false, 1000));
+    assert_true(rig_receive(fd, false, 1000));
     assert_int_equal(reply.status, 200);
-    assert_false(receive(fd, false, 5000));
+    assert_false(rig_receive(fd, false, 5000));
     assert_true(reply.closed);
     close(fd);
 }
@@ -252,12 +252,12 @@ static void more_connections_than_allowed_do_no_harm(void **state)
     int fds[300];
     for (int i = 0; i < 300; i++) {
         fds[i] = open_client();
-        turn();
+        rig_turn();
     }
     for (int i = 0; i < 300; i++)
         close(fds[i]);
-    turns(10);
-    assert_int_equal(get("/healthz"), 200);
+    rig_turns(10);
+    assert_int_equal(rig_get("/healthz"), 200);
 }
 
 /* --- Memory */
@@ -276,7 +276,7 @@ static void any_allocation_may_fail(void **state)
         { "GET", "/v1/connections/7", NULL },
         { "POST", "/v1/reset", NULL },
     };
-    commit("x");
+    rig_commit("x");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         bool failed = true;
         for (long n = 0; failed && n < 100000; n = next_failing(n)) { /* many in a long list */
@@ -290,7 +290,7 @@ static void any_allocation_may_fail(void **state)
             assert_true(reply.status || reply.closed);
         }
         assert_false(failed);
-        assert_int_equal(get("/healthz"), 200);
+        assert_int_equal(rig_get("/healthz"), 200);
     }
 }
 
@@ -304,10 +304,10 @@ static void without_memory_nothing_is_left_out(void **state)
         char text[100];
         int len =
             snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", targets[i]);
-        assert_int_equal(get(targets[i]), 200);
+        assert_int_equal(rig_get(targets[i]), 200);
         json_auto_t *whole = json_incref(reply.json);
-        assert_int_equal(call("PUT", "/v1/modes/mine", JSON_TYPE, document), 201);
-        assert_int_equal(call("DELETE", "/v1/modes/mine", "", NULL), 204); /* made anew */
+        assert_int_equal(rig_call("PUT", "/v1/modes/mine", JSON_TYPE, document), 201);
+        assert_int_equal(rig_call("DELETE", "/v1/modes/mine", "", NULL), 204); /* made anew */
         bool failed = true;
         unsigned refused = 0;
         for (long n = 0; failed && n < 100000; n = next_failing(n)) {
@@ -325,7 +325,7 @@ int main(void)
 {
     caps_probe();
     memory_for_jansson(true);
-#define SERVED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define SERVED(f) cmocka_unit_test_setup_teardown(f, rig_set_up, rig_tear_down)
     const struct CMUnitTest tests[] = {
         SERVED(oversized_bodies_are_refused_after_they_were_read),
         SERVED(a_body_without_end_is_cut_off),

@@ -47,14 +47,15 @@ static void names_that_no_certificate_can_carry_are_refused(void **unused)
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         const char *names[] = { "fine.test", rows[i].name };
-        memset(&why, 0, sizeof why);
-        assert_int_equal(authority_open(state, names, 2, NOW, &files, &why), BAD_INPUT);
-        assert_string_equal(why.where, "--name");
-        if (!strstr(why.what, rows[i].what))
-            fail_msg("%s: %s", rows[i].name, why.what);
-        assert_true(why.allowed[0]);
+        memset(&fixture_why, 0, sizeof fixture_why);
+        assert_int_equal(authority_open(fixture_state, names, 2, NOW, &fixture_files, &fixture_why),
+                         BAD_INPUT);
+        assert_string_equal(fixture_why.where, "--name");
+        if (!strstr(fixture_why.what, rows[i].what))
+            fail_msg("%s: %s", rows[i].name, fixture_why.what);
+        assert_true(fixture_why.allowed[0]);
     }
-    assert_false(is_there(state)); /* refused before anything is made */
+    assert_false(fixture_is_there(fixture_state)); /* refused before anything is made */
 }
 
 static void too_many_names_are_refused(void **unused)
@@ -62,9 +63,11 @@ static void too_many_names_are_refused(void **unused)
     static const char *names[257];
     for (size_t i = 0; i < COUNT(names); i++)
         names[i] = "app.test";
-    assert_int_equal(authority_open(state, names, 257, NOW, &files, &why), BAD_INPUT);
-    assert_string_equal(why.where, "--name");
-    assert_int_equal(authority_open(state, names, 256, NOW, &files, &why), 0);
+    assert_int_equal(authority_open(fixture_state, names, 257, NOW, &fixture_files, &fixture_why),
+                     BAD_INPUT);
+    assert_string_equal(fixture_why.where, "--name");
+    assert_int_equal(authority_open(fixture_state, names, 256, NOW, &fixture_files, &fixture_why),
+                     0);
 }
 
 static void as_many_different_names_as_allowed_fit(void **unused)
@@ -75,15 +78,17 @@ static void as_many_different_names_as_allowed_fit(void **unused)
         snprintf(text[i], sizeof text[i], "%0*zu.%060d.%060d.%060d.test", 60, i, 0, 0, 0);
         names[i] = text[i];
     }
-    assert_int_equal(authority_open(state, names, 256, NOW, &files, &why), 0);
-    assert_true(serves(names[255], NOW));
-    struct snapshot before = look();
-    assert_int_equal(authority_open(state, names, 256, NOW, &files, &why), 0);
-    assert_string_equal(changed_since(&before), "");
-    forget(&before);
+    assert_int_equal(authority_open(fixture_state, names, 256, NOW, &fixture_files, &fixture_why),
+                     0);
+    assert_true(fixture_serves(names[255], NOW));
+    struct snapshot before = fixture_look();
+    assert_int_equal(authority_open(fixture_state, names, 256, NOW, &fixture_files, &fixture_why),
+                     0);
+    assert_string_equal(fixture_changed_since(&before), "");
+    fixture_forget(&before);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_top, remove_top)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_make_top, fixture_remove_top)
 
 int main(void)
 {

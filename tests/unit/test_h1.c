@@ -13,19 +13,19 @@ static void a_request_is_answered_and_the_connection_kept(void **state)
     for (unsigned i = 1; i <= 3; i++) {
         char expected[100];
 
-        say(&t, GET);
+        host_say(&t, GET);
         snprintf(expected, sizeof expected, "begin%u " SEEN, i);
-        assert_string_equal(trace(&t), expected);
-        turns();
+        assert_string_equal(host_trace(&t), expected);
+        host_turns();
         strcat(expected, "responded ");
-        assert_string_equal(trace(&t), expected);
-        assert_begins(out(&t), "HTTP/1.1 200 OK\r\n");
-        assert_ends(out(&t), "\r\n\r\nhello");
-        assert_int_equal(count(out(&t), "Content-Length: 5\r\n"), 1);
-        assert_int_equal(count(out(&t), "Date: "), 1);
-        assert_int_equal(count(out(&t), "Connection"), 0);
-        assert_int_equal(count(out(&t), "Server"), 0);
-        forget(&t);
+        assert_string_equal(host_trace(&t), expected);
+        assert_begins(host_out(&t), "HTTP/1.1 200 OK\r\n");
+        assert_ends(host_out(&t), "\r\n\r\nhello");
+        assert_int_equal(host_count(host_out(&t), "Content-Length: 5\r\n"), 1);
+        assert_int_equal(host_count(host_out(&t), "Date: "), 1);
+        assert_int_equal(host_count(host_out(&t), "Connection"), 0);
+        assert_int_equal(host_count(host_out(&t), "Server"), 0);
+        host_forget(&t);
     }
     host_free(&t);
 }
@@ -35,16 +35,16 @@ static void a_request_that_comes_octet_by_octet_is_the_same(void **state)
     struct host t;
 
     host_init(&t, AT_COMPLETE);
-    say(&t, "\r\n\r\n");
-    turns();
-    assert_string_equal(trace(&t), "");
+    host_say(&t, "\r\n\r\n");
+    host_turns();
+    assert_string_equal(host_trace(&t), "");
     for (const char *p = GET; *p; p++) {
         engine_input(t.engine, (const uint8_t *)p, 1);
-        assert_begins(trace(&t), "begin1 ");
+        assert_begins(host_trace(&t), "begin1 ");
         uv_run(&loop, UV_RUN_NOWAIT);
     }
-    turns();
-    assert_string_equal(trace(&t), "begin1 " SEEN "responded ");
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 " SEEN "responded ");
     host_free(&t);
 }
 
@@ -53,13 +53,13 @@ static void pipelined_requests_are_served_one_after_the_other(void **state)
     struct host t;
 
     host_init(&t, AT_COMPLETE);
-    say(&t, GET POST(3) "abc" GET "GET /cut");
-    turns();
-    assert_string_equal(trace(&t), "begin1 " SEEN "responded "
-                                   "begin2 headers(POST /p h 2) body complete responded "
-                                   "begin3 " SEEN "responded begin4 ");
-    assert_int_equal(count(out(&t), "HTTP/1.1 200 OK\r\n"), 3);
-    assert_int_equal(count(out(&t), "hello"), 3);
+    host_say(&t, GET POST(3) "abc" GET "GET /cut");
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 " SEEN "responded "
+                                        "begin2 headers(POST /p h 2) body complete responded "
+                                        "begin3 " SEEN "responded begin4 ");
+    assert_int_equal(host_count(host_out(&t), "HTTP/1.1 200 OK\r\n"), 3);
+    assert_int_equal(host_count(host_out(&t), "hello"), 3);
     host_free(&t);
 }
 
@@ -68,15 +68,15 @@ static void a_pipelined_request_begins_when_the_one_before_was_answered(void **s
     struct host t;
 
     host_init(&t, NEVER);
-    say(&t, GET GET);
-    turns();
-    assert_string_equal(trace(&t), "begin1 " SEEN);
+    host_say(&t, GET GET);
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 " SEEN);
     engine_respond(t.open, &t.response);
-    turns();
-    assert_string_equal(trace(&t), "begin1 " SEEN "responded begin2 " SEEN);
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 " SEEN "responded begin2 " SEEN);
     engine_respond(t.open, &t.response);
-    turns();
-    assert_ends(trace(&t), "begin2 " SEEN "responded ");
+    host_turns();
+    assert_ends(host_trace(&t), "begin2 " SEEN "responded ");
     host_free(&t);
 }
 
@@ -85,17 +85,17 @@ static void the_host_may_answer_when_it_likes(void **state)
     struct host t;
 
     host_init(&t, NEVER);
-    say(&t, POST(3) "abc");
-    turns();
-    assert_string_equal(trace(&t), "begin1 headers(POST /p h 2) body complete ");
+    host_say(&t, POST(3) "abc");
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 headers(POST /p h 2) body complete ");
     assert_int_equal(buf_len(&t.out), 0);
     for (int i = 0; i < 5; i++)
-        turns();
+        host_turns();
     assert_int_equal(engine_respond(t.open, &t.response), 0);
     assert_int_equal(engine_respond(t.open, &t.response), -EALREADY);
-    turns();
-    assert_ends(trace(&t), "complete responded ");
-    assert_ends(out(&t), "\r\n\r\nhello");
+    host_turns();
+    assert_ends(host_trace(&t), "complete responded ");
+    assert_ends(host_out(&t), "\r\n\r\nhello");
     host_free(&t);
 }
 
@@ -116,22 +116,22 @@ static void borrowed_bodies_are_released_once_and_headers_kept_in_order(void **s
                                     .header_count = 5,
                                     .body = big,
                                     .body_len = sizeof big,
-                                    .release = released,
+                                    .release = host_released,
                                     .release_arg = &t.released };
-    say(&t, GET);
-    turns();
-    assert_string_equal(trace(&t), "begin1 " SEEN "responded ");
+    host_say(&t, GET);
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 " SEEN "responded ");
     assert_int_equal(t.released, 1);
-    assert_begins(out(&t), "HTTP/1.1 404 Not Found\r\n");
-    assert_non_null(strstr(out(&t), "X-B: 1 2\r\nX-A: 0\r\nX-B: 3\r\n"));
-    assert_int_equal(count(out(&t), "Date: "), 1);
-    assert_int_equal(count(out(&t), "Content-Length: 300000\r\n"), 1);
-    assert_ends(out(&t), "xxxxx");
+    assert_begins(host_out(&t), "HTTP/1.1 404 Not Found\r\n");
+    assert_non_null(strstr(host_out(&t), "X-B: 1 2\r\nX-A: 0\r\nX-B: 3\r\n"));
+    assert_int_equal(host_count(host_out(&t), "Date: "), 1);
+    assert_int_equal(host_count(host_out(&t), "Content-Length: 300000\r\n"), 1);
+    assert_ends(host_out(&t), "xxxxx");
     t.response.body_len = 0;
-    say(&t, GET);
-    turns();
+    host_say(&t, GET);
+    host_turns();
     assert_int_equal(t.released, 2);
-    assert_ends(trace(&t), "responded ");
+    assert_ends(host_trace(&t), "responded ");
     host_free(&t);
 }
 
@@ -144,7 +144,7 @@ static void a_response_that_http_cannot_carry_loses_the_exchange(void **state)
         struct host t;
 
         host_init(&t, NEVER);
-        t.response.release = released;
+        t.response.release = host_released;
         t.response.release_arg = &t.released;
         if (i < 4) {
             t.response.headers = &bad[i];
@@ -152,12 +152,12 @@ static void a_response_that_http_cannot_carry_loses_the_exchange(void **state)
         } else {
             t.response.status = i == 4 ? 99 : 1000;
         }
-        say(&t, GET);
-        turns();
+        host_say(&t, GET);
+        host_turns();
         assert_int_equal(engine_respond(t.open, &t.response), -EINVAL);
         assert_int_equal(t.released, 1);
-        turns();
-        assert_string_equal(trace(&t), "begin1 " SEEN "lost finished ");
+        host_turns();
+        assert_string_equal(host_trace(&t), "begin1 " SEEN "lost finished ");
         host_free(&t);
     }
 }
@@ -182,12 +182,13 @@ static void head_and_statuses_without_a_body_have_none(void **state)
         host_init(&t, AT_COMPLETE);
         t.response.status = rows[i].status;
         snprintf(text, sizeof text, "%s / HTTP/1.1\r\nHost: h\r\n\r\n" GET, rows[i].method);
-        say(&t, text);
-        turns();
-        assert_int_equal(count(trace(&t), "responded "), 2);
-        assert_int_equal(count(out(&t), "hello"), rows[i].status == 200 ? 1 : 0);
-        assert_int_equal(count(out(&t), "Content-Length: 5\r\n"), rows[i].length ? 2 : 0);
-        assert_int_equal(count(out(&t), "Content-Length: 0\r\n"), rows[i].status == 205 ? 2 : 0);
+        host_say(&t, text);
+        host_turns();
+        assert_int_equal(host_count(host_trace(&t), "responded "), 2);
+        assert_int_equal(host_count(host_out(&t), "hello"), rows[i].status == 200 ? 1 : 0);
+        assert_int_equal(host_count(host_out(&t), "Content-Length: 5\r\n"), rows[i].length ? 2 : 0);
+        assert_int_equal(host_count(host_out(&t), "Content-Length: 0\r\n"),
+                         rows[i].status == 205 ? 2 : 0);
         host_free(&t);
     }
 }
@@ -208,15 +209,15 @@ static void the_connection_ends_when_the_protocol_says_so(void **state)
         struct host t;
 
         host_init(&t, AT_COMPLETE);
-        say(&t, rows[i].request);
-        say(&t, GET);
-        turns();
-        assert_int_equal(count(trace(&t), "finished "), rows[i].closes);
-        assert_int_equal(count(trace(&t), "responded "), rows[i].closes ? 1 : 2);
-        assert_int_equal(count(out(&t), "Connection: close\r\n"), rows[i].closes);
-        forget(&t);
-        say(&t, GET);
-        turns();
+        host_say(&t, rows[i].request);
+        host_say(&t, GET);
+        host_turns();
+        assert_int_equal(host_count(host_trace(&t), "finished "), rows[i].closes);
+        assert_int_equal(host_count(host_trace(&t), "responded "), rows[i].closes ? 1 : 2);
+        assert_int_equal(host_count(host_out(&t), "Connection: close\r\n"), rows[i].closes);
+        host_forget(&t);
+        host_say(&t, GET);
+        host_turns();
         assert_int_equal(buf_len(&t.out) == 0, rows[i].closes);
         host_free(&t);
     }
@@ -228,29 +229,29 @@ static void bodies_arrive_decoded_and_in_full(void **state)
     char *big = malloc(700001);
 
     host_init(&t, AT_COMPLETE);
-    say(&t, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked \r\n\r\n");
-    say(&t, "5\r\nhel");
-    turns();
+    host_say(&t, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked \r\n\r\n");
+    host_say(&t, "5\r\nhel");
+    host_turns();
     assert_int_equal(t.body_bytes, 3);
-    say(&t, "lo\r\n00003;x=y\r\nabc\r\n0\r\nTrailer: x\r\n\r\n");
-    turns();
-    assert_string_equal(trace(&t), "begin1 headers(POST / h 2) body complete responded ");
+    host_say(&t, "lo\r\n00003;x=y\r\nabc\r\n0\r\nTrailer: x\r\n\r\n");
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 headers(POST / h 2) body complete responded ");
     assert_int_equal(t.body_bytes, 8);
-    forget(&t);
+    host_forget(&t);
 
     memset(big, 'x', 700000);
     big[700000] = '\0';
-    say(&t, POST(2100000));
+    host_say(&t, POST(2100000));
     for (int i = 0; i < 3; i++)
-        say(&t, big);
-    turns();
+        host_say(&t, big);
+    host_turns();
     for (int i = 0; i < 50 && t.open; i++)
-        turns();
-    assert_string_equal(trace(&t), "begin2 headers(POST /p h 2) body complete responded ");
+        host_turns();
+    assert_string_equal(host_trace(&t), "begin2 headers(POST /p h 2) body complete responded ");
     assert_int_equal(t.body_bytes, 2100000);
-    say(&t, GET);
-    turns();
-    assert_ends(trace(&t), "begin3 " SEEN "responded ");
+    host_say(&t, GET);
+    host_turns();
+    assert_ends(host_trace(&t), "begin3 " SEEN "responded ");
     free(big);
     host_free(&t);
 }
@@ -262,13 +263,13 @@ static void expect_100_continue_is_answered_before_the_body(void **state)
     struct host t;
 
     host_init(&t, AT_COMPLETE);
-    say(&t, EXPECT);
-    turns();
-    assert_string_equal(out(&t), "HTTP/1.1 100 Continue\r\n\r\n");
-    say(&t, "abc");
-    turns();
-    assert_string_equal(trace(&t), "begin1 headers(POST /p h 3) body complete responded ");
-    assert_begins(out(&t), "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n");
+    host_say(&t, EXPECT);
+    host_turns();
+    assert_string_equal(host_out(&t), "HTTP/1.1 100 Continue\r\n\r\n");
+    host_say(&t, "abc");
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 headers(POST /p h 3) body complete responded ");
+    assert_begins(host_out(&t), "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n");
     host_free(&t);
 }
 
@@ -289,17 +290,17 @@ static void an_early_answer_ends_the_connection(void **state)
 
         host_init(&t, rows[i].when);
         t.response.status = 413;
-        say(&t, rows[i].input);
-        turns();
-        assert_string_equal(trace(&t), rows[i].trace);
-        assert_begins(out(&t), "HTTP/1.1 413 Content Too Large\r\n");
-        assert_int_equal(count(out(&t), "HTTP/1.1"), 1);
-        assert_non_null(strstr(out(&t), "Connection: close\r\n"));
-        assert_ends(out(&t), "Content-Length: 5\r\n\r\nhello");
-        forget(&t);
-        say(&t, "more of the body, which nobody wants");
-        turns();
-        assert_string_equal(trace(&t), "");
+        host_say(&t, rows[i].input);
+        host_turns();
+        assert_string_equal(host_trace(&t), rows[i].trace);
+        assert_begins(host_out(&t), "HTTP/1.1 413 Content Too Large\r\n");
+        assert_int_equal(host_count(host_out(&t), "HTTP/1.1"), 1);
+        assert_non_null(strstr(host_out(&t), "Connection: close\r\n"));
+        assert_ends(host_out(&t), "Content-Length: 5\r\n\r\nhello");
+        host_forget(&t);
+        host_say(&t, "more of the body, which nobody wants");
+        host_turns();
+        assert_string_equal(host_trace(&t), "");
         host_free(&t);
     }
 }
@@ -311,11 +312,11 @@ static void an_answer_to_a_whole_request_in_headers_keeps_the_connection(void **
     struct host t;
 
     host_init(&t, AT_HEADERS);
-    say(&t, GET);
-    say(&t, POST(3) "abc");
-    turns();
-    assert_string_equal(trace(&t), "begin1 " SEEN "responded "
-                                   "begin2 headers(POST /p h 2) responded finished ");
+    host_say(&t, GET);
+    host_say(&t, POST(3) "abc");
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 " SEEN "responded "
+                                        "begin2 headers(POST /p h 2) responded finished ");
     host_free(&t);
 }
 
@@ -338,11 +339,11 @@ static void what_is_not_http_is_refused(void **state)
         const char *answer;
 
         host_init(&t, AT_COMPLETE);
-        say(&t, rows[i].input);
-        turns();
-        assert_string_equal(trace(&t), rows[i].trace);
-        answer = strstr(out(&t), "hello");
-        answer = answer ? answer + 5 : out(&t);
+        host_say(&t, rows[i].input);
+        host_turns();
+        assert_string_equal(host_trace(&t), rows[i].trace);
+        answer = strstr(host_out(&t), "hello");
+        answer = answer ? answer + 5 : host_out(&t);
         assert_begins(answer, "HTTP/1.1 ");
         assert_begins(answer + 9, rows[i].status);
         assert_non_null(strstr(answer, "Connection: close\r\n"));
@@ -380,22 +381,22 @@ static void large_header_sections_are_served_up_to_a_limit_and_refused_beyond(vo
 
         host_init(&t, AT_COMPLETE);
         for (int k = 0; k < 2; k++) {
-            forget(&t);
-            say(&t, text);
-            turns();
+            host_forget(&t);
+            host_say(&t, text);
+            host_turns();
         }
         if (rows[i].status[0] == '2') {
-            assert_begins(trace(&t), "begin2 ");
-            assert_ends(trace(&t), rows[i].trace + strlen("begin1 "));
-            assert_begins(out(&t) + 9, rows[i].status);
+            assert_begins(host_trace(&t), "begin2 ");
+            assert_ends(host_trace(&t), rows[i].trace + strlen("begin1 "));
+            assert_begins(host_out(&t) + 9, rows[i].status);
         }
         host_free(&t);
 
         host_init(&t, AT_COMPLETE);
-        say(&t, text);
-        turns();
-        assert_string_equal(trace(&t), rows[i].trace);
-        assert_begins(out(&t) + 9, rows[i].status);
+        host_say(&t, text);
+        host_turns();
+        assert_string_equal(host_trace(&t), rows[i].trace);
+        assert_begins(host_out(&t) + 9, rows[i].status);
         host_free(&t);
         free(text);
     }
@@ -414,9 +415,9 @@ static void queries_and_cookies_need_no_memory_of_libmicrohttpds(void **state)
         buf_text(&b, "a=b; ");
     buf_add(&b, "\r\n\r\n", 5);
     host_init(&t, AT_COMPLETE);
-    say(&t, (const char *)buf_bytes(&b));
-    turns();
-    assert_ends(trace(&t), "a&a& h 2) complete responded ");
+    host_say(&t, (const char *)buf_bytes(&b));
+    host_turns();
+    assert_ends(host_trace(&t), "a&a& h 2) complete responded ");
     buf_free(&b);
     host_free(&t);
 }
@@ -432,19 +433,19 @@ static void large_framing_headers_and_methods_are_no_matter_for_libmicrohttpd(vo
         buf_text(&b, "tok, ");
     buf_add(&b, "x\r\n\r\n", 6);
     host_init(&t, AT_COMPLETE);
-    say(&t, (const char *)buf_bytes(&b));
-    turns();
-    assert_string_equal(trace(&t), "begin1 headers(GET / h 2) complete responded ");
-    forget(&t);
+    host_say(&t, (const char *)buf_bytes(&b));
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 headers(GET / h 2) complete responded ");
+    host_forget(&t);
     buf_free(&b);
     for (int i = 0; i < 10000; i++)
         buf_text(&b, "M");
     buf_text(&b, " / HTTP/1.1\r\nHost: h\r\n\r\n");
     buf_add(&b, "", 1);
-    say(&t, (const char *)buf_bytes(&b));
-    turns();
-    assert_ends(trace(&t), "/ h 1) complete responded finished ");
-    assert_begins(out(&t), "HTTP/1.1 200 ");
+    host_say(&t, (const char *)buf_bytes(&b));
+    host_turns();
+    assert_ends(host_trace(&t), "/ h 1) complete responded finished ");
+    assert_begins(host_out(&t), "HTTP/1.1 200 ");
     host_free(&t);
     buf_free(&b);
 }
@@ -455,9 +456,9 @@ static void a_thousand_header_lines_are_no_matter(void **state)
     struct host t;
 
     host_init(&t, AT_COMPLETE);
-    say(&t, text);
-    turns();
-    assert_string_equal(trace(&t), "begin1 headers(GET / h 1001) complete responded ");
+    host_say(&t, text);
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 headers(GET / h 1001) complete responded ");
     host_free(&t);
     free(text);
 }
@@ -484,5 +485,5 @@ int main(void)
         cmocka_unit_test(large_framing_headers_and_methods_are_no_matter_for_libmicrohttpd),
         cmocka_unit_test(a_thousand_header_lines_are_no_matter),
     };
-    return cmocka_run_group_tests(tests, loop_set_up, loop_tear_down);
+    return cmocka_run_group_tests(tests, host_set_up, host_tear_down);
 }

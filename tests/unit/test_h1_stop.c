@@ -33,21 +33,21 @@ static void begin(struct host *t, const struct message *m)
 {
     host_init(t, NEVER);
     t->response.status = m->status;
-    say(t, m->request);
-    turns();
+    host_say(t, m->request);
+    host_turns();
     if (*m->interim) {
-        assert_string_equal(out(t), m->interim);
-        say(t, "abc");
-        turns();
+        assert_string_equal(host_out(t), m->interim);
+        host_say(t, "abc");
+        host_turns();
     }
     assert_non_null(t->open);
-    forget(t);
+    host_forget(t);
 }
 
 static void respond(struct host *t)
 {
     assert_int_equal(engine_respond(t->open, &t->response), 0);
-    turns();
+    host_turns();
 }
 
 /* How long the response is and where its content begins, when it stops nowhere. */
@@ -58,9 +58,9 @@ static size_t whole(const struct message *m, size_t *content)
 
     begin(&t, m);
     respond(&t);
-    assert_string_equal(trace(&t), m->persists ? "responded " : "responded finished ");
+    assert_string_equal(host_trace(&t), m->persists ? "responded " : "responded finished ");
     n = buf_len(&t.out);
-    *content = (size_t)(strstr(out(&t), "\r\n\r\n") + 4 - out(&t));
+    *content = (size_t)(strstr(host_out(&t), "\r\n\r\n") + 4 - host_out(&t));
     assert_int_equal(n, *content + (m->body ? 5 : 0));
     host_free(&t);
     return n;
@@ -68,16 +68,16 @@ static size_t whole(const struct message *m, size_t *content)
 
 static void assert_went_on(struct host *t, const struct message *m, size_t n)
 {
-    assert_ends(trace(t), m->persists ? "responded " : "responded finished ");
+    assert_ends(host_trace(t), m->persists ? "responded " : "responded finished ");
     assert_int_equal(buf_len(&t->out), n);
     if (!m->persists)
         return;
-    forget(t); /* and the next response stops nowhere */
+    host_forget(t); /* and the next response stops nowhere */
     t->response.status = 200;
-    say(t, GET);
-    turns();
+    host_say(t, GET);
+    host_turns();
     respond(t);
-    assert_string_equal(trace(t), "begin2 " SEEN "responded ");
+    assert_string_equal(host_trace(t), "begin2 " SEEN "responded ");
 }
 
 static void stops_at(const struct message *m, enum engine_stop of, uint64_t n, size_t expected,
@@ -92,18 +92,18 @@ static void stops_at(const struct message *m, enum engine_stop of, uint64_t n, s
     assert_int_equal(engine_stop_at(t.open, of, n), 0);
     respond(&t);
     engine_pump(t.engine);
-    say(&t, m->persists ? GET : "");
-    turns();
-    assert_string_equal(trace(&t), stopped);
+    host_say(&t, m->persists ? GET : "");
+    host_turns();
+    assert_string_equal(host_trace(&t), stopped);
     assert_int_equal(buf_len(&t.out), expected);
     engine_continue(t.open);
-    turns();
+    host_turns();
     if (m->persists) {
-        assert_ends(trace(&t), "responded begin2 " SEEN);
+        assert_ends(host_trace(&t), "responded begin2 " SEEN);
         assert_int_equal(buf_len(&t.out), all);
-        assert_int_equal(count(trace(&t), "@"), 1);
+        assert_int_equal(host_count(host_trace(&t), "@"), 1);
         respond(&t);
-        assert_ends(trace(&t), "begin2 " SEEN "responded ");
+        assert_ends(host_trace(&t), "begin2 " SEEN "responded ");
     } else {
         assert_went_on(&t, m, all);
     }
@@ -142,7 +142,7 @@ static void places_a_response_does_not_have_are_not_reached(void **state)
         assert_int_equal(engine_stop_at(t.open, STOP_CONTENT, i % 2 ? all : NOWHERE), 0);
         engine_continue(t.open); /* of no effect when it does not stand */
         respond(&t);
-        assert_int_equal(count(trace(&t), "@"), 0);
+        assert_int_equal(host_count(host_trace(&t), "@"), 0);
         assert_went_on(&t, m, all);
         host_free(&t);
     }
@@ -160,26 +160,26 @@ static void an_interim_response_that_waits_is_not_counted(void **state)
 
         host_init(&t, NEVER);
         t.room = had;
-        say(&t, request);
-        turns();
+        host_say(&t, request);
+        host_turns();
         assert_int_equal(buf_len(&t.out), had);
-        say(&t, "abc");
-        turns();
-        forget(&t);
+        host_say(&t, "abc");
+        host_turns();
+        host_forget(&t);
         assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 3), 0);
         assert_int_equal(engine_stop_at(t.open, STOP_CONTENT, 0), 0);
         respond(&t);
         t.room = SIZE_MAX;
         engine_pump(t.engine);
-        turns();
+        host_turns();
         snprintf(expected, sizeof expected, "octets@%zu ", interim - had + 3);
-        assert_string_equal(trace(&t), expected);
-        assert_ends(out(&t), "HTT");
+        assert_string_equal(host_trace(&t), expected);
+        assert_ends(host_out(&t), "HTT");
         engine_continue(t.open);
-        turns();
-        assert_int_equal(count(trace(&t), "content@"), 1);
-        assert_ends(out(&t), "\r\n\r\n");
-        assert_null(strstr(out(&t), "hello"));
+        host_turns();
+        assert_int_equal(host_count(host_trace(&t), "content@"), 1);
+        assert_ends(host_out(&t), "\r\n\r\n");
+        assert_null(strstr(host_out(&t), "hello"));
         host_free(&t);
     }
 }
@@ -203,7 +203,7 @@ static void going_on_from_inside_leaves_nothing_behind(void **state)
         assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 10), 0);
         respond(&t);
         snprintf(expected, sizeof expected, "octets@10 content@%zu ", content);
-        assert_begins(trace(&t), expected);
+        assert_begins(host_trace(&t), expected);
         assert_went_on(&t, m, all);
         host_free(&t);
     }
@@ -220,13 +220,13 @@ static void both_kinds_stop_at_one_place_one_after_the_other(void **state)
     assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, content), 0);
     respond(&t);
     snprintf(expected, sizeof expected, "octets@%zu ", content);
-    assert_string_equal(trace(&t), expected);
+    assert_string_equal(host_trace(&t), expected);
     engine_continue(t.open);
-    turns();
+    host_turns();
     snprintf(expected, sizeof expected, "octets@%zu content@%zu ", content, content);
-    assert_string_equal(trace(&t), expected);
+    assert_string_equal(host_trace(&t), expected);
     engine_continue(t.open);
-    turns();
+    host_turns();
     assert_went_on(&t, &messages[0], all);
     host_free(&t);
 }
@@ -251,7 +251,7 @@ static void a_response_can_go_octet_by_octet(void **state)
         t.stopped = further;
         assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 1), 0);
         respond(&t);
-        assert_int_equal(count(trace(&t), "octets@"), all);
+        assert_int_equal(host_count(host_trace(&t), "octets@"), all);
         assert_went_on(&t, m, all);
         host_free(&t);
     }
@@ -268,18 +268,18 @@ static void a_place_is_set_again_before_it_continues(void **state)
     assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 4), -EINVAL);
     assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 8), 0);
     assert_int_equal(engine_stop_at(t.open, STOP_CONTENT, 2), 0);
-    turns();
-    assert_string_equal(trace(&t), "octets@5 ");
+    host_turns();
+    assert_string_equal(host_trace(&t), "octets@5 ");
     engine_continue(t.open);
-    turns();
-    assert_string_equal(trace(&t), "octets@5 octets@8 ");
-    assert_string_equal(out(&t), "HTTP/1.1");
+    host_turns();
+    assert_string_equal(host_trace(&t), "octets@5 octets@8 ");
+    assert_string_equal(host_out(&t), "HTTP/1.1");
     engine_continue(t.open);
-    turns();
-    assert_ends(out(&t), "\r\n\r\nhe");
+    host_turns();
+    assert_ends(host_out(&t), "\r\n\r\nhe");
     assert_int_equal(engine_stop_at(t.open, STOP_CONTENT, 1), -EINVAL);
     engine_continue(t.open);
-    turns();
+    host_turns();
     assert_went_on(&t, &messages[0], all);
     host_free(&t);
 }
@@ -296,18 +296,18 @@ static void room_is_kept_to_on_the_way(void **state)
         assert_int_equal(engine_stop_at(t.open, STOP_CONTENT, 0), 0);
         respond(&t);
         for (size_t n = 1; n <= content; n++) {
-            assert_string_equal(trace(&t), "");
+            assert_string_equal(host_trace(&t), "");
             t.room = 1;
             engine_pump(t.engine);
             assert_int_equal(buf_len(&t.out), n);
         }
-        assert_begins(trace(&t), "content@");
+        assert_begins(host_trace(&t), "content@");
         t.room = SIZE_MAX;
         engine_pump(t.engine);
-        turns();
+        host_turns();
         assert_int_equal(buf_len(&t.out), content);
         engine_continue(t.open);
-        turns();
+        host_turns();
         assert_went_on(&t, m, all);
         host_free(&t);
     }
@@ -331,16 +331,16 @@ static void a_large_response_stops_in_its_middle(void **state)
         else
             engine_continue(t.open);
         for (int n = 0; n < 20; n++)
-            turns();
-        const char *content = strstr(out(&t), "\r\n\r\n") + 4;
-        assert_int_equal(out(&t) + buf_len(&t.out) - content, places[i]);
+            host_turns();
+        const char *content = strstr(host_out(&t), "\r\n\r\n") + 4;
+        assert_int_equal(host_out(&t) + buf_len(&t.out) - content, places[i]);
         assert_memory_equal(content, big, places[i]);
-        assert_int_equal(count(trace(&t), "content@"), i + 1);
+        assert_int_equal(host_count(host_trace(&t), "content@"), i + 1);
     }
     engine_continue(t.open);
-    turns();
-    assert_ends(trace(&t), "responded ");
-    assert_memory_equal(strstr(out(&t), "\r\n\r\n") + 4, big, sizeof big);
+    host_turns();
+    assert_ends(host_trace(&t), "responded ");
+    assert_memory_equal(strstr(host_out(&t), "\r\n\r\n") + 4, big, sizeof big);
     host_free(&t);
 }
 
@@ -351,7 +351,7 @@ static void stopped_at(struct host *t, const struct message *m, uint64_t octets)
     begin(t, m);
     assert_int_equal(engine_stop_at(t->open, STOP_OCTETS, octets), 0);
     respond(t);
-    assert_int_equal(count(trace(t), "octets@"), 1);
+    assert_int_equal(host_count(host_trace(t), "octets@"), 1);
     assert_int_equal(buf_len(&t->out), octets);
 }
 
@@ -361,10 +361,10 @@ static void destroying_it_while_it_stands_loses_the_exchange(void **state)
         struct host t;
 
         stopped_at(&t, &messages[i], 20);
-        forget(&t);
+        host_forget(&t);
         engine_destroy(t.engine);
         t.engine = NULL;
-        assert_string_equal(trace(&t), "lost ");
+        assert_string_equal(host_trace(&t), "lost ");
         assert_int_equal(buf_len(&t.out), 0);
         host_free(&t);
     }
@@ -381,12 +381,12 @@ static void the_end_of_the_input_and_a_shutdown_wait_for_it(void **state)
             engine_peer_closed(t.engine);
         else
             engine_shutdown(t.engine);
-        turns();
-        assert_string_equal(trace(&t), "octets@20 ");
+        host_turns();
+        assert_string_equal(host_trace(&t), "octets@20 ");
         assert_int_equal(buf_len(&t.out), 20);
         engine_continue(t.open);
-        turns();
-        assert_string_equal(trace(&t), "octets@20 responded finished ");
+        host_turns();
+        assert_string_equal(host_trace(&t), "octets@20 responded finished ");
         assert_int_equal(buf_len(&t.out), all);
         host_free(&t);
     }
@@ -403,16 +403,16 @@ static void what_is_held_while_it_stands_still_stands_afterwards(void **state)
         engine_watch(t.engine, WATCH_HOLD);
         if (i % 2)
             engine_continue(t.open); /* takes effect when it is resumed */
-        turns();
+        host_turns();
         engine_pump(t.engine);
         assert_int_equal(buf_len(&t.out), 20);
         engine_resume(t.engine);
-        turns();
+        host_turns();
         if (i % 2 == 0) {
-            assert_string_equal(trace(&t), "octets@20 ");
+            assert_string_equal(host_trace(&t), "octets@20 ");
             assert_int_equal(buf_len(&t.out), 20);
             engine_continue(t.open);
-            turns();
+            host_turns();
         }
         assert_went_on(&t, m, all);
         host_free(&t);
@@ -430,7 +430,7 @@ static void watching_while_it_stands_ends_it(void **state)
         engine_watch(t.engine, WATCH_ONLY);
         engine_continue(t.open);
         assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 30), 0);
-        turns();
+        host_turns();
         assert_int_equal(buf_len(&t.out), 20);
         host_free(&t);
     }
@@ -458,14 +458,14 @@ static void watching_from_inside_leaves_nothing_more_out(void **state)
         t.stopped = i % 2 ? hold : only;
         assert_int_equal(engine_stop_at(t.open, STOP_CONTENT, 0), 0);
         respond(&t);
-        assert_begins(trace(&t), "content@");
+        assert_begins(host_trace(&t), "content@");
         assert_int_equal(buf_len(&t.out), content);
         if (i % 2) {
             engine_continue(t.open);
-            turns();
+            host_turns();
             assert_int_equal(buf_len(&t.out), content);
             engine_resume(t.engine);
-            turns();
+            host_turns();
             assert_went_on(&t, m, all);
         }
         host_free(&t);
@@ -487,11 +487,11 @@ static void a_place_reached_as_the_host_begins_to_hold_waits_for_resume(void **s
         t.put_out = hold_when_five;
         assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 5), 0);
         respond(&t);
-        assert_string_equal(trace(&t), ""); /* no callback while it is held */
+        assert_string_equal(host_trace(&t), ""); /* no callback while it is held */
         t.put_out = NULL;
         engine_resume(t.engine);
-        turns();
-        assert_string_equal(trace(&t), "octets@5 ");
+        host_turns();
+        assert_string_equal(host_trace(&t), "octets@5 ");
         host_free(&t);
     }
 }
@@ -501,13 +501,13 @@ static void refusals_do_not_stop(void **state)
     struct host t;
 
     host_init(&t, NEVER);
-    say(&t, "GET");
+    host_say(&t, "GET");
     assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 5), 0);
     assert_int_equal(engine_stop_at(t.open, STOP_CONTENT, 0), 0);
-    say(&t, " / NO/1.1\r\n\r\n");
-    turns();
-    assert_string_equal(trace(&t), "begin1 error lost finished ");
-    assert_begins(out(&t), "HTTP/1.1 400 ");
+    host_say(&t, " / NO/1.1\r\n\r\n");
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 error lost finished ");
+    assert_begins(host_out(&t), "HTTP/1.1 400 ");
     host_free(&t);
 }
 
@@ -521,8 +521,8 @@ static void a_place_comes_before_the_answer_or_is_refused(void **state)
     assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 50), -EINVAL);
     t.room = SIZE_MAX;
     engine_pump(t.engine);
-    turns();
-    assert_string_equal(trace(&t), "responded ");
+    host_turns();
+    assert_string_equal(host_trace(&t), "responded ");
     host_free(&t);
 }
 
@@ -535,7 +535,7 @@ static void without_memory_it_is_said_and_nothing_stops(void **state)
     assert_int_equal(engine_stop_at(t.open, STOP_OCTETS, 50), -ENOMEM);
     memory_restore();
     respond(&t);
-    assert_string_equal(trace(&t), "responded ");
+    assert_string_equal(host_trace(&t), "responded ");
     host_free(&t);
 }
 
@@ -562,5 +562,5 @@ int main(void)
         cmocka_unit_test(a_place_comes_before_the_answer_or_is_refused),
         cmocka_unit_test(without_memory_it_is_said_and_nothing_stops),
     };
-    return cmocka_run_group_tests(tests, loop_set_up, loop_tear_down);
+    return cmocka_run_group_tests(tests, host_set_up, host_tear_down);
 }

@@ -24,21 +24,21 @@ static void output_waits_for_room(void **state)
     t.response.body = big;
     t.response.body_len = sizeof big;
     t.room = 0;
-    say(&t, GET GET);
-    turns();
-    assert_string_equal(trace(&t), "begin1 " SEEN);
+    host_say(&t, GET GET);
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 " SEEN);
     assert_int_equal(buf_len(&t.out), 0);
     t.room = 1000;
     engine_pump(t.engine);
-    turns();
+    host_turns();
     assert_int_equal(buf_len(&t.out), 1000);
-    for (int i = 0; i < 300 && count(trace(&t), "responded ") < 2; i++) {
+    for (int i = 0; i < 300 && host_count(host_trace(&t), "responded ") < 2; i++) {
         t.room = 7000;
         engine_pump(t.engine);
-        turns();
+        host_turns();
     }
-    assert_string_equal(trace(&t), "begin1 " SEEN "responded begin2 " SEEN "responded ");
-    assert_int_equal(count(out(&t), "HTTP/1.1 200 OK\r\n"), 2);
+    assert_string_equal(host_trace(&t), "begin1 " SEEN "responded begin2 " SEEN "responded ");
+    assert_int_equal(host_count(host_out(&t), "HTTP/1.1 200 OK\r\n"), 2);
     assert_true(buf_len(&t.out) > 2 * sizeof big);
     host_free(&t);
 }
@@ -49,15 +49,15 @@ static void an_early_answer_waits_for_room_too(void **state)
 
     host_init(&t, AT_HEADERS);
     t.room = 10;
-    say(&t, POST(30));
-    turns();
-    assert_string_equal(out(&t), "HTTP/1.1 2");
-    assert_ends(trace(&t), "headers(POST /p h 2) ");
+    host_say(&t, POST(30));
+    host_turns();
+    assert_string_equal(host_out(&t), "HTTP/1.1 2");
+    assert_ends(host_trace(&t), "headers(POST /p h 2) ");
     t.room = 1000;
     engine_pump(t.engine);
-    turns();
-    assert_ends(out(&t), "hello");
-    assert_ends(trace(&t), "responded finished ");
+    host_turns();
+    assert_ends(host_out(&t), "hello");
+    assert_ends(host_trace(&t), "responded finished ");
     host_free(&t);
 }
 
@@ -79,12 +79,12 @@ static void a_client_that_closes_is_answered_what_it_asked_in_full(void **state)
             struct host t;
 
             host_init(&t, AT_COMPLETE);
-            say(&t, rows[i].input);
+            host_say(&t, rows[i].input);
             if (turn || strstr(rows[i].trace, "body"))
-                turns();
+                host_turns();
             engine_peer_closed(t.engine);
-            turns();
-            assert_string_equal(trace(&t), rows[i].trace);
+            host_turns();
+            assert_string_equal(host_trace(&t), rows[i].trace);
             host_free(&t);
         }
 }
@@ -94,14 +94,14 @@ static void a_late_answer_still_reaches_a_client_that_has_closed(void **state)
     struct host t;
 
     host_init(&t, NEVER);
-    say(&t, GET);
+    host_say(&t, GET);
     engine_peer_closed(t.engine);
-    turns();
-    assert_string_equal(trace(&t), "begin1 " SEEN);
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 " SEEN);
     engine_respond(t.open, &t.response);
-    turns();
-    assert_ends(out(&t), "hello");
-    assert_ends(trace(&t), "responded finished ");
+    host_turns();
+    assert_ends(host_out(&t), "hello");
+    assert_ends(host_trace(&t), "responded finished ");
     host_free(&t);
 }
 
@@ -111,19 +111,19 @@ static void shutdown_finishes_what_is_open(void **state)
 
     host_init(&t, NEVER);
     engine_shutdown(t.engine);
-    assert_string_equal(trace(&t), "finished ");
+    assert_string_equal(host_trace(&t), "finished ");
     host_free(&t);
 
     host_init(&t, NEVER);
-    say(&t, GET GET);
-    turns();
+    host_say(&t, GET GET);
+    host_turns();
     engine_shutdown(t.engine);
-    turns();
-    assert_string_equal(trace(&t), "begin1 " SEEN);
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 " SEEN);
     engine_respond(t.open, &t.response);
-    turns();
-    assert_string_equal(trace(&t), "begin1 " SEEN "responded finished ");
-    assert_int_equal(count(out(&t), "Connection: close\r\n"), 1);
+    host_turns();
+    assert_string_equal(host_trace(&t), "begin1 " SEEN "responded finished ");
+    assert_int_equal(host_count(host_out(&t), "Connection: close\r\n"), 1);
     host_free(&t);
 }
 
@@ -138,14 +138,14 @@ static void destroying_loses_what_is_open_wherever_it_is(void **state)
 
                 host_init(&t, answer ? AT_HEADERS : NEVER);
                 t.room = 0;
-                say(&t, inputs[i]);
+                host_say(&t, inputs[i]);
                 if (turn)
-                    turns();
+                    host_turns();
                 assert_non_null(t.open);
                 engine_destroy(t.engine);
                 t.engine = NULL;
-                assert_ends(trace(&t), "lost ");
-                turns();
+                assert_ends(host_trace(&t), "lost ");
+                host_turns();
                 host_free(&t);
             }
 }
@@ -165,23 +165,23 @@ static void running_out_of_memory_harms_one_connection_at_most(void **state)
         buf_reserve(&t.trace, 10000);
         buf_reserve(&t.out, 10000);
         memory_fails_once_after(n);
-        if (h1_create(&calls, &t, &t.engine) == 0) {
-            say(&t, POST(3) "ab");
-            turns();
-            say(&t, "c" GET "GET");
-            turns();
+        if (h1_create(&host_calls, &t, &t.engine) == 0) {
+            host_say(&t, POST(3) "ab");
+            host_turns();
+            host_say(&t, "c" GET "GET");
+            host_turns();
             engine_watch(t.engine, WATCH_HOLD);
-            say(&t, " /a?b HTTP/1.1\r\nHost: h\r\n\r\n");
+            host_say(&t, " /a?b HTTP/1.1\r\nHost: h\r\n\r\n");
             engine_resume(t.engine);
-            turns();
+            host_turns();
         }
         failed = memory_restore() > 0;
-        ends = count(trace(&t), "responded ") + count(trace(&t), "lost ");
-        assert_int_equal(count(trace(&t), "begin"), ends + (t.open != NULL));
+        ends = host_count(host_trace(&t), "responded ") + host_count(host_trace(&t), "lost ");
+        assert_int_equal(host_count(host_trace(&t), "begin"), ends + (t.open != NULL));
         if (!failed)
-            assert_int_equal(count(trace(&t), "responded "), 3);
+            assert_int_equal(host_count(host_trace(&t), "responded "), 3);
         host_free(&t);
-        turns();
+        host_turns();
         if (!failed)
             break;
         assert_true(n < 200);
@@ -204,22 +204,22 @@ static void without_descriptors_an_answer_is_the_last_one(void **state)
     for (size_t i = 0; i < 200; i++) {
         host_init(&holders[i], AT_COMPLETE);
         holders[i].room = 0;
-        say(&holders[i], GET);
-        turns();
+        host_say(&holders[i], GET);
+        host_turns();
     }
     last->room = SIZE_MAX;
     engine_pump(last->engine);
-    turns();
-    assert_string_equal(trace(last), "begin1 " SEEN "responded finished ");
-    assert_begins(out(last), "HTTP/1.1 200 OK\r\n");
-    assert_non_null(strstr(out(last), "Connection: close\r\n"));
-    assert_ends(out(last), "hello");
+    host_turns();
+    assert_string_equal(host_trace(last), "begin1 " SEEN "responded finished ");
+    assert_begins(host_out(last), "HTTP/1.1 200 OK\r\n");
+    assert_non_null(strstr(host_out(last), "Connection: close\r\n"));
+    assert_ends(host_out(last), "hello");
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 
     host_init(&t, AT_COMPLETE);
-    say(&t, GET);
-    turns();
-    assert_ends(trace(&t), "complete responded ");
+    host_say(&t, GET);
+    host_turns();
+    assert_ends(host_trace(&t), "complete responded ");
     host_free(&t);
     for (size_t i = 0; i < 200; i++)
         host_free(&holders[i]);
@@ -230,15 +230,15 @@ static void a_thousand_connections_leave_nothing_behind(void **state)
     static struct host hosts[1000];
     for (int i = 0; i < 1000; i++) {
         host_init(&hosts[i], i % 3 ? AT_COMPLETE : NEVER);
-        say(&hosts[i], i % 5 ? GET : POST(10) "abc");
+        host_say(&hosts[i], i % 5 ? GET : POST(10) "abc");
         if (i % 50 == 0)
-            turns();
+            host_turns();
     }
-    turns();
+    host_turns();
     for (int i = 0; i < 1000; i++)
         host_free(&hosts[i]);
     for (int i = 0; i < 1000 && open_descriptors() > at_start + 2 * 16; i++) {
-        turns();
+        host_turns();
         usleep(10000); /* the stock is closed by and by */
     }
     assert_in_range(open_descriptors(), at_start, at_start + 2 * 16);
@@ -251,14 +251,14 @@ static void a_request_that_is_coming_or_waits_costs_libmicrohttpd_nothing(void *
     int before;
 
     for (int i = 0; i < 1000 && open_descriptors() > at_start + 2 * 16; i++) {
-        turns();
+        host_turns();
         usleep(10000);
     }
     before = open_descriptors();
     for (int i = 0; i < 200; i++) {
         host_init(&hosts[i], NEVER);
-        say(&hosts[i], i % 2 ? POST(100) "abc" : GET);
-        turns();
+        host_say(&hosts[i], i % 2 ? POST(100) "abc" : GET);
+        host_turns();
     }
     assert_int_equal(open_descriptors(), before);
     for (int i = 0; i < 200; i++) {
@@ -270,7 +270,7 @@ static void a_request_that_is_coming_or_waits_costs_libmicrohttpd_nothing(void *
 
 static int set_up(void **state)
 {
-    int err = loop_set_up(state);
+    int err = host_set_up(state);
 
     at_start = open_descriptors();
     return err;
@@ -290,5 +290,5 @@ int main(void)
         cmocka_unit_test(a_thousand_connections_leave_nothing_behind),
         cmocka_unit_test(a_request_that_is_coming_or_waits_costs_libmicrohttpd_nothing),
     };
-    return cmocka_run_group_tests(tests, set_up, loop_tear_down);
+    return cmocka_run_group_tests(tests, set_up, host_tear_down);
 }

@@ -11,23 +11,23 @@ static void watching_reports_requests_and_says_nothing(void **state)
     struct host t;
 
     host_init(&t, AT_COMPLETE);
-    say(&t, GET);
-    turns();
-    forget(&t);
+    host_say(&t, GET);
+    host_turns();
+    host_forget(&t);
     engine_watch(t.engine, WATCH_ONLY);
-    say(&t, "GET /a?b HT");
-    say(&t, "TP/1.1\r\nHost: h\r\n\r\n" POST(3) "ab");
-    say(&t, "cGET /la");
-    turns();
-    assert_string_equal(trace(&t), STALE_GET "stale(POST /p h 2 head) stale-body "
-                                             "stale-complete(POST 3) ");
+    host_say(&t, "GET /a?b HT");
+    host_say(&t, "TP/1.1\r\nHost: h\r\n\r\n" POST(3) "ab");
+    host_say(&t, "cGET /la");
+    host_turns();
+    assert_string_equal(host_trace(&t), STALE_GET "stale(POST /p h 2 head) stale-body "
+                                                  "stale-complete(POST 3) ");
     engine_watch_flush(t.engine, false);
     engine_watch_flush(t.engine, false);
-    assert_ends(trace(&t), "(POST 3) stale(GET   0 part) ");
+    assert_ends(host_trace(&t), "(POST 3) stale(GET   0 part) ");
     engine_resume(t.engine);
     engine_peer_closed(t.engine);
-    turns();
-    assert_int_equal(count(trace(&t), "stale("), 3);
+    host_turns();
+    assert_int_equal(host_count(host_trace(&t), "stale("), 3);
     assert_int_equal(buf_len(&t.out), 0);
     host_free(&t);
 }
@@ -52,13 +52,13 @@ static void a_witness_knows_where_the_stream_stands(void **state)
             struct host t;
 
             host_init(&t, NEVER);
-            say(&t, rows[i].before);
-            turns();
-            forget(&t);
+            host_say(&t, rows[i].before);
+            host_turns();
+            host_forget(&t);
             engine_watch(t.engine, how ? WATCH_HOLD : WATCH_ONLY);
-            say(&t, rows[i].after);
-            turns();
-            assert_string_equal(trace(&t), rows[i].trace);
+            host_say(&t, rows[i].after);
+            host_turns();
+            assert_string_equal(host_trace(&t), rows[i].trace);
             host_free(&t);
         }
 }
@@ -73,17 +73,17 @@ static void a_request_that_meets_the_fault_at_its_first_octet_is_reported(void *
         if (pipelined) {
             t.watch = NEVER;
             t.answer = NEVER;
-            say(&t, GET GET);
-            turns();
-            forget(&t);
+            host_say(&t, GET GET);
+            host_turns();
+            host_forget(&t);
             t.watch = AT_BEGIN;
             engine_respond(t.open, &t.response);
-            turns();
-            assert_string_equal(trace(&t), "responded begin2 " STALE_OPEN_GET);
+            host_turns();
+            assert_string_equal(host_trace(&t), "responded begin2 " STALE_OPEN_GET);
         } else {
-            say(&t, GET);
-            turns();
-            assert_string_equal(trace(&t), "begin1 " STALE_OPEN_GET);
+            host_say(&t, GET);
+            host_turns();
+            assert_string_equal(host_trace(&t), "begin1 " STALE_OPEN_GET);
             assert_int_equal(buf_len(&t.out), 0);
         }
         host_free(&t);
@@ -105,23 +105,23 @@ static void what_was_held_is_served_as_if_it_had_just_come(void **state)
             struct host t;
 
             host_init(&t, turn ? NEVER : AT_COMPLETE);
-            say(&t, rows[i].before);
+            host_say(&t, rows[i].before);
             if (turn)
-                turns();
-            forget(&t);
+                host_turns();
+            host_forget(&t);
             engine_watch(t.engine, WATCH_HOLD);
-            say(&t, rows[i].during);
-            turns();
-            assert_string_equal(trace(&t), rows[i].stale);
+            host_say(&t, rows[i].during);
+            host_turns();
+            assert_string_equal(host_trace(&t), rows[i].stale);
             if (t.open && turn && *rows[i].before == 'G' && strstr(rows[i].before, "\r\n\r\n"))
                 engine_respond(t.open, &t.response);
             t.answer = AT_COMPLETE;
-            turns();
+            host_turns();
             assert_int_equal(buf_len(&t.out), 0);
             engine_resume(t.engine);
-            turns();
-            assert_ends(trace(&t), "begin2 " SEEN "responded ");
-            assert_int_equal(count(out(&t), "HTTP/1.1 200 OK\r\n"), 2);
+            host_turns();
+            assert_ends(host_trace(&t), "begin2 " SEEN "responded ");
+            assert_int_equal(host_count(host_out(&t), "HTTP/1.1 200 OK\r\n"), 2);
             host_free(&t);
         }
 }
@@ -136,18 +136,18 @@ static void the_answer_being_sent_is_held_back(void **state)
     t.response.body = big;
     t.response.body_len = sizeof big;
     t.room = 50000;
-    say(&t, GET);
-    turns();
+    host_say(&t, GET);
+    host_turns();
     assert_int_equal(buf_len(&t.out), 50000);
     engine_watch(t.engine, WATCH_HOLD);
     t.room = SIZE_MAX;
     engine_pump(t.engine);
-    turns();
+    host_turns();
     assert_int_equal(buf_len(&t.out), 50000);
     engine_resume(t.engine);
-    turns();
+    host_turns();
     assert_true(buf_len(&t.out) > sizeof big);
-    assert_string_equal(trace(&t), "begin1 " SEEN "responded ");
+    assert_string_equal(host_trace(&t), "begin1 " SEEN "responded ");
     host_free(&t);
 }
 
@@ -163,21 +163,21 @@ static void watching_from_any_callback_stops_everything(void **state)
             host_init(&t, AT_COMPLETE);
             t.watch = whens[i];
             t.watch_how = how ? WATCH_HOLD : WATCH_ONLY;
-            say(&t, POST(3) "abc" GET);
-            turns();
+            host_say(&t, POST(3) "abc" GET);
+            host_turns();
             assert_int_equal(buf_len(&t.out), 0);
-            seen = trace(&t);
-            assert_int_equal(count(seen, "responded") + count(seen, "lost"), 0);
-            assert_int_equal(count(seen, STALE_GET), 1);
-            assert_int_equal(count(seen, "stale-open(POST"), whens[i] == AT_BEGIN);
-            assert_int_equal(count(seen, "stale-open-body"), whens[i] < AT_BODY);
-            assert_int_equal(count(seen, "stale-open-complete(POST"), whens[i] != AT_COMPLETE);
-            assert_int_equal(count(seen, "headers"), whens[i] != AT_BEGIN);
-            assert_int_equal(count(seen, " complete"), whens[i] == AT_COMPLETE);
+            seen = host_trace(&t);
+            assert_int_equal(host_count(seen, "responded") + host_count(seen, "lost"), 0);
+            assert_int_equal(host_count(seen, STALE_GET), 1);
+            assert_int_equal(host_count(seen, "stale-open(POST"), whens[i] == AT_BEGIN);
+            assert_int_equal(host_count(seen, "stale-open-body"), whens[i] < AT_BODY);
+            assert_int_equal(host_count(seen, "stale-open-complete(POST"), whens[i] != AT_COMPLETE);
+            assert_int_equal(host_count(seen, "headers"), whens[i] != AT_BEGIN);
+            assert_int_equal(host_count(seen, " complete"), whens[i] == AT_COMPLETE);
             t.watch = NEVER;
             engine_resume(t.engine);
-            turns();
-            assert_int_equal(count(trace(&t), "responded "), how ? 2 : 0);
+            host_turns();
+            assert_int_equal(host_count(host_trace(&t), "responded "), how ? 2 : 0);
             host_free(&t);
         }
 }
@@ -188,13 +188,13 @@ static void holding_may_turn_into_watching(void **state)
 
     host_init(&t, AT_COMPLETE);
     engine_watch(t.engine, WATCH_HOLD);
-    say(&t, GET "GET /x HT");
+    host_say(&t, GET "GET /x HT");
     engine_watch(t.engine, WATCH_ONLY);
     engine_watch(t.engine, WATCH_HOLD);
-    say(&t, "TP/1.1\r\nHost: h\r\n\r\n");
+    host_say(&t, "TP/1.1\r\nHost: h\r\n\r\n");
     engine_resume(t.engine);
-    turns();
-    assert_string_equal(trace(&t), STALE_GET "stale(GET /x h 1 whole) stale-complete(GET 0) ");
+    host_turns();
+    assert_string_equal(host_trace(&t), STALE_GET "stale(GET /x h 1 whole) stale-complete(GET 0) ");
     host_free(&t);
 }
 
@@ -203,14 +203,14 @@ static void answers_while_watching_are_taken_without_effect(void **state)
     struct host t;
 
     host_init(&t, NEVER);
-    t.response.release = released;
+    t.response.release = host_released;
     t.response.release_arg = &t.released;
-    say(&t, GET);
-    turns();
+    host_say(&t, GET);
+    host_turns();
     engine_watch(t.engine, WATCH_ONLY);
     assert_int_equal(engine_respond(t.open, &t.response), 0);
     assert_int_equal(t.released, 1);
-    turns();
+    host_turns();
     assert_int_equal(buf_len(&t.out), 0);
     host_free(&t);
 }
@@ -221,12 +221,12 @@ static void a_client_that_closes_while_held_is_served_afterwards(void **state)
 
     host_init(&t, AT_COMPLETE);
     engine_watch(t.engine, WATCH_HOLD);
-    say(&t, GET);
+    host_say(&t, GET);
     engine_peer_closed(t.engine);
-    turns();
+    host_turns();
     engine_resume(t.engine);
-    turns();
-    assert_string_equal(trace(&t), STALE_GET "begin1 " SEEN "responded finished ");
+    host_turns();
+    assert_string_equal(host_trace(&t), STALE_GET "begin1 " SEEN "responded finished ");
     host_free(&t);
 }
 
@@ -242,11 +242,11 @@ static void what_is_pipelined_or_held_is_bounded_by_the_host_and_lost_never(void
         if (held)
             engine_watch(t.engine, WATCH_HOLD);
         while (!engine_full(t.engine)) {
-            say(&t, GET);
+            host_say(&t, GET);
             n++;
         }
         assert_in_range(n * strlen(GET), LIMIT_HELD, LIMIT_HELD + 100);
-        say(&t, GET); /* what the host has read already fits in any case */
+        host_say(&t, GET); /* what the host has read already fits in any case */
         n++;
         t.answer = AT_COMPLETE;
         if (held)
@@ -254,9 +254,10 @@ static void what_is_pipelined_or_held_is_bounded_by_the_host_and_lost_never(void
         else
             engine_respond(t.open, &t.response);
         for (int i = 0; i < 3000 && t.responded < n; i++)
-            turns();
+            host_turns();
         assert_int_equal(t.responded, n);
-        assert_int_equal(count(trace(&t), "error ") + count(trace(&t), "lost "), 0);
+        assert_int_equal(host_count(host_trace(&t), "error ") + host_count(host_trace(&t), "lost "),
+                         0);
         assert_int_equal(t.has_room, 1);
         assert_false(engine_full(t.engine));
         host_free(&t);
@@ -275,19 +276,19 @@ static void what_is_held_twice_is_reported_once(void **state)
         engine_watch(t.engine, WATCH_HOLD);
         engine_input(t.engine, (const uint8_t *)input, first);
         engine_resume(t.engine);
-        turns(); /* begins what was whole, and waits for the answer to that */
+        host_turns(); /* begins what was whole, and waits for the answer to that */
         engine_watch(t.engine, WATCH_HOLD);
         engine_input(t.engine, (const uint8_t *)input + first, strlen(input) - first);
         engine_resume(t.engine);
         t.answer = AT_COMPLETE;
-        if (t.open && count(trace(&t), " complete"))
+        if (t.open && host_count(host_trace(&t), " complete"))
             engine_respond(t.open, &t.response);
-        turns();
-        const char *seen = trace(&t);
-        assert_int_equal(count(seen, "responded "), 3);
-        assert_int_equal(count(seen, "(POST /p h 2 head)"), 1);
-        assert_int_equal(count(seen, "-complete(POST 3)"), 1);
-        assert_in_range(count(seen, "(GET /a?b h 1 whole)"), 2, 2);
+        host_turns();
+        const char *seen = host_trace(&t);
+        assert_int_equal(host_count(seen, "responded "), 3);
+        assert_int_equal(host_count(seen, "(POST /p h 2 head)"), 1);
+        assert_int_equal(host_count(seen, "-complete(POST 3)"), 1);
+        assert_in_range(host_count(seen, "(GET /a?b h 1 whole)"), 2, 2);
         host_free(&t);
     }
 }
@@ -307,5 +308,5 @@ int main(void)
         cmocka_unit_test(what_is_pipelined_or_held_is_bounded_by_the_host_and_lost_never),
         cmocka_unit_test(what_is_held_twice_is_reported_once),
     };
-    return cmocka_run_group_tests(tests, loop_set_up, loop_tear_down);
+    return cmocka_run_group_tests(tests, host_set_up, host_tear_down);
 }

@@ -89,9 +89,9 @@ static struct rig *rig_silent(enum silence how)
         engine_watch(rig->engine, WATCH_HOLD);
         return rig;
     }
-    struct rig *rig = rig_stopping(STOP_OCTETS, 20);
+    struct rig *rig = stop_rig(STOP_OCTETS, 20);
     rig_get(rig, 1);
-    assert_non_null(stopped);
+    assert_non_null(stop_exchange);
     rig->on_complete = respond_now;
     return rig;
 }
@@ -101,12 +101,12 @@ static void end_silence(struct rig *rig, enum silence how)
     if (how == A_HOLD)
         engine_resume(rig->engine);
     else
-        engine_continue(stopped);
+        engine_continue(stop_exchange);
 }
 
 static void ask_ping(struct rig *rig, unsigned i)
 {
-    ping(rig);
+    stop_ping(rig);
 }
 
 static void ask_settings(struct rig *rig, unsigned i)
@@ -177,7 +177,7 @@ static void a_client_that_does_not_read_answers_is_told_to_be_calm(void **state)
     for (unsigned i = 0; i <= LIMIT_FRAMES; i++) {
         assert_int_equal(rig->limits, 0);
         rig_log(rig);
-        ping(rig);
+        stop_ping(rig);
     }
     assert_int_equal(rig->limits, 1);
     assert_int_equal(rig->errors, 0);

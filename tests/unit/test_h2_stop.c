@@ -9,25 +9,25 @@ static void exactly_so_many_octets_leave_and_nothing_else(void **state)
 {
     size_t total = 0;
     for (size_t n = 1; total == 0 || n <= total + 1; n++) {
-        struct rig *rig = rig_stopping(STOP_OCTETS, n);
+        struct rig *rig = stop_rig(STOP_OCTETS, n);
         rig_get(rig, 1);
         if (total && n > total) { /* the response was shorter */
-            assert_null(stopped);
+            assert_null(stop_exchange);
             assert_string_equal(rig_frames(rig), "HEADERS 1\nDATA 1 5 END_STREAM\n");
             rig_destroy(rig);
             continue;
         }
-        assert_non_null(stopped);
+        assert_non_null(stop_exchange);
         assert_int_equal(buf_len(&rig->out), n);
-        ping(rig);
+        stop_ping(rig);
         rig->on_complete = respond_now;
         rig_get(rig, 3);
         engine_goaway_notice(rig->engine);
         engine_pump(rig->engine);
         assert_int_equal(buf_len(&rig->out), n);
         assert_int_equal(rig->ended, 0);
-        engine_continue(stopped);
-        total = section_len(rig) + 9 + 5;
+        engine_continue(stop_exchange);
+        total = stop_section_len(rig) + 9 + 5;
         assert_string_equal(rig_frames(rig),
                             n <= total - 14
                                 ? "HEADERS 1\nPING ACK\nHEADERS 3\nDATA 1 5 END_STREAM\n"
@@ -45,19 +45,19 @@ static void exactly_so_many_octets_leave_and_nothing_else(void **state)
 
 static void step(struct rig *rig, struct exchange *ex)
 {
-    assert_int_equal(buf_len(&rig->out), place);
+    assert_int_equal(buf_len(&rig->out), stop_place);
     buf_consume(&rig->log, buf_len(&rig->log));
-    engine_stop_at(ex, STOP_OCTETS, ++place);
-    assert_int_equal(engine_stop_at(ex, STOP_OCTETS, place - 1), -EINVAL);
+    engine_stop_at(ex, STOP_OCTETS, ++stop_place);
+    assert_int_equal(engine_stop_at(ex, STOP_OCTETS, stop_place - 1), -EINVAL);
     engine_continue(ex);
 }
 
 static void it_may_stop_again_after_every_octet(void **state)
 {
-    struct rig *rig = rig_stopping(STOP_OCTETS, 1);
+    struct rig *rig = stop_rig(STOP_OCTETS, 1);
     rig->on_stopped = step;
     rig_get(rig, 1);
-    assert_int_equal(place, section_len(rig) + 9 + 5 + 1);
+    assert_int_equal(stop_place, stop_section_len(rig) + 9 + 5 + 1);
     assert_string_equal(rig_log(rig), "responded 1\n");
     assert_string_equal(rig_frames(rig), "HEADERS 1\nDATA 1 5 END_STREAM\n");
     rig_destroy(rig);
@@ -65,12 +65,12 @@ static void it_may_stop_again_after_every_octet(void **state)
 
 static void room_and_the_place_do_not_meet(void **state)
 {
-    struct rig *rig = rig_stopping(STOP_OCTETS, 30000);
+    struct rig *rig = stop_rig(STOP_OCTETS, 30000);
     rig->response.body = large;
     rig->response.body_len = sizeof large;
     rig->room = 777;
     rig_get(rig, 1);
-    while (!stopped) {
+    while (!stop_exchange) {
         assert_true(buf_len(&rig->out) < 30000);
         rig->room = 777;
         engine_pump(rig->engine);
@@ -79,7 +79,7 @@ static void room_and_the_place_do_not_meet(void **state)
     rig->room = SIZE_MAX;
     engine_pump(rig->engine);
     assert_int_equal(buf_len(&rig->out), 30000);
-    engine_continue(stopped);
+    engine_continue(stop_exchange);
     assert_non_null(strstr(rig_frames(rig), " END_STREAM\n"));
     assert_int_equal(rig->ended, 1);
     rig_destroy(rig);
@@ -92,15 +92,15 @@ static void a_header_section_of_several_frames_counts(void **state)
     const struct header field = { "a", value, 1, sizeof value };
     const uint64_t rows[] = { 9, 100, 16384 + 9, 16384 + 9 + 4, 20000 };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct rig *rig = rig_stopping(STOP_OCTETS, rows[i]);
+        struct rig *rig = stop_rig(STOP_OCTETS, rows[i]);
         rig->response.headers = &field;
         rig_get(rig, 1);
-        assert_non_null(stopped);
+        assert_non_null(stop_exchange);
         assert_int_equal(buf_len(&rig->out), rows[i]);
-        assert_int_equal(engine_stop_at(stopped, STOP_CONTENT, 0), 0);
-        engine_continue(stopped);
+        assert_int_equal(engine_stop_at(stop_exchange, STOP_CONTENT, 0), 0);
+        engine_continue(stop_exchange);
         assert_string_equal(rig_frames(rig), "HEADERS 1\ntype 9\n");
-        engine_continue(stopped);
+        engine_continue(stop_exchange);
         assert_string_equal(rig_frames(rig), "DATA 1 5 END_STREAM\n");
         rig_destroy(rig);
     }
@@ -110,7 +110,7 @@ static void a_continue_is_no_part_of_it(void **state)
 {
     static const char expect[] = POST_BLOCK "\x0f\x14\x0c"
                                             "100-continue";
-    struct rig *rig = rig_stopping(STOP_OCTETS, 1);
+    struct rig *rig = stop_rig(STOP_OCTETS, 1);
     rig->on_headers = NULL;
     rig_frame_in(rig, NGHTTP2_HEADERS, END_HEADERS, 1, expect, sizeof expect - 1);
     size_t first = buf_len(&rig->out);
@@ -120,7 +120,7 @@ static void a_continue_is_no_part_of_it(void **state)
     rig_destroy(rig);
 
     struct buf flight = { 0 }; /* set before it is sent */
-    rig = rig_stopping(STOP_OCTETS, 1);
+    rig = stop_rig(STOP_OCTETS, 1);
     put_frame(&flight, NGHTTP2_HEADERS, END_HEADERS, 1, expect, sizeof expect - 1);
     put_frame(&flight, NGHTTP2_DATA, END_STREAM, 1, "x", 1);
     rig_input(rig, buf_bytes(&flight), buf_len(&flight));
@@ -145,11 +145,11 @@ static void the_content_stops_at_the_end_of_a_frame(void **state)
         { UINT64_MAX - 1, "HEADERS 1\nDATA 1 5 END_STREAM\n", NULL },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct rig *rig = rig_stopping(STOP_CONTENT, rows[i].place);
+        struct rig *rig = stop_rig(STOP_CONTENT, rows[i].place);
         rig_get(rig, 1);
         assert_string_equal(rig_frames(rig), rows[i].before);
         if (!rows[i].after) {
-            assert_null(stopped);
+            assert_null(stop_exchange);
             assert_int_equal(rig->ended, 1);
             rig_destroy(rig);
             continue;
@@ -157,13 +157,13 @@ static void the_content_stops_at_the_end_of_a_frame(void **state)
         assert_string_equal(rig_log(rig),
                             "begin 1\nheaders 1 GET /\ncomplete 1\nstopped 1 content\n");
         rig->on_complete = respond_now; /* others continue */
-        ping(rig);
+        stop_ping(rig);
         rig_get(rig, 3);
         assert_string_equal(rig_frames(rig), "PING ACK\nHEADERS 3\nDATA 3 5 END_STREAM\n");
         engine_pump(rig->engine);
         assert_string_equal(rig_frames(rig), "");
         rig_log(rig);
-        engine_continue(stopped);
+        engine_continue(stop_exchange);
         assert_string_equal(rig_frames(rig), rows[i].after);
         assert_string_equal(rig_log(rig), "responded 1\n");
         rig_destroy(rig);
@@ -184,7 +184,7 @@ static void a_response_without_content_stops_behind_its_header_section(void **st
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (uint64_t n = 0; n < 2; n++) {
-            struct rig *rig = rig_stopping(STOP_CONTENT, n);
+            struct rig *rig = stop_rig(STOP_CONTENT, n);
             rig->response.status = rows[i].status;
             rig->response.body_len = rows[i].body_len;
             rig_frame_in(rig, NGHTTP2_HEADERS, END_STREAM | END_HEADERS, 1, rows[i].block,
@@ -192,7 +192,7 @@ static void a_response_without_content_stops_behind_its_header_section(void **st
             assert_string_equal(rig_frames(rig), n ? "HEADERS 1 END_STREAM\n" : "HEADERS 1\n");
             assert_int_equal(rig->ended, n);
             if (n == 0) {
-                engine_continue(stopped);
+                engine_continue(stop_exchange);
                 assert_string_equal(rig_frames(rig), "DATA 1 0 END_STREAM\n");
                 assert_int_equal(rig->ended, 1);
             }
@@ -207,15 +207,15 @@ static void a_client_takes_such_a_response(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct rig *rig = rig_create();
         rig_client(rig);
-        of = STOP_CONTENT;
-        place = 0;
+        stop_of = STOP_CONTENT;
+        stop_place = 0;
         rig->on_complete = stop_and_respond;
-        rig->on_stopped = note;
+        rig->on_stopped = stop_note;
         client_request(rig, methods[i], "/", NULL, NULL, NULL);
         rig_talk(rig);
         assert_int_equal(rig->answers, 1);
         assert_int_equal(rig->closed, 0);
-        engine_continue(stopped);
+        engine_continue(stop_exchange);
         rig_talk(rig);
         assert_int_equal(rig->closed, 1);
         assert_int_equal(rig->close_error, NGHTTP2_NO_ERROR);
@@ -226,21 +226,21 @@ static void a_client_takes_such_a_response(void **state)
 
 static void next_content(struct rig *rig, struct exchange *ex)
 {
-    place += 10000;
-    assert_int_equal(engine_stop_at(ex, STOP_CONTENT, place), 0);
+    stop_place += 10000;
+    assert_int_equal(engine_stop_at(ex, STOP_CONTENT, stop_place), 0);
     engine_continue(ex);
 }
 
 static void the_content_may_stop_again(void **state)
 {
-    struct rig *rig = rig_stopping(STOP_CONTENT, 0);
+    struct rig *rig = stop_rig(STOP_CONTENT, 0);
     rig->response.body = large;
     rig->response.body_len = sizeof large;
     rig->on_stopped = next_content;
     rig_get(rig, 1);
     assert_string_equal(rig_frames(rig), "HEADERS 1\nDATA 1 10000\nDATA 1 10000\nDATA 1 10000\n"
                                          "DATA 1 10000\nDATA 1 0 END_STREAM\n");
-    assert_int_equal(place, 50000);
+    assert_int_equal(stop_place, 50000);
     rig_destroy(rig);
 }
 
@@ -252,15 +252,15 @@ static void the_place_is_seen_though_the_clients_window_is_used_up(void **state)
     } rows[] = { { 0, "HEADERS 1\n" }, { 3, "HEADERS 1\nDATA 1 3\n" } };
     for (size_t i = 0; i < 2; i++) {
         uint8_t window[] = { 0, 4, 0, 0, 0, (uint8_t)rows[i].place };
-        struct rig *rig = rig_stopping(STOP_CONTENT, rows[i].place);
+        struct rig *rig = stop_rig(STOP_CONTENT, rows[i].place);
         rig_frame_in(rig, NGHTTP2_SETTINGS, 0, 0, window, sizeof window);
         rig_frames(rig);
         rig_get(rig, 1);
         assert_string_equal(rig_frames(rig), rows[i].frames);
-        assert_non_null(stopped);
+        assert_non_null(stop_exchange);
         rig_frame_in(rig, NGHTTP2_WINDOW_UPDATE, 0, 1, "\0\0\1\0", 4);
         assert_string_equal(rig_frames(rig), "");
-        engine_continue(stopped);
+        engine_continue(stop_exchange);
         assert_non_null(strstr(rig_frames(rig), " END_STREAM\n"));
         rig_destroy(rig);
     }
@@ -276,30 +276,30 @@ static void both(struct rig *rig, struct exchange *ex)
 
 static void both_kinds_stop_one_after_the_other(void **state)
 {
-    struct rig *rig = rig_stopping(STOP_CONTENT, 0);
+    struct rig *rig = stop_rig(STOP_CONTENT, 0);
     rig_get(rig, 1);
-    size_t section = section_len(rig);
+    size_t section = stop_section_len(rig);
     rig_destroy(rig);
     /* Octets: in the frame that the content ends with; the last one of it; and of the next */
     for (size_t more = 11; more <= 9 + 5 + 9; more += 1) {
-        rig = rig_stopping(STOP_OCTETS, section + more);
+        rig = stop_rig(STOP_OCTETS, section + more);
         rig->on_complete = both;
         rig_get(rig, 1);
         rig_log(rig);
         if (more <= 14) {
             assert_int_equal(buf_len(&rig->out), section + more);
-            engine_continue(stopped);
+            engine_continue(stop_exchange);
             assert_string_equal(rig_log(rig), "stopped 1 content\n");
         }
         assert_string_equal(rig_frames(rig), "HEADERS 1\nDATA 1 5\n");
-        ping(rig);
+        stop_ping(rig);
         assert_string_equal(rig_frames(rig), "PING ACK\n");
         rig_log(rig);
-        engine_continue(stopped);
+        engine_continue(stop_exchange);
         if (more > 14) {
             assert_string_equal(rig_log(rig), "stopped 1 octets\n");
             assert_int_equal(buf_len(&rig->out), more - 14);
-            engine_continue(stopped);
+            engine_continue(stop_exchange);
         }
         assert_string_equal(rig_frames(rig), "DATA 1 0 END_STREAM\n");
         assert_string_equal(rig_log(rig), "responded 1\n");
@@ -309,21 +309,21 @@ static void both_kinds_stop_one_after_the_other(void **state)
 
 static void places_that_cannot_be_are_refused(void **state)
 {
-    struct rig *rig = rig_stopping(STOP_CONTENT, 2);
+    struct rig *rig = stop_rig(STOP_CONTENT, 2);
     rig_get(rig, 1);
-    assert_int_equal(engine_stop_at(stopped, STOP_CONTENT, 2), -EINVAL);
-    assert_int_equal(engine_stop_at(stopped, STOP_CONTENT, 0), -EINVAL);
-    assert_int_equal(engine_stop_at(stopped, STOP_OCTETS, 0), -EINVAL);
-    assert_int_equal(engine_stop_at(stopped, STOP_OCTETS, buf_len(&rig->out)), -EINVAL);
-    assert_int_equal(engine_stop_at(stopped, STOP_OCTETS, buf_len(&rig->out) + 1), 0);
-    assert_int_equal(engine_stop_at(stopped, STOP_CONTENT, UINT64_MAX), -EINVAL);
-    assert_int_equal(engine_stop_at(stopped, STOP_CONTENT, 5), 0);
-    engine_continue(stopped);
-    assert_int_equal(engine_stop_at(stopped, STOP_OCTETS, 20), -EINVAL);
+    assert_int_equal(engine_stop_at(stop_exchange, STOP_CONTENT, 2), -EINVAL);
+    assert_int_equal(engine_stop_at(stop_exchange, STOP_CONTENT, 0), -EINVAL);
+    assert_int_equal(engine_stop_at(stop_exchange, STOP_OCTETS, 0), -EINVAL);
+    assert_int_equal(engine_stop_at(stop_exchange, STOP_OCTETS, buf_len(&rig->out)), -EINVAL);
+    assert_int_equal(engine_stop_at(stop_exchange, STOP_OCTETS, buf_len(&rig->out) + 1), 0);
+    assert_int_equal(engine_stop_at(stop_exchange, STOP_CONTENT, UINT64_MAX), -EINVAL);
+    assert_int_equal(engine_stop_at(stop_exchange, STOP_CONTENT, 5), 0);
+    engine_continue(stop_exchange);
+    assert_int_equal(engine_stop_at(stop_exchange, STOP_OCTETS, 20), -EINVAL);
     rig->room = 0;
     rig->on_complete = respond_now;
-    engine_continue(stopped);
-    engine_continue(stopped);
+    engine_continue(stop_exchange);
+    engine_continue(stop_exchange);
     rig_get(rig, 3);
     assert_int_equal(engine_stop_at(rig->last, STOP_CONTENT, 5), -EINVAL); /* it has begun */
     rig_destroy(rig);
@@ -332,10 +332,10 @@ static void places_that_cannot_be_are_refused(void **state)
 static void without_a_place_nothing_stops(void **state)
 {
     struct rig *rig = rig_ready();
-    rig->on_stopped = note;
-    stopped = NULL;
+    rig->on_stopped = stop_note;
+    stop_exchange = NULL;
     rig_get(rig, 1);
-    assert_null(stopped);
+    assert_null(stop_exchange);
     assert_string_equal(rig_frames(rig), "HEADERS 1\nDATA 1 5 END_STREAM\n");
     rig_destroy(rig);
 }

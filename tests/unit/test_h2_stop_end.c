@@ -20,9 +20,9 @@ void __wrap_log_sometimes(struct log_gate *gate, enum log_level level, const cha
 /* Stream 1 stopped after n octets, inside a frame, with nothing behind it said. */
 static struct rig *rig_stopped_inside(uint64_t n)
 {
-    struct rig *rig = rig_stopping(STOP_OCTETS, n);
+    struct rig *rig = stop_rig(STOP_OCTETS, n);
     rig_get(rig, 1);
-    assert_non_null(stopped);
+    assert_non_null(stop_exchange);
     assert_int_equal(buf_len(&rig->out), n);
     assert_string_equal(rig_log(rig), "begin 1\nheaders 1 GET /\ncomplete 1\nstopped 1 octets\n");
     rig->on_complete = respond_now;
@@ -50,11 +50,11 @@ static void the_frame_is_finished_when_the_client_resets_the_stream(void **state
 /* nghttp2 believes that stream 1 is closed: its END_STREAM is in the frame that is kept. */
 static struct rig *rig_stopped_in_the_last_frame(bool at_its_end)
 {
-    struct rig *rig = rig_stopping(STOP_CONTENT, 0);
+    struct rig *rig = stop_rig(STOP_CONTENT, 0);
     rig_get(rig, 1);
-    size_t n = section_len(rig) + 9 + (at_its_end ? 5 : 2);
-    assert_int_equal(engine_stop_at(stopped, STOP_OCTETS, n), 0);
-    engine_continue(stopped);
+    size_t n = stop_section_len(rig) + 9 + (at_its_end ? 5 : 2);
+    assert_int_equal(engine_stop_at(stop_exchange, STOP_OCTETS, n), 0);
+    engine_continue(stop_exchange);
     assert_int_equal(buf_len(&rig->out), n);
     assert_int_equal(rig->ended, 0);
     rig_log(rig);
@@ -76,7 +76,7 @@ static void the_last_frame_is_finished_too(void **state)
             assert_string_equal(rig_log(rig), lost ? "lost 1: the server reset its stream\n" : "");
         }
         if (!lost) /* all of it had left, and it waits for engine_continue */
-            engine_continue(stopped);
+            engine_continue(stop_exchange);
         assert_string_equal(rig_log(rig), lost ? "" : "responded 1\n");
         assert_string_equal(rig_frames(rig), how < 2 ? "HEADERS 1\nDATA 1 5 END_STREAM\n"
                                                      : "HEADERS 1\nDATA 1 5 END_STREAM\n"
@@ -116,7 +116,7 @@ static void rst_stream_may_be_said_when_it_has_stopped(void **state)
         { STOP_OCTETS, 3, "HEADERS 1\nRST_STREAM 1 CANCEL\n" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct rig *rig = rig_stopping(rows[i].of, rows[i].place);
+        struct rig *rig = stop_rig(rows[i].of, rows[i].place);
         rig->on_stopped = reset_it;
         rig_get(rig, 1);
         assert_string_equal(rig_frames(rig), rows[i].frames);
@@ -134,7 +134,7 @@ static void goaway_waits_unless_it_ends_the_exchange(void **state)
     struct rig *rig = rig_stopped_inside(20);
     engine_goaway(rig->engine, &seen);
     assert_int_equal(buf_len(&rig->out), 20);
-    engine_continue(stopped);
+    engine_continue(stop_exchange);
     assert_string_equal(rig_frames(rig),
                         "HEADERS 1\nDATA 1 5 END_STREAM\nGOAWAY last=1 NO_ERROR\n");
     rig_destroy(rig);
@@ -153,7 +153,7 @@ static void the_end_of_the_connection_waits(void **state)
     engine_pump(rig->engine);
     assert_int_equal(buf_len(&rig->out), 20);
     assert_int_equal(rig->finished, 0);
-    engine_continue(stopped);
+    engine_continue(stop_exchange);
     const char *frames = rig_frames(rig);
     assert_memory_equal(frames, "HEADERS 1\nGOAWAY", 16);
     assert_int_equal(rig->finished, 1);
@@ -165,7 +165,7 @@ static void the_end_of_the_connection_waits(void **state)
     engine_peer_closed(rig->engine);
     assert_int_equal(buf_len(&rig->out), 20);
     assert_int_equal(rig->finished, 0);
-    engine_continue(stopped);
+    engine_continue(stop_exchange);
     assert_string_equal(rig_frames(rig),
                         "HEADERS 1\nDATA 1 5 END_STREAM\nGOAWAY last=1 NO_ERROR\n");
     assert_int_equal(rig->finished, 1);
@@ -173,7 +173,7 @@ static void the_end_of_the_connection_waits(void **state)
 
     rig = rig_stopped_inside(20);
     for (unsigned i = 0; i < 20000; i++) /* a flood is kept within bounds */
-        ping(rig);
+        stop_ping(rig);
     assert_int_equal(buf_len(&rig->out), 20);
     rig_destroy(rig);
 }
@@ -181,12 +181,12 @@ static void the_end_of_the_connection_waits(void **state)
 /* What is said is dropped then, and reaches no place. */
 static void a_response_that_is_to_stop_at_its_end_ends_while_watching(void **state)
 {
-    struct rig *rig = rig_stopping(STOP_CONTENT, 5);
+    struct rig *rig = stop_rig(STOP_CONTENT, 5);
     rig->room = 0;
     rig_get(rig, 1);
     engine_watch(rig->engine, WATCH_ONLY);
-    ping(rig); /* from where nghttp2 would continue for ever */
-    assert_null(stopped);
+    stop_ping(rig); /* from where nghttp2 would continue for ever */
+    assert_null(stop_exchange);
     assert_string_equal(rig_frames(rig), "");
     rig_destroy(rig);
 }
@@ -197,7 +197,7 @@ static void what_has_stopped_is_lost_with_the_connection(void **state)
         struct rig *rig = how == 0   ? rig_stopped_inside(20)
                           : how == 1 ? rig_stopped_in_the_last_frame(false)
                           : how == 2 ? rig_stopped_in_the_last_frame(true)
-                                     : rig_stopping(STOP_CONTENT, 3);
+                                     : stop_rig(STOP_CONTENT, 3);
         if (how == 3)
             rig_get(rig, 1);
         rig_log(rig);
@@ -220,10 +220,10 @@ static void a_hold_and_a_stop_both_hold(void **state)
         if (hold_ends_first)
             engine_resume(rig->engine);
         else
-            engine_continue(stopped);
+            engine_continue(stop_exchange);
         assert_int_equal(buf_len(&rig->out), 20);
         if (hold_ends_first)
-            engine_continue(stopped);
+            engine_continue(stop_exchange);
         else
             engine_resume(rig->engine);
         assert_string_equal(rig_frames(rig), "HEADERS 1\nHEADERS 3\nDATA 1 5 END_STREAM\n"
@@ -236,10 +236,10 @@ static void nothing_follows_once_it_watches(void **state)
 {
     struct rig *rig = rig_stopped_inside(20);
     engine_watch(rig->engine, WATCH_ONLY);
-    engine_continue(stopped);
+    engine_continue(stop_exchange);
     rig_get(rig, 3);
     for (unsigned i = 0; i < 3000; i++)
-        ping(rig);
+        stop_ping(rig);
     engine_pump(rig->engine);
     assert_int_equal(buf_len(&rig->out), 20);
     assert_int_equal(rig->ended, 0);
@@ -261,7 +261,7 @@ static void watch_it(struct rig *rig, struct exchange *ex)
 
 static void watching_may_begin_when_it_has_stopped(void **state)
 {
-    struct rig *rig = rig_stopping(STOP_OCTETS, 20);
+    struct rig *rig = stop_rig(STOP_OCTETS, 20);
     rig->on_stopped = watch_it;
     rig_get(rig, 1);
     rig_get(rig, 3);
@@ -278,7 +278,7 @@ static void waiting_for_a_window_ends_with_watching(void **state)
     for (unsigned row = 0; row < WINDOWS * PLACES * HOWS; row++) {
         uint8_t window[] = { 0, 4, 0, 0, 0, (uint8_t)(row % WINDOWS) };
         unsigned how = row / WINDOWS / PLACES;
-        struct rig *rig = rig_stopping(STOP_CONTENT, row / WINDOWS % PLACES);
+        struct rig *rig = stop_rig(STOP_CONTENT, row / WINDOWS % PLACES);
         rig_frame_in(rig, NGHTTP2_SETTINGS, 0, 0, window, sizeof window);
         rig_get(rig, 1);
         rig_get(rig, 3);
@@ -316,7 +316,7 @@ int __wrap_h2_stop_ask(struct h2 *h, struct h2_exchange *ex, size_t *n)
 
 static void a_response_without_progress_is_given_up(void **state)
 {
-    struct rig *rig = rig_stopping(STOP_CONTENT, 2);
+    struct rig *rig = stop_rig(STOP_CONTENT, 2);
     grants_nothing = true;
     rig_get(rig, 1);
     grants_nothing = false;
@@ -334,11 +334,11 @@ static void a_response_without_progress_is_given_up(void **state)
 
 static void held_streams_stay_held(void **state)
 {
-    struct rig *rig = rig_stopping(STOP_CONTENT, 3);
+    struct rig *rig = stop_rig(STOP_CONTENT, 3);
     rig_get(rig, 1);
     rig_frames(rig);
     engine_set(rig->engine, ENGINE_HOLD_STREAMS, 1);
-    engine_continue(stopped);
+    engine_continue(stop_exchange);
     assert_string_equal(rig_frames(rig), "");
     engine_set(rig->engine, ENGINE_HOLD_STREAMS, 0);
     assert_string_equal(rig_frames(rig), "DATA 1 2 END_STREAM\n");
@@ -360,7 +360,7 @@ static void what_cannot_stop_ends_the_connection(void **state)
     static char body[5000];
     static const char *const data[] = { "DATA 1 5000 END_STREAM", "DATA 1 4800" };
     for (unsigned twice = 0; twice < 2; twice++) {
-        struct rig *rig = rig_stopping(STOP_OCTETS, 200);
+        struct rig *rig = stop_rig(STOP_OCTETS, 200);
         char frames[100];
         if (twice) /* the frame would have stopped it at its end, too */
             rig->on_headers = stop_in_content;
@@ -375,7 +375,7 @@ static void what_cannot_stop_ends_the_connection(void **state)
         snprintf(frames, sizeof frames, "HEADERS 1\n%s\nGOAWAY last=1 INTERNAL_ERROR\n",
                  data[twice]);
         assert_string_equal(rig_frames(rig), frames);
-        assert_null(stopped);
+        assert_null(stop_exchange);
         assert_int_equal(rig->finished, 1);
         assert_int_equal(complaints, 0);
         rig_destroy(rig);

@@ -1,7 +1,7 @@
 /* Rules on "listen": what a run tells its listeners, and when. The listeners are not real: what
  * they are told is noted.
  */
-#include "run_rig.h"
+#include "harness/run_rig.h"
 
 #include "wire/listener.h"
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "tests/count.h"
 
 #define MS NS_PER_MS
 
@@ -16,8 +17,6 @@ static const uint32_t rates[] = { 1,     7,       49,       50,       51,       
                                   101,   149,     1000,     1001,     12345,     1000000,   3000001,
                                   33333, 4999999, 50000000, 99999999, 777777777, 1000000000 };
 static const size_t sizes[] = { 1, 2, 3, 50, 99, 100, 325, 4096, 65536, 65537, 1 << 20, 5000001 };
-
-#define COUNT(list) (sizeof(list) / sizeof *(list))
 
 /* When byte i of a response that begins at 0 may leave. */
 static int64_t exact(uint32_t rate, uint64_t i)

@@ -1,6 +1,6 @@
 /* A run over real sockets: its mode, its connections, accepting without memory, its end. */
 #include "harness/memory.h"
-#include "run_client.h"
+#include "harness/run_client.h"
 
 #include <poll.h>
 

@@ -2,7 +2,7 @@
  * Connection: close) or a timeout of ours has struck, and then the other side does something.
  * test_wire_ends.c has the same of TCP alone.
  */
-#include "run_peer.h"
+#include "harness/run_peer.h"
 
 /* --- What either says */
 
@@ -17,40 +17,40 @@ static void our_goaway(struct peer *p)
 
 static void their_goaway(struct peer *p)
 {
-    frame(&p->out, 7, 0, 0, "\0\0\0\0\0\0\0\0", 8);
-    send_out(p);
+    peer_frame(&p->out, 7, 0, 0, "\0\0\0\0\0\0\0\0", 8);
+    peer_send_out(p);
 }
 
 static void half_a_request(struct peer *p)
 {
     if (p->http == H2)
-        frame(&p->out, 1, 0, 1, "\x82\x86", 2);
+        peer_frame(&p->out, 1, 0, 1, "\x82\x86", 2);
     else
-        record(p, "GET / HTTP/1.1\r\n", 16);
-    send_out(p);
+        peer_record(p, "GET / HTTP/1.1\r\n", 16);
+    peer_send_out(p);
 }
 
 static void half_a_body(struct peer *p)
 {
     if (p->http == H2)
-        frame(&p->out, 1, 4, 1, "\x83\x86\x84\x01\x01x", 6);
+        peer_frame(&p->out, 1, 4, 1, "\x83\x86\x84\x01\x01x", 6);
     else
-        record(p, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", 48);
-    send_out(p);
+        peer_record(p, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", 48);
+    peer_send_out(p);
 }
 
 static void their_goaway_and_half_a_request(struct peer *p)
 {
-    frame(&p->out, 1, 4, 1, "\x83\x86\x84\x01\x01x", 6);
-    frame(&p->out, 7, 0, 0, "\0\0\0\0\0\0\0\0", 8);
-    frame(&p->out, 1, 0, 3, "\x82\x86", 2);
-    send_out(p);
+    peer_frame(&p->out, 1, 4, 1, "\x83\x86\x84\x01\x01x", 6);
+    peer_frame(&p->out, 7, 0, 0, "\0\0\0\0\0\0\0\0", 8);
+    peer_frame(&p->out, 1, 0, 3, "\x82\x86", 2);
+    peer_send_out(p);
 }
 
 static void their_last_request(struct peer *p)
 {
-    record(p, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 46);
-    send_out(p);
+    peer_record(p, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 46);
+    peer_send_out(p);
 }
 
 static void their_fin(struct peer *p)
@@ -90,10 +90,10 @@ static void check(const struct cell *cells, size_t count)
         set_rules("[{\"on\":\"mark\",\"name\":\"strike\",\"over\":\"h2\",\"do\":[\"goaway\"]}]");
         open_peer(&p, CLEAR, c->http);
         c->first(&p);
-        assert_true(sees(&p, c->shows, 1));
+        assert_true(peer_sees(&p, c->shows, 1));
         run_until(NULL, 5 * NS_PER_MS); /* a FIN of ours is out by then */
         c->second(&p);
-        assert_true(sees(&p, "connection_end", 1));
+        assert_true(peer_sees(&p, "connection_end", 1));
         json_t *events = events_since(p.since), *end = event_called(events, "connection_end");
         print_message("# %zu\n", i);
         assert_member(end, "by", c->by);
@@ -153,7 +153,7 @@ static int start_impatient(void **state)
 
 static int stop(void **state)
 {
-    return reset(state) ? -1 : rig_stop(state);
+    return rig_reset(state) ? -1 : rig_stop(state);
 }
 
 int main(void)

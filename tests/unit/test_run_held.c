@@ -4,7 +4,7 @@
  */
 #include "engine/h2_impl.h"
 
-#include "run_peer.h"
+#include "harness/run_peer.h"
 
 #include "wire/caps.h"
 
@@ -108,13 +108,13 @@ static void ask_h2(struct client *c)
                 0);
 }
 
-static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+static int on_frame(nghttp2_session *session, const nghttp2_frame *peer_frame, void *user)
 {
     struct client *c = user;
-    if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
-        frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+    if ((peer_frame->hd.type == NGHTTP2_HEADERS || peer_frame->hd.type == NGHTTP2_DATA) &&
+        peer_frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
         c->answered++;
-    c->ended |= frame->hd.type == NGHTTP2_GOAWAY || frame->hd.type == NGHTTP2_RST_STREAM;
+    c->ended |= peer_frame->hd.type == NGHTTP2_GOAWAY || peer_frame->hd.type == NGHTTP2_RST_STREAM;
     return 0;
 }
 
@@ -134,7 +134,7 @@ static void send_some(struct client *c)
     h2_ssize n;
     while (c->h2 && buf_len(&p->out) < SEND_MAX && (n = h2_session_send(c->h2, &frames)) > 0)
         buf_add(&bytes, frames, (size_t)n);
-    records(p, &bytes, 1 + random_below(16000));
+    peer_records(p, &bytes, 1 + random_below(16000));
     buf_free(&bytes);
     if (!buf_len(&p->out))
         return;
@@ -301,7 +301,7 @@ static void what_came_meanwhile_is_served(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(what_came_meanwhile_is_served, reset),
+        cmocka_unit_test_setup(what_came_meanwhile_is_served, rig_reset),
     };
     caps_probe();
     rig_body_limit = 16 * 1024 * 1024;

@@ -1,7 +1,7 @@
 /* The events of an exchange are in order and each is there at most once, whatever strikes it and
  * wherever the client's bytes are split; and its end is there.
  */
-#include "run_books.h"
+#include "harness/run_books.h"
 
 static void mark(const char *name)
 {
@@ -17,7 +17,7 @@ static void leave(struct peer *p, const char *what)
     shutdown(p->fd, SHUT_RDWR);
     loop_turns(3);
     run_abort(run); /* if it still holds it */
-    assert_true(sees(p, "connection_end", 1));
+    assert_true(peer_sees(p, "connection_end", 1));
     check_books(p, what);
     close_peer(p);
 }
@@ -53,8 +53,8 @@ static void strike(enum http http, const char *verb, const struct buf *bytes, si
     set_rules(rules);
     open_peer(&p, CLEAR, http);
     to_be_read = bytes_in() + (json_int_t)split;
-    record(&p, buf_bytes(bytes), split);
-    send_out(&p);
+    peer_record(&p, buf_bytes(bytes), split);
+    peer_send_out(&p);
     if (read && !run_until(is_read, PATIENCE))
         fail_msg("%s: the first bytes are not read", what);
     mark("strike");
@@ -77,7 +77,7 @@ static void a_fault_strikes_between_any_two_bytes(void **state)
         struct buf bytes = { 0 };
         struct peer p = { .http = http, .stream = 1 };
         for (unsigned nth = 0; nth < 2; nth++)
-            add_request(&p, &bytes, nth);
+            peer_add_request(&p, &bytes, nth);
         for (size_t v = 0; v < COUNT(verbs); v++)
             for (size_t split = 1; split < buf_len(&bytes); split++)
                 strike(http, verbs[v], &bytes, split, (unsigned)(split + v) % 8);
@@ -104,12 +104,12 @@ static void a_stall_has_what_came_into_it(void **state)
                  ends[i / 2]);
         set_rules(rules);
         open_peer(&p, CLEAR, http);
-        add_request(&p, &bytes, 0);
+        peer_add_request(&p, &bytes, 0);
         mark("strike");
-        record(&p, buf_bytes(&bytes), buf_len(&bytes));
-        send_out(&p); /* and nothing is read of it */
+        peer_record(&p, buf_bytes(&bytes), buf_len(&bytes));
+        peer_send_out(&p); /* and nothing is read of it */
         mark("end");
-        assert_true(sees(&p, "stale_request", 1));
+        assert_true(peer_sees(&p, "stale_request", 1));
         json_t *events = events_since(p.since), *event;
         size_t k;
         json_array_foreach(events, k, event)
@@ -166,23 +166,23 @@ static void held_requests_keep_their_numbers(void **state)
             mark("away"); /* which disowns the last one alone */
         if (!before)
             mark("strike");
-        frame(&bytes, 1, 5, 1, no_path, sizeof no_path); /* malformed */
-        frame(&bytes, 1, 5, 3, get, sizeof get);
-        frame(&bytes, 1, 4, 5, post, sizeof post);
-        frame(&bytes, 3, 0, 5, "\0\0\0\x8", 4); /* given up */
-        frame(&bytes, 1, 5, 7, get, sizeof get);
+        peer_frame(&bytes, 1, 5, 1, no_path, sizeof no_path); /* malformed */
+        peer_frame(&bytes, 1, 5, 3, get, sizeof get);
+        peer_frame(&bytes, 1, 4, 5, post, sizeof post);
+        peer_frame(&bytes, 3, 0, 5, "\0\0\0\x8", 4); /* given up */
+        peer_frame(&bytes, 1, 5, 7, get, sizeof get);
         if (goaway)
-            frame(&bytes, 1, 5, 9, get, sizeof get);
-        record(&p, buf_bytes(&bytes), buf_len(&bytes));
-        send_out(&p);
+            peer_frame(&bytes, 1, 5, 9, get, sizeof get);
+        peer_record(&p, buf_bytes(&bytes), buf_len(&bytes));
+        peer_send_out(&p);
         if (before)
             mark("strike"); /* so that all of it was sent before */
-        assert_true(sees(&p, before ? "request_complete" : "stale_request",
-                         before   ? 2
-                         : goaway ? 4
-                                  : 3));
+        assert_true(peer_sees(&p, before ? "request_complete" : "stale_request",
+                              before   ? 2
+                              : goaway ? 4
+                                       : 3));
         mark("again");
-        assert_true(sees(&p, "response_end", 2));
+        assert_true(peer_sees(&p, "response_end", 2));
         read_numbers(&p, numbers[i], sizeof numbers[i]);
         leave(&p, before ? "sent before the stall" : "sent into the stall");
         buf_free(&bytes);
@@ -194,9 +194,9 @@ static void held_requests_keep_their_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(a_stall_has_what_came_into_it, reset),
-        cmocka_unit_test_setup(a_fault_strikes_between_any_two_bytes, reset),
-        cmocka_unit_test_setup(held_requests_keep_their_numbers, reset),
+        cmocka_unit_test_teardown(a_stall_has_what_came_into_it, rig_reset),
+        cmocka_unit_test_setup(a_fault_strikes_between_any_two_bytes, rig_reset),
+        cmocka_unit_test_setup(held_requests_keep_their_numbers, rig_reset),
     };
     int failed = cmocka_run_group_tests(tests, rig_start, rig_stop);
     return failed;

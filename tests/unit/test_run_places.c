@@ -1,6 +1,6 @@
 /* Rules at places in responses, and how exchanges end that stand there, in a run over real sockets.
  */
-#include "run_client.h"
+#include "harness/run_client.h"
 
 /* The octets of a whole answer, for which this client asks without any rule; its next one is as
  * long.
@@ -31,7 +31,7 @@ static void a_response_ends_behind_the_byte_that_a_rule_names(void **state)
         assert_member(lost, "reached", "answering");
         assert_null(event_called(events, "response_end"));
         json_decref(events);
-        end(client);
+        end_client(client);
     }
 }
 
@@ -55,7 +55,7 @@ static void a_place_at_the_end_of_a_response_is_reached(void **state)
         assert_int_equal(count_events(events, "response_end"), 1); /* the client has all of it */
         assert_int_equal(count_events(events, "exchange_lost"), 0);
         json_decref(events);
-        end(client);
+        end_client(client);
     }
 }
 
@@ -74,7 +74,7 @@ static void a_place_behind_the_end_is_never_reached(void **state)
     assert_int_equal(count_events(events, "fault"), 0);
     assert_int_equal(count_events(events, "response_end"), 2);
     json_decref(events);
-    end(client);
+    end_client(client);
 }
 
 static void a_place_in_the_content_counts_behind_the_header_section(void **state)
@@ -88,7 +88,7 @@ static void a_place_in_the_content_counts_behind_the_header_section(void **state
         ask(client);
         assert_true(run_until(got_end, PATIENCE));
         assert_int_equal(got_len, strstr(got, "\r\n\r\n") + 4 - got + (ptrdiff_t)content);
-        end(client);
+        end_client(client);
     }
 }
 
@@ -112,7 +112,7 @@ static void a_delay_at_a_place_pauses_the_response_there(void **state)
     /* Control, on the same connection: a response goes out at once. */
     run_reset(run);
     assert_answered(client);
-    end(client);
+    end_client(client);
 }
 
 static void a_response_that_is_held_continues_at_a_reset(void **state)
@@ -126,7 +126,7 @@ static void a_response_that_is_held_continues_at_a_reset(void **state)
     assert_int_equal(got_len, 30);
     run_reset(run);
     assert_true(run_until(got_answer, PATIENCE));
-    end(client);
+    end_client(client);
 }
 
 /* What a step has changed for good is not "normal" any more: a reset ends it, and spares others. */
@@ -143,7 +143,7 @@ static void a_reset_ends_what_a_step_has_changed_for_good(void **state)
         assert_answered(client);
         run_reset(run);
         assert_int_equal(run_until(is_empty, changed ? PATIENCE : 20 * NS_PER_MS), changed);
-        end(client);
+        end_client(client);
     }
 }
 
@@ -163,7 +163,7 @@ static void a_response_that_is_stalled_continues_when_it_resumes(void **state)
     assert_int_equal(count_events(events, "exchange_lost"), 0);
     json_decref(events);
     assert_answered(client);
-    end(client);
+    end_client(client);
 }
 
 static void a_client_that_goes_while_a_response_stands_is_ended(void **state)
@@ -232,7 +232,7 @@ static void a_response_that_has_left_before_a_fin_has_ended(void **state)
     assert_int_equal(count_events(events, "response_end"), 2);
     assert_int_equal(count_events(events, "exchange_lost"), 0);
     json_decref(events);
-    end(client);
+    end_client(client);
 }
 
 /* A request that is stale while its connection is stalled, and served later, is one attempt. Its
@@ -261,13 +261,13 @@ static void a_request_that_waits_for_the_end_of_a_stall_is_counted_once(void **s
         assert_int_equal(number_in(event_called(events, "stale_request"), "attempt"), 1);
         assert_int_equal(number_in(event_called(events, "request_complete"), "attempt"), 1);
         json_decref(events);
-        end(client);
+        end_client(client);
     }
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_teardown(name, reset)
+#define TEST(name) cmocka_unit_test_teardown(name, rig_reset)
     const struct CMUnitTest tests[] = {
         TEST(a_response_ends_behind_the_byte_that_a_rule_names),
         TEST(a_place_at_the_end_of_a_response_is_reached),

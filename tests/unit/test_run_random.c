@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include "random_client.h"
+#include "harness/random_client.h"
 
 #include "wire/caps.h"
 
@@ -184,7 +184,7 @@ static void calm_down(struct round *r)
 static void begin_round(struct round *r)
 {
     char list[300];
-    dice_state = r->seed;
+    random_state = r->seed;
     random_below(2);
     enum over over = random_below(OVERS);
     enum http http = random_below(2) ? H2 : H1;
@@ -205,15 +205,15 @@ static void some(struct round *r)
 {
     struct random_client *c = &r->c;
     bool idle = true;
-    if (!has_said_all(c) && !c->broken && random_below(2)) {
-        say_some(c);
+    if (!random_has_said_all(c) && !c->broken && random_below(2)) {
+        random_say_some(c);
         idle = false;
     }
     if (random_below(c->lazy && !r->calm ? 20 : 2))
-        idle &= !hear_some(c, r->what);
-    if (r->left && (random_below(4) == 0 || has_said_all(c)))
+        idle &= !random_hear_some(c, r->what);
+    if (r->left && (random_below(4) == 0 || random_has_said_all(c)))
         strike(r);
-    else if (!r->left && (has_said_all(c) || c->broken) && !r->calm && !r->struck)
+    else if (!r->left && (random_has_said_all(c) || c->broken) && !r->calm && !r->struck)
         calm_down(r);
     uv_run(&loop, UV_RUN_NOWAIT);
     if (idle)
@@ -346,13 +346,13 @@ static void serve_all(struct round *r)
     int64_t until = clock_now() + TOO_LONG;
     while (r->c.answered < r->c.count || r->left || !r->calm) {
         some(r);
-        if (has_ended(&r->c) || r->c.broken)
+        if (random_has_ended(&r->c) || r->c.broken)
             fail_with_ledger(r, "it ended");
         if (clock_now() > until)
             fail_with_ledger(r, "not all were answered");
     }
     shutdown(r->c.peer.fd, SHUT_WR);
-    if (!sees(&r->c.peer, "connection_end", 1))
+    if (!peer_sees(&r->c.peer, "connection_end", 1))
         fail_with_ledger(r, "the connection did not end with its client");
     check_served(r);
 }
@@ -367,15 +367,15 @@ static void strike_down(struct round *r)
     if (r->struck->kind == ENDS && !run_until(all_is_told, PATIENCE))
         fail_with_ledger(r, "what was sent before the fault is not told");
     check_stale(r);
-    for (int quiet = 0; quiet < 5 && !has_ended(&r->c);) {
-        quiet = hear_some(&r->c, r->what) ? 0 : quiet + 1;
+    for (int quiet = 0; quiet < 5 && !random_has_ended(&r->c);) {
+        quiet = random_hear_some(&r->c, r->what) ? 0 : quiet + 1;
         run_until(NULL, NS_PER_MS / 2);
     }
     if (random_below(2))
         shutdown(r->c.peer.fd, SHUT_RDWR);
     run_until(NULL, NS_PER_MS / 2);
     run_abort(run); /* if it still holds it */
-    assert_true(sees(&r->c.peer, "connection_end", 1));
+    assert_true(peer_sees(&r->c.peer, "connection_end", 1));
     if (!all_is_told()) /* behind a response that stands, for one */
         fail_with_ledger(r, "what was sent before the fault is not told in the end");
 }
@@ -423,11 +423,11 @@ static void make_large(const char *dir)
 {
     char path[80];
     for (size_t i = 0; i < LARGE_LEN; i++)
-        large[i] = (uint8_t)(i * 31 + i / 251);
+        random_large[i] = (uint8_t)(i * 31 + i / 251);
     snprintf(path, sizeof path, "%s" LARGE_PATH, dir);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
-    assert_int_equal(fwrite(large, 1, sizeof large, f), sizeof large);
+    assert_int_equal(fwrite(random_large, 1, sizeof random_large, f), sizeof random_large);
     assert_int_equal(fclose(f), 0);
 }
 
@@ -460,7 +460,7 @@ static int start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(whatever_happens_the_books_are_right, reset),
+        cmocka_unit_test_teardown(whatever_happens_the_books_are_right, rig_reset),
     };
     caps_probe();
     rig_body_limit = 16 * 1024;

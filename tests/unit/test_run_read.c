@@ -1,7 +1,7 @@
 /* What is read of a request is in the ledger, once and in order, and counts as an attempt: whatever
  * fault strikes it, where, and however it comes.
  */
-#include "run_peer.h"
+#include "harness/run_peer.h"
 
 #include "wire/caps.h"
 
@@ -71,8 +71,8 @@ static void add_head(struct peer *p, struct buf *to, enum shape shape)
     bool bodiless = shape == NO_BODY || shape == TWO;
     if (p->http == H2) {
         const uint8_t *block = bodiless ? get : is_keyed(shape) ? keyed : post;
-        frame(to, 1, 4 | bodiless, p->stream, block,
-              is_keyed(shape) ? sizeof keyed - 1 : sizeof get);
+        peer_frame(to, 1, 4 | bodiless, p->stream, block,
+                   is_keyed(shape) ? sizeof keyed - 1 : sizeof get);
         return;
     }
     buf_text(to, bodiless ? "GET / HTTP/1.1\r\nHost: x\r\n" : "POST / HTTP/1.1\r\nHost: x\r\n");
@@ -90,7 +90,7 @@ static void add_body(struct peer *p, struct buf *to, enum shape shape)
     if (shape == NO_BODY || shape == TWO)
         ;
     else if (p->http == H2)
-        frame(to, 0, 1, p->stream, "hello", 5);
+        peer_frame(to, 0, 1, p->stream, "hello", 5);
     else
         buf_text(to, shape == CHUNKED ? "2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\nA: b\r\n\r\n" : "hello");
     p->stream += 2;
@@ -98,7 +98,7 @@ static void add_body(struct peer *p, struct buf *to, enum shape shape)
 
 static void flush_to(struct peer *p, struct buf *bytes)
 {
-    records(p, bytes, 16000);
+    peer_records(p, bytes, 16000);
     buf_consume(bytes, buf_len(bytes));
 }
 
@@ -116,7 +116,7 @@ static void send_request(struct peer *p, enum shape shape, bool later)
         add_body(p, &bytes, shape);
     }
     flush_to(p, &bytes);
-    send_out(p);
+    peer_send_out(p);
     buf_free(&bytes);
 }
 
@@ -125,7 +125,7 @@ static void send_body(struct peer *p, enum shape shape)
     struct buf bytes = { 0 };
     add_body(p, &bytes, shape);
     flush_to(p, &bytes);
-    send_out(p);
+    peer_send_out(p);
     buf_free(&bytes);
 }
 
@@ -154,9 +154,9 @@ static void note(const struct ledger_record *r)
 
 static bool is_as_expected(void)
 {
-    struct ledger_record record;
-    while (ledger_next(&noted, &record))
-        note(&record);
+    struct ledger_record peer_record;
+    while (ledger_next(&noted, &peer_record))
+        note(&peer_record);
     size_t n = strlen(expected);
     return buf_len(&happened) == n && memcmp(buf_bytes(&happened), expected, n) == 0;
 }
@@ -206,7 +206,7 @@ static void check_retry(enum over over, enum http http, enum shape shape, json_i
     assert_int_equal(run_set_mode(run, "normal", NULL, false, APPLY_NEW, &why), 0);
     open_peer(&p, over, http);
     send_request(&p, shape == TWO ? NO_BODY : shape, false);
-    assert_true(sees(&p, "response_end", 1));
+    assert_true(peer_sees(&p, "response_end", 1));
     json_t *events = events_since(p.since);
     json_int_t counted = number_in(event_called(events, "request_complete"), "attempt");
     json_decref(events);
@@ -235,7 +235,7 @@ static void one(enum over over, enum http http, const struct verb *v, enum place
         if (!v->ends)
             send_body(&p, shape);
     } else if (is_late(shape)) {
-        assert_true(sees(&p, "request", 1));
+        assert_true(peer_sees(&p, "request", 1));
         send_body(&p, shape);
     }
     check_events(&p, all, what);
@@ -269,7 +269,7 @@ static void what_is_read_is_in_the_ledger_and_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(what_is_read_is_in_the_ledger_and_counts, reset),
+        cmocka_unit_test_setup(what_is_read_is_in_the_ledger_and_counts, rig_reset),
     };
     caps_probe();
     rig_tls = minted_server();

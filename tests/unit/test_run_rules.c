@@ -1,5 +1,5 @@
 /* Rules at work in a run over real sockets: plans on live connections, marks, headers. */
-#include "run_client.h"
+#include "harness/run_client.h"
 
 /* --- Plans */
 
@@ -27,7 +27,7 @@ static void connections_are_numbered_since_the_plan_was_set(void **state)
     json_decref(events);
     close(older);
     close(first);
-    end(second);
+    end_client(second);
 }
 
 static void a_plan_that_is_refused_changes_nothing(void **state)
@@ -74,7 +74,7 @@ static void apply_says_what_a_plan_is_to_live_connections(void **state)
     assert_int_equal(number_in(mode, "connection"), newest_id());
     assert_int_equal(number_in(mode, "entry"), 1);
     json_decref(events);
-    end(client);
+    end_client(client);
 }
 
 static void an_entry_with_over_waits_for_the_protocol(void **state)
@@ -96,7 +96,7 @@ static void an_entry_with_over_waits_for_the_protocol(void **state)
     assert_member(event_called(events, "mode"), "mode", "half-open");
     assert_int_equal(number_in(event_called(events, "mode"), "entry"), 1);
     json_decref(events);
-    end(client);
+    end_client(client);
 }
 
 /* It was accepted under the plan before, which keeps deciding. */
@@ -111,7 +111,7 @@ static void an_undecided_connection_keeps_its_plan(void **state)
     json_t *c = newest_connection();
     assert_member(c, "mode", "half-open");
     json_decref(c);
-    end(client);
+    end_client(client);
 }
 
 static void a_time_scale_is_for_what_is_set_from_then_on(void **state)
@@ -133,7 +133,7 @@ static void a_time_scale_is_for_what_is_set_from_then_on(void **state)
     quiet_for(150 * NS_PER_MS, got_end);
     run_set_time_scale(run, 1);
     close(client);
-    end(other);
+    end_client(other);
 }
 
 /* --- Answers */
@@ -158,7 +158,7 @@ static void what_the_endpoint_did_is_ledgered_as_processed(void **state)
     assert_non_null(event_called(events, "response_start"));
     assert_null(event_called(events, "processed"));
     json_decref(events);
-    end(client);
+    end_client(client);
 }
 
 static void a_lost_answer_was_processed(void **state)
@@ -173,7 +173,7 @@ static void a_lost_answer_was_processed(void **state)
     assert_non_null(event_called(events, "processed"));
     assert_null(event_called(events, "response_start"));
     json_decref(events);
-    end(client);
+    end_client(client);
 }
 
 static size_t count_in(const char *text, const char *part)
@@ -203,7 +203,7 @@ static void headers_that_rules_set_replace_those_of_the_answer(void **state)
     run_reset(run);
     assert_answered(client);
     assert_int_equal(count_in(got, "x-first:") + count_in(got, "x-last:"), 0);
-    end(client);
+    end_client(client);
 }
 
 /* --- Marks */
@@ -233,7 +233,7 @@ static void a_mark_is_ledgered_and_fires_its_rules(void **state)
     assert_member(event_called(events, "fault"), "trigger", "mark");
     assert_true(number_in(event_called(events, "fault"), "seq") > (json_int_t)seq);
     json_decref(events);
-    end(client);
+    end_client(client);
 }
 
 static void a_mark_ends_many_connections_at_once(void **state)
@@ -276,7 +276,7 @@ static void what_is_no_name_is_no_mark(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_teardown(name, reset)
+#define TEST(name) cmocka_unit_test_teardown(name, rig_reset)
     const struct CMUnitTest tests[] = {
         TEST(connections_are_numbered_since_the_plan_was_set),
         TEST(a_plan_that_is_refused_changes_nothing),

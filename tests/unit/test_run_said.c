@@ -1,7 +1,7 @@
 /* What a fault says is what happens, or fault_done says why it does not; and a limit of ours is no
  * error of the client.
  */
-#include "run_client.h"
+#include "harness/run_client.h"
 
 static const char *text_in(const json_t *event, const char *member)
 {
@@ -177,7 +177,7 @@ static void a_request_behind_one_that_is_held_is_known(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_teardown(name, reset)
+#define TEST(name) cmocka_unit_test_teardown(name, rig_reset)
     const struct CMUnitTest tests[] = {
         TEST(a_fault_that_does_not_come_about_is_taken_back),
         TEST(a_step_that_does_nothing_is_missed_and_no_fault),

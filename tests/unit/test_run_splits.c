@@ -1,6 +1,6 @@
 /* What was read when a fault fired was sent before it, and what comes later is stale: whatever
  * records and frames the client's bytes are split into, and wherever the fault is. */
-#include "run_peer.h"
+#include "harness/run_peer.h"
 
 /* --- The table */
 
@@ -37,11 +37,11 @@ static void nothing_is_stale(struct peer *p, unsigned requests, const char *what
 static void the_next_one_is_stale(struct peer *p, size_t each, const char *what)
 {
     struct buf late = { 0 };
-    add_request(p, &late, 1);
-    records(p, &late, each);
-    send_out(p);
+    peer_add_request(p, &late, 1);
+    peer_records(p, &late, each);
+    peer_send_out(p);
     buf_free(&late);
-    if (!sees(p, "fault", 2))
+    if (!peer_sees(p, "fault", 2))
         fail_msg("%s: no rule of \"stale\" fired", what);
     json_t *events = events_since(p->since);
     assert_int_equal(count_events(events, "stale_bytes"), 1);
@@ -65,13 +65,13 @@ static void one_split(enum over over, enum http http, size_t place, unsigned nth
     set_rules(rules);
     open_peer(&p, over, http);
     for (unsigned i = 1; i <= requests; i++)
-        add_request(&p, &bytes, i);
-    records(&p, &bytes, each);
+        peer_add_request(&p, &bytes, i);
+    peer_records(&p, &bytes, each);
     buf_free(&bytes);
-    send_out(&p);
-    if (!sees(&p, "fault", 1))
+    peer_send_out(&p);
+    if (!peer_sees(&p, "fault", 1))
         fail_msg("%s: no fault", what);
-    sees(&p, "request", requests);
+    peer_sees(&p, "request", requests);
     nothing_is_stale(&p, requests, what);
     the_next_one_is_stale(&p, each, what);
     close_peer(&p);
@@ -102,16 +102,16 @@ static void what_the_kernel_held_was_sent_before_the_fault(void **state)
                 char text[80];
                 set_rules("[{\"on\":\"stale\",\"times\":9,\"do\":[\"rst\"]}]");
                 open_peer(&p, over, http);
-                add_request(&p, &bytes, 2);
-                add_request(&p, &bytes, 1);
-                records(&p, &bytes, 15);
+                peer_add_request(&p, &bytes, 2);
+                peer_add_request(&p, &bytes, 1);
+                peer_records(&p, &bytes, 15);
                 buf_free(&bytes);
-                send_out(&p);
+                peer_send_out(&p);
                 snprintf(text, sizeof text, "[%s]", verbs[v]);
                 json_t *steps = json_loads(text, 0, NULL);
                 assert_int_equal(run_do(run, newest_id(), steps, &why), 0);
                 json_decref(steps);
-                sees(&p, "request", 2);
+                peer_sees(&p, "request", 2);
                 nothing_is_stale(&p, 2, verbs[v]);
                 the_next_one_is_stale(&p, 15, verbs[v]);
                 close_peer(&p);
@@ -121,8 +121,8 @@ static void what_the_kernel_held_was_sent_before_the_fault(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(what_comes_in_one_reading_was_sent_before_the_fault, reset),
-        cmocka_unit_test_setup(what_the_kernel_held_was_sent_before_the_fault, reset),
+        cmocka_unit_test_setup(what_comes_in_one_reading_was_sent_before_the_fault, rig_reset),
+        cmocka_unit_test_setup(what_the_kernel_held_was_sent_before_the_fault, rig_reset),
     };
     rig_tls = minted_server();
     int failed = cmocka_run_group_tests(tests, rig_start, rig_stop);

@@ -1,6 +1,6 @@
 /* Several runs beside each other: their listeners, plans, ledgers and connections, and the end of
  * one of them. */
-#include "run_client.h"
+#include "harness/run_client.h"
 
 #include "base/descriptors.h"
 #include "run/runs.h"

@@ -22,8 +22,7 @@
 #include "wire/tls_server.h"
 
 #include "harness/memory.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#include "tests/count.h"
 
 #define NORMAL13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 #define NORMAL12 "NORMAL:-VERS-ALL:+VERS-TLS1.2"

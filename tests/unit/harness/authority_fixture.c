@@ -1,23 +1,23 @@
 #include "authority_fixture.h"
 
-const char *const all_files[] = { "ca-key.pem", "ca.pem", "ca.der", "server-key.pem",
-                                  "server.pem" };
+const char *const fixture_all_files[] = { "ca-key.pem", "ca.pem", "ca.der", "server-key.pem",
+                                          "server.pem" };
 
-char top[64];    /* a fresh directory for each test */
-char state[128]; /* top/state */
-struct authority_files files;
-struct refusal why;
+char fixture_top[64];    /* a fresh directory for each test */
+char fixture_state[128]; /* top/state */
+struct authority_files fixture_files;
+struct refusal fixture_why;
 
-const char *in_state(const char *name)
+const char *fixture_path(const char *name)
 {
     static char paths[4][256];
     static unsigned next;
     char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", state, name);
+    snprintf(path, sizeof paths[0], "%s/%s", fixture_state, name);
     return path;
 }
 
-void put(const char *path, const void *bytes, size_t n)
+void fixture_put(const char *path, const void *bytes, size_t n)
 {
     FILE *f = fopen(path, "w");
     assert_non_null(f);
@@ -25,38 +25,38 @@ void put(const char *path, const void *bytes, size_t n)
     assert_int_equal(fclose(f), 0);
 }
 
-void put_text(const char *path, const char *text)
+void fixture_put_text(const char *path, const char *text)
 {
-    put(path, text, strlen(text));
+    fixture_put(path, text, strlen(text));
 }
 
-gnutls_datum_t get(const char *path)
+gnutls_datum_t fixture_get(const char *path)
 {
     gnutls_datum_t bytes = { 0 };
     assert_int_equal(gnutls_load_file(path, &bytes), 0);
     return bytes;
 }
 
-void copy(const char *from, const char *to)
+void fixture_copy(const char *from, const char *to)
 {
-    gnutls_datum_t bytes = get(from);
-    put(to, bytes.data, bytes.size);
+    gnutls_datum_t bytes = fixture_get(from);
+    fixture_put(to, bytes.data, bytes.size);
     gnutls_free(bytes.data);
 }
 
-bool same_bytes(const gnutls_datum_t *a, const gnutls_datum_t *b)
+bool fixture_same_bytes(const gnutls_datum_t *a, const gnutls_datum_t *b)
 {
     return a->size == b->size && (!a->size || memcmp(a->data, b->data, a->size) == 0);
 }
 
-unsigned mode_of(const char *path)
+unsigned fixture_mode_of(const char *path)
 {
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     return st.st_mode & 07777;
 }
 
-bool is_there(const char *path)
+bool fixture_is_there(const char *path)
 {
     return access(path, F_OK) == 0;
 }
@@ -66,62 +66,62 @@ static int remove_entry(const char *path, const struct stat *st, int kind, struc
     return remove(path);
 }
 
-int make_top(void **unused)
+int fixture_make_top(void **unused)
 {
-    strcpy(top, "/tmp/hangup-authority-XXXXXX");
-    if (!mkdtemp(top))
+    strcpy(fixture_top, "/tmp/hangup-authority-XXXXXX");
+    if (!mkdtemp(fixture_top))
         return -1;
-    chmod(top, 0755);
-    snprintf(state, sizeof state, "%s/state", top);
-    memset(&why, 0, sizeof why);
+    chmod(fixture_top, 0755);
+    snprintf(fixture_state, sizeof fixture_state, "%s/state", fixture_top);
+    memset(&fixture_why, 0, sizeof fixture_why);
     return 0;
 }
 
-int remove_top(void **unused)
+int fixture_remove_top(void **unused)
 {
     gnutls_global_set_time_function(time);
-    return nftw(top, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return nftw(fixture_top, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-int open_at(long long now)
+int fixture_open_at(long long now)
 {
-    return authority_open(state, NULL, 0, now, &files, &why);
+    return authority_open(fixture_state, NULL, 0, now, &fixture_files, &fixture_why);
 }
 
-void open_fine(long long now)
+void fixture_open(long long now)
 {
-    int rc = open_at(now);
+    int rc = fixture_open_at(now);
     if (rc)
-        print_error("%s: %s (%s)\n", why.where, why.what, why.allowed);
+        print_error("%s: %s (%s)\n", fixture_why.where, fixture_why.what, fixture_why.allowed);
     assert_int_equal(rc, 0);
 }
 
-struct snapshot look(void)
+struct snapshot fixture_look(void)
 {
     struct snapshot seen = { 0 };
-    for (size_t i = 0; i < COUNT(all_files); i++)
-        if (is_there(in_state(all_files[i])))
-            seen.bytes[i] = get(in_state(all_files[i]));
+    for (size_t i = 0; i < COUNT(fixture_all_files); i++)
+        if (fixture_is_there(fixture_path(fixture_all_files[i])))
+            seen.bytes[i] = fixture_get(fixture_path(fixture_all_files[i]));
     return seen;
 }
 
-void forget(struct snapshot *seen)
+void fixture_forget(struct snapshot *seen)
 {
-    for (size_t i = 0; i < COUNT(all_files); i++)
+    for (size_t i = 0; i < COUNT(fixture_all_files); i++)
         gnutls_free(seen->bytes[i].data);
 }
 
-const char *changed_since(const struct snapshot *before)
+const char *fixture_changed_since(const struct snapshot *before)
 {
     static char names[128];
     names[0] = '\0';
-    struct snapshot after = look();
-    for (size_t i = 0; i < COUNT(all_files); i++)
-        if (!same_bytes(&before->bytes[i], &after.bytes[i])) {
-            strcat(names, all_files[i]);
+    struct snapshot after = fixture_look();
+    for (size_t i = 0; i < COUNT(fixture_all_files); i++)
+        if (!fixture_same_bytes(&before->bytes[i], &after.bytes[i])) {
+            strcat(names, fixture_all_files[i]);
             strcat(names, " ");
         }
-    forget(&after);
+    fixture_forget(&after);
     return names;
 }
 
@@ -133,7 +133,7 @@ static time_t pretended_time(time_t *out)
     return pretended;
 }
 
-bool accepted(const char *host, const char *purpose, long long at)
+bool fixture_accepted(const char *host, const char *purpose, long long at)
 {
     gnutls_x509_trust_list_t trust;
     gnutls_x509_crt_t *chain = NULL;
@@ -141,10 +141,10 @@ bool accepted(const char *host, const char *purpose, long long at)
     pretended = (time_t)at;
     gnutls_global_set_time_function(pretended_time);
     assert_int_equal(gnutls_x509_trust_list_init(&trust, 0), 0);
-    assert_int_equal(
-        gnutls_x509_trust_list_add_trust_file(trust, files.ca_pem, NULL, GNUTLS_X509_FMT_PEM, 0, 0),
-        1);
-    gnutls_datum_t pem = get(files.cert);
+    assert_int_equal(gnutls_x509_trust_list_add_trust_file(trust, fixture_files.ca_pem, NULL,
+                                                           GNUTLS_X509_FMT_PEM, 0, 0),
+                     1);
+    gnutls_datum_t pem = fixture_get(fixture_files.cert);
     assert_int_equal(gnutls_x509_crt_list_import2(&chain, &length, &pem, GNUTLS_X509_FMT_PEM,
                                                   GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED),
                      0);
@@ -161,39 +161,40 @@ bool accepted(const char *host, const char *purpose, long long at)
     return rc == 0 && status == 0;
 }
 
-bool serves(const char *host, long long at)
+bool fixture_serves(const char *host, long long at)
 {
-    return accepted(host, GNUTLS_KP_TLS_WWW_SERVER, at);
+    return fixture_accepted(host, GNUTLS_KP_TLS_WWW_SERVER, at);
 }
 
-gnutls_x509_crt_t load_cert(const char *path)
+gnutls_x509_crt_t fixture_load_cert(const char *path)
 {
     gnutls_x509_crt_t cert;
-    gnutls_datum_t pem = get(path);
+    gnutls_datum_t pem = fixture_get(path);
     assert_int_equal(gnutls_x509_crt_init(&cert), 0);
     assert_int_equal(gnutls_x509_crt_import(cert, &pem, GNUTLS_X509_FMT_PEM), 0);
     gnutls_free(pem.data);
     return cert;
 }
 
-bool pair_fits(void)
+bool fixture_pair_fits(void)
 {
     gnutls_certificate_credentials_t cred;
     assert_int_equal(gnutls_certificate_allocate_credentials(&cred), 0);
-    int rc = gnutls_certificate_set_x509_key_file(cred, files.cert, files.key, GNUTLS_X509_FMT_PEM);
+    int rc = gnutls_certificate_set_x509_key_file(cred, fixture_files.cert, fixture_files.key,
+                                                  GNUTLS_X509_FMT_PEM);
     gnutls_certificate_free_credentials(cred);
     return rc >= 0;
 }
 
-long long expiry(void)
+long long fixture_expiry(void)
 {
-    gnutls_x509_crt_t cert = load_cert(files.cert);
+    gnutls_x509_crt_t cert = fixture_load_cert(fixture_files.cert);
     long long until = gnutls_x509_crt_get_expiration_time(cert);
     gnutls_x509_crt_deinit(cert);
     return until;
 }
 
-int as_nobody(int (*check)(void))
+int fixture_as_nobody(int (*check)(void))
 {
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -208,17 +209,17 @@ int as_nobody(int (*check)(void))
     return WEXITSTATUS(status);
 }
 
-void damage_chain(void)
+void fixture_damage_chain(void)
 {
-    gnutls_x509_crt_t cert = load_cert(in_state("server.pem"));
+    gnutls_x509_crt_t cert = fixture_load_cert(fixture_path("server.pem"));
     gnutls_datum_t pem;
     assert_int_equal(gnutls_x509_crt_export2(cert, GNUTLS_X509_FMT_PEM, &pem), 0);
-    put(in_state("server.pem"), pem.data, pem.size);
+    fixture_put(fixture_path("server.pem"), pem.data, pem.size);
     gnutls_free(pem.data);
     gnutls_x509_crt_deinit(cert);
 }
 
-void lose_cert(void)
+void fixture_lose_cert(void)
 {
-    assert_int_equal(unlink(in_state("server.pem")), 0);
+    assert_int_equal(unlink(fixture_path("server.pem")), 0);
 }

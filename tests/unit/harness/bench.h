@@ -25,12 +25,12 @@
 #include "base/timer.h"
 #include "ledger/ledger.h"
 #include "loop.h"
+#include "tests/count.h"
 #include "wire/caps.h"
 #include "wire/tls_server.h"
 #include "wire/wire.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define A_WHILE      (30 * REAL_MS)
+#define A_WHILE (30 * REAL_MS)
 
 /* A wire, the client's end of its connection, and what the owner was told. */
 struct bench {

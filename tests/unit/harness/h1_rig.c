@@ -1,11 +1,11 @@
 #include "h1_rig.h"
 
-void turns(void)
+void host_turns(void)
 {
     loop_turns(12);
 }
 
-void at(struct host *t, struct exchange *ex, enum when when)
+void host_at(struct host *t, struct exchange *ex, enum when when)
 {
     if (t->watch == when)
         engine_watch(t->engine, t->watch_how);
@@ -22,7 +22,7 @@ static void on_begin(void *host, struct exchange *ex)
     t->open = ex;
     ex->data = t;
     buf_printf(&t->trace, "begin%u ", ex->nth);
-    at(t, ex, AT_BEGIN);
+    host_at(t, ex, AT_BEGIN);
 }
 
 static void on_headers(void *host, struct exchange *ex)
@@ -33,7 +33,7 @@ static void on_headers(void *host, struct exchange *ex)
     assert_ptr_equal(ex->data, t);
     buf_printf(&t->trace, "headers(%s %s %s %zu) ", ex->request.method, ex->request.target,
                ex->request.authority, ex->request.header_count);
-    at(t, ex, AT_HEADERS);
+    host_at(t, ex, AT_HEADERS);
 }
 
 static void on_body(void *host, struct exchange *ex, const void *bytes, size_t n)
@@ -45,7 +45,7 @@ static void on_body(void *host, struct exchange *ex, const void *bytes, size_t n
     if (t->body_bytes == 0)
         buf_text(&t->trace, "body ");
     t->body_bytes += n;
-    at(t, ex, AT_BODY);
+    host_at(t, ex, AT_BODY);
 }
 
 static void on_complete(void *host, struct exchange *ex)
@@ -54,7 +54,7 @@ static void on_complete(void *host, struct exchange *ex)
 
     assert_ptr_equal(ex, t->open);
     buf_text(&t->trace, "complete ");
-    at(t, ex, AT_COMPLETE);
+    host_at(t, ex, AT_COMPLETE);
 }
 
 static void on_responded(void *host, struct exchange *ex)
@@ -173,7 +173,7 @@ static void on_finished(void *host)
     buf_text(&t->trace, "finished ");
 }
 
-const struct engine_host calls = {
+const struct engine_host host_calls = {
     .begin = on_begin,
     .headers = on_headers,
     .body = on_body,
@@ -197,7 +197,7 @@ void host_init(struct host *t, enum when answer)
 {
     *t = (struct host){ .room = SIZE_MAX, .answer = answer, .watch = NEVER };
     t->response = (struct response)OK_RESPONSE;
-    assert_int_equal(h1_create(&calls, t, &t->engine), 0);
+    assert_int_equal(h1_create(&host_calls, t, &t->engine), 0);
     assert_string_equal(engine_protocol(t->engine), "http/1.1");
 }
 
@@ -209,33 +209,33 @@ void host_free(struct host *t)
     buf_free(&t->out);
 }
 
-void say(struct host *t, const char *text)
+void host_say(struct host *t, const char *text)
 {
     engine_input(t->engine, (const uint8_t *)text, strlen(text));
 }
 
-const char *trace(struct host *t)
+const char *host_trace(struct host *t)
 {
     buf_add(&t->trace, "", 1);
     t->trace.end--;
     return (const char *)buf_bytes(&t->trace);
 }
 
-const char *out(struct host *t)
+const char *host_out(struct host *t)
 {
     buf_add(&t->out, "", 1);
     t->out.end--;
     return (const char *)buf_bytes(&t->out);
 }
 
-void forget(struct host *t)
+void host_forget(struct host *t)
 {
     buf_consume(&t->trace, buf_len(&t->trace));
     buf_consume(&t->out, buf_len(&t->out));
     t->body_bytes = 0;
 }
 
-unsigned count(const char *text, const char *part)
+unsigned host_count(const char *text, const char *part)
 {
     unsigned n = 0;
 
@@ -256,17 +256,17 @@ void assert_ends(const char *text, const char *with)
         fail_msg("\"%s\" does not end with \"%s\"", text, with);
 }
 
-void released(void *arg)
+void host_released(void *arg)
 {
     ++*(unsigned *)arg;
 }
 
-int loop_set_up(void **state)
+int host_set_up(void **state)
 {
     return loop_start(state) || h1_start(&loop);
 }
 
-int loop_tear_down(void **state)
+int host_tear_down(void **state)
 {
     h1_stop();
     return loop_stop(state);

@@ -38,10 +38,10 @@ struct host {
 };
 
 /* Some turns of the loop: enough for anything that is not waiting for us. */
-void turns(void);
-void at(struct host *t, struct exchange *ex, enum when when);
+void host_turns(void);
+void host_at(struct host *t, struct exchange *ex, enum when when);
 
-extern const struct engine_host calls;
+extern const struct engine_host host_calls;
 
 #define OK_RESPONSE                                                                                \
     {                                                                                              \
@@ -50,20 +50,20 @@ extern const struct engine_host calls;
 
 void host_init(struct host *t, enum when answer);
 void host_free(struct host *t);
-void say(struct host *t, const char *text);
-const char *trace(struct host *t);
-const char *out(struct host *t);
-void forget(struct host *t);
-unsigned count(const char *text, const char *part);
+void host_say(struct host *t, const char *text);
+const char *host_trace(struct host *t);
+const char *host_out(struct host *t);
+void host_forget(struct host *t);
+unsigned host_count(const char *text, const char *part);
 void assert_begins(const char *text, const char *with);
 void assert_ends(const char *text, const char *with);
 
 /* release of a response: counts into the unsigned at arg. */
-void released(void *arg);
+void host_released(void *arg);
 
 #define GET     "GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n"
 #define SEEN    "headers(GET /a?b h 1) complete "
 #define POST(n) "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: " #n "\r\n\r\n"
 
-int loop_set_up(void **state);
-int loop_tear_down(void **state);
+int host_set_up(void **state);
+int host_tear_down(void **state);

@@ -3,14 +3,14 @@
 
 #include "h2_rig.h"
 
-extern enum engine_stop of;
-extern uint64_t place;
-extern struct exchange *stopped; /* most recently */
+extern enum engine_stop stop_of;
+extern uint64_t stop_place;
+extern struct exchange *stop_exchange; /* most recently */
 
 void stop_and_respond(struct rig *rig, struct exchange *ex);
-void note(struct rig *rig, struct exchange *ex);
-struct rig *rig_stopping(enum engine_stop at, uint64_t n);
-void ping(struct rig *rig);
+void stop_note(struct rig *rig, struct exchange *ex);
+struct rig *stop_rig(enum engine_stop at, uint64_t n);
+void stop_ping(struct rig *rig);
 
 /* Octets of the header section's frame, the first that was put out. Its Date makes them differ. */
-size_t section_len(struct rig *rig);
+size_t stop_section_len(struct rig *rig);

@@ -1,23 +1,10 @@
-/* run_books.h - what the ledger must say of the exchanges of a connection, whatever happened to it:
- * the events of each are in order and there at most once, and its end is there. tests/clients/
- * torture.py (Books) asks the same of the whole server.
- */
-#pragma once
+#include "run_books.h"
 
-#include "run_peer.h"
-
-enum stage { REQUEST_TOLD, COMPLETE_TOLD, PROCESSED, STARTED, ENDED, LOST, STAGES };
 static const char *const stages[STAGES] = {
     "request", "request_complete", "processed", "response_start", "response_end", "exchange_lost",
 };
-#define EXCHANGES_MAX 16
 
-struct course {
-    bool has[STAGES];
-    bool lost_at_headers;
-};
-
-static inline bool may_come(const struct course *c, enum stage stage)
+static bool may_come(const struct course *c, enum stage stage)
 {
     static const enum stage needed[] = { [COMPLETE_TOLD] = REQUEST_TOLD,
                                          [PROCESSED] = COMPLETE_TOLD,
@@ -33,10 +20,7 @@ static inline bool may_come(const struct course *c, enum stage stage)
     return stage == REQUEST_TOLD || stage == LOST || c->has[needed[stage]];
 }
 
-/* Fills in the course of each exchange, by its number, from the events since the peer connected;
- * fails when one of them contradicts those before it. */
-static inline void read_books(const struct peer *p, const char *what,
-                              struct course courses[EXCHANGES_MAX])
+void read_books(const struct peer *p, const char *what, struct course courses[EXCHANGES_MAX])
 {
     json_t *events = events_since(p->since), *event;
     size_t i;
@@ -69,8 +53,7 @@ static inline void read_books(const struct peer *p, const char *what,
     json_decref(events);
 }
 
-/* The connection is over: each exchange has ended. */
-static inline void check_books(const struct peer *p, const char *what)
+void check_books(const struct peer *p, const char *what)
 {
     struct course courses[EXCHANGES_MAX] = { 0 };
     read_books(p, what, courses);

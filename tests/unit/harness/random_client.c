@@ -1,59 +1,16 @@
-/* random_client.h - a client over real sockets whose requests, and the writes and records that they
- * are split into, dice decide; it knows which octet of what it sends belongs to which request, and
- * compares what is answered octet by octet.
- */
-#pragma once
+#include "random_client.h"
 
-#include <nghttp2/nghttp2.h>
+uint64_t random_state;
+uint8_t random_large[LARGE_LEN];
 
-#include "run_books.h"
-
-static uint64_t dice_state;
-
-static inline uint32_t random_below(uint32_t n)
+uint32_t random_below(uint32_t n)
 {
-    dice_state = dice_state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)((dice_state >> 33) * n >> 31);
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((random_state >> 33) * n >> 31);
 }
 
-#define PICK(array) (array)[random_below(COUNT(array))]
-
-#define ASKS_MAX   6
-#define LARGE_LEN  40000
-#define LARGE_PATH "/large"
-#define SMALL_PATH "/api/entitlement/get"
-
-static uint8_t large[LARGE_LEN]; /* what is served there */
-
-/* A request. Offsets are in the client's plaintext, from its first octet. */
-struct ask {
-    bool post, large;
-    size_t content;          /* octets of a body */
-    size_t sent;             /* of these, composed */
-    size_t begin, head, end; /* where it begins, its header section ends, and it ends */
-    bool whole;              /* it is composed to its end */
-    size_t length, got;      /* octets of the response's content, and of these read */
-    struct buf answer;       /* which they are, but for those of a large one */
-    bool headed, answered;   /* its header section was read, all of it */
-};
-
-struct random_client {
-    struct peer peer;
-    uint64_t id;
-    struct ask asks[ASKS_MAX];
-    unsigned count;
-    struct buf bytes; /* all that it will say */
-    size_t sealed;    /* of these, in records (clear: in the queue) */
-    size_t delivered; /* of these, surely with the kernel */
-    struct buf in;
-    unsigned answered;
-    nghttp2_hd_inflater *inflater;
-    bool fin, rst, close_notify, broken; /* how the server's bytes ended */
-    bool lazy;                           /* it reads seldom */
-};
-
-static inline void put_frame(struct buf *to, uint8_t type, uint8_t flags, uint32_t stream,
-                             const void *payload, size_t n)
+static void put_frame(struct buf *to, uint8_t type, uint8_t flags, uint32_t stream,
+                      const void *payload, size_t n)
 {
     const uint8_t head[] = {
         (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n, type, flags, 0, 0, 0, (uint8_t)stream
@@ -64,7 +21,7 @@ static inline void put_frame(struct buf *to, uint8_t type, uint8_t flags, uint32
 
 /* --- What it asks. The nth request has the key "kN". */
 
-static inline void compose_h1(struct random_client *c, unsigned i)
+static void compose_h1(struct random_client *c, unsigned i)
 {
     static const uint8_t content[4096];
     struct ask *a = &c->asks[i];
@@ -92,7 +49,7 @@ static inline void compose_h1(struct random_client *c, unsigned i)
     a->end = buf_len(&c->bytes);
 }
 
-static inline void compose_head_h2(struct random_client *c, unsigned i)
+static void compose_head_h2(struct random_client *c, unsigned i)
 {
     struct ask *a = &c->asks[i];
     struct buf block = { 0 };
@@ -117,7 +74,7 @@ static inline void compose_head_h2(struct random_client *c, unsigned i)
 }
 
 /* A DATA frame, padded or not, empty or not, and after the last octet of content END_STREAM. */
-static inline void compose_data_h2(struct random_client *c, unsigned i)
+static void compose_data_h2(struct random_client *c, unsigned i)
 {
     uint8_t payload[4096] = { 0 };
     struct ask *a = &c->asks[i];
@@ -136,7 +93,7 @@ static inline void compose_data_h2(struct random_client *c, unsigned i)
 }
 
 /* Requests are opened in their order; the content of those that are open comes mixed. */
-static inline void compose_h2(struct random_client *c)
+static void compose_h2(struct random_client *c)
 {
     static const uint8_t windows[] = { 0, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0, 16, 0, 0 };
     unsigned opened = 0, due;
@@ -154,7 +111,7 @@ static inline void compose_h2(struct random_client *c)
     } while (due || opened < c->count);
 }
 
-static inline void compose(struct random_client *c)
+static void compose(struct random_client *c)
 {
     static const size_t contents[] = { 0, 1, 5, 900, 3000 };
     c->count = 1 + random_below(ASKS_MAX);
@@ -172,18 +129,17 @@ static inline void compose(struct random_client *c)
 
 /* --- How it sends */
 
-static inline bool has_ended(const struct random_client *c)
+bool random_has_ended(const struct random_client *c)
 {
     return c->fin || c->rst || c->close_notify;
 }
 
-static inline bool has_said_all(const struct random_client *c)
+bool random_has_said_all(const struct random_client *c)
 {
     return c->sealed == buf_len(&c->bytes) && !buf_len(&c->peer.out);
 }
 
-/* Some octets more, in some records, and some of these. */
-static inline void say_some(struct random_client *c)
+void random_say_some(struct random_client *c)
 {
     static const uint32_t parts[] = { 1, 3, 20, 200, 20000 }, sizes[] = { 1, 9, 40, 500, 16000 };
     struct peer *p = &c->peer;
@@ -194,9 +150,9 @@ static inline void say_some(struct random_client *c)
     for (size_t at = 0; at < n && !c->broken && buf_len(&p->out) < 100000; at += each) {
         size_t part = n - at < each ? n - at : each;
         /* GnuTLS seals nothing more once a fatal alert or the end has come. */
-        c->broken = p->tls && has_ended(c);
+        c->broken = p->tls && random_has_ended(c);
         if (!c->broken)
-            record(p, buf_bytes(&c->bytes) + c->sealed, part);
+            peer_record(p, buf_bytes(&c->bytes) + c->sealed, part);
         c->sealed += part;
     }
     n = random_below(4) ? buf_len(&p->out) : random_below((uint32_t)buf_len(&p->out) + 1);
@@ -210,8 +166,7 @@ static inline void say_some(struct random_client *c)
 
 /* --- What it reads */
 
-/* For whoever looks why a test failed. */
-static inline void show_ledger(const struct random_client *c)
+void show_ledger(const struct random_client *c)
 {
     json_t *events = events_since(c->peer.since), *event;
     size_t i;
@@ -224,7 +179,7 @@ static inline void show_ledger(const struct random_client *c)
 }
 
 /* The entitlement's body names the connection and the exchange; the times in it are any. */
-static inline void check_small(const struct random_client *c, unsigned i, const char *what)
+static void check_small(const struct random_client *c, unsigned i, const char *what)
 {
     const char *text = (const char *)buf_bytes(&c->asks[i].answer);
     size_t n = buf_len(&c->asks[i].answer);
@@ -246,20 +201,20 @@ static inline void check_small(const struct random_client *c, unsigned i, const 
 }
 
 /* Octets of the content of a response. */
-static inline void take_content(struct random_client *c, unsigned i, const uint8_t *bytes, size_t n,
-                                const char *what)
+static void take_content(struct random_client *c, unsigned i, const uint8_t *bytes, size_t n,
+                         const char *what)
 {
     struct ask *a = &c->asks[i];
     if (a->answered || !a->headed)
         fail_msg("%s: content outside the answer to %u", what, i + 1);
-    if (a->large && (a->got + n > LARGE_LEN || memcmp(bytes, large + a->got, n) != 0))
+    if (a->large && (a->got + n > LARGE_LEN || memcmp(bytes, random_large + a->got, n) != 0))
         fail_msg("%s: the answer to %u is not what is served", what, i + 1);
     if (!a->large)
         buf_add(&a->answer, bytes, n);
     a->got += n;
 }
 
-static inline void take_end(struct random_client *c, unsigned i, const char *what)
+static void take_end(struct random_client *c, unsigned i, const char *what)
 {
     struct ask *a = &c->asks[i];
     if (a->answered || !a->headed || (a->large && a->got != LARGE_LEN))
@@ -271,7 +226,7 @@ static inline void take_end(struct random_client *c, unsigned i, const char *wha
 }
 
 /* Takes what there is of answers, one after the other. */
-static inline void take_h1(struct random_client *c, const char *what)
+static void take_h1(struct random_client *c, const char *what)
 {
     static const char first[] = "HTTP/1.1 200 OK\r\n";
     while (buf_len(&c->in) > 0) {
@@ -303,7 +258,7 @@ static inline void take_h1(struct random_client *c, const char *what)
 }
 
 /* The status in a header block, which goes through the decoder in any case. */
-static inline int take_block(struct random_client *c, const uint8_t *bytes, size_t n)
+static int take_block(struct random_client *c, const uint8_t *bytes, size_t n)
 {
     int status = 0, flags = 0;
     nghttp2_nv field;
@@ -320,7 +275,7 @@ static inline int take_block(struct random_client *c, const uint8_t *bytes, size
     return status;
 }
 
-static inline void take_frame(struct random_client *c, const uint8_t *f, size_t n, const char *what)
+static void take_frame(struct random_client *c, const uint8_t *f, size_t n, const char *what)
 {
     unsigned i = f[8] / 2u;
     if (f[3] != NGHTTP2_HEADERS && f[3] != NGHTTP2_DATA)
@@ -339,7 +294,7 @@ static inline void take_frame(struct random_client *c, const uint8_t *f, size_t 
         take_end(c, i, what);
 }
 
-static inline void take_h2(struct random_client *c, const char *what)
+static void take_h2(struct random_client *c, const char *what)
 {
     while (buf_len(&c->in) >= 9) {
         const uint8_t *f = buf_bytes(&c->in);
@@ -351,12 +306,11 @@ static inline void take_h2(struct random_client *c, const char *what)
     }
 }
 
-/* One reading. False: there was nothing. */
-static inline bool hear_some(struct random_client *c, const char *what)
+bool random_hear_some(struct random_client *c, const char *what)
 {
     static uint8_t bytes[16384];
     struct peer *p = &c->peer;
-    if (has_ended(c))
+    if (random_has_ended(c))
         return false;
     errno = 0;
     ssize_t n = p->tls ? gnutls_record_recv(p->tls, bytes, sizeof bytes)
@@ -378,7 +332,7 @@ static inline bool hear_some(struct random_client *c, const char *what)
     return true;
 }
 
-static inline void open_random(struct random_client *c, enum over over, enum http http)
+void open_random(struct random_client *c, enum over over, enum http http)
 {
     *c = (struct random_client){ .lazy = random_below(4) == 0 };
     open_peer(&c->peer, over, http);
@@ -391,7 +345,7 @@ static inline void open_random(struct random_client *c, enum over over, enum htt
     compose(c);
 }
 
-static inline void close_random(struct random_client *c)
+void close_random(struct random_client *c)
 {
     nghttp2_hd_inflate_del(c->inflater);
     buf_free(&c->bytes);

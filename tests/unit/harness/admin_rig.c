@@ -1,77 +1,22 @@
-/* admin_rig.h - for the tests of the admin API: it is served over its socket, on a run that is a
- * stand-in with a real ledger and remembers what it was told, to a client in the same thread.
- *
- * Include once in a test program.
- */
-#pragma once
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-#include <uv.h>
-
-#include "admin/call.h"
-#include "admin/openapi.h"
-#include "base/clock.h"
-#include "mode/catalogue.h"
-#include "run/run.h"
-#include "run/runs.h"
-#include "wire/caps.h"
-#include "wire/listener.h"
-
-#include "harness/loop.h"
-#include "harness/memcheck.h"
-#include "harness/memory.h"
+#include "admin_rig.h"
 
 /* --- The run */
 
-struct run {
-    struct ledger *ledger;
-    char mode[64], params[256];
-    enum run_apply apply;
-    bool lenient;
-    char plan[4096], mark[64];
-    uint64_t seed;
-    bool planned;         /* the plan is in force, not the mode */
-    double scale, set_at; /* the time scale, and what it was when something was last set */
-    int outcome;          /* of run_set_mode, run_set_plan, run_mark and run_do */
-    unsigned resets;
-    unsigned live; /* connections */
-    struct link cursors;
-    bool unsettled; /* what is set has not reached all */
-    struct link waiters;
-    uint64_t done_on;
-    char steps[256];
-};
-
-static struct run the_run;
+struct run the_run;
 
 struct ledger *run_ledger(struct run *run)
 {
     return run->ledger;
 }
 
-static inline int outcome(const struct run *run, struct refusal *why)
+static int outcome(const struct run *run, struct refusal *why)
 {
     if (run->outcome > 0)
         refuse(why, "$.params.idle", "what is allowed", "what is wrong");
     return run->outcome;
 }
 
-static inline void keep(const json_t *value, char *out, size_t size)
+void rig_keep(const json_t *value, char *out, size_t size)
 {
     char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
     snprintf(out, size, "%s", text ? text : "-");
@@ -85,7 +30,7 @@ int run_set_mode(struct run *run, const char *name, const json_t *params, bool l
     if (run->outcome)
         return outcome(run, why);
     snprintf(run->mode, sizeof run->mode, "%s", name);
-    keep(params, run->params, sizeof run->params);
+    rig_keep(params, run->params, sizeof run->params);
     run->planned = false;
     run->lenient = lenient;
     run->apply = apply;
@@ -98,7 +43,7 @@ int run_set_plan(struct run *run, const json_t *plan, const uint64_t *seed, enum
     run->set_at = run->scale;
     if (run->outcome)
         return outcome(run, why);
-    keep(plan, run->plan, sizeof run->plan);
+    rig_keep(plan, run->plan, sizeof run->plan);
     run->planned = true;
     run->seed = *seed;
     run->apply = apply;
@@ -153,8 +98,6 @@ int run_reset(struct run *run)
     return 0;
 }
 
-#define FIRST_ID 7 /* of the connections, as many as are live */
-
 void run_cursor_open(struct run *run, struct run_cursor *cursor)
 {
     cursor->run = run;
@@ -194,7 +137,7 @@ int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *wh
     if (run->outcome)
         return outcome(run, why);
     run->done_on = id;
-    keep(steps, run->steps, sizeof run->steps);
+    rig_keep(steps, run->steps, sizeof run->steps);
     return 0;
 }
 
@@ -218,9 +161,7 @@ void run_settle(struct run *run)
     }
 }
 
-static struct runs {
-    struct run *run;
-} the_runs = { &the_run };
+struct runs the_runs = { &the_run };
 
 struct run *runs_find(const struct runs *runs, const char *id)
 {
@@ -232,7 +173,7 @@ void runs_settle(struct runs *runs)
     run_settle(runs->run);
 }
 
-static inline uint64_t commit(const char *name)
+uint64_t rig_commit(const char *name)
 {
     ledger_begin(the_run.ledger, EV_MARK, 0, 0);
     ledger_text(the_run.ledger, F_NAME, name);
@@ -241,12 +182,13 @@ static inline uint64_t commit(const char *name)
 
 /* --- The server, and a client that shares its thread */
 
-static struct admin *admin;
-static struct catalogue *catalogue;
+struct admin *admin;
+struct catalogue *catalogue;
+
 static const struct call_patience patient = { 10 * NS_PER_S, 60 * NS_PER_S, 120 * NS_PER_S,
                                               2 * NS_PER_S };
 
-static inline void start(const struct admin_config *more)
+void rig_start(const struct admin_config *more)
 {
     struct admin_config config = *more;
     struct refusal why = { 0 };
@@ -259,7 +201,7 @@ static inline void start(const struct admin_config *more)
         fail_msg("%d %s %s", rc, why.where, why.what);
 }
 
-static inline int set_up(void **state)
+int rig_set_up(void **state)
 {
     memset(&the_run, 0, sizeof the_run);
     strcpy(the_run.mode, "normal");
@@ -273,24 +215,24 @@ static inline int set_up(void **state)
     the_run.ledger = ledger_create(1 << 20);
     if (!catalogue || !the_run.ledger || loop_start(state))
         return -1;
-    start(&(struct admin_config){ 0 });
+    rig_start(&(struct admin_config){ 0 });
     return 0;
 }
 
-static inline void on_stopped(void *arg)
+void rig_stopped(void *arg)
 {
     admin = NULL;
 }
 
-static inline void stop_admin(void)
+void stop_admin(void)
 {
-    admin_stop(admin, on_stopped, NULL);
+    admin_stop(admin, rig_stopped, NULL);
     while (admin)
         uv_run(&loop, UV_RUN_ONCE);
     uv_run(&loop, UV_RUN_NOWAIT);
 }
 
-static inline int tear_down(void **state)
+int rig_tear_down(void **state)
 {
     stop_admin();
     int outcome = loop_stop(state);
@@ -299,19 +241,19 @@ static inline int tear_down(void **state)
     return outcome;
 }
 
-static inline void turn(void)
+void rig_turn(void)
 {
     uv_run(&loop, UV_RUN_NOWAIT);
     poll(NULL, 0, 1);
 }
 
-static inline void turns(int n)
+void rig_turns(int n)
 {
     while (n--)
-        turn();
+        rig_turn();
 }
 
-static inline int open_client(void)
+int open_client(void)
 {
     struct sockaddr_in to = { .sin_family = AF_INET,
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
@@ -322,7 +264,7 @@ static inline int open_client(void)
     return fd;
 }
 
-static inline void send_text(int fd, const char *text, size_t n)
+void send_text(int fd, const char *text, size_t n)
 {
     while (n) {
         ssize_t sent = send(fd, text, n, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -337,25 +279,16 @@ static inline void send_text(int fd, const char *text, size_t n)
     }
 }
 
-struct reply {
-    int status; /* 0: closed without an answer */
-    char head[2048];
-    char *body;
-    size_t body_len;
-    json_t *json; /* of the body, or NULL */
-    bool closed, chunked;
-};
+struct reply reply;
 
-static struct reply reply; /* the last one */
-
-static inline void forget_reply(void)
+void forget_reply(void)
 {
     free(reply.body);
     json_decref(reply.json);
     memset(&reply, 0, sizeof reply);
 }
 
-static inline const char *field(const char *name)
+const char *reply_field(const char *name)
 {
     static char value[512];
     char line[64];
@@ -368,9 +301,7 @@ static inline const char *field(const char *name)
     return value;
 }
 
-/* The length of a chunked body that is whole, with its framing; 0: it is not. It is decoded into
- * reply. */
-static inline size_t take_chunked(const char *bytes, size_t n)
+size_t reply_take_chunked(const char *bytes, size_t n)
 {
     struct buf body = { 0 };
     size_t at = 0, len = 1;
@@ -394,9 +325,9 @@ static inline size_t take_chunked(const char *bytes, size_t n)
     return at;
 }
 
-static inline size_t take_plain(const char *bytes, size_t n, bool head)
+static size_t take_plain(const char *bytes, size_t n, bool head)
 {
-    const char *length = field("Content-Length");
+    const char *length = reply_field("Content-Length");
     size_t len = head || !length ? 0 : strtoul(length, NULL, 10);
     if (n < len)
         return 0;
@@ -407,15 +338,14 @@ static inline size_t take_plain(const char *bytes, size_t n, bool head)
     return 1;
 }
 
-/* Reads one response; head: without a body. Waits at most ms. */
-static inline bool receive(int fd, bool head, int ms)
+bool rig_receive(int fd, bool head, int ms)
 {
     static char bytes[8 << 20];
     size_t n = 0;
     int64_t until = clock_now() + ms * REAL_MS;
     forget_reply();
     while (!reply.body && clock_now() < until) {
-        turn();
+        rig_turn();
         ssize_t got = recv(fd, bytes + n, sizeof bytes - 1 - n, MSG_DONTWAIT);
         if (got == 0 || (got < 0 && errno != EAGAIN)) {
             reply.closed = true;
@@ -430,8 +360,8 @@ static inline bool receive(int fd, bool head, int ms)
         snprintf(reply.head, sizeof reply.head, "%.*s", (int)(end - bytes), bytes);
         sscanf(bytes, "HTTP/1.1 %d", &reply.status);
         size_t there = n - (size_t)(end - bytes);
-        if (!head && field("Transfer-Encoding"))
-            take_chunked(end, there);
+        if (!head && reply_field("Transfer-Encoding"))
+            reply_take_chunked(end, there);
         else
             take_plain(end, there, head);
     }
@@ -443,19 +373,18 @@ static inline bool receive(int fd, bool head, int ms)
     return true;
 }
 
-/* Sends a whole request and reads its answer, on a connection of its own. */
-static inline int request(const char *text, size_t n)
+int rig_request(const char *text, size_t n)
 {
     int fd = open_client();
     send_text(fd, text, n);
-    receive(fd, strncmp(text, "HEAD ", 5) == 0, 20000);
+    rig_receive(fd, strncmp(text, "HEAD ", 5) == 0, 20000);
     close(fd);
-    turns(2);
+    rig_turns(2);
     return reply.status;
 }
 
 /* Each problem that a call answers with is described for it in docs/openapi.json. */
-static inline void assert_described(const char *method, const char *target)
+static void assert_described(const char *method, const char *target)
 {
     static json_t *doc;
     char path[256], allow[ROUTE_ALLOW_SIZE], status[8], lower[16] = "";
@@ -480,9 +409,7 @@ static inline void assert_described(const char *method, const char *target)
                  route->path);
 }
 
-/* Sends a request while the n-th allocation from now on fails, and with all also those behind it.
- * Returns whether it did; reply is what came. */
-static inline bool call_short_of_memory(const char *text, size_t len, long n, bool all)
+bool call_short_of_memory(const char *text, size_t len, long n, bool all)
 {
     int fd = open_client();
     char byte;
@@ -494,44 +421,42 @@ static inline bool call_short_of_memory(const char *text, size_t len, long n, bo
     for (int t = 0; t < 50000 && recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0; t++)
         uv_run(&loop, UV_RUN_NOWAIT);
     bool failed = memory_restore() > 0;
-    receive(fd, false, 1000);
+    rig_receive(fd, false, 1000);
     close(fd);
-    turns(1);
+    rig_turns(1);
     return failed;
 }
 
-static inline int call(const char *method, const char *target, const char *fields, const char *body)
+int rig_call(const char *method, const char *target, const char *fields, const char *body)
 {
     struct buf text = { 0 };
     buf_printf(&text, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s", method, target, fields);
     if (body)
         buf_printf(&text, "Content-Length: %zu\r\n", strlen(body));
     buf_printf(&text, "\r\n%s", body ? body : "");
-    int status = request((const char *)buf_bytes(&text), buf_len(&text));
+    int status = rig_request((const char *)buf_bytes(&text), buf_len(&text));
     buf_free(&text);
     assert_described(method, target);
     return status;
 }
 
-#define JSON_TYPE "Content-Type: application/json\r\n"
-
-static inline int get(const char *target)
+int rig_get(const char *target)
 {
-    return call("GET", target, "", NULL);
+    return rig_call("GET", target, "", NULL);
 }
 
-static inline const char *text_at(const char *name)
+const char *reply_text(const char *name)
 {
     const char *text = json_string_value(json_object_get(reply.json, name));
     return text ? text : "";
 }
 
-static inline json_int_t number_at(const char *name)
+json_int_t reply_number(const char *name)
 {
     return json_integer_value(json_object_get(reply.json, name));
 }
 
-static inline void assert_problem(int status, const char *where, const char *allowed)
+void assert_problem(int status, const char *where, const char *allowed)
 {
     json_t *list = json_object_get(reply.json, "allowed"), *item;
     char text[600] = "";
@@ -543,12 +468,13 @@ static inline void assert_problem(int status, const char *where, const char *all
                               json_string_value(item));
     }
     bool found = strstr(text, allowed) != NULL;
-    if (reply.status != status || !strstr(text_at("where"), where) || !found)
+    if (reply.status != status || !strstr(reply_text("where"), where) || !found)
         fail_msg("%d %s, wanted %d %s %s", reply.status, reply.body, status, where, allowed);
-    assert_string_equal(field("Content-Type"), "application/problem+json");
-    assert_int_equal(number_at("status"), status);
-    assert_int_equal(strncmp(text_at("type"), "/problems/", 10), 0);
-    const char *detail = text_at("detail"); /* a sentence */
-    assert_true(text_at("title")[0] && detail[0] && strchr(".?!", detail[strlen(detail) - 1]));
-    assert_false(detail[0] >= 'a' && detail[0] <= 'z' && strncmp(detail, text_at("where"), 4) != 0);
+    assert_string_equal(reply_field("Content-Type"), "application/problem+json");
+    assert_int_equal(reply_number("status"), status);
+    assert_int_equal(strncmp(reply_text("type"), "/problems/", 10), 0);
+    const char *detail = reply_text("detail"); /* a sentence */
+    assert_true(reply_text("title")[0] && detail[0] && strchr(".?!", detail[strlen(detail) - 1]));
+    assert_false(detail[0] >= 'a' && detail[0] <= 'z' &&
+                 strncmp(detail, reply_text("where"), 4) != 0);
 }

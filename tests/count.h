@@ -1,0 +1,4 @@
+/* count.h - how many elements an array has. */
+#pragma once
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
