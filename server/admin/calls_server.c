@@ -64,7 +64,7 @@ static void response_ca(struct call *call, const struct file *ca, const char *ty
     if (ca->len)
         response_bytes(call, type, ca->bytes, ca->len);
     else
-        response_refuse(call, PROBLEM_NO_AUTHORITY, call->target.path, "",
+        response_refuse(call, PROBLEM_NO_CA_CERTIFICATE, call->target.path, "",
                         "the server runs with a certificate of your own (--cert), not with its "
                         "local CA");
 }

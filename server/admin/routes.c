@@ -34,7 +34,7 @@ const struct route routes[] = {
     { "GET", "/v1/runs/default", NULL, false, false, calls_run, "the run in short" },
     { "PATCH", "/v1/runs/default", NULL, true, false, calls_patch_run,
       "sets a mode, a plan or a case, and the time scale" },
-    { "POST", "/v1/runs/default/marks", NULL, true, false, calls_mark, "names this moment" },
+    { "POST", "/v1/runs/default/marks", NULL, true, false, calls_mark, "names this point in time" },
     { "GET", "/v1/runs/default/events", "since, wait, max", false, false, calls_events,
       "the ledger from a sequence number on" },
 };

@@ -302,7 +302,7 @@ static const char *server_fault(const struct server *server, const struct ca *ca
         return "its key did not fit";
     if (server->length != 2 || !gnutls_x509_crt_equals(server->chain[1], ca->cert) ||
         !signed_by(cert, ca->cert))
-        return "it was not by this authority";
+        return "it was not signed by this CA";
     if (!has_just(cert, wanted))
         return "the names have changed";
     if (gnutls_x509_crt_get_activation_time(cert) > now)

@@ -23,7 +23,7 @@ static const struct row rows[] = {
     { "--https", "ADDR", "TLS, h2 and http/1.1 (:8443); \"off\" leaves a listener out", TEXT,
       offsetof(struct options, https) },
     { "--https1", "ADDR", "TLS, http/1.1 only (:8444)", TEXT, offsetof(struct options, https1) },
-    { "--http", "ADDR", "clear, http/1.1 and h2c by prior knowledge (:8080)", TEXT,
+    { "--http", "ADDR", "cleartext, http/1.1 and h2c by prior knowledge (:8080)", TEXT,
       offsetof(struct options, http) },
     { "--admin", "ADDR", "the admin API (localhost:9000)", TEXT, offsetof(struct options, admin) },
     { "--admin-token", "TOKEN", "ask admin calls for this bearer token", TEXT,

@@ -35,7 +35,7 @@ static const struct {
 } rows[] = {
     { "https", "https", ENTITLEMENT, "TLS, h2 and http/1.1" },
     { "https1", "https", ENTITLEMENT, "TLS, http/1.1 only" },
-    { "http", "http", ENTITLEMENT, "clear, http/1.1 and h2c" },
+    { "http", "http", ENTITLEMENT, "cleartext, http/1.1 and h2c" },
     { "admin", "http", "/v1", "the admin API" },
 };
 #define ROWS (sizeof rows / sizeof *rows)

@@ -40,8 +40,9 @@
     X(NO_CASE, 404, "no-such-case", "No such case", "The path names a case that there is not.")    \
     X(NO_CONNECTION, 404, "no-such-connection", "No such connection",                              \
       "No live connection has this id; the ledger says how it ended.")                             \
-    X(NO_AUTHORITY, 404, "no-authority", "No authority",                                           \
-      "The server runs with a certificate of its user (--cert), and has no authority of its own.") \
+    X(NO_CA_CERTIFICATE, 404, "no-ca-certificate", "No CA certificate",                            \
+      "The server runs with a certificate of its user (--cert), and has no CA certificate of its " \
+      "own.")                                                                                      \
     X(NO_PROBLEM, 404, "no-such-problem", "No such problem", "There is no problem of this kind.")  \
     X(METHOD, 405, "method-not-allowed", "Method not allowed",                                     \
       "The path has other methods, which Allow lists.")                                            \

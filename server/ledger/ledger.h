@@ -54,7 +54,7 @@
     X(MODE, "mode", "the mode of the run or of one connection changed")                            \
     X(PLAN, "plan", "the plan of the run changed: which connections get which mode")               \
     X(WARNING, "warning", "what was set does nothing, and why")                                    \
-    X(MARK, "mark", "the test harness named a moment")                                             \
+    X(MARK, "mark", "the test harness named a point in time")                                      \
     X(CLEARED, "cleared", "the ledger was emptied by a reset")                                     \
     X(OUT_OF_DESCRIPTORS, "out_of_descriptors",                                                    \
       "connections wait: no file descriptors are left for them")

@@ -1,7 +1,7 @@
 /* extends.c - a mode that extends another one, made whole.
  *
  * The chain of what it extends is followed up to a mode that stands alone; from there back each
- * document is laid over what was inherited so far. The documents themselves are not touched.
+ * document is merged into what was inherited so far. The documents themselves are not touched.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -50,8 +50,8 @@ static int follow(const json_t *document, mode_find *find, const void *arg,
     return 0;
 }
 
-/* Lays one value of "params" over the inherited declarations. */
-static int lay_param(json_t *inherited, const char *name, json_t *value, struct refusal *why)
+/* Merges one value of "params" into the inherited declarations. */
+static int merge_param(json_t *inherited, const char *name, json_t *value, struct refusal *why)
 {
     if (json_is_object(value))
         return json_object_set(inherited, name, value) == 0 ? 0 : -ENOMEM;
@@ -74,8 +74,8 @@ static int lay_param(json_t *inherited, const char *name, json_t *value, struct 
     return refuse_meant(why, &names.meant);
 }
 
-/* Lays one member over what was inherited. What is of the wrong type is left to the compiler. */
-static int lay_member(json_t *whole, const char *key, json_t *value, struct refusal *why)
+/* Merges one member into what was inherited. What is of the wrong type is left to the compiler. */
+static int merge_member(json_t *whole, const char *key, json_t *value, struct refusal *why)
 {
     json_t *inherited = json_object_get(whole, key);
     if (strcmp(key, "rules") == 0 && json_is_array(inherited) && json_is_array(value))
@@ -96,13 +96,13 @@ static int lay_member(json_t *whole, const char *key, json_t *value, struct refu
     json_object_foreach(value, name, param)
     {
         if (!error)
-            error = lay_param(inherited, name, param, why);
+            error = merge_param(inherited, name, param, why);
     }
     return error;
 }
 
-/* Lays a document over what was inherited; *rules becomes how many rules those are. */
-static int lay(json_t *whole, const json_t *document, size_t *rules, struct refusal *why)
+/* Merges a document into what was inherited; *rules becomes how many rules those are. */
+static int merge(json_t *whole, const json_t *document, size_t *rules, struct refusal *why)
 {
     json_auto_t *own = json_deep_copy(document);
     if (!own)
@@ -117,7 +117,7 @@ static int lay(json_t *whole, const json_t *document, size_t *rules, struct refu
     json_object_foreach(own, key, value)
     {
         if (!error)
-            error = lay_member(whole, key, value, why);
+            error = merge_member(whole, key, value, why);
     }
     return error;
 }
@@ -138,7 +138,7 @@ int extends_resolve(const json_t *document, mode_find *find, const void *arg, js
     json_t *whole = json_deep_copy(chain[--count]);
     error = whole ? 0 : -ENOMEM;
     while (!error && count > 0)
-        error = lay(whole, chain[--count], inherited, why);
+        error = merge(whole, chain[--count], inherited, why);
     if (error)
         json_decref(whole);
     else

@@ -93,26 +93,31 @@ static uint64_t ledger_fault(const struct script *s, const struct mode_step *ste
     return ledger_commit(s->mc->ledger);
 }
 
-#define WHY_SIZE 96
-
-static const char *wire_is_too_late(const struct mode_conn *mc, char out[WHY_SIZE])
+static const char *wire_is_too_late(const struct mode_conn *mc)
 {
+    static const char *const why[] = {
+        [WIRE_HANDSHAKE] = "nothing to do: the connection is in its TLS handshake",
+        [WIRE_OPEN] = "nothing to do: the connection is open",
+        [WIRE_ENDING] = "too late: the connection was already being closed",
+        [WIRE_FIN_SENT] = "too late: its FIN was already sent",
+        [WIRE_FORGOTTEN] = "too late: the connection was already forgotten",
+        [WIRE_STALLED] = "too late: the connection was already stalled",
+        [WIRE_BLACK_HOLED] = "too late: the connection was already black-holed",
+        [WIRE_RESETTING] = "too late: the connection was already being reset",
+        [WIRE_CLOSED] = "too late: the connection was already closed",
+    };
     enum wire_state state = mode_wire_state(mc);
     if (state == WIRE_OPEN && !wire_can_send(mc->wire))
-        return "too late: TLS had said its last (a close_notify or a fatal alert)";
-    snprintf(out, WHY_SIZE, "%s %s",
-             state == WIRE_OPEN || state == WIRE_HANDSHAKE ? "nothing to do: the connection is"
-                                                           : "too late: the connection was already",
-             wire_state_name(state));
-    return out;
+        return "too late: a TLS close_notify or a fatal alert had been sent";
+    return why[state];
 }
 
-/* Why a step does nothing, or was not done; in out, or not. */
-static const char *why_not(const struct mode_conn *mc, int outcome, char out[WHY_SIZE])
+/* Why a step does nothing, or was not done. */
+static const char *why_not(const struct mode_conn *mc, int outcome)
 {
     switch (outcome) {
     case STEP_SKIPPED:
-        return "skipped: it belongs to TLS, and the connection is clear";
+        return "skipped: it belongs to TLS, and the connection is cleartext";
     case STEP_ANSWERED:
         return "too late: the response had begun";
     case STEP_OVER:
@@ -120,9 +125,9 @@ static const char *why_not(const struct mode_conn *mc, int outcome, char out[WHY
     case STEP_SO_ALREADY:
         return "nothing to do: it is so already";
     case ENGINE_TOO_LATE:
-        return "too late: HTTP/2 had said its last on the connection";
+        return "too late: HTTP/2 had already ended on the connection";
     case WIRE_TOO_LATE:
-        return wire_is_too_late(mc, out);
+        return wire_is_too_late(mc);
     default:
         return strerror(-outcome);
     }
@@ -132,9 +137,8 @@ static const char *why_not(const struct mode_conn *mc, int outcome, char out[WHY
 static void ledger_step_missed(const struct script *s, const struct mode_step *step, int64_t late,
                                int outcome)
 {
-    char why[WHY_SIZE];
     begin_event(s, EV_FAULT_MISSED, step, late);
-    ledger_text(s->mc->ledger, F_WHY, why_not(s->mc, outcome, why));
+    ledger_text(s->mc->ledger, F_WHY, why_not(s->mc, outcome));
     ledger_commit(s->mc->ledger);
 }
 
@@ -186,8 +190,7 @@ static void step_do(struct script *s, const struct mode_step *step, uint64_t fau
     int error = step->row->exec(mc, s->mx, s->program, step);
     mc->acting = outer;
     if (error) {
-        char why[WHY_SIZE];
-        mode_ledger_undone(mc, s->nth, step_of(step->row), fault, why_not(mc, error, why));
+        mode_ledger_undone(mc, s->nth, step_of(step->row), fault, why_not(mc, error));
         return;
     }
     switch (step->row->effect) {

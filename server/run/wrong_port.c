@@ -99,7 +99,7 @@ void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n)
     if (http == NOT_YET)
         return;
     if (http == NO) {
-        wire_refuse_clear(s->xs.wire, "what the client sent is no TLS", NULL, 0);
+        wire_refuse_cleartext(s->xs.wire, "what the client sent is no TLS", NULL, 0);
         return;
     }
     snprintf(detail, sizeof detail,
@@ -111,8 +111,8 @@ void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n)
                   "connection %llu, listener %s: %s; answered with 400: use https://%s",
                   (unsigned long long)s->xs.id, s->listener, why, other);
     write_400(detail, len > 5 && memcmp(line, "HEAD ", 5) == 0, &response);
-    wire_refuse_clear(s->xs.wire, why, buf_bytes(&response),
-                      response.failed ? 0 : buf_len(&response));
+    wire_refuse_cleartext(s->xs.wire, why, buf_bytes(&response),
+                          response.failed ? 0 : buf_len(&response));
     buf_free(&response);
 }
 
@@ -127,8 +127,8 @@ static void refuse_tls(struct session *s)
              "This port speaks no TLS, but a TLS handshake was begun. Use http://%s.",
              other_port(s, true, other));
     log_sometimes(&gate, LOG_WARN,
-                  "connection %llu, listener %s: TLS on a cleartext port; answered with 400 in the "
-                  "clear: use http://%s",
+                  "connection %llu, listener %s: TLS on a cleartext port; answered with 400 in "
+                  "cleartext: use http://%s",
                   (unsigned long long)s->xs.id, s->listener, other);
     witness_protocol_error(&s->xs, "TLS on a cleartext port: answered with 400 in cleartext");
     write_400(detail, false, &response);

@@ -408,7 +408,7 @@ static void no_progress(struct wire *w)
 void wire_tls_input(struct wire *w)
 {
     bool more = true;
-    if (!w->established && wire_tls_in_clear(w))
+    if (!w->established && wire_tls_in_cleartext(w))
         return;
     while (more && w->state != WIRE_CLOSED && !w->tls_done) {
         size_t unread = w->in_len, opened = gnutls_record_check_pending(w->tls);

@@ -108,7 +108,7 @@ const char *wire_tls_left(struct wire *w, enum ledger_by by)
     static const char after_certificate[] = "closed after our certificate: it may not trust the CA";
     if (!w->tls || by != BY_CLIENT || w->fault_since != TIME_NONE || w->failed_told)
         return NULL;
-    if (!w->established && w->in_clear) {
+    if (!w->established && w->in_cleartext) {
         wire_tls_ledger_failed(w, "what the client sent is no TLS", -1);
     } else if (!w->established && certificate_is_out(w)) {
         wire_tls_ledger_failed(w, after_certificate, -1);

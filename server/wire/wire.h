@@ -2,7 +2,7 @@
  *
  * The wire owns every byte. It knows no HTTP and no modes: it hands plaintext up to its owner,
  * takes plaintext down, and performs verbs. All verbs of closing come through here, so a fault is
- * the same for HTTP/1.1 and HTTP/2, clear and TLS.
+ * the same for HTTP/1.1 and HTTP/2, cleartext and TLS.
  *
  * What a wire does in each state (state.c), by its name in the ledger, in modes and over the API:
  *
@@ -81,9 +81,9 @@ struct wire_owner {
      * may be called from inside: what they do comes before the ServerHello. NULL: nobody cares. */
     void (*hello)(void *owner);
     /* What came to a TLS connection instead of a ClientHello is text: all of it so far. The owner
-     * ends it with wire_refuse_clear, or waits for more, which is asked again. NULL: nobody looks;
-     * it is given to TLS, which fails. */
-    void (*in_clear)(void *owner, const uint8_t *bytes, size_t n);
+     * ends it with wire_refuse_cleartext, or waits for more, which is asked again. NULL: nobody
+     * looks; it is given to TLS, which fails. */
+    void (*in_cleartext)(void *owner, const uint8_t *bytes, size_t n);
     /* The TLS handshake is complete; alpn is what was agreed on ("h2", "http/1.1"), "" without
      * ALPN. Not called on a cleartext connection, which is open from the start. */
     void (*established)(void *owner, const char *alpn);
@@ -129,7 +129,7 @@ struct wire_config {
     void *owner;
     struct ledger *ledger; /* for transport events, under this id */
     uint64_t id;
-    struct tls_server *tls; /* NULL: clear */
+    struct tls_server *tls; /* NULL: cleartext */
     /* Offered in ALPN, most preferred first, with a NULL behind them; NULL: no ALPN. It outlives
      * the wire. */
     const char *const *alpn;
@@ -188,9 +188,9 @@ void wire_closing(struct wire *w, const struct wire_closing *closing);
  * connection does not linger. */
 void wire_hurry(struct wire *w);
 
-/* From in_clear(): ledgers tls_failed with this reason, answers with these bytes as they are (0:
- * with an alert) and closes in order. */
-void wire_refuse_clear(struct wire *w, const char *why, const void *answer, size_t n);
+/* From in_cleartext(): ledgers tls_failed with this reason, answers with these bytes as they are
+ * (0: with an alert) and closes in order. */
+void wire_refuse_cleartext(struct wire *w, const char *why, const void *answer, size_t n);
 
 /* --- Verbs. What was queued before a verb goes out first, unless it says otherwise. They return 0,
  * or -errno when the kernel refused (-EPERM: the capability is missing), or WIRE_TOO_LATE when the
@@ -326,8 +326,8 @@ int wire_unread(const struct wire *w);
 /* Totals of bytes on the socket, TLS included. */
 uint64_t wire_bytes_in(const struct wire *w);
 uint64_t wire_bytes_out(const struct wire *w);
-/* {"version","cipher","sni","resumed"} as ledgered; each "" before the handshake or on clear. sni
- * is any bytes, the first 255 of them, without a NUL behind. */
+/* {"version","cipher","sni","resumed"} as ledgered; each "" before the handshake or in cleartext.
+ * sni is any bytes, the first 255 of them, without a NUL behind. */
 struct wire_tls_info {
     const char *version, *cipher, *sni;
     size_t sni_len;

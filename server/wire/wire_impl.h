@@ -35,13 +35,13 @@ struct wire {
     bool cutting;     /* a cut takes effect, and the owner is yet to be told */
     bool verb_told;   /* fault_done has said how the verb of this state went */
     bool exact;       /* forgotten: by the kernel too, once all is out */
-    bool established; /* HTTP may flow (clear: from the start) */
+    bool established; /* HTTP may flow (cleartext: from the start) */
     const struct wire_owner *calls;
     void *owner;
     struct ledger *ledger;
     uint64_t id;
 
-    gnutls_session_t tls; /* NULL: clear */
+    gnutls_session_t tls; /* NULL: cleartext */
     struct tls_server *server;
     const char *const *alpn; /* offered */
     struct buf early;        /* what has come of the ClientHello, while it is not there yet */
@@ -75,7 +75,7 @@ struct wire {
     uint64_t out_total; /* bytes ever appended to out */
     uint64_t bytes_in, bytes_out;
     bool began;             /* it is known whether the client speaks TLS: */
-    bool in_clear;          /* it does not */
+    bool in_cleartext;      /* it does not */
     bool heard;             /* TLS has given plaintext of the client */
     bool failed_told;       /* the ledger has tls_failed */
     uint8_t alert[2];       /* of the last record, when that is a cleartext alert: level, */
@@ -167,7 +167,7 @@ void wire_tell_state(struct wire *w);
 
 /* Sets what the loop watches the socket for, from the state. */
 void wire_poll(struct wire *w);
-/* Hands plaintext (clear: the socket's bytes) up or away, by the state. */
+/* Hands plaintext (cleartext: the socket's bytes) up or away, by the state. */
 void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n);
 /* Keeps bytes for when the wire is back in service. */
 void wire_hold(struct wire *w, const uint8_t *bytes, size_t n);
@@ -321,11 +321,11 @@ void wire_tls_ledger_alert(struct wire *w, int description, bool last);
  * shall have it, or NULL. */
 const char *wire_tls_left(struct wire *w, enum ledger_by by);
 
-/* --- tls_clear.c */
+/* --- tls_cleartext.c */
 
 /* Looks at the present reading of a handshake. True: the client does not speak TLS, and nothing of
  * it is for GnuTLS. */
-bool wire_tls_in_clear(struct wire *w);
+bool wire_tls_in_cleartext(struct wire *w);
 
 /* --- watch.c */
 void wire_watch_fin(struct wire *w);

@@ -151,8 +151,8 @@ static void times_limits_how_often_a_rule_fires_on_a_connection(void **state)
     wire.state = WIRE_FIN_SENT;
     mode_fire(&conn, ON_STALE, NULL); /* once, unless the rule says more */
     mode_fire(&conn, ON_STALE, NULL);
-    assert_happened("missed(conn=7 test rule=1 stale rst {\"drain\":false} too late: the "
-                    "connection was already fin_sent) ");
+    assert_happened("missed(conn=7 test rule=1 stale rst {\"drain\":false} too late: its FIN was "
+                    "already sent) ");
 
     wire.outcome = 0;
     set_mode(rules); /* counts anew */

@@ -173,7 +173,7 @@ static void an_alert_on_a_clear_connection_is_skipped_and_ledgered(void **state)
     mode_fire(&conn, ON_PROTOCOL, NULL);
     assert_happened("missed(conn=7 test rule=0 protocol alert {\"description\":\"internal_error\","
                     "\"level\":\"fatal\"} skipped: it belongs to TLS, and the "
-                    "connection is clear) ");
+                    "connection is cleartext) ");
 }
 
 static void what_the_engine_refuses_is_ledgered(void **state)
@@ -223,7 +223,7 @@ static void a_verb_that_comes_too_late_is_ledgered_and_not_told(void **state)
     time_passes(1 * S);
     assert_happened("missed(conn=7 test rule=0 age fin "
                     "{\"notify\":false,\"linger\":\"0s\",\"exact\":false} late=0ms "
-                    "too late: the connection was already fin_sent) ");
+                    "too late: its FIN was already sent) ");
 }
 
 static void a_verb_that_the_kernel_refuses_is_ledgered(void **state)
@@ -251,7 +251,7 @@ static void close_notify_on_a_clear_connection_is_skipped_and_ledgered(void **st
     wire.tls = false;
     time_passes(1 * S);
     assert_happened("missed(conn=7 test rule=0 age close_notify late=0ms "
-                    "skipped: it belongs to TLS, and the connection is clear) "
+                    "skipped: it belongs to TLS, and the connection is cleartext) "
                     "fault(conn=7 test rule=0 age fin "
                     "{\"notify\":false,\"linger\":\"0s\",\"exact\":false} late=0ms) fin(0) "
                     "silenced(for ever) ");
@@ -273,7 +273,7 @@ static void a_goaway_on_a_connection_that_was_ended_is_too_late(void **state)
 /* A step that did nothing is no fault, whoever it is that does nothing. */
 static void a_step_that_does_nothing_is_missed(void **state)
 {
-    static const char http2[] = "too late: HTTP/2 had said its last on the connection",
+    static const char http2[] = "too late: HTTP/2 had already ended on the connection",
                       so_already[] = "nothing to do: it is so already";
     static const struct {
         const char *step, *arguments, *why;
@@ -284,7 +284,7 @@ static void a_step_that_does_nothing_is_missed(void **state)
         { "{'max_streams': 1}", "max_streams {\"count\":1}", http2, .silent = true },
         { "{'ignore_pings': true}", "ignore_pings {\"on\":true}", http2, .silent = true },
         { "'ping'", "ping {\"opaque\":\"0000000000000000\"}",
-          "too late: TLS had said its last (a close_notify or a fatal alert)", .notified = true },
+          "too late: a TLS close_notify or a fatal alert had been sent", .notified = true },
         { "{'ignore_pings': true}", "ignore_pings {\"on\":true}", so_already, .already = true },
         { "{'ignore_settings': false}", "ignore_settings {\"on\":false}", so_already,
           .already = true },
@@ -317,7 +317,7 @@ static void what_the_engine_was_too_late_for_is_not_done(void **state)
     engine_outcome = ENGINE_TOO_LATE;
     mode_fire(&conn, ON_PROTOCOL, NULL);
     assert_happened("fault(conn=7 test rule=0 protocol ping {\"opaque\":\"0000000000000000\"}) "
-                    "ping(00..00) done(conn=7 ping too late: HTTP/2 had said its last on the "
+                    "ping(00..00) done(conn=7 ping too late: HTTP/2 had already ended on the "
                     "connection) ");
 }
 

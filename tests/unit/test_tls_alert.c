@@ -340,20 +340,20 @@ static void the_log_asks_for_the_authority_by_its_file(void **state)
 
 static char clear_seen[64];
 
-static void in_clear(void *owner, const uint8_t *bytes, size_t n)
+static void in_cleartext(void *owner, const uint8_t *bytes, size_t n)
 {
     struct bench *b = owner;
     assert_true(n < sizeof clear_seen);
     memcpy(clear_seen, bytes, n);
     clear_seen[n] = '\0';
     if (memchr(bytes, '\n', n))
-        wire_refuse_clear(b->wire, "not this way", "no", bytes[0] == 'X' ? 0 : 2);
+        wire_refuse_cleartext(b->wire, "not this way", "no", bytes[0] == 'X' ? 0 : 2);
 }
 
 static void text_on_a_tls_port_goes_to_the_owner(void **state)
 {
     struct wire_owner owner = bench_calls;
-    owner.in_clear = in_clear;
+    owner.in_cleartext = in_cleartext;
     static const char *const texts[] = { "GET / HTTP/1.1\r\n", "\r\nx\n", "XY\n" };
     for (size_t i = 0; i < COUNT(texts); i++)
         for (int split = 0; split < 2; split++) {
@@ -394,7 +394,7 @@ static void wait_for_more(void *owner, const uint8_t *bytes, size_t n)
 static void text_without_an_end_is_not_waited_for_for_ever(void **state)
 {
     struct wire_owner owner = bench_calls;
-    owner.in_clear = wait_for_more;
+    owner.in_cleartext = wait_for_more;
     struct bench b;
     char text[20000];
     memset(text, 'x', sizeof text);

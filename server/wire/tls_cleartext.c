@@ -1,5 +1,5 @@
-/* tls_clear.c - what comes to a TLS port and is no TLS. The owner knows what it may be, and what to
- * answer; it is asked with each reading until it has said so.
+/* tls_cleartext.c - what comes to a TLS port and is no TLS. The owner knows what it may be, and
+ * what to answer; it is asked with each reading until it has said so.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,19 +18,19 @@ static void ask_owner(struct wire *w)
         wire_end_error(w, WIRE_LAST_QUIET, BY_SERVER, ENOMEM);
         return;
     }
-    w->calls->in_clear(w->owner, buf_bytes(&w->early), buf_len(&w->early));
+    w->calls->in_cleartext(w->owner, buf_bytes(&w->early), buf_len(&w->early));
     if (w->state == WIRE_HANDSHAKE &&
         buf_len(&w->early) > LIMIT_CLEARTEXT) /* nor will it know later */
-        wire_refuse_clear(w, "what the client sent is no TLS", NULL, 0);
+        wire_refuse_cleartext(w, "what the client sent is no TLS", NULL, 0);
 }
 
-bool wire_tls_in_clear(struct wire *w)
+bool wire_tls_in_cleartext(struct wire *w)
 {
     if (!w->began && w->state == WIRE_HANDSHAKE && w->in_len > 0) {
         w->began = true;
-        w->in_clear = w->calls->in_clear && begins_like_text(*w->in);
+        w->in_cleartext = w->calls->in_cleartext && begins_like_text(*w->in);
     }
-    if (!w->in_clear)
+    if (!w->in_cleartext)
         return false;
     if (wire_row(w)->held)
         wire_hold(w, w->in, w->in_len);
@@ -40,7 +40,7 @@ bool wire_tls_in_clear(struct wire *w)
     return true;
 }
 
-void wire_refuse_clear(struct wire *w, const char *why, const void *answer, size_t n)
+void wire_refuse_cleartext(struct wire *w, const char *why, const void *answer, size_t n)
 {
     if (w->state != WIRE_HANDSHAKE)
         return;
