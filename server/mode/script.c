@@ -98,7 +98,7 @@ static const char *wire_is_too_late(const struct mode_conn *mc)
     static const char *const why[] = {
         [WIRE_HANDSHAKE] = "nothing to do: the connection is in its TLS handshake",
         [WIRE_OPEN] = "nothing to do: the connection is open",
-        [WIRE_ENDING] = "too late: the connection was already being closed",
+        [WIRE_ENDING] = "too late: the connection was already ending",
         [WIRE_FIN_SENT] = "too late: its FIN was already sent",
         [WIRE_FORGOTTEN] = "too late: the connection was already forgotten",
         [WIRE_STALLED] = "too late: the connection was already stalled",

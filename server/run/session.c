@@ -375,7 +375,7 @@ static void changed(void *owner, enum wire_state from, bool cut)
 
 static const struct wire_owner wire_calls = {
     .hello = hello,
-    .in_cleartext = wrong_port_in_clear,
+    .in_cleartext = wrong_port_in_cleartext,
     .established = established,
     .received = received,
     .before = received,

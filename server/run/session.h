@@ -99,7 +99,7 @@ const char *fits_warning(const struct session *s, char out[FITS_WARNING_SIZE]);
 
 /* --- wrong_port.c */
 /* The wire's in_cleartext(): what came to a TLS port is no TLS. */
-void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n);
+void wrong_port_in_cleartext(void *owner, const uint8_t *bytes, size_t n);
 /* The first bytes on a cleartext connection: are they TLS? Taken: they are, or one alone may be,
  * and the engine is not to see them. After the type: that one alone was not, and is the engine's
  * first.

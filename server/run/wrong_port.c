@@ -81,7 +81,7 @@ static enum likeness like_request(const char *line, size_t len, bool whole)
     return len - target > 6 && memcmp(line + target, " HTTP/", 6) == 0 ? YES : NO;
 }
 
-void wrong_port_in_clear(void *owner, const uint8_t *bytes, size_t n)
+void wrong_port_in_cleartext(void *owner, const uint8_t *bytes, size_t n)
 {
     static struct log_gate gate;
     struct session *s = owner;

@@ -243,7 +243,7 @@ void wire_tls_fail(struct wire *w, int error, const char *why)
 /* Was the record that was just read a cleartext alert? Asked once. GnuTLS, which expects
  * encrypted ones in a TLS 1.3 handshake, says of it that decryption failed; OpenSSL's clients send
  * it so. */
-static bool alert_in_clear(struct wire *w)
+static bool alert_in_cleartext(struct wire *w)
 {
     bool whole = w->alert_have == sizeof w->alert;
     if (whole)
@@ -366,7 +366,7 @@ static bool handshake_step(struct wire *w)
         return false; /* hello() ended it */
     else if (result == GNUTLS_E_SUCCESS)
         established(w);
-    else if (alert_in_clear(w))
+    else if (alert_in_cleartext(w))
         alert_received(w, w->alert[0] == GNUTLS_AL_FATAL || gnutls_error_is_fatal(result),
                        w->alert[1]);
     else if (result == GNUTLS_E_WARNING_ALERT_RECEIVED || result == GNUTLS_E_FATAL_ALERT_RECEIVED)

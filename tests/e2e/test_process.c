@@ -286,7 +286,7 @@ static void a_mode_on_the_command_line_is_in_force_and_scaled(void **state)
     stage_clear(&stage);
 }
 
-static void ones_own_certificate_serves_and_there_is_no_authority(void **state)
+static void ones_own_certificate_serves_and_there_is_no_ca(void **state)
 {
     struct stage stage = { .server = &server, .seat = &seats[3] };
     char ca[512], cert[128], key[128];
@@ -298,7 +298,9 @@ static void ones_own_certificate_serves_and_there_is_no_authority(void **state)
     snprintf(key, sizeof key, "%s/server-key.pem", server.state);
     server_start_again(&server, (const char *const[]){ "--cert", cert, "--key", key, NULL });
     assert_string_equal(server.ca, "");
-    json_decref(admin_call(&server, 404, "GET", "/v1/ca.pem", NULL));
+    json_t *problem = admin_call(&server, 404, "GET", "/v1/ca.pem", NULL);
+    assert_string_equal(event_text(problem, "type"), "/problems/no-ca-certificate");
+    json_decref(problem);
     snprintf(server.ca, sizeof server.ca, "%s", ca);
     talk_served(talk_open(&stage));
     stage_clear(&stage);
@@ -364,7 +366,7 @@ int main(void)
         TEST(a_second_start_keeps_the_certificates),
         TEST(a_mode_on_the_command_line_is_in_force_and_scaled),
         TEST(ipv4_and_ipv6_are_listened_on_as_told),
-        TEST(ones_own_certificate_serves_and_there_is_no_authority),
+        TEST(ones_own_certificate_serves_and_there_is_no_ca),
     };
 
     return cmocka_run_group_tests_name("the process", tests, NULL, NULL);
