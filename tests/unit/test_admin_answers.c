@@ -115,6 +115,11 @@ static void what_is_answered_anew_replaces_all_of_it(void **state)
     assert_int_equal(ended, 1);
 }
 
+static bool has_many_pieces(void *unused)
+{
+    return pieces >= 100;
+}
+
 static void a_stream_ends_when_its_caller_goes(void **state)
 {
     static const char text[] = "GET /v1/language HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -123,11 +128,9 @@ static void a_stream_ends_when_its_caller_goes(void **state)
     ended = pieces = 0;
     int fd = open_client();
     send_text(fd, text, sizeof text - 1);
-    while (pieces < 100)
-        rig_turn();
+    loop_until(&loop, has_many_pieces, NULL);
     close(fd);
-    while (!ended)
-        rig_turn();
+    loop_until(&loop, is_counted, &ended);
     assert_int_equal(ended, 1);
     assert_true(pieces < pieces_wanted);
 }

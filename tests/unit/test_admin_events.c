@@ -126,18 +126,27 @@ static bool anybody_waits(void)
     return waiting() > 0;
 }
 
+/* Conditions: so many wait (an unsigned); nobody has a connection. */
+static bool so_many_wait(void *count)
+{
+    return waiting() == *(unsigned *)count;
+}
+
+static bool nobody_is_there(void *unused)
+{
+    return link_empty(&admin->callers);
+}
+
 static int ask_and_wait(const char *query)
 {
     char text[200];
     int fd = open_client();
     int n = snprintf(text, sizeof text,
                      "GET /v1/runs/default/events?%s HTTP/1.1\r\nHost: localhost\r\n\r\n", query);
-    unsigned before = waiting();
+    unsigned wanted = waiting() + 1;
     send_text(fd, text, (size_t)n);
-    for (int t = 0; t < 5000 && waiting() == before; t++)
-        rig_turn();
-    assert_int_equal(waiting(), before + 1);
-    assert_false(rig_receive(fd, false, 30)); /* it is not answered */
+    loop_until(&loop, so_many_wait, &wanted);
+    assert_false(rig_receive(fd, false, 30)); /* time in which it must not be answered */
     assert_false(reply.closed);
     return fd;
 }
@@ -189,21 +198,18 @@ static void waiting_ends_after_its_time(void **state)
 
 static void a_caller_that_goes_away_while_waiting_leaves_nothing(void **state)
 {
+    unsigned none = 0, one = 1;
     for (int i = 0; i < 300; i++) { /* more than connections are allowed */
         char text[] = "GET /v1/runs/default/events?wait=60s HTTP/1.1\r\nHost: localhost\r\n\r\n";
         int fd = open_client();
         send_text(fd, text, sizeof text - 1);
-        for (int t = 0; t < 100 && !anybody_waits(); t++)
-            rig_turn();
-        assert_true(anybody_waits());
+        loop_until(&loop, so_many_wait, &one);
         if (i % 2) {
             struct linger now = { 1, 0 };
             setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
         }
         close(fd);
-        for (int t = 0; t < 100 && anybody_waits(); t++)
-            rig_turn();
-        assert_false(anybody_waits());
+        loop_until(&loop, so_many_wait, &none);
     }
     rig_commit("x");
     assert_int_equal(rig_get("/healthz"), 200);
@@ -290,7 +296,7 @@ static int begin_page(void)
     int fd = open_client(), little = 65536;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
     send_text(fd, ask, sizeof ask - 1);
-    rig_turns(50);
+    rig_await_bytes(fd); /* the rest is not even made yet */
     return fd;
 }
 
@@ -331,30 +337,36 @@ static void a_reader_that_goes_away_leaves_nothing(void **state)
     commit_many(MANY);
     for (int i = 0; i < 50; i++) {
         close(begin_page());
-        rig_turns(2);
+        loop_settle(&loop);
     }
-    for (int t = 0; t < 2000 && !link_empty(&admin->callers); t++)
-        rig_turn();
-    assert_true(link_empty(&admin->callers));
+    loop_until(&loop, nobody_is_there, NULL);
     assert_true(link_empty(&admin->working));
+}
+
+/* What is left of a page, of a reader whose server has stopped. */
+struct rest {
+    int fd;
+    size_t got;
+};
+
+static bool is_over(void *rest)
+{
+    struct rest *r = rest;
+    char bytes[4096];
+    ssize_t n;
+    while ((n = recv(r->fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
+        r->got += (size_t)n;
+    return n == 0 || errno != EAGAIN;
 }
 
 static void stopping_ends_who_reads(void **state)
 {
-    char bytes[4096];
     commit_many(MANY);
-    int fd = begin_page();
+    struct rest rest = { .fd = begin_page() };
     stop_admin();
-    ssize_t n;
-    size_t got = 0;
-    for (int t = 0; t < 5000 && (n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) != 0; t++) {
-        if (n < 0 && errno != EAGAIN)
-            break;
-        got += n > 0 ? (size_t)n : 0;
-        rig_turn();
-    }
-    assert_true(got > 0 && n <= 0); /* it ended, and not as if it were whole */
-    close(fd);
+    loop_until(&loop, is_over, &rest);
+    assert_true(rest.got > 0); /* it ended, and not as if it were whole */
+    close(rest.fd);
     rig_start(&(struct admin_config){ 0 });
 }
 
@@ -393,14 +405,14 @@ static void what_is_set_is_answered_when_all_have_it(void **state)
         assert_true(rig_receive(fd, false, 2000));
         assert_int_equal(reply.status, 200);
         close(fd);
-        rig_turns(2);
+        loop_settle(&loop);
         strcpy(the_run.mode, "normal");
     }
     assert_int_equal(the_run.resets, 1);
     int fd = open_client();
     the_run.unsettled = true;
     send_text(fd, calls[1], strlen(calls[1]));
-    rig_turns(5);
+    loop_settle(&loop);
     close(fd);
     stop_admin();
     rig_start(&(struct admin_config){ 0 });

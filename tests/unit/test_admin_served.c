@@ -42,13 +42,18 @@ static struct caller *only_caller(void)
     return link_entry(admin->callers.next, struct caller, link);
 }
 
+static bool only_caller_listens(void *unused)
+{
+    return !link_empty(&admin->callers) && only_caller()->listening;
+}
+
 static int others[2 * CALLERS];
 
 static void others_come(unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         others[i] = open_client();
-        rig_turn();
+        loop_settle(&loop); /* each finds the places as the ones before it left them */
     }
 }
 
@@ -56,7 +61,7 @@ static void others_go(unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
         close(others[i]);
-    rig_turns(5);
+    loop_settle(&loop);
 }
 
 static char got[16 << 20];
@@ -119,10 +124,8 @@ static void an_answer_that_is_not_delivered_yet_keeps_its_place(void **state)
     unsigned asked = 0;
     for (; asked < 200 && !held; asked++) {
         say(fd, "GET /v1/runs/default/events?max=100 HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        rig_turns(10);
-        for (int t = 0; t < 1000 && !only_caller()->listening; t++)
-            rig_turn();
-        rig_turns(30); /* in which the relay passes on what the socket takes */
+        loop_until(&loop, only_caller_listens, NULL);
+        loop_settle(&loop); /* the relay has passed on what the socket takes */
         assert_int_equal(ioctl(only_caller()->fd, SIOCOUTQ, &held), 0);
     }
     assert_true(held > 0 && only_caller()->listening);
@@ -143,7 +146,7 @@ static void a_call_that_waits_for_what_it_sets_keeps_its_place(void **state)
     int fd = open_client();
     the_run.unsettled = true;
     say(fd, PUT_MODE);
-    rig_turns(5);
+    loop_settle(&loop);
     others_come(CALLERS + 20);
     run_settle(&the_run);
     assert_set(fd);
@@ -169,7 +172,7 @@ static void a_request_that_nobody_has_read_yet_keeps_its_place(void **state)
     say(fd, HEALTH);
     assert_true(rig_receive(fd, false, 2000));
     others_come(CALLERS - 1);
-    poll(NULL, 0, 1100);
+    poll(NULL, 0, 1100); /* a second is what makes it quiet, and the loop must not run in it */
     int newcomer = open_client();
     say(fd, HEALTH); /* behind it */
     assert_true(rig_receive(fd, false, 2000));
@@ -189,7 +192,7 @@ static void a_page_that_was_waited_for_is_sent_whole(void **state)
     ledger_destroy(the_run.ledger);
     the_run.ledger = ledger_create(16 << 20);
     say(fd, "GET /v1/runs/default/events?max=10000&wait=60s HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    rig_turns(5);
+    loop_settle(&loop);
     assert_false(link_empty(&admin->waiters));
     others_come(CALLERS - 1);
     int newcomer = open_client();
@@ -199,7 +202,7 @@ static void a_page_that_was_waited_for_is_sent_whole(void **state)
         rig_commit(name);
     }
     timer_cancel(&admin->wake); /* the newcomer comes first */
-    rig_turns(5);
+    loop_settle(&loop);
     timer_at(&admin->wake, clock_now());
     assert_page(read_on(fd, 0, 20000));
     close(newcomer);
@@ -215,10 +218,8 @@ static void time_that_a_call_waits_for_others_does_not_count(void **state)
     int fd = open_client();
     the_run.unsettled = true;
     say(fd, PUT_MODE);
-    rig_turns(5);
-    int64_t until = clock_now() + 500 * NS_PER_MS;
-    while (clock_now() < until)
-        rig_turn();
+    loop_settle(&loop);
+    loop_run(500 * NS_PER_MS); /* far more than a call may take to be said */
     run_settle(&the_run);
     assert_set(fd);
     close(fd);
@@ -229,13 +230,13 @@ static void time_in_which_the_server_did_not_run_does_not_count(void **state)
     for (int twice = 0; twice < 2; twice++) {
         call_patience.request = 50 * NS_PER_MS;
         int fd = open_client();
-        rig_turns(3);
-        if (twice) { /* and again, just when it was about to look */
-            poll(NULL, 0, 60);
+        loop_settle(&loop);
+        if (twice) {           /* and again, just when it was about to look */
+            poll(NULL, 0, 60); /* its time is over, and the loop does not run in it */
             uv_run(&loop, UV_RUN_NOWAIT);
         }
         say(fd, PUT_MODE);
-        poll(NULL, 0, 300);
+        poll(NULL, 0, 300); /* the same */
         assert_set(fd);
         close(fd);
     }
@@ -257,7 +258,7 @@ static void who_does_not_take_the_rest_costs_nothing(void **state)
     commit_page();
     int fd = open_client();
     say(fd, PAGE "Connection: close\r\n\r\n");
-    rig_turns(5);
+    rig_await_bytes(fd);
     size_t n = 0;
     for (int t = 0; t < 100000 && !link_empty(&admin->callers); t++) {
         ssize_t more = recv(fd, got + n, 4096, MSG_DONTWAIT);
@@ -265,9 +266,9 @@ static void who_does_not_take_the_rest_costs_nothing(void **state)
         uv_run(&loop, UV_RUN_NOWAIT);
     }
     assert_false(link_empty(&admin->relays));
-    rig_turns(20);
+    loop_settle(&loop);
     struct pollfd some = { .fd = uv_backend_fd(&loop), .events = POLLIN };
-    assert_int_equal(poll(&some, 1, 100), 0);
+    assert_int_equal(poll(&some, 1, 100), 0); /* time in which nothing must wake it */
     assert_page(read_on(fd, n, 20000));
     close(fd);
 }
@@ -287,7 +288,7 @@ static void who_takes_an_answer_gets_all_of_it_when_it_stops(void **state)
     for (int close_it = 0; close_it < 2; close_it++) {
         int fd = open_client();
         say(fd, close_it ? PAGE "Connection: close\r\n\r\n" : PAGE "\r\n");
-        rig_turns(3);
+        rig_await_bytes(fd);
         call_patience.stop = 20 * NS_PER_S;
         admin_stop(admin, rig_stopped, NULL);
         assert_page(read_on(fd, 0, 20000));
@@ -302,7 +303,7 @@ static void who_waits_for_what_it_sets_is_answered_when_it_stops(void **state)
     int fd = open_client();
     the_run.unsettled = true;
     say(fd, PUT_MODE);
-    rig_turns(5);
+    loop_settle(&loop);
     admin_stop(admin, rig_stopped, NULL);
     assert_set(fd);
     close(fd);
@@ -315,7 +316,7 @@ static void who_takes_nothing_is_not_waited_for_when_it_stops(void **state)
     int fd = open_client(), idle = open_client(), little = 4096;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
     say(fd, PAGE "\r\n");
-    rig_turns(5);
+    rig_await_bytes(fd);
     int64_t began = clock_now();
     call_patience.stop = 200 * NS_PER_MS;
     admin_stop(admin, rig_stopped, NULL);

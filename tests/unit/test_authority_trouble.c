@@ -1,3 +1,5 @@
+#include <poll.h>
+
 #include "certs/mint.h"
 #include "harness/authority_fixture.h"
 #include "harness/memory.h"
@@ -433,15 +435,19 @@ static void it_waits_for_whoever_holds_the_lock(void **unused)
     assert_int_equal(mkdir(fixture_state, 0700), 0);
     int fd = open(fixture_state, O_RDONLY | O_DIRECTORY);
     assert_int_equal(flock(fd, LOCK_EX), 0);
+    int alive[2]; /* ends with the child */
+    assert_int_equal(pipe2(alive, O_CLOEXEC), 0);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         close(fd);
         _exit(fixture_open_at(NOW));
     }
-    usleep(100000);
+    close(alive[1]);
+    struct pollfd ends = { .fd = alive[0] };
+    assert_int_equal(poll(&ends, 1, 100), 0); /* time in which it must not end */
+    close(alive[0]);
     int status;
-    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
     assert_int_equal(entries_in_state(), 0);
     close(fd);
     assert_int_equal(waitpid(pid, &status, 0), pid);

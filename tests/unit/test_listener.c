@@ -192,15 +192,16 @@ static int begin(int family)
 }
 
 /* What became of it within ns: 0 connected, ECONNREFUSED ..., ETIMEDOUT: nothing yet. */
+static bool is_decided(void *fd)
+{
+    struct pollfd one = { .fd = *(int *)fd, .events = POLLOUT };
+    return poll(&one, 1, 0) > 0;
+}
+
 static int outcome(int fd, int64_t ns)
 {
-    int64_t end = clock_now() + ns;
-    struct pollfd one = { .fd = fd, .events = POLLOUT };
-    while (poll(&one, 1, 5) == 0) {
-        uv_run(&loop, UV_RUN_NOWAIT);
-        if (clock_now() > end)
-            return ETIMEDOUT;
-    }
+    if (!loop_wait(&loop, is_decided, &fd, ns))
+        return ETIMEDOUT;
     int error = 0;
     socklen_t len = sizeof error;
     getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
@@ -528,7 +529,8 @@ static void a_shortage_is_told_anew_behind_the_last_listener(void **state)
         struct rlimit none = { .rlim_cur = (rlim_t)lowest, .rlim_max = all.rlim_max };
         setrlimit(RLIMIT_NOFILE, &none);
         listener_set_out_of_descriptors(pauses, &paused);
-        turns_of_the_loop_in(150 * NS_PER_MS); /* longer than a pause */
+        turns_of_the_loop_in(150 *
+                             NS_PER_MS); /* longer than a pause, behind which it must not tell */
         setrlimit(RLIMIT_NOFILE, &all);
         listener_set_out_of_descriptors(NULL, NULL);
         shut_kept();

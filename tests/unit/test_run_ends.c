@@ -91,7 +91,7 @@ static void check(const struct cell *cells, size_t count)
         open_peer(&p, CLEAR, c->http);
         c->first(&p);
         assert_true(peer_sees(&p, c->shows, 1));
-        run_until(NULL, 5 * NS_PER_MS); /* a FIN of ours is out by then */
+        loop_settle(&loop); /* a FIN of ours is out by then */
         c->second(&p);
         assert_true(peer_sees(&p, "connection_end", 1));
         json_t *events = events_since(p.since), *end = event_called(events, "connection_end");

@@ -200,6 +200,21 @@ static void begin_round(struct round *r)
     r->left = 1 + random_below(6);
 }
 
+/* There is something to read. */
+static bool has_more(void *client)
+{
+    struct random_client *c = client;
+    char byte;
+    return recv(c->peer.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+/* Reads on. Something came, or it has ended. */
+static bool hears(void *round)
+{
+    struct round *r = round;
+    return random_hear_some(&r->c, r->what) || random_has_ended(&r->c);
+}
+
 /* Some of everything. */
 static void some(struct round *r)
 {
@@ -216,8 +231,8 @@ static void some(struct round *r)
     else if (!r->left && (random_has_said_all(c) || c->broken) && !r->calm && !r->struck)
         calm_down(r);
     uv_run(&loop, UV_RUN_NOWAIT);
-    if (idle)
-        run_until(NULL, NS_PER_MS / 10);
+    if (idle) /* not for ever: the dice may have it say more before it is answered */
+        loop_wait(&loop, has_more, c, NS_PER_MS / 10);
 }
 
 /* --- The oracle */
@@ -367,13 +382,12 @@ static void strike_down(struct round *r)
     if (r->struck->kind == ENDS && !run_until(all_is_told, PATIENCE))
         fail_with_ledger(r, "what was sent before the fault is not told");
     check_stale(r);
-    for (int quiet = 0; quiet < 5 && !random_has_ended(&r->c);) {
-        quiet = random_hear_some(&r->c, r->what) ? 0 : quiet + 1;
-        run_until(NULL, NS_PER_MS / 2);
-    }
+    /* Not every verb ends it for the client: it is over when nothing has come for a while. */
+    while (!random_has_ended(&r->c) && loop_wait(&loop, hears, r, 5 * NS_PER_MS / 2))
+        ;
     if (random_below(2))
         shutdown(r->c.peer.fd, SHUT_RDWR);
-    run_until(NULL, NS_PER_MS / 2);
+    loop_settle(&loop);
     run_abort(run); /* if it still holds it */
     assert_true(peer_sees(&r->c.peer, "connection_end", 1));
     if (!all_is_told()) /* behind a response that stands, for one */

@@ -9,8 +9,8 @@ static const char *text_in(const json_t *event, const char *member)
     return text ? text : "";
 }
 
-/* Sends this, and reads an answer that begins so; NULL: resets the connection a while after this
- * event. Returns the events. */
+/* Sends this, and reads an answer that begins so; NULL: resets the connection behind this
+ * event, the last of those that a row is about. Returns the events. */
 static json_t *play(const char *rules, const char *request, const char *answer, const char *awaited)
 {
     set_rules(rules);
@@ -28,7 +28,6 @@ static json_t *play(const char *rules, const char *request, const char *answer, 
         const struct linger at_once = { .l_onoff = 1 };
         if (!run_until(is_found, PATIENCE))
             fail_msg("%s: no %s", rules, awaited);
-        loop_run(20 * REAL_MS); /* the steps take 5 ms */
         setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     }
     close(client);

@@ -25,9 +25,8 @@
 #include "server.h"
 #include "wire/listener.h"
 
+#include "harness/loop.h"
 #include "harness/sockets.h"
-
-#define PATIENCE (10 * NS_PER_S)
 
 static char dir[] = "/tmp/hangup-server-XXXXXX", state_dir[64], some_file[64];
 
@@ -74,21 +73,36 @@ static int connect_to(struct server *s, const char *listener)
     return fd;
 }
 
-static void turn(struct server *s, int64_t begun)
+struct answer {
+    ssize_t (*get)(void *from, void *out, size_t n);
+    void *from;
+    char got[4096];
+};
+
+static bool has_come(void *answer)
 {
-    assert_true(clock_now() - begun < PATIENCE);
-    uv_run(server_loop(s), UV_RUN_NOWAIT);
-    usleep(200);
+    struct answer *a = answer;
+    return a->get(a->from, a->got, sizeof a->got - 1) > 0;
 }
 
 static void assert_200(struct server *s, ssize_t (*get)(void *from, void *out, size_t n),
                        void *from)
 {
-    char got[4096] = "";
-    int64_t begun = clock_now();
-    while (get(from, got, sizeof got - 1) <= 0)
-        turn(s, begun);
-    assert_memory_equal(got, "HTTP/1.1 200 ", 13);
+    struct answer answer = { .get = get, .from = from };
+    loop_until(server_loop(s), has_come, &answer);
+    assert_memory_equal(answer.got, "HTTP/1.1 200 ", 13);
+}
+
+struct shaking {
+    gnutls_session_t tls;
+    int error;
+};
+
+static bool has_shaken(void *shaking)
+{
+    struct shaking *s = shaking;
+    s->error = gnutls_handshake(s->tls);
+    return s->error == 0 || gnutls_error_is_fatal(s->error);
 }
 
 static ssize_t get_clear(void *from, void *out, size_t n)
@@ -116,16 +130,15 @@ static void ask_over_tls(struct server *s, const char *listener)
     static const char request[] = "GET /api/entitlement/get HTTP/1.1\r\nHost: localhost\r\n\r\n";
     gnutls_certificate_credentials_t trust;
     gnutls_session_t tls;
-    int error, fd = connect_to(s, listener);
-    int64_t begun = clock_now();
+    int fd = connect_to(s, listener);
     assert_int_equal(gnutls_certificate_allocate_credentials(&trust), 0);
     assert_int_equal(gnutls_init(&tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK), 0);
     assert_int_equal(gnutls_set_default_priority(tls), 0);
     gnutls_credentials_set(tls, GNUTLS_CRD_CERTIFICATE, trust);
     gnutls_transport_set_int(tls, fd);
-    while ((error = gnutls_handshake(tls)) < 0 && !gnutls_error_is_fatal(error))
-        turn(s, begun);
-    assert_int_equal(error, 0);
+    struct shaking shaking = { .tls = tls };
+    loop_until(server_loop(s), has_shaken, &shaking);
+    assert_int_equal(shaking.error, 0);
     assert_int_equal(gnutls_record_send(tls, request, sizeof request - 1), sizeof request - 1);
     assert_200(s, get_tls, tls);
     gnutls_deinit(tls);
@@ -156,8 +169,7 @@ static void live(void)
     ask_over_tls(s, "https1");
     ask_in_cleartext(s, "admin", "/v1/mode");
     int idle = connect_to(s, "http"); /* and is there when it stops */
-    for (int i = 0; i < 10; i++)
-        turn(s, clock_now());
+    loop_settle(server_loop(s));
     server_stop(s, note, &stopped);
     server_run(s);
     assert_int_equal(stopped, 1);

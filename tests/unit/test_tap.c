@@ -30,15 +30,11 @@ static void note(void *owner, const struct tap_segment *segment)
     seen[seen_count++] = *segment;
 }
 
+static unsigned one = 1, two = 2;
+
 static bool are_seen(void *count)
 {
     return seen_count >= *(unsigned *)count;
-}
-
-/* Runs the loop until so many were seen, or for ns. */
-static void run_until(unsigned count, int64_t ns)
-{
-    loop_wait(&loop, are_seen, &count, ns);
 }
 
 static socklen_t set_loopback(union address *at, bool v6)
@@ -103,8 +99,8 @@ static void one_syn(bool v6, bool listens)
     if (listens)
         assert_int_equal(send(fd, "x", 1, 0), 1);
     close(fd);
-    run_until(1, PATIENCE);
-    run_until(SEEN_MAX, A_WHILE);
+    loop_until(&loop, are_seen, &one);
+    loop_quiet(&loop, are_seen, &two, A_WHILE);
     assert_int_equal(seen_count, 1);
     assert_int_equal(port_of(&seen[0].from), port_of(&client));
     assert_int_equal(port_of(&seen[0].to), port_of(&server));
@@ -132,8 +128,7 @@ static void other_flags_can_be_asked_for(void **state)
     assert_int_equal(listen(listening, 1), 0);
     struct tap *t = open_tap(port_of(&server), TAP_FIN, TAP_FIN);
     assert_int_equal(connect(fd, &server.any, sizeof server.v4), 0);
-    run_until(1, A_WHILE);
-    assert_int_equal(seen_count, 0);
+    loop_quiet(&loop, are_seen, &one, A_WHILE);
     shutdown(fd, SHUT_WR);
     tap_look(t); /* without the loop */
     assert_int_equal(seen_count, 1);

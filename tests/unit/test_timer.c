@@ -47,7 +47,7 @@ static void run_until(unsigned count)
 {
     reached_count = 0;
     expected = count;
-    uv_run(&loop, UV_RUN_DEFAULT); /* no timer but the test's */
+    uv_run(&loop, UV_RUN_DEFAULT); /* no timer but the test's: time is what is tested here */
 }
 
 static void a_timer_is_never_early_and_tells_how_late_it_is(void **state)

@@ -241,18 +241,6 @@ int rig_tear_down(void **state)
     return outcome;
 }
 
-void rig_turn(void)
-{
-    uv_run(&loop, UV_RUN_NOWAIT);
-    poll(NULL, 0, 1);
-}
-
-void rig_turns(int n)
-{
-    while (n--)
-        rig_turn();
-}
-
 int open_client(void)
 {
     struct sockaddr_in to = { .sin_family = AF_INET,
@@ -338,33 +326,57 @@ static size_t take_plain(const char *bytes, size_t n, bool head)
     return 1;
 }
 
+static bool have_come(void *fd)
+{
+    char byte;
+    return recv(*(int *)fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+void rig_await_bytes(int fd)
+{
+    loop_until(&loop, have_come, &fd);
+}
+
+/* What is being received. */
+static struct receiving {
+    int fd;
+    bool head;
+    size_t n;
+    char bytes[8 << 20];
+} receiving;
+
+/* A condition: the response is whole, or no more will come. Reads what there is. */
+static bool is_received(void *unused)
+{
+    struct receiving *r = &receiving;
+    ssize_t got = recv(r->fd, r->bytes + r->n, sizeof r->bytes - 1 - r->n, MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN)) {
+        reply.closed = true;
+        return true;
+    }
+    r->n += got > 0 ? (size_t)got : 0;
+    r->bytes[r->n] = '\0';
+    char *end = strstr(r->bytes, "\r\n\r\n");
+    if (!end)
+        return false;
+    end += 4;
+    snprintf(reply.head, sizeof reply.head, "%.*s", (int)(end - r->bytes), r->bytes);
+    sscanf(r->bytes, "HTTP/1.1 %d", &reply.status);
+    size_t there = r->n - (size_t)(end - r->bytes);
+    if (!r->head && reply_field("Transfer-Encoding"))
+        reply_take_chunked(end, there);
+    else
+        take_plain(end, there, r->head);
+    return reply.body != NULL;
+}
+
 bool rig_receive(int fd, bool head, int ms)
 {
-    static char bytes[8 << 20];
-    size_t n = 0;
-    int64_t until = clock_now() + ms * REAL_MS;
     forget_reply();
-    while (!reply.body && clock_now() < until) {
-        rig_turn();
-        ssize_t got = recv(fd, bytes + n, sizeof bytes - 1 - n, MSG_DONTWAIT);
-        if (got == 0 || (got < 0 && errno != EAGAIN)) {
-            reply.closed = true;
-            break;
-        }
-        n += got > 0 ? (size_t)got : 0;
-        bytes[n] = '\0';
-        char *end = strstr(bytes, "\r\n\r\n");
-        if (!end || n == 0)
-            continue;
-        end += 4;
-        snprintf(reply.head, sizeof reply.head, "%.*s", (int)(end - bytes), bytes);
-        sscanf(bytes, "HTTP/1.1 %d", &reply.status);
-        size_t there = n - (size_t)(end - bytes);
-        if (!head && reply_field("Transfer-Encoding"))
-            reply_take_chunked(end, there);
-        else
-            take_plain(end, there, head);
-    }
+    receiving.fd = fd;
+    receiving.head = head;
+    receiving.n = 0;
+    loop_wait(&loop, is_received, NULL, ms * REAL_MS);
     if (!reply.body) {
         reply.status = reply.closed ? 0 : reply.status;
         return false;
@@ -379,7 +391,7 @@ int rig_request(const char *text, size_t n)
     send_text(fd, text, n);
     rig_receive(fd, strncmp(text, "HEAD ", 5) == 0, 20000);
     close(fd);
-    rig_turns(2);
+    loop_settle(&loop);
     return reply.status;
 }
 
@@ -423,7 +435,7 @@ bool call_short_of_memory(const char *text, size_t len, long n, bool all)
     bool failed = memory_restore() > 0;
     rig_receive(fd, false, 1000);
     close(fd);
-    rig_turns(1);
+    loop_settle(&loop);
     return failed;
 }
 

@@ -84,10 +84,6 @@ int rig_tear_down(void **state);
 void stop_admin(void);
 void rig_stopped(void *arg);
 
-void rig_turn(void);
-
-void rig_turns(int n);
-
 int open_client(void);
 
 void send_text(int fd, const char *text, size_t n);
@@ -111,6 +107,9 @@ size_t reply_take_chunked(const char *bytes, size_t n);
 
 /* Of a header field, NULL: it has none. Valid until the next call. */
 const char *reply_field(const char *name);
+
+/* Waits until the first bytes of a response have come; reads none. */
+void rig_await_bytes(int fd);
 
 /* Reads one response; head: without a body. Waits at most ms. */
 bool rig_receive(int fd, bool head, int ms);

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
+
 #include "base/clock.h"
 #include "base/timer.h"
 
@@ -87,6 +89,17 @@ void loop_turns(unsigned n)
 {
     while (n--)
         uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+void loop_settle(uv_loop_t *on)
+{
+    struct pollfd any = { .fd = uv_backend_fd(on), .events = POLLIN };
+    int64_t end = clock_now() + PATIENCE;
+    do {
+        assert_true(clock_now() < end);
+        uv_run(on, UV_RUN_NOWAIT);
+        uv_run(on, UV_RUN_NOWAIT); /* begins to watch what the first one wants watched */
+    } while (uv_backend_timeout(on) == 0 || poll(&any, 1, (int)(2 * REAL_MS / NS_PER_MS)) > 0);
 }
 
 bool is_set(void *flag)

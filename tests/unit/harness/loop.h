@@ -22,6 +22,10 @@ void loop_run(int64_t ns);
 /* Turns of the loop that do not wait. */
 void loop_turns(unsigned n);
 
+/* Runs the loop until nothing is left for it to do: for some ms nothing comes and nothing is due.
+ * What has been sent to it is dealt with then, but for what waits for a later time. */
+void loop_settle(uv_loop_t *on);
+
 /* Runs the loop until the condition holds of data, at most for ns. Returns whether it does. It
  * looks after each turn of the loop, and at least every millisecond: what it is about need not be
  * of the loop. The condition may fail the test. Timers must have been started on the loop. */
