@@ -529,8 +529,8 @@ static void a_shortage_is_told_anew_behind_the_last_listener(void **state)
         struct rlimit none = { .rlim_cur = (rlim_t)lowest, .rlim_max = all.rlim_max };
         setrlimit(RLIMIT_NOFILE, &none);
         listener_set_out_of_descriptors(pauses, &paused);
-        turns_of_the_loop_in(150 *
-                             NS_PER_MS); /* longer than a pause, behind which it must not tell */
+        /* Longer than a pause: behind it, it must not be told again. */
+        turns_of_the_loop_in(150 * NS_PER_MS);
         setrlimit(RLIMIT_NOFILE, &all);
         listener_set_out_of_descriptors(NULL, NULL);
         shut_kept();
