@@ -422,7 +422,7 @@ static enum MHD_Result on_call(void *arg, struct MHD_Connection *mhd, const char
     if (!call->examined) {
         call->examined = true;
         examine(call, method);
-        /* A response may be lost behind a body that nobody reads; this one is worth no more. */
+        /* A response may be lost behind a body that nobody reads; so may this one. */
         return declared_length(call) > LIMIT_DROPPED ? response_send(call) : MHD_YES;
     }
     if (*n) {

@@ -214,7 +214,7 @@ static void shut_inner(struct relay *r)
     shutdown(r->inner.fd, SHUT_WR);
 }
 
-/* libmicrohttpd has said its last: only the caller's taking more gives it more time. */
+/* libmicrohttpd sends nothing more: only the caller's taking more gives it more time. */
 static void limit_taking(struct relay *r, bool took)
 {
     if (r->limited && !took)

@@ -1,12 +1,12 @@
 /* What is kept and what is made anew is decided by looking at the files themselves, under the
- * directory's lock: nothing else remembers how they came about. Two rules hold throughout:
+ * directory's lock: nothing else says how they came about. Two rules hold throughout:
  *
- * - The CA is precious, since people have put their trust in it. It is made only where there
- *   is no trace of one, and never replaced; whatever is wrong with it is refused, and people
- * decide. A tester's own authority, put there as ca.pem and ca-key.pem, is as good as ours.
- * - The server certificate is not: anything wrong with it is mended by another one. It keeps its
- * key as long as that is sound, so that who reads the two files while they are replaced (or after a
- *   crash between them) still gets a pair that fits.
+ * - The CA is kept, as clients have been made to trust it. It is made only where there is no trace
+ *   of one, and never replaced; whatever is wrong with it is refused, and people decide. A tester's
+ *   own CA, put there as ca.pem and ca-key.pem, is used as ours would be.
+ * - The server certificate is not: when anything is wrong with it, another one is made. It keeps
+ * its key as long as that is sound, so that who reads the two files while they are replaced (or
+ * after a crash between them) still gets a pair that fits.
  */
 #include "certs/authority.h"
 

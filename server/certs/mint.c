@@ -77,7 +77,7 @@ static int begin(gnutls_x509_crt_t cert, gnutls_x509_privkey_t key, long long fr
     return rc;
 }
 
-/* Several machines' CAs lie side by side in a phone's list: the name tells them apart. */
+/* A phone may trust the CAs of several machines: the name tells them apart. */
 static int name_authority(gnutls_x509_crt_t cert)
 {
     unsigned char tag[4];

@@ -38,7 +38,7 @@ static bool healthy(const union address *to, int64_t patience_ns)
                                   "Connection: close\r\n\r\n";
     int64_t us = patience_ns > NS_PER_MS ? patience_ns / NS_PER_US : 1000; /* 0 would be no limit */
     struct timeval patience = { .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
-    char answer[16] = "";
+    char start[16] = "";
     int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
@@ -46,7 +46,7 @@ static bool healthy(const union address *to, int64_t patience_ns)
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     bool ok = connect(fd, &to->any, address_len(to)) == 0 &&
               send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == sizeof request - 1 &&
-              recv(fd, answer, 12, MSG_WAITALL) == 12 && memcmp(answer, "HTTP/1.1 200", 12) == 0;
+              recv(fd, start, 12, MSG_WAITALL) == 12 && memcmp(start, "HTTP/1.1 200", 12) == 0;
     close(fd);
     return ok;
 }

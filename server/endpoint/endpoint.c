@@ -1,6 +1,6 @@
-/* endpoint.c - chooses and writes the answer to a request.
+/* endpoint.c - chooses and writes the response to a request.
  *
- * Hundreds of thousands of entitlement answers a second come from here. Its body is one buffer
+ * Hundreds of thousands of entitlement responses a second come from here. Its body is one buffer
  * whose front, up to the connection's number, changes only with the second; a response writes the
  * rest by hand.
  */

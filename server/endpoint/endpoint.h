@@ -36,7 +36,8 @@ void endpoint_destroy(struct endpoint *e);
 void endpoint_respond(struct endpoint *e, const struct request *request,
                       const struct served *served, struct response *response);
 
-/* A problem-details answer with this status, about:blank; detail is one sentence. Same memory rule.
+/* A problem-details response with this status, about:blank; detail is one sentence. Same memory
+ * rule.
  */
 void endpoint_problem(struct endpoint *e, int status, const char *detail,
                       struct response *response);

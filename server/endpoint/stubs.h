@@ -1,4 +1,4 @@
-/* stubs.h - answers that a tester gives as files: DIR/a/b is what a GET of /a/b gets.
+/* stubs.h - responses that a tester gives as files: DIR/a/b is what a GET of /a/b gets.
  *
  * See docs/stubs.md for what the tree means. All of it is read at the start and kept in memory:
  * nothing blocks the loop later, and a request's path is only ever compared with names in a table,

@@ -316,7 +316,7 @@ static void settle_exchange(struct h1 *h)
     }
 }
 
-/* The client has said its last: what is still open of a request will never be whole. */
+/* The client sends nothing more: what is still open of a request will never be whole. */
 static void settle_end_of_input(struct h1 *h)
 {
     if (h->open && h->in.at != H1_WHOLE && !h->own) {

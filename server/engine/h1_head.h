@@ -76,7 +76,7 @@ static inline bool h1_head_in_content(const struct h1_head *h)
 void h1_head_next(struct h1_head *h);
 
 /* In head: sets request to what has arrived, the rest is "" (method, target) or left out. The
- * parser is good for nothing but h1_head_free afterwards. Returns 0 or -ENOMEM. */
+ * parser can only be given to h1_head_free afterwards. Returns 0 or -ENOMEM. */
 int h1_head_partial(struct h1_head *h);
 
 /* A parser that continues where from stands; without request. Returns 0 or -ENOMEM (then zeroed).

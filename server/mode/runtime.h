@@ -10,7 +10,7 @@
  *
  * Steps act on the connection (wire and engine verbs) or on the exchange that fired the rule: an
  * exchange can be gated (delay, hold), so that its host does not answer it yet, and can be given
- * another answer (respond).
+ * another response (respond).
  */
 #pragma once
 

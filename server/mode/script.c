@@ -254,7 +254,7 @@ static bool script_step(struct script *s, bool from_loop, int64_t late, bool *si
     return true;
 }
 
-/* A gate that opened is told last, when the steps behind it had their say on the response. */
+/* A gate that opened is told last, when the steps behind it have changed the response. */
 bool script_run(struct script *s, bool from_loop, int64_t late)
 {
     struct mode_conn *mc = s->mc;

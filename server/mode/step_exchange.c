@@ -26,7 +26,7 @@ int step_ready_gate(const struct mode_conn *mc, const struct mode_exchange *mx,
     return mx->answering && !mx->standing ? STEP_ANSWERED : 0;
 }
 
-/* --- Another answer */
+/* --- Another response */
 
 static bool has_header(const struct response *response, const struct header *wanted)
 {

@@ -2,7 +2,7 @@
  * header section, a request body. Then the server ends it, as real ones do: FIN, over HTTP/2 behind
  * a GOAWAY; a stream whose body does not come is reset alone, as others may continue.
  *
- * Only the client's own silence counts. While a rule has its hands in it - a fault, a gate, a
+ * Only the client's own silence counts. While a rule acts on it - a fault, a gate, a
  * script at work, anything that has changed the connection for good - the time does not run; it
  * begins anew when that is over. A connection that has carried a request, and has none open, may
  * stay idle for as long as it likes; one that never carried any may not, unless its mode has rules

@@ -40,7 +40,7 @@ bool wire_tls_in_cleartext(struct wire *w)
     return true;
 }
 
-void wire_refuse_cleartext(struct wire *w, const char *why, const void *answer, size_t n)
+void wire_refuse_cleartext(struct wire *w, const char *why, const void *response, size_t n)
 {
     if (w->state != WIRE_HANDSHAKE)
         return;
@@ -50,7 +50,7 @@ void wire_refuse_cleartext(struct wire *w, const char *why, const void *answer, 
     }
     wire_tls_ledger_failed(w, why, -1);
     w->tls_done = true;
-    wire_put(w, answer, n, false);
+    wire_put(w, response, n, false);
     if (w->state == WIRE_HANDSHAKE)
         wire_begin_ending(w);
 }

@@ -78,7 +78,8 @@ enum wire_cut { WIRE_CUT_FIN, WIRE_CUT_RST, WIRE_CUT_STALL };
 
 struct wire_owner {
     /* The ClientHello was read, and nothing answered. Once; never on a cleartext connection. Verbs
-     * may be called from inside: what they do comes before the ServerHello. NULL: nobody cares. */
+     * may be called from inside: what they do comes before the ServerHello. NULL: it is not told.
+     */
     void (*hello)(void *owner);
     /* What came to a TLS connection instead of a ClientHello is text: all of it so far. The owner
      * ends it with wire_refuse_cleartext, or waits for more, which is asked again. NULL: nobody
@@ -114,7 +115,7 @@ struct wire_owner {
      * while what was queued leaves) is not told.
      * cut: a cut was reached (fin_sent, stalled, resetting; closed where its RST is out already, or
      * the client was gone), and what lies behind it has not left. Then it is called from the loop.
-     * NULL: nobody cares. */
+     * NULL: it is not told. */
     void (*changed)(void *owner, enum wire_state from, bool cut);
     /* Bytes went to the kernel: wire_handed has grown, wire_room may have. Called from the loop,
      * never from inside a verb or wire_send: look at wire_handed after wire_send. */
@@ -190,7 +191,7 @@ void wire_hurry(struct wire *w);
 
 /* From in_cleartext(): ledgers tls_failed with this reason, answers with these bytes as they are
  * (0: with an alert) and closes in order. */
-void wire_refuse_cleartext(struct wire *w, const char *why, const void *answer, size_t n);
+void wire_refuse_cleartext(struct wire *w, const char *why, const void *response, size_t n);
 
 /* --- Verbs. What was queued before a verb goes out first, unless it says otherwise. They return 0,
  * or -errno when the kernel refused (-EPERM: the capability is missing), or WIRE_TOO_LATE when the
