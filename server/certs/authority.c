@@ -5,8 +5,8 @@
  *   of one, and never replaced; whatever is wrong with it is refused, and people decide. A tester's
  *   own CA, put there as ca.pem and ca-key.pem, is used as ours would be.
  * - The server certificate is not: when anything is wrong with it, another one is made. It keeps
- * its key as long as that is sound, so that who reads the two files while they are replaced (or
- * after a crash between them) still gets a pair that fits.
+ *   its key as long as that is sound, so that who reads the two files while they are replaced (or
+ *   after a crash between them) still gets a pair that fits.
  */
 #include "certs/authority.h"
 

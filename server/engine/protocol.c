@@ -84,7 +84,7 @@ const struct protocol *protocol_of_alpn(const char *alpn)
     return &protocols[0];
 }
 
-/* Does a row's first say begin with what was seen, and go on with these octets, as far as both
+/* Does a row's first say begin with what was seen, and continue with these octets, as far as both
  * go? */
 static bool goes_on(const struct protocol *p, const struct protocol_sniff *sniff,
                     const uint8_t *bytes, size_t n)

@@ -136,7 +136,7 @@ static void do_step(struct listen_script *s, const struct mode_step *step, int64
     enum step_listener what = mode_step_listener(step);
     if (what == LISTENER_STEP_NONE)
         return;
-    /* What another mode's rules have begun ends unless this one says that it goes on. */
+    /* What another mode's rules have begun ends unless this one says that it continues. */
     bool already = listening->answer == answers[what] &&
                    (listening->answered || listening->answer == LISTENER_ACCEPTS);
     listening->answered = true;
