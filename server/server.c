@@ -96,6 +96,7 @@ static int open_run(struct server *s, struct run **out)
                                        .ledger_bytes = c->ledger_bytes,
                                        .body_limit = c->body_limit,
                                        .time_scale = c->time_scale,
+                                       .relayed = c->relayed,
                                        .patience = c->patience,
                                        .keepalive = c->keepalive };
     int error = runs_create(c->ledger_bytes, &s->runs);
@@ -161,6 +162,8 @@ int server_start(struct server *s, struct refusal *why)
 {
     struct run *run;
     int error = open_run(s, &run);
+    if (!error && s->config.ledger_dir)
+        error = in_option("--ledger-dir", runs_save(s->runs, run, s->config.ledger_dir, why), why);
     if (!error)
         error = open_listeners(s, run, why); /* before anything is written to the state directory */
     if (!error)

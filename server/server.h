@@ -25,12 +25,14 @@ struct server_config {
     const char *admin;
     const char *admin_token;           /* NULL: none is asked for */
     const char *modes_dir, *stubs_dir; /* NULL: none */
+    const char *ledger_dir;            /* where ledgers are written to; NULL: nowhere */
     const char *state_dir;             /* where the CA is, or will be */
     const char *cert, *key;            /* NULL: of the CA */
     const char *keylog;                /* NULL: none */
     const char *const *names;          /* by which clients know this machine */
     unsigned name_count;
     double time_scale;
+    bool relayed; /* as in struct run_config */
     size_t body_limit, ledger_bytes;
     struct run_patience patience;
     int64_t keepalive; /* as in struct run_config */

@@ -26,9 +26,9 @@ ALLOWED["cli"] = set(ALLOWED)
 
 STEPS = {
     "run": [
-        {"config", "attempts", "exchange", "respond", "places", "witness"},
+        {"config", "acks", "attempts", "exchange", "respond", "places", "witness"},
         {"session", "fits", "patience", "plan", "wrong_port"},
-        {"run", "run_parts", "runs", "listening", "room", "sweep", "syns"},
+        {"run", "run_parts", "runs", "ledger_file", "listening", "room", "sweep", "syns"},
     ],
 }
 

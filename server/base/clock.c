@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static int64_t read_clock(clockid_t id)
@@ -51,6 +52,25 @@ size_t clock_rfc3339(int64_t wall, char out[CLOCK_RFC3339_SIZE])
     unsigned us = (unsigned)(calendar(wall, &tm) / NS_PER_US) % 1000000;
     return (size_t)snprintf(out, CLOCK_RFC3339_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
                             YEAR(tm), MONTH(tm), DAY(tm), HOUR(tm), MINUTE(tm), SECOND(tm), us);
+}
+
+bool clock_read_rfc3339(const char *text, int64_t *wall)
+{
+    struct tm tm = { 0 };
+    int us, end = 0;
+    char again[CLOCK_RFC3339_SIZE];
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%6dZ%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+               &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &us, &end) != 7 ||
+        end != CLOCK_RFC3339_SIZE - 1 || tm.tm_year < 1970 || tm.tm_year > 2261)
+        return false;
+    tm.tm_year -= 1900;
+    tm.tm_mon--;
+    int64_t time = timegm(&tm) * NS_PER_S + us * NS_PER_US;
+    clock_rfc3339(time, again); /* the same, if it was a date, with digits alone */
+    if (strcmp(again, text) != 0)
+        return false;
+    *wall = time;
+    return true;
 }
 
 size_t clock_imf(int64_t wall, char out[CLOCK_IMF_SIZE])

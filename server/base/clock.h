@@ -1,6 +1,7 @@
 /* clock.h - time. Every time and span inside the server is an int64_t of nanoseconds. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ int64_t clock_wall(int64_t monotonic);
  * Returns the length, 27. */
 #define CLOCK_RFC3339_SIZE 28
 size_t clock_rfc3339(int64_t wall, char out[CLOCK_RFC3339_SIZE]);
+
+/* Reads what clock_rfc3339 writes. False: it is something else, or no date. */
+bool clock_read_rfc3339(const char *text, int64_t *wall);
 
 /* Writes an IMF-fixdate (RFC 9110 5.6.7, "Sun, 06 Nov 1994 08:49:37 GMT") and a NUL. Returns 29. */
 #define CLOCK_IMF_SIZE 30

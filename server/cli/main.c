@@ -49,6 +49,7 @@ static int watch_signals(struct serve *s)
 {
     static const int numbers[] = { SIGINT, SIGTERM };
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
     for (unsigned i = 0; i < 2; i++) {
         int error = uv_signal_init(server_loop(s->server), &s->signals[i]);
         if (error)
@@ -97,9 +98,11 @@ static int create(struct serve *s, struct refusal *why)
                                           .cert = o->cert,
                                           .key = o->key,
                                           .keylog = o->keylog,
+                                          .ledger_dir = o->ledger_dir,
                                           .names = o->names,
                                           .name_count = o->name_count,
                                           .time_scale = o->time_scale,
+                                          .relayed = o->relayed,
                                           .body_limit = o->body_limit,
                                           .ledger_bytes = o->ledger_bytes,
                                           .patience = o->patience,

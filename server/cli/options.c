@@ -11,7 +11,7 @@
 #include "base/duration.h"
 #include "run/run.h"
 
-enum kind { TEXT, NAMES, SCALE, SIZE, SEED, LEVEL, SPAN };
+enum kind { TEXT, NAMES, SCALE, SIZE, SEED, LEVEL, SPAN, FLAG };
 
 struct row {
     const char *name, *value, *about;
@@ -65,8 +65,12 @@ static const struct row rows[] = {
       offsetof(struct options, patience.body) },
     { "--tcp-keepalive", "TIME", "probe a client after so long without a segment (60s)", SPAN,
       offsetof(struct options, tcp_keepalive) },
+    { "--relayed", NULL, "clients come by a relay, so that an ACK shows nothing about them", FLAG,
+      offsetof(struct options, relayed) },
     { "--ledger-limit", "BYTES", "memory of the ledger; the oldest events go first (67108864)",
       SIZE, offsetof(struct options, ledger_bytes) },
+    { "--ledger-dir", "DIR", "write the ledger to a file there too, an event a line, as it happens",
+      TEXT, offsetof(struct options, ledger_dir) },
     { "--log-level", "LEVEL", "debug, info, warn or error (info)", LEVEL,
       offsetof(struct options, log_level) },
 };
@@ -76,7 +80,7 @@ void options_help(FILE *to)
 {
     for (size_t i = 0; i < ROWS; i++) {
         char left[64];
-        snprintf(left, sizeof left, "%s %s", rows[i].name, rows[i].value);
+        snprintf(left, sizeof left, "%s %s", rows[i].name, rows[i].value ? rows[i].value : "");
         fprintf(to, "  %-24s %s\n", left, rows[i].about);
     }
 }
@@ -170,6 +174,9 @@ static int set(const struct row *row, const char *value, struct options *o, stru
         return set_level(row, value, place, why);
     case SPAN:
         return set_span(row, value, place, why);
+    case FLAG:
+        *(bool *)place = true;
+        return 0;
     }
     return -EINVAL;
 }
@@ -252,7 +259,9 @@ int options_parse(int argc, char **argv, struct options *out, struct refusal *wh
         const struct row *row = find(argv[i], &value);
         if (!row)
             return refuse_unknown(argv[i], why);
-        if (!value && ++i == argc)
+        if (row->kind == FLAG && value)
+            return refuse(why, row->name, row->name, "it takes no value");
+        if (row->kind != FLAG && !value && ++i == argc)
             return refuse(why, row->name, row->value, "its value is missing");
         int error = set(row, value ? value : argv[i], &o, why);
         if (error)

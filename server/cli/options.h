@@ -24,13 +24,14 @@ struct options {
     struct option_seed seed; /* of a plan or case */
     const char *modes_dir, *stubs_dir, *state_dir;
     const char *cert, *key;
-    const char *keylog;
+    const char *keylog, *ledger_dir;
     const char *admin_token, *admin_token_file;
     const char *token_source; /* what the token came from (admin_token.h) */
     const char *names[OPTION_NAMES_MAX];
     unsigned name_count;
     enum log_level log_level;
     double time_scale;
+    bool relayed;
     size_t body_limit, ledger_bytes;
     struct run_patience patience; /* ns, 0: for ever */
     int64_t tcp_keepalive;        /* likewise, 0: no probes */

@@ -230,6 +230,7 @@ struct engine_ops {
     bool (*can_say)(const struct engine *e);
     bool (*is_set)(const struct engine *e, enum engine_setting setting, uint32_t value);
     int (*goaway)(struct engine *e, const struct goaway *goaway);
+    int32_t (*goaway_last)(struct engine *e, const struct goaway *goaway);
     int (*goaway_notice)(struct engine *e);
     int (*rst_stream)(struct engine *e, int32_t stream, uint32_t error);
     int (*ping)(struct engine *e, const uint8_t opaque[8]);
@@ -377,6 +378,12 @@ static inline int engine_goaway(struct engine *e, const struct goaway *goaway)
 static inline bool engine_disowns(const struct engine *e, int32_t stream)
 {
     return e->ops->disowns && e->ops->disowns(e, stream);
+}
+
+/* The last stream that such a GOAWAY would have now; 0 on h1. */
+static inline int32_t engine_goaway_last(struct engine *e, const struct goaway *goaway)
+{
+    return e->ops->goaway_last ? e->ops->goaway_last(e, goaway) : 0;
 }
 
 /* GOAWAY(2^31-1, NO_ERROR): new streams are still served. */

@@ -572,6 +572,7 @@ static const struct engine_ops ops = {
     .can_say = h2_can_say,
     .is_set = h2_is_set,
     .goaway = h2_goaway,
+    .goaway_last = h2_goaway_last,
     .goaway_notice = h2_goaway_notice,
     .rst_stream = h2_rst_stream,
     .ping = h2_ping,

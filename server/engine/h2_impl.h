@@ -282,6 +282,7 @@ void h2_output_put(struct h2 *h, const uint8_t *bytes, size_t n);
 bool h2_can_say(const struct engine *e);
 bool h2_is_set(const struct engine *e, enum engine_setting setting, uint32_t value);
 int h2_goaway(struct engine *e, const struct goaway *goaway);
+int32_t h2_goaway_last(struct engine *e, const struct goaway *goaway);
 int h2_goaway_notice(struct engine *e);
 int h2_rst_stream(struct engine *e, int32_t stream, uint32_t error);
 int h2_ping(struct engine *e, const uint8_t opaque[8]);

@@ -52,9 +52,9 @@ static int say_goaway(struct h2 *h, int32_t last, uint32_t error, const void *de
     return 0;
 }
 
-int h2_goaway(struct engine *e, const struct goaway *goaway)
+int32_t h2_goaway_last(struct engine *e, const struct goaway *goaway)
 {
-    struct h2 *h = h2_of(e);
+    const struct h2 *h = h2_of(e);
     int64_t last = 0;
     switch (goaway->last) {
     case GOAWAY_LAST_SEEN:
@@ -72,11 +72,13 @@ int h2_goaway(struct engine *e, const struct goaway *goaway)
         last = (int64_t)h->newest + goaway->number;
         break;
     }
-    if (last < 0)
-        last = 0;
-    if (last > H2_LAST_MAX)
-        last = H2_LAST_MAX;
-    return say_goaway(h, (int32_t)last, goaway->error, goaway->debug, goaway->debug_len);
+    return last < 0 ? 0 : last > H2_LAST_MAX ? H2_LAST_MAX : (int32_t)last;
+}
+
+int h2_goaway(struct engine *e, const struct goaway *goaway)
+{
+    return say_goaway(h2_of(e), h2_goaway_last(e, goaway), goaway->error, goaway->debug,
+                      goaway->debug_len);
 }
 
 int h2_goaway_notice(struct engine *e)

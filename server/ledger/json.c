@@ -93,6 +93,17 @@ int ledger_render(const struct ledger_record *record, struct buf *out)
     return r ? r : buf_add(out, "}", 1);
 }
 
+int ledger_render_gap(uint64_t first, const struct ledger_record *next, struct buf *out)
+{
+    const struct ledger_record gap = {
+        .seq = next->seq - 1, .age = next->age, .wall = next->wall, .event = EV_GAP
+    };
+    int r = render_head(out, &gap);
+    return r ? r
+             : buf_printf(out, ",\"first_seq\":%llu,\"last_seq\":%llu}", (unsigned long long)first,
+                          (unsigned long long)gap.seq);
+}
+
 int ledger_read(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes,
                 const char *separator, struct buf *out, uint64_t *next)
 {

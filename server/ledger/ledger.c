@@ -45,7 +45,7 @@ struct chunk {
  * and the bytes, for the other kinds the value as a zigzag varint. */
 struct head {
     uint64_t seq;
-    int64_t at, wall;
+    int64_t age, wall;
     uint64_t connection;
     uint32_t exchange;
     uint32_t length; /* of the whole record */
@@ -121,6 +121,11 @@ const char *ledger_field_name(enum ledger_field field)
     return fields[field].name;
 }
 
+enum ledger_kind ledger_field_kind(enum ledger_field field)
+{
+    return fields[field].kind;
+}
+
 static struct chunk *oldest(const struct ledger *l)
 {
     return link_entry(l->chunks.next, struct chunk, link);
@@ -163,6 +168,11 @@ struct ledger *ledger_create(size_t max_bytes)
     l->made = clock_now();
     use_chunk(l, c);
     return l;
+}
+
+int64_t ledger_age(const struct ledger *l, int64_t monotonic)
+{
+    return monotonic - l->made;
 }
 
 void ledger_destroy(struct ledger *l)
@@ -287,24 +297,53 @@ static uint8_t *put_varint(uint8_t *p, uint64_t value)
     return p;
 }
 
-void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection, uint32_t exchange)
+static void open_record(struct ledger *l, struct head record)
 {
     assert(!l->open);
+    l->open = true;
+    l->record = record;
+    l->start = l->end = newest(l)->used;
+    room(l, sizeof(struct head));
+    l->end += sizeof(struct head);
+}
+
+/* In microseconds, as it is shown: so what reads a record and what reads its JSON know the same. */
+static int64_t shown(int64_t ns)
+{
+    return ns / NS_PER_US * NS_PER_US;
+}
+
+void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection, uint32_t exchange)
+{
     int64_t now = clock_now();
     if (now >= l->wall_due) {
         l->wall_offset = clock_wall(now) - now;
         l->wall_due = now + WALL_EVERY;
     }
-    l->open = true;
-    l->record = (struct head){ .seq = l->last + 1,
-                               .at = now,
-                               .wall = now + l->wall_offset,
-                               .connection = connection,
-                               .exchange = exchange,
-                               .event = (uint16_t)event };
-    l->start = l->end = newest(l)->used;
-    room(l, sizeof(struct head));
-    l->end += sizeof(struct head);
+    open_record(l, (struct head){ .seq = l->last + 1,
+                                  .age = shown(now - l->made),
+                                  .wall = shown(now + l->wall_offset),
+                                  .connection = connection,
+                                  .exchange = exchange,
+                                  .event = (uint16_t)event });
+}
+
+void ledger_begin_again(struct ledger *l, const struct ledger_record *as)
+{
+    assert(as->seq > l->last);
+    open_record(l, (struct head){ .seq = as->seq,
+                                  .age = as->age,
+                                  .wall = as->wall,
+                                  .connection = as->connection,
+                                  .exchange = as->exchange,
+                                  .event = (uint16_t)as->event,
+                                  .cut = as->cut });
+}
+
+void ledger_abandon(struct ledger *l)
+{
+    assert(l->open);
+    l->open = false;
 }
 
 static void put_number(struct ledger *l, enum ledger_field field, int64_t value)
@@ -321,7 +360,7 @@ void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
 {
     assert(l->open && (fields[field].kind == LEDGER_INT || fields[field].kind == LEDGER_BOOL ||
                        fields[field].kind == LEDGER_SPAN));
-    put_number(l, field, value);
+    put_number(l, field, fields[field].kind == LEDGER_SPAN ? shown(value) : value);
 }
 
 void ledger_word(struct ledger *l, enum ledger_field field, int64_t word)
@@ -381,12 +420,12 @@ size_t ledger_item(char *list, size_t size, size_t len, const void *item, size_t
     return len + ITEM_HEAD + n;
 }
 
-static struct ledger_record record_at(const struct ledger *l, const uint8_t *bytes)
+static struct ledger_record record_at(const uint8_t *bytes)
 {
     struct head head;
     memcpy(&head, bytes, sizeof head);
     return (struct ledger_record){ .seq = head.seq,
-                                   .age = head.at - l->made,
+                                   .age = head.age,
                                    .wall = head.wall,
                                    .connection = head.connection,
                                    .exchange = head.exchange,
@@ -398,7 +437,7 @@ static struct ledger_record record_at(const struct ledger *l, const uint8_t *byt
 
 static void tell_watches(struct ledger *l, const uint8_t *bytes)
 {
-    const struct ledger_record record = record_at(l, bytes);
+    const struct ledger_record record = record_at(bytes);
     for (struct link *i = l->watches.next; i != &l->watches; i = l->next_watch) {
         struct ledger_watch *watch = link_entry(i, struct ledger_watch, link);
         l->next_watch = i->next;
@@ -414,8 +453,9 @@ uint64_t ledger_commit(struct ledger *l)
     l->record.length = (uint32_t)(l->end - l->start);
     memcpy(c->data + l->start, &l->record, sizeof l->record);
     c->used = (uint32_t)l->end;
-    c->count++;
-    l->last++;
+    if (c->count++ == 0)
+        c->first_seq = l->record.seq;
+    l->last = l->record.seq;
     l->open = false;
     if (!link_empty(&l->watches))
         tell_watches(l, c->data + l->start);
@@ -577,7 +617,7 @@ bool ledger_next(struct ledger_cursor *cursor, struct ledger_record *out)
         cursor->chunk = c;
         cursor->at = 0;
     }
-    *out = record_at(l, c->data + cursor->at);
+    *out = record_at(c->data + cursor->at);
     cursor->at += sizeof(struct head) + out->fields_len;
     cursor->since = out->seq;
     return true;

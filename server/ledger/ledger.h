@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/refusal.h"
 
 /*  symbol, JSON name, what it means */
 #define LEDGER_EVENTS(X)                                                                           \
@@ -29,23 +30,28 @@
     X(PROCESSED, "processed", "the endpoint did what the request asks; its response is ready")     \
     X(RESPONSE_START, "response_start", "the response is about to be sent")                        \
     X(RESPONSE_END, "response_end", "the response's last byte was handed to the kernel")           \
+    X(RESPONSE_ACKED, "response_acked",                                                            \
+      "the client has the response: its kernel has ACKed it, or the client shows that it read it") \
     X(EXCHANGE_LOST, "exchange_lost", "an exchange ended before its response was whole")           \
     X(FAULT, "fault", "a fault is about to happen, as a mode or the admin API told")               \
     X(FAULT_DONE, "fault_done", "a fault that takes time is in effect, or has ended")              \
     X(FAULT_MISSED, "fault_missed", "a rule or a step of it does nothing, and why")                \
+    X(FAULT_ACKED, "fault_acked", "the client's kernel has acknowledged what told it of a fault")  \
     X(STALE_BYTES, "stale_bytes", "the client sent on a connection that we ended or silenced")     \
     X(STALE_REQUEST, "stale_request", "a request in such bytes")                                   \
     X(SYN_REFUSED, "syn_refused", "a SYN came while the listeners refuse")                         \
     X(SYN_DROPPED, "syn_dropped", "a SYN came while the listeners drop SYNs")                      \
     X(SEGMENTS_DROPPED, "segments_dropped", "the black hole swallowed segments of the client")     \
-    X(FIN_ACKED, "fin_acked", "the client's kernel has acknowledged our FIN")                      \
     X(PEER_FIN, "peer_fin", "the client closed its sending side (FIN)")                            \
     X(PEER_RST, "peer_rst", "the client reset the connection (RST)")                               \
     X(PEER_CLOSE_NOTIFY, "peer_close_notify", "the client sent a TLS close_notify")                \
     X(PEER_ALERT, "peer_alert", "the client sent another TLS alert")                               \
     X(PEER_SETTINGS, "peer_settings", "the client sent HTTP/2 SETTINGS")                           \
+    X(PEER_SETTINGS_ACK, "peer_settings_ack", "the client has taken our HTTP/2 SETTINGS")          \
     X(PEER_PING, "peer_ping", "the client sent an HTTP/2 PING")                                    \
     X(PEER_PING_ACK, "peer_ping_ack", "the client answered our PING")                              \
+    X(PEER_WINDOW_UPDATE, "peer_window_update", "the client sent HTTP/2 WINDOW_UPDATE")            \
+    X(PING_SENT, "ping_sent", "we sent an HTTP/2 PING")                                            \
     X(PEER_GOAWAY, "peer_goaway", "the client sent GOAWAY")                                        \
     X(PEER_RST_STREAM, "peer_rst_stream", "the client reset a stream")                             \
     X(PROTOCOL_ERROR, "protocol_error", "the client broke HTTP; what we answered")                 \
@@ -56,6 +62,7 @@
     X(WARNING, "warning", "what was set does nothing, and why")                                    \
     X(MARK, "mark", "the test harness named a point in time")                                      \
     X(CLEARED, "cleared", "the ledger was emptied by a reset")                                     \
+    X(GAP, "gap", "events are missing here")                                                       \
     X(OUT_OF_DESCRIPTORS, "out_of_descriptors",                                                    \
       "connections wait: no file descriptors are left for them")
 
@@ -130,7 +137,57 @@
     X(BYTES_OUT, "bytes_out", INT)                                                                 \
     X(EXCHANGES, "exchanges", INT)                                                                 \
     X(LIFETIME, "lifetime_ms", SPAN)                                                               \
-    X(AFTER_PEER_FIN, "after_peer_fin_ms", SPAN)
+    X(AFTER_PEER_FIN, "after_peer_fin_ms", SPAN)                                                   \
+    X(FIRST_BYTE, "first_byte_ms", SPAN)                                                           \
+    X(REUSED, "reused", BOOL)                                                                      \
+    X(HANGUP_CALL, "hangup_call", TEXT)                                                            \
+    X(IDEMPOTENCY_KEY, "idempotency_key", TEXT)                                                    \
+    X(REQUEST_ID, "request_id", TEXT)                                                              \
+    X(TRACE_ID, "trace_id", TEXT)                                                                  \
+    X(SPAN_ID, "span_id", TEXT)                                                                    \
+    X(OTHER_KEYS, "other_keys", LIST)                                                              \
+    X(FINGERPRINT, "fingerprint", TEXT)                                                            \
+    X(USER_AGENT, "user_agent", TEXT)                                                              \
+    X(RANGE, "range", TEXT)                                                                        \
+    X(CONTENT_TYPE, "content_type", TEXT)                                                          \
+    X(CONTENT_LENGTH, "content_length", INT)                                                       \
+    X(EXPECT, "expect", TEXT)                                                                      \
+    X(EARLY_DATA, "early_data", BOOL)                                                              \
+    X(DIGEST, "digest", TEXT)                                                                      \
+    X(BLOCKED_BY_WINDOW, "blocked_by_window", BOOL)                                                \
+    X(LOST_BY, "lost_by", WORD)                                                                    \
+    X(END_OFFSET, "end_offset", INT)                                                               \
+    X(OFFSET, "offset", INT)                                                                       \
+    X(SENT, "sent", INT)                                                                           \
+    X(OF, "of", INT)                                                                               \
+    X(PROOF, "proof", WORD)                                                                        \
+    X(FROM, "from_ms", SPAN)                                                                       \
+    X(TO, "to_ms", SPAN)                                                                           \
+    X(SRTT, "srtt_us", INT)                                                                        \
+    X(CLASS, "class", WORD)                                                                        \
+    X(SCOPE, "scope", WORD)                                                                        \
+    X(IN_EFFECT, "in_effect", BOOL)                                                                \
+    X(LAST_FAULT, "last_fault", INT)                                                               \
+    X(EFFECT, "effect", BOOL)                                                                      \
+    X(IDLE, "idle_ms", SPAN)                                                                       \
+    X(CROSSED, "crossed", BOOL)                                                                    \
+    X(ANSWERED, "answered", INT)                                                                   \
+    X(DUE_IN, "due_in_ms", SPAN)                                                                   \
+    X(FAMILY, "family", INT)                                                                       \
+    X(PATH, "path", WORD)                                                                          \
+    X(CLIENT, "client", TEXT)                                                                      \
+    X(DATA, "data", INT)                                                                           \
+    X(DATA_OCTETS, "data_octets", INT)                                                             \
+    X(FINS, "fins", INT)                                                                           \
+    X(RSTS, "rsts", INT)                                                                           \
+    X(PROBES, "probes", INT)                                                                       \
+    X(ACKS, "acks", INT)                                                                           \
+    X(FIRST_DATA, "first_data_ms", SPAN)                                                           \
+    X(SAMPLED, "sampled_ms", SPAN)                                                                 \
+    X(SOURCE, "source", WORD)                                                                      \
+    X(INCREMENT, "increment", INT)                                                                 \
+    X(FIRST_SEQ, "first_seq", INT)                                                                 \
+    X(LAST_SEQ, "last_seq", INT)
 
 /* The words of the WORD fields: symbol, word. An empty one is left out. */
 
@@ -211,6 +268,61 @@
     X(ALL, "all")                                                                                  \
     X(NEW, "new")
 
+/* To what an exchange was lost. */
+#define LEDGER_WORDS_LOST_BY(X)                                                                    \
+    X(NONE, "")                                                                                    \
+    X(FAULT, "fault")                                                                              \
+    X(CLIENT_CANCEL, "client_cancel")                                                              \
+    X(CLIENT_FIN, "client_fin")                                                                    \
+    X(CLIENT_RST, "client_rst")                                                                    \
+    X(CLIENT_GOAWAY, "client_goaway")                                                              \
+    X(SERVER, "server")                                                                            \
+    X(TIMEOUT, "timeout")                                                                          \
+    X(PROTOCOL, "protocol")                                                                        \
+    X(LIMIT, "limit")                                                                              \
+    X(NETWORK, "network")                                                                          \
+    X(SHUTDOWN, "shutdown")
+
+/* What shows that the client has a response: its kernel's ACK; the others, that it has read it. */
+#define LEDGER_WORDS_PROOF(X)                                                                      \
+    X(NONE, "")                                                                                    \
+    X(ACK, "ack")                                                                                  \
+    X(NEXT_REQUEST, "next_request")                                                                \
+    X(PING_ACK, "ping_ack")                                                                        \
+    X(WINDOW_UPDATE, "window_update")
+
+/* What a step does to a request or connection; "says" and "repairs" are no faults to a client. */
+#define LEDGER_WORDS_CLASS(X)                                                                      \
+    X(NONE, "")                                                                                    \
+    X(ENDS, "ends")                                                                                \
+    X(SILENCES, "silences")                                                                        \
+    X(REFUSES, "refuses")                                                                          \
+    X(HOLDS, "holds")                                                                              \
+    X(CUTS, "cuts")                                                                                \
+    X(SAYS, "says")                                                                                \
+    X(SHAPES, "shapes")                                                                            \
+    X(REPAIRS, "repairs")
+
+/* To what. */
+#define LEDGER_WORDS_SCOPE(X)                                                                      \
+    X(NONE, "")                                                                                    \
+    X(STREAM, "stream")                                                                            \
+    X(CONNECTION, "connection")                                                                    \
+    X(LISTENER, "listener")
+
+/* How the client reaches us: without anybody between who ACKs; by a gateway that rewrites its
+ * address; by a relay, whose ACKs say nothing of the client. */
+#define LEDGER_WORDS_PATH(X)                                                                       \
+    X(DIRECT, "direct")                                                                            \
+    X(GATEWAY, "gateway")                                                                          \
+    X(RELAYED, "relayed")
+
+/* Who set a mark. */
+#define LEDGER_WORDS_SOURCE(X)                                                                     \
+    X(ADMIN, "admin")                                                                              \
+    X(HEADER, "header")                                                                            \
+    X(COMMAND, "command")
+
 /* What sets a rule off, and what a rule does; "admin" is the API's "do". The rows of the mode
  * language (mode/triggers.c, mode/steps.c) are indexed by these. */
 #define LEDGER_WORDS_TRIGGER(X)                                                                    \
@@ -264,51 +376,68 @@
  * "event" besides, and may have "cut". "fault" is the seq of the fault that the event follows from.
  * docs/openapi.json is made from these rows. */
 #define LEDGER_MEMBERS(X)                                                                          \
-    X(CONNECTION_OPEN, "connection listener peer number mode entry?")                              \
+    X(CONNECTION_OPEN, "connection listener peer number mode entry? family? path? why?")           \
     X(CLIENT_HELLO, "connection sni? alpn_offered resumption_offered")                             \
     X(TLS_ESTABLISHED, "connection tls_version cipher alpn? resumed")                              \
     X(TLS_FAILED, "connection why sent_alert?")                                                    \
-    X(PROTOCOL, "connection protocol")                                                             \
-    X(REQUEST, "connection exchange stream? method? target? authority? key? key_from? "            \
-               "connection_header? headers idle_before_ms? attempt? complete?")                    \
+    X(PROTOCOL, "connection protocol client?")                                                     \
+    X(REQUEST,                                                                                     \
+      "connection exchange stream? method? target? authority? key? key_from? "                     \
+      "connection_header? headers idle_before_ms? attempt? complete? first_byte_ms? "              \
+      "reused? hangup_call? idempotency_key? request_id? trace_id? span_id? other_keys? "          \
+      "fingerprint? user_agent? range? content_type? content_length? expect? early_data?")         \
     X(REQUEST_COMPLETE,                                                                            \
       "connection exchange? stream? sent_into? fault? after_fault_ms? fin_acked? "                 \
-      "body_bytes attempt")                                                                        \
-    X(PROCESSED, "connection exchange attempt")                                                    \
+      "body_bytes attempt digest?")                                                                \
+    X(PROCESSED, "connection exchange attempt status? effect?")                                    \
     X(RESPONSE_START, "connection exchange status")                                                \
-    X(RESPONSE_END, "connection exchange status")                                                  \
-    X(EXCHANGE_LOST, "connection exchange reached attempt? why fault?")                            \
-    X(FAULT, "connection? exchange? mode rule trigger step arguments? late_ms? time_scale?")       \
-    X(FAULT_DONE, "connection? exchange? step fault why? after_fault_ms? bytes?")                  \
+    X(RESPONSE_END, "connection exchange status end_offset")                                       \
+    X(RESPONSE_ACKED, "connection exchange proof from_ms to_ms")                                   \
+    X(EXCHANGE_LOST,                                                                               \
+      "connection exchange reached attempt? why fault? lost_by? last_fault? body_bytes? "          \
+      "blocked_by_window? sent? of?")                                                              \
+    X(FAULT, "connection? exchange? mode rule trigger step arguments? late_ms? time_scale? "       \
+             "class scope last_stream? srtt_us?")                                                  \
+    X(FAULT_DONE,                                                                                  \
+      "connection? exchange? step fault why? after_fault_ms? bytes? in_effect? offset?")           \
     X(FAULT_MISSED, "connection exchange? mode rule trigger step? arguments? late_ms? why")        \
+    X(FAULT_ACKED, "connection fault? step from_ms to_ms after_fault_ms")                          \
     X(STALE_BYTES, "connection bytes sent_into fault? after_fault_ms fin_acked?")                  \
     X(STALE_REQUEST,                                                                               \
       "connection exchange? stream? method? target? authority? key? key_from? "                    \
       "connection_header? headers sent_into fault? after_fault_ms? fin_acked? attempt? "           \
-      "complete")                                                                                  \
+      "complete first_byte_ms? reused? hangup_call? idempotency_key? request_id? "                 \
+      "trace_id? span_id? other_keys? fingerprint? user_agent? range? content_type? "              \
+      "content_length? expect? early_data?")                                                       \
     X(SYN_REFUSED, "listener? peer? attempts? total? why?")                                        \
     X(SYN_DROPPED, "listener? peer? attempts? segments? total? why?")                              \
-    X(SEGMENTS_DROPPED, "connection segments total after_fault_ms fault?")                         \
-    X(FIN_ACKED, "connection after_fault_ms fault?")                                               \
-    X(PEER_FIN, "connection fault?")                                                               \
-    X(PEER_RST, "connection why? fault?")                                                          \
+    X(SEGMENTS_DROPPED,                                                                            \
+      "connection segments total after_fault_ms fault? data? data_octets? fins? rsts? "            \
+      "probes? acks? first_data_ms? sampled_ms?")                                                  \
+    X(PEER_FIN, "connection fault? last_fault? idle_ms? after_fault_ms? crossed?")                 \
+    X(PEER_RST, "connection why? fault? last_fault? idle_ms? after_fault_ms? crossed?")            \
     X(PEER_CLOSE_NOTIFY, "connection fault?")                                                      \
     X(PEER_ALERT, "connection alert fault?")                                                       \
     X(PEER_SETTINGS, "connection settings?")                                                       \
+    X(PEER_SETTINGS_ACK, "connection")                                                             \
     X(PEER_PING, "connection opaque")                                                              \
     X(PEER_PING_ACK, "connection opaque")                                                          \
-    X(PEER_GOAWAY, "connection last_stream error debug_data?")                                     \
-    X(PEER_RST_STREAM, "connection stream error")                                                  \
+    X(PEER_WINDOW_UPDATE, "connection stream increment exchange?")                                 \
+    X(PING_SENT, "connection opaque fault?")                                                       \
+    X(PEER_GOAWAY,                                                                                 \
+      "connection last_stream error debug_data? fault? idle_ms? after_fault_ms? crossed?")         \
+    X(PEER_RST_STREAM, "connection stream error exchange?")                                        \
     X(PROTOCOL_ERROR, "connection why")                                                            \
     X(LIMIT, "connection exchange? why")                                                           \
     X(CONNECTION_END,                                                                              \
       "connection by how fault? why? in? exchanges bytes_in bytes_out lifetime_ms "                \
-      "after_peer_fin_ms?")                                                                        \
+      "after_peer_fin_ms? last_fault? answered? idle_ms? due_in_ms? rule?")                        \
     X(MODE, "connection? mode entry? params? seed? apply? live? time_scale?")                      \
     X(PLAN, "plan? seed apply live time_scale")                                                    \
     X(WARNING, "connection? exchange? mode? name? why")                                            \
-    X(MARK, "name")                                                                                \
+    X(MARK, "name source? from_ms? to_ms?")                                                        \
     X(CLEARED, "")                                                                                 \
+    X(GAP, "first_seq last_seq")                                                                   \
     X(OUT_OF_DESCRIPTORS, "")
 
 enum ledger_kind {
@@ -399,6 +528,42 @@ enum ledger_applied {
 #undef X
 };
 
+enum ledger_lost_by {
+#define X(symbol, word) LOST_BY_##symbol,
+    LEDGER_WORDS_LOST_BY(X)
+#undef X
+};
+
+enum ledger_proof {
+#define X(symbol, word) PROOF_##symbol,
+    LEDGER_WORDS_PROOF(X)
+#undef X
+};
+
+enum ledger_class {
+#define X(symbol, word) CLASS_##symbol,
+    LEDGER_WORDS_CLASS(X)
+#undef X
+};
+
+enum ledger_scope {
+#define X(symbol, word) SCOPE_##symbol,
+    LEDGER_WORDS_SCOPE(X)
+#undef X
+};
+
+enum ledger_path {
+#define X(symbol, word) PATH_##symbol,
+    LEDGER_WORDS_PATH(X)
+#undef X
+};
+
+enum ledger_source {
+#define X(symbol, word) SOURCE_##symbol,
+    LEDGER_WORDS_SOURCE(X)
+#undef X
+};
+
 enum ledger_trigger {
 #define X(symbol, word) TRIGGER_##symbol,
     LEDGER_WORDS_TRIGGER(X)
@@ -415,16 +580,22 @@ enum ledger_step {
 struct ledger;
 
 /* The JSON name of an event, what it means, and its members as LEDGER_MEMBERS has them; the JSON
- * name of a field. */
+ * name of a field, and its kind. */
 const char *ledger_event_name(enum ledger_event event);
 const char *ledger_event_members(enum ledger_event event);
 const char *ledger_event_about(enum ledger_event event);
 const char *ledger_field_name(enum ledger_field field);
-/* A word of a WORD field, by its number in the enumeration. */
+enum ledger_kind ledger_field_kind(enum ledger_field field);
+/* The words of a WORD field: how many numbers its enumeration has, the word of a number, and the
+ * number of a word, -1 when the field has no such one. */
+int64_t ledger_word_count(enum ledger_field field);
 const char *ledger_word_name(enum ledger_field field, int64_t word);
+int64_t ledger_word_find(enum ledger_field field, const char *word);
 
 /* Makes an empty ledger of at most max_bytes (at least one chunk). NULL without memory. */
 struct ledger *ledger_create(size_t max_bytes);
+/* A time of clock_now() as events have it: since the ledger was made. */
+int64_t ledger_age(const struct ledger *l, int64_t monotonic);
 void ledger_destroy(struct ledger *l);
 
 /* Memory that ledgers share, beside the bound that each has. When it is used up, one that needs
@@ -524,6 +695,10 @@ bool ledger_next(struct ledger_cursor *cursor, struct ledger_record *out);
  * their order. Returns 0 or -ENOMEM. */
 int ledger_render(const struct ledger_record *record, struct buf *out);
 
+/* The same for a "gap": the events from first up to the one before next are missing. It has the
+ * last one's sequence number, and the times of next. */
+int ledger_render_gap(uint64_t first, const struct ledger_record *next, struct buf *out);
+
 /* Where a page ends that begins behind since: the sequence number of its last event, of at most
  * max_events (at least one) and as many as take up max_bytes of the ledger's memory; since when
  * there is none. */
@@ -535,6 +710,19 @@ uint64_t ledger_page(const struct ledger *l, uint64_t since, size_t max_events, 
  * Returns how many were written, or -ENOMEM (out is as it was, but for its failed). */
 int ledger_read(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes,
                 const char *separator, struct buf *out, uint64_t *next);
+
+/* --- Loading what was rendered (load.c) */
+
+/* Appends the event of a line of JSON that ledger_render wrote, with its sequence number and times:
+ * the ledger then has the same record, but that a text which was no UTF-8 is now what was shown of
+ * it. Returns 0, -ENOMEM, or BAD_INPUT with *why for what ledger_render does not write: no JSON
+ * object, an event or member that does not exist, one that is missing or of another kind, a
+ * sequence number that does not rise. Nothing is appended then. */
+int ledger_load(struct ledger *l, const char *line, size_t len, struct refusal *why);
+/* What it is made of: begins an event as this one was, its fields aside; gives up the one that is
+ * being written. */
+void ledger_begin_again(struct ledger *l, const struct ledger_record *as);
+void ledger_abandon(struct ledger *l);
 
 /* Empties it (sequence numbers continue) and writes a "cleared" event. */
 void ledger_clear(struct ledger *l);

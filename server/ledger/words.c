@@ -1,5 +1,6 @@
 /* words.c - the words of the WORD fields. */
 #include <assert.h>
+#include <string.h>
 
 #include "ledger/ledger.h"
 
@@ -16,6 +17,12 @@ static const char *const fin_acked[] = { LEDGER_WORDS_FIN_ACKED_BEFORE(X) };
 static const char *const apply[] = { LEDGER_WORDS_APPLY(X) };
 static const char *const trigger[] = { LEDGER_WORDS_TRIGGER(X) };
 static const char *const step[] = { LEDGER_WORDS_STEP(X) };
+static const char *const lost_by[] = { LEDGER_WORDS_LOST_BY(X) };
+static const char *const proof[] = { LEDGER_WORDS_PROOF(X) };
+static const char *const class[] = { LEDGER_WORDS_CLASS(X) };
+static const char *const scope[] = { LEDGER_WORDS_SCOPE(X) };
+static const char *const path[] = { LEDGER_WORDS_PATH(X) };
+static const char *const source[] = { LEDGER_WORDS_SOURCE(X) };
 #undef X
 
 #define WORDS(list)                                                                                \
@@ -38,10 +45,29 @@ static const struct {
     [F_APPLY] = WORDS(apply),
     [F_TRIGGER] = WORDS(trigger),
     [F_STEP] = WORDS(step),
+    [F_LOST_BY] = WORDS(lost_by),
+    [F_PROOF] = WORDS(proof),
+    [F_CLASS] = WORDS(class),
+    [F_SCOPE] = WORDS(scope),
+    [F_PATH] = WORDS(path),
+    [F_SOURCE] = WORDS(source),
 };
 
 const char *ledger_word_name(enum ledger_field field, int64_t word)
 {
     assert(word >= 0 && word < tables[field].count);
     return tables[field].words[word];
+}
+
+int64_t ledger_word_count(enum ledger_field field)
+{
+    return tables[field].count;
+}
+
+int64_t ledger_word_find(enum ledger_field field, const char *word)
+{
+    for (int64_t i = 0; i < tables[field].count; i++)
+        if (*word && strcmp(tables[field].words[i], word) == 0)
+            return i;
+    return -1;
 }

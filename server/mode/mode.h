@@ -95,6 +95,8 @@ enum step_listener {
 };
 enum step_listener mode_step_listener(const struct mode_step *step);
 enum ledger_step mode_step_word(const struct mode_step *step); /* for the ledger */
+/* Adds to a fault event what the step does: its class and scope. */
+void mode_step_ledger_class(const struct mode_step *step, enum trigger_slot slot, struct ledger *l);
 const char *mode_step_name(const struct mode_step *step);
 /* How long the next step is to wait for, in ns (DURATION_NEVER: for ever); -1: it takes no time. */
 int64_t mode_step_pause(const struct mode_step *step);

@@ -33,6 +33,9 @@ struct mode_host {
     /* Something is about to happen to the connection: if the host has another program for it by
      * now, it gives it (mode_conn_set), and returns true. NULL: it gives them at once. */
     bool (*catch_up)(void *host);
+    /* A step has told the client of a fault, by what is queued last (step_row.tells); fault: the
+     * seq of its event. NULL: nobody wants to know. */
+    void (*told)(void *host, uint64_t fault, enum ledger_step step);
 };
 
 /* Embedded in the host's connection. The host sets wire, and engine when it has one. */

@@ -87,10 +87,16 @@ static void begin_event(const struct script *s, enum ledger_event event,
 /* Returns its seq. */
 static uint64_t ledger_fault(const struct script *s, const struct mode_step *step, int64_t late)
 {
+    struct mode_conn *mc = s->mc;
     begin_event(s, EV_FAULT, step, late);
+    mode_step_ledger_class(step, s->rule->slot, mc->ledger);
+    if (step_of(step->row) == STEP_GOAWAY)
+        ledger_int(mc->ledger, F_LAST_STREAM, engine_goaway_last(mc->engine, step->arg[1].goaway));
+    if (step_of(step->row) == STEP_RST)
+        wire_ledger_srtt(mc->wire);
     if (s->program->scale != 1)
-        ledger_real(s->mc->ledger, F_TIME_SCALE, s->program->scale);
-    return ledger_commit(s->mc->ledger);
+        ledger_real(mc->ledger, F_TIME_SCALE, s->program->scale);
+    return ledger_commit(mc->ledger);
 }
 
 static const char *wire_is_too_late(const struct mode_conn *mc)
@@ -193,6 +199,8 @@ static void step_do(struct script *s, const struct mode_step *step, uint64_t fau
         mode_ledger_undone(mc, s->nth, step_of(step->row), fault, why_not(mc, error));
         return;
     }
+    if (step->row->tells && mc->calls->told)
+        mc->calls->told(mc->host, fault, step_of(step->row));
     switch (step->row->effect) {
     case EFFECT_NONE:
         break;

@@ -49,6 +49,7 @@ void exchange_stop(void)
         free(link_entry(first, struct session_exchange, link));
     }
     pooled = 0;
+    acks_stop();
 }
 
 /* It is over; its memory goes, when nobody up the stack looks at it any more. */
@@ -120,9 +121,12 @@ static void tell_end(struct session_exchange *sx)
 {
     struct exchanges *xs = sx->xs;
     sx->end_told = true;
+    uint64_t offset = sx->end_offset == WIRE_NO_OFFSET ? wire_bytes_out(xs->wire) : sx->end_offset;
     ledger_begin(xs->ledger, EV_RESPONSE_END, xs->id, sx->copy.nth);
     ledger_int(xs->ledger, F_STATUS, sx->status);
+    ledger_int(xs->ledger, F_END_OFFSET, (int64_t)offset);
     ledger_commit(xs->ledger);
+    acks_response(xs, sx->copy.nth, offset);
     if (sx->read.attempt)
         attempts_answered(xs->attempts, sx->key.hash);
 }
@@ -164,7 +168,7 @@ void exchange_tell_lost_one(struct session_exchange *sx, const char *why)
 }
 
 /* The engine has put out all of the response, and has no more say in it. */
-static void leave(struct session_exchange *sx, uint64_t end_mark)
+static void leave(struct session_exchange *sx, uint64_t end_mark, uint64_t end_offset)
 {
     struct exchanges *xs = sx->xs;
     struct exchange *ex = sx->mx.ex;
@@ -173,6 +177,7 @@ static void leave(struct session_exchange *sx, uint64_t end_mark)
     sx->mx.ex = &sx->copy;
     ex->data = NULL;
     sx->end_mark = end_mark;
+    sx->end_offset = end_offset;
     sx->mx.standing = false;
     places_forget(sx);
     link_remove(&sx->link);
@@ -219,7 +224,8 @@ void exchange_watch(struct exchanges *xs, const char *why)
         if (sx->reached < REACHED_COMPLETE)
             read_on(sx);
         else if (why && engine_said_all(sx->mx.ex))
-            leave(sx, sx->mx.standing ? sx->stop_mark : wire_queued(xs->wire));
+            leave(sx, sx->mx.standing ? sx->stop_mark : wire_queued(xs->wire),
+                  sx->mx.standing ? WIRE_NO_OFFSET : wire_end_offset(xs->wire));
         else if (why)
             exchange_tell_lost_one(sx, why);
     }
@@ -265,6 +271,10 @@ static void begin(void *host, struct exchange *ex)
     if (is_closed(xs))
         return; /* pipelined behind the end: nothing is told of it */
     int64_t now = clock_now();
+    if (protocol_of(xs->mode->over)->streams)
+        acks_look(xs);
+    else
+        acks_read(xs, PROOF_NEXT_REQUEST);
     struct session_exchange *sx = take_exchange();
     if (!sx) {
         wire_abort(xs->wire, BY_SERVER, HOW_NO_MEMORY);
@@ -410,7 +420,7 @@ static void responded(void *host, struct exchange *ex)
     places_end(sx);
     if (xs->unsaid) /* one after the other, or together: nothing of this one came later */
         exchange_tell_lost_one(sx, "the connection's end was said before");
-    leave(sx, wire_queued(xs->wire));
+    leave(sx, wire_queued(xs->wire), wire_end_offset(xs->wire));
     exchange_settle(xs);
 }
 

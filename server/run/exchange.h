@@ -41,6 +41,7 @@ struct exchanges {
 
     int64_t from_hole_until; /* a request that is whole by then was sent into a black hole */
     int64_t idle_since;      /* TIME_NONE: busy, or nothing can be asked of it yet */
+    struct acks *acks;       /* what the client may not have yet (acks.c); NULL: nothing */
     uint32_t begun;          /* exchanges so far */
     uint32_t numbered;       /* and of requests that have not begun, but for stale ones */
     uint32_t open;           /* of these, not over yet */
@@ -100,8 +101,9 @@ struct session_exchange {
     uint8_t stopped;           /* 1u << kind: it has, and the rules there have not fired yet */
     uint64_t stop_mark;        /* wire_queued() then */
     uint64_t end_mark;         /* wire_queued() after its last byte */
-    int problem;       /* status of a response of our own instead of the endpoint's; 0: none */
-    enum problem kind; /* if the mode of its URL is refused */
+    uint64_t end_offset;       /* wire_end_offset() there */
+    int problem;             /* status of a response of our own instead of the endpoint's; 0: none */
+    enum problem kind;       /* if the mode of its URL is refused */
     struct refusal *refusal; /* likewise, why; NULL: no memory */
 };
 
@@ -168,6 +170,20 @@ void respond_continue(struct session_exchange *sx);
 void respond_all(struct exchanges *xs);
 /* Opens all gates and forgets all responses that rules have given. */
 void respond_open_gates(struct exchanges *xs);
+
+/* --- acks.c */
+/* The response of an exchange is with the kernel, up to this offset of the TCP stream. */
+void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset);
+/* A step has told the client of a fault, with the last byte that was queued. */
+void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step);
+/* Looks what is ACKed by now, and ledgers it. */
+void acks_look(struct exchanges *xs);
+/* The same; the client has just shown by this that it reads what it has. */
+void acks_read(struct exchanges *xs, enum ledger_proof proof);
+/* The connection is about to end: a last look. */
+void acks_end(struct exchanges *xs);
+/* As exchange_stop. */
+void acks_stop(void);
 
 /* --- places.c */
 /* Before engine_respond: where it is to stop. */

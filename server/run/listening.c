@@ -145,6 +145,7 @@ static void do_step(struct listen_script *s, const struct mode_step *step, int64
     ledger_int(l, F_RULE, s->rule->number);
     ledger_word(l, F_TRIGGER, s->rule->on);
     ledger_word(l, F_STEP, mode_step_word(step));
+    mode_step_ledger_class(step, ON_LISTEN, l);
     ledger_text(l, F_ARGUMENTS, step->arguments);
     if (late != ON_TIME)
         ledger_int(l, F_LATE, late);

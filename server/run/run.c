@@ -40,6 +40,7 @@ int run_create(const struct run_config *config, struct run **out)
     run->config = *config;
     run->shared.config = &run->config;
     run->shared.closed = closed;
+    gateways_read("/proc/net", &run->shared.gateways);
     link_init(&run->sessions);
     link_init(&run->cursors);
     sweep_init(run);

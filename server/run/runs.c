@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/descriptors.h"
+#include "run/ledger_file.h"
 #include "run/run_parts.h"
 
 struct runs {
@@ -19,7 +20,8 @@ struct entry {
     struct link link;
     struct runs *runs;
     struct run *run;
-    struct link listeners; /* struct opened */
+    struct link listeners;    /* struct opened */
+    struct ledger_file *file; /* NULL: its ledger is in none */
     char id[RUNS_ID_SIZE];
     bool ending;
 };
@@ -108,6 +110,12 @@ int runs_add(struct runs *runs, const char *id, const struct run_config *config,
     return 0;
 }
 
+int runs_save(struct runs *runs, struct run *run, const char *directory, struct refusal *why)
+{
+    struct entry *e = entry_of(runs, run);
+    return ledger_file_open(run->config.loop, run_ledger(run), directory, e->id, &e->file, why);
+}
+
 /* --- Listeners */
 
 static struct opened *find_opened(const struct entry *e, const char *name)
@@ -176,6 +184,7 @@ const struct listener *runs_listening(const struct runs *runs, const struct run 
 static void destroy(struct entry *e)
 {
     close_all(e);
+    ledger_file_close(e->file);
     run_destroy(e->run);
     link_remove(&e->link);
     free(e);

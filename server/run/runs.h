@@ -24,6 +24,9 @@ int runs_add(struct runs *runs, const char *id, const struct run_config *config,
 /* NULL: there is none of this id. One that is ending is still found. */
 struct run *runs_find(const struct runs *runs, const char *id);
 
+/* Writes the run's ledger to a file in a directory from now on, as ledger_file_open; once a run. */
+int runs_save(struct runs *runs, struct run *run, const char *directory, struct refusal *why);
+
 /* What a run listens with. */
 struct runs_listener {
     const char *name;    /* "https"; unique in its run */

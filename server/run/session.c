@@ -100,6 +100,12 @@ static int url_mode(struct exchanges *xs, const struct exchange *ex, const char 
     return error;
 }
 
+static void told(void *host, uint64_t fault, enum ledger_step step)
+{
+    struct session *s = host;
+    acks_fault(&s->xs, fault, step);
+}
+
 static bool catch_up(void *host)
 {
     return session_catch_up(host);
@@ -270,6 +276,7 @@ static void ending(void *owner, enum ledger_by by)
     if (by == BY_CLIENT)
         mode_gives_way(&s->mode, "the client ended the connection first", true);
     exchange_tell_lost(&s->xs, why, true);
+    acks_end(&s->xs);
 }
 
 static void end_fields(void *owner)
@@ -392,6 +399,7 @@ static const struct wire_owner wire_calls = {
 static const struct mode_host mode_calls = {
     .released = released,
     .catch_up = catch_up,
+    .told = told,
 };
 
 /* --- Beginning and end */
@@ -401,12 +409,29 @@ static const struct exchanges_calls exchanges_calls = {
     .url_mode = url_mode,
 };
 
-static void ledger_open(const struct session *s, int picked)
+static enum ledger_path path_from(const struct session_shared *shared, const struct sockaddr *peer)
+{
+    return shared->config->relayed                  ? PATH_RELAYED
+           : gateways_have(&shared->gateways, peer) ? PATH_GATEWAY
+                                                    : PATH_DIRECT;
+}
+
+static bool is_ipv4(const struct sockaddr *peer)
+{
+    union address a = { .any = { .sa_family = peer->sa_family } };
+    memcpy(&a, peer, peer->sa_family == AF_INET6 ? sizeof a.v6 : sizeof a.v4);
+    address_unmap(&a);
+    return a.any.sa_family == AF_INET;
+}
+
+static void ledger_open(const struct session *s, const struct sockaddr *peer, int picked)
 {
     struct ledger *l = s->xs.ledger;
     ledger_begin(l, EV_CONNECTION_OPEN, s->xs.id, 0);
     ledger_text(l, F_LISTENER, s->listener);
     ledger_text(l, F_PEER, s->peer);
+    ledger_int(l, F_FAMILY, is_ipv4(peer) ? 4 : 6);
+    ledger_word(l, F_PATH, path_from(s->shared, peer));
     ledger_int(l, F_NUMBER, s->mode.number);
     ledger_mode(s, plan_is_mode(s->shared->plan) ? PLAN_NONE : picked);
     ledger_commit(l);
@@ -450,7 +475,7 @@ int session_accept(struct session_shared *shared, const struct run_listener *lis
                    plan_program(shared->plan, picked));
     s->early = true;
     address_text(peer, s->peer);
-    ledger_open(s, picked);
+    ledger_open(s, peer, picked);
     s->mode.wire = s->xs.wire;
     wire_closing(s->xs.wire, &s->mode.program->closing);
     patience_begin(s);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
+#include "base/gateway.h"
 #include "mode/catalogue.h"
 #include "run/config.h"
 #include "run/exchange.h"
@@ -26,6 +27,7 @@ struct session_shared {
     struct plan *plan;              /* in force; a reference */
     uint64_t setting;               /* counts what was set for all */
     struct run_listener *listeners; /* where else a client could have gone */
+    struct gateways gateways;
     /* The last call about a session, whose memory goes when it returns. */
     void (*closed)(struct session_shared *shared, struct session *s);
 };

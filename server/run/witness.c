@@ -289,6 +289,8 @@ void witness_frame(void *host, const struct engine_frame_info *info)
         return;
     if (info->kind == FRAME_GOAWAY)
         xs->client_leaves = true;
+    if (info->kind == FRAME_PING_ACK)
+        acks_read(xs, PROOF_PING_ACK);
     ledger_begin(l, events[info->kind], xs->id, 0);
     if (info->kind == FRAME_RST_STREAM)
         ledger_int(l, F_STREAM, info->stream);

@@ -170,6 +170,11 @@ size_t wire_room(const struct wire *w)
     return w->state == WIRE_OPEN && waiting < LIMIT_QUEUED ? LIMIT_QUEUED - waiting : 0;
 }
 
+uint64_t wire_end_offset(const struct wire *w)
+{
+    return w->shape ? WIRE_NO_OFFSET : w->out_total;
+}
+
 uint64_t wire_queued(const struct wire *w)
 {
     return w->queued;

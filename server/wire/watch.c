@@ -39,6 +39,20 @@ int wire_unread(const struct wire *w)
     return w->fd < 0 || ioctl(w->fd, FIONREAD, &bytes) < 0 ? 0 : bytes;
 }
 
+void wire_ledger_srtt(const struct wire *w)
+{
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof info;
+    if (w->fd >= 0 && getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_rtt)
+        ledger_int(w->ledger, F_SRTT, info.tcpi_rtt);
+}
+
+uint64_t wire_acked(const struct wire *w)
+{
+    int unacked = w->fd < 0 ? -1 : wire_unacked(w); /* our FIN counts as an octet */
+    return unacked < 0 || (uint64_t)unacked > w->bytes_out ? 0 : w->bytes_out - (uint64_t)unacked;
+}
+
 static uint32_t segments_dropped(const struct wire *w)
 {
     uint32_t info[SK_MEMINFO_VARS] = { 0 };
@@ -73,6 +87,7 @@ static void fin_sample(struct timer *m, int64_t late)
     int64_t now = clock_now();
     switch (fin_state(w)) {
     case FIN_CROSSED: {
+        w->fin_looked_at = now;
         int64_t pause = (now - w->drained_at) / 4;
         pause = pause < FIN_SAMPLE ? FIN_SAMPLE : pause > FIN_SAMPLE_MAX ? FIN_SAMPLE_MAX : pause;
         timer_at(m, now + pause);
@@ -84,9 +99,12 @@ static void fin_sample(struct timer *m, int64_t late)
         w->fin_acked_at = now;
         if (w->state != WIRE_FIN_SENT)
             break; /* the ACK of an orderly end's FIN is no news */
-        ledger_begin(w->ledger, EV_FIN_ACKED, w->id, 0);
-        ledger_int(w->ledger, F_AFTER_FAULT, now - w->drained_at);
+        ledger_begin(w->ledger, EV_FAULT_ACKED, w->id, 0);
         wire_ledger_fault(w);
+        ledger_word(w->ledger, F_STEP, STEP_FIN);
+        ledger_int(w->ledger, F_FROM, ledger_age(w->ledger, w->fin_looked_at));
+        ledger_int(w->ledger, F_TO, ledger_age(w->ledger, now));
+        ledger_int(w->ledger, F_AFTER_FAULT, now - w->drained_at);
         ledger_commit(w->ledger);
         break;
     default:
@@ -97,6 +115,7 @@ static void fin_sample(struct timer *m, int64_t late)
 void wire_watch_fin(struct wire *w)
 {
     w->sample.reached = fin_sample;
+    w->fin_looked_at = clock_now();
     timer_at(&w->sample, clock_now() + FIN_SAMPLE);
 }
 

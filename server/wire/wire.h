@@ -327,6 +327,14 @@ int wire_unread(const struct wire *w);
 /* Totals of bytes on the socket, TLS included. */
 uint64_t wire_bytes_in(const struct wire *w);
 uint64_t wire_bytes_out(const struct wire *w);
+/* Octets of the TCP stream: where all that is queued by now ends in it, or WIRE_NO_OFFSET while
+ * some of it waits for a pace or cut; and of what the kernel has taken, how many the client's
+ * kernel is known to have ACKed (RFC 9293 3.8: SND.UNA). */
+#define WIRE_NO_OFFSET UINT64_MAX
+uint64_t wire_end_offset(const struct wire *w);
+uint64_t wire_acked(const struct wire *w);
+/* Adds the round-trip time that the kernel has measured to the event being written, if it has. */
+void wire_ledger_srtt(const struct wire *w);
 /* {"version","cipher","sni","resumed"} as ledgered; each "" before the handshake or in cleartext.
  * sni is any bytes, the first 255 of them, without a NUL behind. */
 struct wire_tls_info {

@@ -98,9 +98,10 @@ struct wire {
     uint64_t probing_out;   /* bytes_out when it was asked */
     int64_t established_at; /* TLS; 0: not yet */
     int64_t opened_at, fault_since, fin_acked_at, black_hole_used_at;
-    int64_t drained_at; /* all that was queued before the verb was in the kernel, and the FIN
-                           behind it; resetting: or the kernel last took some of it */
-    int64_t linger;     /* fin_sent: how long what comes is discarded */
+    int64_t fin_looked_at; /* our FIN was out, and not ACKed then */
+    int64_t drained_at;    /* all that was queued before the verb was in the kernel, and the FIN
+                              behind it; resetting: or the kernel last took some of it */
+    int64_t linger;        /* fin_sent: how long what comes is discarded */
     uint32_t drops_before, drops_seen;
     struct timer limit; /* of the state: linger, watch, drain */
     struct timer sample;

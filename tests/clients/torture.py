@@ -247,7 +247,7 @@ class Books(threading.Thread):
     """Reads the ledger as it grows, and checks each event against those before it."""
     ORDER = ('request', 'request_complete', 'processed', 'response_start', 'response_end')
     OVER = ('response_end', 'exchange_lost')
-    CAUSES = {'fin_acked': ('fin', 'cut'), 'segments_dropped': ('black_hole',), 'fin_sent': ('fin', 'cut'),
+    CAUSES = {'fault_acked': ('fin', 'cut', 'goaway', 'goaway_notice', 'close_notify', 'alert', 'rst_stream', 'refuse'), 'segments_dropped': ('black_hole',), 'fin_sent': ('fin', 'cut'),
               'forgotten': ('forget',), 'stalled': ('stall', 'cut'), 'black_holed': ('black_hole',),
               'resetting': ('rst', 'cut'), 'goaway': ('goaway',)}
     ENDED_BY = {'rst': 'cut'}  # a cut that ends with RST has two fault_done

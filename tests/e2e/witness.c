@@ -40,7 +40,7 @@ uint64_t check_fault(const struct stage *stage, const struct talk *t, const char
 
 void await_fin_acked(const struct stage *stage, const struct talk *t)
 {
-    json_t *acked = ledger_await(stage->server, t->connection, "fin_acked", NULL);
+    json_t *acked = ledger_await(stage->server, t->connection, "fault_acked", "fin");
     json_decref(acked);
 }
 
@@ -247,11 +247,17 @@ static const struct cause {
     const char *event, *into, *steps;
     bool names;
 } causes[] = {
-    { "fin_acked", "", " fin cut ", true },      { "segments_dropped", "", " black_hole ", true },
-    { "stale_bytes", "ending", "", false },      { "stale_request", "ending", "", false },
-    { "", "fin_sent", " fin cut ", true },       { "", "forgotten", " forget ", true },
-    { "", "stalled", " stall cut ", true },      { "", "resetting", " rst cut ", true },
-    { "", "black_holed", " black_hole ", true }, { "", "goaway", " goaway ", true },
+    { "fault_acked", "", " fin cut goaway goaway_notice close_notify alert rst_stream refuse ",
+      true },
+    { "segments_dropped", "", " black_hole ", true },
+    { "stale_bytes", "ending", "", false },
+    { "stale_request", "ending", "", false },
+    { "", "fin_sent", " fin cut ", true },
+    { "", "forgotten", " forget ", true },
+    { "", "stalled", " stall cut ", true },
+    { "", "resetting", " rst cut ", true },
+    { "", "black_holed", " black_hole ", true },
+    { "", "goaway", " goaway ", true },
 };
 
 static const struct cause *cause_of(const json_t *event)

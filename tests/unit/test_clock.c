@@ -72,6 +72,40 @@ static void dates_are_written_as_imf_fixdate(void **state)
     }
 }
 
+static void dates_are_read_as_they_are_written(void **state)
+{
+    static const char *const good[] = { "1970-01-01T00:00:00.000000Z",
+                                        "2026-02-28T23:59:59.999999Z",
+                                        "2024-02-29T12:34:56.789012Z",
+                                        "2261-12-31T23:59:59.000001Z" };
+    static const char *const bad[] = { "",
+                                       "2026-02-29T00:00:00.000000Z",
+                                       "2026-02-28T24:00:00.000000Z",
+                                       "2026-02-28T23:59:60.000000Z",
+                                       "2026-02-28T23:59:59.99999Z",
+                                       "2026-02-28T23:59:59.999999",
+                                       "2026-02-28T23:59:59.999999Z ",
+                                       "2026-02-28 23:59:59.999999Z",
+                                       "+026-02-28T23:59:59.999999Z",
+                                       "2026-2-028T23:59:59.999999Z",
+                                       "1969-12-31T23:59:59.999999Z",
+                                       "9999-12-31T23:59:59.999999Z" };
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char again[CLOCK_RFC3339_SIZE];
+        int64_t wall;
+        assert_true(clock_read_rfc3339(good[i], &wall));
+        clock_rfc3339(wall, again);
+        assert_string_equal(again, good[i]);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int64_t wall = 7;
+        if (clock_read_rfc3339(bad[i], &wall))
+            fail_msg("%s is taken", bad[i]);
+        assert_int_equal(wall, 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -80,6 +114,7 @@ int main(void)
         cmocka_unit_test(wall_time_is_the_real_time_clock_at_that_time),
         cmocka_unit_test(dates_are_written_as_rfc_3339_in_utc),
         cmocka_unit_test(dates_are_written_as_imf_fixdate),
+        cmocka_unit_test(dates_are_read_as_they_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

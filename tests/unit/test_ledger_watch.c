@@ -111,7 +111,7 @@ static void read_fields(struct ledger_watch *watch, const struct ledger_record *
     assert_int_equal(ledger_number(record, F_STREAM, 99), -5);
     assert_int_equal(ledger_number(record, F_STATUS, 99), 99);
     assert_int_equal(ledger_number(record, F_COMPLETE, 0), 1);
-    assert_int_equal(ledger_number(record, F_IDLE_BEFORE, 0), 1234567890123);
+    assert_int_equal(ledger_number(record, F_IDLE_BEFORE, 0), 1234567890000);
     assert_true(ledger_text_is(record, F_METHOD, "GET"));
     assert_false(ledger_text_is(record, F_METHOD, "GE"));
     assert_false(ledger_text_is(record, F_METHOD, "GETS"));

@@ -24,7 +24,7 @@ static void fin_is_a_fin_and_later_bytes_draw_a_reset(void **state)
     assert_int_equal(client_sees(b), 4);
     assert_int_equal(client_sees(b), 0);
     assert_false(b->closed);
-    bench_await(b, "\"event\":\"fin_acked\"");
+    bench_await(b, "\"event\":\"fault_acked\"");
     client_says(b, "stale");
     loop_until(&loop, is_set, &b->closed);
     assert_int_equal(buf_len(&b->stale), 5);

@@ -222,7 +222,7 @@ static void what_the_kernel_does_not_say_is_not_known(void **state)
     assert_int_equal(wire_create(&config, ends[0], &b.wire), 0);
     assert_int_equal(wire_tcp_state(b.wire), -1);
     assert_int_equal(wire_fin(b.wire, false, 0, false), 0);
-    bench_await_none(&b, "\"event\":\"fin_acked\"");
+    bench_await_none(&b, "\"event\":\"fault_acked\"");
     client_says(&b, "late");
     assert_true(bench_ledger_has(&b, "\"fin_acked\":\"unclear\""));
     loop_until(&loop, is_set, &b.closed);

@@ -70,7 +70,7 @@ static void any_record_behind_our_fin_is_stale_and_draws_rst(void **state)
                 struct bench b;
                 open_bench(&b, versions[v], NULL);
                 assert_int_equal(wire_fin(b.wire, notified, 0, false), 0);
-                bench_await(&b, "\"event\":\"fin_acked\"");
+                bench_await(&b, "\"event\":\"fault_acked\"");
                 records[r](&b);
                 loop_until(&loop, is_set, &b.closed);
                 assert_true(bench_ledger_has(&b, "\"event\":\"stale_bytes\""));

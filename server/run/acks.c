@@ -1,0 +1,227 @@
+/* acks.c - whether the client has what was said to it: a response, a frame or an alert that tells
+ * of a fault.
+ *
+ * Its kernel's ACK is seen by a counter, not by an event: it is looked at when the client's next
+ * request begins, when a frame of it shows that it reads, at the end of the connection, and by a
+ * timer in between, soon at first and ever more seldom. So an ACK is known to lie between two
+ * looks. That the client itself has read a response is shown by its next request on an HTTP/1.1
+ * connection, or by a frame behind the ACK.
+ *
+ * Only a connection for which something waits has a struct acks, and the waits come from a pool.
+ */
+#include <stdlib.h>
+
+#include "run/exchange.h"
+
+#define POOL_MAX   256
+#define UNREAD_MAX 64              /* responses of a connection that are ACKed; the oldest go */
+#define LOOK_FIRST (5 * NS_PER_MS) /* then a quarter of what waits longest has waited, up to */
+#define LOOK_LAST  NS_PER_S
+#define LOOK_AGAIN (50 * NS_PER_US) /* two looks are no nearer */
+
+struct wait {
+    struct link link;
+    uint64_t mark;   /* wire_queued() behind it */
+    uint64_t offset; /* where it ends in the TCP stream; WIRE_NO_OFFSET: not known yet */
+    uint64_t fault;  /* the fault that it tells of, by */
+    enum ledger_step step;
+    uint32_t nth;     /* or the exchange whose response it is; 0: a fault */
+    int64_t since;    /* it was said then */
+    int64_t not_then; /* it was not ACKed then */
+};
+
+struct acks {
+    struct exchanges *xs;
+    struct timer timer;
+    struct link unacked; /* struct wait, as they were said */
+    struct link unread;  /* responses that are ACKed */
+    unsigned unread_count;
+    int64_t looked_at;
+};
+
+static struct link pool = { &pool, &pool };
+static unsigned pooled;
+
+static struct wait *wait_at(const struct link *i)
+{
+    return link_entry(i, struct wait, link);
+}
+
+static void recycle(struct wait *wait)
+{
+    link_remove(&wait->link);
+    if (pooled == POOL_MAX) {
+        free(wait);
+        return;
+    }
+    link_append(&pool, &wait->link);
+    pooled++;
+}
+
+void acks_stop(void)
+{
+    for (; !link_empty(&pool); pooled--) {
+        struct wait *wait = wait_at(pool.next);
+        link_remove(&wait->link);
+        free(wait);
+    }
+}
+
+/* --- Looking */
+
+static void tell(struct acks *a, const struct wait *wait, enum ledger_proof proof, int64_t now)
+{
+    struct exchanges *xs = a->xs;
+    struct ledger *l = xs->ledger;
+    ledger_begin(l, wait->nth ? EV_RESPONSE_ACKED : EV_FAULT_ACKED, xs->id, wait->nth);
+    if (wait->nth) {
+        ledger_word(l, F_PROOF, proof);
+    } else {
+        ledger_int(l, F_FAULT, (int64_t)wait->fault);
+        ledger_word(l, F_STEP, wait->step);
+    }
+    ledger_int(l, F_FROM, ledger_age(l, wait->not_then));
+    ledger_int(l, F_TO, ledger_age(l, now));
+    if (!wait->nth)
+        ledger_int(l, F_AFTER_FAULT, now - wait->since);
+    ledger_commit(l);
+}
+
+static void add_unread(struct acks *a, struct wait *wait, int64_t now)
+{
+    link_remove(&wait->link);
+    link_append(&a->unread, &wait->link);
+    wait->not_then = now;
+    if (a->unread_count == UNREAD_MAX)
+        recycle(wait_at(a->unread.next));
+    else
+        a->unread_count++;
+}
+
+/* proof: what shows that the client has read what is ACKed; PROOF_NONE: nothing does. */
+static void look(struct acks *a, enum ledger_proof proof)
+{
+    struct exchanges *xs = a->xs;
+    int64_t now = clock_now();
+    if (link_empty(&a->unacked) || now - a->looked_at < LOOK_AGAIN)
+        return;
+    uint64_t acked = wire_acked(xs->wire), handed = wire_handed(xs->wire);
+    struct link *next;
+    a->looked_at = now;
+    for (struct link *i = a->unacked.next; i != &a->unacked; i = next) {
+        struct wait *wait = wait_at(i);
+        next = i->next;
+        if (wait->offset == WIRE_NO_OFFSET && handed >= wait->mark)
+            wait->offset = wire_bytes_out(xs->wire);
+        if (wait->offset > acked) {
+            wait->not_then = now;
+            continue;
+        }
+        tell(a, wait, proof ? proof : PROOF_ACK, now);
+        if (wait->nth && !proof)
+            add_unread(a, wait, now);
+        else
+            recycle(wait);
+    }
+}
+
+static void look_due(struct timer *timer, int64_t late)
+{
+    struct acks *a = link_entry(timer, struct acks, timer);
+    look(a, PROOF_NONE);
+    if (link_empty(&a->unacked))
+        return;
+    int64_t now = clock_now(), pause = (now - wait_at(a->unacked.next)->since) / 4;
+    pause = pause < LOOK_FIRST ? LOOK_FIRST : pause > LOOK_LAST ? LOOK_LAST : pause;
+    timer_at(timer, now + pause);
+}
+
+/* --- What waits */
+
+static struct acks *acks_of(struct exchanges *xs)
+{
+    struct acks *a = xs->acks;
+    if (a)
+        return a;
+    a = xs->acks = calloc(1, sizeof *a);
+    if (!a)
+        return NULL;
+    a->xs = xs;
+    a->timer.reached = look_due;
+    link_init(&a->unacked);
+    link_init(&a->unread);
+    return a;
+}
+
+static struct wait *take_wait(void)
+{
+    if (link_empty(&pool))
+        return malloc(sizeof(struct wait));
+    struct wait *wait = wait_at(pool.next);
+    link_remove(&wait->link);
+    pooled--;
+    return wait;
+}
+
+/* Without memory it is as if it were never ACKed. */
+static void add(struct exchanges *xs, const struct wait *as)
+{
+    struct acks *a = acks_of(xs);
+    struct wait *wait = a ? take_wait() : NULL;
+    if (!wait)
+        return;
+    *wait = *as;
+    wait->since = wait->not_then = clock_now();
+    link_append(&a->unacked, &wait->link);
+    if (!timer_armed(&a->timer))
+        timer_at(&a->timer, wait->since + LOOK_FIRST);
+}
+
+void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset)
+{
+    add(xs, &(struct wait){ .offset = offset, .nth = nth });
+}
+
+void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step)
+{
+    add(xs, &(struct wait){ .mark = wire_queued(xs->wire),
+                            .offset = wire_end_offset(xs->wire),
+                            .fault = fault,
+                            .step = step });
+}
+
+void acks_look(struct exchanges *xs)
+{
+    if (xs->acks)
+        look(xs->acks, PROOF_NONE);
+}
+
+void acks_read(struct exchanges *xs, enum ledger_proof proof)
+{
+    struct acks *a = xs->acks;
+    if (!a)
+        return;
+    while (!link_empty(&a->unread)) {
+        struct wait *wait = wait_at(a->unread.next);
+        tell(a, wait, proof, clock_now());
+        recycle(wait);
+    }
+    a->unread_count = 0;
+    look(a, proof);
+}
+
+void acks_end(struct exchanges *xs)
+{
+    struct acks *a = xs->acks;
+    if (!a)
+        return;
+    a->looked_at = 0;
+    look(a, PROOF_NONE);
+    timer_cancel(&a->timer);
+    while (!link_empty(&a->unacked))
+        recycle(wait_at(a->unacked.next));
+    while (!link_empty(&a->unread))
+        recycle(wait_at(a->unread.next));
+    free(a);
+    xs->acks = NULL;
+}

@@ -1,0 +1,224 @@
+#include "run/ledger_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/timer.h"
+
+#define PIECE     (64u * 1024) /* about as much is given to a thread at a time */
+#define RETRY     NS_PER_S
+#define NAMES_MAX 1000 /* of one second */
+
+struct ledger_file {
+    struct uv_loop_s *loop;
+    struct ledger *ledger; /* NULL: it is being closed */
+    struct ledger_cursor cursor;
+    struct ledger_watch watch;
+    struct timer timer; /* the next piece, or another try */
+    uv_fs_t request;
+    struct buf lines; /* a thread writes them; left alone until it has */
+    struct buf next;  /* to be written behind them */
+    int64_t offset;   /* where lines go */
+    uv_file fd;
+    bool writing; /* a thread is at it */
+    bool failing;
+    char path[];
+};
+
+static void write_on(struct ledger_file *f);
+
+/* --- Opening */
+
+static int refuse_directory(struct refusal *why, const char *path, int error)
+{
+    if (error == ENOMEM)
+        return -ENOMEM;
+    return refuse(why, path, "a directory in which files can be made", "%s", strerror(error));
+}
+
+static int open_new(struct ledger_file *f, size_t size, const char *directory, const char *name)
+{
+    char at[CLOCK_RFC3339_SIZE];
+    clock_rfc3339(clock_wall(clock_now()), at);
+    for (int n = 1; n <= NAMES_MAX; n++) {
+        char again[12] = "";
+        if (n > 1)
+            snprintf(again, sizeof again, "-%d", n);
+        snprintf(f->path, size, "%s/%s-%.4s%.2s%.5s%.2s%.2sZ%s.ndjson", directory, name, at, at + 5,
+                 at + 8, at + 14, at + 17, again);
+        f->fd = open(f->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (f->fd >= 0 || errno != EEXIST)
+            break;
+    }
+    return f->fd >= 0 ? 0 : errno;
+}
+
+/* --- What is to be written */
+
+static void render_gap(struct ledger_file *f, uint64_t behind, const struct ledger_record *next)
+{
+    if (next->seq == behind + 1)
+        return;
+    ledger_render_gap(behind + 1, next, &f->next);
+    buf_text(&f->next, "\n");
+}
+
+/* Renders until a piece is there, the time is over or there is no more. Without memory what was
+ * rendered so far is what is there. */
+static void render(struct ledger_file *f, size_t most, int64_t until)
+{
+    struct ledger_record record;
+    for (;;) {
+        struct ledger_cursor before = f->cursor;
+        size_t len = buf_len(&f->next);
+        if (len >= most || clock_now() >= until || !ledger_next(&f->cursor, &record))
+            return;
+        render_gap(f, before.since, &record);
+        ledger_render(&record, &f->next);
+        buf_text(&f->next, "\n");
+        if (f->next.failed) {
+            f->next.end = f->next.start + len;
+            f->next.failed = false;
+            f->cursor = before;
+            return;
+        }
+    }
+}
+
+/* --- Writing */
+
+static void destroy(struct ledger_file *f)
+{
+    close(f->fd);
+    buf_free(&f->lines);
+    buf_free(&f->next);
+    free(f);
+}
+
+static void failed(struct ledger_file *f, int error)
+{
+    if (!f->failing)
+        log_error("the ledger cannot be written to %s: %s; %s", f->path, uv_strerror(error),
+                  f->ledger ? "it is tried again each second" : "its end is missing there");
+    if (!f->ledger) {
+        destroy(f);
+        return;
+    }
+    if (!f->failing) {
+        f->failing = true;
+        ledger_begin(f->ledger, EV_WARNING, 0, 0);
+        ledger_text(f->ledger, F_NAME, f->path);
+        ledger_text(f->ledger, F_WHY, "the ledger's file cannot be written; see the log");
+        ledger_commit(f->ledger);
+    }
+    timer_at(&f->timer, clock_now() + RETRY);
+}
+
+static void written(uv_fs_t *request)
+{
+    struct ledger_file *f = request->data;
+    ssize_t n = request->result;
+    uv_fs_req_cleanup(request);
+    f->writing = false;
+    if (n <= 0) {
+        failed(f, n ? (int)n : UV_ENOSPC);
+        return;
+    }
+    if (f->failing)
+        log_info("the ledger is written to %s again", f->path);
+    f->failing = false;
+    f->offset += n;
+    buf_consume(&f->lines, (size_t)n);
+    write_on(f);
+}
+
+/* What is to be written next, if lines are. */
+static void take_next(struct ledger_file *f)
+{
+    struct buf empty = f->lines;
+    if (buf_len(&f->lines) > 0)
+        return;
+    if (f->ledger)
+        render(f, PIECE, clock_now() + CLOCK_SLICE);
+    f->lines = f->next;
+    f->next = empty;
+}
+
+static void write_on(struct ledger_file *f)
+{
+    if (f->writing)
+        return;
+    take_next(f);
+    if (buf_len(&f->lines) == 0) {
+        if (!f->ledger)
+            destroy(f);
+        return;
+    }
+    uv_buf_t piece = uv_buf_init((char *)buf_bytes(&f->lines), (unsigned)buf_len(&f->lines));
+    int error = uv_fs_write(f->loop, &f->request, f->fd, &piece, 1, f->offset, written);
+    f->writing = !error;
+    if (error)
+        failed(f, error);
+}
+
+static void due(struct timer *timer, int64_t late)
+{
+    write_on(link_entry(timer, struct ledger_file, timer));
+}
+
+/* Also while a piece is written: what comes meanwhile is looked for when it is. */
+static void committed(struct ledger_watch *watch, const struct ledger_record *record)
+{
+    struct ledger_file *f = link_entry(watch, struct ledger_file, watch);
+    if (!f->writing && !timer_armed(&f->timer))
+        timer_at(&f->timer, clock_now());
+}
+
+/* --- Life */
+
+int ledger_file_open(struct uv_loop_s *loop, struct ledger *ledger, const char *directory,
+                     const char *name, struct ledger_file **out, struct refusal *why)
+{
+    size_t size = strlen(directory) + strlen(name) + 48;
+    struct ledger_file *f = calloc(1, sizeof *f + size);
+    if (!f)
+        return -ENOMEM;
+    f->loop = loop;
+    f->ledger = ledger;
+    f->cursor.ledger = ledger;
+    f->request.data = f;
+    f->timer.reached = due;
+    f->watch.committed = committed;
+    int error = open_new(f, size, directory, name);
+    if (error) {
+        free(f);
+        return refuse_directory(why, directory, error);
+    }
+    ledger_watch_add(ledger, &f->watch);
+    timer_at(&f->timer, clock_now());
+    *out = f;
+    return 0;
+}
+
+void ledger_file_close(struct ledger_file *f)
+{
+    if (!f)
+        return;
+    timer_cancel(&f->timer);
+    ledger_watch_remove(&f->watch);
+    render(f, SIZE_MAX, TIME_NONE);
+    f->ledger = NULL;
+    write_on(f);
+}
+
+const char *ledger_file_path(const struct ledger_file *f)
+{
+    return f->path;
+}

@@ -1,0 +1,27 @@
+/* ledger_file.h - a run's ledger in a file, one event a line, written as it happens.
+ *
+ * Nobody waits for the disk: lines are written by libuv's threads, one piece after the other. When
+ * the file cannot be written (the disk is full, or read-only by now), that is said in the log and
+ * in the ledger, and tried again each second from where it stopped; events that the ledger has
+ * dropped by then are a "gap" in the file. What is in the file is whole up to its last line.
+ */
+#pragma once
+
+#include "base/refusal.h"
+#include "ledger/ledger.h"
+
+struct ledger_file;
+struct uv_loop_s;
+
+/* Makes a file for the ledger in a directory: NAME-20260102T030405Z.ndjson, with -2, -3 ... behind
+ * the time if that is there. The ledger's events, from the first that it has, go into it from the
+ * loop's next turn on. Returns 0, BAD_INPUT for what is wrong with the directory, or -ENOMEM. */
+int ledger_file_open(struct uv_loop_s *loop, struct ledger *ledger, const char *directory,
+                     const char *name, struct ledger_file **out, struct refusal *why);
+
+/* The ledger is about to end: what is not written yet goes out from here on without it, and the
+ * file is closed behind that. Needs the loop, no timers. NULL is fine. */
+void ledger_file_close(struct ledger_file *f);
+
+/* Where it is. */
+const char *ledger_file_path(const struct ledger_file *f);

@@ -1,0 +1,277 @@
+/* A ledger in a file: whole lines, in order, also when the disk is full for a while. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/timer.h"
+#include "run/ledger_file.h"
+
+#define PATIENCE (20 * NS_PER_S)
+#define ROOM     (1 << 20)
+
+static uv_loop_t loop;
+static char dir[] = "/tmp/hangup-ledger-XXXXXX";
+static struct timer awake; /* keeps the loop turning while a condition is waited for */
+
+struct bench {
+    struct ledger *ledger;
+    struct ledger_file *file;
+};
+
+static void tick(struct timer *m, int64_t late)
+{
+    (void)late;
+    timer_at(m, clock_now() + NS_PER_MS);
+}
+
+static int make(void **state)
+{
+    static struct bench b;
+    struct refusal why;
+    b = (struct bench){ .ledger = ledger_create(ROOM) };
+    assert_non_null(b.ledger);
+    assert_int_equal(ledger_file_open(&loop, b.ledger, dir, "default", &b.file, &why), 0);
+    *state = &b;
+    return 0;
+}
+
+static int unmake(void **state)
+{
+    struct bench *b = *state;
+    char path[300];
+    snprintf(path, sizeof path, "%s", b->file ? ledger_file_path(b->file) : "");
+    ledger_file_close(b->file);
+    ledger_destroy(b->ledger);
+    timer_at(&awake, clock_now());
+    int64_t until = clock_now() + NS_PER_S / 10;
+    while (clock_now() < until)
+        uv_run(&loop, UV_RUN_ONCE);
+    unlink(path);
+    return 0;
+}
+
+static uint64_t mark(struct ledger *l, const char *name)
+{
+    ledger_begin(l, EV_MARK, 0, 0);
+    ledger_text(l, F_NAME, name);
+    return ledger_commit(l);
+}
+
+/* What is in a file, as far as its lines are whole, as a ledger. Fails when a line is none. */
+static struct ledger *load(const char *path)
+{
+    static char bytes[8 << 20];
+    struct ledger *l = ledger_create(16 << 20);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    ssize_t n = read(fd, bytes, sizeof bytes - 1);
+    close(fd);
+    assert_true(n >= 0);
+    bytes[n] = '\0';
+    for (char *at = bytes, *end; (end = strchr(at, '\n')); at = end + 1) {
+        struct refusal why;
+        if (ledger_load(l, at, (size_t)(end - at), &why))
+            fail_msg("%s: %s %s: %.*s", path, why.where, why.what, (int)(end - at), at);
+    }
+    return l;
+}
+
+/* Lets the loop run until the file's last event is this one. */
+static struct ledger *await(const char *path, uint64_t seq)
+{
+    int64_t until = clock_now() + PATIENCE;
+    timer_at(&awake, clock_now());
+    for (;;) {
+        uv_run(&loop, UV_RUN_ONCE);
+        struct ledger *l = load(path);
+        if (ledger_last(l) >= seq)
+            return l;
+        if (clock_now() > until)
+            fail_msg("event %llu is not in %s, the last one is %llu", (unsigned long long)seq, path,
+                     (unsigned long long)ledger_last(l));
+        ledger_destroy(l);
+    }
+}
+
+static void assert_same(const struct ledger *a, const struct ledger *b)
+{
+    struct ledger_cursor ca = { .ledger = a }, cb = { .ledger = b };
+    struct ledger_record ra, rb;
+    while (ledger_next(&ca, &ra)) {
+        assert_true(ledger_next(&cb, &rb));
+        assert_int_equal(ra.seq, rb.seq);
+        assert_int_equal(ra.event, rb.event);
+        assert_int_equal(ra.age, rb.age);
+        assert_int_equal(ra.fields_len, rb.fields_len);
+        assert_memory_equal(ra.fields, rb.fields, ra.fields_len);
+    }
+    assert_false(ledger_next(&cb, &rb));
+}
+
+static void events_are_in_the_file_as_they_happen(void **state)
+{
+    struct bench *b = *state;
+    for (int i = 0; i < 3; i++) {
+        struct ledger *l = await(ledger_file_path(b->file), mark(b->ledger, "now"));
+        assert_same(b->ledger, l);
+        ledger_destroy(l);
+    }
+}
+
+static void many_events_are_there_in_order(void **state)
+{
+    struct bench *b = *state;
+    uint64_t last = 0;
+    for (int i = 0; i < 9000; i++) {
+        last = mark(b->ledger, "one of many, of a length that fills several pieces");
+        if (i % 100 == 0)
+            uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    struct ledger *l = await(ledger_file_path(b->file), last);
+    assert_same(b->ledger, l);
+    ledger_destroy(l);
+}
+
+static void what_is_not_written_at_the_end_is_written_then(void **state)
+{
+    struct bench *b = *state;
+    char path[300];
+    uint64_t last = 0;
+    snprintf(path, sizeof path, "%s", ledger_file_path(b->file));
+    uv_run(&loop, UV_RUN_NOWAIT); /* a thread may be at it, or not */
+    for (int i = 0; i < 5000; i++)
+        last = mark(b->ledger, "at the end");
+    ledger_file_close(b->file);
+    b->file = NULL;
+    struct ledger *l = await(path, last);
+    assert_same(b->ledger, l);
+    ledger_destroy(l);
+    unlink(path);
+}
+
+/* The same as a full disk: what was begun of a line is gone on with when there is room. */
+static void a_full_disk_loses_only_what_the_ledger_drops(void **state)
+{
+    struct bench *b = *state;
+    struct rlimit before;
+    const char *path = ledger_file_path(b->file);
+    ledger_destroy(await(path, mark(b->ledger, "before")));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit little = { 1000, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    int64_t until = clock_now() + PATIENCE;
+    uint64_t warned = 0;
+    struct ledger_cursor cursor = { .ledger = b->ledger };
+    struct ledger_record record;
+    while (!warned && clock_now() < until) {
+        mark(b->ledger, "while it is full");
+        uv_run(&loop, UV_RUN_ONCE);
+        while (ledger_next(&cursor, &record))
+            if (record.event == EV_WARNING)
+                warned = record.seq;
+    }
+    struct stat st;
+    assert_true(warned);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 1000);
+    while (ledger_dropped(b->ledger) == 0) /* more than the ledger holds */
+        mark(b->ledger, "while it is full");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+
+    struct ledger *l = await(path, mark(b->ledger, "after"));
+    uint64_t next = 1, gaps = 0;
+    cursor = (struct ledger_cursor){ .ledger = l };
+    while (ledger_next(&cursor, &record)) {
+        if (record.event == EV_GAP) {
+            gaps++;
+            assert_int_equal(ledger_number(&record, F_FIRST_SEQ, 0), next);
+            assert_int_equal(ledger_number(&record, F_LAST_SEQ, 0), record.seq);
+        } else {
+            assert_int_equal(record.seq, next);
+        }
+        next = record.seq + 1;
+    }
+    assert_int_equal(gaps, 1);
+    ledger_destroy(l);
+}
+
+static void files_of_one_second_have_names_of_their_own(void **state)
+{
+    struct bench *b = *state, more[3] = { { b->ledger, NULL } };
+    struct refusal why;
+    for (int i = 0; i < 3; i++) {
+        more[i].ledger = b->ledger;
+        assert_int_equal(ledger_file_open(&loop, b->ledger, dir, "default", &more[i].file, &why),
+                         0);
+        assert_string_not_equal(ledger_file_path(more[i].file), ledger_file_path(b->file));
+    }
+    for (int i = 0; i < 3; i++) {
+        char path[300];
+        snprintf(path, sizeof path, "%s", ledger_file_path(more[i].file));
+        ledger_file_close(more[i].file);
+        ledger_destroy(await(path, ledger_last(b->ledger)));
+        unlink(path);
+    }
+}
+
+static void a_directory_that_cannot_be_written_to_is_refused(void **state)
+{
+    struct bench *b = *state;
+    static const char *const rows[] = { "/nonexistent/dir", "/dev/null", "/proc" };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct ledger_file *f;
+        struct refusal why;
+        assert_int_equal(ledger_file_open(&loop, b->ledger, rows[i], "default", &f, &why),
+                         BAD_INPUT);
+        assert_string_equal(why.where, rows[i]);
+    }
+}
+
+static int start(void **state)
+{
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    log_set_level(LOG_ERROR);
+    awake.reached = tick;
+    if (!mkdtemp(dir) || uv_loop_init(&loop))
+        return -1;
+    return timers_start(&loop);
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    timers_stop();
+    uv_run(&loop, UV_RUN_DEFAULT);
+    int left = rmdir(dir);
+    return uv_loop_close(&loop) || left;
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
+    const struct CMUnitTest tests[] = {
+        TEST(events_are_in_the_file_as_they_happen),
+        TEST(many_events_are_there_in_order),
+        TEST(what_is_not_written_at_the_end_is_written_then),
+        TEST(a_full_disk_loses_only_what_the_ledger_drops),
+        TEST(files_of_one_second_have_names_of_their_own),
+        TEST(a_directory_that_cannot_be_written_to_is_refused),
+    };
+    return cmocka_run_group_tests_name("ledger_file", tests, start, stop);
+}

@@ -1,0 +1,204 @@
+/* When the ledger says that the client has a response, or knows of a fault: not before its kernel
+ * has ACKed it, and of what was not ACKed never.
+ */
+#include "harness/run_client.h"
+#include "harness/sockets.h"
+
+static uint64_t since;
+
+static size_t acked_count(const char *proof, json_int_t exchange)
+{
+    json_t *events = events_since(since);
+    size_t i, n = 0;
+    json_t *e;
+    json_array_foreach(events, i, e) n +=
+        strcmp(json_string_value(json_object_get(e, "event")), "response_acked") == 0 &&
+        (!proof || strcmp(json_string_value(json_object_get(e, "proof")), proof) == 0) &&
+        (!exchange || json_integer_value(json_object_get(e, "exchange")) == exchange);
+    json_decref(events);
+    return n;
+}
+
+static bool first_is_acked(void)
+{
+    return acked_count(NULL, 1) > 0;
+}
+
+static double ms_in(const json_t *event, const char *member)
+{
+    const json_t *value = json_object_get(event, member);
+    assert_true(json_is_number(value));
+    return json_number_value(value);
+}
+
+/* Of its event: the span is one, behind what it is about, and ends no later than it is told. */
+static void assert_span(const json_t *acked, const json_t *said)
+{
+    double from = ms_in(acked, "from_ms"), to = ms_in(acked, "to_ms");
+    assert_true(from >= ms_in(said, "ms") - 0.002); /* both were cut to microseconds */
+    assert_true(to >= from);
+    assert_true(ms_in(acked, "ms") >= to);
+}
+
+static void a_response_is_acked_and_then_read(void **state)
+{
+    since = now_in_ledger();
+    int client = connect_client();
+    assert_answered(client);
+    assert_true(run_until(first_is_acked, PATIENCE));
+    assert_int_equal(acked_count("ack", 1), 1);
+    assert_answered(client);
+    json_t *events = events_since(since);
+    const json_t *acked = event_called(events, "response_acked");
+    const json_t *end_event = event_called(events, "response_end");
+    assert_span(acked, end_event);
+    assert_int_equal(number_in(end_event, "end_offset"), got_len); /* the first one's length */
+    json_decref(events);
+    assert_int_equal(acked_count("next_request", 1), 1);
+    assert_int_equal(acked_count(NULL, 1), 2);
+    end(client);
+}
+
+/* A client whose kernel takes about a thousand octets. */
+static int connect_with_little_room(void)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof at;
+    int least = 1, listening = socket(AF_INET, SOCK_STREAM, 0),
+        client = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(client, SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
+    assert_int_equal(bind(listening, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    getsockname(listening, (struct sockaddr *)&at, &len);
+    assert_int_equal(connect(client, (struct sockaddr *)&at, len), 0);
+    int fd = accept4(listening, (struct sockaddr *)&at, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    close(listening);
+    fcntl(client, F_SETFL, O_NONBLOCK);
+    run_accept(&listener, fd, (struct sockaddr *)&at, len);
+    return client;
+}
+
+/* The client's window is full: what does not fit in it is with our kernel, and that is all. */
+static void a_response_that_is_only_with_our_kernel_is_not_acked(void **state)
+{
+    enum { REQUESTS = 12 };
+    since = now_in_ledger();
+    int client = connect_with_little_room();
+    for (int i = 0; i < REQUESTS; i++)
+        assert_int_equal(send(client, REQUEST, strlen(REQUEST), 0), strlen(REQUEST));
+    assert_true(run_until(first_is_acked, PATIENCE));
+    run_until(NULL, 100 * REAL_MS); /* a delayed ACK takes 40 ms, the timer looks each 25 */
+    json_t *events = events_since(since);
+    assert_int_equal(count_events(events, "response_end"), REQUESTS);
+    json_decref(events);
+    assert_int_equal(acked_count(NULL, REQUESTS), 0);
+    start_reading(client);
+    int64_t until = clock_now() + PATIENCE;
+    while (acked_count(NULL, REQUESTS) == 0 && clock_now() < until) {
+        read_more();
+        got_len = 0;
+        run_until(NULL, REAL_MS);
+    }
+    assert_int_equal(acked_count(NULL, REQUESTS), 1);
+    end(client);
+}
+
+/* An ACK that came is told at the end, however soon that is. */
+static void the_end_of_the_connection_takes_a_last_look(void **state)
+{
+    since = now_in_ledger();
+    int client = connect_client();
+    assert_answered(client);
+    shutdown(client, SHUT_WR); /* its FIN ACKs what it has read */
+    assert_true(run_until(is_empty, PATIENCE));
+    close(client);
+    json_t *events = events_since(since);
+    size_t i, acked = 0, over = 0;
+    json_t *e;
+    json_array_foreach(events, i, e)
+    {
+        const char *name = json_string_value(json_object_get(e, "event"));
+        acked = strcmp(name, "response_acked") == 0 ? i : acked;
+        over = strcmp(name, "connection_end") == 0 ? i : over;
+    }
+    json_decref(events);
+    assert_true(acked > 0 && acked < over);
+}
+
+static bool goaway_is_acked(void)
+{
+    json_t *events = events_since(since);
+    bool acked = event_called(events, "fault_acked");
+    json_decref(events);
+    return acked;
+}
+
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+/* GET / on stream 1, with an :authority of one octet */
+#define HEADERS_1 "\0\0\6\1\5\0\0\0\1\x82\x86\x84\x41\1x"
+#define PING_ACK  "\0\0\x8\6\1\0\0\0\0\0\0\0\0\0\0\0\0"
+
+static void send_bytes(int client, const char *bytes, size_t n)
+{
+    assert_int_equal(send(client, bytes, n, 0), n);
+}
+
+static void a_goaway_is_acked(void **state)
+{
+    set_rules("[{\"on\":\"response\",\"at\":\"end\",\"over\":\"h2\",\"do\":[\"goaway\"]}]");
+    since = now_in_ledger();
+    int client = connect_client();
+    send_bytes(client, PREFACE, sizeof PREFACE - 1);
+    send_bytes(client, HEADERS_1, sizeof HEADERS_1 - 1);
+    assert_true(run_until(goaway_is_acked, PATIENCE));
+    json_t *events = events_since(since);
+    const json_t *acked = event_called(events, "fault_acked"),
+                 *fault = event_called(events, "fault");
+    assert_int_equal(number_in(acked, "fault"), number_in(fault, "seq"));
+    assert_member((json_t *)acked, "step", "goaway");
+    assert_span(acked, fault);
+    json_decref(events);
+    end(client);
+}
+
+static bool ping_is_said(void)
+{
+    json_t *events = events_since(since);
+    bool said = event_called(events, "fault");
+    json_decref(events);
+    return said && first_is_acked();
+}
+
+static bool read_is_told(void)
+{
+    return acked_count("ping_ack", 1) > 0;
+}
+
+/* The client that ACKs a PING behind the response has read the response. */
+static void a_ping_ack_shows_that_the_response_was_read(void **state)
+{
+    set_rules("[{\"on\":\"response\",\"at\":\"end\",\"over\":\"h2\",\"do\":[\"ping\"]}]");
+    since = now_in_ledger();
+    int client = connect_client();
+    send_bytes(client, PREFACE, sizeof PREFACE - 1);
+    send_bytes(client, HEADERS_1, sizeof HEADERS_1 - 1);
+    assert_true(run_until(ping_is_said, PATIENCE));
+    assert_int_equal(acked_count("ack", 1), 1);
+    assert_int_equal(acked_count(NULL, 1), 1);
+    send_bytes(client, PING_ACK, sizeof PING_ACK - 1);
+    assert_true(run_until(read_is_told, PATIENCE));
+    end(client);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, reset)
+    const struct CMUnitTest tests[] = {
+        TEST(a_response_is_acked_and_then_read),
+        TEST(a_response_that_is_only_with_our_kernel_is_not_acked),
+        TEST(the_end_of_the_connection_takes_a_last_look),
+        TEST(a_goaway_is_acked),
+        TEST(a_ping_ack_shows_that_the_response_was_read),
+    };
+    return cmocka_run_group_tests_name("run acks", tests, rig_start, rig_stop);
+}
