@@ -34,7 +34,7 @@
       "the client has the response: its kernel has ACKed it, or the client shows that it read it") \
     X(EXCHANGE_LOST, "exchange_lost", "an exchange ended before its response was whole")           \
     X(FAULT, "fault", "a fault is about to happen, as a mode or the admin API told")               \
-    X(FAULT_DONE, "fault_done", "a fault that takes time is in effect, or has ended")              \
+    X(FAULT_DONE, "fault_done", "whether a fault took effect; or how it went")                     \
     X(FAULT_MISSED, "fault_missed", "a rule or a step of it does nothing, and why")                \
     X(FAULT_ACKED, "fault_acked", "the client's kernel has acknowledged what told it of a fault")  \
     X(STALE_BYTES, "stale_bytes", "the client sent on a connection that we ended or silenced")     \
@@ -399,7 +399,7 @@
     X(FAULT, "connection? exchange? mode rule trigger step arguments? late_ms? time_scale? "       \
              "class scope last_stream? srtt_us?")                                                  \
     X(FAULT_DONE,                                                                                  \
-      "connection? exchange? step fault why? after_fault_ms? bytes? in_effect? offset?")           \
+      "connection? exchange? step fault in_effect? why? after_fault_ms? bytes? offset?")           \
     X(FAULT_MISSED, "connection exchange? mode rule trigger step? arguments? late_ms? why")        \
     X(FAULT_ACKED, "connection fault? step from_ms to_ms after_fault_ms")                          \
     X(STALE_BYTES, "connection bytes sent_into fault? after_fault_ms fin_acked?")                  \

@@ -267,6 +267,7 @@ struct step_row {
     unsigned over;              /* OVER_* that it can work on */
     unsigned needs;             /* capabilities: 1u << CAP_... */
     bool fault;                 /* it is ledgered before it happens */
+    bool later;                 /* the wire, or the answer, says when it is in effect */
     bool tells;                 /* it tells the client of itself, by what it queues last */
     bool in_exchange;   /* it acts on the exchange, and is too late when there is none any more */
     bool ends_exchange; /* nothing of it can come any more */

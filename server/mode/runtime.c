@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -337,6 +338,7 @@ void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *h
     mc->accepted_at = mc->mode_since = clock_now();
     mc->goaway_at = mc->idle_since = TIME_NONE;
     mc->goaway_fault = mc->acting = 0;
+    mc->doing = NULL;
     mc->idle = (struct timer){ .reached = idle_reached };
     mc->age = (struct timer){ .reached = age_reached };
     mc->idle_done = mc->age_done = 0;
@@ -403,8 +405,33 @@ static void forget_response(struct mode_exchange *mx)
 
 void mode_exchange_open_gates(struct mode_exchange *mx)
 {
-    forget_response(mx);
+    mode_exchange_unsaid(mx, "a reset came first");
+    mx->lost = false;
     mx->gates = 0;
+}
+
+/* Does a newer one set the same? */
+static bool is_set_anew(const struct mode_exchange *mx, const struct mode_header *set)
+{
+    const struct mode_header *newer = mx->set;
+    while (newer != set &&
+           (newer->header->name_len != set->header->name_len ||
+            strncasecmp(newer->header->name, set->header->name, set->header->name_len) != 0))
+        newer = newer->next;
+    return newer != set;
+}
+
+void mode_exchange_answers(const struct mode_exchange *mx)
+{
+    uint32_t nth = mx->ex->nth;
+    if (mx->instead)
+        mode_ledger_in_effect(mx->conn, nth, STEP_RESPOND, mx->instead_fault, WIRE_NO_OFFSET);
+    for (const struct mode_header *set = mx->set; set; set = set->next)
+        if (is_set_anew(mx, set))
+            mode_ledger_undone(mx->conn, nth, STEP_HEADER, set->fault,
+                               "another header step came after it");
+        else
+            mode_ledger_in_effect(mx->conn, nth, STEP_HEADER, set->fault, WIRE_NO_OFFSET);
 }
 
 void mode_exchange_overtaken(struct mode_exchange *mx, const char *why)
@@ -415,6 +442,7 @@ void mode_exchange_overtaken(struct mode_exchange *mx, const char *why)
 
 void mode_exchange_unsaid(struct mode_exchange *mx, const char *why)
 {
+    mx->lost = true;
     if (mx->answering)
         return;
     if (mx->instead)

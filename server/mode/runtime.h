@@ -25,6 +25,7 @@
 struct ledger;
 struct mode_conn;
 struct mode_exchange;
+struct doing;
 
 struct mode_host {
     /* The last gate of this exchange opened: answer it if its request is complete, or continue with
@@ -57,8 +58,9 @@ struct mode_conn {
     int64_t mode_since;    /* when program came; what was due by then is due from then on */
     int64_t goaway_at;     /* when a goaway step last took effect; TIME_NONE: never */
     uint64_t goaway_fault; /* the seq of its fault event */
-    uint64_t acting;    /* the seq of the fault event of the step that is being done; 0: none is */
-    int64_t idle_since; /* TIME_NONE: busy */
+    uint64_t acting;     /* the seq of the fault event of the step that is being done; 0: none is */
+    struct doing *doing; /* that step; of those that say at once whether they took effect */
+    int64_t idle_since;  /* TIME_NONE: busy */
     struct timer idle, age;
     uint32_t idle_done; /* rules, in order of `after`, that are through in this idle spell */
     uint32_t age_done;
@@ -88,6 +90,7 @@ struct mode_exchange {
     uint64_t instead_fault;         /* the seq of its fault event */
     struct mode_program *program;   /* keeps instead alive */
     struct mode_header *set;        /* by header steps, newest first: the host puts them in */
+    bool lost;                      /* mode_exchange_unsaid was called: none will come */
     bool answering;                 /* the host has begun to answer it; the host sets this, and */
     bool standing;                  /* that the response has stopped at a place */
     bool ended;                     /* a step reset its stream: the engine will tell of its loss */
@@ -99,6 +102,10 @@ struct mode_exchange {
  * which are the host's. The connection counts as accepted now. Arms age rules. */
 void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *host,
                     struct ledger *ledger, uint64_t id, struct mode_program *program);
+
+/* The wire is about to write connection_end: ledgers that the step which is being done, if one is,
+ * was not done. */
+void mode_conn_ends(struct mode_conn *mc);
 
 /* Ends all scripts and timers. */
 void mode_conn_finish(struct mode_conn *mc);
@@ -150,6 +157,9 @@ void mode_exchange_open_gates(struct mode_exchange *mx);
 /* The response and the headers that steps have announced, if there are any and the response has not
  * begun, will not be sent: ledgers so (fault_done). why: one clause. */
 void mode_exchange_unsaid(struct mode_exchange *mx, const char *why);
+
+/* The response begins: ledgers that what steps have given for it is in effect. */
+void mode_exchange_answers(const struct mode_exchange *mx);
 
 /* The response that a respond step has announced is not sent, as another one goes before it. */
 void mode_exchange_overtaken(struct mode_exchange *mx, const char *why);

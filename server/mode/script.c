@@ -148,15 +148,49 @@ static void ledger_step_missed(const struct script *s, const struct mode_step *s
     ledger_commit(s->mc->ledger);
 }
 
-void mode_ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step,
-                        uint64_t fault, const char *why)
+static void begin_done(const struct mode_conn *mc, uint32_t nth, enum ledger_step step,
+                       uint64_t fault, bool in_effect)
 {
     struct ledger *l = mc->ledger;
     ledger_begin(l, EV_FAULT_DONE, mc->id, nth);
     ledger_word(l, F_STEP, step);
     ledger_int(l, F_FAULT, (int64_t)fault);
-    ledger_text(l, F_WHY, why);
-    ledger_commit(l);
+    ledger_int(l, F_IN_EFFECT, in_effect);
+}
+
+void mode_ledger_in_effect(const struct mode_conn *mc, uint32_t nth, enum ledger_step step,
+                           uint64_t fault, uint64_t offset)
+{
+    begin_done(mc, nth, step, fault, true);
+    if (offset != WIRE_NO_OFFSET)
+        ledger_int(mc->ledger, F_OFFSET, (int64_t)offset);
+    ledger_commit(mc->ledger);
+}
+
+void mode_ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step,
+                        uint64_t fault, const char *why)
+{
+    begin_done(mc, nth, step, fault, false);
+    ledger_text(mc->ledger, F_WHY, why);
+    ledger_commit(mc->ledger);
+}
+
+/* A step that is being done, and says at once whether it took effect. */
+struct doing {
+    struct doing *outer; /* it is inside of that one */
+    enum ledger_step step;
+    uint32_t nth;
+    uint64_t fault;
+    bool told;
+};
+
+void mode_conn_ends(struct mode_conn *mc)
+{
+    for (struct doing *d = mc->doing; d; d = d->outer) {
+        if (!d->told)
+            mode_ledger_undone(mc, d->nth, d->step, d->fault, "not done: the connection ended");
+        d->told = true;
+    }
 }
 
 enum wire_state mode_wire_state(const struct mode_conn *mc)
@@ -189,16 +223,23 @@ static int step_is_ready(const struct script *s, const struct mode_step *step)
 static void step_do(struct script *s, const struct mode_step *step, uint64_t fault, bool *silenced)
 {
     struct mode_conn *mc = s->mc;
-    uint64_t outer = mc->acting; /* this step is inside of that one */
+    uint64_t outer = mc->acting;
+    struct doing doing = { mc->doing, step_of(step->row), s->nth, fault, step->row->later };
     mc->acting = fault;
+    mc->doing = &doing;
     if (mc->wire)
         wire_announce(mc->wire, fault);
     int error = step->row->exec(mc, s->mx, s->program, step);
     mc->acting = outer;
+    mc->doing = doing.outer;
     if (error) {
-        mode_ledger_undone(mc, s->nth, step_of(step->row), fault, why_not(mc, error));
+        if (!doing.told || step->row->later)
+            mode_ledger_undone(mc, s->nth, step_of(step->row), fault, why_not(mc, error));
         return;
     }
+    if (!doing.told)
+        mode_ledger_in_effect(mc, s->nth, step_of(step->row), fault,
+                              step->row->tells ? wire_end_offset(mc->wire) : WIRE_NO_OFFSET);
     if (step->row->tells && mc->calls->told)
         mc->calls->told(mc->host, fault, step_of(step->row));
     switch (step->row->effect) {
@@ -252,6 +293,7 @@ static bool script_step(struct script *s, bool from_loop, int64_t late, bool *si
     if (row->gates) {
         s->mx->gates++;
         s->mx->gate_fault = fault;
+        mode_ledger_in_effect(s->mc, s->nth, step_of(row), fault, WIRE_NO_OFFSET);
     }
     if (row->pauses) {
         step_pause(s, step);

@@ -16,14 +16,14 @@
 int step_ready_response(const struct mode_conn *mc, const struct mode_exchange *mx,
                         const struct mode_step *step)
 {
-    return mx->answering ? STEP_ANSWERED : 0;
+    return mx->answering ? STEP_ANSWERED : mx->lost ? STEP_OVER : 0;
 }
 
 /* A response that stands at a place can be held there. */
 int step_ready_gate(const struct mode_conn *mc, const struct mode_exchange *mx,
                     const struct mode_step *step)
 {
-    return mx->answering && !mx->standing ? STEP_ANSWERED : 0;
+    return mx->answering && !mx->standing ? STEP_ANSWERED : mx->lost ? STEP_OVER : 0;
 }
 
 /* --- Another response */

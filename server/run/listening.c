@@ -157,12 +157,12 @@ static void do_step(struct listen_script *s, const struct mode_step *step, int64
     if (already)
         return;
     int error = set_answer(s->run, answers[what]);
-    if (!error)
-        return;
     ledger_begin(l, EV_FAULT_DONE, 0, 0);
     ledger_word(l, F_STEP, mode_step_word(step));
     ledger_int(l, F_FAULT, (int64_t)fault);
-    ledger_text(l, F_WHY, strerror(-error));
+    ledger_int(l, F_IN_EFFECT, !error);
+    if (error)
+        ledger_text(l, F_WHY, strerror(-error));
     ledger_commit(l);
 }
 

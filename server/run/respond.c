@@ -150,6 +150,7 @@ static void respond(struct session_exchange *sx)
     ledger_begin(xs->ledger, EV_RESPONSE_START, xs->id, ex->nth);
     ledger_int(xs->ledger, F_STATUS, response.status);
     ledger_commit(xs->ledger);
+    mode_exchange_answers(&sx->mx);
     places_begin(sx);
     int error = engine_respond(ex, &response);
     free(headers);

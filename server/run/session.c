@@ -276,6 +276,7 @@ static void ending(void *owner, enum ledger_by by)
     if (by == BY_CLIENT)
         mode_gives_way(&s->mode, "the client ended the connection first", true);
     exchange_tell_lost(&s->xs, why, true);
+    mode_conn_ends(&s->mode);
     acks_end(&s->xs);
 }
 

@@ -137,6 +137,8 @@ void wire_send_fin(struct wire *w)
     wire_mark_before(w); /* once the FIN is out, a client may know of it */
     shutdown(w->fd, SHUT_WR);
     w->drained_at = clock_now();
+    if (w->state == WIRE_FIN_SENT)
+        wire_verb_in_effect(w, NULL);
     if (w->peer_fin) {
         wire_end(w, WIRE_LAST_CLOSE, wire_ended_by(w), HOW_FIN);
         return;

@@ -321,12 +321,13 @@ static void pace_reached(struct timer *m, int64_t late)
     wire_flush_and_notify(link_entry(m, struct shape, gate)->wire);
 }
 
-static void ledger_cut(struct wire *w, const char *why)
+static void ledger_cut(struct wire *w, bool in_effect, const char *why)
 {
     ledger_begin(w->ledger, EV_FAULT_DONE, w->id, 0);
     ledger_word(w->ledger, F_STEP, STEP_CUT);
     if (w->shape->cut_fault)
         ledger_int(w->ledger, F_FAULT, (int64_t)w->shape->cut_fault);
+    ledger_int(w->ledger, F_IN_EFFECT, in_effect);
     ledger_text(w->ledger, F_WHY, why);
     ledger_int(w->ledger, F_BYTES, (int64_t)w->shape->cut_after);
     ledger_commit(w->ledger);
@@ -336,7 +337,7 @@ static void ledger_cut(struct wire *w, const char *why)
 void wire_shape_unfinished(struct wire *w)
 {
     if (w->shape && w->shape->cut_armed)
-        ledger_cut(w, "not reached: the connection ended before");
+        ledger_cut(w, false, "not reached: the connection ended before");
 }
 
 /* Takes effect from the loop, so that no verb and no wire_send changes the state unexpectedly. */
@@ -348,7 +349,7 @@ static void cut_is_over(struct timer *m, int64_t late)
     if (!cut_reached(w) || wire_in_fault(w))
         return;
     snprintf(why, sizeof why, "in effect: %" PRIu64 " bytes were let out", s->cut_after);
-    ledger_cut(w, why);
+    ledger_cut(w, true, why);
     lift_cut(s);
     wire_announce(w, s->cut_fault);
     wire_verb_cut(w, s->cut_how);
@@ -451,7 +452,7 @@ int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
     if (s->first && !item)
         return -ENOMEM;
     if (s->cut_armed)
-        ledger_cut(w, "another cut goes before it");
+        ledger_cut(w, false, "another cut goes before it");
     lift_cut(s);
     s->cut_armed = true;
     s->cut_after = after;

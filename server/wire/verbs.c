@@ -55,11 +55,57 @@ static void enter(struct wire *w, enum wire_state state)
     w->state = state;
     w->effect = WIRE_LEAVING;
     w->fault_since = clock_now();
-    w->verb_told = false;
     if (wire_row(w)->late == WIRE_LATE_AT_ONCE)
         wire_mark_before(w);
     wire_keepalive_stop(w); /* no probe belongs into a fault */
     timer_at(&w->limit, w->fault_since + LIMIT_WATCHED);
+}
+
+/* --- Whether they took effect */
+
+static void verb_begins(struct wire *w, enum ledger_step step, bool of_cut)
+{
+    wire_verb_undone(w, "not done: another fault came before it was in effect");
+    w->verb.due = true;
+    w->verb.of_cut = of_cut;
+    w->verb.step = step;
+    w->verb.fault = w->announced;
+    w->verb.since = clock_now();
+}
+
+static void ledger_done(struct wire *w, bool in_effect, const char *why)
+{
+    if (!w->verb.due)
+        return;
+    w->verb.due = false;
+    ledger_begin(w->ledger, EV_FAULT_DONE, w->id, 0);
+    ledger_word(w->ledger, F_STEP, w->verb.step);
+    if (w->verb.fault)
+        ledger_int(w->ledger, F_FAULT, (int64_t)w->verb.fault);
+    if (!w->verb.of_cut) /* of which that is said already */
+        ledger_int(w->ledger, F_IN_EFFECT, in_effect);
+    ledger_text(w->ledger, F_WHY, why);
+    ledger_int(w->ledger, F_AFTER_FAULT, clock_now() - w->verb.since);
+    if (in_effect && w->verb.step == STEP_FIN)
+        ledger_int(w->ledger, F_OFFSET, (int64_t)w->bytes_out);
+    ledger_commit(w->ledger);
+}
+
+void wire_verb_in_effect(struct wire *w, const char *why)
+{
+    ledger_done(w, true, why);
+}
+
+void wire_verb_undone(struct wire *w, const char *why)
+{
+    ledger_done(w, false, why);
+}
+
+void wire_verb_unfinished(struct wire *w, enum ledger_by by)
+{
+    bool is_the_end = by == BY_FAULT;
+    ledger_done(w, is_the_end, is_the_end ? NULL : "not done: the connection ended before");
+    wire_shape_unfinished(w);
 }
 
 /* The next segment should draw our RST, not first an ACK: lets the kernel put ACKs off. */
@@ -118,6 +164,7 @@ int wire_fin(struct wire *w, bool notify, int64_t linger, bool exact)
     w->to_kernel = exact;
     if (notify && !gap)
         wire_tls_notify(w);
+    verb_begins(w, STEP_FIN, false);
     enter(w, WIRE_FIN_SENT);
     wire_flush_in_verb(w);
     wire_tell_state(w);
@@ -171,6 +218,7 @@ int wire_rst(struct wire *w, bool drain)
     if (wire_ready(w, drain ? WIRE_VERB_RST_DRAINED : WIRE_VERB_RST))
         return WIRE_TOO_LATE;
     bool drawn = wire_draws_rst(w) && wire_unread(w) > 0 && !wire_lingers(w);
+    verb_begins(w, STEP_RST, false);
     if (!drain || drawn || w->state == WIRE_BLACK_HOLED) {
         reset_at_once(w);
     } else {
@@ -188,6 +236,7 @@ int wire_forget(struct wire *w, bool exact)
     if (exact && !caps_have(CAP_REPAIR))
         return -EPERM;
     drop_unsaid(w);
+    verb_begins(w, STEP_FORGET, false);
     enter(w, WIRE_FORGOTTEN);
     w->exact = exact;
     delay_acks(w);
@@ -220,6 +269,7 @@ int wire_stall(struct wire *w)
 {
     if (wire_ready(w, WIRE_VERB_STALL))
         return WIRE_TOO_LATE;
+    verb_begins(w, STEP_STALL, false);
     stall(w);
     wire_flush_in_verb(w);
     wire_tell_state(w);
@@ -231,6 +281,7 @@ int wire_stall(struct wire *w)
 static void serve_again(struct wire *w)
 {
     int64_t now = clock_now();
+    wire_verb_undone(w, "not done: it was ended before it was in effect");
     wire_leave(w);
     w->state = w->end_by ? WIRE_ENDING : w->established ? WIRE_OPEN : WIRE_HANDSHAKE;
     w->effect = WIRE_LEAVING;
@@ -276,26 +327,6 @@ static bool acked_or_late(struct wire *w, int *unacked)
     return false;
 }
 
-static void ledger_done(struct wire *w, enum ledger_step step, const char *why)
-{
-    ledger_begin(w->ledger, EV_FAULT_DONE, w->id, 0);
-    ledger_word(w->ledger, F_STEP, step);
-    if (w->fault)
-        ledger_int(w->ledger, F_FAULT, (int64_t)w->fault);
-    ledger_text(w->ledger, F_WHY, why);
-    ledger_int(w->ledger, F_AFTER_FAULT, clock_now() - w->fault_since);
-    ledger_commit(w->ledger);
-    w->verb_told = true;
-}
-
-void wire_verb_unfinished(struct wire *w, enum ledger_by by)
-{
-    const struct wire_state_row *row = wire_row(w);
-    if (row->announced && w->effect != WIRE_IN_EFFECT && !w->verb_told && by != BY_FAULT)
-        ledger_done(w, row->step, "not done: the connection ended before");
-    wire_shape_unfinished(w);
-}
-
 /* Looks whether the kernel can forget the connection: only when nothing of ours is on its way. */
 static void forget_look(struct wire *w)
 {
@@ -303,7 +334,7 @@ static void forget_look(struct wire *w)
     if (w->corked || wire_early_left(w) > 0) /* what came before is looked at first */
         timer_at(&w->limit, clock_now() + (w->corked ? 0 : DRAIN_LOOK));
     else if (acked_or_late(w, &unacked))
-        wire_end(w, WIRE_LAST_QUIET, BY_FAULT, HOW_AS_SEEN);
+        wire_end(w, WIRE_LAST_QUIET, BY_FAULT, HOW_AS_SEEN); /* and it is in effect */
 }
 
 /* Looks whether the RST can go out. */
@@ -317,7 +348,7 @@ static void rst_look(struct wire *w)
         snprintf(why, sizeof why, "in effect; the kernel does not say whether all is ACKed");
     else if (unacked > 0)
         snprintf(why, sizeof why, "in effect, but %d bytes of ours are not ACKed", unacked);
-    ledger_done(w, STEP_RST, why);
+    wire_verb_in_effect(w, why);
     if (w->corked || (wire_early_left(w) > 0 && wire_unread(w) > 0))
         reset_behind(w, wire_early_left(w), w->fault);
     else
@@ -341,7 +372,7 @@ static void hole_look(struct wire *w)
         snprintf(why, sizeof why,
                  "in effect, but %d bytes of ours are not ACKed and will be retransmitted",
                  unacked);
-    ledger_done(w, STEP_BLACK_HOLE, why);
+    ledger_done(w, !error, why);
     if (error) {
         wire_end_error(w, WIRE_LAST_RST, BY_SERVER, -error);
         return;
@@ -362,10 +393,13 @@ int wire_black_hole(struct wire *w)
         int error = filter_drop_all(w->fd);
         if (error)
             return error;
+        verb_begins(w, STEP_BLACK_HOLE, false);
         enter(w, WIRE_BLACK_HOLED);
         hole_begins(w);
+        wire_verb_in_effect(w, NULL);
         wire_poll(w);
     } else {
+        verb_begins(w, STEP_BLACK_HOLE, false);
         enter(w, WIRE_BLACK_HOLED);
         w->drained_at = w->fault_since;
         if (quiet)
@@ -415,6 +449,8 @@ void wire_forget_drained(struct wire *w)
     timer_at(&w->limit, w->drained_at + LIMIT_WATCHED);
     if (w->exact)
         forget_look(w);
+    else
+        wire_verb_in_effect(w, NULL);
 }
 
 /* The kernel can keep the promise without us, if it lets us end with nothing said. */
@@ -429,6 +465,7 @@ void wire_forget_limit(struct wire *w)
 void wire_stall_drained(struct wire *w)
 {
     w->effect = WIRE_IN_EFFECT;
+    wire_verb_in_effect(w, NULL);
 }
 
 void wire_stall_limit(struct wire *w)
@@ -472,6 +509,7 @@ void wire_verb_cut(struct wire *w, enum wire_cut how)
         break;
     case WIRE_CUT_RST:
         wire_discard(w);
+        verb_begins(w, STEP_RST, true);
         reset_drained(w);
         break;
     case WIRE_CUT_STALL:

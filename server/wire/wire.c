@@ -152,6 +152,7 @@ void wire_socket_error(struct wire *w, int error)
 {
     if (error == ECONNRESET || error == EPIPE) {
         bool left = answers_probe(w);
+        wire_verb_undone(w, "not done: the client reset the connection before");
         ledger_begin(w->ledger, EV_PEER_RST, w->id, 0);
         if (left)
             ledger_text(w->ledger, F_WHY, "its kernel's answer to a keep-alive probe");

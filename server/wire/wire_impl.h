@@ -33,7 +33,6 @@ struct wire {
     enum wire_state state, told; /* told: as the owner knows it */
     enum wire_effect effect;
     bool cutting;     /* a cut takes effect, and the owner is yet to be told */
-    bool verb_told;   /* fault_done has said how the verb of this state went */
     bool exact;       /* forgotten: by the kernel too, once all is out */
     bool established; /* HTTP may flow (cleartext: from the start) */
     const struct wire_owner *calls;
@@ -108,11 +107,18 @@ struct wire {
     struct timer notify_timer; /* progress() is due */
     uint64_t announced;        /* the seq of the fault event of the next verb, */
     uint64_t fault;            /* and of the one that put it out of service last; 0: none */
-    size_t reset_left;         /* reset_due: of what the kernel has, so much is to be read; */
-    uint64_t reset_fault;      /* the seq of the fault event */
-    int64_t keepalive;         /* wire_config.keepalive */
-    struct timer ack_timer;    /* to look whether what was sent is ACKed */
-    int64_t unacked_since;     /* TIME_NONE: it was not looked at, or all was ACKed then */
+    struct {
+        bool due;    /* fault_done is to say whether it took effect, */
+        bool of_cut; /* or how what a cut has begun went; */
+        enum ledger_step step;
+        uint64_t fault; /* the seq of its fault event; 0: it has none */
+        int64_t since;
+    } verb;                 /* the last one that puts it out of service */
+    size_t reset_left;      /* reset_due: of what the kernel has, so much is to be read; */
+    uint64_t reset_fault;   /* the seq of the fault event */
+    int64_t keepalive;      /* wire_config.keepalive */
+    struct timer ack_timer; /* to look whether what was sent is ACKed */
+    int64_t unacked_since;  /* TIME_NONE: it was not looked at, or all was ACKed then */
 };
 
 enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET, WIRE_LAST_GONE };
@@ -123,8 +129,6 @@ enum wire_last { WIRE_LAST_CLOSE, WIRE_LAST_RST, WIRE_LAST_QUIET, WIRE_LAST_GONE
 struct wire_state_row {
     const char *name;      /* in the ledger and the API */
     enum ledger_into into; /* what the client sends into it, also its name; or name says it */
-    bool announced; /* a verb's step is, when the state begins, and done when it is in effect, */
-    enum ledger_step step; /* this one: for those that may end before that */
     bool serves;           /* its client */
     bool fault;
     bool held;   /* it can end, so that the connection serves again */
@@ -286,7 +290,11 @@ void wire_forget_drained(struct wire *w);
 void wire_stall_drained(struct wire *w);
 void wire_black_hole_drained(struct wire *w);
 void wire_rst_drained(struct wire *w);
-/* At the end: ledgers what a verb has announced and not come to, as the client (by) was first. */
+/* The verb that was called last is in effect: ledgers so, once. why: NULL, or what is special. */
+void wire_verb_in_effect(struct wire *w, const char *why);
+/* It does not come into effect, if it has not yet. */
+void wire_verb_undone(struct wire *w, const char *why);
+/* At the end, by: what verbs have announced and not come to; what the end itself was is done. */
 void wire_verb_unfinished(struct wire *w, enum ledger_by by);
 /* The limit was reached in the verb's state. */
 void wire_fin_limit(struct wire *w);

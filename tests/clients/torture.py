@@ -258,6 +258,7 @@ class Books(threading.Thread):
         self.open = {}  # connection: {exchange: {name of event: event}}
         self.last = {}  # connection: its last events, for whoever looks for a fault's cause
         self.faults = {}  # connection: {seq of a fault: its step}
+        self.effects = {}  # connection: {seq of a fault: the fault_done that say whether it took effect, others}
         self.events = collections.Counter()
         self.steps = collections.Counter()
         self.missed = collections.Counter()  # steps that did nothing
@@ -310,6 +311,20 @@ class Books(threading.Thread):
         elif step not in self.CAUSES.get(into, (step,)):
             self.blame(event, f'it cannot follow from {step}', {})
 
+    def effect(self, event):
+        """Of each fault it is told once whether it took effect, and at most once how it went then."""
+        effects = self.effects[event['connection']]
+        if event['event'] == 'fault':
+            effects[event['seq']] = [0, 0]
+        elif event['event'] == 'fault_done' and event.get('fault') in effects:
+            effects[event['fault']]['in_effect' not in event] += 1
+
+    def effects_end(self, event):
+        for fault, (told, more) in self.effects.pop(event['connection']).items():
+            if told != 1 or more > 1:
+                self.blame(event, f'of fault {fault} it is told {told} times whether it took effect, '
+                                  f'and {more} times how it went', {})
+
     def undone(self, event):
         """A step that does nothing is missed, and no fault."""
         if event.get('why', '').startswith(('too late', 'skipped', 'nothing to do')):
@@ -321,6 +336,7 @@ class Books(threading.Thread):
         self.open.clear()
         self.last.clear()
         self.faults.clear()
+        self.effects.clear()
 
     def event(self, event):
         name, connection = event['event'], event.get('connection', 0)
@@ -339,11 +355,13 @@ class Books(threading.Thread):
             self.open[connection] = {}
             self.last[connection] = collections.deque(maxlen=20)
             self.faults[connection] = {}
+            self.effects[connection] = {}
             opened = datetime.datetime.fromisoformat(event['at']).timestamp()
             self.peers.setdefault(event['peer'], []).append((connection, opened))
         if connection not in self.open:
             return
         self.last[connection].append(event)
+        self.effect(event)
         if name == 'fault':
             self.faults[connection][event['seq']] = event['step']
         elif 'fault' in event:
@@ -351,6 +369,7 @@ class Books(threading.Thread):
         elif name == 'fault_done' or event.get('by') == 'fault':
             self.blame(event, 'it names no fault', {})
         if name == 'connection_end':
+            self.effects_end(event)
             self.end(event, self.open.pop(connection))
             del self.last[connection], self.faults[connection]
         elif name not in ('fault', 'fault_done', 'fault_missed', 'stale_request') and event.get('exchange'):

@@ -234,6 +234,7 @@ static void a_listener_that_cannot_leaves_all_as_they_were(void **state)
     json_t *events = events_since(since), *done = event_called(events, "fault_done");
     assert_non_null(event_called(events, "fault"));
     assert_member(done, "step", "refuse_syn");
+    assert_true(json_is_false(json_object_get(done, "in_effect")));
     assert_non_null(json_string_value(json_object_get(done, "why")));
     json_decref(events);
 }

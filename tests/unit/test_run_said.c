@@ -35,6 +35,16 @@ static json_t *play(const char *rules, const char *request, const char *answer, 
     return events_since(since);
 }
 
+/* The first fault that did not take effect. */
+static json_t *undone_in(const json_t *events)
+{
+    size_t i;
+    json_t *event;
+    json_array_foreach(events, i,
+                       event) if (json_is_false(json_object_get(event, "in_effect"))) return event;
+    return NULL;
+}
+
 #define RESPOND(status) "{\"respond\":{\"status\":" #status "}}"
 #define AT_HEADERS      "\"on\":\"request\",\"at\":\"headers\""
 
@@ -67,7 +77,7 @@ static void a_fault_that_does_not_come_about_is_taken_back(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         json_t *events = play(rows[i].rules, rows[i].request, rows[i].answer, "fault");
-        json_t *done = event_called(events, "fault_done");
+        json_t *done = undone_in(events);
         const char *why = text_in(done, "why");
         if (!event_called(events, "fault"))
             fail_msg("row %zu: no fault", i);
@@ -106,7 +116,7 @@ static void a_step_that_does_nothing_is_missed_and_no_fault(void **state)
                      text_in(missed, "why"));
         assert_int_equal(count_events(events, "fault_missed"), 1);
         assert_int_equal(count_events(events, "fault"), before);
-        assert_int_equal(count_events(events, "fault_done"), 0);
+        assert_int_equal(count_events(events, "fault_done"), before);
         json_decref(events);
     }
 }

@@ -425,7 +425,7 @@ static void the_states_are_what_they_are_for(void **state)
         assert_true(*wire_state_name(w.state));
         assert_true(row->fault == (row->into > INTO_ENDING && row->into != INTO_GOAWAY));
         assert_true(row->serves + row->fault + over == (w.state == WIRE_ENDING ? 0 : 1));
-        assert_true(row->fault || (!row->held && !row->silent && !row->announced));
+        assert_true(row->fault || (!row->held && !row->silent));
         assert_true(row->silent || !row->held); /* what can end says nothing before */
         assert_true(over == (row->limit == NULL));
         assert_true((row->serves || over) == (row->drained == NULL));

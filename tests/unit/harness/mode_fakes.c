@@ -90,10 +90,16 @@ void time_passes(int64_t ns)
 /* --- The ledger: "fault(conn=7 ex=1 mode=x rule=0 ...)" */
 
 static int64_t last_fault; /* its seq */
+static bool told[4096];    /* of each: whether it took effect */
+static bool in_effect;     /* the event that is being written says that it did: that is not noted */
+static size_t len_before;
+static int64_t named;
 
 void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection, uint32_t exchange)
 {
     last_fault += event == EV_FAULT;
+    len_before = happened_len;
+    in_effect = false;
     note("%s(conn=%llu",
          event == EV_FAULT          ? "fault"
          : event == EV_FAULT_DONE   ? "done"
@@ -107,8 +113,12 @@ void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection
 void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
 {
     if (field == F_FAULT)
-        assert_in_range(value, 1, last_fault);
-    else if (field == F_RULE)
+        assert_in_range(named = value, 1, last_fault);
+    else if (field == F_IN_EFFECT) {
+        assert_false(told[named % 4096]); /* once */
+        told[named % 4096] = true;
+        in_effect = value;
+    } else if (field == F_RULE)
         note(" rule=%lld", (long long)value);
     else if (field == F_LATE)
         note(" late=%lldms", (long long)(value / NS_PER_MS));
@@ -136,6 +146,8 @@ void ledger_real(struct ledger *l, enum ledger_field field, double value)
 uint64_t ledger_commit(struct ledger *l)
 {
     note(") ");
+    if (in_effect)
+        happened[happened_len = len_before] = '\0';
     return (uint64_t)last_fault;
 }
 
@@ -154,6 +166,11 @@ static int verb(struct wire *w, enum wire_state next, const char *name, int argu
     if (wire_changed)
         wire_changed(next);
     return 0;
+}
+
+uint64_t wire_end_offset(const struct wire *w)
+{
+    return WIRE_NO_OFFSET;
 }
 
 void wire_ledger_srtt(const struct wire *w)

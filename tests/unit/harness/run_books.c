@@ -53,6 +53,37 @@ void read_books(const struct peer *p, const char *what, struct course courses[EX
     json_decref(events);
 }
 
+/* The connection is over: of each fault on it the ledger has said once whether it took effect. */
+static void check_faults(const struct peer *p, const char *what)
+{
+    json_t *events = events_since(p->since), *event;
+    size_t i, k;
+    json_array_foreach(events, i, event)
+    {
+        json_t *other;
+        json_int_t seq = json_integer_value(json_object_get(event, "seq"));
+        size_t told = 0, more = 0;
+        if (strcmp(json_string_value(json_object_get(event, "event")), "fault") != 0)
+            continue;
+        json_array_foreach(events, k, other)
+        {
+            if (strcmp(json_string_value(json_object_get(other, "event")), "fault_done") != 0 ||
+                json_integer_value(json_object_get(other, "fault")) != seq)
+                continue;
+            if (json_object_get(other, "in_effect"))
+                told++;
+            else
+                more++;
+        }
+        if (told != 1 || more > 1)
+            fail_msg("%s: of the fault %s (%lld) it is told %zu times whether it took effect, and "
+                     "%zu times how it ended",
+                     what, json_string_value(json_object_get(event, "step")), (long long)seq, told,
+                     more);
+    }
+    json_decref(events);
+}
+
 void check_books(const struct peer *p, const char *what)
 {
     struct course courses[EXCHANGES_MAX] = { 0 };
@@ -60,4 +91,5 @@ void check_books(const struct peer *p, const char *what)
     for (size_t nth = 1; nth < EXCHANGES_MAX; nth++)
         if (courses[nth].has[REQUEST_TOLD] && !courses[nth].has[ENDED] && !courses[nth].has[LOST])
             fail_msg("%s: exchange %zu has not ended", what, nth);
+    check_faults(p, what);
 }
