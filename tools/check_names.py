@@ -17,6 +17,7 @@ PREFIXES = {
     "engine": ["h1", "h2", "mhd"],
     "mode": ["step"],
     # Files whose words are those of a struct, or of an enum, in their header.
+    "base/gateway.c": ["gateways"],
     "base/refusal.c": ["refuse"],
     "base/timer.c": ["timers"],
     "certs/names.c": ["name"],

@@ -35,8 +35,8 @@ static void a_cut_lets_exactly_so_many_bytes_out_and_then_fin(void **state)
     assert_true(shape_in_order(&shape.raw));
     assert_int_equal(wire_handed(b->wire), 800);
     assert_int_equal(wire_queued(b->wire), 2100);
-    assert_true(
-        bench_ledger_has(b, "\"step\":\"cut\",\"why\":\"in effect: 700 bytes were let out\""));
+    assert_true(bench_ledger_has(
+        b, "\"step\":\"cut\",\"in_effect\":true,\"why\":\"in effect: 700 bytes were let out\""));
     assert_true(bench_ledger_has(b, "\"bytes\":700"));
     client_says(b, "stale");
     assert_int_equal(buf_len(&b->stale), 5);

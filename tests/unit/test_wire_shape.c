@@ -322,8 +322,8 @@ static void a_drained_reset_waits_for_the_pace_and_the_acks(void **state)
     assert_false(shape.fin);
     assert_int_equal(buf_len(&shape.raw), 30);
     assert_int_equal(b->handed, 30);
-    assert_true(
-        bench_ledger_has(b, "\"step\":\"rst\",\"why\":\"in effect: all we sent is ACKed\""));
+    assert_true(bench_ledger_has(
+        b, "\"step\":\"rst\",\"in_effect\":true,\"why\":\"in effect: all we sent is ACKed\""));
 }
 
 /* Fills the client's window and the kernel's buffer; returns how many bytes. */
