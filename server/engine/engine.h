@@ -97,7 +97,15 @@ struct exchange {
 };
 
 /* What a peer's h2 frame said. */
-enum engine_frame { FRAME_SETTINGS, FRAME_PING, FRAME_PING_ACK, FRAME_GOAWAY, FRAME_RST_STREAM };
+enum engine_frame {
+    FRAME_SETTINGS,
+    FRAME_PING,
+    FRAME_PING_ACK,
+    FRAME_GOAWAY,
+    FRAME_RST_STREAM,
+    FRAME_SETTINGS_ACK,
+    FRAME_WINDOW_UPDATE /* the first behind a response */
+};
 struct engine_frame_info {
     enum engine_frame kind;
     int32_t stream;   /* RST_STREAM: which; GOAWAY: last stream */

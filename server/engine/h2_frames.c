@@ -111,10 +111,9 @@ bool h2_frame_info(const nghttp2_frame *frame, struct engine_frame_info *info, c
 
     switch (frame->hd.type) {
     case NGHTTP2_SETTINGS:
-        if (ack)
-            return false;
-        info->kind = FRAME_SETTINGS;
-        info->text_len = settings_text(&frame->settings, text, size);
+        info->kind = ack ? FRAME_SETTINGS_ACK : FRAME_SETTINGS;
+        if (!ack)
+            info->text_len = settings_text(&frame->settings, text, size);
         return true;
     case NGHTTP2_PING:
         info->kind = ack ? FRAME_PING_ACK : FRAME_PING;
@@ -135,6 +134,9 @@ bool h2_frame_info(const nghttp2_frame *frame, struct engine_frame_info *info, c
         info->kind = FRAME_RST_STREAM;
         info->stream = frame->hd.stream_id;
         info->error = frame->rst_stream.error_code;
+        return true;
+    case NGHTTP2_WINDOW_UPDATE:
+        info->kind = FRAME_WINDOW_UPDATE;
         return true;
     default:
         return false;

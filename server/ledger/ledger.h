@@ -50,7 +50,6 @@
     X(PEER_SETTINGS_ACK, "peer_settings_ack", "the client has taken our HTTP/2 SETTINGS")          \
     X(PEER_PING, "peer_ping", "the client sent an HTTP/2 PING")                                    \
     X(PEER_PING_ACK, "peer_ping_ack", "the client answered our PING")                              \
-    X(PEER_WINDOW_UPDATE, "peer_window_update", "the client sent HTTP/2 WINDOW_UPDATE")            \
     X(PING_SENT, "ping_sent", "we sent an HTTP/2 PING")                                            \
     X(PEER_GOAWAY, "peer_goaway", "the client sent GOAWAY")                                        \
     X(PEER_RST_STREAM, "peer_rst_stream", "the client reset a stream")                             \
@@ -176,16 +175,8 @@
     X(FAMILY, "family", INT)                                                                       \
     X(PATH, "path", WORD)                                                                          \
     X(CLIENT, "client", TEXT)                                                                      \
-    X(DATA, "data", INT)                                                                           \
-    X(DATA_OCTETS, "data_octets", INT)                                                             \
-    X(FINS, "fins", INT)                                                                           \
-    X(RSTS, "rsts", INT)                                                                           \
-    X(PROBES, "probes", INT)                                                                       \
-    X(ACKS, "acks", INT)                                                                           \
-    X(FIRST_DATA, "first_data_ms", SPAN)                                                           \
     X(SAMPLED, "sampled_ms", SPAN)                                                                 \
     X(SOURCE, "source", WORD)                                                                      \
-    X(INCREMENT, "increment", INT)                                                                 \
     X(FIRST_SEQ, "first_seq", INT)                                                                 \
     X(LAST_SEQ, "last_seq", INT)
 
@@ -411,9 +402,7 @@
       "content_length? expect? early_data?")                                                       \
     X(SYN_REFUSED, "listener? peer? attempts? total? why?")                                        \
     X(SYN_DROPPED, "listener? peer? attempts? segments? total? why?")                              \
-    X(SEGMENTS_DROPPED,                                                                            \
-      "connection segments total after_fault_ms fault? data? data_octets? fins? rsts? "            \
-      "probes? acks? first_data_ms? sampled_ms?")                                                  \
+    X(SEGMENTS_DROPPED, "connection segments total sampled_ms after_fault_ms fault?")              \
     X(PEER_FIN, "connection fault? last_fault? idle_ms? after_fault_ms? crossed?")                 \
     X(PEER_RST, "connection why? fault? last_fault? idle_ms? after_fault_ms? crossed?")            \
     X(PEER_CLOSE_NOTIFY, "connection fault?")                                                      \
@@ -422,7 +411,6 @@
     X(PEER_SETTINGS_ACK, "connection")                                                             \
     X(PEER_PING, "connection opaque")                                                              \
     X(PEER_PING_ACK, "connection opaque")                                                          \
-    X(PEER_WINDOW_UPDATE, "connection stream increment exchange?")                                 \
     X(PING_SENT, "connection opaque fault?")                                                       \
     X(PEER_GOAWAY,                                                                                 \
       "connection last_stream error debug_data? fault? idle_ms? after_fault_ms? crossed?")         \
@@ -431,7 +419,7 @@
     X(LIMIT, "connection exchange? why")                                                           \
     X(CONNECTION_END,                                                                              \
       "connection by how fault? why? in? exchanges bytes_in bytes_out lifetime_ms "                \
-      "after_peer_fin_ms? last_fault? answered? idle_ms? due_in_ms? rule?")                        \
+      "after_peer_fin_ms? last_fault? answered idle_ms? due_in_ms? rule?")                         \
     X(MODE, "connection? mode entry? params? seed? apply? live? time_scale?")                      \
     X(PLAN, "plan? seed apply live time_scale")                                                    \
     X(WARNING, "connection? exchange? mode? name? why")                                            \

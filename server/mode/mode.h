@@ -95,7 +95,10 @@ enum step_listener {
 };
 enum step_listener mode_step_listener(const struct mode_step *step);
 enum ledger_step mode_step_word(const struct mode_step *step); /* for the ledger */
-/* Adds to a fault event what the step does: its class and scope. */
+/* What the step does to the client, and to which part. */
+enum ledger_class mode_step_class(const struct mode_step *step, enum trigger_slot slot);
+enum ledger_scope mode_step_scope(const struct mode_step *step);
+/* Adds both to a fault event. */
 void mode_step_ledger_class(const struct mode_step *step, enum trigger_slot slot, struct ledger *l);
 const char *mode_step_name(const struct mode_step *step);
 /* How long the next step is to wait for, in ns (DURATION_NEVER: for ever); -1: it takes no time. */

@@ -260,6 +260,37 @@ void mode_gives_way(struct mode_conn *mc, const char *why, bool ends)
         give_way(mc, ON_AGE, mc->accepted_at, mc->age_done, why);
 }
 
+/* Takes the rule for the next one if it is due before *next, and not yet. */
+static void take_if_sooner(const struct mode_conn *mc, const struct mode_rule *rule, int64_t left,
+                           int64_t *next, unsigned *number)
+{
+    if (left < 0 || (*next >= 0 && left >= *next) || !fits(mc, rule, NULL) ||
+        is_exhausted(mc, rule))
+        return;
+    *next = left;
+    *number = rule->number;
+}
+
+int64_t mode_next_due(const struct mode_conn *mc, unsigned *number)
+{
+    static const enum trigger_slot slots[] = { ON_IDLE, ON_AGE };
+    const int64_t since[] = { mc->idle_since, mc->accepted_at }, now = clock_now();
+    const uint32_t done[] = { mc->idle_done, mc->age_done };
+    int64_t next = -1;
+    for (unsigned k = 0; k < 2; k++)
+        for (unsigned i = done[k];
+             since[k] != TIME_NONE && i < mc->program->by_slot[slots[k]].count; i++) {
+            const struct mode_rule *rule = mc->program->by_slot[slots[k]].rules[i];
+            take_if_sooner(mc, rule, since[k] + rule->after - now, &next, number);
+        }
+    for (const struct link *l = mc->scripts.next; l != &mc->scripts; l = l->next) {
+        const struct script *s = link_entry(l, struct script, link);
+        if (s->waiting)
+            take_if_sooner(mc, s->rule, s->timer.due - now, &next, number);
+    }
+    return next;
+}
+
 /* --- Marks */
 
 /* Lets a rule wait for its time. */
@@ -338,6 +369,7 @@ void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *h
     mc->accepted_at = mc->mode_since = clock_now();
     mc->goaway_at = mc->idle_since = TIME_NONE;
     mc->goaway_fault = mc->acting = 0;
+    mc->said = mc->last = (struct mode_fault){ 0 };
     mc->doing = NULL;
     mc->idle = (struct timer){ .reached = idle_reached };
     mc->age = (struct timer){ .reached = age_reached };

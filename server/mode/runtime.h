@@ -27,6 +27,12 @@ struct mode_conn;
 struct mode_exchange;
 struct doing;
 
+/* A fault that a connection is under. */
+struct mode_fault {
+    uint64_t seq; /* of its event; 0: there is none */
+    int64_t at;
+};
+
 struct mode_host {
     /* The last gate of this exchange opened: answer it if its request is complete, or continue with
      * the response if it stands at a place. */
@@ -55,9 +61,11 @@ struct mode_conn {
     struct mode_program *program;
     uint32_t *fired; /* how often each rule fired, by its number; NULL: none yet */
     int64_t accepted_at;
-    int64_t mode_since;    /* when program came; what was due by then is due from then on */
-    int64_t goaway_at;     /* when a goaway step last took effect; TIME_NONE: never */
-    uint64_t goaway_fault; /* the seq of its fault event */
+    int64_t mode_since;     /* when program came; what was due by then is due from then on */
+    struct mode_fault said; /* the first that told the client of the connection's end */
+    struct mode_fault last; /* the last that was more than said, a shape or a repair */
+    int64_t goaway_at;      /* when a goaway step last took effect; TIME_NONE: never */
+    uint64_t goaway_fault;  /* the seq of its fault event */
     uint64_t acting;     /* the seq of the fault event of the step that is being done; 0: none is */
     struct doing *doing; /* that step; of those that say at once whether they took effect */
     int64_t idle_since;  /* TIME_NONE: busy */
@@ -141,6 +149,11 @@ int mode_run(struct mode_conn *mc, struct mode_program *program);
 /* The connection became idle at this time, or is busy again. */
 void mode_idle(struct mode_conn *mc, int64_t since);
 void mode_busy(struct mode_conn *mc);
+/* The connection is under this fault from now on. */
+void mode_conn_strikes(struct mode_conn *mc, uint64_t fault);
+/* How long it is until the next rule on idle, age or a mark is due; *number: the rule. -1: none
+ * is. */
+int64_t mode_next_due(const struct mode_conn *mc, unsigned *number);
 /* Ledgers the rules of idle (and of age, if it ends) that are due and have not run
  * (EV_FAULT_MISSED): the server's loop comes to them too late, as something of the client's came
  * first. why: what that is, a clause. ends: it ends the connection. Before mode_busy. */

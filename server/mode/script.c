@@ -217,6 +217,26 @@ static int step_is_ready(const struct script *s, const struct mode_step *step)
     return step->row->ready ? step->row->ready(s->mc, s->mx, step) : 0;
 }
 
+void mode_conn_strikes(struct mode_conn *mc, uint64_t fault)
+{
+    mc->last = (struct mode_fault){ fault, clock_now() };
+}
+
+/* Notes what the connection is under when this step is done. A cut strikes when it is reached. */
+static void note_strike(struct script *s, const struct mode_step *step, uint64_t fault)
+{
+    struct mode_conn *mc = s->mc;
+    enum ledger_class class = mode_step_class(step, s->rule->slot);
+    if (step->row->effect == EFFECT_RESUMES)
+        mc->last = mc->said;
+    if (mode_step_scope(step) != SCOPE_CONNECTION || class == CLASS_SAYS || class == CLASS_SHAPES ||
+        class == CLASS_REPAIRS || step_of(step->row) == STEP_CUT)
+        return;
+    mode_conn_strikes(mc, fault);
+    if (step->row->tells && !mc->said.seq)
+        mc->said = mc->last;
+}
+
 /* Does a step that takes no time; fault: the seq of its event. *silenced becomes whether the
  * connection is out of service by it.
  */
@@ -225,14 +245,18 @@ static void step_do(struct script *s, const struct mode_step *step, uint64_t fau
     struct mode_conn *mc = s->mc;
     uint64_t outer = mc->acting;
     struct doing doing = { mc->doing, step_of(step->row), s->nth, fault, step->row->later };
+    const struct mode_fault said = mc->said, last = mc->last;
     mc->acting = fault;
     mc->doing = &doing;
+    note_strike(s, step, fault);
     if (mc->wire)
         wire_announce(mc->wire, fault);
     int error = step->row->exec(mc, s->mx, s->program, step);
     mc->acting = outer;
     mc->doing = doing.outer;
     if (error) {
+        mc->said = said;
+        mc->last = last;
         if (!doing.told || step->row->later)
             mode_ledger_undone(mc, s->nth, step_of(step->row), fault, why_not(mc, error));
         return;

@@ -77,10 +77,19 @@ static const struct {
     [STEP_LISTEN] = { CLASS_REPAIRS, SCOPE_LISTENER, NULL },
 };
 
-void mode_step_ledger_class(const struct mode_step *step, enum trigger_slot slot, struct ledger *l)
+enum ledger_class mode_step_class(const struct mode_step *step, enum trigger_slot slot)
 {
     enum ledger_step of = step_of(step->row);
-    ledger_word(l, F_CLASS,
-                rows[of].by_arguments ? rows[of].by_arguments(step, slot) : rows[of].class);
-    ledger_word(l, F_SCOPE, rows[of].scope);
+    return rows[of].by_arguments ? rows[of].by_arguments(step, slot) : rows[of].class;
+}
+
+enum ledger_scope mode_step_scope(const struct mode_step *step)
+{
+    return rows[step_of(step->row)].scope;
+}
+
+void mode_step_ledger_class(const struct mode_step *step, enum trigger_slot slot, struct ledger *l)
+{
+    ledger_word(l, F_CLASS, mode_step_class(step, slot));
+    ledger_word(l, F_SCOPE, mode_step_scope(step));
 }

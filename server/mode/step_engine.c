@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "engine/engine.h"
 #include "mode/language.h"
 #include "mode/runtime.h"
@@ -90,11 +91,22 @@ int step_do_goaway_notice(struct mode_conn *mc, struct mode_exchange *mx,
     return engine_goaway_notice(mc->engine);
 }
 
+#define PING_OPAQUE 8 /* octets; RFC 9113 6.7 */
+
 /* ping {opaque} */
 int step_do_ping(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
                  const struct mode_step *step)
 {
-    return engine_ping(mc->engine, step->arg[0].bytes->bytes);
+    const uint8_t *opaque = step->arg[0].bytes->bytes;
+    char text[2 * PING_OPAQUE + 1];
+    int error = engine_ping(mc->engine, opaque);
+    if (error)
+        return error;
+    ledger_begin(mc->ledger, EV_PING_SENT, mc->id, 0);
+    ledger_bytes(mc->ledger, F_OPAQUE, text, hex_write(opaque, PING_OPAQUE, text));
+    ledger_int(mc->ledger, F_FAULT, (int64_t)mc->acting);
+    ledger_commit(mc->ledger);
+    return 0;
 }
 
 int step_do_ignore_pings(struct mode_conn *mc, struct mode_exchange *mx,

@@ -207,7 +207,23 @@ void acks_read(struct exchanges *xs, enum ledger_proof proof)
         recycle(wait);
     }
     a->unread_count = 0;
-    look(a, proof);
+    look(a, proof == PROOF_WINDOW_UPDATE ? PROOF_NONE : proof); /* it may be of what came before */
+}
+
+enum ledger_fin_acked acks_fault_acked(struct exchanges *xs, uint64_t fault)
+{
+    struct acks *a = xs->acks;
+    if (!a)
+        return FIN_ACKED;
+    for (struct link *i = a->unacked.next; i != &a->unacked; i = i->next) {
+        const struct wait *wait = wait_at(i);
+        if (wait->nth || wait->fault != fault)
+            continue;
+        uint64_t end = wait->offset == WIRE_NO_OFFSET ? wire_bytes_out(xs->wire) : wait->offset;
+        return wire_handed(xs->wire) < wait->mark || end > wire_acked(xs->wire) ? FIN_CROSSED
+                                                                                : FIN_UNCLEAR;
+    }
+    return FIN_ACKED;
 }
 
 void acks_end(struct exchanges *xs)

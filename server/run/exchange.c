@@ -88,7 +88,7 @@ bool exchange_fire(struct session_exchange *sx, enum trigger_slot slot)
 
 void exchange_init(struct exchanges *xs)
 {
-    xs->idle_since = TIME_NONE;
+    xs->idle_since = xs->quiet_since = TIME_NONE;
     link_init(&xs->unanswered);
     link_init(&xs->leaving);
     link_init(&xs->unbegun);
@@ -100,7 +100,7 @@ void exchange_idle(struct exchanges *xs)
 {
     if (xs->open > 0 || xs->idle_since != TIME_NONE || !exchange_serving(xs))
         return;
-    xs->idle_since = clock_now();
+    xs->idle_since = xs->quiet_since = clock_now();
     mode_idle(xs->mode, xs->idle_since);
 }
 
@@ -121,6 +121,7 @@ static void tell_end(struct session_exchange *sx)
 {
     struct exchanges *xs = sx->xs;
     sx->end_told = true;
+    xs->answered++;
     uint64_t offset = sx->end_offset == WIRE_NO_OFFSET ? wire_bytes_out(xs->wire) : sx->end_offset;
     ledger_begin(xs->ledger, EV_RESPONSE_END, xs->id, sx->copy.nth);
     ledger_int(xs->ledger, F_STATUS, sx->status);
@@ -133,6 +134,10 @@ static void tell_end(struct session_exchange *sx)
 
 uint64_t exchange_fault(const struct exchanges *xs, const struct mode_exchange *mx)
 {
+    /* The first that made it unanswerable. */
+    if (mx && !mx->ended && xs->mode->goaway_fault &&
+        (xs->mode->held || engine_disowns(xs->engine, mx->ex->stream)))
+        return xs->mode->goaway_fault;
     if (xs->mode->acting)
         return xs->mode->acting;
     if (exchange_silenced(xs))
@@ -142,6 +147,15 @@ uint64_t exchange_fault(const struct exchanges *xs, const struct mode_exchange *
     if (xs->mode->held || (mx && engine_disowns(xs->engine, mx->ex->stream)))
         return xs->mode->goaway_fault;
     return mx && mx->gates > 0 ? mx->gate_fault : 0;
+}
+
+void exchange_ledger_fault(const struct exchanges *xs, uint64_t fault)
+{
+    if (!fault)
+        return;
+    ledger_int(xs->ledger, F_FAULT, (int64_t)fault);
+    if (xs->mode->last.seq > fault)
+        ledger_int(xs->ledger, F_LAST_FAULT, (int64_t)xs->mode->last.seq);
 }
 
 void exchange_tell_lost_one(struct session_exchange *sx, const char *why)
@@ -162,8 +176,7 @@ void exchange_tell_lost_one(struct session_exchange *sx, const char *why)
     if (attempt)
         ledger_int(xs->ledger, F_ATTEMPT, attempt);
     ledger_text(xs->ledger, F_WHY, why);
-    if (fault)
-        ledger_int(xs->ledger, F_FAULT, (int64_t)fault);
+    exchange_ledger_fault(xs, fault);
     ledger_commit(xs->ledger);
 }
 
@@ -293,7 +306,7 @@ static void begin(void *host, struct exchange *ex)
     link_append(&xs->unanswered, &sx->link);
     xs->begun++;
     xs->open++;
-    xs->idle_since = TIME_NONE;
+    xs->idle_since = xs->quiet_since = TIME_NONE;
     mode_gives_way(xs->mode, "a request came first", false);
     mode_busy(xs->mode);
     xs->calls->heard(xs, sx, now);

@@ -41,6 +41,8 @@ struct exchanges {
 
     int64_t from_hole_until; /* a request that is whole by then was sent into a black hole */
     int64_t idle_since;      /* TIME_NONE: busy, or nothing can be asked of it yet */
+    int64_t quiet_since;     /* the same, also under a fault, until something comes */
+    uint32_t answered;       /* exchanges whose response is with the kernel */
     struct acks *acks;       /* what the client may not have yet (acks.c); NULL: nothing */
     uint32_t begun;          /* exchanges so far */
     uint32_t numbered;       /* and of requests that have not begun, but for stale ones */
@@ -102,8 +104,8 @@ struct session_exchange {
     uint64_t stop_mark;        /* wire_queued() then */
     uint64_t end_mark;         /* wire_queued() after its last byte */
     uint64_t end_offset;       /* wire_end_offset() there */
-    int problem;             /* status of a response of our own instead of the endpoint's; 0: none */
-    enum problem kind;       /* if the mode of its URL is refused */
+    int problem;       /* status of a response of our own instead of the endpoint's; 0: none */
+    enum problem kind; /* if the mode of its URL is refused */
     struct refusal *refusal; /* likewise, why; NULL: no memory */
 };
 
@@ -156,6 +158,8 @@ void exchange_tell_cut(struct exchanges *xs, const char *why);
 /* The seq of the event of the fault to which an exchange is lost; 0: to none. mx: NULL when it
  * never began. */
 uint64_t exchange_fault(const struct exchanges *xs, const struct mode_exchange *mx);
+/* Adds it to the event being written, and the last one if that is another. 0: adds nothing. */
+void exchange_ledger_fault(const struct exchanges *xs, uint64_t fault);
 /* The same for one. */
 void exchange_tell_lost_one(struct session_exchange *sx, const char *why);
 /* Frees what is left of them at the end of a connection. */
@@ -180,6 +184,9 @@ void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step);
 void acks_look(struct exchanges *xs);
 /* The same; the client has just shown by this that it reads what it has. */
 void acks_read(struct exchanges *xs, enum ledger_proof proof);
+/* Has the client's kernel ACKed what told it of this fault? Yes: that was seen before; crossed: not
+ * yet; unclear: by now, or nobody knows. */
+enum ledger_fin_acked acks_fault_acked(struct exchanges *xs, uint64_t fault);
 /* The connection is about to end: a last look. */
 void acks_end(struct exchanges *xs);
 /* As exchange_stop. */
@@ -226,6 +233,9 @@ void witness_serves(struct reading *read);
 /* Of requests that never began, but for stale ones: that they are lost; and their end. */
 void witness_tell_lost(struct exchanges *xs, const char *why);
 void witness_drop_all(struct exchanges *xs);
+/* Adds to the event being written, by which the client leaves, how long the connection was idle,
+ * and what fault it was under. */
+void witness_leaves(struct exchanges *xs);
 void witness_frame(void *host, const struct engine_frame_info *info);
 void witness_protocol_error(void *host, const char *what);
 void witness_limit(void *host, const char *what);

@@ -222,6 +222,7 @@ static void stale(void *owner, const uint8_t *bytes, size_t n)
 {
     struct session *s = owner;
     s->xs.stale_seen = true;
+    s->xs.quiet_since = TIME_NONE;
     if (n > 0)
         input(s, bytes, n);
     if (!wire_reset_due(s->xs.wire)) /* nothing comes after that */
@@ -269,6 +270,7 @@ static void watch(struct session *s, const char *why)
 static void ending(void *owner, enum ledger_by by)
 {
     struct session *s = owner;
+    s->ended_by_fault = by == BY_FAULT;
     const char *why = by == BY_FAULT ? fault_ended : "the connection ended";
     watch(s, why); /* what is pipelined behind an open exchange was read, too */
     if (s->xs.engine)
@@ -280,10 +282,31 @@ static void ending(void *owner, enum ledger_by by)
     acks_end(&s->xs);
 }
 
-static void end_fields(void *owner)
+static void add_end_fields(struct session *s)
 {
-    const struct session *s = owner;
-    ledger_int(s->xs.ledger, F_EXCHANGES, s->xs.numbered);
+    struct ledger *l = s->xs.ledger;
+    bool by_fault = s->ended_by_fault || exchange_silenced(&s->xs);
+    unsigned rule;
+    int64_t due = by_fault ? -1 : mode_next_due(&s->mode, &rule);
+    ledger_int(l, F_EXCHANGES, s->xs.numbered);
+    ledger_int(l, F_ANSWERED, s->xs.answered);
+    if (s->xs.quiet_since != TIME_NONE)
+        ledger_int(l, F_IDLE, clock_now() - s->xs.quiet_since);
+    if (by_fault && s->mode.last.seq > wire_fault(s->xs.wire))
+        ledger_int(l, F_LAST_FAULT, (int64_t)s->mode.last.seq);
+    if (due < 0)
+        return;
+    ledger_int(l, F_DUE_IN, due);
+    ledger_int(l, F_RULE, rule);
+}
+
+static void add_fields(void *owner, enum ledger_event event)
+{
+    struct session *s = owner;
+    if (event == EV_CONNECTION_END)
+        add_end_fields(s);
+    else
+        witness_leaves(&s->xs);
 }
 
 static void closed(void *owner)
@@ -373,6 +396,8 @@ static void changed(void *owner, enum wire_state from, bool cut)
     enum wire_state state = wire_state(s->xs.wire);
     if (state == WIRE_CLOSED || wire_state_is_fault(state))
         exchange_busy(&s->xs);
+    if (cut)
+        mode_conn_strikes(&s->mode, wire_fault(s->xs.wire));
     if (wire_state_is_held(state))
         held(s);
     else if (wire_state_is_fault(state))
@@ -390,7 +415,7 @@ static const struct wire_owner wire_calls = {
     .stale = stale,
     .takes = takes,
     .ending = ending,
-    .end_fields = end_fields,
+    .add_fields = add_fields,
     .peer_closed = peer_closed,
     .changed = changed,
     .progress = progress,

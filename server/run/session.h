@@ -48,6 +48,7 @@ struct session {
     bool tls_type_seen;    /* on a cleartext connection: a first byte that TLS may begin with */
     bool protocol_fired;   /* the rules of "protocol" have */
     bool watched;          /* the engine only watches, for ever */
+    bool ended_by_fault;   /* once it has ended */
     bool patience_held;    /* it and patience_since: see patience.c */
     struct timer losing;   /* a fault has ended it: what is not answered is lost */
     struct timer patience; /* see patience.c */

@@ -263,7 +263,7 @@ void witness_tell_lost(struct exchanges *xs, const char *why)
         if (u->read.attempt)
             ledger_int(xs->ledger, F_ATTEMPT, u->read.attempt);
         ledger_text(xs->ledger, F_WHY, why);
-        add_fault(xs, exchange_fault(xs, NULL));
+        exchange_ledger_fault(xs, exchange_fault(xs, NULL));
         ledger_commit(xs->ledger);
     }
 }
@@ -276,12 +276,52 @@ void witness_drop_all(struct exchanges *xs)
 
 /* --- Other news */
 
+/* What the connection is under: the first that told the client of its end, or put it out of
+ * service; or else the last one. */
+static struct mode_fault fault_over(const struct exchanges *xs, bool *silenced)
+{
+    const struct mode_conn *mode = xs->mode;
+    uint64_t wire = exchange_silenced(xs) ? wire_fault(xs->wire) : 0;
+    *silenced = wire && (!mode->said.seq || wire <= mode->said.seq);
+    return *silenced        ? (struct mode_fault){ wire, wire_fault_since(xs->wire) }
+           : mode->said.seq ? mode->said
+                            : mode->last;
+}
+
+/* FIN_NONE: nothing told the client of it. */
+static enum ledger_fin_acked knows_of(struct exchanges *xs, uint64_t fault, bool silenced)
+{
+    if (!silenced)
+        return fault == xs->mode->said.seq ? acks_fault_acked(xs, fault) : FIN_NONE;
+    if (wire_state(xs->wire) != WIRE_FIN_SENT)
+        return FIN_NONE;
+    bool has_left = wire_kernel_does_the_same(xs->wire);
+    return has_left ? wire_fin_acked(xs->wire) : FIN_CROSSED;
+}
+
+void witness_leaves(struct exchanges *xs)
+{
+    struct ledger *l = xs->ledger;
+    int64_t now = clock_now();
+    bool silenced;
+    const struct mode_fault fault = fault_over(xs, &silenced);
+    if (xs->quiet_since != TIME_NONE)
+        ledger_int(l, F_IDLE, now - xs->quiet_since);
+    if (!fault.seq)
+        return;
+    enum ledger_fin_acked knows = knows_of(xs, fault.seq, silenced);
+    exchange_ledger_fault(xs, fault.seq);
+    ledger_int(l, F_AFTER_FAULT, now - fault.at);
+    if (knows == FIN_ACKED || knows == FIN_CROSSED)
+        ledger_int(l, F_CROSSED, knows == FIN_CROSSED);
+}
+
 void witness_frame(void *host, const struct engine_frame_info *info)
 {
     static const enum ledger_event events[] = {
         [FRAME_SETTINGS] = EV_PEER_SETTINGS,     [FRAME_PING] = EV_PEER_PING,
         [FRAME_PING_ACK] = EV_PEER_PING_ACK,     [FRAME_GOAWAY] = EV_PEER_GOAWAY,
-        [FRAME_RST_STREAM] = EV_PEER_RST_STREAM,
+        [FRAME_RST_STREAM] = EV_PEER_RST_STREAM, [FRAME_SETTINGS_ACK] = EV_PEER_SETTINGS_ACK,
     };
     struct exchanges *xs = host;
     struct ledger *l = xs->ledger;
@@ -291,11 +331,17 @@ void witness_frame(void *host, const struct engine_frame_info *info)
         xs->client_leaves = true;
     if (info->kind == FRAME_PING_ACK)
         acks_read(xs, PROOF_PING_ACK);
+    if (info->kind == FRAME_WINDOW_UPDATE) {
+        acks_read(xs, PROOF_WINDOW_UPDATE);
+        return;
+    }
     ledger_begin(l, events[info->kind], xs->id, 0);
     if (info->kind == FRAME_RST_STREAM)
         ledger_int(l, F_STREAM, info->stream);
-    if (info->kind == FRAME_GOAWAY)
+    if (info->kind == FRAME_GOAWAY) {
         ledger_int(l, F_LAST_STREAM, info->stream);
+        witness_leaves(xs);
+    }
     if (info->kind == FRAME_GOAWAY || info->kind == FRAME_RST_STREAM)
         ledger_text(l, F_ERROR, h2_error_name(info->error));
     if (info->text_len > 0)

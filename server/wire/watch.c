@@ -134,14 +134,16 @@ enum ledger_fin_acked wire_fin_acked(const struct wire *w)
 static void count_drops(struct wire *w)
 {
     uint32_t drops = segments_dropped(w);
+    int64_t now = clock_now(), looked_at = w->drops_looked_at;
+    w->drops_looked_at = now;
     if (drops == w->drops_seen)
         return;
-    int64_t now = clock_now();
     if (w->black_hole_used_at == TIME_NONE)
         w->black_hole_used_at = now;
     ledger_begin(w->ledger, EV_SEGMENTS_DROPPED, w->id, 0);
     ledger_int(w->ledger, F_SEGMENTS, drops - w->drops_seen);
     ledger_int(w->ledger, F_TOTAL, drops - w->drops_before);
+    ledger_int(w->ledger, F_SAMPLED, now - looked_at);
     ledger_int(w->ledger, F_AFTER_FAULT, now - w->fault_since);
     wire_ledger_fault(w);
     ledger_commit(w->ledger);
@@ -159,6 +161,7 @@ static void hole_sample(struct timer *m, int64_t late)
 void wire_watch_black_hole(struct wire *w)
 {
     w->drops_before = w->drops_seen = segments_dropped(w);
+    w->drops_looked_at = clock_now();
     w->black_hole_used_at = TIME_NONE;
     w->sample.reached = hole_sample;
     timer_at(&w->sample, clock_now() + HOLE_SAMPLE);

@@ -33,6 +33,12 @@ static void poll_closed(uv_handle_t *handle)
     free(w);
 }
 
+static void add_fields(const struct wire *w, enum ledger_event event)
+{
+    if (w->calls->add_fields)
+        w->calls->add_fields(w->owner, event);
+}
+
 /* Prepares the socket for its close, and says what the close will look like to the client. */
 static enum ledger_how last_words(struct wire *w, enum wire_last last)
 {
@@ -74,8 +80,7 @@ void wire_end(struct wire *w, enum wire_last last, enum ledger_by by, enum ledge
     ledger_text(w->ledger, F_WHY, why ? why : w->end_why);
     if (w->tls && !w->established)
         ledger_word(w->ledger, F_IN, ENDED_IN_HANDSHAKE);
-    if (w->calls->end_fields)
-        w->calls->end_fields(w->owner);
+    add_fields(w, EV_CONNECTION_END);
     ledger_int(w->ledger, F_BYTES_IN, (int64_t)w->bytes_in);
     ledger_int(w->ledger, F_BYTES_OUT, (int64_t)w->bytes_out);
     ledger_int(w->ledger, F_LIFETIME, clock_now() - w->opened_at);
@@ -156,7 +161,7 @@ void wire_socket_error(struct wire *w, int error)
         ledger_begin(w->ledger, EV_PEER_RST, w->id, 0);
         if (left)
             ledger_text(w->ledger, F_WHY, "its kernel's answer to a keep-alive probe");
-        wire_ledger_fault(w);
+        add_fields(w, EV_PEER_RST);
         ledger_commit(w->ledger);
         if (left)
             w->end_why = "it had closed, as a keep-alive probe has shown";
@@ -365,7 +370,7 @@ static void fin_received(struct wire *w)
     w->peer_fin = true;
     w->peer_fin_at = clock_now();
     ledger_begin(w->ledger, EV_PEER_FIN, w->id, 0);
-    wire_ledger_fault(w);
+    add_fields(w, EV_PEER_FIN);
     ledger_commit(w->ledger);
     if (wire_row(w)->peer_fin)
         wire_row(w)->peer_fin(w);

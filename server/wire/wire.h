@@ -102,9 +102,9 @@ struct wire_owner {
     /* It is about to be over: write last events. Called once, also from inside verbs and wire_send.
      * The connection_end event, with this by, follows. */
     void (*ending)(void *owner, enum ledger_by by);
-    /* The connection_end event is being written: add the fields that are the owner's. NULL: it has
-     * none. */
-    void (*end_fields)(void *owner);
+    /* This event is being written: add the fields that are the owner's. Of peer_fin, peer_rst and
+     * connection_end. NULL: it has none. */
+    void (*add_fields)(void *owner, enum ledger_event event);
     /* The client's FIN came (at_end: after a TLS close_notify or on a cleartext connection;
      * otherwise the TLS stream is truncated). Only while open; the owner answers with wire_close
      * when it has no more to say. */

@@ -102,6 +102,7 @@ struct wire {
                               behind it; resetting: or the kernel last took some of it */
     int64_t linger;        /* fin_sent: how long what comes is discarded */
     uint32_t drops_before, drops_seen;
+    int64_t drops_looked_at;
     struct timer limit; /* of the state: linger, watch, drain */
     struct timer sample;
     struct timer notify_timer; /* progress() is due */

@@ -190,6 +190,37 @@ static void a_ping_ack_shows_that_the_response_was_read(void **state)
     end(client);
 }
 
+#define SETTINGS_ACK  "\0\0\0\4\1\0\0\0\0"
+#define WINDOW_UPDATE "\0\0\4\10\0\0\0\0\0\0\0\1\0"
+
+static bool windows_are_read(void)
+{
+    json_t *events = events_since(since);
+    bool read = event_called(events, "peer_settings_ack");
+    json_decref(events);
+    return read;
+}
+
+/* Behind a response that is ACKed; what was sent before it proves nothing, nor does a second one,
+ * and neither is an event. */
+static void a_window_update_shows_that_the_response_was_read(void **state)
+{
+    set_rules("[]");
+    since = now_in_ledger();
+    int client = connect_client();
+    send_bytes(client, PREFACE WINDOW_UPDATE HEADERS_1,
+               sizeof(PREFACE WINDOW_UPDATE HEADERS_1) - 1);
+    assert_true(run_until(first_is_acked, PATIENCE));
+    assert_int_equal(acked_count("ack", 1), 1);
+    assert_false(windows_are_read());
+    send_bytes(client, WINDOW_UPDATE WINDOW_UPDATE SETTINGS_ACK,
+               sizeof(WINDOW_UPDATE WINDOW_UPDATE SETTINGS_ACK) - 1);
+    assert_true(run_until(windows_are_read, PATIENCE));
+    assert_int_equal(acked_count("window_update", 1), 1);
+    assert_int_equal(acked_count(NULL, 1), 2);
+    end(client);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, reset)
@@ -199,6 +230,7 @@ int main(void)
         TEST(the_end_of_the_connection_takes_a_last_look),
         TEST(a_goaway_is_acked),
         TEST(a_ping_ack_shows_that_the_response_was_read),
+        TEST(a_window_update_shows_that_the_response_was_read),
     };
     return cmocka_run_group_tests_name("run acks", tests, rig_start, rig_stop);
 }

@@ -52,10 +52,11 @@ static void ending(void *owner, enum ledger_by by)
     b->handed = wire_handed(b->wire);
 }
 
-static void end_fields(void *owner)
+static void add_fields(void *owner, enum ledger_event event)
 {
     struct bench *b = owner;
-    ledger_int(b->ledger, F_EXCHANGES, 7);
+    if (event == EV_CONNECTION_END)
+        ledger_int(b->ledger, F_EXCHANGES, 7);
 }
 
 static void peer_closed(void *owner, bool at_end)
@@ -97,7 +98,7 @@ const struct wire_owner bench_calls = {
     .before = before,
     .stale = stale,
     .ending = ending,
-    .end_fields = end_fields,
+    .add_fields = add_fields,
     .peer_closed = peer_closed,
     .changed = changed,
     .progress = progress,

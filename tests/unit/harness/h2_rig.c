@@ -127,6 +127,8 @@ static void rig_frame(void *host, const struct engine_frame_info *info)
 {
     static const char *const names[] = { "SETTINGS", "PING", "PING_ACK", "GOAWAY", "RST_STREAM" };
     struct rig *rig = host;
+    if (info->kind >= sizeof names / sizeof *names) /* test_run_acks has these */
+        return;
     buf_printf(&rig->log, "frame %s %d %s [%.*s]\n", names[info->kind], info->stream,
                h2_error_name(info->error), (int)info->text_len, info->text);
 }

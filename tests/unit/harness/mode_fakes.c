@@ -99,7 +99,7 @@ void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection
 {
     last_fault += event == EV_FAULT;
     len_before = happened_len;
-    in_effect = false;
+    in_effect = event == EV_PING_SENT; /* which is not noted either */
     note("%s(conn=%llu",
          event == EV_FAULT          ? "fault"
          : event == EV_FAULT_DONE   ? "done"
@@ -130,6 +130,10 @@ void ledger_text(struct ledger *l, enum ledger_field field, const char *text)
 {
     if (text)
         note(" %s", text);
+}
+
+void ledger_bytes(struct ledger *l, enum ledger_field field, const char *text, size_t len)
+{
 }
 
 void ledger_word(struct ledger *l, enum ledger_field field, int64_t word)

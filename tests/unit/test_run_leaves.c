@@ -1,0 +1,273 @@
+/* What the ledger says when a client leaves: what it had, how long it was idle, what fault it was
+ * under and whether it can have known of it, and what would have come.
+ */
+#include "run_peer.h"
+
+#include "wire/caps.h"
+
+static struct peer peer;
+static json_t *events;
+
+static void open_with(const char *rules, enum http http)
+{
+    set_rules(rules);
+    open_peer(&peer, CLEAR, http);
+}
+
+static void send_request(void)
+{
+    struct buf bytes = { 0 };
+    add_request(&peer, &bytes, 1);
+    record(&peer, buf_bytes(&bytes), buf_len(&bytes));
+    buf_free(&bytes);
+    send_out(&peer);
+}
+
+static void send_frame(uint8_t type, uint8_t flags, uint32_t stream, const void *payload, size_t n)
+{
+    struct buf bytes = { 0 };
+    frame(&bytes, type, flags, stream, payload, n);
+    record(&peer, buf_bytes(&bytes), buf_len(&bytes));
+    buf_free(&bytes);
+    send_out(&peer);
+}
+
+static void await(const char *name, size_t count)
+{
+    if (!sees(&peer, name, count))
+        fail_msg("no %s", name);
+}
+
+/* It sends its FIN. Reads the events when the connection is over. */
+static void leave(void)
+{
+    shutdown(peer.fd, SHUT_WR);
+    await("peer_fin", 1);
+    run_abort(run);
+    await("connection_end", 1);
+    json_decref(events);
+    events = events_since(peer.since);
+}
+
+/* The n-th of a step's faults, from 0. */
+static json_int_t fault_of(const char *step)
+{
+    size_t i;
+    json_t *event;
+    json_array_foreach(events, i, event)
+    {
+        const char *name = json_string_value(json_object_get(event, "step"));
+        if (name && strcmp(name, step) == 0 &&
+            strcmp(json_string_value(json_object_get(event, "event")), "fault") == 0)
+            return number_in(event, "seq");
+    }
+    fail_msg("no fault %s", step);
+    return 0;
+}
+
+static double ms_in(const json_t *event, const char *member)
+{
+    const json_t *value = json_object_get(event, member);
+    if (!json_is_number(value))
+        fail_msg("no %s", member);
+    return json_number_value(value);
+}
+
+static void a_client_leaves_before_a_rule_is_due(void **state)
+{
+    static const struct {
+        const char *rules;
+        int rule;
+        double most; /* ms */
+    } rows[] = {
+        { "[{\"on\":\"idle\",\"after\":\"60s\",\"do\":[\"fin\"]}]", 0, 60000 },
+        { "[{\"on\":\"age\",\"after\":\"90s\",\"do\":[\"fin\"]},"
+          "{\"on\":\"idle\",\"after\":\"1s\",\"over\":\"h2\",\"do\":[\"ping\"]},"
+          "{\"on\":\"idle\",\"after\":\"60s\",\"do\":[\"fin\"]}]",
+          2, 60000 },
+        { "[{\"on\":\"age\",\"after\":\"90s\",\"do\":[\"fin\"]},"
+          "{\"on\":\"mark\",\"name\":\"m\",\"after\":\"30s\",\"do\":[\"fin\"]}]",
+          1, 30000 },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        uint64_t seq;
+        unsigned woken;
+        struct refusal why;
+        open_with(rows[i].rules, H1);
+        for (size_t n = 1; n <= 2; n++) {
+            send_request();
+            await("response_end", n);
+        }
+        assert_int_equal(run_mark(run, "m", &seq, &woken, &why), 0);
+        run_until(NULL, 5 * REAL_MS);
+        leave();
+        const json_t *left = event_called(events, "peer_fin"),
+                     *over = event_called(events, "connection_end");
+        assert_int_equal(number_in(over, "answered"), 2);
+        assert_int_equal(number_in(over, "rule"), rows[i].rule);
+        assert_in_range(ms_in(over, "due_in_ms"), rows[i].most - PATIENCE / REAL_MS, rows[i].most);
+        assert_true(ms_in(left, "idle_ms") >= 4);
+        assert_true(ms_in(over, "idle_ms") >= ms_in(left, "idle_ms"));
+        assert_null(json_object_get(left, "fault"));
+        assert_null(json_object_get(left, "crossed"));
+        close_peer(&peer);
+    }
+}
+
+/* Nothing was due, it was not idle, and nothing was answered. */
+static void a_client_leaves_in_the_middle(void **state)
+{
+    open_with("[{\"on\":\"request\",\"do\":[\"hold\"]}]", H1);
+    send_request();
+    await("request_complete", 1);
+    leave();
+    const json_t *left = event_called(events, "peer_fin"),
+                 *over = event_called(events, "connection_end");
+    assert_int_equal(number_in(over, "answered"), 0);
+    assert_null(json_object_get(over, "rule"));
+    assert_null(json_object_get(over, "due_in_ms"));
+    assert_null(json_object_get(over, "idle_ms"));
+    assert_null(json_object_get(left, "idle_ms"));
+    close_peer(&peer);
+}
+
+/* It knows of the GOAWAY once its kernel was seen to have ACKed it. */
+static void a_client_says_goaway_under_ours(void **state)
+{
+    static const uint8_t goaway[8] = { 0 };
+    open_with("[{\"on\":\"response\",\"at\":\"end\",\"over\":\"h2\",\"do\":[\"goaway\"]}]", H2);
+    send_request();
+    await("fault_acked", 1);
+    send_frame(7, 0, 0, goaway, sizeof goaway);
+    await("peer_goaway", 1);
+    leave();
+    const json_t *said = event_called(events, "peer_goaway");
+    assert_int_equal(number_in(said, "fault"), fault_of("goaway"));
+    assert_null(json_object_get(said, "last_fault"));
+    assert_true(json_is_false(json_object_get(said, "crossed")));
+    assert_true(ms_in(said, "after_fault_ms") >= 0);
+    assert_true(ms_in(said, "idle_ms") >= 0);
+    close_peer(&peer);
+}
+
+/* The first fault, and the last. */
+static void a_client_leaves_under_a_goaway_and_a_fin(void **state)
+{
+    open_with("[{\"on\":\"response\",\"at\":\"end\",\"over\":\"h2\",\"do\":"
+              "[\"goaway\",{\"wait\":\"1ms\"},\"fin\"]}]",
+              H2);
+    send_request();
+    await("fault_acked", 2);
+    leave();
+    const json_t *left = event_called(events, "peer_fin");
+    assert_int_equal(number_in(left, "fault"), fault_of("goaway"));
+    assert_int_equal(number_in(left, "last_fault"), fault_of("fin"));
+    assert_true(json_is_false(json_object_get(left, "crossed")));
+    assert_true(ms_in(left, "after_fault_ms") >= 1);
+    close_peer(&peer);
+}
+
+static void a_client_cannot_know_of_what_has_not_left(void **state)
+{
+    open_with("[{\"on\":\"accept\",\"do\":[{\"throttle\":{\"rate\":10}}]},"
+              "{\"on\":\"response\",\"at\":{\"bytes\":1},\"do\":[{\"wait\":\"1ms\"},\"fin\"]}]",
+              H1);
+    send_request();
+    await("fault", 2);
+    leave();
+    const json_t *left = event_called(events, "peer_fin");
+    assert_int_equal(number_in(left, "fault"), fault_of("fin"));
+    assert_true(json_is_true(json_object_get(left, "crossed")));
+    close_peer(&peer);
+}
+
+/* What was held by the first is lost to it, though the second ends the connection. */
+static void an_exchange_is_lost_to_the_first_fault(void **state)
+{
+    open_with("[{\"on\":\"request\",\"at\":\"headers\",\"over\":\"h2\",\"do\":"
+              "[{\"goaway\":{\"last\":\"seen\",\"then_hold\":true}},{\"wait\":\"1ms\"},\"fin\"]}]",
+              H2);
+    send_request();
+    await("exchange_lost", 1);
+    leave();
+    const json_t *lost = event_called(events, "exchange_lost");
+    assert_int_equal(number_in(lost, "fault"), fault_of("goaway"));
+    assert_int_equal(number_in(lost, "last_fault"), fault_of("fin"));
+    close_peer(&peer);
+}
+
+static void a_client_resets_what_it_cannot_read(void **state)
+{
+    const struct linger at_once = { .l_onoff = 1 };
+    open_with("[{\"on\":\"request\",\"at\":\"headers\",\"do\":[{\"inject\":{\"text\":\"x\"}}]}]",
+              H1);
+    send_request();
+    await("response_end", 1);
+    setsockopt(peer.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    int other = open("/dev/null", O_RDONLY);
+    dup2(other, peer.fd);
+    close(other);
+    await("connection_end", 1);
+    json_decref(events);
+    events = events_since(peer.since);
+    const json_t *reset_event = event_called(events, "peer_rst");
+    assert_non_null(reset_event);
+    assert_int_equal(number_in(reset_event, "fault"), fault_of("inject"));
+    assert_true(ms_in(reset_event, "after_fault_ms") >= 0);
+    assert_true(ms_in(reset_event, "idle_ms") >= 0);
+    close_peer(&peer);
+}
+
+static void a_ping_of_ours_is_told(void **state)
+{
+    open_with("[{\"on\":\"request\",\"at\":\"headers\",\"over\":\"h2\",\"do\":"
+              "[{\"ping\":{\"opaque\":\"0102030405060708\"}}]}]",
+              H2);
+    send_request();
+    await("response_end", 1);
+    leave();
+    const json_t *sent = event_called(events, "ping_sent");
+    assert_member((json_t *)sent, "opaque", "0102030405060708");
+    assert_int_equal(number_in(sent, "fault"), fault_of("ping"));
+    close_peer(&peer);
+}
+
+static void what_a_hole_swallows_is_counted_between_two_looks(void **state)
+{
+    if (!caps_have(CAP_BLACK_HOLE))
+        return;
+    open_with("[{\"on\":\"response\",\"at\":\"end\",\"do\":[\"black_hole\"]}]", H1);
+    send_request();
+    await("fault_done", 1);
+    send_request();
+    await("segments_dropped", 1);
+    events = events_since(peer.since);
+    const json_t *dropped = event_called(events, "segments_dropped");
+    assert_true(ms_in(dropped, "sampled_ms") > 0);
+    assert_true(ms_in(dropped, "sampled_ms") <= ms_in(dropped, "after_fault_ms") + 0.002);
+    close_peer(&peer);
+}
+
+static int forget(void **state)
+{
+    json_decref(events);
+    events = NULL;
+    return reset(state);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, forget)
+    const struct CMUnitTest tests[] = {
+        TEST(a_client_leaves_before_a_rule_is_due),
+        TEST(a_client_leaves_in_the_middle),
+        TEST(a_client_says_goaway_under_ours),
+        TEST(a_client_leaves_under_a_goaway_and_a_fin),
+        TEST(a_client_cannot_know_of_what_has_not_left),
+        TEST(an_exchange_is_lost_to_the_first_fault),
+        TEST(a_client_resets_what_it_cannot_read),
+        TEST(a_ping_of_ours_is_told),
+        TEST(what_a_hole_swallows_is_counted_between_two_looks),
+    };
+    return cmocka_run_group_tests_name("leaves", tests, rig_start, rig_stop);
+}
