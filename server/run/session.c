@@ -524,6 +524,7 @@ void session_end_faults(struct session *s, enum ledger_by by)
     if (wire_state(s->xs.wire) == WIRE_ENDING)
         wire_hurry(s->xs.wire);
     mode_conn_stop_scripts(&s->mode);
+    s->mode.last = (struct mode_fault){ 0 };
     respond_open_gates(&s->xs);
 }
 

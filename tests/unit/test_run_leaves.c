@@ -218,6 +218,20 @@ static void a_client_resets_what_it_cannot_read(void **state)
     close_peer(&peer);
 }
 
+static void what_was_before_a_reset_is_forgotten(void **state)
+{
+    open_with("[{\"on\":\"request\",\"at\":\"headers\",\"do\":[{\"inject\":{\"text\":\"x\"}}]}]",
+              H1);
+    send_request();
+    await("response_end", 1);
+    run_reset(run);
+    await("cleared", 1);
+    peer.since = now_in_ledger();
+    leave();
+    assert_null(json_object_get(event_called(events, "peer_fin"), "fault"));
+    close_peer(&peer);
+}
+
 static void a_ping_of_ours_is_told(void **state)
 {
     open_with("[{\"on\":\"request\",\"at\":\"headers\",\"over\":\"h2\",\"do\":"
@@ -266,6 +280,7 @@ int main(void)
         TEST(a_client_cannot_know_of_what_has_not_left),
         TEST(an_exchange_is_lost_to_the_first_fault),
         TEST(a_client_resets_what_it_cannot_read),
+        TEST(what_was_before_a_reset_is_forgotten),
         TEST(a_ping_of_ours_is_told),
         TEST(what_a_hole_swallows_is_counted_between_two_looks),
     };
