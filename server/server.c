@@ -96,6 +96,8 @@ static int open_run(struct server *s, struct run **out)
                                        .ledger_bytes = c->ledger_bytes,
                                        .body_limit = c->body_limit,
                                        .time_scale = c->time_scale,
+                                       .key_headers = c->key_headers,
+                                       .key_header_count = c->key_header_count,
                                        .relayed = c->relayed,
                                        .patience = c->patience,
                                        .keepalive = c->keepalive };

@@ -31,6 +31,8 @@ struct server_config {
     const char *keylog;                /* NULL: none */
     const char *const *names;          /* by which clients know this machine */
     unsigned name_count;
+    const char *const *key_headers; /* as in struct run_config */
+    unsigned key_header_count;
     double time_scale;
     bool relayed; /* as in struct run_config */
     size_t body_limit, ledger_bytes;

@@ -26,7 +26,7 @@ ALLOWED["cli"] = set(ALLOWED)
 
 STEPS = {
     "run": [
-        {"config", "acks", "attempts", "exchange", "respond", "places", "witness"},
+        {"config", "acks", "asked", "attempts", "exchange", "respond", "places", "witness"},
         {"session", "fits", "patience", "plan", "wrong_port"},
         {"run", "run_parts", "runs", "ledger_file", "listening", "room", "sweep", "syns"},
     ],

@@ -101,6 +101,8 @@ static int create(struct serve *s, struct refusal *why)
                                           .ledger_dir = o->ledger_dir,
                                           .names = o->names,
                                           .name_count = o->name_count,
+                                          .key_headers = o->key_headers,
+                                          .key_header_count = o->key_header_count,
                                           .time_scale = o->time_scale,
                                           .relayed = o->relayed,
                                           .body_limit = o->body_limit,

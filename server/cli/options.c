@@ -9,9 +9,10 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "engine/engine.h"
 #include "run/run.h"
 
-enum kind { TEXT, NAMES, SCALE, SIZE, SEED, LEVEL, SPAN, FLAG };
+enum kind { TEXT, NAMES, FIELD_NAMES, SCALE, SIZE, SEED, LEVEL, SPAN, FLAG };
 
 struct row {
     const char *name, *value, *about;
@@ -65,6 +66,9 @@ static const struct row rows[] = {
       offsetof(struct options, patience.body) },
     { "--tcp-keepalive", "TIME", "probe a client after so long without a segment (60s)", SPAN,
       offsetof(struct options, tcp_keepalive) },
+    { "--key-header", "NAME",
+      "a header field by which a call is known in the ledger; may be repeated", FIELD_NAMES,
+      offsetof(struct options, key_headers) },
     { "--relayed", NULL, "clients come by a relay, so that an ACK shows nothing about them", FLAG,
       offsetof(struct options, relayed) },
     { "--ledger-limit", "BYTES", "memory of the ledger; the oldest events go first (67108864)",
@@ -140,6 +144,18 @@ static int set_level(const struct row *row, const char *value, enum log_level *o
     return refuse_meant(why, &meant);
 }
 
+static int add_field_name(const struct row *row, const char *value, struct options *o,
+                          struct refusal *why)
+{
+    if (!header_name_valid(value))
+        return bad_value(why, row, value,
+                         "the name of a header field: letters, digits and !#$%&'*+-.^_`|~");
+    if (o->key_header_count == OPTION_KEY_HEADERS_MAX)
+        return refuse(why, row->name, "at most 16 names", "there are too many of them");
+    o->key_headers[o->key_header_count++] = value;
+    return 0;
+}
+
 /* 0 is for "never", too. */
 static int set_span(const struct row *row, const char *value, int64_t *out, struct refusal *why)
 {
@@ -164,6 +180,8 @@ static int set(const struct row *row, const char *value, struct options *o, stru
             return refuse(why, row->name, "at most 64 names", "there are too many of them");
         o->names[o->name_count++] = value;
         return 0;
+    case FIELD_NAMES:
+        return add_field_name(row, value, o, why);
     case SCALE:
         return set_scale(row, value, place, why);
     case SIZE:

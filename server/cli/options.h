@@ -10,7 +10,8 @@
 #include "base/refusal.h"
 #include "run/run.h"
 
-#define OPTION_NAMES_MAX 64
+#define OPTION_NAMES_MAX       64
+#define OPTION_KEY_HEADERS_MAX 16
 
 struct option_seed {
     bool given;
@@ -29,6 +30,8 @@ struct options {
     const char *token_source; /* what the token came from (admin_token.h) */
     const char *names[OPTION_NAMES_MAX];
     unsigned name_count;
+    const char *key_headers[OPTION_KEY_HEADERS_MAX];
+    unsigned key_header_count;
     enum log_level log_level;
     double time_scale;
     bool relayed;

@@ -199,22 +199,22 @@ static void respond_stub(const struct stub *stub, struct response *response)
 }
 
 /* Whatever is not the entitlement's plain form. */
-static void respond_other(struct endpoint *e, const struct request *request,
+static bool respond_other(struct endpoint *e, const struct request *request,
                           const struct served *served, struct response *response)
 {
     struct target target;
     bool options = strcmp(request->method, "OPTIONS") == 0;
     if (strcmp(request->method, "CONNECT") == 0) {
         endpoint_problem(e, 501, "This server is no proxy.", response);
-        return;
+        return false;
     }
     if (target_parse(request->method, request->target, &target) != 0) {
         endpoint_problem(e, 400, "The target is no path that could be served here.", response);
-        return;
+        return false;
     }
     if (options && strcmp(target.path, "*") == 0) {
         respond_options(e, ENTITLEMENT_ALLOW, response);
-        return;
+        return true;
     }
     const struct stub *stub = stubs_find(e->stubs, target.path);
     if (!stub && strcmp(target.path, ENTITLEMENT) != 0) {
@@ -223,20 +223,23 @@ static void respond_other(struct endpoint *e, const struct request *request,
             "Nothing is served at this path; the entitlement service is at " ENTITLEMENT
             ", others come with --stubs.",
             response);
-        return;
+        return false;
     }
     const char *allow = stub ? stub->allow : ENTITLEMENT_ALLOW;
     if (!stubs_allow(allow, request->method)) {
         endpoint_problem(e, 405, "This path is not served with this method; Allow lists which.",
                          response);
         set_allow(e, response, allow);
-    } else if (options && !(stub && stub->own_options)) {
+        return false;
+    }
+    if (options && !(stub && stub->own_options)) {
         respond_options(e, allow, response);
     } else if (stub) {
         respond_stub(stub, response);
     } else {
         respond_entitlement(e, served, response);
     }
+    return true;
 }
 
 static bool is_plain_entitlement(const struct request *request)
@@ -251,11 +254,11 @@ static bool is_plain_entitlement(const struct request *request)
     return strcmp(method, "GET") == 0 || strcmp(method, "POST") == 0 || strcmp(method, "HEAD") == 0;
 }
 
-void endpoint_respond(struct endpoint *e, const struct request *request,
+bool endpoint_respond(struct endpoint *e, const struct request *request,
                       const struct served *served, struct response *response)
 {
-    if (!e->replaced && is_plain_entitlement(request))
-        respond_entitlement(e, served, response);
-    else
-        respond_other(e, request, served, response);
+    if (e->replaced || !is_plain_entitlement(request))
+        return respond_other(e, request, served, response);
+    respond_entitlement(e, served, response);
+    return true;
 }

@@ -32,8 +32,9 @@ int endpoint_create(const char *stubs_dir, struct endpoint **out, struct refusal
 void endpoint_destroy(struct endpoint *e);
 
 /* Answers a request. The response's memory is the endpoint's and stays as it is until the next
- * call (bodies with release set: until released). */
-void endpoint_respond(struct endpoint *e, const struct request *request,
+ * call (bodies with release set: until released). Returns whether it did what is asked: it, or a
+ * stub; false: it refuses that (400, 404, 405, 501). */
+bool endpoint_respond(struct endpoint *e, const struct request *request,
                       const struct served *served, struct response *response);
 
 /* A problem-details response with this status, about:blank; detail is one sentence. Same memory

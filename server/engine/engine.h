@@ -53,6 +53,9 @@ struct request {
     const char *method, *target, *authority; /* NUL-terminated; authority "" if none */
     const struct header *headers;            /* in the order received */
     size_t header_count;
+    uint64_t pseudo;  /* hash of the names of its h2 pseudo-header fields, in order; 0: none */
+    int64_t begun_at; /* clock_now() when its first octet was read, if that was kept; 0: just now */
+    bool content;     /* once its header section is whole: it has content */
 };
 
 /* Whether this is its name, in any case. Inline, as most names are constants and of another length.
@@ -61,8 +64,12 @@ static inline bool header_is(const struct header *h, const char *name)
 {
     return h->name_len == strlen(name) && strncasecmp(h->name, name, h->name_len) == 0;
 }
+/* Is it a header field's name (RFC 9110 5.1: a token)? */
+bool header_name_valid(const char *name);
 /* Whether its value, a list, has this token, in any case (RFC 9110 5.6.1). */
 bool header_has_token(const struct header *h, const char *token);
+/* Its value as a number, INT64_MAX when it is more; -1: it is none (RFC 9110 8.6: 1*DIGIT). */
+int64_t header_number(const struct header *h);
 /* The value of the first header of this name (any case), or NULL. */
 const struct header *request_header(const struct request *request, const char *name);
 

@@ -29,6 +29,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "engine/h1_impl.h"
 #include "engine/h1_response.h"
@@ -79,6 +80,7 @@ static void finish(struct h1 *h)
 static void begin(struct h1 *h)
 {
     h->ex = (struct exchange){ .engine = &h->base, .nth = ++h->nth };
+    h->ex.request.begun_at = h->kept_at;
     h->open = true;
     h->seen = h->completed = h->answered = h->own = false;
     h->lost_why = NULL;
@@ -190,7 +192,11 @@ static size_t serve(struct h1 *h, const uint8_t *bytes, size_t n)
 
 void h1_keep(struct h1 *h, const uint8_t *bytes, size_t n)
 {
-    if (h->drops_input || h->input_ended || n == 0 || buf_add(&h->pending, bytes, n) == 0)
+    if (h->drops_input || h->input_ended || n == 0)
+        return;
+    if (buf_len(&h->pending) == 0)
+        h->pending_at = clock_now();
+    if (buf_add(&h->pending, bytes, n) == 0)
         return;
     h->pending.failed = false;
     h->input_ended = "the server has no memory for what was pipelined or held";
@@ -233,10 +239,13 @@ static void serve_pending(struct h1 *h)
     size_t used;
 
     h->pending = (struct buf){ 0 };
+    h->kept_at = h->pending_at;
     used = serve(h, buf_bytes(&now), buf_len(&now));
     buf_consume(&now, used);
     if (h->mode != H1_SERVING)
         h1_watch_input(h, buf_bytes(&now), buf_len(&now));
+    h->pending_at = h->kept_at;
+    h->kept_at = 0;
     if (h->mode != H1_SERVING || buf_len(&now) == 0)
         buf_free(&now);
     else

@@ -290,7 +290,9 @@ static int reserve_parts(struct h1_head *h)
     h->headers = calloc(lines + 1, sizeof *h->headers);
     if (!h->headers)
         return -ENOMEM;
-    h->request = (struct request){ "", "", "", h->headers, 0 };
+    h->request = (struct request){
+        .method = "", .target = "", .authority = "", .headers = h->headers, .begun_at = h->begun_at
+    };
     return 0;
 }
 
@@ -326,8 +328,9 @@ static void parse_head(struct h1_head *h)
         h->request.header_count++;
     }
     parse_framing(h);
+    h->request.content = h->chunked || h->left;
     if (h->at != H1_BROKEN)
-        h->at = h->chunked || h->left ? H1_IN_BODY : H1_WHOLE;
+        h->at = h->request.content ? H1_IN_BODY : H1_WHOLE;
 }
 
 int h1_head_partial(struct h1_head *h)

@@ -46,11 +46,12 @@ struct h1_head {
     size_t head_len;        /* of text, once the head is whole */
     struct request request; /* once the head is whole, until h1_head_next() */
     struct header *headers;
-    size_t memory;   /* that head_memory.h counts for it */
-    bool uncounted;  /* it does not; set at first by who has limits of its own */
-    size_t line;     /* in head: where the line being received starts */
-    bool method_end; /* in head: the method is whole */
-    int minor;       /* once the head is whole: of its version, HTTP/1.minor */
+    int64_t begun_at; /* for request, set by who wants it there */
+    size_t memory;    /* that head_memory.h counts for it */
+    bool uncounted;   /* it does not; set at first by who has limits of its own */
+    size_t line;      /* in head: where the line being received starts */
+    bool method_end;  /* in head: the method is whole */
+    int minor;        /* once the head is whole: of its version, HTTP/1.minor */
     bool chunked;
     bool any; /* a chunk-size has a digit */
     enum h1_chunk chunk;

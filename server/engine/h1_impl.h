@@ -24,6 +24,8 @@ struct h1 {
     struct link busy;
     struct h1_head in;       /* the request being received and served */
     struct buf pending;      /* input that `in` has not taken yet */
+    int64_t pending_at;      /* clock_now() when its first octet was put there */
+    int64_t kept_at;         /* the same of what is being read, if it comes from there; else 0 */
     const char *input_ended; /* nothing is added to the input any more, and why */
     uint32_t nth;
 

@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "engine/h1_impl.h"
 
 static struct exchange *exchange(struct h1 *h)
@@ -20,7 +21,7 @@ static struct exchange *exchange(struct h1 *h)
 /* The request that it reads: the open one's head may have been taken before it began. */
 static const struct request *request(const struct h1 *h, const struct h1_head *head)
 {
-    static const struct request nothing = { "", "", "", NULL, 0 };
+    static const struct request nothing = { .method = "", .target = "", .authority = "" };
 
     if (h->of_open && h->seen)
         return &h->ex.request;
@@ -51,6 +52,8 @@ static void witness(struct h1 *h, const uint8_t *bytes, size_t n, bool quiet)
         bool content = h1_head_in_content(w);
         size_t part = h1_head_feed(w, bytes, n);
 
+        if (was == H1_BETWEEN && w->at == H1_IN_HEAD)
+            w->begun_at = h->kept_at ? h->kept_at : clock_now();
         if (!quiet && was == H1_IN_HEAD && w->at != H1_IN_HEAD)
             report(h, w,
                    w->at == H1_BROKEN  ? WITNESSED_PART
@@ -99,7 +102,9 @@ static void begin(struct h1 *h)
     }
     if (h->witness->at == H1_WHOLE)
         next(h, false);
+    h->kept_at = h->pending_at;
     read_on(h, buf_bytes(&h->pending), buf_len(&h->pending));
+    h->kept_at = 0;
 }
 
 void h1_watch_end(struct h1 *h)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "engine/h2_impl.h"
 #include "engine/head_memory.h"
 
@@ -141,11 +142,14 @@ enum h2_refusal h2_exchange_add(struct h2_exchange *ex, nghttp2_rcbuf *name, ngh
     if (ex->string_count + 2 > 2 * ex->header_max && grow(ex) < 0)
         return H2_NO_MEMORY;
     if (n.len > 0 && n.base[0] == ':') {
-        const char **member = pseudo(&ex->pub.request, n);
+        struct request *request = &ex->pub.request;
+        const char **member = pseudo(request, n);
+        request->pseudo = hash_more(request->pseudo ? request->pseudo : HASH_START, n.base,
+                                    n.len + 1); /* nghttp2 ends its strings with NUL */
         if (member) {
             keep(ex, value);
-            *member = (const char *)v.base; /* nghttp2 ends its strings with NUL */
-            if (member == &ex->pub.request.method)
+            *member = (const char *)v.base;
+            if (member == &request->method)
                 ex->is_head = is(v, "HEAD");
         }
         return H2_TAKEN;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "engine/h2_error.h"
 #include "engine/h2_impl.h"
 
@@ -35,8 +36,11 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
     if (h->watch == H2_WATCHING || head->stream_id > h->limit) {
         ex->stale = true;
         h->stale++;
-        return 0;
     }
+    if (h->watch != H2_SERVING || ex->stale)
+        ex->pub.request.begun_at = clock_now();
+    if (ex->stale)
+        return 0;
     h->newest = head->stream_id;
     h->live++;
     return 0;
@@ -148,6 +152,7 @@ static void message_read(struct h2 *h, nghttp2_session *session, const nghttp2_f
         if (!has_host(h, ex))
             return;
         h2_exchange_request(ex);
+        ex->pub.request.content = !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
         ex->headers_in = true;
     }
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)

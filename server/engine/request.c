@@ -7,6 +7,12 @@
 #include "base/address.h"
 #include "base/hex.h"
 
+bool header_name_valid(const char *name)
+{
+    return *name && name[strspn(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
+}
+
 bool header_has_token(const struct header *h, const char *token)
 {
     const char *at = h->value, *end = at + h->value_len;
@@ -24,6 +30,19 @@ bool header_has_token(const struct header *h, const char *token)
         at = next;
     }
     return false;
+}
+
+int64_t header_number(const struct header *h)
+{
+    int64_t value = h->value_len ? 0 : -1;
+
+    for (size_t i = 0; i < h->value_len; i++) {
+        int digit = h->value[i] - '0';
+        if (digit < 0 || digit > 9)
+            return -1;
+        value = value > (INT64_MAX - digit) / 10 ? INT64_MAX : value * 10 + digit;
+    }
+    return value;
 }
 
 const struct header *request_header(const struct request *request, const char *name)

@@ -88,8 +88,6 @@
     X(METHOD, "method", TEXT)                                                                      \
     X(TARGET, "target", TEXT)                                                                      \
     X(AUTHORITY, "authority", TEXT)                                                                \
-    X(KEY, "key", TEXT)                                                                            \
-    X(KEY_FROM, "key_from", WORD)                                                                  \
     X(ATTEMPT, "attempt", INT)                                                                     \
     X(IDLE_BEFORE, "idle_before_ms", SPAN)                                                         \
     X(CONNECTION_HEADER, "connection_header", TEXT)                                                \
@@ -190,13 +188,6 @@
 #define LEDGER_WORDS_TLS_VERSION(X)                                                                \
     X(1_2, "TLS1.2")                                                                               \
     X(1_3, "TLS1.3")
-
-/* The header field that joins the attempts at a request; none: what it asks for does. */
-#define LEDGER_WORDS_KEY_FROM(X)                                                                   \
-    X(CONTENT, "")                                                                                 \
-    X(IDEMPOTENCY_KEY, "idempotency-key")                                                          \
-    X(REQUEST_ID, "x-request-id")                                                                  \
-    X(TRACEPARENT, "traceparent")
 
 /* Who wanted a connection's end. */
 #define LEDGER_WORDS_BY(X)                                                                         \
@@ -372,15 +363,14 @@
     X(TLS_ESTABLISHED, "connection tls_version cipher alpn? resumed")                              \
     X(TLS_FAILED, "connection why sent_alert?")                                                    \
     X(PROTOCOL, "connection protocol client?")                                                     \
-    X(REQUEST,                                                                                     \
-      "connection exchange stream? method? target? authority? key? key_from? "                     \
-      "connection_header? headers idle_before_ms? attempt? complete? first_byte_ms? "              \
-      "reused? hangup_call? idempotency_key? request_id? trace_id? span_id? other_keys? "          \
-      "fingerprint? user_agent? range? content_type? content_length? expect? early_data?")         \
+    X(REQUEST, "connection exchange stream? method? target? authority? connection_header? "        \
+               "headers idle_before_ms? attempt? complete? first_byte_ms reused hangup_call? "     \
+               "idempotency_key? request_id? trace_id? span_id? other_keys? fingerprint? "         \
+               "user_agent? range? content_type? content_length? expect? early_data?")             \
     X(REQUEST_COMPLETE,                                                                            \
       "connection exchange? stream? sent_into? fault? after_fault_ms? fin_acked? "                 \
-      "body_bytes attempt digest?")                                                                \
-    X(PROCESSED, "connection exchange attempt status? effect?")                                    \
+      "body_bytes attempt digest")                                                                 \
+    X(PROCESSED, "connection exchange attempt status effect")                                      \
     X(RESPONSE_START, "connection exchange status")                                                \
     X(RESPONSE_END, "connection exchange status end_offset")                                       \
     X(RESPONSE_ACKED, "connection exchange proof from_ms to_ms")                                   \
@@ -394,12 +384,11 @@
     X(FAULT_MISSED, "connection exchange? mode rule trigger step? arguments? late_ms? why")        \
     X(FAULT_ACKED, "connection fault? step from_ms to_ms after_fault_ms")                          \
     X(STALE_BYTES, "connection bytes sent_into fault? after_fault_ms fin_acked?")                  \
-    X(STALE_REQUEST,                                                                               \
-      "connection exchange? stream? method? target? authority? key? key_from? "                    \
-      "connection_header? headers sent_into fault? after_fault_ms? fin_acked? attempt? "           \
-      "complete first_byte_ms? reused? hangup_call? idempotency_key? request_id? "                 \
-      "trace_id? span_id? other_keys? fingerprint? user_agent? range? content_type? "              \
-      "content_length? expect? early_data?")                                                       \
+    X(STALE_REQUEST, "connection exchange? stream? method? target? authority? connection_header? " \
+                     "headers sent_into fault? after_fault_ms? fin_acked? attempt? complete "      \
+                     "first_byte_ms reused hangup_call? idempotency_key? request_id? trace_id? "   \
+                     "span_id? other_keys? fingerprint? user_agent? range? content_type? "         \
+                     "content_length? expect? early_data?")                                        \
     X(SYN_REFUSED, "listener? peer? attempts? total? why?")                                        \
     X(SYN_DROPPED, "listener? peer? attempts? segments? total? why?")                              \
     X(SEGMENTS_DROPPED, "connection segments total sampled_ms after_fault_ms fault?")              \
@@ -465,13 +454,6 @@ enum ledger_tls_version {
 #define X(symbol, word) TLS_VERSION_##symbol,
     LEDGER_WORDS_TLS_VERSION(X)
 #undef X
-};
-
-enum ledger_key_from {
-#define X(symbol, word) KEY_FROM_##symbol,
-    LEDGER_WORDS_KEY_FROM(X)
-#undef X
-        KEY_FROM_COUNT
 };
 
 enum ledger_by {

@@ -7,7 +7,6 @@
 #define X(symbol, word) word,
 static const char *const protocol_name[] = { LEDGER_WORDS_PROTOCOL_NAME(X) };
 static const char *const tls_version[] = { LEDGER_WORDS_TLS_VERSION(X) };
-static const char *const key_from[] = { LEDGER_WORDS_KEY_FROM(X) };
 static const char *const by[] = { LEDGER_WORDS_BY(X) };
 static const char *const how[] = { LEDGER_WORDS_HOW(X) };
 static const char *const in[] = { LEDGER_WORDS_IN(X) };
@@ -35,7 +34,6 @@ static const struct {
 } tables[F_COUNT] = {
     [F_PROTOCOL_NAME] = WORDS(protocol_name),
     [F_TLS_VERSION] = WORDS(tls_version),
-    [F_KEY_FROM] = WORDS(key_from),
     [F_BY] = WORDS(by),
     [F_HOW] = WORDS(how),
     [F_IN] = WORDS(in),

@@ -142,13 +142,6 @@ static int read_last_stream(struct compiler *c, const struct path *at, const str
 
 /* --- Headers and bodies of responses */
 
-/* RFC 9110 5.6.2. */
-static bool is_token(const char *text)
-{
-    return *text && text[strspn(text, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
-}
-
 /* RFC 9110 5.5: no control characters, no white space at the ends. */
 static bool is_field_value(const char *text)
 {
@@ -173,7 +166,7 @@ static bool is_the_engines(const char *name)
 
 static int check_header_name(struct compiler *c, const struct path *at, const char *name)
 {
-    if (!is_token(name))
+    if (!header_name_valid(name))
         return mode_refuse_at(c, at, "a token (RFC 9110 5.6.2)", "this is not a header's name");
     if (is_the_engines(name))
         return mode_refuse_at(c, at, "any but Content-Length, Transfer-Encoding, Date and Upgrade",

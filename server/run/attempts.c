@@ -51,21 +51,19 @@ void attempts_clear(struct attempts *a)
 
 struct attempt_key attempts_key(const struct request *request, uint64_t digest)
 {
-    for (int from = KEY_FROM_CONTENT + 1; from < KEY_FROM_COUNT; from++) {
-        const char *name = ledger_word_name(F_KEY_FROM, from);
-        const struct header *key = request_header(request, name);
+    static const char *const names[] = { "idempotency-key", "x-request-id", "traceparent" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct header *key = request_header(request, names[i]);
         if (!key || key->value_len == 0)
             continue;
-        uint64_t hash = hash_more(HASH_START, name, strlen(name) + 1);
+        uint64_t hash = hash_more(HASH_START, names[i], strlen(names[i]) + 1);
         return (struct attempt_key){ .hash = hash_more(hash, key->value, key->value_len),
-                                     .from = (enum ledger_key_from)from,
                                      .key = key };
     }
 
     uint64_t hash = hash_more(HASH_START, request->method, strlen(request->method) + 1);
     hash = hash_more(hash, request->target, strlen(request->target) + 1);
-    return (struct attempt_key){ .hash = hash_more(hash, &digest, sizeof digest),
-                                 .from = KEY_FROM_CONTENT };
+    return (struct attempt_key){ .hash = hash_more(hash, &digest, sizeof digest) };
 }
 
 /* The index + 1 that leads to the chain of this hash, or to where its bucket ends. */

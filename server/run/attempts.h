@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
-#include "ledger/ledger.h"
 
 #define ATTEMPTS_MAX 4096
 
@@ -18,7 +17,6 @@ struct attempts;
 
 struct attempt_key {
     uint64_t hash;
-    enum ledger_key_from from;
     const struct header *key; /* the header field; NULL: there is none */
 };
 

@@ -25,6 +25,8 @@ struct run_config {
     size_t ledger_bytes;
     size_t body_limit; /* request bodies above it are answered with 413 */
     double time_scale;
+    const char *const *key_headers; /* names of header fields by which calls are known */
+    unsigned key_header_count;
     bool relayed; /* all clients come by a relay: what ACKs for them is not their kernel */
     struct run_patience patience;
     int64_t keepalive; /* as in struct wire_config */

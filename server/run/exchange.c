@@ -186,7 +186,7 @@ static void leave(struct session_exchange *sx, uint64_t end_mark, uint64_t end_o
     struct exchanges *xs = sx->xs;
     struct exchange *ex = sx->mx.ex;
     sx->copy = *ex;
-    sx->copy.request = (struct request){ "", "", "", NULL, 0 };
+    sx->copy.request = (struct request){ .method = "", .target = "", .authority = "" };
     sx->mx.ex = &sx->copy;
     ex->data = NULL;
     sx->end_mark = end_mark;
@@ -300,6 +300,8 @@ static void begin(void *host, struct exchange *ex)
     for (unsigned of = 0; of < STOP_KINDS; of++)
         sx->place[of] = -1;
     ex->nth = witness_begins(xs, ex->stream, &sx->read);
+    if (!sx->read.begun_at)
+        sx->read.begun_at = ex->request.begun_at ? ex->request.begun_at : now;
     sx->copy = *ex;
     sx->mx.idle_before = xs->idle_since == TIME_NONE ? 0 : now - xs->idle_since;
     ex->data = sx;
@@ -324,14 +326,12 @@ static void respond_too_large(struct session_exchange *sx)
     respond_continue(sx);
 }
 
-/* Whether its Content-Length (digits alone, as the engines have checked) is above the limit. */
+/* Whether its Content-Length is above the limit. */
 static bool declares_more_than(const struct request *request, size_t limit)
 {
     const struct header *length = request_header(request, "content-length");
-    size_t value = 0;
-    for (size_t i = 0; length && i < length->value_len && value <= limit; i++)
-        value = value * 10 + (size_t)(length->value[i] - '0');
-    return value > limit;
+    int64_t value = length ? header_number(length) : -1;
+    return value >= 0 && (uint64_t)value > limit;
 }
 
 static void headers(void *host, struct exchange *ex)
@@ -345,8 +345,7 @@ static void headers(void *host, struct exchange *ex)
     sx->target = ex->request.target;
     sx->key = attempts_key(&ex->request, HASH_START);
     if (!sx->read.told) {
-        ledger_begin(xs->ledger, EV_REQUEST, xs->id, ex->nth);
-        witness_request(xs, &ex->request, ex->stream, &sx->key);
+        witness_request(xs, EV_REQUEST, &ex->request, &sx->read, ex->stream, ex->nth, true);
         ledger_int(xs->ledger, F_IDLE_BEFORE, sx->mx.idle_before);
         ledger_commit(xs->ledger);
     }
@@ -392,6 +391,7 @@ static void complete(void *host, struct exchange *ex)
         ledger_begin(xs->ledger, EV_REQUEST_COMPLETE, xs->id, ex->nth);
         ledger_int(xs->ledger, F_BODY_BYTES, (int64_t)sx->body_bytes);
         ledger_int(xs->ledger, F_ATTEMPT, r->attempt);
+        asked_tell_hash(xs->ledger, F_DIGEST, sx->digest);
         ledger_commit(xs->ledger);
     }
     if (exchange_fire(sx, ON_COMPLETE))

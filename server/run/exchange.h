@@ -53,6 +53,7 @@ struct exchanges {
     struct link unbegun; /* struct unbegun, in the order in which they came */
     unsigned unbegun_count;
 
+    bool asked;         /* the ledger has a request of it without a number */
     bool unsaid;        /* some of what the engine put out, as a close_notify had been sent */
     bool stale_seen;    /* bytes came after the fault that put it out of service */
     bool client_leaves; /* it said so: GOAWAY, Connection: close */
@@ -67,6 +68,7 @@ struct reading {
     bool stale;         /* it came after the fault */
     uint32_t attempt;   /* 0: not counted yet */
     uint64_t hash;      /* of its key without the content, once its header section is there */
+    int64_t begun_at;   /* when its first octet was read */
     uint64_t body_bytes, digest;
 };
 
@@ -207,10 +209,51 @@ void places_tell_missed(const struct session_exchange *sx);
 /* It is over. */
 void places_forget(struct session_exchange *sx);
 
+/* --- asked.c */
+/* The header fields that the ledger shows: symbol, name, the member for one that is shown as it is.
+ */
+#define ASKED_FIELDS(X)                                                                            \
+    X(CONNECTION, "connection", F_CONNECTION_HEADER)                                               \
+    X(CALL, "hangup-call", F_HANGUP_CALL)                                                          \
+    X(MARK, "hangup-mark", F_COUNT)                                                                \
+    X(KEY, "idempotency-key", F_COUNT)                                                             \
+    X(X_KEY, "x-idempotency-key", F_COUNT)                                                         \
+    X(REQUEST_ID, "x-request-id", F_REQUEST_ID)                                                    \
+    X(TRACE, "traceparent", F_COUNT)                                                               \
+    X(USER_AGENT, "user-agent", F_USER_AGENT)                                                      \
+    X(RANGE, "range", F_RANGE)                                                                     \
+    X(CONTENT_TYPE, "content-type", F_CONTENT_TYPE)                                                \
+    X(LENGTH, "content-length", F_COUNT)                                                           \
+    X(EXPECT, "expect", F_EXPECT)                                                                  \
+    X(EARLY, "early-data", F_COUNT)
+enum asked_field {
+#define X(symbol, name, field) ASKED_##symbol,
+    ASKED_FIELDS(X)
+#undef X
+        ASKED_COUNT
+};
+
+/* What was found of them, until the next request is looked at. */
+struct asked {
+    const struct header *found[ASKED_COUNT]; /* NULL: there is none, or it is empty */
+    size_t names_len, others_len;            /* of lists that asked.c keeps */
+    uint64_t fingerprint;
+};
+
+/* Looks through a header section, before an event of it is begun. */
+void asked_look(struct asked *asked, const struct run_config *config,
+                const struct request *request);
+/* Adds what a request says of itself to the event being written. whole: that is all of its header
+ * section. */
+void asked_tell(struct ledger *l, const struct asked *asked, const struct request *request,
+                bool whole);
+/* Adds a hash. */
+void asked_tell_hash(struct ledger *l, enum ledger_field field, uint64_t hash);
+
 /* --- witness.c */
-/* Adds the fields that a request and a stale request share to the event being written. */
-void witness_request(struct exchanges *xs, const struct request *request, int32_t stream,
-                     const struct attempt_key *key);
+/* Begins the event of a request, or of a stale one, with the members that these share. */
+void witness_request(struct exchanges *xs, enum ledger_event event, const struct request *request,
+                     const struct reading *read, int32_t stream, uint32_t nth, bool whole);
 /* Notes when a request says that it is the last (RFC 9112 9.6). */
 void witness_last_request(struct exchanges *xs, const struct request *request);
 /* Ledgers a request that came late, out of a black hole. */

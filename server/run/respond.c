@@ -83,18 +83,48 @@ static bool may_respond(const struct session_exchange *sx)
            exchange_may_say(sx->xs);
 }
 
+/* By the endpoint; returns as endpoint_respond. */
+static bool ask_endpoint(const struct session_exchange *sx, struct response *response)
+{
+    const struct exchanges *xs = sx->xs;
+    const struct exchange *ex = sx->mx.ex;
+    const struct served served = { xs->id, ex->nth, engine_protocol(xs->engine), sx->read.attempt };
+    return endpoint_respond(xs->config->endpoint, &ex->request, &served, response);
+}
+
+/* RFC 9110 9.2.1. */
+static bool is_safe(const char *method)
+{
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+           strcmp(method, "OPTIONS") == 0 || strcmp(method, "TRACE") == 0;
+}
+
+/* That the endpoint has executed the request, if it has; its response is made anew when it may be
+ * given. */
+static void tell_processed(const struct session_exchange *sx)
+{
+    struct exchanges *xs = sx->xs;
+    struct response response;
+    if (!ask_endpoint(sx, &response))
+        return;
+    int status = response.status;
+    ledger_begin(xs->ledger, EV_PROCESSED, xs->id, sx->copy.nth);
+    ledger_int(xs->ledger, F_ATTEMPT, sx->read.attempt);
+    ledger_int(xs->ledger, F_STATUS, status);
+    ledger_int(xs->ledger, F_EFFECT, status / 100 == 2 && !is_safe(sx->mx.ex->request.method));
+    ledger_commit(xs->ledger);
+    if (response.release)
+        response.release(response.release_arg);
+}
+
 /* The rules of "response at start" fire, once. Returns whether it is to be answered now. */
 static bool started(struct session_exchange *sx)
 {
-    struct exchanges *xs = sx->xs;
     if (sx->start_fired)
         return true;
     sx->start_fired = true;
-    if (!sx->problem && !sx->mx.instead) {
-        ledger_begin(xs->ledger, EV_PROCESSED, xs->id, sx->copy.nth);
-        ledger_int(xs->ledger, F_ATTEMPT, sx->read.attempt);
-        ledger_commit(xs->ledger);
-    }
+    if (!sx->problem && !sx->mx.instead)
+        tell_processed(sx);
     return exchange_fire(sx, ON_RESPONSE_START) && may_respond(sx);
 }
 
@@ -114,7 +144,6 @@ static void compose(const struct session_exchange *sx, struct response *response
 {
     static const struct refusal no_memory = { .what = "the server is out of memory" };
     const struct exchanges *xs = sx->xs;
-    const struct exchange *ex = sx->mx.ex;
     struct endpoint *endpoint = xs->config->endpoint;
     if (sx->problem == 413) {
         endpoint_problem(endpoint, 413, "The request body is larger than this server takes.",
@@ -124,9 +153,7 @@ static void compose(const struct session_exchange *sx, struct response *response
     } else if (sx->mx.instead) {
         *response = *sx->mx.instead;
     } else {
-        const struct served served = { xs->id, ex->nth, engine_protocol(xs->engine),
-                                       sx->read.attempt };
-        endpoint_respond(endpoint, &ex->request, &served, response);
+        ask_endpoint(sx, response);
     }
 }
 

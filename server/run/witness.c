@@ -9,28 +9,19 @@
 #include "engine/h2_error.h"
 #include "run/exchange.h"
 
-void witness_request(struct exchanges *xs, const struct request *request, int32_t stream,
-                     const struct attempt_key *key)
+void witness_request(struct exchanges *xs, enum ledger_event event, const struct request *request,
+                     const struct reading *read, int32_t stream, uint32_t nth, bool whole)
 {
     struct ledger *l = xs->ledger;
-    const struct header *connection = request_header(request, "connection");
-    static char names[LEDGER_LIST_SIZE];
-    size_t len = 0;
-    for (size_t i = 0; i < request->header_count; i++)
-        len = ledger_item(names, sizeof names, len, request->headers[i].name,
-                          request->headers[i].name_len);
+    struct asked asked;
+    asked_look(&asked, xs->config, request);
+    ledger_begin(l, event, xs->id, nth);
     if (stream)
         ledger_int(l, F_STREAM, stream);
-    ledger_text(l, F_METHOD, request->method);
-    ledger_text(l, F_TARGET, request->target);
-    ledger_text(l, F_AUTHORITY, request->authority);
-    if (key->key) {
-        ledger_bytes(l, F_KEY, key->key->value, key->key->value_len);
-        ledger_word(l, F_KEY_FROM, key->from);
-    }
-    if (connection)
-        ledger_bytes(l, F_CONNECTION_HEADER, connection->value, connection->value_len);
-    ledger_bytes(l, F_HEADERS, names, len);
+    asked_tell(l, &asked, request, whole);
+    ledger_int(l, F_FIRST_BYTE, ledger_age(l, read->begun_at));
+    ledger_int(l, F_REUSED, nth ? nth > 1 || xs->asked : xs->asked || xs->numbered > 0);
+    xs->asked |= nth == 0;
 }
 
 void witness_last_request(struct exchanges *xs, const struct request *request)
@@ -56,8 +47,7 @@ void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
     xs->from_hole_until = 0;
     if (late)
         return;
-    ledger_begin(xs->ledger, EV_STALE_REQUEST, xs->id, ex->nth);
-    witness_request(xs, &ex->request, ex->stream, &sx->key);
+    witness_request(xs, EV_STALE_REQUEST, &ex->request, &sx->read, ex->stream, ex->nth, true);
     ledger_word(xs->ledger, F_SENT_INTO, INTO_BLACK_HOLED);
     add_fault(xs, wire_fault(xs->wire));
     ledger_int(xs->ledger, F_AFTER_FAULT,
@@ -162,8 +152,10 @@ void witness_stale_request(void *host, struct exchange *ex, const struct request
         r->reached = REACHED_HEADERS;
     if (!r->attempt && (key.key || what == WITNESSED_WHOLE))
         r->attempt = attempts_begin(xs->attempts, key.hash);
-    ledger_begin(l, stale ? EV_STALE_REQUEST : EV_REQUEST, xs->id, nth);
-    witness_request(xs, request, stream, &key);
+    if (!r->begun_at)
+        r->begun_at = request->begun_at ? request->begun_at : clock_now();
+    witness_request(xs, stale ? EV_STALE_REQUEST : EV_REQUEST, request, r, stream, nth,
+                    what != WITNESSED_PART);
     if (stale)
         add_staleness(xs);
     else if (ex)
@@ -209,6 +201,7 @@ void witness_stale_complete(void *host, struct exchange *ex, const struct reques
             add_staleness(xs);
         ledger_int(l, F_BODY_BYTES, (int64_t)r->body_bytes);
         ledger_int(l, F_ATTEMPT, r->attempt);
+        asked_tell_hash(l, F_DIGEST, r->digest);
         ledger_commit(l);
     }
     r->complete_told = true;
@@ -316,6 +309,21 @@ void witness_leaves(struct exchanges *xs)
         ledger_int(l, F_CROSSED, knows == FIN_CROSSED);
 }
 
+/* The number of the exchange on a stream; 0: there is none, or it is over. */
+static uint32_t number_of(const struct exchanges *xs, int32_t stream)
+{
+    const struct link *const lists[] = { &xs->unanswered, &xs->leaving };
+    const struct unbegun *u = find_unbegun(xs, stream);
+    for (unsigned k = 0; k < 2; k++) {
+        for (struct link *i = lists[k]->next; i != lists[k]; i = i->next) {
+            struct session_exchange *sx = link_entry(i, struct session_exchange, link);
+            if (sx->copy.stream == stream)
+                return sx->copy.nth;
+        }
+    }
+    return u ? u->nth : 0;
+}
+
 void witness_frame(void *host, const struct engine_frame_info *info)
 {
     static const enum ledger_event events[] = {
@@ -335,7 +343,8 @@ void witness_frame(void *host, const struct engine_frame_info *info)
         acks_read(xs, PROOF_WINDOW_UPDATE);
         return;
     }
-    ledger_begin(l, events[info->kind], xs->id, 0);
+    ledger_begin(l, events[info->kind], xs->id,
+                 info->kind == FRAME_RST_STREAM ? number_of(xs, info->stream) : 0);
     if (info->kind == FRAME_RST_STREAM)
         ledger_int(l, F_STREAM, info->stream);
     if (info->kind == FRAME_GOAWAY) {

@@ -233,6 +233,17 @@ static bool fits_text(const json_t *event, const char *member, const char *wante
     return !wanted || strcmp(event_text(event, member), wanted) == 0;
 }
 
+/* Does one of the ids that a request may have say this? */
+static bool has_key(const json_t *event, const char *key)
+{
+    static const char *const members[] = { "hangup_call", "idempotency_key", "request_id",
+                                           "trace_id" };
+    bool has = !key;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        has |= key && strcmp(event_text(event, members[i]), key) == 0;
+    return has;
+}
+
 /* What is looked for in the ledger: NULL or 0 for anything. */
 struct wanted {
     uint64_t connection;
@@ -242,7 +253,7 @@ struct wanted {
 static bool fits(const json_t *event, const struct wanted *w)
 {
     return fits_text(event, "event", w->event) && fits_text(event, "step", w->step) &&
-           fits_text(event, "key", w->key) &&
+           has_key(event, w->key) &&
            (!w->connection ||
             (uint64_t)json_integer_value(json_object_get(event, "connection")) == w->connection);
 }

@@ -52,7 +52,8 @@ json_t *admin_events(const struct server *s, uint64_t since, int64_t wait_ms, ui
  */
 json_t *ledger_await(const struct server *s, uint64_t connection, const char *event,
                      const char *step);
-/* The first event with this value of "key", likewise. */
+/* The first event of a request with this id (Hangup-Call, a key, X-Request-ID, a trace id),
+ * likewise. */
 json_t *ledger_await_key(const struct server *s, uint64_t connection, const char *key);
 /* As ledger_await, without waiting: NULL when there is none. */
 json_t *ledger_find(const struct server *s, uint64_t connection, const char *event,

@@ -406,7 +406,7 @@ static void case_17_original_after_retry(struct stage *stage)
     assert_true(check_processed(stage, t, 2) > first);
     check_gap(stage, t, "black_hole", "heal", 2000);
     json_t *stale = ledger_await(stage->server, t->connection, "stale_request", NULL);
-    assert_string_equal(event_text(stale, "key"), "case-17");
+    assert_string_equal(event_text(stale, "idempotency_key"), "case-17");
     assert_string_equal(event_text(stale, "sent_into"), "black_holed");
     json_decref(stale);
 }

@@ -130,7 +130,7 @@ static void after_goaway_a_new_stream_is_ledgered_and_never_answered(struct stag
     assert_int_equal(talk_ask(t, "after-goaway"), 0);
     check(client_silent(&t->c, in_ms(300)), "not silent: %s", client_story(&t->c));
     json_t *stale = ledger_await(stage->server, t->connection, "stale_request", NULL);
-    assert_string_equal(event_text(stale, "key"), "after-goaway");
+    assert_string_equal(event_text(stale, "idempotency_key"), "after-goaway");
     assert_int_equal(json_integer_value(json_object_get(stale, "stream")), t->stream);
     json_decref(stale);
 }

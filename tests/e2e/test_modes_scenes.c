@@ -213,7 +213,7 @@ static void late_original_executes_after_its_retry(struct stage *stage)
     check_gap(stage, original, "black_hole", "heal", 900);
     assert_true(check_processed(stage, original, 2) > first);
     json_t *stale = ledger_await(stage->server, original->connection, "stale_request", NULL);
-    assert_string_equal(event_text(stale, "key"), "twice");
+    assert_string_equal(event_text(stale, "idempotency_key"), "twice");
     assert_string_equal(event_text(stale, "sent_into"), "black_holed");
     json_decref(stale);
 }

@@ -249,8 +249,7 @@ static void the_ledger_tells_the_exchange_from_begin_to_end(struct stage *stage)
     json_t *request = ledger_await(stage->server, t->connection, "request", NULL);
     assert_string_equal(event_text(request, "method"), "GET");
     assert_string_equal(event_text(request, "target"), ENTITLEMENT);
-    assert_string_equal(event_text(request, "key"), "told");
-    assert_string_equal(event_text(request, "key_from"), "idempotency-key");
+    assert_string_equal(event_text(request, "idempotency_key"), "told");
     json_t *headers = json_object_get(request, "headers");
     assert_int_equal(json_array_size(headers), 2);
     assert_string_equal(json_string_value(json_array_get(headers, 0)), "Host");

@@ -50,7 +50,7 @@ void check_stale_request(const struct stage *stage, const struct talk *t, const 
     json_t *stale = ledger_await(stage->server, t->connection, "stale_request", NULL);
     assert_string_equal(event_text(stale, "method"), "GET");
     assert_string_equal(event_text(stale, "target"), ENTITLEMENT);
-    assert_string_equal(event_text(stale, "key"), key);
+    assert_string_equal(event_text(stale, "idempotency_key"), key);
     assert_string_equal(event_text(stale, "sent_into"), into);
     assert_string_equal(event_text(stale, "fin_acked"), fin_acked);
     assert_true(event_true(stale, "complete"));

@@ -192,12 +192,14 @@ static void what_was_not_written_so_is_refused_with_its_place(void **state)
           "none" },
         { HEAD "\"event\":\"protocol\",\"connection\":\"1\",\"protocol\":\"h2\"}", "$.connection",
           "none" },
-        { HEAD "\"event\":\"processed\",\"connection\":1,\"exchange\":4294967296,\"attempt\":1}",
+        { HEAD "\"event\":\"processed\",\"connection\":1,\"exchange\":4294967296,\"attempt\":1,"
+               "\"status\":200,\"effect\":true}",
           "$.exchange", "none" },
-        { HEAD "\"event\":\"processed\",\"connection\":1,\"exchange\":1,\"attempt\":1.5}",
+        { HEAD "\"event\":\"processed\",\"connection\":1,\"exchange\":1,\"attempt\":1.5,\"status\":"
+               "200,\"effect\":true}",
           "$.attempt", "kind" },
-        { HEAD "\"event\":\"processed\",\"connection\":1,\"exchange\":1,\"attempt\":1,"
-               "\"effect\":1}",
+        { HEAD "\"event\":\"processed\",\"connection\":1,\"exchange\":1,\"attempt\":1,\"status\":"
+               "200,\"effect\":1}",
           "$.effect", "kind" },
         { HEAD "\"event\":\"cleared\",\"seq\":6}", "$", "duplicate" },
         { "{\"seq\":4,\"at\":\"2026-01-02T03:04:05.000000Z\",\"ms\":1,\"event\":\"cleared\"}",

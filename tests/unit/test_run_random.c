@@ -262,7 +262,7 @@ static void read_told(const struct round *r, struct told told[ASKS_MAX])
     json_array_foreach(events, i, event)
     {
         const char *name = json_string_value(json_object_get(event, "event"));
-        const char *key = json_string_value(json_object_get(event, "key"));
+        const char *key = json_string_value(json_object_get(event, "idempotency_key"));
         json_int_t nth = json_integer_value(json_object_get(event, "exchange"));
         bool stale = strcmp(name, "stale_request") == 0, request = strcmp(name, "request") == 0;
         if ((stale || request) && key) { /* without one: its header section was not read whole */
