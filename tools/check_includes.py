@@ -13,6 +13,7 @@ from pathlib import Path
 ALLOWED = {
     "base": set(),
     "ledger": {"base"},
+    "verdict": {"ledger", "base"},
     "wire": {"ledger", "base"},
     "engine": {"ledger", "base"},
     "certs": {"base"},

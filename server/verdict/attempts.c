@@ -1,0 +1,461 @@
+/* attempts.c - what the events of requests and responses do to attempts (section 2, ATTEMPT). */
+#include "verdict/history_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+/* --- Times out of service */
+
+bool attempt_pending(const struct attempt *a)
+{
+    return !a->closed && a->progress < PROGRESS_HANDED;
+}
+
+/* The one that lasts, or NULL. */
+static struct out *standing(struct attempt *a)
+{
+    struct out *last = a->out_count ? &a->outs[a->out_count - 1] : NULL;
+    return last && last->to == NEVER ? last : NULL;
+}
+
+void attempt_out(struct attempt *a, enum trouble trouble, uint64_t fault, int64_t from,
+                 uint64_t seq)
+{
+    if (fault && (!a->fault || fault < a->fault))
+        a->fault = fault;
+    if (fault > a->last_fault)
+        a->last_fault = fault;
+    struct out *out = standing(a);
+    if (out) {
+        out->trouble = trouble;
+        out->since = from > out->from ? from : out->from;
+        out->seq = seq;
+        out->fault = out->fault ? out->fault : fault;
+        return;
+    }
+    if (a->out_count == OUTS_MAX) {
+        a->unknown = true;
+        return;
+    }
+    a->outs[a->out_count++] = (struct out){
+        .from = from, .to = NEVER, .since = from, .trouble = trouble, .fault = fault, .seq = seq
+    };
+}
+
+bool attempt_abandonable(struct history *h, struct attempt *a)
+{
+    const struct out *out = standing(a);
+    if (!attempt_pending(a))
+        return false;
+    if (!out)
+        return true;
+    const struct fault *fault = store_find(&h->faults, out->fault);
+    if (out->trouble != TROUBLE_BITTEN || !fault)
+        return false;
+    enum visibility seen = kind_of(fault->step)->visibility;
+    return seen == SEEN_NEVER || seen == SEEN_END;
+}
+
+void attempt_spared(struct attempt *a, uint64_t fault)
+{
+    int kept = 0;
+    for (int i = 0; i < a->out_count; i++) {
+        if (a->outs[i].fault != fault)
+            a->outs[kept++] = a->outs[i];
+    }
+    a->out_count = kept;
+    if (a->holding == fault)
+        a->holding = 0;
+    if (a->last_fault == fault)
+        a->last_fault = a->fault == fault ? 0 : a->fault;
+    if (a->fault == fault)
+        a->fault = a->last_fault;
+}
+
+void attempt_repaired(struct attempt *a, uint64_t fault, int64_t age)
+{
+    struct out *out = standing(a);
+    if (out && out->fault == fault && out->trouble == TROUBLE_BITTEN)
+        out->to = age > out->from ? age : out->from;
+}
+
+/* --- Making and finding them */
+
+void attempt_forget(struct attempt *a)
+{
+    struct text *kept[] = { &a->method, &a->target, &a->authority, &a->hangup_call,
+                            &a->idempotency_key };
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        free((char *)kept[i]->bytes);
+    *a = (struct attempt){ 0 };
+}
+
+struct attempt *newest_attempt(struct history *h, const struct connection *c)
+{
+    return c->newest ? store_find(&h->attempts, c->newest) : NULL;
+}
+
+struct attempt *attempt_before(struct history *h, const struct attempt *a)
+{
+    return a->previous ? store_find(&h->attempts, a->previous) : NULL;
+}
+
+struct attempt *attempt_of(struct history *h, const struct connection *c, uint32_t exchange)
+{
+    struct attempt *a = newest_attempt(h, c);
+    while (a && a->exchange != exchange)
+        a = attempt_before(h, a);
+    return a;
+}
+
+static struct attempt *add_attempt(struct history *h, struct connection *c,
+                                   const struct ledger_record *r)
+{
+    history_make_room(h, &h->attempts);
+    struct attempt *a = store_add(&h->attempts, ++h->last_number);
+    a->number = h->last_number;
+    a->connection = c->id;
+    a->exchange = r->exchange;
+    a->network = c->path;
+    a->content_length = -1;
+    a->idle_before = NEVER;
+    a->acked = SPAN_NEVER;
+    a->first_byte = (struct span){ r->age, r->age };
+    for (int i = 0; i < PROGRESS_COUNT; i++)
+        a->reached[i] = NEVER;
+    a->first_seq = a->last_seq = r->seq;
+    a->last_at = r->age;
+    a->previous = c->newest;
+    c->newest = a->number;
+    return a;
+}
+
+static void reach(struct attempt *a, enum progress progress, const struct ledger_record *r)
+{
+    if (a->reached[progress] == NEVER) {
+        a->reached[progress] = r->age;
+        a->seqs[progress] = r->seq;
+    }
+    if (progress > a->progress)
+        a->progress = progress;
+}
+
+/* The attempt that an event is about. When its request is not in the ledger, one is made of which
+ * nothing is known but that it was there. */
+static struct attempt *attempt_told(struct history *h, struct connection *c,
+                                    const struct ledger_record *r)
+{
+    struct attempt *a = attempt_of(h, c, r->exchange);
+    if (!a) {
+        a = add_attempt(h, c, r);
+        a->unknown = a->partial = true;
+        a->first_byte.from = c->opened == NEVER ? 0 : c->opened;
+        a->reused = TRI_UNKNOWN;
+    }
+    a->last_seq = r->seq;
+    a->last_at = r->age;
+    return a;
+}
+
+/* --- Requests */
+
+static uint64_t more_hash(const char *bytes, size_t len)
+{
+    uint64_t hash = hash_more(HASH_START, bytes, len);
+    return hash ? hash : 1;
+}
+
+static void read_keys(struct attempt *a, const struct ledger_record *r)
+{
+    struct ledger_value list;
+    const char *key;
+    size_t at = 0, len;
+    if (!ledger_value(r, F_OTHER_KEYS, &list))
+        return;
+    for (int i = 0; i < ATTEMPT_KEYS && ledger_item_next(&list, &at, &key, &len); i++)
+        a->other_keys[i] = more_hash(key, len);
+}
+
+static bool lists_close(const struct ledger_record *r)
+{
+    struct ledger_value value;
+    if (!ledger_value(r, F_CONNECTION_HEADER, &value))
+        return false;
+    for (size_t i = 0; i + 5 <= value.len; i++) {
+        bool begins = i == 0 || strchr(", \t", value.bytes[i - 1]);
+        bool ends = i + 5 == value.len || strchr(", \t", value.bytes[i + 5]);
+        if (begins && ends && strncasecmp(value.bytes + i, "close", 5) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void read_head(struct attempt *a, const struct ledger_record *r)
+{
+    struct ledger_value value;
+    if (!record_keep(r, F_METHOD, &a->method) || !record_keep(r, F_TARGET, &a->target) ||
+        !record_keep(r, F_AUTHORITY, &a->authority) ||
+        !record_keep(r, F_HANGUP_CALL, &a->hangup_call) ||
+        !record_keep(r, F_IDEMPOTENCY_KEY, &a->idempotency_key))
+        a->unknown = true; /* without memory */
+    record_hash(r, F_REQUEST_ID, &a->request_id);
+    record_hash(r, F_TRACE_ID, &a->trace_id);
+    record_hash(r, F_CONTENT_TYPE, &a->content_type);
+    record_hash(r, F_USER_AGENT, &a->user_agent);
+    record_hash(r, F_FINGERPRINT, &a->fingerprint);
+    if (ledger_value(r, F_TARGET, &value)) {
+        const char *query = memchr(value.bytes, '?', value.len);
+        size_t len = query ? (size_t)(query - value.bytes) : value.len;
+        a->path = (struct text){ .hash = more_hash(value.bytes, len), .len = (uint32_t)len };
+    }
+    read_keys(a, r);
+    a->content_length = ledger_number(r, F_CONTENT_LENGTH, -1);
+    a->has_range = ledger_value(r, F_RANGE, &value);
+    a->said_close = lists_close(r);
+    a->partial = r->cut; /* what was cut cannot be compared */
+    a->reused = record_tri(r, F_REUSED);
+    a->idle_before = record_age(r, F_IDLE_BEFORE);
+    a->stream = ledger_number(r, F_STREAM, 0);
+    int64_t first_byte = record_age(r, F_FIRST_BYTE);
+    if (first_byte != NEVER)
+        a->first_byte = (struct span){ first_byte, first_byte };
+    else
+        a->unknown = true;
+    reach(a, PROGRESS_BEGUN, r);
+    if (ledger_number(r, F_COMPLETE, 1))
+        reach(a, PROGRESS_TOLD, r);
+}
+
+/* What the ledger lacks of the time in which it began may have been a fault of it. */
+static void look_for_gaps(struct history *h, struct attempt *a)
+{
+    a->unknown |= history_gap_in(h, a->first_byte.from, a->first_byte.to);
+}
+
+void history_on_request(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    struct attempt *a = add_attempt(h, c, r);
+    read_head(a, r);
+    look_for_gaps(h, a);
+    if (a->reused == TRI_UNKNOWN && c->opened != NEVER && !c->unknown)
+        a->reused = c->requests ? TRI_YES : TRI_NO;
+    if (a->idle_before == NEVER && c->idle_since != NEVER)
+        a->idle_before = a->first_byte.to - c->idle_since;
+    c->requests++;
+    c->open++;
+    c->idle_since = NEVER;
+    faults_meet(h, c, a, 0);
+}
+
+/* The presumed attempt that has now come, as the hole healed. */
+static struct attempt *presumed_on(struct history *h, const struct connection *c)
+{
+    struct attempt *a = newest_attempt(h, c);
+    while (a && !(a->presumed && a->reached[PROGRESS_TOLD] == NEVER && !a->method.hash))
+        a = attempt_before(h, a);
+    return a;
+}
+
+/* Sent into a black hole: bitten since it was sent, which was between the beginning of the hole (or
+ * the first data that it dropped) and now. */
+static void came_out_of_hole(struct history *h, struct connection *c, const struct ledger_record *r)
+{
+    uint64_t hole = (uint64_t)ledger_number(r, F_FAULT, 0);
+    const struct fault *fault = store_find(&h->faults, hole);
+    struct attempt *a = presumed_on(h, c);
+    struct span sent = a ? a->first_byte : (struct span){ fault ? fault->at : 0, r->age };
+    uint64_t told = a ? a->first_seq : r->seq;
+    if (!a)
+        a = add_attempt(h, c, r);
+    a->exchange = r->exchange;
+    a->unknown = !fault;
+    read_head(a, r);
+    a->first_byte = sent;
+    a->first_seq = told;
+    a->presumed = a->stale = true;
+    a->last_seq = r->seq;
+    a->last_at = r->age;
+    attempt_out(a, TROUBLE_BITTEN, hole, sent.from, r->seq);
+    if (!c->fault)
+        attempt_repaired(a, hole, r->age);
+    if (r->exchange)
+        c->open++;
+}
+
+void history_on_stale_request(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    if (ledger_number(r, F_SENT_INTO, INTO_NOTHING) == INTO_BLACK_HOLED) {
+        came_out_of_hole(h, c, r);
+        return;
+    }
+    struct attempt *a = add_attempt(h, c, r);
+    read_head(a, r);
+    look_for_gaps(h, a);
+    a->stale = true;
+    c->open += r->exchange ? 1 : 0;
+    if (c->stale_bytes == NEVER)
+        c->stale_bytes = a->first_byte.from;
+    faults_meet(h, c, a, (uint64_t)ledger_number(r, F_FAULT, 0));
+}
+
+void history_on_request_complete(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    struct attempt *a;
+    int64_t stream = ledger_number(r, F_STREAM, 0);
+    if (r->exchange) {
+        a = attempt_told(h, c, r);
+    } else {
+        /* Of a stale request, which has a stream or none. */
+        a = newest_attempt(h, c);
+        while (a && (a->exchange || !a->stale || (stream && a->stream != stream)))
+            a = attempt_before(h, a);
+        if (!a)
+            a = attempt_told(h, c, r);
+    }
+    a->last_seq = r->seq;
+    record_hash(r, F_DIGEST, &a->digest);
+    a->content_length = ledger_number(r, F_BODY_BYTES, a->content_length);
+    reach(a, PROGRESS_WHOLE, r);
+}
+
+/* What kinds of segments they were the ledger does not say: it may have been a request, and it may
+ * have been probes, a FIN, or ACKs. */
+void history_on_segments_dropped(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    uint64_t hole = (uint64_t)ledger_number(r, F_FAULT, 0);
+    const struct fault *fault = store_find(&h->faults, hole);
+    int64_t since = fault ? fault->at : r->age;
+    if (c->stale_bytes == NEVER)
+        c->stale_bytes = r->age;
+    struct attempt *a = newest_attempt(h, c);
+    if (a && (a->presumed || (!c->h2 && attempt_pending(a))))
+        return; /* it is that one's, sent again */
+    a = add_attempt(h, c, r);
+    a->presumed = a->partial = a->unknown = true;
+    int64_t error = ledger_number(r, F_SAMPLED, r->age - since);
+    a->first_byte = (struct span){ r->age - error < since ? since : r->age - error, r->age };
+    a->reached[PROGRESS_BEGUN] = a->first_byte.to;
+    a->seqs[PROGRESS_BEGUN] = r->seq;
+    attempt_out(a, TROUBLE_BITTEN, hole, a->first_byte.from, r->seq);
+}
+
+/* --- Answers and losses */
+
+void history_on_processed(struct history *h, const struct ledger_record *r)
+{
+    struct attempt *a = attempt_told(h, history_connection_of(h, r), r);
+    a->processed = true;
+    a->effect = record_tri(r, F_EFFECT);
+}
+
+void history_on_response_start(struct history *h, const struct ledger_record *r)
+{
+    struct attempt *a = attempt_told(h, history_connection_of(h, r), r);
+    a->status = (int)ledger_number(r, F_STATUS, 0);
+    reach(a, PROGRESS_ANSWERING, r);
+}
+
+/* The exchange is over, of which this attempt is. */
+static void close_exchange(struct connection *c, struct attempt *a, const struct ledger_record *r)
+{
+    if (!a->closed && c->open > 0)
+        c->open--;
+    a->closed = true;
+    if (c->open == 0)
+        c->idle_since = r->age;
+}
+
+void history_on_response_end(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    struct attempt *a = attempt_told(h, c, r);
+    a->status = (int)ledger_number(r, F_STATUS, a->status);
+    close_exchange(c, a, r);
+    c->answered++;
+    reach(a, PROGRESS_HANDED, r);
+    struct out *out = standing(a);
+    /* Answered into something that was ended, or to a client that had given it up. */
+    if (out && (out->trouble == TROUBLE_BITTEN || out->trouble == TROUBLE_ABANDONED))
+        out->trouble = TROUBLE_DOUBTFUL;
+}
+
+void history_on_response_acked(struct history *h, const struct ledger_record *r)
+{
+    struct attempt *a = attempt_told(h, history_connection_of(h, r), r);
+    int64_t handed = a->reached[PROGRESS_HANDED];
+    enum ledger_proof proof = (enum ledger_proof)ledger_number(r, F_PROOF, PROOF_NONE);
+    if (proof == PROOF_NONE || handed == NEVER) {
+        a->unknown = true;
+        return;
+    }
+    if (a->acked.to == NEVER)
+        a->acked =
+            (struct span){ ledger_number(r, F_FROM, handed), ledger_number(r, F_TO, r->age) };
+    a->proof = proof;
+    reach(a, proof == PROOF_ACK ? PROGRESS_ACKED : PROGRESS_CONFIRMED, r);
+    if (proof == PROOF_ACK)
+        return;
+    reach(a, PROGRESS_ACKED, r);
+    struct out *out = standing(a);
+    if (out && out->trouble == TROUBLE_DOUBTFUL && a->fault == 0)
+        out->to = out->from; /* it had only ended its own side: it has read the answer */
+}
+
+static bool by_client(int64_t lost_by)
+{
+    return lost_by == LOST_BY_CLIENT_CANCEL || lost_by == LOST_BY_CLIENT_FIN ||
+           lost_by == LOST_BY_CLIENT_RST || lost_by == LOST_BY_CLIENT_GOAWAY;
+}
+
+/* What a loss makes of the trouble that it is in already. */
+static void lose(struct history *h, struct connection *c, struct attempt *a,
+                 const struct ledger_record *r)
+{
+    uint64_t named = (uint64_t)ledger_number(r, F_FAULT, 0);
+    const struct fault *fault = named ? store_find(&h->faults, named) : NULL;
+    const struct out *out = standing(a);
+    enum trouble now = out ? out->trouble : TROUBLE_FINE;
+
+    if (named && !fault)
+        a->unknown = true;
+    if (now == TROUBLE_REFUSED || now == TROUBLE_ABANDONED)
+        return;
+    if (by_client(ledger_number(r, F_LOST_BY, LOST_BY_NONE)) && attempt_abandonable(h, a)) {
+        attempt_out(a, TROUBLE_ABANDONED, named, r->age, r->seq);
+    } else if (fault && fault->step == STEP_MAX_STREAMS) {
+        /* Once it has taken our SETTINGS, a stream too many is the client's own mistake. */
+        bool told = c->settings_acked != NEVER && c->settings_acked <= a->first_byte.from;
+        attempt_out(a, told ? TROUBLE_LOST : TROUBLE_REFUSED, told ? 0 : named, r->age, r->seq);
+    } else if (fault && fault->class == CLASS_REFUSES && fault->step != STEP_GOAWAY) {
+        attempt_out(a, TROUBLE_REFUSED, named, r->age, r->seq);
+    } else {
+        attempt_out(a, TROUBLE_LOST, named, r->age, r->seq);
+    }
+    uint64_t last = (uint64_t)ledger_number(r, F_LAST_FAULT, 0);
+    if (last)
+        a->last_fault = last;
+}
+
+void history_on_exchange_lost(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    struct attempt *a = attempt_told(h, c, r);
+    a->partial |= a->reached[PROGRESS_WHOLE] == NEVER;
+    lose(h, c, a, r);
+    close_exchange(c, a, r);
+}
+
+void history_on_peer_rst_stream(struct history *h, const struct ledger_record *r)
+{
+    if (!r->exchange)
+        return; /* of a stream that is over */
+    struct attempt *a = attempt_told(h, history_connection_of(h, r), r);
+    if (attempt_abandonable(h, a))
+        attempt_out(a, TROUBLE_ABANDONED, 0, r->age, r->seq);
+}

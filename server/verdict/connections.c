@@ -1,0 +1,221 @@
+/* connections.c - what the events of connections do: opened, left by the client, ended. */
+#include "verdict/history_parts.h"
+
+#include "ledger/ledger.h"
+
+struct connection *history_connection_of(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = store_find(&h->connections, r->connection);
+    if (!c) {
+        history_make_room(h, &h->connections);
+        c = store_add(&h->connections, r->connection);
+        *c = (struct connection){ .id = r->connection,
+                                  .opened = NEVER,
+                                  .path = -1,
+                                  .idle_since = NEVER,
+                                  .dead = NEVER,
+                                  .stale_bytes = NEVER,
+                                  .left_at = NEVER,
+                                  .said_at = NEVER,
+                                  .settings_acked = NEVER,
+                                  .ended = NEVER,
+                                  .due_in = NEVER,
+                                  .unknown = true,
+                                  .first_seq = r->seq };
+    }
+    c->last_seq = r->seq;
+    return c;
+}
+
+/* A listener that accepts again: SYNs that it drops later are another matter. */
+static void accepts_again(struct history *h, const struct connection *c)
+{
+    struct lost_syns *syns;
+    for (size_t i = 0; (syns = store_back(&h->lost_syns, i)); i++) {
+        if (syns->ended == NEVER && syns->listener.hash == c->listener.hash)
+            syns->ended = c->opened;
+    }
+}
+
+void history_on_connection_open(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    c->unknown = false;
+    c->opened = r->age;
+    record_hash(r, F_LISTENER, &c->listener);
+    c->family = (int)ledger_number(r, F_FAMILY, 0);
+    c->number = (int)ledger_number(r, F_NUMBER, 0);
+    c->path = (int)ledger_number(r, F_PATH, -1);
+    accepts_again(h, c);
+}
+
+void history_on_client_hello(struct history *h, const struct ledger_record *r)
+{
+    history_connection_of(h, r)->spoke = true;
+}
+
+void history_on_protocol(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    c->h2 = ledger_number(r, F_PROTOCOL_NAME, SPOKEN_H1) == SPOKEN_H2;
+    record_hash(r, F_CLIENT, &c->client);
+}
+
+void history_on_syn_dropped(struct history *h, const struct ledger_record *r)
+{
+    struct text listener;
+    struct lost_syns *syns;
+    record_hash(r, F_LISTENER, &listener);
+    for (size_t i = 0; (syns = store_back(&h->lost_syns, i)); i++) {
+        if (syns->ended == NEVER && syns->listener.hash == listener.hash) {
+            syns->last = r->age;
+            return;
+        }
+    }
+    history_make_room(h, &h->lost_syns);
+    syns = store_add(&h->lost_syns, r->seq);
+    *syns = (struct lost_syns){ .listener = listener,
+                                .first = { r->age, r->age },
+                                .last = r->age,
+                                .ended = NEVER,
+                                .seq = r->seq };
+    struct ledger_value peer;
+    if (ledger_value(r, F_PEER, &peer))
+        return;
+    /* Counted by the kernel, looked at now and then: since the listeners drop them. */
+    const struct fault *fault;
+    for (size_t i = 0; (fault = store_back(&h->faults, i)); i++) {
+        if (fault->step == STEP_DROP_SYN) {
+            syns->first.from = fault->at;
+            return;
+        }
+    }
+    syns->first.from = 0;
+}
+
+/* --- What the client's process does */
+
+/* It has reacted, so that it knew of the fault: in the order of what came, not of time (R3). */
+static void said(struct connection *c, const struct ledger_record *r)
+{
+    if ((c->dead != NEVER || c->notice) && c->said_at == NEVER) {
+        c->said_at = r->age;
+        c->said_seq = r->seq;
+    }
+}
+
+/* The client ends the connection: what it waits for there, it has given up (section 2). */
+static void left(struct history *h, struct connection *c, const struct ledger_record *r,
+                 enum leaving how)
+{
+    if (c->left == LEFT_NOT) {
+        c->left = how;
+        c->left_at = r->age;
+        c->crossed = record_tri(r, F_CROSSED);
+    }
+    if (how == LEFT_GOAWAY || how == LEFT_CLOSE_NOTIFY)
+        return; /* it may still read */
+    struct attempt *a = newest_attempt(h, c);
+    for (; a; a = attempt_before(h, a)) {
+        if (attempt_abandonable(h, a))
+            attempt_out(a, TROUBLE_ABANDONED, 0, r->age, r->seq);
+    }
+}
+
+void history_on_peer_fin(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    left(h, c, r, LEFT_FIN);
+    if (c->crossed == TRI_NO)
+        said(c, r);
+}
+
+void history_on_peer_rst(struct history *h, const struct ledger_record *r)
+{
+    left(h, history_connection_of(h, r), r, LEFT_RST);
+}
+
+void history_on_peer_close_notify(struct history *h, const struct ledger_record *r)
+{
+    left(h, history_connection_of(h, r), r, LEFT_CLOSE_NOTIFY);
+}
+
+void history_on_peer_goaway(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    left(h, c, r, LEFT_GOAWAY);
+    if (c->crossed == TRI_NO)
+        said(c, r);
+}
+
+void history_on_ping_sent(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    if ((c->dead != NEVER || c->notice) && !c->ping_sent)
+        c->ping_sent = r->seq;
+}
+
+void history_on_peer_ping_ack(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    if (c->ping_sent)
+        said(c, r);
+}
+
+void history_on_peer_settings_ack(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    if (c->settings_acked == NEVER)
+        c->settings_acked = r->age;
+}
+
+void history_on_stale_bytes(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    c->spoke |= ledger_number(r, F_BYTES, 0) > 0;
+    if (ledger_number(r, F_BYTES, 0) == 0)
+        left(h, c, r, LEFT_FIN); /* into a forgotten connection */
+    else if (c->stale_bytes == NEVER)
+        c->stale_bytes = r->age;
+}
+
+/* --- The end */
+
+void connection_doubt(struct history *h, struct connection *c, uint64_t fault, int64_t at,
+                      uint64_t seq)
+{
+    struct attempt *a = newest_attempt(h, c);
+    for (; a; a = attempt_before(h, a)) {
+        int64_t handed = a->reached[PROGRESS_HANDED];
+        if (handed != NEVER && a->progress < PROGRESS_CONFIRMED && at - handed <= h->config.grace)
+            attempt_out(a, TROUBLE_DOUBTFUL, fault, at, seq);
+    }
+}
+
+void history_on_connection_end(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    struct ledger_value value;
+    c->ended = r->age;
+    c->by = (int)ledger_number(r, F_BY, BY_NOBODY);
+    c->how = (int)ledger_number(r, F_HOW, HOW_AS_SEEN);
+    c->in_handshake = ledger_number(r, F_IN, ENDED_IN_SERVICE) == ENDED_IN_HANDSHAKE;
+    c->spoke |= ledger_number(r, F_BYTES_IN, 0) > 0;
+    c->armed = ledger_value(r, F_RULE, &value);
+    c->due_in = record_age(r, F_DUE_IN);
+    if (c->by == BY_CLIENT && (c->how == HOW_FIN || c->how == HOW_RST))
+        left(h, c, r, c->how == HOW_FIN ? LEFT_FIN : LEFT_RST);
+    uint64_t fault = (uint64_t)ledger_number(r, F_FAULT, 0);
+    if (c->how == HOW_RST && c->by != BY_CLIENT)
+        connection_doubt(h, c, fault, r->age, r->seq);
+
+    struct attempt *a = newest_attempt(h, c);
+    for (; a; a = attempt_before(h, a)) {
+        if (!attempt_pending(a))
+            continue;
+        const struct out *out = a->out_count ? &a->outs[a->out_count - 1] : NULL;
+        bool bitten = out && out->to == NEVER && out->trouble == TROUBLE_BITTEN;
+        if (!out || out->to != NEVER || bitten)
+            attempt_out(a, TROUBLE_LOST, 0, r->age, r->seq); /* exchange_lost may say more */
+    }
+}

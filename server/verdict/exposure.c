@@ -1,0 +1,191 @@
+/* exposure.c - how a call that no fault struck stands to faults: avoided, pre-empted, untouched
+ * (R2).
+ *
+ * It is about the connection that the client would have used: the one of its listener that it used
+ * last, when the call began. Whether a call died inside the client, without a byte, only the
+ * client's own account can tell; that is for the checks.
+ */
+#include "verdict/calls_parts.h"
+
+/* A connection as it was when a call began. */
+struct past {
+    const struct connection *c;
+    int64_t answered; /* when its last answer before then was handed out; NEVER: none was */
+    bool busy;        /* a request was open on it */
+    bool struck;      /* one was open on it when it died, or came later */
+};
+
+/* Not answered nor lost by then, or begun only behind it. */
+static bool open_at(const struct attempt *a, int64_t age)
+{
+    int64_t handed = a->reached[PROGRESS_HANDED];
+    return (handed == NEVER || handed > age) && (a->out_count == 0 || a->outs[0].from >= age);
+}
+
+static struct past look_back(const struct build *b, const struct connection *c, int64_t age)
+{
+    struct past past = { .c = c, .answered = NEVER };
+    const struct attempt *a = c->newest ? history_find_attempt(b->h, c->newest) : NULL;
+    for (; a; a = a->previous ? history_find_attempt(b->h, a->previous) : NULL) {
+        if (a->first_byte.from > age)
+            continue;
+        int64_t handed = a->reached[PROGRESS_HANDED];
+        bool done = handed != NEVER && handed <= age;
+        past.busy |= !done && open_at(a, age);
+        past.struck |= c->dead != NEVER && open_at(a, c->dead);
+        if (done && handed > past.answered)
+            past.answered = handed;
+    }
+    return past;
+}
+
+static bool dead_at(const struct connection *c, int64_t age)
+{
+    return c->dead != NEVER && c->dead <= age;
+}
+
+static bool gone_at(const struct connection *c, int64_t age)
+{
+    return (c->left != LEFT_NOT && c->left_at <= age) || (c->ended != NEVER && c->ended <= age);
+}
+
+/* Whether it could have carried the call just as well. */
+static bool usable(const struct past *past, int64_t age)
+{
+    const struct connection *c = past->c;
+    return past->answered != NEVER && !dead_at(c, age) && !gone_at(c, age) &&
+           (c->h2 || !past->busy);
+}
+
+/* The connection that the client used last before the call, and whether another could have served.
+ */
+static struct past would_have_used(const struct build *b, const struct attempt *first,
+                                   bool *another)
+{
+    struct past last = { .answered = NEVER };
+    const struct connection *own = history_find_connection(b->h, first->connection), *c;
+    int64_t age = first->first_byte.from;
+    *another = false;
+    for (size_t i = 0; (c = history_connection(b->h, i)); i++) {
+        if (c == own || c->listener.hash != own->listener.hash || c->first_seq > first->first_seq)
+            continue;
+        struct past past = look_back(b, c, age);
+        *another |= usable(&past, age);
+        if (past.answered > last.answered)
+            last = past;
+    }
+    return last;
+}
+
+/* Something between what was last heard of the connection and the call is missing. */
+static bool missing(const struct build *b, const struct past *past, const struct attempt *first)
+{
+    return history_gap_in(b->h, past->c->opened, first->first_byte.to) || past->c->unknown ||
+           first->unknown;
+}
+
+static void decide(struct call *call, enum exposure exposure, enum exposure_reason why)
+{
+    call->exposure = exposure;
+    call->why = why;
+}
+
+/* The client ended it with no fault on it; or as the fault came, and perhaps for another reason. */
+static void was_left(const struct build *b, struct call *call, const struct past *past,
+                     const struct attempt *before)
+{
+    const struct connection *c = past->c;
+    int64_t grace = history_grace(b->h);
+    bool declared = before && before->said_close;
+    if (!c->armed || (c->left == LEFT_NOT && !declared)) /* or the server ended it, in good order */
+        decide(call, EXPOSURE_UNTOUCHED, WHY_LEFT_UNARMED);
+    else if (c->due_in != NEVER && c->due_in <= grace)
+        decide(call, EXPOSURE_UNTOUCHED, WHY_CROSSED);
+    else if (declared)
+        decide(call, EXPOSURE_PREEMPTED, WHY_DECLARED_CLOSE);
+    else
+        decide(call, EXPOSURE_PREEMPTED, WHY_LEFT_BEFORE);
+}
+
+/* Whether the client had left it before it could know of the fault, so that it never met it. */
+static bool left_unaware(const struct build *b, const struct connection *c)
+{
+    if (c->left == LEFT_NOT)
+        return false;
+    if (c->left_at <= c->dead || c->crossed == TRI_YES)
+        return true;
+    return c->crossed == TRI_UNKNOWN && c->left_at <= c->dead + history_grace(b->h);
+}
+
+static void was_dead(const struct build *b, struct call *call, const struct past *past,
+                     const struct connection *own)
+{
+    const struct connection *c = past->c;
+    const struct fault *f = history_find_fault(b->h, c->fault);
+    bool silent = f && f->class == CLASS_SILENCES;
+    int64_t end = call->answered.to != NEVER ? call->answered.to : history_age(b->h);
+    if (!f || f->in_effect == TRI_UNKNOWN)
+        decide(call, EXPOSURE_UNKNOWN, WHY_MISSING);
+    else if (c->stale_bytes != NEVER && c->stale_bytes <= end)
+        decide(call, EXPOSURE_UNTOUCHED, WHY_NO_FAULT); /* it did try; that may be another call */
+    else if (past->struck && f->step != STEP_GOAWAY)
+        decide(call, EXPOSURE_UNTOUCHED, WHY_NO_FAULT);
+    else if (!silent && left_unaware(b, c))
+        decide(call, EXPOSURE_UNTOUCHED, WHY_CROSSED);
+    else if (own->opened < c->dead)
+        decide(call, EXPOSURE_UNTOUCHED, WHY_OPENED_BEFORE);
+    else
+        decide(call, EXPOSURE_AVOIDED, WHY_DEAD_NOT_USED);
+}
+
+/* The client has been seen to reuse a connection after at most such an idleness: in the control, or
+ * here, by who uses the same listener (R2). */
+static bool reuses(const struct build *b, const struct connection *own, int64_t idle)
+{
+    int64_t there = b->config->control ? control_reuse_gap(b->config->control) : NEVER;
+    if (there != NEVER && there <= idle)
+        return true;
+    const struct attempt *a;
+    for (size_t i = 0; (a = history_attempt(b->h, i)); i++) {
+        if (a->reused != TRI_YES || a->unknown || a->idle_before == NEVER || a->idle_before > idle)
+            continue;
+        const struct connection *c = history_find_connection(b->h, a->connection);
+        if (c && c->listener.hash == own->listener.hash)
+            return true;
+    }
+    return false;
+}
+
+void exposure_find(const struct build *b, struct call *call, const struct entry *entry)
+{
+    const struct attempt *first = entry->attempt;
+    const struct connection *own = history_find_connection(b->h, first->connection);
+    bool another;
+    decide(call, EXPOSURE_UNTOUCHED, WHY_NO_FAULT);
+    if (!own || own->opened == NEVER || first->reused == TRI_UNKNOWN) {
+        decide(call, EXPOSURE_UNKNOWN, WHY_MISSING);
+        return;
+    }
+    if (first->reused == TRI_YES)
+        return;
+    struct past past = would_have_used(b, first, &another);
+    if (past.answered == NEVER)
+        return;
+    const struct connection *c = past.c;
+    int64_t age = first->first_byte.from;
+    const struct attempt *before = history_find_attempt(b->h, c->newest);
+    if (missing(b, &past, first))
+        decide(call, EXPOSURE_UNKNOWN, WHY_MISSING);
+    else if (another)
+        decide(call, EXPOSURE_UNTOUCHED, WHY_OTHER_USABLE);
+    else if (dead_at(c, age))
+        was_dead(b, call, &past, own);
+    else if (gone_at(c, age))
+        was_left(b, call, &past, before);
+    if (call->exposure == EXPOSURE_AVOIDED || call->exposure == EXPOSURE_PREEMPTED) {
+        call->left = c->id;
+        call->fault = call->exposure == EXPOSURE_AVOIDED ? c->fault : 0;
+        call->exposure_proven =
+            call->why == WHY_DECLARED_CLOSE || reuses(b, own, own->opened - past.answered);
+    }
+}

@@ -1,0 +1,361 @@
+/* history.c - records as they come, what is missing between them, and what is forgotten.
+ *
+ * The promise of this file: whatever is not in the ledger, or no longer held, is known to be
+ * missing. An attempt that was not over when something went missing is unknown from then on; when
+ * it was, what came later cannot have changed it (over).
+ */
+#include "verdict/history_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+#define SHOWN_MAX 200
+
+static event_handler on_mark;
+
+static event_handler *const handlers[EV_COUNT] = {
+    [EV_CONNECTION_OPEN] = history_on_connection_open,
+    [EV_CLIENT_HELLO] = history_on_client_hello,
+    [EV_PROTOCOL] = history_on_protocol,
+    [EV_REQUEST] = history_on_request,
+    [EV_REQUEST_COMPLETE] = history_on_request_complete,
+    [EV_PROCESSED] = history_on_processed,
+    [EV_RESPONSE_START] = history_on_response_start,
+    [EV_RESPONSE_END] = history_on_response_end,
+    [EV_RESPONSE_ACKED] = history_on_response_acked,
+    [EV_EXCHANGE_LOST] = history_on_exchange_lost,
+    [EV_FAULT] = history_on_fault,
+    [EV_FAULT_DONE] = history_on_fault_done,
+    [EV_FAULT_ACKED] = history_on_fault_acked,
+    [EV_STALE_BYTES] = history_on_stale_bytes,
+    [EV_STALE_REQUEST] = history_on_stale_request,
+    [EV_SYN_DROPPED] = history_on_syn_dropped,
+    [EV_SEGMENTS_DROPPED] = history_on_segments_dropped,
+    [EV_PEER_FIN] = history_on_peer_fin,
+    [EV_PEER_RST] = history_on_peer_rst,
+    [EV_PEER_CLOSE_NOTIFY] = history_on_peer_close_notify,
+    [EV_PEER_SETTINGS_ACK] = history_on_peer_settings_ack,
+    [EV_PEER_PING_ACK] = history_on_peer_ping_ack,
+    [EV_PING_SENT] = history_on_ping_sent,
+    [EV_PEER_GOAWAY] = history_on_peer_goaway,
+    [EV_PEER_RST_STREAM] = history_on_peer_rst_stream,
+    [EV_CONNECTION_END] = history_on_connection_end,
+    [EV_MARK] = on_mark,
+};
+
+struct history *history_create(const struct history_config *config)
+{
+    struct history *h = calloc(1, sizeof *h);
+    if (!h)
+        return NULL;
+    h->config = *config;
+    h->unknown_until = NEVER;
+    if (store_init(&h->attempts, sizeof(struct attempt), config->attempts) == 0 &&
+        store_init(&h->connections, sizeof(struct connection), config->connections) == 0 &&
+        store_init(&h->faults, sizeof(struct fault), config->faults) == 0 &&
+        store_init(&h->marks, sizeof(struct mark), config->faults) == 0 &&
+        store_init(&h->gaps, sizeof(struct gap), config->faults) == 0 &&
+        store_init(&h->lost_syns, sizeof(struct lost_syns), config->faults) == 0)
+        return h;
+    history_destroy(h);
+    return NULL;
+}
+
+void history_destroy(struct history *h)
+{
+    if (!h)
+        return;
+    struct attempt *a;
+    for (size_t i = 0; (a = store_at(&h->attempts, i)); i++)
+        attempt_forget(a);
+    store_finish(&h->attempts);
+    store_finish(&h->connections);
+    store_finish(&h->faults);
+    store_finish(&h->marks);
+    store_finish(&h->gaps);
+    store_finish(&h->lost_syns);
+    free(h);
+}
+
+/* --- Fields of records */
+
+static uint64_t hash_of(const char *bytes, size_t len)
+{
+    uint64_t hash = hash_more(HASH_START, bytes, len);
+    return hash ? hash : 1;
+}
+
+void record_hash(const struct ledger_record *r, enum ledger_field field, struct text *out)
+{
+    struct ledger_value value;
+    *out = (struct text){ 0 };
+    if (ledger_value(r, field, &value))
+        *out = (struct text){ .hash = hash_of(value.bytes, value.len), .len = (uint32_t)value.len };
+}
+
+bool record_keep(const struct ledger_record *r, enum ledger_field field, struct text *out)
+{
+    struct ledger_value value;
+    record_hash(r, field, out);
+    if (!ledger_value(r, field, &value))
+        return true;
+    size_t shown = value.len < SHOWN_MAX ? value.len : SHOWN_MAX;
+    char *bytes = malloc(shown + 1);
+    if (!bytes)
+        return false;
+    memcpy(bytes, value.bytes, shown);
+    bytes[shown] = 0;
+    out->bytes = bytes;
+    return true;
+}
+
+int64_t record_age(const struct ledger_record *r, enum ledger_field field)
+{
+    return ledger_number(r, field, NEVER);
+}
+
+enum tri record_tri(const struct ledger_record *r, enum ledger_field field)
+{
+    struct ledger_value value;
+    if (!ledger_value(r, field, &value))
+        return TRI_UNKNOWN;
+    return value.number ? TRI_YES : TRI_NO;
+}
+
+/* --- What is missing */
+
+void history_unknown(struct history *h, int64_t age)
+{
+    if (age > h->unknown_until)
+        h->unknown_until = age;
+}
+
+/* Nothing that is told later, or is not, can change whether it was answered. */
+static bool over(const struct history *h, const struct attempt *a)
+{
+    if (!a->closed)
+        return false;
+    switch (a->progress) {
+    case PROGRESS_CONFIRMED:
+        return true;
+    case PROGRESS_ACKED:
+        return h->age >= a->reached[PROGRESS_HANDED] + h->config.grace;
+    case PROGRESS_HANDED:
+        return false;
+    default:
+        return true; /* it is lost */
+    }
+}
+
+/* Of a connection that is forgotten: what is told of them from now on cannot be placed. */
+static void lose_sight(struct history *h, const struct connection *c)
+{
+    struct attempt *a = c ? newest_attempt(h, c) : NULL;
+    for (; a; a = attempt_before(h, a))
+        a->unknown |= !over(h, a);
+    history_unknown(h, h->age);
+}
+
+void history_make_room(struct history *h, struct store *s)
+{
+    if (!store_full(s))
+        return;
+    if (s == &h->attempts) {
+        struct attempt *a = store_at(s, 0);
+        history_unknown(h, over(h, a) ? a->last_at : h->age);
+        h->forgotten_unanswered += !history_answered(h, a);
+        attempt_forget(a);
+    } else if (s == &h->connections) {
+        lose_sight(h, store_at(s, 0));
+    } else if (s == &h->faults) {
+        const struct fault *f = store_at(s, 0);
+        lose_sight(h, store_find(&h->connections, f->connection));
+    } else if (s == &h->marks) {
+        h->marks_forgotten = true;
+    } else {
+        history_unknown(h, h->age);
+    }
+    h->forgotten++;
+    store_drop(s);
+}
+
+/* Of two gaps without room for both one is made that holds all between them. */
+static struct gap *add_gap(struct history *h, uint64_t first)
+{
+    if (!store_full(&h->gaps))
+        return store_add(&h->gaps, first);
+    return store_back(&h->gaps, 0);
+}
+
+void history_gap(struct history *h, uint64_t first, uint64_t last)
+{
+    if (last < first)
+        return;
+    struct gap *gap = add_gap(h, first);
+    if (!gap->first)
+        *gap = (struct gap){ .first = first, .from = h->age };
+    gap->last = last;
+    gap->to = h->age;
+    h->gap_open = true;
+
+    struct attempt *a;
+    for (size_t i = 0; (a = store_at(&h->attempts, i)); i++)
+        a->unknown |= !over(h, a);
+    struct connection *c;
+    for (size_t i = 0; (c = store_at(&h->connections, i)); i++)
+        c->unknown |= c->ended == NEVER;
+    if (last > h->last_seq)
+        h->last_seq = last;
+}
+
+/* A reset: the harness begins anew. What was open then may go on, and is not told of any more. */
+static void cleared(struct history *h, const struct ledger_record *r)
+{
+    if (h->last_seq == 0 && r->seq > 1)
+        history_unknown(h, r->age);
+    while (store_count(&h->attempts) > 0) {
+        struct attempt *a = store_at(&h->attempts, 0);
+        if (!over(h, a))
+            history_unknown(h, r->age);
+        attempt_forget(a);
+        store_drop(&h->attempts);
+    }
+    struct connection *c;
+    for (size_t i = 0; (c = store_at(&h->connections, i)); i++)
+        c->newest = 0;
+}
+
+/* --- Records */
+
+void history_feed(struct history *h, const struct ledger_record *r)
+{
+    if (r->event == EV_GAP) {
+        history_gap(h, (uint64_t)ledger_number(r, F_FIRST_SEQ, 1),
+                    (uint64_t)ledger_number(r, F_LAST_SEQ, 0));
+        if (r->seq > h->last_seq)
+            h->last_seq = r->seq;
+        return;
+    }
+    if (r->seq <= h->last_seq)
+        return;
+    if (r->seq > h->last_seq + 1 && !(r->event == EV_CLEARED && h->last_seq == 0))
+        history_gap(h, h->last_seq + 1, r->seq - 1);
+    history_now(h, r->age);
+    if (h->gap_open) {
+        ((struct gap *)store_back(&h->gaps, 0))->to = h->age;
+        h->gap_open = false;
+    }
+    if (r->event == EV_CLEARED)
+        cleared(h, r);
+    h->last_seq = r->seq;
+    if (handlers[r->event])
+        handlers[r->event](h, r);
+}
+
+void history_now(struct history *h, int64_t age)
+{
+    if (age > h->age)
+        h->age = age;
+}
+
+static void on_mark(struct history *h, const struct ledger_record *r)
+{
+    struct ledger_value name;
+    if (!ledger_value(r, F_NAME, &name))
+        return;
+    history_make_room(h, &h->marks);
+    struct mark *mark = store_add(&h->marks, r->seq);
+    size_t len = name.len < sizeof mark->name ? name.len : sizeof mark->name - 1;
+    memcpy(mark->name, name.bytes, len);
+    mark->seq = r->seq;
+    mark->at = (struct span){ ledger_number(r, F_FROM, r->age), ledger_number(r, F_TO, r->age) };
+}
+
+/* --- Reading */
+
+int64_t history_age(const struct history *h)
+{
+    return h->age;
+}
+
+int64_t history_grace(const struct history *h)
+{
+    return h->config.grace;
+}
+
+uint64_t history_forgotten(const struct history *h)
+{
+    return h->forgotten;
+}
+
+uint64_t history_forgotten_unanswered(const struct history *h)
+{
+    return h->forgotten_unanswered;
+}
+
+bool history_gap_in(const struct history *h, int64_t from, int64_t to)
+{
+    const struct gap *gap;
+    for (size_t i = 0; (gap = store_back(&h->gaps, i)) && gap->to >= from; i++) {
+        if (gap->from <= to)
+            return true;
+    }
+    return false;
+}
+
+bool history_lacks(const struct history *h, int64_t from, int64_t to)
+{
+    return history_gap_in(h, from, to) || (h->unknown_until != NEVER && h->unknown_until >= from);
+}
+
+size_t history_attempts(const struct history *h)
+{
+    return store_count(&h->attempts);
+}
+
+const struct attempt *history_attempt(const struct history *h, size_t i)
+{
+    return store_at(&h->attempts, i);
+}
+
+const struct connection *history_connection(const struct history *h, size_t i)
+{
+    return store_at(&h->connections, i);
+}
+
+const struct fault *history_fault(const struct history *h, size_t i)
+{
+    return store_at(&h->faults, i);
+}
+
+const struct mark *history_mark(const struct history *h, size_t i)
+{
+    return store_at(&h->marks, i);
+}
+
+const struct gap *history_missing(const struct history *h, size_t i)
+{
+    return store_at(&h->gaps, i);
+}
+
+const struct lost_syns *history_lost_syns(const struct history *h, size_t i)
+{
+    return store_at(&h->lost_syns, i);
+}
+
+const struct attempt *history_find_attempt(const struct history *h, uint64_t number)
+{
+    return store_find(&h->attempts, number);
+}
+
+const struct connection *history_find_connection(const struct history *h, uint64_t id)
+{
+    return store_find(&h->connections, id);
+}
+
+const struct fault *history_find_fault(const struct history *h, uint64_t seq)
+{
+    return store_find(&h->faults, seq);
+}

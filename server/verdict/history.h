@@ -1,0 +1,274 @@
+/* history.h - what the ledger of a run says of its attempts, connections, faults and marks.
+ *
+ * A history is fed the records of a ledger in their order, live or out of a file, and can be asked
+ * at any time. It says of each attempt how far it came (progress) and what is wrong with it
+ * (trouble). That is two things, as `heal`, `resume` and the end of a `delay` take trouble away
+ * again, and what the attempt has been through stays to be seen.
+ *
+ * It is bounded. What it had to forget, and what the ledger lacks (gaps), makes what depends on it
+ * UNKNOWN; it never makes an attempt answered. The rules R1 to R10, the state machine and the table
+ * of the kinds of faults are those of docs/verdict.md.
+ *
+ * All times are ages of the ledger in ns, as records have them. A span [from, to] holds the moment
+ * at which something happened: not before from, not after to.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ledger/ledger.h"
+
+#define NEVER (-1) /* an age: it has not happened */
+
+struct span {
+    int64_t from, to; /* both NEVER, or neither */
+};
+#define SPAN_NEVER ((struct span){ NEVER, NEVER })
+
+/* Yes, no, or the ledger does not tell. */
+enum tri { TRI_UNKNOWN, TRI_NO, TRI_YES };
+
+/* A text of a record. Texts that are only compared have no bytes; long ones are cut for showing.
+ * hash is of all of it, and 0 when there is none. */
+struct text {
+    const char *bytes; /* with a NUL behind it, or NULL */
+    uint64_t hash;
+    uint32_t len; /* of all of it */
+};
+
+/* How far a request and its answer came. */
+enum progress {
+    PROGRESS_BEGUN,     /* its first byte is there, or is presumed to have been sent */
+    PROGRESS_TOLD,      /* its header section is whole */
+    PROGRESS_WHOLE,     /* all of it is */
+    PROGRESS_ANSWERING, /* its response has begun (that may be before it is whole) */
+    PROGRESS_HANDED,    /* the response's last byte is with our kernel */
+    PROGRESS_ACKED,     /* and with the client's */
+    PROGRESS_CONFIRMED, /* and the client has read it */
+    PROGRESS_COUNT
+};
+
+/* What keeps an attempt from being answered; FINE: nothing that is known. */
+enum trouble {
+    TROUBLE_FINE,
+    TROUBLE_BITTEN,    /* a fault that ends, silences or cuts has struck its stream or connection */
+    TROUBLE_HELD,      /* a fault holds its answer for longer than grace */
+    TROUBLE_REFUSED,   /* it was told that it is not done here */
+    TROUBLE_ABANDONED, /* the client has given it up itself */
+    TROUBLE_LOST,      /* it ended without an answer */
+    TROUBLE_DOUBTFUL,  /* answered, in a way that the client may not have got or may not take */
+    TROUBLE_UNCONFIRMED, /* the response went out; nothing shows well enough that it arrived */
+    TROUBLE_UNKNOWN      /* the ledger lacks what would tell */
+};
+
+/* A time in which an attempt was out of service, by a fault (its seq; 0: by none). */
+struct out {
+    int64_t from, to; /* to: NEVER while it lasts */
+    int64_t since;    /* when it became this trouble */
+    enum trouble trouble;
+    uint64_t fault;
+    uint64_t seq; /* of the event that says so */
+};
+#define OUTS_MAX 6
+
+/* One request on the wire. */
+#define ATTEMPT_KEYS 4
+struct attempt {
+    uint64_t number; /* of attempts, in the order in which the ledger tells of them, from 1 */
+    uint64_t connection;
+    uint32_t exchange; /* 0: it has none (stale, presumed) */
+    int64_t stream;    /* 0: none */
+    int network;       /* enum ledger_path, of its connection; -1: not known */
+
+    struct text method, target, path; /* path: the target up to its query */
+    struct text authority, hangup_call, idempotency_key;
+    uint64_t other_keys[ATTEMPT_KEYS]; /* hashes of the headers given by --key; 0: none */
+    struct text request_id, trace_id, content_type, user_agent, fingerprint;
+    struct text digest;     /* of the content; none while it is not known */
+    int64_t content_length; /* as declared, else as read; -1: not known */
+    bool has_range;
+    bool said_close; /* Connection: close */
+    enum tri reused; /* its connection had carried a request before */
+    int64_t idle_before;
+
+    enum progress progress;
+    int64_t reached[PROGRESS_COUNT]; /* when; NEVER */
+    uint64_t seqs[PROGRESS_COUNT];   /* by which event; 0 */
+    struct span first_byte;
+    struct span acked; /* when the client had the response, by its kernel or by proof */
+    enum ledger_proof proof;
+    int status; /* of the response; 0: none yet */
+
+    struct out outs[OUTS_MAX]; /* in the order in which they began */
+    int out_count;
+    uint64_t holding; /* a fault that holds it, or has: see history_trouble */
+    uint64_t fault,
+        last_fault; /* what first made it unanswerable, and what came last; 0: nothing */
+
+    bool closed;   /* nothing more is to be told of it but what its client does */
+    bool stale;    /* sent after the fault (stale_request) */
+    bool partial;  /* it was never whole: its content cannot be compared */
+    bool presumed; /* the server has not read a byte of it (R7) */
+    bool by_rule;  /* a rule's `respond` answered it */
+    bool processed;
+    enum tri effect; /* of processed: it changed something */
+    bool unknown;    /* the ledger lacks something of it */
+    uint64_t first_seq, last_seq;
+    int64_t last_at;   /* age of the last event of it */
+    uint64_t previous; /* number of the one before it on its connection; 0 */
+};
+
+/* How a client left a connection by itself. */
+enum leaving { LEFT_NOT, LEFT_FIN, LEFT_RST, LEFT_CLOSE_NOTIFY, LEFT_GOAWAY };
+
+struct connection {
+    uint64_t id;
+    int64_t opened;               /* NEVER: that is not in the ledger */
+    struct text listener, client; /* client: the hash by which the server knows its kind */
+    int family, number;           /* 0: not known */
+    int path;                     /* enum ledger_path; -1: not known, and taken for relayed */
+    bool h2;
+    uint32_t requests;  /* read in service */
+    uint32_t answered;  /* handed whole */
+    uint32_t open;      /* exchanges */
+    int64_t idle_since; /* NEVER: it is not idle, or not used yet */
+
+    uint64_t fault, last_fault; /* what put it out of service; 0: nothing */
+    int64_t dead;               /* since when; NEVER */
+    uint64_t notice;            /* the first GOAWAY that only announces the end; 0 */
+    uint64_t holding;    /* a hold of connection scope that stands (window, throttle, drip); 0 */
+    uint64_t pending;    /* the first fault on an exchange that is yet to be told; 0 */
+    int64_t stale_bytes; /* when the first byte came into the dead connection; NEVER */
+
+    enum leaving left;
+    int64_t left_at;
+    enum tri crossed; /* it left without being able to know of the fault */
+    int64_t said_at;  /* the client's process itself has reacted to the fault; NEVER */
+    uint64_t said_seq;
+    int64_t settings_acked; /* NEVER */
+    uint64_t ping_sent;     /* seq of our first PING behind the fault; 0: none */
+
+    int64_t ended; /* NEVER: it lives */
+    int by, how;   /* enum ledger_by, ledger_how, once it has ended */
+    bool in_handshake;
+    bool spoke;     /* the client has sent something */
+    bool armed;     /* at its end a rule had still to fire on it */
+    int64_t due_in; /* then: how soon it would have; NEVER: it does not wait for a time */
+    bool unknown;   /* it lived through a gap */
+    uint64_t first_seq, last_seq;
+    uint64_t newest; /* number of its newest attempt; 0 */
+};
+
+/* The states of section 2. */
+enum connection_state {
+    CONNECTION_SPARE, /* no request yet */
+    CONNECTION_USED,
+    CONNECTION_IDLE,
+    CONNECTION_LEFT,  /* by the client, with no fault on it */
+    CONNECTION_DEAD,  /* out of service */
+    CONNECTION_KNOWN, /* and the client could know (R3) */
+    CONNECTION_GONE
+};
+
+struct fault {
+    uint64_t seq;
+    enum ledger_step step;
+    enum ledger_class class; /* CLASS_NONE: the ledger does not say */
+    enum ledger_scope scope;
+    enum ledger_trigger trigger;
+    uint64_t connection; /* 0: of listeners */
+    uint32_t exchange;   /* 0: of the connection */
+    int64_t at, ended;
+    struct span acked; /* when the client's kernel had ACKed what said it */
+    enum tri in_effect;
+    int64_t last_stream; /* of goaway; -1 */
+    bool then_hold;      /* of goaway */
+    int64_t srtt;        /* ns; 0: not known */
+};
+
+struct mark {
+    char name[64]; /* cut */
+    struct span at;
+    uint64_t seq;
+};
+
+/* Events that are missing: seqs first to last, of a time in [from, to]. */
+struct gap {
+    uint64_t first, last;
+    int64_t from, to;
+};
+
+/* SYNs that got no answer: a call may have begun with the first of them (R7). */
+struct lost_syns {
+    struct text listener;
+    struct span first;
+    int64_t last;
+    int64_t ended; /* when the listener next accepted; NEVER */
+    uint64_t seq;
+};
+
+struct history_config {
+    int64_t grace;                /* ns: what a client may take to hear what its kernel knows */
+    size_t attempts, connections; /* how many are kept, at least 1 */
+    size_t faults;                /* of faults, marks, gaps and lost SYNs each */
+};
+
+struct history;
+
+/* NULL without memory. */
+struct history *history_create(const struct history_config *config);
+void history_destroy(struct history *h);
+
+/* The next record of the ledger, with all that its seq says of what is missing before it. */
+void history_feed(struct history *h, const struct ledger_record *record);
+/* The events first to last are missing, and the next record comes behind them. */
+void history_gap(struct history *h, uint64_t first, uint64_t last);
+/* It is so late now, though nothing happened. */
+void history_now(struct history *h, int64_t age);
+
+int64_t history_age(const struct history *h);
+int64_t history_grace(const struct history *h);
+/* How many attempts, connections and faults were forgotten for want of room or memory. */
+uint64_t history_forgotten(const struct history *h);
+/* How many of these attempts were not answered: calls that are no longer told may be among them, so
+ * that nothing can be said of every call. */
+uint64_t history_forgotten_unanswered(const struct history *h);
+/* Whether events of a time are missing; and whether that, or what was forgotten, may have had
+ * attempts in it that are not told. */
+bool history_gap_in(const struct history *h, int64_t from, int64_t to);
+bool history_lacks(const struct history *h, int64_t from, int64_t to);
+
+/* Those that are held, oldest first: NULL beyond the last. Good until the next feed. */
+const struct attempt *history_attempt(const struct history *h, size_t i);
+const struct connection *history_connection(const struct history *h, size_t i);
+const struct fault *history_fault(const struct history *h, size_t i);
+const struct mark *history_mark(const struct history *h, size_t i);
+const struct gap *history_missing(const struct history *h, size_t i);
+const struct lost_syns *history_lost_syns(const struct history *h, size_t i);
+size_t history_attempts(const struct history *h);
+/* By number, id or seq; NULL: it is not held. */
+const struct attempt *history_find_attempt(const struct history *h, uint64_t number);
+const struct connection *history_find_connection(const struct history *h, uint64_t id);
+const struct fault *history_find_fault(const struct history *h, uint64_t seq);
+
+/* --- What follows from it (judge.c) */
+
+/* Whether an attempt was out of service at an age, and by what; FINE: not. */
+enum trouble history_out(const struct history *h, const struct attempt *a, int64_t age);
+/* Whether a fault holds its answer for longer than grace, or did before it was released. */
+bool history_held(const struct history *h, const struct attempt *a);
+/* Its trouble as of now. An attempt is answered if it has none and came to ACKED. */
+enum trouble history_trouble(const struct history *h, const struct attempt *a);
+bool history_answered(const struct history *h, const struct attempt *a);
+/* When the client could see that the attempt is lost: of silent faults, from its first byte on. */
+struct span history_seen(const struct history *h, const struct attempt *a);
+/* When the client can first have known of the fault of its connection, or of the notice of one
+ * (R3): not before from, surely by to. NEVER: it cannot, or nothing shows that it did. */
+struct span history_known(const struct history *h, const struct connection *c);
+/* Whether the client knew of it when it began the attempt: no; perhaps; yes. */
+enum tri history_knew(const struct history *h, const struct attempt *a);
+enum connection_state history_state(const struct history *h, const struct connection *c);
+/* Whether the app was suspended (between the marks) at some moment of a span. */
+enum tri history_suspended(const struct history *h, struct span when);

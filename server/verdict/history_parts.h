@@ -1,0 +1,103 @@
+/* history_parts.h - the inside of a history, for the files that make it up: history.c (records and
+ * gaps), attempts.c, connections.c and faults.c (what each event does), judge.c (what follows).
+ */
+#pragma once
+
+#include "verdict/history.h"
+#include "verdict/store.h"
+
+struct history {
+    struct history_config config;
+    struct store attempts;         /* by number */
+    struct store connections;      /* by id */
+    struct store faults;           /* by seq */
+    struct store marks, lost_syns; /* by seq */
+    struct store gaps;             /* by the first that is missing */
+    uint64_t last_seq;             /* of the last record; 0: none yet */
+    int64_t age;
+    int64_t unknown_until; /* the last that was forgotten may have gone on so long; NEVER */
+    uint64_t last_number;  /* of an attempt */
+    uint64_t forgotten, forgotten_unanswered;
+    bool marks_forgotten;
+    bool gap_open; /* the newest gap lasts to the next record */
+};
+
+typedef void event_handler(struct history *h, const struct ledger_record *r);
+
+/* attempts.c */
+event_handler history_on_request, history_on_stale_request, history_on_request_complete,
+    history_on_processed, history_on_response_start, history_on_response_end,
+    history_on_response_acked, history_on_exchange_lost, history_on_peer_rst_stream,
+    history_on_segments_dropped;
+/* connections.c */
+event_handler history_on_connection_open, history_on_client_hello, history_on_protocol,
+    history_on_peer_fin, history_on_peer_rst, history_on_peer_close_notify, history_on_peer_goaway,
+    history_on_peer_ping_ack, history_on_peer_settings_ack, history_on_ping_sent,
+    history_on_stale_bytes, history_on_connection_end, history_on_syn_dropped;
+/* faults.c */
+event_handler history_on_fault, history_on_fault_done, history_on_fault_acked;
+
+/* texts: hash alone, or with up to 200 bytes for showing. Without memory for these, false. */
+void record_hash(const struct ledger_record *r, enum ledger_field field, struct text *out);
+bool record_keep(const struct ledger_record *r, enum ledger_field field, struct text *out);
+
+/* A number of a record as an age, or NEVER. */
+int64_t record_age(const struct ledger_record *r, enum ledger_field field);
+enum tri record_tri(const struct ledger_record *r, enum ledger_field field);
+
+/* Something of this time is forgotten. */
+void history_unknown(struct history *h, int64_t age);
+/* Makes room in a store; what is forgotten is counted. */
+void history_make_room(struct history *h, struct store *s);
+
+/* The connection of a record; one that the ledger has not told of is made, with nothing known. */
+struct connection *history_connection_of(struct history *h, const struct ledger_record *r);
+/* From the newest to the oldest of a connection: NULL at the end. */
+struct attempt *newest_attempt(struct history *h, const struct connection *c);
+struct attempt *attempt_before(struct history *h, const struct attempt *a);
+struct attempt *attempt_of(struct history *h, const struct connection *c, uint32_t exchange);
+
+/* Whether it can still be struck: not answered, not lost. */
+bool attempt_pending(const struct attempt *a);
+/* Whether the client can be said to give it up itself: nothing told it yet that it is lost. */
+bool attempt_abandonable(struct history *h, struct attempt *a);
+/* Opens a time out of service, or changes what trouble the standing one is. */
+void attempt_out(struct attempt *a, enum trouble trouble, uint64_t fault, int64_t from,
+                 uint64_t seq);
+/* Takes back what a fault did that did not take effect. */
+void attempt_spared(struct attempt *a, uint64_t fault);
+/* Ends the times out of service by a fault. */
+void attempt_repaired(struct attempt *a, uint64_t fault, int64_t age);
+void attempt_forget(struct attempt *a);
+
+/* What the faults that stand on a connection do to a new attempt of it; named: the one that the
+ * record names, or 0. */
+void faults_meet(struct history *h, struct connection *c, struct attempt *a, uint64_t named);
+/* Responses that went out just before an RST of ours, and of which no proof came that the client
+ * read them, are doubtful (section 2). */
+void connection_doubt(struct history *h, struct connection *c, uint64_t fault, int64_t at,
+                      uint64_t seq);
+
+/* --- Section 3: what kinds of faults there are (kinds.c) */
+
+/* When the client can see it. */
+enum visibility {
+    SEEN_NEVER, /* it is silent */
+    SEEN_ACKED, /* by its kernel, when that has ACKed what said it */
+    SEEN_READ,  /* the same, but the client's process must run to read it */
+    SEEN_RST,   /* an RST is not ACKed: a round trip later, to be sure */
+    SEEN_END    /* when the end of the response shows it */
+};
+
+enum repeat { REPEAT_IDEMPOTENT, REPEAT_ANY };
+
+/* From when on an answer is held by it: see section 3. */
+enum holds { HOLDS_NOT, HOLDS_ANSWER, HOLDS_CONTENT, HOLDS_SLOW };
+
+struct kind {
+    enum visibility visibility;
+    enum repeat refused; /* what may be repeated when this has refused it */
+    enum holds holds;
+    bool kills; /* with connection scope: nothing is answered on the connection after it */
+};
+const struct kind *kind_of(enum ledger_step step);

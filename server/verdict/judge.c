@@ -1,0 +1,302 @@
+/* judge.c - what follows from a history: trouble, answers, and what the client could know.
+ *
+ * In doubt it says so: what is not shown to have been answered is UNCONFIRMED, DOUBTFUL or UNKNOWN.
+ */
+#include "verdict/history_parts.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+#define SLOW_AFTER                                                                                 \
+    NS_PER_S /* throttle, drip, window: held when not whole so long after its start */
+
+/* --- Out of service */
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a == NEVER ? b : b == NEVER ? a : a < b ? a : b;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* From when to when a hold kept its answer, beyond what nobody would notice (section 3). False: it
+ * did not. */
+static bool held(const struct history *h, const struct attempt *a, struct out *out)
+{
+    const struct fault *f = a->holding ? store_find(&h->faults, a->holding) : NULL;
+    if (!f)
+        return false;
+    int64_t begun = later(f->at, a->first_byte.from);
+    int64_t released = sooner(f->ended, a->reached[PROGRESS_HANDED]);
+    int64_t answering = a->reached[PROGRESS_ANSWERING];
+    *out = (struct out){ .trouble = TROUBLE_HELD, .fault = f->seq, .seq = f->seq };
+    switch (f->then_hold ? HOLDS_ANSWER : kind_of(f->step)->holds) {
+    case HOLDS_ANSWER:
+        out->from = begun + h->config.grace;
+        out->to = answering > f->at ? sooner(released, answering) : released;
+        break;
+    case HOLDS_CONTENT:
+        if (a->content_length == 0 || a->reached[PROGRESS_TOLD] == NEVER)
+            return false;
+        out->from = later(f->at, a->reached[PROGRESS_TOLD]) + SLOW_AFTER;
+        out->to = sooner(released, a->reached[PROGRESS_WHOLE]);
+        break;
+    case HOLDS_SLOW:
+        if (answering == NEVER)
+            return false;
+        out->from = later(f->at, answering) + SLOW_AFTER;
+        out->to = released;
+        break;
+    case HOLDS_NOT:
+        return false;
+    }
+    out->since = out->from;
+    for (int i = 0; i < a->out_count; i++)
+        out->to = sooner(out->to, a->outs[i].from); /* then that is what keeps it */
+    return out->to == NEVER || out->to > out->from;
+}
+
+bool history_held(const struct history *h, const struct attempt *a)
+{
+    struct out out;
+    return held(h, a, &out) && out.from <= h->age;
+}
+
+static bool holds_at(const struct out *out, int64_t age)
+{
+    return out->from <= age && (out->to == NEVER || age < out->to);
+}
+
+/* What keeps it out of service at an age; NULL: nothing. room: for a hold. */
+static const struct out *out_at(const struct history *h, const struct attempt *a, int64_t age,
+                                struct out *room)
+{
+    for (int i = a->out_count - 1; i >= 0; i--) {
+        if (holds_at(&a->outs[i], age))
+            return &a->outs[i];
+    }
+    return held(h, a, room) && holds_at(room, age) ? room : NULL;
+}
+
+enum trouble history_out(const struct history *h, const struct attempt *a, int64_t age)
+{
+    struct out room;
+    const struct out *out = out_at(h, a, age, &room);
+    if (!out)
+        return TROUBLE_FINE;
+    /* What it was before the client gave it up. */
+    return out->trouble == TROUBLE_ABANDONED && age < out->since ? TROUBLE_BITTEN : out->trouble;
+}
+
+/* --- Answered (R4) */
+
+/* The next moment at which the app is suspended, resumed, or perhaps either (a gap may have had
+ * such a mark in it). */
+struct turn {
+    size_t mark, gap; /* where to look on */
+    int64_t at;
+    enum tri suspended; /* from then on */
+};
+
+static bool next_turn(const struct history *h, struct turn *turn)
+{
+    const struct mark *mark;
+    while ((mark = store_at(&h->marks, turn->mark)) && strcmp(mark->name, "background") != 0 &&
+           strcmp(mark->name, "foreground") != 0)
+        turn->mark++;
+    const struct gap *gap = store_at(&h->gaps, turn->gap);
+    if (gap && (!mark || gap->first < mark->seq)) {
+        turn->gap++;
+        turn->at = gap->from;
+        turn->suspended = TRI_UNKNOWN;
+        return true;
+    }
+    if (!mark)
+        return false;
+    turn->mark++;
+    bool background = strcmp(mark->name, "background") == 0;
+    turn->at = background ? mark->at.from : mark->at.to;
+    turn->suspended = background ? TRI_YES : TRI_NO;
+    return true;
+}
+
+enum tri history_suspended(const struct history *h, struct span when)
+{
+    struct turn turn = { 0 };
+    enum tri state = h->marks_forgotten ? TRI_UNKNOWN : TRI_NO, found = TRI_NO;
+    int64_t since = 0;
+    for (bool more = true; more;) {
+        more = next_turn(h, &turn);
+        if (since <= when.to && (!more || turn.at >= when.from)) {
+            if (state == TRI_YES)
+                return TRI_YES;
+            found = state == TRI_UNKNOWN ? TRI_UNKNOWN : found;
+        }
+        since = turn.at;
+        state = turn.suspended;
+    }
+    return found;
+}
+
+/* The trouble of an answer that went out: how well it is shown to have been read. */
+static enum trouble trouble_of_answer(const struct history *h, const struct attempt *a)
+{
+    const struct connection *c = store_find(&h->connections, a->connection);
+    if (a->by_rule || (a->has_range && a->status == 200))
+        return TROUBLE_DOUBTFUL; /* not the endpoint's; not what was asked for */
+    if (a->progress == PROGRESS_CONFIRMED)
+        return TROUBLE_FINE;
+    if (a->progress == PROGRESS_HANDED)
+        return c && c->ended == NEVER ? TROUBLE_FINE : TROUBLE_UNCONFIRMED;
+    return a->network == PATH_DIRECT && history_suspended(h, a->acked) == TRI_NO
+               ? TROUBLE_FINE
+               : TROUBLE_UNCONFIRMED;
+}
+
+enum trouble history_trouble(const struct history *h, const struct attempt *a)
+{
+    if (a->unknown)
+        return TROUBLE_UNKNOWN;
+    enum trouble out = history_out(h, a, h->age);
+    if (out != TROUBLE_FINE)
+        return out;
+    return a->progress >= PROGRESS_HANDED ? trouble_of_answer(h, a) : TROUBLE_FINE;
+}
+
+bool history_answered(const struct history *h, const struct attempt *a)
+{
+    return a->progress >= PROGRESS_ACKED && history_trouble(h, a) == TROUBLE_FINE;
+}
+
+/* --- Known (R3) */
+
+/* When the app runs again that is suspended at an age; NEVER: not yet. */
+static int64_t resumed(const struct history *h, int64_t age)
+{
+    struct turn turn = { 0 };
+    while (next_turn(h, &turn)) {
+        if (turn.suspended == TRI_NO && turn.at >= age)
+            return turn.at;
+    }
+    return NEVER;
+}
+
+/* When the client could see a fault: from that its kernel could have it, to that its process surely
+ * does. NEVER: not at all, or nothing shows when. */
+static struct span seen_of_fault(const struct history *h, const struct fault *f)
+{
+    int64_t grace = h->config.grace;
+    const struct kind *kind = kind_of(f->step);
+    switch (kind->visibility) {
+    case SEEN_NEVER:
+    case SEEN_END:
+        return SPAN_NEVER;
+    case SEEN_RST:
+        return (struct span){ f->at, f->at + later(2 * f->srtt, grace) };
+    case SEEN_ACKED:
+    case SEEN_READ:
+        break;
+    }
+    if (f->acked.to == NEVER)
+        return SPAN_NEVER;
+    struct span seen = { f->acked.from, f->acked.to + grace };
+    if (kind->visibility == SEEN_READ && history_suspended(h, seen) != TRI_NO) {
+        int64_t again = resumed(h, seen.from);
+        if (again == NEVER)
+            return SPAN_NEVER;
+        seen.to = again + grace;
+    }
+    return seen;
+}
+
+/* By what its kernel ACKed, which says something only where nobody stands between. */
+static struct span known_by_kernel(const struct history *h, const struct connection *c)
+{
+    const struct fault *first = c->fault ? store_find(&h->faults, c->fault) : NULL;
+    const struct fault *last = c->last_fault ? store_find(&h->faults, c->last_fault) : NULL;
+    if (c->path != PATH_DIRECT)
+        return SPAN_NEVER;
+    if (!first)
+        first = c->notice ? store_find(&h->faults, c->notice) : NULL;
+    struct span known = first ? seen_of_fault(h, first) : SPAN_NEVER;
+    return known.to == NEVER && last && last != first ? seen_of_fault(h, last) : known;
+}
+
+struct span history_known(const struct history *h, const struct connection *c)
+{
+    struct span known = known_by_kernel(h, c);
+    if (c->said_at == NEVER)
+        return known;
+    known.to = sooner(known.to, c->said_at);
+    known.from = sooner(known.from, known.to);
+    return known;
+}
+
+enum tri history_knew(const struct history *h, const struct attempt *a)
+{
+    const struct connection *c = store_find(&h->connections, a->connection);
+    if (!c || a->unknown)
+        return TRI_UNKNOWN;
+    const struct fault *notice = c->notice ? store_find(&h->faults, c->notice) : NULL;
+    int64_t since = c->dead != NEVER ? c->dead : notice ? notice->at : NEVER;
+    if (since == NEVER || a->first_byte.to <= since)
+        return TRI_NO;
+    if (c->said_seq && a->first_seq > c->said_seq)
+        return TRI_YES;
+    /* What the client says only behind the request does not show that it knew before. */
+    struct span known = known_by_kernel(h, c);
+    if (known.to == NEVER) /* silent, or never seen ACKed; a relay's silence says nothing */
+        return c->path == PATH_DIRECT ? TRI_NO : TRI_UNKNOWN;
+    if (a->first_byte.to <= known.from)
+        return TRI_NO;
+    return a->first_byte.from >= known.to ? TRI_YES : TRI_UNKNOWN;
+}
+
+struct span history_seen(const struct history *h, const struct attempt *a)
+{
+    struct out room;
+    const struct out *out = out_at(h, a, h->age, &room);
+    const struct fault *first = a->fault ? store_find(&h->faults, a->fault) : NULL;
+    const struct fault *last = a->last_fault ? store_find(&h->faults, a->last_fault) : NULL;
+    int64_t grace = h->config.grace;
+    if (out && out->trouble == TROUBLE_ABANDONED)
+        return (struct span){ out->since, out->since };
+    const struct fault *told =
+        first && kind_of(first->step)->visibility != SEEN_NEVER ? first : last;
+    if (!told)
+        return out && out->trouble == TROUBLE_LOST ? (struct span){ out->since, out->since + grace }
+                                                   : a->first_byte;
+    switch (kind_of(told->step)->visibility) {
+    case SEEN_NEVER:
+        return a->first_byte;
+    case SEEN_END:
+        if (told != last && last)
+            told = last;
+        break;
+    default:
+        break;
+    }
+    struct span seen = seen_of_fault(h, told);
+    if (seen.to != NEVER)
+        return seen;
+    int64_t at = out ? later(out->since, told->at) : told->at;
+    return (struct span){ later(told->at, a->first_byte.from), at + grace };
+}
+
+enum connection_state history_state(const struct history *h, const struct connection *c)
+{
+    struct span known = history_known(h, c);
+    if (c->ended != NEVER)
+        return CONNECTION_GONE;
+    if (c->dead != NEVER)
+        return known.to != NEVER && known.to <= h->age ? CONNECTION_KNOWN : CONNECTION_DEAD;
+    if (c->left != LEFT_NOT)
+        return CONNECTION_LEFT;
+    if (c->requests == 0)
+        return CONNECTION_SPARE;
+    return c->idle_since != NEVER ? CONNECTION_IDLE : CONNECTION_USED;
+}

@@ -1,0 +1,89 @@
+/* repeat.c - whether a call may be repeated, and whether that is a risk: R5. */
+#include <string.h>
+
+#include "verdict/calls_parts.h"
+#include "verdict/history_parts.h"
+
+static bool is_one_of(const struct text *method, const char *const *names)
+{
+    while (*names && (!method->bytes || strcmp(method->bytes, *names) != 0))
+        names++;
+    return *names != NULL;
+}
+
+bool repeat_is_safe(const struct attempt *a)
+{
+    static const char *const safe[] = { "GET", "HEAD", "OPTIONS", "TRACE", NULL };
+    return is_one_of(&a->method, safe);
+}
+
+bool repeat_is_idempotent(const struct attempt *a)
+{
+    static const char *const others[] = { "PUT", "DELETE", NULL };
+    return repeat_is_safe(a) || is_one_of(&a->method, others);
+}
+
+static bool has_key(const struct attempt *a)
+{
+    return a->idempotency_key.hash || a->other_keys[0];
+}
+
+/* Whether it was told, in a way that the client could read, that it was not done. */
+static bool refused_for_sure(const struct history *h, const struct attempt *a)
+{
+    const struct fault *f = a->fault ? history_find_fault(h, a->fault) : NULL;
+    if (!f || history_trouble(h, a) != TROUBLE_REFUSED)
+        return false;
+    if (f->step == STEP_RESPOND)
+        return a->status == 408 || a->status == 421 || a->status == 425;
+    return kind_of(f->step)->refused == REPEAT_ANY;
+}
+
+static bool is_lost(const struct history *h, const struct attempt *a)
+{
+    switch (history_trouble(h, a)) {
+    case TROUBLE_FINE:
+    case TROUBLE_UNCONFIRMED:
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* Of the members that are lost: how many are unknown, may be repeated, may not. */
+struct tally {
+    unsigned unknown, may, may_not;
+};
+
+static struct tally tally(const struct history *h, const struct calls *c, const struct call *call)
+{
+    struct tally t = { 0 };
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = c->members[call->first + i].attempt;
+        if (!is_lost(h, a))
+            continue;
+        if (!a->method.bytes)
+            t.unknown++;
+        else if (repeat_is_idempotent(a) || has_key(a) || refused_for_sure(h, a))
+            t.may++;
+        else
+            t.may_not++;
+    }
+    return t;
+}
+
+enum tri call_repeatable(const struct history *h, const struct calls *c, const struct call *call)
+{
+    struct tally t = tally(h, c, call);
+    if (t.may_not)
+        return TRI_NO;
+    return t.unknown || call->count == 0 ? TRI_UNKNOWN : TRI_YES;
+}
+
+enum tri call_risky(const struct history *h, const struct calls *c, const struct call *call)
+{
+    struct tally t = tally(h, c, call);
+    if (t.may_not)
+        return TRI_YES;
+    return t.unknown || call->count == 0 ? TRI_UNKNOWN : TRI_NO;
+}

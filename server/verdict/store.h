@@ -1,0 +1,32 @@
+/* store.h - a bounded store of items of one size, each under a key, in the order in which they
+ * came.
+ *
+ * All memory is taken at the start. Items stay where they are until they are dropped.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store {
+    char *items;
+    uint64_t *keys;
+    uint32_t *buckets, *next; /* place + 1; 0 for the end */
+    size_t item_size, max, bucket_count;
+    uint64_t begin, end; /* those held have these serial numbers */
+};
+
+/* At most max items, at least 1. Returns 0 or -ENOMEM (finish is then allowed, and not needed). */
+int store_init(struct store *s, size_t item_size, size_t max);
+void store_finish(struct store *s);
+
+size_t store_count(const struct store *s);
+bool store_full(const struct store *s);
+/* A new item, all zero. It must not be full, nor hold this key. */
+void *store_add(struct store *s, uint64_t key);
+/* Takes out the oldest, of which there must be one. */
+void store_drop(struct store *s);
+void *store_find(const struct store *s, uint64_t key); /* NULL: none */
+void *store_at(const struct store *s, size_t i);       /* from the oldest; NULL: beyond the last */
+void *store_back(const struct store *s, size_t i);     /* from the newest */
