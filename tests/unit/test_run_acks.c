@@ -56,7 +56,7 @@ static void a_response_is_acked_and_then_read(void **state)
     json_decref(events);
     assert_int_equal(acked_count("next_request", 1), 1);
     assert_int_equal(acked_count(NULL, 1), 2);
-    end(client);
+    end_client(client);
 }
 
 /* A client whose kernel takes about a thousand octets. */
@@ -100,7 +100,7 @@ static void a_response_that_is_only_with_our_kernel_is_not_acked(void **state)
         run_until(NULL, REAL_MS);
     }
     assert_int_equal(acked_count(NULL, REQUESTS), 1);
-    end(client);
+    end_client(client);
 }
 
 /* An ACK that came is told at the end, however soon that is. */
@@ -158,7 +158,7 @@ static void a_goaway_is_acked(void **state)
     assert_member((json_t *)acked, "step", "goaway");
     assert_span(acked, fault);
     json_decref(events);
-    end(client);
+    end_client(client);
 }
 
 static bool ping_is_said(void)
@@ -187,7 +187,7 @@ static void a_ping_ack_shows_that_the_response_was_read(void **state)
     assert_int_equal(acked_count(NULL, 1), 1);
     send_bytes(client, PING_ACK, sizeof PING_ACK - 1);
     assert_true(run_until(read_is_told, PATIENCE));
-    end(client);
+    end_client(client);
 }
 
 #define SETTINGS_ACK  "\0\0\0\4\1\0\0\0\0"
@@ -218,12 +218,12 @@ static void a_window_update_shows_that_the_response_was_read(void **state)
     assert_true(run_until(windows_are_read, PATIENCE));
     assert_int_equal(acked_count("window_update", 1), 1);
     assert_int_equal(acked_count(NULL, 1), 2);
-    end(client);
+    end_client(client);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup(name, reset)
+#define TEST(name) cmocka_unit_test_setup(name, rig_reset)
     const struct CMUnitTest tests[] = {
         TEST(a_response_is_acked_and_then_read),
         TEST(a_response_that_is_only_with_our_kernel_is_not_acked),

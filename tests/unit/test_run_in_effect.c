@@ -1,7 +1,7 @@
 /* Of each fault the ledger says once whether it took effect: in effect by then, or never. All steps
  * that act on a connection are tried here; test_listening has those of listeners.
  */
-#include "run_books.h"
+#include "harness/run_books.h"
 
 #include "mode/language.h"
 #include "wire/caps.h"
@@ -132,14 +132,14 @@ static void play(void)
     listener.tls = row->over != CLEAR;
     set_rules(row->rules);
     open_peer(&peer, row->over, row->http);
-    add_request(&peer, &request, 1);
-    record(&peer, buf_bytes(&request), buf_len(&request));
-    send_out(&peer);
+    peer_add_request(&peer, &request, 1);
+    peer_record(&peer, buf_bytes(&request), buf_len(&request));
+    peer_send_out(&peer);
     buf_free(&request);
     if (!run_until(happened, PATIENCE))
         fail_msg("%s: %s has not happened", row->rules, row->step);
     run_abort(run);
-    assert_true(sees(&peer, "connection_end", 1));
+    assert_true(peer_sees(&peer, "connection_end", 1));
     check_books(&peer, row->rules);
     assert_told_as_it_is();
     close_peer(&peer);
@@ -162,7 +162,7 @@ static void each_fault_says_once_whether_it_took_effect(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(each_fault_says_once_whether_it_took_effect, reset),
+        cmocka_unit_test_teardown(each_fault_says_once_whether_it_took_effect, rig_reset),
     };
     rig_tls = minted_server();
     int failed = cmocka_run_group_tests_name("in effect", tests, rig_start, rig_stop);

@@ -1,7 +1,7 @@
 /* What the ledger says when a client leaves: what it had, how long it was idle, what fault it was
  * under and whether it can have known of it, and what would have come.
  */
-#include "run_peer.h"
+#include "harness/run_peer.h"
 
 #include "wire/caps.h"
 
@@ -17,24 +17,24 @@ static void open_with(const char *rules, enum http http)
 static void send_request(void)
 {
     struct buf bytes = { 0 };
-    add_request(&peer, &bytes, 1);
-    record(&peer, buf_bytes(&bytes), buf_len(&bytes));
+    peer_add_request(&peer, &bytes, 1);
+    peer_record(&peer, buf_bytes(&bytes), buf_len(&bytes));
     buf_free(&bytes);
-    send_out(&peer);
+    peer_send_out(&peer);
 }
 
 static void send_frame(uint8_t type, uint8_t flags, uint32_t stream, const void *payload, size_t n)
 {
     struct buf bytes = { 0 };
-    frame(&bytes, type, flags, stream, payload, n);
-    record(&peer, buf_bytes(&bytes), buf_len(&bytes));
+    peer_frame(&bytes, type, flags, stream, payload, n);
+    peer_record(&peer, buf_bytes(&bytes), buf_len(&bytes));
     buf_free(&bytes);
-    send_out(&peer);
+    peer_send_out(&peer);
 }
 
 static void await(const char *name, size_t count)
 {
-    if (!sees(&peer, name, count))
+    if (!peer_sees(&peer, name, count))
         fail_msg("no %s", name);
 }
 
@@ -266,7 +266,7 @@ static int forget(void **state)
 {
     json_decref(events);
     events = NULL;
-    return reset(state);
+    return rig_reset(state);
 }
 
 int main(void)

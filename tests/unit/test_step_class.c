@@ -37,7 +37,7 @@ static void forget(int client)
 {
     json_decref(events);
     events = NULL;
-    end(client);
+    end_client(client);
 }
 
 static void each_step_has_its_class(void **state)
@@ -133,7 +133,7 @@ static void steps_of_http2_have_their_class(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup(name, reset)
+#define TEST(name) cmocka_unit_test_setup(name, rig_reset)
     const struct CMUnitTest tests[] = {
         TEST(each_step_has_its_class),
         TEST(steps_of_http2_have_their_class),
