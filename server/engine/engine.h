@@ -38,6 +38,7 @@
 #include <strings.h>
 
 #include "engine/protocol.h"
+#include "ledger/ledger.h"
 
 struct engine;
 struct uv_loop_s;
@@ -101,6 +102,9 @@ struct exchange {
     int32_t stream;         /* h2 stream id; 0 on h1 */
     struct request request; /* from headers() on */
     void *data;             /* the host's own; NULL at begin */
+    /* At lost(): to what. NONE: to the connection's end. */
+    enum ledger_lost_by lost_by;
+    bool window_shut; /* likewise, as engine_window_shut was */
 };
 
 /* What a peer's h2 frame said. */
@@ -251,6 +255,7 @@ struct engine_ops {
     int (*ping)(struct engine *e, const uint8_t opaque[8]);
     int (*set)(struct engine *e, enum engine_setting setting, uint32_t value);
     bool (*disowns)(const struct engine *e, int32_t stream);
+    bool (*window_shut)(const struct engine *e, int32_t stream);
 };
 
 /* Once per process: h1 starts its libmicrohttpd daemon on the loop. Returns 0 or -errno. */
@@ -393,6 +398,13 @@ static inline int engine_goaway(struct engine *e, const struct goaway *goaway)
 static inline bool engine_disowns(const struct engine *e, int32_t stream)
 {
     return e->ops->disowns && e->ops->disowns(e, stream);
+}
+
+/* Has the client no window left to send content on this stream (RFC 9113 6.9)? On h1 there is none
+ * to be shut. */
+static inline bool engine_window_shut(const struct engine *e, int32_t stream)
+{
+    return e->ops->window_shut && e->ops->window_shut(e, stream);
 }
 
 /* The last stream that such a GOAWAY would have now; 0 on h1. */

@@ -105,10 +105,11 @@ static void end(struct h1 *h)
 }
 
 /* The open exchange will be lost, after what is in out has gone. why must live on. */
-static void lose(struct h1 *h, const char *why)
+static void lose(struct h1 *h, enum ledger_lost_by by, const char *why)
 {
     h1_drop_pair(h);
     h->lost_why = why;
+    h->ex.lost_by = by;
     h->own = h->last = h->drops_input = true;
     h1_wake(h);
 }
@@ -121,14 +122,14 @@ static bool is_limit(int status)
 }
 
 /* The request is answered by ourselves and never will be by the host. */
-static void refuse(struct h1 *h, int status, const char *why)
+static void refuse_request(struct h1 *h, int status, const char *why)
 {
     (is_limit(status) ? calls(h)->limit : calls(h)->protocol_error)(h->base.host, why);
     if (h->mode == H1_WATCHING)
         return;
     if (!h->answered && h1_response_refuse(status, why, &h->out))
         buf_free(&h->out);
-    lose(h, why);
+    lose(h, is_limit(status) ? LOST_BY_LIMIT : LOST_BY_PROTOCOL, why);
 }
 
 /* --- Input */
@@ -179,7 +180,7 @@ static size_t serve(struct h1 *h, const uint8_t *bytes, size_t n)
         if (was == H1_BETWEEN && h->in.at == H1_IN_HEAD)
             begin(h);
         else if (h->in.at == H1_BROKEN)
-            refuse(h, h->in.status, h->in.why);
+            refuse_request(h, h->in.status, h->in.why);
         else if (was == H1_IN_HEAD && h->in.at != H1_IN_HEAD)
             tell_headers(h, used < n);
         else if (content && part && !h->answered)
@@ -199,6 +200,7 @@ void h1_keep(struct h1 *h, const uint8_t *bytes, size_t n)
     if (buf_add(&h->pending, bytes, n) == 0)
         return;
     h->pending.failed = false;
+    h->ended_by = LOST_BY_SERVER;
     h->input_ended = "the server has no memory for what was pipelined or held";
 }
 
@@ -315,7 +317,7 @@ static void settle_exchange(struct h1 *h)
             return;
         }
         if (h->pair->gone)
-            lose(h, "libmicrohttpd gave the response up");
+            lose(h, LOST_BY_SERVER, "libmicrohttpd gave the response up");
     }
     if (h->own) {
         bool empty = h->stops ? h1_stop_drain(h) : drain_own(h);
@@ -329,7 +331,7 @@ static void settle_exchange(struct h1 *h)
 static void settle_end_of_input(struct h1 *h)
 {
     if (h->open && h->in.at != H1_WHOLE && !h->own) {
-        lose(h, h->input_ended);
+        lose(h, h->ended_by, h->input_ended);
         settle_exchange(h);
     }
     if (!h->open && h->mode == H1_SERVING)
@@ -401,6 +403,7 @@ static void peer_closed(struct engine *e)
 {
     struct h1 *h = h1_of(e);
 
+    h->ended_by = LOST_BY_CLIENT_FIN;
     h->input_ended = "the client ended the connection within the request";
     h1_wake(h);
 }
@@ -446,7 +449,8 @@ static int respond(struct exchange *ex, const struct response *response)
         err = respond_ourselves(h, response);
     }
     if (err)
-        lose(h, err == -EINVAL ? "the response cannot be sent over HTTP" : "out of memory");
+        lose(h, LOST_BY_SERVER,
+             err == -EINVAL ? "the response cannot be sent over HTTP" : "out of memory");
     return err;
 }
 

@@ -26,7 +26,8 @@ struct h1 {
     struct buf pending;      /* input that `in` has not taken yet */
     int64_t pending_at;      /* clock_now() when its first octet was put there */
     int64_t kept_at;         /* the same of what is being read, if it comes from there; else 0 */
-    const char *input_ended; /* nothing is added to the input any more, and why */
+    const char *input_ended; /* nothing is added to the input any more, and why; */
+    enum ledger_lost_by ended_by; /* what becomes of a request that is not whole */
     uint32_t nth;
 
     struct exchange ex;

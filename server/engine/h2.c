@@ -119,7 +119,8 @@ static void hold_body(struct h2 *h, struct h2_exchange *ex, const uint8_t *body,
     if (n == 0 || h->watch == H2_WATCHING || ex->told)
         return;
     if (buf_add(&ex->held, body, n) < 0)
-        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, "the server has no memory for its body");
+        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, LOST_BY_SERVER,
+                          "the server has no memory for its body");
 }
 
 /* Tells what is known of an exchange and was not told yet, as long as the host lets it. */
@@ -176,10 +177,10 @@ static void tell_over(struct h2 *h, struct h2_exchange *ex)
 
 /* --- Telling the host: the end */
 
-static void lose_all(struct h2 *h, const char *why)
+static void lose_all(struct h2 *h, enum ledger_lost_by by, const char *why)
 {
     for (struct link *i = h->exchanges.next; i != &h->exchanges; i = i->next)
-        h2_exchange_lose(link_entry(i, struct h2_exchange, link), why);
+        h2_exchange_lose(link_entry(i, struct h2_exchange, link), by, why);
 }
 
 /* The next whose outcome is to be told. That of one which stops the connection waits. */
@@ -213,9 +214,11 @@ static void lose_halves(struct h2 *h)
     for (struct link *i = h->exchanges.next; i != &h->exchanges; i = i->next) {
         struct h2_exchange *ex = link_entry(i, struct h2_exchange, link);
         if (!ex->whole && !(ex->answered && ex->headers_in))
-            h2_exchange_lose(ex, "the client closed before the request was whole");
+            h2_exchange_lose(ex, LOST_BY_CLIENT_FIN,
+                             "the client closed before the request was whole");
         else if (wants_window(h, ex))
-            h2_exchange_lose(ex, "the client closed with no window left for the response");
+            h2_exchange_lose(ex, LOST_BY_CLIENT_FIN,
+                             "the client closed with no window left for the response");
     }
 }
 
@@ -227,6 +230,14 @@ static bool is_done(const struct h2 *h)
     if (!more_to_say && !nghttp2_session_want_read(h->session))
         return true;
     return (h->shutting || h->peer_gone) && h->live == 0 && !more_to_say;
+}
+
+/* Whose fault it is that the connection ends with an error. */
+static enum ledger_lost_by failed_by(const struct h2 *h)
+{
+    if ((h->failed && !h->fail_what) || h->fail_code == NGHTTP2_INTERNAL_ERROR)
+        return LOST_BY_SERVER;
+    return is_limit(h->fail_code) ? LOST_BY_LIMIT : LOST_BY_PROTOCOL;
 }
 
 /* Our own last words, where nghttp2 has none: what was wrong first is all that is told. */
@@ -254,7 +265,7 @@ void h2_settle(struct h2 *h)
     if (serving(h) && !h->block && is_done(h)) {
         if (h->failed)
             say_failure(h);
-        lose_all(h, "the connection is closed");
+        lose_all(h, failed_by(h), "the connection is closed");
         tell_all_over(h);
         h->finished = serving(h);
     }
@@ -287,7 +298,7 @@ static void news_of(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, s
     } else if (ex->why_later) {
         witness(h, ex, body, n);
         if (ex->headers_in)
-            h2_exchange_abort(ex, NGHTTP2_NO_ERROR, ex->why_later);
+            h2_exchange_abort(ex, NGHTTP2_NO_ERROR, LOST_BY_FAULT, ex->why_later);
     } else if (serving(h)) {
         advance(h, ex, body, n);
     } else {
@@ -350,7 +361,7 @@ static void end_block(struct h2 *h)
     if (ex->stale)
         end_stale(h, ex);
     else
-        h2_exchange_lose(ex, "the stream was refused");
+        h2_exchange_lose(ex, LOST_BY_PROTOCOL, "the stream was refused");
 }
 
 static void end_frame(struct h2 *h)
@@ -540,7 +551,7 @@ static void destroy(struct engine *e)
     struct h2 *h = h2_of(e);
     h->watch = H2_SERVING;
     h->finished = true; /* nothing is put out any more */
-    lose_all(h, "the connection ended");
+    lose_all(h, LOST_BY_NONE, "the connection ended");
     free(h->block);
     h->block = NULL;
     tell_all_over(h);
@@ -579,6 +590,7 @@ static const struct engine_ops ops = {
     .ping = h2_ping,
     .set = h2_set,
     .disowns = h2_disowns,
+    .window_shut = h2_window_shut,
 };
 
 int h2_create(const struct engine_host *calls, void *host, struct engine **out)

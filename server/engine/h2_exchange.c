@@ -177,7 +177,7 @@ void h2_exchange_request(struct h2_exchange *ex)
 
 /* --- Its end */
 
-void h2_exchange_lose(struct h2_exchange *ex, const char *why)
+void h2_exchange_lose(struct h2_exchange *ex, enum ledger_lost_by by, const char *why)
 {
     struct h2 *h = h2_of(ex->pub.engine);
     if (ex->stale || ex->outcome == H2_LOST || (ex->outcome == H2_ANSWERED && !h2_stop_cuts(ex)))
@@ -186,14 +186,18 @@ void h2_exchange_lose(struct h2_exchange *ex, const char *why)
         link_append(&h->over, &ex->over);
     ex->outcome = H2_LOST;
     ex->why = why;
+    ex->pub.lost_by = by;
+    ex->pub.window_shut =
+        ex->headers_in && !ex->whole && h2_window_shut(&h->engine, ex->pub.stream);
     h2_stop_release(ex);
 }
 
-void h2_exchange_abort(struct h2_exchange *ex, uint32_t code, const char *why)
+void h2_exchange_abort(struct h2_exchange *ex, uint32_t code, enum ledger_lost_by by,
+                       const char *why)
 {
     struct h2 *h = h2_of(ex->pub.engine);
     nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, ex->pub.stream, code);
-    h2_exchange_lose(ex, why);
+    h2_exchange_lose(ex, by, why);
 }
 
 void h2_exchange_end(struct h2_exchange *ex, const char *why)
@@ -202,7 +206,7 @@ void h2_exchange_end(struct h2_exchange *ex, const char *why)
     if (ex == h->current && !ex->headers_in)
         ex->why_later = why;
     else if (ex->opened)
-        h2_exchange_abort(ex, NGHTTP2_NO_ERROR, why);
+        h2_exchange_abort(ex, NGHTTP2_NO_ERROR, LOST_BY_FAULT, why);
     else
-        h2_exchange_lose(ex, why);
+        h2_exchange_lose(ex, LOST_BY_FAULT, why);
 }

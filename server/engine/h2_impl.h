@@ -255,9 +255,10 @@ enum h2_refusal h2_exchange_add(struct h2_exchange *ex, nghttp2_rcbuf *name, ngh
 /* Fills pub.request from what was added. */
 void h2_exchange_request(struct h2_exchange *ex);
 /* The exchange will not be answered; the host is to be told. why is static. */
-void h2_exchange_lose(struct h2_exchange *ex, const char *why);
+void h2_exchange_lose(struct h2_exchange *ex, enum ledger_lost_by by, const char *why);
 /* The same, and the stream is reset. */
-void h2_exchange_abort(struct h2_exchange *ex, uint32_t code, const char *why);
+void h2_exchange_abort(struct h2_exchange *ex, uint32_t code, enum ledger_lost_by by,
+                       const char *why);
 /* The same for a verb, which has said so in its own words: nghttp2 does not. Where the header
  * section is being read, the rest of it comes first. */
 void h2_exchange_end(struct h2_exchange *ex, const char *why);
@@ -289,6 +290,7 @@ int h2_rst_stream(struct engine *e, int32_t stream, uint32_t error);
 int h2_ping(struct engine *e, const uint8_t opaque[8]);
 int h2_set(struct engine *e, enum engine_setting setting, uint32_t value);
 bool h2_disowns(const struct engine *e, int32_t stream);
+bool h2_window_shut(const struct engine *e, int32_t stream);
 /* nghttp2 is about to give a frame that is not DATA: is it one that does not leave? */
 bool h2_verbs_mute(struct h2 *h, const nghttp2_frame *frame);
 

@@ -62,7 +62,7 @@ static h2_ssize no_progress(struct h2_exchange *ex)
     static struct log_gate gate;
     log_sometimes(&gate, LOG_ERROR, "h2: stream %d: its response made no progress and is given up",
                   ex->pub.stream);
-    h2_exchange_lose(ex, "the server made no progress with its response");
+    h2_exchange_lose(ex, LOST_BY_SERVER, "the server made no progress with its response");
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -234,7 +234,8 @@ int h2_respond(struct exchange *pub, const struct response *response)
                     ? submit(ex, response->status, response->headers, response->header_count)
                     : store(ex, response);
     if (error) {
-        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, "the server has no memory for the response");
+        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, LOST_BY_SERVER,
+                          "the server has no memory for the response");
         h2_settle(h);
         return error;
     }
@@ -249,7 +250,8 @@ void h2_response_stored(struct h2_exchange *ex)
         return;
     if (ex->outcome == H2_OPEN &&
         submit(ex, ex->stored->status, ex->stored->headers, ex->stored->header_count) < 0)
-        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, "the server has no memory for the response");
+        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, LOST_BY_SERVER,
+                          "the server has no memory for the response");
     free(ex->stored);
     ex->stored = NULL;
 }

@@ -56,6 +56,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (h->streams > h->max_streams && !h->current->stale) {
         h2_exchange_abort(h->current, NGHTTP2_REFUSED_STREAM,
+                          h->max_streams == H2_STREAMS_MAX ? LOST_BY_LIMIT : LOST_BY_FAULT,
                           "refused: too many concurrent streams");
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
@@ -89,7 +90,9 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     enum h2_refusal refusal = h2_exchange_add(ex, name, value);
     if (refusal == H2_TAKEN)
         return 0;
-    h2_exchange_abort(ex, refusals[refusal].code, refusals[refusal].why);
+    h2_exchange_abort(ex, refusals[refusal].code,
+                      refusal == H2_NO_MEMORY ? LOST_BY_SERVER : LOST_BY_LIMIT,
+                      refusals[refusal].why);
     h->news->error_code = refusals[refusal].code;
     snprintf(h->news->error, sizeof h->news->error, "stream %d: %s", frame->hd.stream_id,
              refusals[refusal].why);
@@ -134,7 +137,7 @@ static bool has_host(struct h2 *h, struct h2_exchange *ex)
     if (h->watch == H2_WATCHING || ex->stale ||
         request_authority_valid(authority, strlen(authority)))
         return true;
-    h2_exchange_abort(ex, NGHTTP2_PROTOCOL_ERROR, "the request was malformed");
+    h2_exchange_abort(ex, NGHTTP2_PROTOCOL_ERROR, LOST_BY_PROTOCOL, "the request was malformed");
     h->news->error_code = NGHTTP2_PROTOCOL_ERROR;
     snprintf(h->news->error, sizeof h->news->error,
              "stream %d: malformed request: \"%.100s\" is no host and port (RFC 9113 8.3.1)",
@@ -172,7 +175,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         if (ex)
             ex->reset_by_client = true;
         else if (h->block && h->block->ex && h->block->ex->pub.stream == frame->hd.stream_id)
-            h2_exchange_lose(h->block->ex, reset_by_client);
+            h2_exchange_lose(h->block->ex, LOST_BY_CLIENT_CANCEL, reset_by_client);
     }
     if (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK))
         h2_streams_settings(h);
@@ -201,7 +204,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
         ex = find(session, frame->hd.stream_id);
     if (!ex || ex->stale)
         return 0;
-    h2_exchange_lose(ex, "the request was malformed");
+    h2_exchange_lose(ex, LOST_BY_PROTOCOL, "the request was malformed");
     h->news->error_code = NGHTTP2_PROTOCOL_ERROR;
     snprintf(h->news->error, sizeof h->news->error, "stream %d: malformed request: %s",
              frame->hd.stream_id,
@@ -257,6 +260,8 @@ static int before_frame_send(nghttp2_session *session, const nghttp2_frame *fram
     if (frame->hd.type != NGHTTP2_GOAWAY)
         return 0;
     h->last_said = true;
+    if (!h->failed)
+        h->fail_code = frame->goaway.error_code;
     /* nghttp2 ends the connection, and says why in the debug data. */
     const char *reason = (const char *)frame->goaway.opaque_data;
     size_t len = frame->goaway.opaque_data_len;
@@ -292,7 +297,8 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
     struct h2_exchange *ex =
         frame->hd.type == NGHTTP2_HEADERS ? find(session, frame->hd.stream_id) : NULL;
     if (ex && error != NGHTTP2_ERR_STREAM_CLOSING && error != NGHTTP2_ERR_STREAM_CLOSED)
-        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, "its response could not be sent");
+        h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, LOST_BY_SERVER,
+                          "its response could not be sent");
     return 0;
 }
 
@@ -310,10 +316,10 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
     if (h->watch == H2_WATCHING) {
         /* It stays open towards the host, which hears of its end when the engine is destroyed. */
     } else if (ex->reset_by_client) {
-        h2_exchange_lose(ex, reset_by_client);
+        h2_exchange_lose(ex, LOST_BY_CLIENT_CANCEL, reset_by_client);
     } else if (ex->outcome == H2_OPEN) {
         ex->error = error;
-        h2_exchange_lose(ex, "the stream was reset for a protocol error");
+        h2_exchange_lose(ex, LOST_BY_PROTOCOL, "the stream was reset for a protocol error");
     }
     nghttp2_session_set_stream_user_data(session, stream, NULL);
     ex->opened = false;

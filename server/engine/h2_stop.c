@@ -243,7 +243,8 @@ void h2_stop_continue(struct exchange *pub)
     if (stop->deferred) {
         stop->deferred = false;
         if (nghttp2_session_resume_data(h->session, pub->stream) == NGHTTP2_ERR_NOMEM)
-            h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, "the server has no memory for it");
+            h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, LOST_BY_SERVER,
+                              "the server has no memory for it");
     }
     if (!h->in_input)
         h2_pump(h, false);

@@ -35,6 +35,13 @@ static void disown(struct h2 *h, int32_t last)
     }
 }
 
+bool h2_window_shut(const struct engine *e, int32_t stream)
+{
+    const struct h2 *h = (const struct h2 *)e;
+    int32_t left = nghttp2_session_get_stream_local_window_size(h->session, stream);
+    return left != -1 && (left <= 0 || nghttp2_session_get_local_window_size(h->session) <= 0);
+}
+
 bool h2_disowns(const struct engine *e, int32_t stream)
 {
     return stream > ((const struct h2 *)e)->limit;

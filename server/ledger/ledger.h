@@ -375,7 +375,7 @@
     X(RESPONSE_END, "connection exchange status end_offset")                                       \
     X(RESPONSE_ACKED, "connection exchange proof from_ms to_ms")                                   \
     X(EXCHANGE_LOST,                                                                               \
-      "connection exchange reached attempt? why fault? lost_by? last_fault? body_bytes? "          \
+      "connection exchange reached attempt? why fault? lost_by last_fault? body_bytes? "           \
       "blocked_by_window? sent? of?")                                                              \
     X(FAULT, "connection? exchange? mode rule trigger step arguments? late_ms? time_scale? "       \
              "class scope last_stream? srtt_us?")                                                  \

@@ -158,7 +158,20 @@ void exchange_ledger_fault(const struct exchanges *xs, uint64_t fault)
         ledger_int(xs->ledger, F_LAST_FAULT, (int64_t)xs->mode->last.seq);
 }
 
-void exchange_tell_lost_one(struct session_exchange *sx, const char *why)
+void exchange_add_loss(struct exchanges *xs, enum ledger_lost_by by, const struct exchange *ex,
+                       int32_t stream, const struct reading *read, enum ledger_reached reached,
+                       uint64_t body_bytes)
+{
+    bool expected = read->content && reached == REACHED_HEADERS;
+    ledger_word(xs->ledger, F_LOST_BY, by);
+    if (expected || body_bytes)
+        ledger_int(xs->ledger, F_BODY_BYTES, (int64_t)body_bytes);
+    if (expected && protocol_of(xs->mode->over)->streams)
+        ledger_int(xs->ledger, F_BLOCKED_BY_WINDOW,
+                   (ex && ex->window_shut) || engine_window_shut(xs->engine, stream));
+}
+
+void exchange_tell_lost_one(struct session_exchange *sx, enum ledger_lost_by by, const char *why)
 {
     struct exchanges *xs = sx->xs;
     struct reading *r = &sx->read;
@@ -176,6 +189,8 @@ void exchange_tell_lost_one(struct session_exchange *sx, const char *why)
     if (attempt)
         ledger_int(xs->ledger, F_ATTEMPT, attempt);
     ledger_text(xs->ledger, F_WHY, why);
+    exchange_add_loss(xs, by, sx->mx.ex, sx->copy.stream, r, reached,
+                      sx->body_bytes > r->body_bytes ? sx->body_bytes : r->body_bytes);
     exchange_ledger_fault(xs, fault);
     ledger_commit(xs->ledger);
 }
@@ -226,7 +241,7 @@ static void read_on(struct session_exchange *sx)
     r->digest = sx->digest;
 }
 
-void exchange_watch(struct exchanges *xs, const char *why)
+void exchange_watch(struct exchanges *xs, enum ledger_lost_by by, const char *why)
 {
     struct link *next;
     for (struct link *i = xs->unanswered.next; i != &xs->unanswered; i = next) {
@@ -240,28 +255,28 @@ void exchange_watch(struct exchanges *xs, const char *why)
             leave(sx, sx->mx.standing ? sx->stop_mark : wire_queued(xs->wire),
                   sx->mx.standing ? WIRE_NO_OFFSET : wire_end_offset(xs->wire));
         else if (why)
-            exchange_tell_lost_one(sx, why);
+            exchange_tell_lost_one(sx, by, why);
     }
     if (why)
         tell_ended(xs);
 }
 
-void exchange_tell_lost(struct exchanges *xs, const char *why, bool leaving)
+void exchange_tell_lost(struct exchanges *xs, enum ledger_lost_by by, const char *why, bool leaving)
 {
     struct link *i;
     for (i = xs->unanswered.next; i != &xs->unanswered; i = i->next)
-        exchange_tell_lost_one(link_entry(i, struct session_exchange, link), why);
-    witness_tell_lost(xs, why);
+        exchange_tell_lost_one(link_entry(i, struct session_exchange, link), by, why);
+    witness_tell_lost(xs, by, why);
     tell_ended(xs);
     if (leaving)
-        exchange_tell_cut(xs, why);
+        exchange_tell_cut(xs, by, why);
 }
 
-void exchange_tell_cut(struct exchanges *xs, const char *why)
+void exchange_tell_cut(struct exchanges *xs, enum ledger_lost_by by, const char *why)
 {
     tell_ended(xs);
     for (struct link *i = xs->leaving.next; i != &xs->leaving; i = i->next)
-        exchange_tell_lost_one(link_entry(i, struct session_exchange, link), why);
+        exchange_tell_lost_one(link_entry(i, struct session_exchange, link), by, why);
 }
 
 void exchange_drop_all(struct exchanges *xs)
@@ -270,7 +285,7 @@ void exchange_drop_all(struct exchanges *xs)
     for (unsigned k = 0; k < 2; k++) {
         while (!link_empty(lists[k])) {
             struct session_exchange *sx = link_entry(lists[k]->next, struct session_exchange, link);
-            exchange_tell_lost_one(sx, "the connection ended");
+            exchange_tell_lost_one(sx, LOST_BY_SERVER, "the connection ended");
             free_exchange(sx);
         }
     }
@@ -343,6 +358,7 @@ static void headers(void *host, struct exchange *ex)
     sx->reached = REACHED_HEADERS;
     witness_serves(&sx->read);
     sx->target = ex->request.target;
+    sx->read.content = ex->request.content;
     sx->key = attempts_key(&ex->request, HASH_START);
     if (!sx->read.told) {
         witness_request(xs, EV_REQUEST, &ex->request, &sx->read, ex->stream, ex->nth, true);
@@ -432,7 +448,7 @@ static void responded(void *host, struct exchange *ex)
         return;
     places_end(sx);
     if (xs->unsaid) /* one after the other, or together: nothing of this one came later */
-        exchange_tell_lost_one(sx, "the connection's end was said before");
+        exchange_tell_lost_one(sx, LOST_BY_FAULT, "the connection's end was said before");
     leave(sx, wire_queued(xs->wire), wire_end_offset(xs->wire));
     exchange_settle(xs);
 }
@@ -443,10 +459,14 @@ static void lost(void *host, struct exchange *ex, const char *why)
     struct session_exchange *sx = ex->data;
     if (!sx)
         return;
+    enum ledger_lost_by by = ex->lost_by;
+    if (by == LOST_BY_CLIENT_FIN && xs->peer_goaway)
+        by = LOST_BY_CLIENT_GOAWAY;
     sx->copy.nth = ex->nth;
+    sx->copy.window_shut = ex->window_shut;
     sx->mx.ex = &sx->copy;
     ex->data = NULL;
-    exchange_tell_lost_one(sx, why);
+    exchange_tell_lost_one(sx, by ? by : LOST_BY_SERVER, why);
     free_exchange(sx);
     exchange_idle(xs);
 }

@@ -54,6 +54,8 @@ struct exchanges {
     unsigned unbegun_count;
 
     bool asked;         /* the ledger has a request of it without a number */
+    bool peer_goaway;   /* the client has said GOAWAY */
+    bool timed_out;     /* it was silent for too long, and the server ends the connection */
     bool unsaid;        /* some of what the engine put out, as a close_notify had been sent */
     bool stale_seen;    /* bytes came after the fault that put it out of service */
     bool client_leaves; /* it said so: GOAWAY, Connection: close */
@@ -66,6 +68,7 @@ struct reading {
     bool told;          /* the ledger has its request */
     bool complete_told; /* and its request_complete */
     bool stale;         /* it came after the fault */
+    bool content;       /* it has some */
     uint32_t attempt;   /* 0: not counted yet */
     uint64_t hash;      /* of its key without the content, once its header section is there */
     int64_t begun_at;   /* when its first octet was read */
@@ -151,19 +154,20 @@ bool exchange_fire(struct session_exchange *sx, enum trigger_slot slot);
 void exchange_settle(struct exchanges *xs);
 /* Before the engine watches. why: for ever, so that what is whole and not answered is lost, and
  * what is answered leaves; NULL: it is held. Of the others more may be read. */
-void exchange_watch(struct exchanges *xs, const char *why);
+void exchange_watch(struct exchanges *xs, enum ledger_lost_by by, const char *why);
 /* Ledgers that open ones are over, once; the engine forgets them later. leaving: also those
  * whose last bytes are on their way. */
-void exchange_tell_lost(struct exchanges *xs, const char *why, bool leaving);
+void exchange_tell_lost(struct exchanges *xs, enum ledger_lost_by by, const char *why,
+                        bool leaving);
 /* The same for those alone whose last bytes are on their way. */
-void exchange_tell_cut(struct exchanges *xs, const char *why);
+void exchange_tell_cut(struct exchanges *xs, enum ledger_lost_by by, const char *why);
 /* The seq of the event of the fault to which an exchange is lost; 0: to none. mx: NULL when it
  * never began. */
 uint64_t exchange_fault(const struct exchanges *xs, const struct mode_exchange *mx);
 /* Adds it to the event being written, and the last one if that is another. 0: adds nothing. */
 void exchange_ledger_fault(const struct exchanges *xs, uint64_t fault);
 /* The same for one. */
-void exchange_tell_lost_one(struct session_exchange *sx, const char *why);
+void exchange_tell_lost_one(struct session_exchange *sx, enum ledger_lost_by by, const char *why);
 /* Frees what is left of them at the end of a connection. */
 void exchange_drop_all(struct exchanges *xs);
 
@@ -250,6 +254,12 @@ void asked_tell(struct ledger *l, const struct asked *asked, const struct reques
 /* Adds a hash. */
 void asked_tell_hash(struct ledger *l, enum ledger_field field, uint64_t hash);
 
+/* Adds what an exchange was lost to, and how much of its content was read. ex: NULL when it never
+ * began. */
+void exchange_add_loss(struct exchanges *xs, enum ledger_lost_by by, const struct exchange *ex,
+                       int32_t stream, const struct reading *read, enum ledger_reached reached,
+                       uint64_t body_bytes);
+
 /* --- witness.c */
 /* Begins the event of a request, or of a stale one, with the members that these share. */
 void witness_request(struct exchanges *xs, enum ledger_event event, const struct request *request,
@@ -274,7 +284,7 @@ uint32_t witness_begins(struct exchanges *xs, int32_t stream, struct reading *re
 /* It was stale, perhaps, and is served after all: it is a request like any other. */
 void witness_serves(struct reading *read);
 /* Of requests that never began, but for stale ones: that they are lost; and their end. */
-void witness_tell_lost(struct exchanges *xs, const char *why);
+void witness_tell_lost(struct exchanges *xs, enum ledger_lost_by by, const char *why);
 void witness_drop_all(struct exchanges *xs);
 /* Adds to the event being written, by which the client leaves, how long the connection was idle,
  * and what fault it was under. */

@@ -71,13 +71,14 @@ static void give_up(struct session *s, const struct wait *wait)
     struct session_exchange *sx = wait->sx;
     bool streams = s->xs.engine && protocol_of(s->mode.over)->streams;
     if (sx)
-        exchange_tell_lost_one(sx, wait->what);
+        exchange_tell_lost_one(sx, LOST_BY_TIMEOUT, wait->what);
     if (streams && sx && sx->reached == REACHED_HEADERS) {
         engine_rst_stream(s->xs.engine, sx->copy.stream, CANCEL);
         return;
     }
     if (streams)
         engine_goaway(s->xs.engine, &(struct goaway){ .last = GOAWAY_LAST_SEEN });
+    s->xs.timed_out = true;
     wire_say_why(s->xs.wire, wait->what);
     wire_close(s->xs.wire, BY_SERVER);
 }

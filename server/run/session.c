@@ -257,14 +257,35 @@ static bool takes(void *owner)
 static const char fault_ended[] = "a fault ended the connection";
 
 /* From now on the engine does nothing but watch. */
-static void watch(struct session *s, const char *why)
+static void watch(struct session *s, enum ledger_lost_by by, const char *why)
 {
     if (s->watched)
         return;
     s->watched = true;
-    exchange_watch(&s->xs, why); /* while the engine knows what it has said */
+    exchange_watch(&s->xs, by, why); /* while the engine knows what it has said */
     if (s->xs.engine)
         engine_watch(s->xs.engine, WATCH_ONLY);
+}
+
+/* To what is lost what is open when the connection ends. */
+static enum ledger_lost_by lost_by(const struct session *s, enum ledger_by by)
+{
+    switch (by) {
+    case BY_FAULT:
+        return LOST_BY_FAULT;
+    case BY_CLIENT:
+        return s->xs.peer_goaway           ? LOST_BY_CLIENT_GOAWAY
+               : wire_peer_rst(s->xs.wire) ? LOST_BY_CLIENT_RST
+                                           : LOST_BY_CLIENT_FIN;
+    case BY_NETWORK:
+        return LOST_BY_NETWORK;
+    case BY_RESET:
+    case BY_MODE:
+    case BY_SHUTDOWN:
+        return LOST_BY_SHUTDOWN;
+    default:
+        return s->xs.timed_out ? LOST_BY_TIMEOUT : LOST_BY_SERVER;
+    }
 }
 
 static void ending(void *owner, enum ledger_by by)
@@ -272,12 +293,13 @@ static void ending(void *owner, enum ledger_by by)
     struct session *s = owner;
     s->ended_by_fault = by == BY_FAULT;
     const char *why = by == BY_FAULT ? fault_ended : "the connection ended";
-    watch(s, why); /* what is pipelined behind an open exchange was read, too */
+    enum ledger_lost_by lost = lost_by(s, by);
+    watch(s, lost, why); /* what is pipelined behind an open exchange was read, too */
     if (s->xs.engine)
         engine_watch_flush(s->xs.engine, false);
     if (by == BY_CLIENT)
         mode_gives_way(&s->mode, "the client ended the connection first", true);
-    exchange_tell_lost(&s->xs, why, true);
+    exchange_tell_lost(&s->xs, lost, why, true);
     mode_conn_ends(&s->mode);
     acks_end(&s->xs);
 }
@@ -345,7 +367,7 @@ static void losing_reached(struct timer *m, int64_t late)
     }
     if (s->xs.engine)
         engine_watch_flush(s->xs.engine, true);
-    exchange_tell_lost(&s->xs, fault_ended, false);
+    exchange_tell_lost(&s->xs, LOST_BY_FAULT, fault_ended, false);
 }
 
 /* A fault has put the connection out of service, for ever. A request that drew the fault may still
@@ -353,17 +375,17 @@ static void losing_reached(struct timer *m, int64_t late)
  * whole responses too are never sent. */
 static void out_of_service(struct session *s, bool cut)
 {
-    watch(s, fault_ended);
+    watch(s, LOST_BY_FAULT, fault_ended);
     s->losing.reached = losing_reached;
     timer_at(&s->losing, clock_now());
     if (cut)
-        exchange_tell_cut(&s->xs, fault_ended);
+        exchange_tell_cut(&s->xs, LOST_BY_FAULT, fault_ended);
 }
 
 /* It is out of service until resumed(). */
 static void held(struct session *s)
 {
-    exchange_watch(&s->xs, NULL);
+    exchange_watch(&s->xs, LOST_BY_NONE, NULL);
     if (s->xs.engine)
         engine_watch(s->xs.engine, WATCH_HOLD);
 }

@@ -146,6 +146,7 @@ void witness_stale_request(void *host, struct exchange *ex, const struct request
     r->told = true;
     r->stale = stale;
     r->hash = key.hash;
+    r->content = what == WITNESSED_HEAD && request->content;
     r->digest = HASH_START;
     r->complete_told = stale && what == WITNESSED_WHOLE; /* which is told with it */
     if (what != WITNESSED_PART)
@@ -244,7 +245,7 @@ void witness_serves(struct reading *read)
         read->told = read->complete_told = read->stale = false;
 }
 
-void witness_tell_lost(struct exchanges *xs, const char *why)
+void witness_tell_lost(struct exchanges *xs, enum ledger_lost_by by, const char *why)
 {
     for (struct link *i = xs->unbegun.next; i != &xs->unbegun; i = i->next) {
         struct unbegun *u = link_entry(i, struct unbegun, link);
@@ -256,6 +257,7 @@ void witness_tell_lost(struct exchanges *xs, const char *why)
         if (u->read.attempt)
             ledger_int(xs->ledger, F_ATTEMPT, u->read.attempt);
         ledger_text(xs->ledger, F_WHY, why);
+        exchange_add_loss(xs, by, NULL, u->stream, &u->read, u->read.reached, u->read.body_bytes);
         exchange_ledger_fault(xs, exchange_fault(xs, NULL));
         ledger_commit(xs->ledger);
     }
@@ -336,7 +338,7 @@ void witness_frame(void *host, const struct engine_frame_info *info)
     if (wire_state(xs->wire) == WIRE_CLOSED)
         return;
     if (info->kind == FRAME_GOAWAY)
-        xs->client_leaves = true;
+        xs->client_leaves = xs->peer_goaway = true;
     if (info->kind == FRAME_PING_ACK)
         acks_read(xs, PROOF_PING_ACK);
     if (info->kind == FRAME_WINDOW_UPDATE) {

@@ -114,6 +114,11 @@ void wire_end_error(struct wire *w, enum wire_last last, enum ledger_by by, int 
     wire_end(w, last, by, error == ENOMEM ? HOW_NO_MEMORY : HOW_ERROR);
 }
 
+bool wire_peer_rst(const struct wire *w)
+{
+    return w->peer_rst;
+}
+
 void wire_abort(struct wire *w, enum ledger_by by, enum ledger_how how)
 {
     wire_end(w, wire_row(w)->ends, by, how);
@@ -165,6 +170,7 @@ void wire_socket_error(struct wire *w, int error)
         ledger_commit(w->ledger);
         if (left)
             w->end_why = "it had closed, as a keep-alive probe has shown";
+        w->peer_rst = !left;
         end_by_rst(w, left);
     } else if (error == ETIMEDOUT) {
         wire_end(w, WIRE_LAST_CLOSE, by_network(w),

@@ -162,6 +162,8 @@ size_t wire_room(const struct wire *w);
 uint64_t wire_queued(const struct wire *w);
 uint64_t wire_handed(const struct wire *w);
 
+/* Has the client reset it (not in answer to a probe of ours)? */
+bool wire_peer_rst(const struct wire *w);
 /* Orderly close, see "ending". by: who wanted it (server, client), for the ledger; a client that
  * was first to say close_notify or FIN did. */
 void wire_close(struct wire *w, enum ledger_by by);

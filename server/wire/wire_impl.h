@@ -58,6 +58,7 @@ struct wire {
     struct shape *shape; /* NULL: nothing limits what leaves */
     struct buf held;     /* read, but to be looked at only after heal or resume (LIMIT_HELD) */
     bool corked;         /* in a callback: flush once, at its end */
+    bool peer_rst;       /* its RST was, not in answer to a probe */
     bool peer_fin;       /* the client's FIN was read */
     bool probing;        /* wire_keepalive_probe */
     bool peer_closed_told;
