@@ -245,6 +245,7 @@ static void *on_request_line(void *arg, const char *target, struct MHD_Connectio
         return NULL;
     }
     call->admin = arg;
+    call->begun_at = clock_now();
     call->mhd = mhd;
     call->caller = caller;
     listen_to(arg, caller, call_patience.request);

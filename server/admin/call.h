@@ -123,6 +123,7 @@ struct call {
     struct route_args args;
     struct run *run; /* that the call is about */
     bool examined;
+    int64_t begun_at; /* its header section was there */
     struct buf body;
     size_t body_len; /* what came, also when it was dropped */
     json_t *json;

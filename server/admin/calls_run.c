@@ -64,7 +64,7 @@ void calls_mark(struct call *call)
     struct refusal why = { 0 };
     uint64_t seq = 0;
     unsigned rules = 0;
-    int rc = run_mark(call->run, json_string_value(mark), &seq, &rules, &why);
+    int rc = run_mark(call->run, json_string_value(mark), call->begun_at, &seq, &rules, &why);
     if (rc)
         response_outcome(call, rc, &why);
     else

@@ -412,7 +412,7 @@
     X(MODE, "connection? mode entry? params? seed? apply? live? time_scale?")                      \
     X(PLAN, "plan? seed apply live time_scale")                                                    \
     X(WARNING, "connection? exchange? mode? name? why")                                            \
-    X(MARK, "name source? from_ms? to_ms?")                                                        \
+    X(MARK, "name source from_ms to_ms")                                                           \
     X(CLEARED, "")                                                                                 \
     X(GAP, "first_seq last_seq")                                                                   \
     X(OUT_OF_DESCRIPTORS, "")

@@ -355,19 +355,26 @@ static void headers(void *host, struct exchange *ex)
     struct session_exchange *sx = ex->data;
     if (!sx || is_closed(xs))
         return;
+    char mark[MODE_NAME_SIZE] = "";
     sx->reached = REACHED_HEADERS;
     witness_serves(&sx->read);
     sx->target = ex->request.target;
     sx->read.content = ex->request.content;
     sx->key = attempts_key(&ex->request, HASH_START);
     if (!sx->read.told) {
-        witness_request(xs, EV_REQUEST, &ex->request, &sx->read, ex->stream, ex->nth, true);
+        witness_request(xs, EV_REQUEST, &ex->request, &sx->read, ex->stream, ex->nth, true, mark);
         ledger_int(xs->ledger, F_IDLE_BEFORE, sx->mx.idle_before);
         ledger_commit(xs->ledger);
     }
     witness_last_request(xs, &ex->request);
     if (strncmp(ex->request.target, "/mode/", 6) == 0)
         respond_obey_url(sx, &ex->request);
+    if (mark[0]) {
+        exchange_pin(sx);
+        xs->calls->mark(xs, mark, true);
+        if (!exchange_unpin(sx))
+            return;
+    }
     if (exchange_fire(sx, ON_HEADERS) && declares_more_than(&ex->request, xs->config->body_limit))
         respond_too_large(sx);
 }

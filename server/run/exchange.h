@@ -22,6 +22,8 @@ struct session_exchange;
 struct exchanges_calls {
     /* A request has got as far as sx->reached says, or some of its body has come. */
     void (*heard)(struct exchanges *xs, struct session_exchange *sx, int64_t now);
+    /* A request has set this mark: fires the rules that wait for it, now or later in the loop. */
+    void (*mark)(struct exchanges *xs, const char *name, bool now);
     /* The request's URL asks for this mode ("NAME;k=v", len octets): sets it for the connection.
      * Returns as catalogue_compile, or MODE_NOT_HERE. */
     int (*url_mode)(struct exchanges *xs, const struct exchange *ex, const char *spec, size_t len,
@@ -261,9 +263,12 @@ void exchange_add_loss(struct exchanges *xs, enum ledger_lost_by by, const struc
                        uint64_t body_bytes);
 
 /* --- witness.c */
-/* Begins the event of a request, or of a stale one, with the members that these share. */
+/* Begins the event of a request, or of a stale one, with the members that these share. mark: gets
+ * the name of the mark that it sets (Hangup-Mark), which is ledgered before it, or ""; NULL: it
+ * sets none. */
 void witness_request(struct exchanges *xs, enum ledger_event event, const struct request *request,
-                     const struct reading *read, int32_t stream, uint32_t nth, bool whole);
+                     const struct reading *read, int32_t stream, uint32_t nth, bool whole,
+                     char mark[MODE_NAME_SIZE]);
 /* Notes when a request says that it is the last (RFC 9112 9.6). */
 void witness_last_request(struct exchanges *xs, const struct request *request);
 /* Ledgers a request that came late, out of a black hole. */

@@ -30,6 +30,9 @@ static void closed(struct session_shared *shared, struct session *s)
         timer_at(&run->grace, clock_now());
 }
 
+static void mark_by_request(struct session_shared *shared, const char *name, bool now);
+static void drop_marks(struct run *run);
+
 int run_create(const struct run_config *config, struct run **out)
 {
     struct refusal why;
@@ -40,6 +43,8 @@ int run_create(const struct run_config *config, struct run **out)
     run->config = *config;
     run->shared.config = &run->config;
     run->shared.closed = closed;
+    run->shared.mark = mark_by_request;
+    link_init(&run->marks);
     gateways_read("/proc/net", &run->shared.gateways);
     link_init(&run->sessions);
     link_init(&run->cursors);
@@ -69,6 +74,7 @@ void run_destroy(struct run *run)
         return;
     assert(link_empty(&run->sessions));
     timer_cancel(&run->grace);
+    drop_marks(run);
     sweep_drop(run);
     listening_stop(run);
     plan_unref(run->shared.plan);
@@ -233,21 +239,73 @@ static void warn_of_mark(struct run *run, const char *name)
     ledger_commit(run->shared.ledger);
 }
 
-int run_mark(struct run *run, const char *name, uint64_t *seq, unsigned *rules, struct refusal *why)
+static unsigned fire_mark(struct run *run, const char *name)
 {
     unsigned woken = 0;
-    if (!mode_name_ok(name))
-        return refuse(why, "$.mark", MODE_NAME_ALLOWED, "this cannot be a mark's name");
-    ledger_begin(run->shared.ledger, EV_MARK, 0, 0);
-    ledger_text(run->shared.ledger, F_NAME, name);
-    *seq = ledger_commit(run->shared.ledger);
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
         woken += mode_mark(&link_entry(i, struct session, link)->mode, name);
     woken += listening_mark(run, name);
     if (woken == 0)
         warn_of_mark(run, name);
-    *rules = woken;
+    return woken;
+}
+
+int run_mark(struct run *run, const char *name, int64_t from, uint64_t *seq, unsigned *rules,
+             struct refusal *why)
+{
+    struct ledger *l = run->shared.ledger;
+    if (!mode_name_ok(name))
+        return refuse(why, "$.mark", MODE_NAME_ALLOWED, "this cannot be a mark's name");
+    ledger_begin(l, EV_MARK, 0, 0);
+    ledger_text(l, F_NAME, name);
+    ledger_word(l, F_SOURCE, SOURCE_ADMIN);
+    ledger_int(l, F_FROM, ledger_age(l, from));
+    ledger_int(l, F_TO, ledger_age(l, clock_now()));
+    *seq = ledger_commit(l);
+    *rules = fire_mark(run, name);
     return 0;
+}
+
+/* Marks that requests have set while an engine was at work. */
+struct later {
+    struct link link;
+    char name[MODE_NAME_SIZE];
+};
+
+static void marking_reached(struct timer *m, int64_t late)
+{
+    struct run *run = link_entry(m, struct run, marking);
+    while (!link_empty(&run->marks)) {
+        struct later *next = link_entry(run->marks.next, struct later, link);
+        link_remove(&next->link);
+        fire_mark(run, next->name);
+        free(next);
+    }
+}
+
+static void drop_marks(struct run *run)
+{
+    timer_cancel(&run->marking);
+    while (!link_empty(&run->marks)) {
+        struct later *next = link_entry(run->marks.next, struct later, link);
+        link_remove(&next->link);
+        free(next);
+    }
+}
+
+static void mark_by_request(struct session_shared *shared, const char *name, bool now)
+{
+    struct run *run = link_entry(shared, struct run, shared);
+    struct later *later = now ? NULL : calloc(1, sizeof *later);
+    if (!later) {
+        if (now)
+            fire_mark(run, name);
+        return;
+    }
+    snprintf(later->name, sizeof later->name, "%s", name);
+    link_append(&run->marks, &later->link);
+    run->marking.reached = marking_reached;
+    timer_at(&run->marking, clock_now());
 }
 
 /* --- Connections */

@@ -78,10 +78,11 @@ double run_time_scale(const struct run *run);
 void run_set_seed(struct run *run, uint64_t seed);
 uint64_t run_seed(const struct run *run);
 
-/* Names this time: ledgers it, then fires the rules that wait for it. *seq: the event's number;
- * *rules: how many rules it set off, let wait or called off, on all connections; when none, a
- * warning is ledgered. Returns 0 or BAD_INPUT for what is no name. */
-int run_mark(struct run *run, const char *name, uint64_t *seq, unsigned *rules,
+/* Names this time, which is about from (of clock_now()) and not before: ledgers it, then fires the
+ * rules that wait for it. *seq: the event's number; *rules: how many rules it set off, let wait or
+ * called off, on all connections; when none, a warning is ledgered. Returns 0 or BAD_INPUT for what
+ * is no name. */
+int run_mark(struct run *run, const char *name, int64_t from, uint64_t *seq, unsigned *rules,
              struct refusal *why);
 
 /* Back to "normal" for all, ledger empty, attempts forgotten. Connections that a fault holds

@@ -37,7 +37,9 @@ struct run {
     struct listening listening;
     struct link sessions;
     size_t session_count;
-    struct link cursors; /* run_cursor, which look at sessions */
+    struct link cursors;  /* run_cursor, which look at sessions */
+    struct timer marking; /* for the marks of marks, which requests have set */
+    struct link marks;
     struct timer grace;
     void (*done)(void *arg); /* set while shutting down */
     void *done_arg;

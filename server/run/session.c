@@ -452,7 +452,14 @@ static const struct mode_host mode_calls = {
 
 /* --- Beginning and end */
 
+static void mark(struct exchanges *xs, const char *name, bool now)
+{
+    struct session *s = session_of(xs);
+    s->shared->mark(s->shared, name, now);
+}
+
 static const struct exchanges_calls exchanges_calls = {
+    .mark = mark,
     .heard = patience_heard,
     .url_mode = url_mode,
 };

@@ -28,6 +28,8 @@ struct session_shared {
     uint64_t setting;               /* counts what was set for all */
     struct run_listener *listeners; /* where else a client could have gone */
     struct gateways gateways;
+    /* As exchanges_calls.mark. */
+    void (*mark)(struct session_shared *shared, const char *name, bool now);
     /* The last call about a session, whose memory goes when it returns. */
     void (*closed)(struct session_shared *shared, struct session *s);
 };

@@ -9,12 +9,42 @@
 #include "engine/h2_error.h"
 #include "run/exchange.h"
 
+/* Ledgers the mark that a request sets. */
+static void tell_mark(struct exchanges *xs, const struct header *h, int64_t from, uint32_t nth,
+                      char mark[MODE_NAME_SIZE])
+{
+    struct ledger *l = xs->ledger;
+    bool fits = h && h->value_len < MODE_NAME_SIZE;
+    size_t len = fits ? h->value_len : 0;
+    memcpy(mark, fits ? h->value : "", len);
+    mark[len] = '\0';
+    if (!h)
+        return;
+    if (!mode_name_ok(mark)) {
+        mark[0] = '\0';
+        ledger_begin(l, EV_WARNING, xs->id, nth);
+        ledger_bytes(l, F_NAME, h->value, h->value_len);
+        ledger_text(l, F_WHY, "Hangup-Mark: this cannot be a mark's name");
+        ledger_commit(l);
+        return;
+    }
+    ledger_begin(l, EV_MARK, 0, 0);
+    ledger_text(l, F_NAME, mark);
+    ledger_word(l, F_SOURCE, SOURCE_HEADER);
+    ledger_int(l, F_FROM, ledger_age(l, from));
+    ledger_int(l, F_TO, ledger_age(l, clock_now()));
+    ledger_commit(l);
+}
+
 void witness_request(struct exchanges *xs, enum ledger_event event, const struct request *request,
-                     const struct reading *read, int32_t stream, uint32_t nth, bool whole)
+                     const struct reading *read, int32_t stream, uint32_t nth, bool whole,
+                     char mark[MODE_NAME_SIZE])
 {
     struct ledger *l = xs->ledger;
     struct asked asked;
     asked_look(&asked, xs->config, request);
+    if (mark)
+        tell_mark(xs, whole ? asked.found[ASKED_MARK] : NULL, read->begun_at, nth, mark);
     ledger_begin(l, event, xs->id, nth);
     if (stream)
         ledger_int(l, F_STREAM, stream);
@@ -47,7 +77,7 @@ void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
     xs->from_hole_until = 0;
     if (late)
         return;
-    witness_request(xs, EV_STALE_REQUEST, &ex->request, &sx->read, ex->stream, ex->nth, true);
+    witness_request(xs, EV_STALE_REQUEST, &ex->request, &sx->read, ex->stream, ex->nth, true, NULL);
     ledger_word(xs->ledger, F_SENT_INTO, INTO_BLACK_HOLED);
     add_fault(xs, wire_fault(xs->wire));
     ledger_int(xs->ledger, F_AFTER_FAULT,
@@ -142,6 +172,7 @@ void witness_stale_request(void *host, struct exchange *ex, const struct request
     struct reading *r = reading_of(xs, ex, stream, &nth);
     if (!r)
         return;
+    char mark[MODE_NAME_SIZE];
     const struct attempt_key key = attempts_key(request, HASH_START);
     r->told = true;
     r->stale = stale;
@@ -156,7 +187,7 @@ void witness_stale_request(void *host, struct exchange *ex, const struct request
     if (!r->begun_at)
         r->begun_at = request->begun_at ? request->begun_at : clock_now();
     witness_request(xs, stale ? EV_STALE_REQUEST : EV_REQUEST, request, r, stream, nth,
-                    what != WITNESSED_PART);
+                    what != WITNESSED_PART, mark);
     if (stale)
         add_staleness(xs);
     else if (ex)
@@ -165,6 +196,8 @@ void witness_stale_request(void *host, struct exchange *ex, const struct request
         ledger_int(l, F_ATTEMPT, r->attempt);
     ledger_int(l, F_COMPLETE, what != WITNESSED_PART);
     ledger_commit(l);
+    if (mark[0])
+        xs->calls->mark(xs, mark, false); /* the engine is at work */
 }
 
 void witness_stale_body(void *host, struct exchange *ex, const void *bytes, size_t n,

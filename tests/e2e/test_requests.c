@@ -433,6 +433,47 @@ static void a_reset_stream_names_its_exchange(struct stage *stage)
     json_decref(request);
 }
 
+static void a_header_sets_a_mark_just_before_its_request(struct stage *stage)
+{
+    static const char *const fields[] = { "hangup-call", "m", "hangup-mark", "here", NULL };
+    static const char *const wrong[] = { "hangup-call", "w", "hangup-mark", "Not A Mark", NULL };
+    struct talk *t = talk_open(stage);
+
+    ask_with(t, "GET", ENTITLEMENT, wrong, NULL);
+    answered(t, 200);
+    json_t *warning = ledger_await(stage->server, 0, "warning", NULL);
+    assert_string_equal(event_text(warning, "name"), "Not A Mark");
+    assert_null(ledger_find(stage->server, 0, "mark", NULL));
+    json_decref(warning);
+    ask_with(t, "GET", ENTITLEMENT, fields, NULL);
+    answered(t, 200);
+    json_t *mark = ledger_await(stage->server, 0, "mark", NULL), *request = request_of(stage, "m");
+    assert_string_equal(event_text(mark, "name"), "here");
+    assert_string_equal(event_text(mark, "source"), "header");
+    assert_true(event_ms(mark, "seq") + 1 == event_ms(request, "seq"));
+    assert_true(event_ms(mark, "from_ms") == event_ms(request, "first_byte_ms"));
+    assert_true(event_ms(mark, "to_ms") >= event_ms(mark, "from_ms"));
+    assert_true(event_ms(mark, "to_ms") <= event_ms(request, "ms"));
+    json_decref(mark);
+    json_decref(request);
+}
+
+static void the_rules_of_that_mark_fire_there(struct stage *stage)
+{
+    static const char *const fields[] = { "hangup-call", "bg", "hangup-mark", "background", NULL };
+
+    admin_mode(stage->server, "suspend", "{\"after\":\"0s\"}");
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    ask_with(t, "GET", ENTITLEMENT, fields, NULL);
+    json_t *request = request_of(stage, "bg");
+    json_t *fault = ledger_await(stage->server, t->connection, "fault", NULL);
+    assert_string_equal(event_text(fault, "trigger"), "mark");
+    assert_true(event_ms(fault, "seq") > event_ms(request, "seq"));
+    json_decref(fault);
+    json_decref(request);
+}
+
 int main(void)
 {
     static const struct scenario list[] = {
@@ -446,6 +487,8 @@ int main(void)
         SCENARIO(the_first_byte_and_reuse_are_told, SEATS_ALL),
         SCENARIO(a_pipelined_request_was_read_before_its_turn, SEAT_H1_CLEAR),
         SCENARIO(a_stale_request_tells_the_same, SEATS_ALL),
+        SCENARIO(a_header_sets_a_mark_just_before_its_request, SEATS_ALL),
+        SCENARIO(the_rules_of_that_mark_fire_there, SEATS_ALL),
         SCENARIO(the_digest_is_of_the_content, SEATS_ALL),
         SCENARIO(processed_is_what_the_endpoint_has_executed, SEAT_H1_CLEAR | SEAT_H2_TLS),
         SCENARIO(a_reset_stream_names_its_exchange, SEATS_H2),

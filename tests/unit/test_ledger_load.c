@@ -151,7 +151,7 @@ static void numbers_may_be_missing(void **state)
     for (unsigned seq = 10; seq <= 2000; seq += 10) {
         int n = snprintf(line, sizeof line,
                          "{\"seq\":%u,\"at\":\"2026-01-02T03:04:05.000000Z\",\"ms\":%u.5,"
-                         "\"event\":\"mark\",\"name\":\"%s\"}",
+                         "\"event\":\"warning\",\"why\":\"%s\"}",
                          seq, seq, name);
         assert_int_equal(ledger_load(l, line, (size_t)n, &why), 0);
     }
@@ -178,15 +178,16 @@ static void what_was_not_written_so_is_refused_with_its_place(void **state)
         { "{\"seq\":", "$", "end of file" },
         { "[]", "$", "no object" },
         { "{}", "$.event", "missing" },
-        { HEAD "\"event\":\"mark\",\"event\":\"mark\",\"name\":\"x\"}", "$", "duplicate" },
+        { HEAD "\"event\":\"mark\",\"event\":\"warning\",\"why\":\"x\"}", "$", "duplicate" },
         { HEAD "\"event\":\"marks\",\"name\":\"x\"}", "$.event", "not known" },
         { HEAD "\"event\":7,\"name\":\"x\"}", "$.event", "missing" },
         { HEAD "\"event\":\"mark\"}", "$.name", "missing" },
-        { HEAD "\"event\":\"mark\",\"name\":7}", "$.name", "kind" },
-        { HEAD "\"event\":\"mark\",\"name\":\"x\",\"bytes\":1}", "$.bytes", "no member" },
-        { HEAD "\"event\":\"mark\",\"name\":\"x\",\"colour\":1}", "$.colour", "no member" },
-        { HEAD "\"event\":\"mark\",\"name\":\"x\",\"connection\":1}", "$.connection", "no member" },
-        { HEAD "\"event\":\"mark\",\"name\":\"x\",\"cut\":false}", "$.cut", "something else" },
+        { HEAD "\"event\":\"warning\",\"why\":7}", "$.why", "kind" },
+        { HEAD "\"event\":\"warning\",\"why\":\"x\",\"bytes\":1}", "$.bytes", "no member" },
+        { HEAD "\"event\":\"warning\",\"why\":\"x\",\"colour\":1}", "$.colour", "no member" },
+        { HEAD "\"event\":\"gap\",\"first_seq\":1,\"last_seq\":2,\"connection\":1}", "$.connection",
+          "no member" },
+        { HEAD "\"event\":\"warning\",\"why\":\"x\",\"cut\":false}", "$.cut", "something else" },
         { HEAD "\"event\":\"protocol\",\"protocol\":\"h2\"}", "$.connection", "missing" },
         { HEAD "\"event\":\"protocol\",\"connection\":0,\"protocol\":\"h2\"}", "$.connection",
           "none" },

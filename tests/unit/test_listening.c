@@ -62,7 +62,7 @@ static void mark(const char *name)
     struct refusal why = { 0 };
     uint64_t seq;
     unsigned woken;
-    assert_int_equal(run_mark(run, name, &seq, &woken, &why), 0);
+    assert_int_equal(run_mark(run, name, clock_now(), &seq, &woken, &why), 0);
 }
 
 static int reset(void **state)

@@ -11,7 +11,7 @@ static void our_goaway(struct peer *p)
     struct refusal why;
     uint64_t seq;
     unsigned woken;
-    assert_int_equal(run_mark(run, "strike", &seq, &woken, &why), 0);
+    assert_int_equal(run_mark(run, "strike", clock_now(), &seq, &woken, &why), 0);
     assert_int_equal(woken, 1);
 }
 

@@ -98,7 +98,7 @@ static void a_client_leaves_before_a_rule_is_due(void **state)
             send_request();
             await("response_end", n);
         }
-        assert_int_equal(run_mark(run, "m", &seq, &woken, &why), 0);
+        assert_int_equal(run_mark(run, "m", clock_now(), &seq, &woken, &why), 0);
         run_until(NULL, 5 * REAL_MS);
         leave();
         const json_t *left = event_called(events, "peer_fin"),

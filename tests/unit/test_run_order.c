@@ -8,7 +8,7 @@ static void mark(const char *name)
     struct refusal why;
     uint64_t seq;
     unsigned woken;
-    assert_int_equal(run_mark(run, name, &seq, &woken, &why), 0);
+    assert_int_equal(run_mark(run, name, clock_now(), &seq, &woken, &why), 0);
     assert_int_equal(woken, 1);
 }
 

@@ -216,7 +216,7 @@ static void a_mark_is_ledgered_and_fires_its_rules(void **state)
     set_rules("[{\"on\": \"mark\", \"name\": \"background\", \"do\": [\"fin\"]}]");
     int client = connect_client();
     start_reading(client);
-    assert_int_equal(run_mark(run, "foreground", &seq, &woken, &why), 0);
+    assert_int_equal(run_mark(run, "foreground", clock_now(), &seq, &woken, &why), 0);
     assert_int_equal(woken, 0);
     quiet_for(30 * NS_PER_MS, got_end);
     json_t *all = events_since(before), *warning = event_called(all, "warning");
@@ -224,7 +224,7 @@ static void a_mark_is_ledgered_and_fires_its_rules(void **state)
     assert_member(warning, "name", "foreground");
     json_decref(all);
     uint64_t since = now_in_ledger();
-    assert_int_equal(run_mark(run, "background", &seq, &woken, &why), 0);
+    assert_int_equal(run_mark(run, "background", clock_now(), &seq, &woken, &why), 0);
     assert_int_equal(woken, 1);
     assert_true(run_until(got_end, PATIENCE));
     json_t *events = events_since(since), *mark = event_called(events, "mark");
@@ -246,7 +246,7 @@ static void a_mark_ends_many_connections_at_once(void **state)
     for (size_t i = 0; i < 20; i++)
         clients[i] = connect_client();
     assert_int_equal(run_connection_count(run), 20);
-    assert_int_equal(run_mark(run, "background", &seq, &woken, &why), 0);
+    assert_int_equal(run_mark(run, "background", clock_now(), &seq, &woken, &why), 0);
     assert_int_equal(woken, 20);
     assert_true(run_until(is_empty, PATIENCE));
     for (size_t i = 0; i < 20; i++)
@@ -267,7 +267,7 @@ static void what_is_no_name_is_no_mark(void **state)
     unsigned woken;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct refusal why = { 0 };
-        assert_int_equal(run_mark(run, names[i], &seq, &woken, &why), BAD_INPUT);
+        assert_int_equal(run_mark(run, names[i], clock_now(), &seq, &woken, &why), BAD_INPUT);
         assert_string_equal(why.where, "$.mark");
     }
     assert_int_equal(seq, 77);

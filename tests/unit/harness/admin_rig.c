@@ -79,7 +79,8 @@ json_t *run_mode(const struct run *run)
                      (json_int_t)run->seed);
 }
 
-int run_mark(struct run *run, const char *name, uint64_t *seq, unsigned *rules, struct refusal *why)
+int run_mark(struct run *run, const char *name, int64_t from, uint64_t *seq, unsigned *rules,
+             struct refusal *why)
 {
     if (run->outcome)
         return outcome(run, why);
