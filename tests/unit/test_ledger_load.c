@@ -223,10 +223,10 @@ static void what_was_not_written_so_is_refused_with_its_place(void **state)
                "\"resumption_offered\":true}",
           "$.alpn_offered", "kind" },
         { HEAD "\"event\":\"exchange_lost\",\"connection\":1,\"exchange\":1,"
-               "\"reached\":\"nowhere\",\"why\":\"\"}",
+               "\"reached\":\"nowhere\",\"why\":\"\",\"lost_by\":\"fault\"}",
           "$.reached", "kind" },
         { HEAD "\"event\":\"exchange_lost\",\"connection\":1,\"exchange\":1,"
-               "\"reached\":\"\",\"why\":\"\"}",
+               "\"reached\":\"\",\"why\":\"\",\"lost_by\":\"fault\"}",
           "$.reached", "kind" },
     };
     struct ledger *l = ledger_create(ROOM);
