@@ -155,8 +155,6 @@
     X(LOST_BY, "lost_by", WORD)                                                                    \
     X(END_OFFSET, "end_offset", INT)                                                               \
     X(OFFSET, "offset", INT)                                                                       \
-    X(SENT, "sent", INT)                                                                           \
-    X(OF, "of", INT)                                                                               \
     X(PROOF, "proof", WORD)                                                                        \
     X(FROM, "from_ms", SPAN)                                                                       \
     X(TO, "to_ms", SPAN)                                                                           \
@@ -302,8 +300,7 @@
 /* Who set a mark. */
 #define LEDGER_WORDS_SOURCE(X)                                                                     \
     X(ADMIN, "admin")                                                                              \
-    X(HEADER, "header")                                                                            \
-    X(COMMAND, "command")
+    X(HEADER, "header")
 
 /* What sets a rule off, and what a rule does; "admin" is the API's "do". The rows of the mode
  * language (mode/triggers.c, mode/steps.c) are indexed by these. */
@@ -376,7 +373,7 @@
     X(RESPONSE_ACKED, "connection exchange proof from_ms to_ms")                                   \
     X(EXCHANGE_LOST,                                                                               \
       "connection exchange reached attempt? why fault? lost_by last_fault? body_bytes? "           \
-      "blocked_by_window? sent? of?")                                                              \
+      "blocked_by_window?")                                                                        \
     X(FAULT, "connection? exchange? mode rule trigger step arguments? late_ms? time_scale? "       \
              "class scope last_stream? srtt_us?")                                                  \
     X(FAULT_DONE,                                                                                  \

@@ -69,6 +69,9 @@ static uint64_t mark(struct ledger *l, const char *name)
 {
     ledger_begin(l, EV_MARK, 0, 0);
     ledger_text(l, F_NAME, name);
+    ledger_word(l, F_SOURCE, SOURCE_ADMIN);
+    ledger_int(l, F_FROM, 1);
+    ledger_int(l, F_TO, 1);
     return ledger_commit(l);
 }
 
