@@ -128,7 +128,7 @@ static int find_event(const char *name)
 static int find_field(const char *name)
 {
     char with[64];
-    snprintf(with, sizeof with, "%s_ms", name);
+    snprintf(with, sizeof with, "%.59s_ms", name);
     for (int i = 0; i < F_COUNT; i++) {
         bool span = fields[i].kind == LEDGER_SPAN;
         if (strcmp(fields[i].name, span ? with : name) == 0)
