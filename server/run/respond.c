@@ -83,12 +83,16 @@ static bool may_respond(const struct session_exchange *sx)
            exchange_may_say(sx->xs);
 }
 
+/* How often the endpoint was asked for a response: each lives until the next one. */
+static uint32_t asked_for;
+
 /* By the endpoint; returns as endpoint_respond. */
 static bool ask_endpoint(const struct session_exchange *sx, struct response *response)
 {
     const struct exchanges *xs = sx->xs;
     const struct exchange *ex = sx->mx.ex;
     const struct served served = { xs->id, ex->nth, engine_protocol(xs->engine), sx->read.attempt };
+    asked_for++;
     return endpoint_respond(xs->config->endpoint, &ex->request, &served, response);
 }
 
@@ -99,33 +103,41 @@ static bool is_safe(const char *method)
            strcmp(method, "OPTIONS") == 0 || strcmp(method, "TRACE") == 0;
 }
 
-/* That the endpoint has executed the request, if it has; its response is made anew when it may be
- * given. */
-static void tell_processed(const struct session_exchange *sx)
+/* Has the endpoint execute the request, and ledgers that, unless it refuses it. */
+static void execute(const struct session_exchange *sx, struct response *response)
 {
     struct exchanges *xs = sx->xs;
-    struct response response;
-    if (!ask_endpoint(sx, &response))
+    if (!ask_endpoint(sx, response))
         return;
-    int status = response.status;
+    bool effect = response->status / 100 == 2 && !is_safe(sx->mx.ex->request.method);
     ledger_begin(xs->ledger, EV_PROCESSED, xs->id, sx->copy.nth);
     ledger_int(xs->ledger, F_ATTEMPT, sx->read.attempt);
-    ledger_int(xs->ledger, F_STATUS, status);
-    ledger_int(xs->ledger, F_EFFECT, status / 100 == 2 && !is_safe(sx->mx.ex->request.method));
+    ledger_int(xs->ledger, F_STATUS, response->status);
+    ledger_int(xs->ledger, F_EFFECT, effect);
     ledger_commit(xs->ledger);
-    if (response.release)
-        response.release(response.release_arg);
 }
 
-/* The rules of "response at start" fire, once. Returns whether it is to be answered now. */
-static bool started(struct session_exchange *sx)
+static void forget(struct response *response)
+{
+    if (response->release)
+        response->release(response->release_arg);
+    *response = (struct response){ 0 };
+}
+
+/* The rules of "response at start" fire, once. Returns whether it is to be answered now; *response
+ * is then what the endpoint has made before, or has status 0. */
+static bool started(struct session_exchange *sx, struct response *response)
 {
     if (sx->start_fired)
         return true;
     sx->start_fired = true;
     if (!sx->problem && !sx->mx.instead)
-        tell_processed(sx);
-    return exchange_fire(sx, ON_RESPONSE_START) && may_respond(sx);
+        execute(sx, response);
+    uint32_t before = asked_for;
+    bool now = exchange_fire(sx, ON_RESPONSE_START) && may_respond(sx);
+    if (!now || asked_for != before)
+        forget(response);
+    return now;
 }
 
 /* What a rule has announced is what is sent, also to a body that is too large; but a mode that the
@@ -140,11 +152,16 @@ static void choose(struct session_exchange *sx)
         mode_exchange_overtaken(&sx->mx, "the mode that the URL asks for is refused instead");
 }
 
+/* *response: as started() says. */
 static void compose(const struct session_exchange *sx, struct response *response)
 {
     static const struct refusal no_memory = { .what = "the server is out of memory" };
     const struct exchanges *xs = sx->xs;
     struct endpoint *endpoint = xs->config->endpoint;
+    if (response->status && !sx->problem && !sx->mx.instead)
+        return;
+    forget(response);
+    asked_for++;
     if (sx->problem == 413) {
         endpoint_problem(endpoint, 413, "The request body is larger than this server takes.",
                          response);
@@ -157,11 +174,10 @@ static void compose(const struct session_exchange *sx, struct response *response
     }
 }
 
-static void respond(struct session_exchange *sx)
+static void respond(struct session_exchange *sx, struct response response)
 {
     struct exchanges *xs = sx->xs;
     struct exchange *ex = sx->mx.ex;
-    struct response response = { 0 };
     struct header *headers = NULL;
     choose(sx);
     compose(sx, &response);
@@ -188,10 +204,11 @@ static void respond(struct session_exchange *sx)
 
 void respond_continue(struct session_exchange *sx)
 {
+    struct response response = { 0 };
     if (sx->mx.standing)
         places_continue(sx);
-    else if (may_respond(sx) && started(sx))
-        respond(sx);
+    else if (may_respond(sx) && started(sx, &response))
+        respond(sx, response);
 }
 
 void respond_all(struct exchanges *xs)
