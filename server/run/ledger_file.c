@@ -70,26 +70,32 @@ static void render_gap(struct ledger_file *f, uint64_t behind, const struct ledg
     buf_text(&f->next, "\n");
 }
 
-/* Renders until a piece is there, the time is over or there is no more. Without memory what was
- * rendered so far is what is there. */
-static void render(struct ledger_file *f, size_t most, int64_t until)
+/* Renders the next event, with the gap before it. False: there is none; or no memory for it, and it
+ * is still the next one. */
+static bool render_one(struct ledger_file *f)
 {
     struct ledger_record record;
-    for (;;) {
-        struct ledger_cursor before = f->cursor;
-        size_t len = buf_len(&f->next);
-        if (len >= most || clock_now() >= until || !ledger_next(&f->cursor, &record))
-            return;
-        render_gap(f, before.since, &record);
-        ledger_render(&record, &f->next);
-        buf_text(&f->next, "\n");
-        if (f->next.failed) {
-            f->next.end = f->next.start + len;
-            f->next.failed = false;
-            f->cursor = before;
-            return;
-        }
-    }
+    const struct ledger_cursor before = f->cursor;
+    size_t len = buf_len(&f->next);
+    if (!ledger_next(&f->cursor, &record))
+        return false;
+    render_gap(f, before.since, &record);
+    ledger_render(&record, &f->next);
+    buf_text(&f->next, "\n");
+    if (!f->next.failed)
+        return true;
+    f->next.end = f->next.start + len;
+    f->next.failed = false;
+    f->cursor = before;
+    return false;
+}
+
+/* Renders until there are so many octets, the time is over or there is no more; at least one event,
+ * however slow the machine is: nobody would come for it. */
+static void render(struct ledger_file *f, size_t most, int64_t until)
+{
+    while (render_one(f) && buf_len(&f->next) < most && clock_now() < until)
+        ;
 }
 
 /* --- Writing */
@@ -159,6 +165,8 @@ static void write_on(struct ledger_file *f)
     if (buf_len(&f->lines) == 0) {
         if (!f->ledger)
             destroy(f);
+        else if (f->cursor.since < ledger_last(f->ledger)) /* there was no memory */
+            timer_at(&f->timer, clock_now() + RETRY);
         return;
     }
     uv_buf_t piece = uv_buf_init((char *)buf_bytes(&f->lines), (unsigned)buf_len(&f->lines));

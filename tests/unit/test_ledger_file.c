@@ -21,6 +21,8 @@
 #include "base/timer.h"
 #include "run/ledger_file.h"
 
+#include "harness/memory.h"
+
 #define PATIENCE (60 * NS_PER_S)
 #define ROOM     (256 << 10)
 
@@ -227,6 +229,19 @@ static void a_full_disk_loses_only_what_the_ledger_drops(void **state)
     ledger_destroy(l);
 }
 
+static void without_memory_events_are_written_later(void **state)
+{
+    struct bench *b = *state;
+    uint64_t last = mark(b->ledger, "without memory");
+    memory_ends_after(0);
+    for (int i = 0; i < 10; i++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    assert_true(memory_restore() > 0);
+    struct ledger *l = await(ledger_file_path(b->file), last);
+    assert_same(b->ledger, l);
+    ledger_destroy(l);
+}
+
 static void files_of_one_second_have_names_of_their_own(void **state)
 {
     struct bench *b = *state, more[3] = { { b->ledger, NULL } };
@@ -288,6 +303,7 @@ int main(void)
         TEST(many_events_are_there_in_order),
         TEST(what_is_not_written_at_the_end_is_written_then),
         TEST(a_full_disk_loses_only_what_the_ledger_drops),
+        TEST(without_memory_events_are_written_later),
         TEST(files_of_one_second_have_names_of_their_own),
         TEST(a_directory_that_cannot_be_written_to_is_refused),
     };
