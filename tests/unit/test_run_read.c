@@ -255,6 +255,13 @@ static bool is_available(const struct verb *v)
     return true;
 }
 
+/* Under valgrind every fifth cell of the table: each value of each dimension is among them. */
+static bool is_sampled(void)
+{
+    static unsigned cells;
+    return !under_memcheck() || cells++ % 5 == 0;
+}
+
 static void what_is_read_is_in_the_ledger_and_counts(void **state)
 {
     for (enum over over = CLEAR; over < OVERS; over += TLS13)
@@ -262,7 +269,8 @@ static void what_is_read_is_in_the_ledger_and_counts(void **state)
             for (size_t v = 0; v < COUNT(verbs); v++)
                 for (enum place place = FIRST_BYTE; place < PLACES; place++)
                     for (enum shape shape = NO_BODY; shape < SHAPES; shape++)
-                        if (is_available(&verbs[v]) && (shape != CHUNKED || http == H1))
+                        if (is_available(&verbs[v]) && (shape != CHUNKED || http == H1) &&
+                            is_sampled())
                             one(over, http, &verbs[v], place, shape);
 }
 
