@@ -118,12 +118,18 @@ bool address_same_host(const union address *a, const union address *b)
                                         : a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
 }
 
-void address_text(const struct sockaddr *address, char out[ADDRESS_TEXT_SIZE])
+union address address_of(const struct sockaddr *address)
 {
-    char host[INET6_ADDRSTRLEN] = "";
     union address a = { 0 };
     memcpy(&a, address, address->sa_family == AF_INET6 ? sizeof a.v6 : sizeof a.v4);
     address_unmap(&a);
+    return a;
+}
+
+void address_text(const struct sockaddr *address, char out[ADDRESS_TEXT_SIZE])
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    const union address a = address_of(address);
     if (a.any.sa_family == AF_INET6) {
         inet_ntop(AF_INET6, &a.v6.sin6_addr, host, sizeof host);
         snprintf(out, ADDRESS_TEXT_SIZE, "[%s]:%u", host, address_port(&a));

@@ -45,6 +45,8 @@ void address_set_port(union address *a, uint16_t port);
 
 /* Of an IPv4 address that is written as IPv6 (::ffff:127.0.0.1) makes the IPv4 address. */
 void address_unmap(union address *a);
+/* A socket's address, AF_INET or AF_INET6, unmapped. */
+union address address_of(const struct sockaddr *address);
 
 /* These look at the host alone, not at the port. */
 bool address_is_any(const union address *a);

@@ -62,9 +62,7 @@ void gateways_read(const char *directory, struct gateways *out)
 
 bool gateways_have(const struct gateways *g, const struct sockaddr *host)
 {
-    union address a = { .any = { .sa_family = host->sa_family } };
-    memcpy(&a, host, host->sa_family == AF_INET6 ? sizeof a.v6 : sizeof a.v4);
-    address_unmap(&a);
+    const union address a = address_of(host);
     for (unsigned i = 0; i < g->count; i++)
         if (address_same_host(&g->list[i], &a))
             return true;

@@ -471,21 +471,13 @@ static enum ledger_path path_from(const struct session_shared *shared, const str
                                                     : PATH_DIRECT;
 }
 
-static bool is_ipv4(const struct sockaddr *peer)
-{
-    union address a = { .any = { .sa_family = peer->sa_family } };
-    memcpy(&a, peer, peer->sa_family == AF_INET6 ? sizeof a.v6 : sizeof a.v4);
-    address_unmap(&a);
-    return a.any.sa_family == AF_INET;
-}
-
 static void ledger_open(const struct session *s, const struct sockaddr *peer, int picked)
 {
     struct ledger *l = s->xs.ledger;
     ledger_begin(l, EV_CONNECTION_OPEN, s->xs.id, 0);
     ledger_text(l, F_LISTENER, s->listener);
     ledger_text(l, F_PEER, s->peer);
-    ledger_int(l, F_FAMILY, is_ipv4(peer) ? 4 : 6);
+    ledger_int(l, F_FAMILY, address_of(peer).any.sa_family == AF_INET ? 4 : 6);
     ledger_word(l, F_PATH, path_from(s->shared, peer));
     ledger_int(l, F_NUMBER, s->mode.number);
     ledger_mode(s, plan_is_mode(s->shared->plan) ? PLAN_NONE : picked);
