@@ -11,7 +11,7 @@ ROW = re.compile(r'X\([A-Z_0-9]+,\s*"([a-z_0-9][a-z_0-9 -]*)"')
 
 
 def main():
-    tables = dict(TABLE.findall((ROOT / "server/ledger/ledger.h").read_text()))
+    tables = dict(TABLE.findall((ROOT / "server/ledger/rows.h").read_text()))
     tables.pop("MEMBERS")
     text = (ROOT / "docs/ledger.md").read_text()
     language = text + (ROOT / "docs/writing-modes.md").read_text()

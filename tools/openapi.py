@@ -3,7 +3,7 @@
 
 What is written by hand is in server/admin/api.json: the calls with their examples, and the schemas of
 what they take and give. Problems come from the rows of server/endpoint/problem.h, events from those of
-server/ledger/ledger.h. With --check nothing is written; the exit status says whether the document is
+server/ledger/rows.h. With --check nothing is written; the exit status says whether the document is
 up to date.
 """
 import json
@@ -109,7 +109,7 @@ def responses(operation, method, problems):
 def document(root):
     """The whole of it."""
     made = json.loads((root / "server/admin/api.json").read_text(encoding="utf-8"))
-    ledger = (root / "server/ledger/ledger.h").read_text(encoding="utf-8")
+    ledger = (root / "server/ledger/rows.h").read_text(encoding="utf-8")
     table = rows((root / "server/endpoint/problem.h").read_text(encoding="utf-8"), "PROBLEMS")
     problems = {kind: (status, title, about) for _, status, kind, title, about in table}
     for item in made["paths"].values():

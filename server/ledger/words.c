@@ -22,6 +22,9 @@ static const char *const class[] = { LEDGER_WORDS_CLASS(X) };
 static const char *const scope[] = { LEDGER_WORDS_SCOPE(X) };
 static const char *const path[] = { LEDGER_WORDS_PATH(X) };
 static const char *const source[] = { LEDGER_WORDS_SOURCE(X) };
+static const char *const over[] = { LEDGER_WORDS_OVER(X) };
+static const char *const phase[] = { LEDGER_WORDS_PHASE(X) };
+static const char *const reason[] = { LEDGER_WORDS_REASON(X) };
 #undef X
 
 #define WORDS(list)                                                                                \
@@ -49,6 +52,9 @@ static const struct {
     [F_SCOPE] = WORDS(scope),
     [F_PATH] = WORDS(path),
     [F_SOURCE] = WORDS(source),
+    [F_OVER] = WORDS(over),
+    [F_PHASE] = WORDS(phase),
+    [F_REASON] = WORDS(reason),
 };
 
 const char *ledger_word_name(enum ledger_field field, int64_t word)
