@@ -1,10 +1,10 @@
 /* h2.c - HTTP/2 on nghttp2, over memory.
  *
- * The parts: this file takes input, calls the host and knows when the connection is done;
- * h2_session.c is nghttp2 and its callbacks; h2_exchange.c holds requests, h2_response.c makes
- * responses, h2_output.c puts out; h2_streams.c knows what must not come on a closed stream, or so
- * often; h2_stop.c stops responses where the host says, h2_verbs.c is the other misbehaviour on
- * demand, h2_frames.c has frames of our own.
+ * The parts: this file calls the host and knows when the connection is done; h2_input.c takes
+ * input; h2_session.c is nghttp2 and its callbacks; h2_exchange.c holds requests, h2_response.c
+ * makes responses, h2_output.c puts out; h2_streams.c knows what must not come on a closed stream,
+ * or so often; h2_stop.c stops responses where the host says, h2_verbs.c is the other misbehaviour
+ * on demand, h2_frames.c has frames of our own.
  *
  * Three rules make it safe for the host to call any verb from any callback:
  *
@@ -192,7 +192,7 @@ static struct h2_exchange *first_over(struct h2 *h)
     return i == &h->over ? NULL : link_entry(i, struct h2_exchange, over);
 }
 
-static void tell_all_over(struct h2 *h)
+void h2_tell_all_over(struct h2 *h)
 {
     struct h2_exchange *ex;
     while (serving(h) && (ex = first_over(h)))
@@ -260,13 +260,13 @@ void h2_settle(struct h2 *h)
     if (h->peer_gone)
         lose_halves(h);
     do {
-        tell_all_over(h);
+        h2_tell_all_over(h);
     } while (serving(h) && h->stop_reached && h2_stop_tell(h));
     if (serving(h) && !h->block && is_done(h)) {
         if (h->failed)
             say_failure(h);
         lose_all(h, failed_by(h), "the connection is closed");
-        tell_all_over(h);
+        h2_tell_all_over(h);
         h->finished = serving(h);
     }
     h->telling = false;
@@ -274,10 +274,9 @@ void h2_settle(struct h2 *h)
         h->engine.calls->finished(h->engine.host);
 }
 
-/* --- Input */
+/* --- What was read */
 
-/* All of a stale exchange was reported: nghttp2 may forget the stream. */
-static void end_stale(struct h2 *h, struct h2_exchange *ex)
+void h2_end_stale(struct h2 *h, struct h2_exchange *ex)
 {
     h->stale--;
     nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, ex->pub.stream, NGHTTP2_NO_ERROR);
@@ -289,12 +288,12 @@ static void end_stale(struct h2 *h, struct h2_exchange *ex)
     h2_exchange_unref(ex);
 }
 
-static void news_of(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, size_t n)
+void h2_news(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, size_t n)
 {
     if (ex->stale) {
         witness(h, ex, body, n);
         if (ex->whole || (ex->headers_in && h->stale > H2_STREAMS_MAX))
-            end_stale(h, ex);
+            h2_end_stale(h, ex);
     } else if (ex->why_later) {
         witness(h, ex, body, n);
         if (ex->headers_in)
@@ -307,152 +306,6 @@ static void news_of(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, s
         hold_body(h, ex, body, n);
         witness(h, ex, body, n);
         h2_exchange_unref(ex);
-    }
-}
-
-static const struct {
-    h2_ssize error;
-    uint32_t code;
-    const char *what;
-    bool sealed;
-} fatal_rows[] = {
-    { NGHTTP2_ERR_BAD_CLIENT_MAGIC, NGHTTP2_PROTOCOL_ERROR,
-      "PROTOCOL_ERROR: not the connection preface of HTTP/2", false },
-};
-
-static void fatal(struct h2 *h, h2_ssize error)
-{
-    for (size_t i = 0; i < sizeof fatal_rows / sizeof *fatal_rows; i++) {
-        if (fatal_rows[i].error == error) {
-            h2_fail(h, fatal_rows[i].code, fatal_rows[i].what, fatal_rows[i].sealed);
-            return;
-        }
-    }
-    h2_fail(h, NGHTTP2_INTERNAL_ERROR, NULL, true);
-}
-
-/* Gives nghttp2 at most one frame, or a part of one, and tells the host what came of it. */
-static void feed(struct h2 *h, const uint8_t *bytes, size_t n)
-{
-    const struct engine_host *calls = h->engine.calls;
-    struct h2_news news;
-    h2_news_clear(&news);
-    h->news = &news;
-    h2_ssize taken = h2_session_recv(h->session, bytes, n);
-    h->news = NULL;
-    if (taken < 0)
-        fatal(h, taken);
-    if (news.frame_read)
-        calls->frame(h->engine.host, &news.frame);
-    h2_tell_error(h, &news);
-    if (news.ex)
-        news_of(h, news.ex, news.body, news.body_len);
-    if (!h->telling)
-        tell_all_over(h);
-}
-
-/* A new stream's header block is complete. What nghttp2 made nothing of it has ignored. */
-static void end_block(struct h2 *h)
-{
-    struct h2_exchange *ex = h->current;
-    h->current = NULL;
-    if (!ex || ex->headers_in)
-        return;
-    if (ex->stale)
-        end_stale(h, ex);
-    else
-        h2_exchange_lose(ex, LOST_BY_PROTOCOL, "the stream was refused");
-}
-
-static void end_frame(struct h2 *h)
-{
-    uint8_t type = h->head[3], flags = h->head[4];
-    h->head_have = 0;
-    if (type != NGHTTP2_HEADERS && type != NGHTTP2_CONTINUATION)
-        return;
-    h->in_block = !(flags & NGHTTP2_FLAG_END_HEADERS);
-    if (type == NGHTTP2_HEADERS)
-        h->continuations = 0;
-    if (!h->in_block)
-        end_block(h);
-}
-
-static int32_t stream_of(const uint8_t *head)
-{
-    return (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
-                     (uint32_t)head[7] << 8 | head[8]);
-}
-
-static bool opens_stream(const struct h2 *h, const uint8_t *head)
-{
-    int32_t stream = stream_of(head);
-    return head[3] == NGHTTP2_HEADERS && stream % 2 == 1 && stream > h->highest;
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Takes some of the input, up to the end of a frame at most; returns how much. */
-static size_t take(struct h2 *h, const uint8_t *bytes, size_t n)
-{
-    if (h->preface_left > 0) {
-        if (!h->greeted)
-            h2_session_greet(h);
-        n = least(n, h->preface_left);
-        h->preface_left -= (uint8_t)n;
-        feed(h, bytes, n);
-        return n;
-    }
-    size_t before = 0; /* bytes of the frame header in this input that nghttp2 has not had */
-    if (h->head_have < H2_FRAME_HEAD) {
-        before = least(n, (size_t)H2_FRAME_HEAD - h->head_have);
-        bool whole_here = before == H2_FRAME_HEAD;
-        memcpy(h->head + h->head_have, bytes, before);
-        h->head_have += (uint8_t)before;
-        if (h->head_have < H2_FRAME_HEAD)
-            return before;
-        h->head_flushed = false;
-        h->payload_left = (uint32_t)h->head[0] << 16 | (uint32_t)h->head[1] << 8 | h->head[2];
-        h2_streams_frame(h, h->head[3], h->head[4], stream_of(h->head));
-        if (h->failed)
-            return before;
-        if (opens_stream(h, h->head) || !whole_here) {
-            feed(h, h->head, H2_FRAME_HEAD);
-            if (h->payload_left == 0)
-                end_frame(h);
-            return before;
-        }
-    }
-    size_t payload = least(n - before, h->payload_left);
-    h->payload_left -= (uint32_t)payload;
-    feed(h, bytes, before + payload);
-    if (h->payload_left == 0)
-        end_frame(h);
-    return before + payload;
-}
-
-static void input(struct engine *e, const uint8_t *bytes, size_t n)
-{
-    struct h2 *h = h2_of(e);
-    h->in_input = true;
-    if (h->watch == H2_HOLDING)
-        h->held += n;
-    while (n > 0 && !h->failed && !h->finished) {
-        size_t taken = take(h, bytes, n);
-        bytes += taken;
-        n -= taken;
-    }
-    h->in_input = false;
-    h2_pump(h, false);
-    size_t waiting = nghttp2_session_get_outbound_queue_size(h->session);
-    if (h->watch == H2_HOLDING || h2_blocked(h)) {
-        h->unsaid = waiting;
-    } else if (!h->failed && waiting > LIMIT_FRAMES + h->unsaid) {
-        h2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM,
-                "ENHANCE_YOUR_CALM: it asks for responses and does not read them", true);
-        h2_settle(h);
     }
 }
 
@@ -554,7 +407,7 @@ static void destroy(struct engine *e)
     lose_all(h, LOST_BY_NONE, "the connection ended");
     free(h->block);
     h->block = NULL;
-    tell_all_over(h);
+    h2_tell_all_over(h);
     while (!link_empty(&h->exchanges)) {
         struct h2_exchange *ex = link_entry(h->exchanges.next, struct h2_exchange, link);
         ex->refs = 1;
@@ -567,7 +420,7 @@ static void destroy(struct engine *e)
 
 static const struct engine_ops ops = {
     .protocol = &protocols[PROTOCOL_H2],
-    .input = input,
+    .input = h2_input,
     .pump = pump,
     .peer_closed = peer_closed,
     .full = is_full,

@@ -216,6 +216,15 @@ void h2_fail(struct h2 *h, uint32_t code, const char *what, bool sealed);
 void h2_tell_error(struct h2 *h, const struct h2_news *news);
 /* Tells the host how exchanges ended, then whether the engine is done. */
 void h2_settle(struct h2 *h);
+/* Only the first of that. */
+void h2_tell_all_over(struct h2 *h);
+/* Something of the exchange was read, n octets of its content too: tells the host what it may. */
+void h2_news(struct h2 *h, struct h2_exchange *ex, const uint8_t *body, size_t n);
+/* All of a stale exchange was reported: nghttp2 may forget the stream. */
+void h2_end_stale(struct h2 *h, struct h2_exchange *ex);
+
+/* --- h2_input.c */
+void h2_input(struct engine *e, const uint8_t *bytes, size_t n);
 
 /* --- h2_session.c: nghttp2 and its callbacks */
 int h2_session_create(struct h2 *h);

@@ -1,6 +1,6 @@
 /* session.h - the middle step of run/: a connection in a run, the host of a wire, of an engine and
- * of the rules at work on them. For session.c, patience.c (silent clients), fits.c (modes that can
- * do nothing here) and wrong_port.c.
+ * of the rules at work on them. For session.c, session_write.c (what is shown of one), patience.c
+ * (silent clients), fits.c (modes that can do nothing here) and wrong_port.c.
  *
  * Nothing here calls a run. What the sessions of one have in common it hands down in struct
  * session_shared, and it is told of their end.
@@ -72,8 +72,6 @@ int session_accept(struct session_shared *shared, const struct run_listener *lis
                    uint32_t number, int fd, const struct sockaddr *peer, socklen_t len,
                    struct session **out);
 void session_begin(struct session *s);
-/* Appends it as a JSON object. */
-void session_write(struct session *s, struct buf *out);
 /* Another mode for this connection alone, ledgered. entry: of the plan; negative: none. */
 void session_set_mode(struct session *s, struct mode_program *program, int entry);
 /* Gives it what was set for all since it last came here. Returns whether there was something. */
@@ -83,6 +81,10 @@ bool session_catch_up(struct session *s);
 void session_end_faults(struct session *s, enum ledger_by by);
 /* The server stops: finish what is open, then close; silenced connections end at once. */
 void session_shutdown(struct session *s);
+
+/* --- session_write.c */
+/* Appends it as a JSON object. */
+void session_write(struct session *s, struct buf *out);
 
 /* --- patience.c */
 /* The handshake can begin, or the connection carry a request, from now on (again). */

@@ -1,6 +1,6 @@
-/* wire_impl.h - the wire's inside, for wire.c (reading, its end), state.c (its states), send.c
- * (writing), shape.c (limits on writing), tls.c (TLS on it), verbs.c (the faults), closing.c (what
- * comes behind a FIN) and watch.c (what the kernel knows of a dead connection).
+/* wire_impl.h - the wire's inside, for wire.c (reading), end.c (its end), state.c (its states),
+ * send.c (writing), shape.c (limits on writing), tls.c (TLS on it), verbs.c (the faults), closing.c
+ * (what comes behind a FIN) and watch.c (what the kernel knows of a dead connection).
  */
 #pragma once
 
@@ -180,8 +180,6 @@ void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n);
 void wire_hold(struct wire *w, const uint8_t *bytes, size_t n);
 /* The client will send no more; tells the owner once. */
 void wire_tell_peer_closed(struct wire *w, bool at_end);
-/* The client has closed, and nothing is to be said: ends when its kernel has forgotten it. */
-void wire_end_later(struct wire *w);
 /* Looks at what was kept in a stall or black hole, and at a FIN that came meanwhile. */
 void wire_take_held(struct wire *w);
 /* The state takes effect: what the kernel has now was sent before it. */
@@ -197,15 +195,22 @@ void wire_handshake_fin(struct wire *w);
 void wire_open_fin(struct wire *w);
 void wire_both_fins(struct wire *w);
 void wire_forgotten_fin(struct wire *w);
+
+/* --- end.c */
+
 /* The end: ledgers it, closes the socket. quiet: nothing goes out, if the kernel lets us. gone: the
  * same behind our FIN, at the latest two seconds later; until then the kernel answers as it does
  * for a closed socket. */
 void wire_end(struct wire *w, enum wire_last last, enum ledger_by by, enum ledger_how how);
 /* The same because of an error (positive), which the ledger shows. */
-/* Adds to the event being written the fault that has put it out of service, if one has. */
-void wire_ledger_fault(struct wire *w);
 void wire_end_error(struct wire *w, enum wire_last last, enum ledger_by by, int error);
 void wire_socket_error(struct wire *w, int error);
+/* The client has closed, and nothing is to be said: ends when its kernel has forgotten it. */
+void wire_end_later(struct wire *w);
+/* Adds to the event being written the fault that has put it out of service, if one has; what the
+ * owner has to add. */
+void wire_ledger_fault(struct wire *w);
+void wire_add_fields(const struct wire *w, enum ledger_event event);
 
 /* --- closing.c */
 
