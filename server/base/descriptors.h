@@ -14,7 +14,7 @@ enum descriptor_use { FOR_CONNECTIONS, FOR_EXCHANGES, FOR_ADMIN };
 void descriptors_raise_limit(void);
 /* Puts the soft limit back to what it was before it was raised. A child inherits ours, and a
  * program that uses select(), or closes every descriptor that there may be, does not get along with
- * it. So whoever starts one (nothing does yet) calls this between fork() and exec(), where it is
+ * it. So whoever starts one calls this between fork() and exec(), where it is
  * safe; or, with uv_spawn(), before it, and descriptors_raise_limit() after it: what is open stays
  * open. Returns 0 or -errno. */
 int descriptors_restore_limit(void);
