@@ -15,128 +15,15 @@
  * the bound is reached or memory is short, of the largest ledger where several share memory:
  * writing an event cannot fail, and it allocates at most once in a thousand events or so.
  */
-#include "ledger/ledger.h"
+#include "ledger/ledger_impl.h"
 
-#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
-
-#define CHUNK_SIZE 65536
-#define TEXT_MAX   4096
-#define VARINT_MAX 10
-#define ITEM_HEAD  2 /* of a LIST: the length of a string in two octets */
 
 /* How often the wall clock is read. Less often than the monotonic one, to save time; again and
  * again, because it may be set, and the monotonic one rests while the machine sleeps. */
 #define WALL_EVERY NS_PER_S
-
-struct chunk {
-    struct link link;
-    uint64_t first_seq;
-    uint32_t count;
-    uint32_t used;
-    uint16_t count_of[EV_COUNT]; /* each kind of event: told without looking at old memory again */
-    uint8_t data[];
-};
-#define CHUNK_ROOM (CHUNK_SIZE - sizeof(struct chunk))
-static_assert(CHUNK_SIZE / sizeof(uint64_t) < UINT16_MAX, "count_of counts all of a chunk");
-
-/* A record: this, then its fields, each an id byte, then for TEXT and LIST the length as a varint
- * and the bytes, for the other kinds the value as a zigzag varint. */
-struct head {
-    uint64_t seq;
-    int64_t age, wall;
-    uint64_t connection;
-    uint32_t exchange;
-    uint32_t length; /* of the whole record */
-    uint16_t event;
-    bool cut;
-};
-
-static const struct {
-    const char *name, *about;
-} events[EV_COUNT] = {
-#define X(symbol, name, about) { name, about },
-    LEDGER_EVENTS(X)
-#undef X
-};
-
-static const char *const members[EV_COUNT] = {
-#define X(symbol, names) [EV_##symbol] = names,
-    LEDGER_MEMBERS(X)
-#undef X
-};
-
-static const struct {
-    const char *name;
-    enum ledger_kind kind;
-} fields[F_COUNT] = {
-#define X(symbol, name, kind) { name, LEDGER_##kind },
-    LEDGER_FIELDS(X)
-#undef X
-};
-
-static bool is_text(enum ledger_kind kind)
-{
-    return kind == LEDGER_TEXT || kind == LEDGER_LIST || kind == LEDGER_JSON;
-}
-
-static_assert(F_COUNT <= 256, "a field's id is one byte");
-
-struct ledger {
-    struct link chunks; /* oldest first, never empty */
-    struct link watches;
-    struct link *next_watch; /* whose turn it is when the watcher that is called returns */
-    size_t chunk_count, chunk_max;
-    struct ledger_budget *budget; /* NULL: it shares none */
-    struct link sharing;          /* in budget->ledgers */
-    uint64_t last, dropped;
-    uint64_t dropped_of[EV_COUNT];
-    uint64_t removals;             /* of chunks: a cursor's place is good while it stays the same */
-    int64_t made;                  /* monotonic */
-    int64_t wall_offset, wall_due; /* wall minus monotonic time; when to measure it again */
-
-    bool open;          /* between begin and commit: */
-    size_t start, end;  /* where in the newest chunk the record lies */
-    struct head record; /* goes to start at commit */
-};
-
-const char *ledger_event_name(enum ledger_event event)
-{
-    return events[event].name;
-}
-
-const char *ledger_event_about(enum ledger_event event)
-{
-    return events[event].about;
-}
-
-const char *ledger_event_members(enum ledger_event event)
-{
-    return members[event];
-}
-
-const char *ledger_field_name(enum ledger_field field)
-{
-    return fields[field].name;
-}
-
-enum ledger_kind ledger_field_kind(enum ledger_field field)
-{
-    return fields[field].kind;
-}
-
-static struct chunk *oldest(const struct ledger *l)
-{
-    return link_entry(l->chunks.next, struct chunk, link);
-}
-
-static struct chunk *newest(const struct ledger *l)
-{
-    return link_entry(l->chunks.prev, struct chunk, link);
-}
 
 static void use_chunk(struct ledger *l, struct chunk *c)
 {
@@ -358,14 +245,14 @@ static void put_number(struct ledger *l, enum ledger_field field, int64_t value)
 
 void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
 {
-    assert(l->open && (fields[field].kind == LEDGER_INT || fields[field].kind == LEDGER_BOOL ||
-                       fields[field].kind == LEDGER_SPAN));
-    put_number(l, field, fields[field].kind == LEDGER_SPAN ? shown(value) : value);
+    assert(l->open && (kind_of(field) == LEDGER_INT || kind_of(field) == LEDGER_BOOL ||
+                       kind_of(field) == LEDGER_SPAN));
+    put_number(l, field, kind_of(field) == LEDGER_SPAN ? shown(value) : value);
 }
 
 void ledger_word(struct ledger *l, enum ledger_field field, int64_t word)
 {
-    assert(l->open && fields[field].kind == LEDGER_WORD);
+    assert(l->open && kind_of(field) == LEDGER_WORD);
     if (*ledger_word_name(field, word))
         put_number(l, field, word);
 }
@@ -373,17 +260,17 @@ void ledger_word(struct ledger *l, enum ledger_field field, int64_t word)
 void ledger_real(struct ledger *l, enum ledger_field field, double value)
 {
     int64_t bits;
-    assert(l->open && fields[field].kind == LEDGER_REAL);
+    assert(l->open && kind_of(field) == LEDGER_REAL);
     memcpy(&bits, &value, sizeof bits);
     put_number(l, field, bits);
 }
 
 void ledger_bytes(struct ledger *l, enum ledger_field field, const char *text, size_t len)
 {
-    assert(l->open && is_text(fields[field].kind));
+    assert(l->open && is_text(kind_of(field)));
     if (len > TEXT_MAX) {
         l->record.cut = true;
-        if (fields[field].kind == LEDGER_JSON)
+        if (kind_of(field) == LEDGER_JSON)
             return; /* a part of it would be no JSON */
         len = TEXT_MAX;
         /* Not in the middle of a UTF-8 sequence. */
@@ -418,21 +305,6 @@ size_t ledger_item(char *list, size_t size, size_t len, const void *item, size_t
     if (n)
         memcpy(list + len + ITEM_HEAD, item, n);
     return len + ITEM_HEAD + n;
-}
-
-static struct ledger_record record_at(const uint8_t *bytes)
-{
-    struct head head;
-    memcpy(&head, bytes, sizeof head);
-    return (struct ledger_record){ .seq = head.seq,
-                                   .age = head.age,
-                                   .wall = head.wall,
-                                   .connection = head.connection,
-                                   .exchange = head.exchange,
-                                   .event = head.event,
-                                   .cut = head.cut,
-                                   .fields = bytes + sizeof head,
-                                   .fields_len = head.length - sizeof head };
 }
 
 static void tell_watches(struct ledger *l, const uint8_t *bytes)
@@ -489,150 +361,4 @@ void ledger_watch_remove(struct ledger_watch *watch)
         l->next_watch = watch->link.next;
     link_remove(&watch->link);
     watch->ledger = NULL;
-}
-
-/* --- Reading --- */
-
-uint64_t ledger_last(const struct ledger *l)
-{
-    return l->last;
-}
-
-uint64_t ledger_first(const struct ledger *l)
-{
-    return oldest(l)->count ? oldest(l)->first_seq : 0;
-}
-
-uint64_t ledger_dropped(const struct ledger *l)
-{
-    return l->dropped;
-}
-
-uint64_t ledger_dropped_of(const struct ledger *l, enum ledger_event event)
-{
-    return l->dropped_of[event];
-}
-
-static const uint8_t *get_varint(const uint8_t *p, uint64_t *value)
-{
-    *value = 0;
-    for (unsigned shift = 0;; shift += 7, p++) {
-        *value |= (uint64_t)(*p & 0x7f) << shift;
-        if (*p < 0x80)
-            return p + 1;
-    }
-}
-
-bool ledger_field_next(const struct ledger_record *record, size_t *at, struct ledger_value *out)
-{
-    if (*at >= record->fields_len)
-        return false;
-    const uint8_t *p = record->fields + *at;
-    uint64_t value;
-    *out = (struct ledger_value){ .field = *p, .kind = fields[*p].kind };
-    p = get_varint(p + 1, &value);
-    if (is_text(out->kind)) {
-        out->bytes = (const char *)p;
-        out->len = value;
-        p += value;
-    } else {
-        out->number = (int64_t)((value >> 1) ^ (~(value & 1) + 1));
-        if (out->kind == LEDGER_REAL)
-            memcpy(&out->real, &out->number, sizeof out->real);
-    }
-    *at = (size_t)(p - record->fields);
-    return true;
-}
-
-bool ledger_item_next(const struct ledger_value *list, size_t *at, const char **item, size_t *n)
-{
-    if (*at + ITEM_HEAD > list->len)
-        return false;
-    const uint8_t *p = (const uint8_t *)list->bytes + *at;
-    size_t there = list->len - *at - ITEM_HEAD; /* less, where the list was cut */
-    *n = (size_t)p[0] << 8 | p[1];
-    *at += ITEM_HEAD + *n;
-    *item = (const char *)p + ITEM_HEAD;
-    if (*n > there)
-        *n = there;
-    return true;
-}
-
-bool ledger_value(const struct ledger_record *record, enum ledger_field field,
-                  struct ledger_value *out)
-{
-    for (size_t at = 0; ledger_field_next(record, &at, out);)
-        if (out->field == field)
-            return true;
-    return false;
-}
-
-int64_t ledger_number(const struct ledger_record *record, enum ledger_field field, int64_t fallback)
-{
-    struct ledger_value value;
-    assert(!is_text(fields[field].kind) && fields[field].kind != LEDGER_REAL);
-    return ledger_value(record, field, &value) ? value.number : fallback;
-}
-
-bool ledger_text_is(const struct ledger_record *record, enum ledger_field field, const char *text)
-{
-    struct ledger_value value;
-    assert(is_text(fields[field].kind) && fields[field].kind != LEDGER_LIST);
-    return ledger_value(record, field, &value) && value.len == strlen(text) &&
-           memcmp(value.bytes, text, value.len) == 0;
-}
-
-/* The newest chunk that begins at or before seq, else the oldest. Readers mostly follow the end. */
-static const struct chunk *chunk_of(const struct ledger *l, uint64_t seq)
-{
-    const struct chunk *c = newest(l);
-    while (c->first_seq > seq && c->link.prev != &l->chunks)
-        c = link_entry(c->link.prev, const struct chunk, link);
-    return c;
-}
-
-/* Stands in front of the event behind since, if that is there yet. */
-static void find_place(struct ledger_cursor *cursor)
-{
-    const struct chunk *c = chunk_of(cursor->ledger, cursor->since + 1);
-    struct head head;
-    cursor->chunk = c;
-    cursor->removals = cursor->ledger->removals;
-    for (cursor->at = 0; cursor->at < c->used; cursor->at += head.length) {
-        memcpy(&head, c->data + cursor->at, sizeof head);
-        if (head.seq > cursor->since)
-            return;
-    }
-}
-
-bool ledger_next(struct ledger_cursor *cursor, struct ledger_record *out)
-{
-    const struct ledger *l = cursor->ledger;
-    if (cursor->since >= l->last)
-        return false;
-    if (!cursor->chunk || cursor->removals != l->removals)
-        find_place(cursor);
-    const struct chunk *c = cursor->chunk;
-    if (cursor->at == c->used) {
-        c = link_entry(c->link.next, const struct chunk, link);
-        cursor->chunk = c;
-        cursor->at = 0;
-    }
-    *out = record_at(c->data + cursor->at);
-    cursor->at += sizeof(struct head) + out->fields_len;
-    cursor->since = out->seq;
-    return true;
-}
-
-uint64_t ledger_page(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes)
-{
-    struct ledger_cursor cursor = { .ledger = l, .since = since };
-    struct ledger_record record;
-    size_t bytes = 0;
-    for (size_t count = 0; count < max_events && bytes < max_bytes; count++) {
-        if (!ledger_next(&cursor, &record))
-            break;
-        bytes += sizeof(struct head) + record.fields_len;
-    }
-    return cursor.since;
 }

@@ -1,8 +1,25 @@
-/* words.c - the words of the WORD fields. */
-#include <assert.h>
-#include <string.h>
+/* words.c - the names of events and fields, and the words of the WORD fields. */
+#include "ledger/ledger_impl.h"
 
-#include "ledger/ledger.h"
+static const struct {
+    const char *name, *about;
+} events[EV_COUNT] = {
+#define X(symbol, name, about) { name, about },
+    LEDGER_EVENTS(X)
+#undef X
+};
+
+static const char *const members[EV_COUNT] = {
+#define X(symbol, names) [EV_##symbol] = names,
+    LEDGER_MEMBERS(X)
+#undef X
+};
+
+const struct field_row ledger_fields[F_COUNT] = {
+#define X(symbol, name, kind) { name, LEDGER_##kind },
+    LEDGER_FIELDS(X)
+#undef X
+};
 
 #define X(symbol, word) word,
 static const char *const protocol_name[] = { LEDGER_WORDS_PROTOCOL_NAME(X) };
@@ -56,6 +73,31 @@ static const struct {
     [F_PHASE] = WORDS(phase),
     [F_REASON] = WORDS(reason),
 };
+
+const char *ledger_event_name(enum ledger_event event)
+{
+    return events[event].name;
+}
+
+const char *ledger_event_about(enum ledger_event event)
+{
+    return events[event].about;
+}
+
+const char *ledger_event_members(enum ledger_event event)
+{
+    return members[event];
+}
+
+const char *ledger_field_name(enum ledger_field field)
+{
+    return ledger_fields[field].name;
+}
+
+enum ledger_kind ledger_field_kind(enum ledger_field field)
+{
+    return ledger_fields[field].kind;
+}
 
 const char *ledger_word_name(enum ledger_field field, int64_t word)
 {

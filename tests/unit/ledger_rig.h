@@ -1,6 +1,4 @@
-/* ledger_rig.h - a ledger of a few chunks, and what it is read as. Include once in a test program:
- * the ledger comes with it, so that tests see inside.
- */
+/* ledger_rig.h - a ledger of a few chunks, of whose inside tests know, and what it is read as. */
 #pragma once
 
 #include <errno.h>
@@ -16,8 +14,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
-#include "ledger/ledger.c"
-#include "ledger/words.c"
+#include "ledger/ledger_impl.h"
 
 #include "harness/memcheck.h"
 #include "harness/memory.h"

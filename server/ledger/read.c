@@ -1,0 +1,146 @@
+/* read.c - finding and reading what ledger.c holds. */
+#include "ledger/ledger_impl.h"
+
+uint64_t ledger_last(const struct ledger *l)
+{
+    return l->last;
+}
+
+uint64_t ledger_first(const struct ledger *l)
+{
+    return oldest(l)->count ? oldest(l)->first_seq : 0;
+}
+
+uint64_t ledger_dropped(const struct ledger *l)
+{
+    return l->dropped;
+}
+
+uint64_t ledger_dropped_of(const struct ledger *l, enum ledger_event event)
+{
+    return l->dropped_of[event];
+}
+
+static const uint8_t *get_varint(const uint8_t *p, uint64_t *value)
+{
+    *value = 0;
+    for (unsigned shift = 0;; shift += 7, p++) {
+        *value |= (uint64_t)(*p & 0x7f) << shift;
+        if (*p < 0x80)
+            return p + 1;
+    }
+}
+
+bool ledger_field_next(const struct ledger_record *record, size_t *at, struct ledger_value *out)
+{
+    if (*at >= record->fields_len)
+        return false;
+    const uint8_t *p = record->fields + *at;
+    uint64_t value;
+    *out = (struct ledger_value){ .field = *p, .kind = kind_of(*p) };
+    p = get_varint(p + 1, &value);
+    if (is_text(out->kind)) {
+        out->bytes = (const char *)p;
+        out->len = value;
+        p += value;
+    } else {
+        out->number = (int64_t)((value >> 1) ^ (~(value & 1) + 1));
+        if (out->kind == LEDGER_REAL)
+            memcpy(&out->real, &out->number, sizeof out->real);
+    }
+    *at = (size_t)(p - record->fields);
+    return true;
+}
+
+bool ledger_item_next(const struct ledger_value *list, size_t *at, const char **item, size_t *n)
+{
+    if (*at + ITEM_HEAD > list->len)
+        return false;
+    const uint8_t *p = (const uint8_t *)list->bytes + *at;
+    size_t there = list->len - *at - ITEM_HEAD; /* less, where the list was cut */
+    *n = (size_t)p[0] << 8 | p[1];
+    *at += ITEM_HEAD + *n;
+    *item = (const char *)p + ITEM_HEAD;
+    if (*n > there)
+        *n = there;
+    return true;
+}
+
+bool ledger_value(const struct ledger_record *record, enum ledger_field field,
+                  struct ledger_value *out)
+{
+    for (size_t at = 0; ledger_field_next(record, &at, out);)
+        if (out->field == field)
+            return true;
+    return false;
+}
+
+int64_t ledger_number(const struct ledger_record *record, enum ledger_field field, int64_t fallback)
+{
+    struct ledger_value value;
+    assert(!is_text(kind_of(field)) && kind_of(field) != LEDGER_REAL);
+    return ledger_value(record, field, &value) ? value.number : fallback;
+}
+
+bool ledger_text_is(const struct ledger_record *record, enum ledger_field field, const char *text)
+{
+    struct ledger_value value;
+    assert(is_text(kind_of(field)) && kind_of(field) != LEDGER_LIST);
+    return ledger_value(record, field, &value) && value.len == strlen(text) &&
+           memcmp(value.bytes, text, value.len) == 0;
+}
+
+/* The newest chunk that begins at or before seq, else the oldest. Readers mostly follow the end. */
+static const struct chunk *chunk_of(const struct ledger *l, uint64_t seq)
+{
+    const struct chunk *c = newest(l);
+    while (c->first_seq > seq && c->link.prev != &l->chunks)
+        c = link_entry(c->link.prev, const struct chunk, link);
+    return c;
+}
+
+/* Stands in front of the event behind since, if that is there yet. */
+static void find_place(struct ledger_cursor *cursor)
+{
+    const struct chunk *c = chunk_of(cursor->ledger, cursor->since + 1);
+    struct head head;
+    cursor->chunk = c;
+    cursor->removals = cursor->ledger->removals;
+    for (cursor->at = 0; cursor->at < c->used; cursor->at += head.length) {
+        memcpy(&head, c->data + cursor->at, sizeof head);
+        if (head.seq > cursor->since)
+            return;
+    }
+}
+
+bool ledger_next(struct ledger_cursor *cursor, struct ledger_record *out)
+{
+    const struct ledger *l = cursor->ledger;
+    if (cursor->since >= l->last)
+        return false;
+    if (!cursor->chunk || cursor->removals != l->removals)
+        find_place(cursor);
+    const struct chunk *c = cursor->chunk;
+    if (cursor->at == c->used) {
+        c = link_entry(c->link.next, const struct chunk, link);
+        cursor->chunk = c;
+        cursor->at = 0;
+    }
+    *out = record_at(c->data + cursor->at);
+    cursor->at += sizeof(struct head) + out->fields_len;
+    cursor->since = out->seq;
+    return true;
+}
+
+uint64_t ledger_page(const struct ledger *l, uint64_t since, size_t max_events, size_t max_bytes)
+{
+    struct ledger_cursor cursor = { .ledger = l, .since = since };
+    struct ledger_record record;
+    size_t bytes = 0;
+    for (size_t count = 0; count < max_events && bytes < max_bytes; count++) {
+        if (!ledger_next(&cursor, &record))
+            break;
+        bytes += sizeof(struct head) + record.fields_len;
+    }
+    return cursor.since;
+}
