@@ -63,6 +63,9 @@ static const struct command {
       command_modes, NULL },
     { "healthcheck", "[--admin ADDR] [--wait TIME]", "exit 0 when a server's admin API answers",
       command_healthcheck, NULL },
+    { "watch", "[--connection N] [--event E] [--run ID] [URL]",
+      "follow what happens on a server, by its admin API (http://localhost:9000)", command_watch,
+      NULL },
     { "help", "[COMMAND]", "print this, or what a command takes", command_help, NULL },
     { "--version", "", "print the version", command_version, NULL },
 };
@@ -136,8 +139,8 @@ static int command_help(int argc, char **argv)
 static int run(int argc, char **argv)
 {
     if (argc < 2)
-        return command_error("", "a command is missing: serve, modes or healthcheck; `hangup help` "
-                                 "says more");
+        return command_error("", "a command is missing: serve, modes, watch or healthcheck; "
+                                 "`hangup help` says more");
     if (is_help(argv[1]))
         return command_help(0, NULL);
     const struct command *found = find(argv[1]);

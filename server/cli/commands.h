@@ -24,6 +24,10 @@ int command_modes(int argc, char **argv);
  * 1. */
 int command_healthcheck(int argc, char **argv);
 
+/* `hangup watch [--connection N] [--event E] [--run ID] [URL]`: follows the events of a server's
+ * run (URL: its admin API, http://localhost:9000), until SIGINT or SIGTERM. */
+int command_watch(int argc, char **argv);
+
 /* Prints "hangup COMMAND: ..." on stderr, one line. Return EXIT_USAGE. */
 int command_error(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

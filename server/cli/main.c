@@ -14,6 +14,7 @@
 #include "cli/initial.h"
 #include "cli/options.h"
 #include "cli/ready.h"
+#include "cli/screen.h"
 #include "cli/standard.h"
 #include "run/run.h"
 #include "server.h"
@@ -24,6 +25,7 @@ struct serve {
     struct options options;
     struct initial initial;
     struct server *server;
+    struct screen *screen; /* NULL: stdout is no terminal */
     uv_signal_t signals[2];
     bool stopping;
 };
@@ -135,6 +137,7 @@ static void finish(struct serve *s)
 {
     if (s->server && !s->stopping)
         end_signals(s);
+    screen_destroy(s->screen);
     server_destroy(s->server);
     initial_free(&s->initial);
     log_end();
@@ -176,6 +179,8 @@ static int serve(struct serve *s)
     if (error)
         return command_error("serve", "the ready line cannot be written to stdout: %s",
                              strerror(-error));
+    if (isatty(STDOUT_FILENO))
+        s->screen = screen_create(run_ledger(server_default_run(s->server)));
     server_run(s->server);
     return 0;
 }
