@@ -1,4 +1,4 @@
-/* driver.h - what COMMAND says of its own requests: one JSON line each, first {"driver":1}.
+/* driver_lines.h - what COMMAND says of its own requests: one JSON line each, first {"driver":1}.
  *
  * It writes them to the file that HANGUP_REPORT names, or, if it leaves that empty, to its stdout
  * between whatever else it writes there. docs/prove.md has the lines.
@@ -14,7 +14,7 @@
 #define DRIVER_LINE_MAX  ((size_t)64 * 1024)
 #define DRIVER_LINES_MAX 10000
 
-struct driver {
+struct driver_lines {
     char dir[160], path[176]; /* of the file; "": none */
     long long offset;         /* what has been read of it */
     struct buf part;          /* the begin of a line that is not whole yet: of the file, */
@@ -29,23 +29,19 @@ struct driver {
     void *arg;
 };
 
-/* The steps that COMMAND is told to do: how many requests they are. What is not known counts as
- * none. */
-unsigned driver_requests(const char *steps);
-
 /* Makes the file, empty, in a directory of its own. d is zeroed but for line and arg. Returns 0 or
  * -errno. */
-int driver_open(struct driver *d);
+int driver_lines_open(struct driver_lines *d);
 /* Takes the whole lines that have come; at the end (over) also one that is not ended. */
-void driver_read(struct driver *d, bool over);
+void driver_lines_read(struct driver_lines *d, bool over);
 /* Takes what COMMAND wrote to stdout, and appends to shown what of it is none of the driver's. */
-void driver_out(struct driver *d, const char *bytes, size_t len, struct buf *shown);
+void driver_lines_out(struct driver_lines *d, const char *bytes, size_t len, struct buf *shown);
 /* Its stdout is over: what came of a last line is a line. */
-void driver_out_end(struct driver *d, struct buf *shown);
+void driver_lines_out_end(struct driver_lines *d, struct buf *shown);
 /* Is it a driver? It has said so, or has begun to write as one. */
-static inline bool driver_speaks(const struct driver *d)
+static inline bool driver_lines_speaks(const struct driver_lines *d)
 {
     return d->from_file || d->from_out;
 }
 /* Removes the file. A zeroed one is fine. */
-void driver_close(struct driver *d);
+void driver_lines_close(struct driver_lines *d);

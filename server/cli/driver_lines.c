@@ -1,4 +1,4 @@
-#include "cli/driver.h"
+#include "cli/driver_lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,38 +13,10 @@
 
 #define REPORT "HANGUP_REPORT"
 
-/* --- Steps */
-
-/* Of one word: 0 when it is no request. */
-static unsigned requests_of(const char *word, size_t len)
-{
-    static const char *const requests[] = { "post-key", "post", "get" };
-    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-        size_t n = strlen(requests[i]);
-        if (len < n || memcmp(word, requests[i], n) != 0)
-            continue;
-        if (len == n)
-            return 1;
-        return word[n] == '*' ? (unsigned)strtoul(word + n + 1, NULL, 10) : 0;
-    }
-    return 0;
-}
-
-unsigned driver_requests(const char *steps)
-{
-    unsigned requests = 0;
-    while (*steps) {
-        size_t len = strcspn(steps, " ");
-        requests += requests_of(steps, len);
-        steps += len + strspn(steps + len, " ");
-    }
-    return requests;
-}
-
 /* --- Lines */
 
 /* What is wrong with it is said once, the first. */
-static void broke(struct driver *d, const char *what)
+static void broke(struct driver_lines *d, const char *what)
 {
     char where[80];
     if (*d->broken.where)
@@ -60,7 +32,7 @@ static bool has_number(const json_t *line, const char *name)
 }
 
 /* Takes a line that is the driver's. */
-static void take(struct driver *d, const char *text, size_t len, const json_t *line)
+static void take(struct driver_lines *d, const char *text, size_t len, const json_t *line)
 {
     struct refusal why;
     if (*d->broken.where)
@@ -84,7 +56,7 @@ static void take(struct driver *d, const char *text, size_t len, const json_t *l
     d->lines++;
 }
 
-static void take_from_file(struct driver *d, const char *text, size_t len)
+static void take_from_file(struct driver_lines *d, const char *text, size_t len)
 {
     json_auto_t *line = NULL;
     if (len && text[len - 1] == '\r')
@@ -98,7 +70,7 @@ static void take_from_file(struct driver *d, const char *text, size_t len)
 
 /* --- The file */
 
-int driver_open(struct driver *d)
+int driver_lines_open(struct driver_lines *d)
 {
     const char *tmp = getenv("TMPDIR");
     int len = snprintf(d->dir, sizeof d->dir, "%s/hangup-report-XXXXXX",
@@ -116,7 +88,7 @@ int driver_open(struct driver *d)
 }
 
 /* What came since it was read last. Returns a descriptor, or -1: there is nothing. */
-static int open_grown(struct driver *d)
+static int open_grown(struct driver_lines *d)
 {
     struct stat about;
     int fd = open(d->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -133,8 +105,8 @@ static int open_grown(struct driver *d)
 }
 
 /* Cuts whole lines off the front. */
-static void cut_lines(struct driver *d, struct buf *part,
-                      void (*whole)(struct driver *d, const char *line, size_t len))
+static void cut_lines(struct driver_lines *d, struct buf *part,
+                      void (*whole)(struct driver_lines *d, const char *line, size_t len))
 {
     const char *end;
     while (buf_len(part) && (end = memchr(buf_bytes(part), '\n', buf_len(part)))) {
@@ -144,7 +116,7 @@ static void cut_lines(struct driver *d, struct buf *part,
     }
 }
 
-void driver_read(struct driver *d, bool over)
+void driver_lines_read(struct driver_lines *d, bool over)
 {
     char bytes[8192];
     ssize_t n;
@@ -171,7 +143,7 @@ void driver_read(struct driver *d, bool over)
 /* --- stdout */
 
 /* Is it one of the driver's? Then it is taken. */
-static bool take_from_out(struct driver *d, const char *text, size_t len)
+static bool take_from_out(struct driver_lines *d, const char *text, size_t len)
 {
     json_auto_t *line = NULL;
     if (d->from_file || len == 0 || text[0] != '{' || json_read(text, len, "", &line, NULL) != 0)
@@ -185,7 +157,7 @@ static bool take_from_out(struct driver *d, const char *text, size_t len)
     return true;
 }
 
-void driver_out(struct driver *d, const char *bytes, size_t len, struct buf *shown)
+void driver_lines_out(struct driver_lines *d, const char *bytes, size_t len, struct buf *shown)
 {
     while (len) {
         const char *end = memchr(bytes, '\n', len);
@@ -213,7 +185,7 @@ void driver_out(struct driver *d, const char *bytes, size_t len, struct buf *sho
     }
 }
 
-void driver_out_end(struct driver *d, struct buf *shown)
+void driver_lines_out_end(struct driver_lines *d, struct buf *shown)
 {
     size_t len = buf_len(&d->out_part);
     if (len && !take_from_out(d, (const char *)buf_bytes(&d->out_part), len))
@@ -221,7 +193,7 @@ void driver_out_end(struct driver *d, struct buf *shown)
     buf_consume(&d->out_part, len);
 }
 
-void driver_close(struct driver *d)
+void driver_lines_close(struct driver_lines *d)
 {
     if (*d->path)
         unlink(d->path);

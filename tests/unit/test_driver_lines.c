@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "cli/driver.h"
+#include "cli/driver_lines.h"
 #include "cli/environment.h"
 
-static struct driver driver;
+static struct driver_lines driver;
 static struct buf taken, shown;
 static int answer; /* of what takes the lines */
 
@@ -30,13 +30,13 @@ static int take(void *arg, const char *line, size_t len, struct refusal *why)
 static int setup(void **state)
 {
     answer = 0;
-    driver = (struct driver){ .line = take };
-    return driver_open(&driver);
+    driver = (struct driver_lines){ .line = take };
+    return driver_lines_open(&driver);
 }
 
 static int teardown(void **state)
 {
-    driver_close(&driver);
+    driver_lines_close(&driver);
     buf_free(&taken);
     buf_free(&shown);
     return 0;
@@ -59,36 +59,21 @@ static void append(const char *what)
 
 static void out(const char *what)
 {
-    driver_out(&driver, what, strlen(what), &shown);
-}
-
-static void steps_are_counted(void **state)
-{
-    static const struct {
-        const char *steps;
-        unsigned requests;
-    } rows[] = { { "", 0 },
-                 { "get", 1 },
-                 { "get get pause get", 3 },
-                 { "get*11 pause post-key", 12 },
-                 { "background  pause foreground get post", 2 },
-                 { "getter post-keys", 0 } };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_int_equal(driver_requests(rows[i].steps), rows[i].requests);
+    driver_lines_out(&driver, what, strlen(what), &shown);
 }
 
 static void lines_of_the_file_are_taken_as_they_come(void **state)
 {
-    driver_read(&driver, false);
-    assert_false(driver_speaks(&driver));
+    driver_lines_read(&driver, false);
+    assert_false(driver_lines_speaks(&driver));
     append("{\"driver\":1}\n{\"n\":1,\"ok\":tr");
-    driver_read(&driver, false);
+    driver_lines_read(&driver, false);
     assert_string_equal(text(&taken), "{\"driver\":1}|");
-    assert_true(driver_speaks(&driver));
+    assert_true(driver_lines_speaks(&driver));
     append("ue}\r\n\n{\"n\":2}");
-    driver_read(&driver, false);
+    driver_lines_read(&driver, false);
     assert_int_equal(driver.requests, 1);
-    driver_read(&driver, true);
+    driver_lines_read(&driver, true);
     assert_string_equal(text(&taken), "{\"driver\":1}|{\"n\":1,\"ok\":true}|{\"n\":2}|");
     assert_int_equal(driver.requests, 2);
     assert_string_equal(driver.broken.where, "");
@@ -98,7 +83,7 @@ static void lines_of_stdout_are_taken_when_the_file_is_empty(void **state)
 {
     out("building {\"n\":1}\n{\"n\":0}\n{\"driv");
     out("er\":1}\n{not json}\n{\"n\":1,\"ok\":false}\r\nbye");
-    driver_out_end(&driver, &shown);
+    driver_lines_out_end(&driver, &shown);
     assert_string_equal(text(&taken), "{\"driver\":1}|{\"n\":1,\"ok\":false}|");
     assert_string_equal(text(&shown), "building {\"n\":1}\n{\"n\":0}\n{not json}\nbye");
     assert_int_equal(driver.requests, 1);
@@ -108,7 +93,7 @@ static void a_last_line_of_stdout_need_not_end(void **state)
 {
     out("{\"driver\":1}\n{\"n\":1}");
     assert_int_equal(driver.requests, 0);
-    driver_out_end(&driver, &shown);
+    driver_lines_out_end(&driver, &shown);
     assert_int_equal(driver.requests, 1);
     assert_string_equal(text(&shown), "");
 }
@@ -116,7 +101,7 @@ static void a_last_line_of_stdout_need_not_end(void **state)
 static void stdout_is_only_shown_when_the_file_speaks(void **state)
 {
     append("{\"driver\":1}\n");
-    driver_read(&driver, false);
+    driver_lines_read(&driver, false);
     out("{\"driver\":1}\n{\"n\":1}\n");
     assert_string_equal(text(&shown), "{\"driver\":1}\n{\"n\":1}\n");
     assert_int_equal(driver.lines, 1);
@@ -129,8 +114,8 @@ static void a_long_line_of_stdout_is_shown(void **state)
     memset(line, 'x', len);
     line[0] = '{';
     line[len] = '\n';
-    driver_out(&driver, line, 20, &shown);
-    driver_out(&driver, line + 20, len + 1 - 20, &shown);
+    driver_lines_out(&driver, line, 20, &shown);
+    driver_lines_out(&driver, line + 20, len + 1 - 20, &shown);
     assert_int_equal(buf_len(&shown), len + 1);
     free(line);
 }
@@ -152,7 +137,7 @@ static void what_is_broken_is_said_with_its_line(void **state)
         teardown(state);
         assert_int_equal(setup(state), 0);
         append(rows[i].file);
-        driver_read(&driver, true);
+        driver_lines_read(&driver, true);
         assert_string_equal(driver.broken.where, rows[i].where);
         assert_non_null(strstr(driver.broken.what, rows[i].what));
     }
@@ -162,7 +147,7 @@ static void what_its_taker_refuses_breaks_it(void **state)
 {
     answer = BAD_INPUT;
     append("{\"driver\":1}\n{\"n\":1}\n");
-    driver_read(&driver, true);
+    driver_lines_read(&driver, true);
     assert_string_equal(driver.broken.what, "it is not liked");
     assert_string_equal(text(&taken), "{\"driver\":1}|");
 }
@@ -170,23 +155,23 @@ static void what_its_taker_refuses_breaks_it(void **state)
 static void a_file_that_shrinks_or_is_none_breaks_it(void **state)
 {
     append("{\"driver\":1}\n");
-    driver_read(&driver, false);
+    driver_lines_read(&driver, false);
     assert_int_equal(truncate(driver.path, 2), 0);
-    driver_read(&driver, false);
+    driver_lines_read(&driver, false);
     assert_non_null(strstr(driver.broken.what, "has gone"));
     teardown(state);
     assert_int_equal(setup(state), 0);
     assert_int_equal(unlink(driver.path), 0);
     assert_int_equal(mkfifo(driver.path, 0600), 0);
-    driver_read(&driver, true);
+    driver_lines_read(&driver, true);
     assert_non_null(strstr(driver.broken.what, "no file"));
 }
 
 static void a_file_that_is_removed_is_no_report(void **state)
 {
     unlink(driver.path);
-    driver_read(&driver, true);
-    assert_false(driver_speaks(&driver));
+    driver_lines_read(&driver, true);
+    assert_false(driver_lines_speaks(&driver));
     assert_string_equal(driver.broken.where, "");
 }
 
@@ -194,7 +179,7 @@ static void its_folder_goes_with_it(void **state)
 {
     char dir[sizeof driver.dir];
     memcpy(dir, driver.dir, sizeof dir);
-    driver_close(&driver);
+    driver_lines_close(&driver);
     assert_int_equal(access(dir, F_OK), -1);
 }
 
@@ -220,7 +205,6 @@ static void an_environment_is_ours_and_what_is_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(steps_are_counted),
         cmocka_unit_test_setup_teardown(lines_of_the_file_are_taken_as_they_come, setup, teardown),
         cmocka_unit_test_setup_teardown(lines_of_stdout_are_taken_when_the_file_is_empty, setup,
                                         teardown),
