@@ -3,7 +3,8 @@
 
 Each modes/catalogue/NAME.json needs its line in modes/meson.build and a row 'NAME': 'program' in
 mode_tests of tests/e2e/meson.build; the program is among e2e_tests, and test_program.c has "NAME" as
-a text. Each modes/cases/NAME.json needs its line there, and its name in a test there, too.
+a text. Each modes/cases/NAME.json needs its line there, and its name in a test there, too; each
+modes/suites/NAME.json its line.
 meson runs this when it sets a build up, so that a mode without a test is never built.
 """
 import re
@@ -47,6 +48,9 @@ def complaints(root):
             yield f"modes/cases/{path.name} is not in modes/meson.build"
         if not any(f'"{path.stem}"' in source for source in sources.values()):
             yield f"modes/cases/{path.name} has no test: no program of tests/e2e names it"
+    for path in sorted((root / "modes" / "suites").glob("*.json")):
+        if f"'suites/{path.name}'" not in built_in:
+            yield f"modes/suites/{path.name} is not in modes/meson.build"
     if not modes:
         yield f"{root}: no modes found"
 

@@ -30,6 +30,7 @@ PREFIXES = {
     # What is made of data, with the name of the rule in server/meson.build.
     "case_data.c": ["case_files"],
     "catalogue_data.c": ["catalogue_files"],
+    "suite_data.c": ["suite_files"],
 }
 
 

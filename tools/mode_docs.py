@@ -52,6 +52,14 @@ def needs(mode):
     return "" if None in found else " or ".join(f"`{with_}`" for with_ in sorted(set(found)))
 
 
+def expectation(item):
+    """One, as on a command line."""
+    if isinstance(item, str):
+        return item
+    (name, params), = item.items()
+    return name + "".join(f";{key}={shown(value)}" for key, value in params.items())
+
+
 def section(mode):
     """The part of the document about one mode."""
     lines = [f"## {mode['name']}", "", mode["summary"], ""]
@@ -65,6 +73,9 @@ def section(mode):
     if mode.get("exercises"):
         names = ", ".join(f"`{name}`" for name in mode["exercises"])
         lines.append(f"- **Exercises:** {names}")
+    if mode.get("expect"):
+        names = ", ".join(f"`{expectation(item)}`" for item in mode["expect"])
+        lines.append(f"- **[Expects](suites.md#what-is-expected):** {names}")
     if mode.get("closing"):
         values_said = ", ".join(f"`{name}` `{shown(value)}`" for name, value in mode["closing"].items())
         lines.append(f"- **[Closing](writing-modes.md#how-connections-end):** {values_said}")

@@ -258,6 +258,8 @@ void calls_put_mode(struct call *call);
 void calls_patch_run(struct call *call);
 void calls_cases(struct call *call);
 void calls_case(struct call *call);
+void calls_suites(struct call *call);
+void calls_suite(struct call *call);
 void calls_connections(struct call *call);
 void calls_connection(struct call *call);
 void calls_do(struct call *call);

@@ -25,6 +25,8 @@ const struct route routes[] = {
       "what a mode can say: triggers, steps and their arguments" },
     { "GET", "/v1/cases", NULL, false, false, calls_cases, "cases from real reports, as plans" },
     { "GET", "/v1/cases/{name}", NULL, false, false, calls_case, "one of them" },
+    { "GET", "/v1/suites", NULL, false, false, calls_suites, "suites: lists of tests of a client" },
+    { "GET", "/v1/suites/{name}", NULL, false, false, calls_suite, "one of them, with its rows" },
     { "GET", "/v1/mode", NULL, false, false, calls_mode, "the mode or plan in force" },
     { "PUT", "/v1/mode", NULL, true, false, calls_put_mode, "sets a mode, a plan or a case" },
     { "GET", "/v1/connections", NULL, false, false, calls_connections, "the live connections" },

@@ -61,6 +61,7 @@ static const struct command {
       NULL },
     { "modes", "--cases|--case NAME", "list the cases from real reports, or show one",
       command_modes, NULL },
+    { "modes", "--suites|--suite NAME", "list the suites, or show one", command_modes, NULL },
     { "healthcheck", "[--admin ADDR] [--wait TIME]", "exit 0 when a server's admin API answers",
       command_healthcheck, NULL },
     { "watch", "[--connection N] [--event E] [--run ID] [URL]",

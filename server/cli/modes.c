@@ -1,4 +1,6 @@
-/* command_modes.c - `hangup modes`: the catalogue, the cases and the language, on stdout. */
+/* command_modes.c - `hangup modes`: the catalogue, the cases, the suites and the language, on
+ * stdout. */
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +10,7 @@
 #include "mode/about.h"
 #include "mode/cases.h"
 #include "mode/catalogue.h"
+#include "mode/suites.h"
 
 static const char *text(const json_t *object, const char *member)
 {
@@ -26,6 +29,35 @@ static void show_list(const char *title, const json_t *list)
     size_t i;
     json_t *item;
     json_array_foreach(list, i, item) printf("%s%s", i ? ", " : title, json_string_value(item));
+    if (json_array_size(list))
+        putchar('\n');
+}
+
+/* What is expected of the client, as it is given on a command line. */
+static void show_expect(const json_t *list)
+{
+    size_t i;
+    json_t *item, *params, *value;
+    const char *name, *param;
+    json_array_foreach(list, i, item)
+    {
+        printf("%s", i ? ", " : "Expects: ");
+        if (json_is_string(item))
+            printf("%s", json_string_value(item));
+        json_object_foreach(item, name, params)
+        {
+            printf("%s", name);
+            json_object_foreach(params, param, value)
+            {
+                char *shown = json_dumps(value, JSON_ENCODE_ANY);
+                printf(";%s=%s", param,
+                       json_is_string(value) ? json_string_value(value)
+                       : shown               ? shown
+                                             : "");
+                free(shown);
+            }
+        }
+    }
     if (json_array_size(list))
         putchar('\n');
 }
@@ -179,6 +211,7 @@ static void show_mode(const json_t *mode)
     if (*extends)
         printf("Extends: %s, whose parameters and rules are shown here, too\n", extends);
     show_list("Exercises: ", json_object_get(mode, "exercises"));
+    show_expect(json_object_get(mode, "expect"));
     show_list("Over: ", json_object_get(mode, "over"));
     if (*needs_text(mode, needs, sizeof needs))
         printf("Needs: %s\n", needs);
@@ -269,7 +302,66 @@ static int show_case(const char *name)
            strcmp(text(one, "over"), "both") == 0 ? "h1, h2" : text(one, "over"));
     show_list("Reports: ", json_object_get(one, "reports"));
     show_list("Exercises: ", json_object_get(one, "exercises"));
+    printf("Steps: %s\n", text(one, "steps"));
+    show_expect(json_object_get(one, "expect"));
     show_plan(json_object_get(one, "plan"));
+    return 0;
+}
+
+/* --- Suites */
+
+static int list_suites(void)
+{
+    for (size_t i = 0; i < suites_count(); i++) {
+        json_auto_t *one = suites_at(i);
+        if (!one)
+            return out_of_memory();
+        printf("%-10s %s\n", text(one, "name"), text(one, "summary"));
+    }
+    return 0;
+}
+
+/* What a row sets: "idle-close;idle=500ms", "case 01-...", "a plan". */
+static void show_row(const json_t *row)
+{
+    const char *param;
+    json_t *value;
+    printf("\n%s%s%s%s\n  ", text(row, "name"), *text(row, "over") ? ", over " : "",
+           text(row, "over"), *text(row, "case") ? ", as the case is" : "");
+    if (*text(row, "mode"))
+        printf("%s", text(row, "mode"));
+    else
+        printf("%s", *text(row, "case") ? text(row, "case") : "a plan");
+    json_object_foreach(json_object_get(row, "params"), param, value)
+    {
+        char *shown = json_dumps(value, JSON_ENCODE_ANY);
+        printf(";%s=%s", param,
+               json_is_string(value) ? json_string_value(value)
+               : shown               ? shown
+                                     : "");
+        free(shown);
+    }
+    printf("\n  %s\n  ", text(row, "steps"));
+    show_expect(json_object_get(row, "expect"));
+    if (!json_object_get(row, "expect"))
+        puts("Expects: what its user feels");
+}
+
+static int show_suite(const char *name)
+{
+    struct refusal why;
+    json_auto_t *suite = NULL;
+    struct catalogue *c = catalogue_create();
+    int error = c ? suites_get(c, name, &suite, &why) : -ENOMEM;
+    catalogue_destroy(c);
+    if (error > 0)
+        refuse_in(&why, "--suite", NULL);
+    if (error)
+        return command_refused("modes", error, &why);
+    size_t i;
+    json_t *row;
+    printf("%s: %s\n", text(suite, "name"), text(suite, "summary"));
+    json_array_foreach(json_object_get(suite, "rows"), i, row) show_row(row);
     return 0;
 }
 
@@ -289,8 +381,8 @@ static int show_language(void)
 
 struct query {
     struct filter filter;
-    const char *name, *case_name; /* at most one of these, or of the flags */
-    bool language, cases, json;
+    const char *name, *case_name, *suite; /* at most one of these, or of the flags */
+    bool language, cases, suites, json;
 };
 
 static const struct {
@@ -304,6 +396,8 @@ static const struct {
     { "--language", NULL, offsetof(struct query, language) },
     { "--cases", NULL, offsetof(struct query, cases) },
     { "--case", "NAME", offsetof(struct query, case_name) },
+    { "--suites", NULL, offsetof(struct query, suites) },
+    { "--suite", "NAME", offsetof(struct query, suite) },
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
@@ -342,9 +436,12 @@ static int read_arguments(int argc, char **argv, struct query *out)
             *(const char **)place = argv[i];
     }
     bool filtered = out->filter.group || out->filter.over || out->filter.exercises || out->json;
-    if ((out->name != NULL) + (out->case_name != NULL) + out->language + out->cases + filtered > 1)
-        return command_error("modes", "only one of NAME, --language, --cases, --case NAME, or of a "
-                                      "list with filters and --json");
+    if ((out->name != NULL) + (out->case_name != NULL) + (out->suite != NULL) + out->language +
+            out->cases + out->suites + filtered >
+        1)
+        return command_error("modes", "only one of NAME, --language, --cases, --case NAME, "
+                                      "--suites, --suite NAME, or of a list with filters and "
+                                      "--json");
     return 0;
 }
 
@@ -432,6 +529,10 @@ int command_modes(int argc, char **argv)
         return status;
     if (q.case_name)
         return show_case(q.case_name);
+    if (q.suite)
+        return show_suite(q.suite);
+    if (q.suites)
+        return list_suites();
     if (q.language)
         return show_language();
     return q.cases ? list_cases() : modes(&q);

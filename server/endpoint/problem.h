@@ -38,6 +38,8 @@
     X(NO_MODE, 404, "no-such-mode", "No such mode",                                                \
       "The path names a mode that is not in the catalogue.")                                       \
     X(NO_CASE, 404, "no-such-case", "No such case", "The path names a case that there is not.")    \
+    X(NO_SUITE, 404, "no-such-suite", "No such suite",                                             \
+      "The path names a suite that there is not.")                                                 \
     X(NO_CONNECTION, 404, "no-such-connection", "No such connection",                              \
       "No live connection has this id; the ledger says how it ended.")                             \
     X(NO_CA_CERTIFICATE, 404, "no-ca-certificate", "No CA certificate",                            \

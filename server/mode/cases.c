@@ -7,8 +7,9 @@
 #include "mode/catalogue_data.h"
 #include "mode/language.h"
 
-const char *const cases_members[] = { "name",      "summary", "reports", "client_sees", "over",
-                                      "exercises", "plan",    "how",     NULL };
+const char *const cases_members[] = { "name",   "summary",   "reports", "client_sees",
+                                      "over",   "exercises", "plan",    "steps",
+                                      "expect", "how",       NULL };
 
 static json_t *read_case(const struct catalogue_file *file)
 {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "mode/driver.h"
 #include "mode/language.h"
 
 #define BOOLEAN JSON_TRUE /* or JSON_FALSE */
@@ -25,7 +26,8 @@ static const struct member_row {
     { "summary", JSON_STRING, true, "a text: the mode in one sentence" },
     { "client_sees", JSON_STRING, false, "a text" },
     { "basis", JSON_STRING, false, "a text" },
-    { "exercises", JSON_ARRAY, false, "a list of mitigation names" },
+    { "exercises", JSON_ARRAY, false, "a list of the names of mitigations and checks" },
+    { "expect", JSON_ARRAY, false, "a list of checks and mitigations" },
     { "assumed", BOOLEAN, false,
       "true: the way in which the infrastructure closes is not known, but assumed" },
     { "group", JSON_STRING, false, MODE_GROUPS },
@@ -111,9 +113,11 @@ static int check_document(struct compiler *c, const json_t *document)
     {
         struct path here = PATH_INDEX(&exercises, i);
         if (!json_is_string(item) || !mode_name_ok(json_string_value(item)))
-            return mode_refuse_at(c, &here, "the name of a mitigation", "this is not a name");
+            return mode_refuse_at(c, &here, "the name of a mitigation or a check",
+                                  "this is not a name");
     }
-    return 0;
+    json_t *expect = json_object_get(document, "expect");
+    return expect ? driver_expect_check(expect, "$.expect", c->why) : 0;
 }
 
 /* --- Rules */

@@ -358,6 +358,31 @@ int plan_refuse_kinds(const struct plan *plan, unsigned kinds, struct refusal *w
     return 0;
 }
 
+/* A connection of one kind: it may get each entry that fits, up to one that it surely gets. */
+static void add_connection(const struct plan *plan, uint32_t number, unsigned kind,
+                           struct exercise *out)
+{
+    for (unsigned i = 0; i < plan->count; i++) {
+        const struct entry *e = &plan->entries[i];
+        if (e->probability <= 0 || !(KINDS_OVER(e->over) & kind) ||
+            !mode_range_has(&e->connections, number))
+            continue;
+        exercise_add(out, e->program, number, kind);
+        if (e->probability >= 1)
+            return;
+    }
+    exercise_add(out, plan->normal, number, kind);
+}
+
+void plan_exercise(const struct plan *plan, unsigned kinds, struct exercise *out)
+{
+    *out = (struct exercise){ 0 };
+    for (uint32_t number = 1; number <= EXERCISE_CONNECTIONS; number++)
+        for (unsigned kind = 1; kind <= KINDS_ALL; kind <<= 1)
+            if (kinds & kind)
+                add_connection(plan, number, kind, out);
+}
+
 /* --- The whole */
 
 static const json_t *entry_at(const json_t *json, unsigned i, char where[WHERE_SIZE])

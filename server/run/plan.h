@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "mode/catalogue.h"
+#include "mode/exercise.h"
 
 #define PLAN_ENTRIES_MAX 64
 
@@ -32,6 +33,9 @@ int plan_compile(const struct catalogue *catalogue, const json_t *json, double s
 /* 0, or MODE_NOT_HERE when an entry is for a protocol, or has a mode, that no connection of these
  * kinds (KIND) can have a use for. */
 int plan_refuse_kinds(const struct plan *plan, unsigned kinds, struct refusal *why);
+
+/* What connections of these kinds can meet. */
+void plan_exercise(const struct plan *plan, unsigned kinds, struct exercise *out);
 
 /* A plan that gives this mode to all; takes over the caller's reference on success. NULL without
  * memory. */

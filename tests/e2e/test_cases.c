@@ -203,7 +203,7 @@ static void case_08_path_change(struct stage *stage)
     play(stage, "08-path-change", 1);
     struct talk *t = served(stage);
     check(client_silent(&t->c, in_ms(100)), "not silent: %s", client_story(&t->c));
-    admin_mark(stage->server, "path-change");
+    admin_mark(stage->server, "background");
     check_black_holed(stage, t, "path-change", "case-08", TIME_NONE);
     t = retried(stage, "POST", "case-08", 1);
     talk_served(t);
@@ -456,7 +456,7 @@ static void without_a_case_nothing_fails(struct stage *stage)
     post(t, "control");
     check(talk_answer(t, in_ms(PATIENCE_MS)), "no answer: %s", client_story(&t->c));
     assert_int_equal(t->status, 200);
-    admin_mark(stage->server, "path-change");
+    admin_mark(stage->server, "background");
     check(client_silent(&t->c, in_ms(400)), "not silent: %s", client_story(&t->c));
     talk_served(t);
     assert_int_equal(t->h2.goaways, 0);

@@ -3,6 +3,7 @@
 #include "harness/memory.h"
 
 #include "mode/cases.h"
+#include "mode/suites.h"
 
 #define CASE "01-answered-then-dead"
 
@@ -439,6 +440,20 @@ static void a_mode_that_another_extends_stays(void **state)
     assert_int_equal(rig_call("DELETE", "/v1/modes/base", "", NULL), 204);
 }
 
+static void suites_are_listed_and_shown(void **state)
+{
+    assert_int_equal(rig_get("/v1/suites"), 200);
+    json_t *list = json_object_get(reply.json, "suites"), *first = json_array_get(list, 0);
+    assert_int_equal(json_array_size(list), suites_count());
+    assert_string_equal(json_string_value(json_object_get(first, "name")), "all");
+    assert_int_equal(rig_get("/v1/suites/stale"), 200);
+    assert_string_equal(reply_text("name"), "stale");
+    assert_int_equal(json_array_size(json_object_get(reply.json, "rows")), 14);
+    assert_int_equal(rig_get("/v1/suites/stael"), 404);
+    assert_problem(404, "/v1/suites/stael", "stale");
+    assert_string_equal(reply_text("type"), "/problems/no-such-suite");
+}
+
 /* --- Memory */
 
 /* All allocations fail from the n-th on: when a single one does, jansson's reader may write behind
@@ -450,6 +465,8 @@ static void without_memory_nothing_is_set_by_halves(void **state)
     } rows[] = {
         { "GET", "/v1/cases", "" },
         { "GET", "/v1/cases/" CASE, "" },
+        { "GET", "/v1/suites", "" },
+        { "GET", "/v1/suites/h2", "" },
         { "POST", "/v1/runs/default/marks", "{\"mark\":\"a\"}" },
         { "PATCH", "/v1/runs/default", "{\"case\":\"" CASE "\",\"time_scale\":5}" },
     };
@@ -488,6 +505,7 @@ int main(void)
         SERVED(an_unknown_case_is_refused_with_the_names_there_are),
         SERVED(what_a_cases_plan_meets_is_said_with_the_case),
         SERVED(cases_are_listed_and_shown),
+        SERVED(suites_are_listed_and_shown),
         SERVED(the_time_scale_is_in_force_for_what_is_set_with_it),
         SERVED(a_refused_patch_leaves_the_time_scale),
         SERVED(what_is_shown_can_be_set_again),

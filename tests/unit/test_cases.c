@@ -9,6 +9,7 @@
 
 #include "mode/cases.h"
 #include "mode/catalogue.h"
+#include "mode/driver.h"
 #include "run/plan.h"
 
 static const char *text(const json_t *one, const char *member)
@@ -74,6 +75,12 @@ static void every_case_is_whole(void **state)
             !all_texts(json_object_get(one, "exercises")) ||
             !json_array_size(json_object_get(one, "plan")))
             fail_msg("%s: reports, exercises or plan", name);
+        struct driver_step steps[DRIVER_STEPS_MAX];
+        struct refusal why = { 0 };
+        size_t count;
+        if (driver_steps_read(text(one, "steps"), "$.steps", steps, &count, &why) ||
+            driver_expect_check(json_object_get(one, "expect"), "$.expect", &why))
+            fail_msg("%s: %s: %s", name, why.where, why.what);
         size_t members = 0;
         while (cases_members[members])
             members++;

@@ -12,9 +12,13 @@
 
 static bool is_mitigation(const char *name)
 {
-    static const char *const names[] = { "connection-close", "retry-once",   "fresh-on-foreground",
-                                         "idle-eviction",    "bounded-wait", "goaway-aware",
-                                         "safe-retry",       "ping-liveness" };
+    static const char *const names[] = {
+        "connection-close", "retry-once",        "fresh-on-foreground",
+        "idle-eviction",    "bounded-wait",      "goaway-aware",
+        "safe-retry",       "ping-liveness",     "waits-for-connectivity",
+        "no_storm",         "backoff",           "falls_back",
+        "honours_hint",     "detects_truncation"
+    };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0)
             return true;

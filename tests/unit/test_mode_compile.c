@@ -23,7 +23,8 @@ static void every_mistake_is_refused_with_its_place_and_what_is_allowed(void **s
         { "{'name': 7, 'summary': '-', 'rules': []}", "$.name", "wrong type", "lower case" },
         { "{'name': 'x', 'summary': '-', 'rules': {}}", "$.rules", "wrong type", "at most 64" },
         { "{'name': 'x', 'summary': '-', 'rules': [], 'rule': 1}", "$.rule", "no such member",
-          "name, summary, client_sees, basis, exercises, assumed, group, extends, params, closing, "
+          "name, summary, client_sees, basis, exercises, expect, assumed, group, extends, params, "
+          "closing, "
           "rules" },
         { "{'name': 'x', 'summary': '-', 'rules': [], 'a b': 1}", "$[\"a b\"]", "no such member",
           "name" },

@@ -96,8 +96,8 @@ static void every_word_of_the_language_is_taught(void **state)
     json_object_foreach(language, key, rows) assert_all_mentioned(rows);
     json_decref(language);
     static const char *const members[] = { "name",      "summary", "client_sees", "basis",
-                                           "exercises", "assumed", "group",       "extends",
-                                           "params",    "closing", "rules" };
+                                           "exercises", "expect",  "assumed",     "group",
+                                           "extends",   "params",  "closing",     "rules" };
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         assert_true(strstr(text, members[i]));
 }
