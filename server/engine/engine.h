@@ -114,8 +114,7 @@ enum engine_frame {
     FRAME_PING_ACK,
     FRAME_GOAWAY,
     FRAME_RST_STREAM,
-    FRAME_SETTINGS_ACK,
-    FRAME_WINDOW_UPDATE /* the first behind a response */
+    FRAME_SETTINGS_ACK
 };
 struct engine_frame_info {
     enum engine_frame kind;

@@ -167,10 +167,9 @@ static void tell_over(struct h2 *h, struct h2_exchange *ex)
     }
     if (!ex->begun)
         ; /* held back, and nobody will miss it */
-    else if (ex->outcome == H2_ANSWERED) {
-        h->unproved = true;
+    else if (ex->outcome == H2_ANSWERED)
         h->engine.calls->responded(h->engine.host, &ex->pub);
-    } else
+    else
         h->engine.calls->lost(h->engine.host, &ex->pub, ex->why);
     h2_exchange_unref(ex);
 }

@@ -158,7 +158,6 @@ struct h2 {
     int32_t highest;  /* stream that any HEADERS frame opened */
     int32_t newest;   /* that is served */
     int32_t answered; /* the highest that was answered */
-    bool unproved;    /* something was answered, and no WINDOW_UPDATE was read since */
     int32_t limit;    /* streams above it are never answered */
     /* Input */
     uint8_t preface_left;

@@ -179,12 +179,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     }
     if (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK))
         h2_streams_settings(h);
-    bool proves = frame->hd.type == NGHTTP2_WINDOW_UPDATE;
     h->news->frame_read =
-        (!proves || h->unproved) &&
         h2_frame_info(frame, &h->news->frame, h->news->text, sizeof h->news->text);
-    if (proves)
-        h->unproved = false;
     return 0;
 }
 

@@ -278,8 +278,7 @@
     X(NONE, "")                                                                                    \
     X(ACK, "ack")                                                                                  \
     X(NEXT_REQUEST, "next_request")                                                                \
-    X(PING_ACK, "ping_ack")                                                                        \
-    X(WINDOW_UPDATE, "window_update")
+    X(PING_ACK, "ping_ack")
 
 /* What a step does to a request or connection; "says" and "repairs" are no faults to a client. */
 #define LEDGER_WORDS_CLASS(X)                                                                      \

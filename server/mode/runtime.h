@@ -43,6 +43,8 @@ struct mode_host {
     /* A step has told the client of a fault, by what is queued last (step_row.tells); fault: the
      * seq of its event. NULL: nobody wants to know. */
     void (*told)(void *host, uint64_t fault, enum ledger_step step);
+    /* A PING was sent; before: wire_end_offset() just before. NULL: nobody wants to know. */
+    void (*pinged)(void *host, const uint8_t opaque[8], uint64_t before);
 };
 
 /* Embedded in the host's connection. The host sets wire, and engine when it has one. */

@@ -93,20 +93,27 @@ int step_do_goaway_notice(struct mode_conn *mc, struct mode_exchange *mx,
 
 #define PING_OPAQUE 8 /* octets; RFC 9113 6.7 */
 
-/* ping {opaque} */
-int step_do_ping(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                 const struct mode_step *step)
+static int send_ping(struct mode_conn *mc, const uint8_t opaque[PING_OPAQUE])
 {
-    const uint8_t *opaque = step->arg[0].bytes->bytes;
     char text[2 * PING_OPAQUE + 1];
+    uint64_t before = wire_end_offset(mc->wire);
     int error = engine_ping(mc->engine, opaque);
     if (error)
         return error;
+    if (mc->calls->pinged)
+        mc->calls->pinged(mc->host, opaque, before);
     ledger_begin(mc->ledger, EV_PING_SENT, mc->id, 0);
     ledger_bytes(mc->ledger, F_OPAQUE, text, hex_write(opaque, PING_OPAQUE, text));
     ledger_int(mc->ledger, F_FAULT, (int64_t)mc->acting);
     ledger_commit(mc->ledger);
     return 0;
+}
+
+/* ping {opaque} */
+int step_do_ping(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                 const struct mode_step *step)
+{
+    return send_ping(mc, step->arg[0].bytes->bytes);
 }
 
 int step_do_ignore_pings(struct mode_conn *mc, struct mode_exchange *mx,

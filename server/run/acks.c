@@ -2,15 +2,20 @@
  * of a fault.
  *
  * Its kernel's ACK is seen by a counter, not by an event: it is looked at when the client's next
- * request begins, when a frame of it shows that it reads, at the end of the connection, and by a
- * timer in between, soon at first and ever more seldom. So an ACK is known to lie between two
- * looks. That the client itself has read a response is shown by its next request on an HTTP/1.1
- * connection, or by a frame behind the ACK.
+ * request begins, when it acknowledges a PING, at the end of the connection, and by a timer in
+ * between, soon at first and ever more seldom. So an ACK is known to lie between two looks.
+ *
+ * That the client itself has read a response is shown by its next request on an HTTP/1.1
+ * connection (unless it was seen to pipeline: such a request waits for nothing), or by its ACK of a
+ * PING that was sent behind the response: HTTP/2 keeps their order. A WINDOW_UPDATE shows nothing,
+ * as clients also send it to have more room, whatever they have read.
  *
  * Only a connection for which something waits has a struct acks, and the waits come from a pool.
  */
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/hex.h"
 #include "run/exchange.h"
 
 #define POOL_MAX   256
@@ -18,6 +23,8 @@
 #define LOOK_FIRST (5 * NS_PER_MS) /* then a quarter of what waits longest has waited, up to */
 #define LOOK_LAST  NS_PER_S
 #define LOOK_AGAIN (50 * NS_PER_US) /* two looks are no nearer */
+#define PINGS_MAX  8 /* that wait for their ACK; once there were more, none proves anything */
+#define OPAQUE     8
 
 struct wait {
     struct link link;
@@ -30,6 +37,11 @@ struct wait {
     int64_t not_then; /* it was not ACKed then */
 };
 
+struct ping {
+    char opaque[2 * OPAQUE + 1];
+    uint64_t before;
+};
+
 struct acks {
     struct exchanges *xs;
     struct timer timer;
@@ -37,6 +49,16 @@ struct acks {
     struct link unread;  /* responses that are ACKed */
     unsigned unread_count;
     int64_t looked_at;
+    struct ping *pings; /* PINGS_MAX, as they were sent; NULL: none was */
+    unsigned ping_count;
+    bool pings_lost; /* one was not noted */
+    bool pipelines;
+};
+
+/* What the client has shown that it has read: PROOF_NONE, or by this what ends by that offset. */
+struct proof {
+    enum ledger_proof by;
+    uint64_t up_to;
 };
 
 static struct link pool = { &pool, &pool };
@@ -98,8 +120,7 @@ static void add_unread(struct acks *a, struct wait *wait, int64_t now)
         a->unread_count++;
 }
 
-/* proof: what shows that the client has read what is ACKed; PROOF_NONE: nothing does. */
-static void look(struct acks *a, enum ledger_proof proof)
+static void look(struct acks *a, struct proof proof)
 {
     struct exchanges *xs = a->xs;
     int64_t now = clock_now();
@@ -117,8 +138,9 @@ static void look(struct acks *a, enum ledger_proof proof)
             wait->not_then = now;
             continue;
         }
-        tell(a, wait, proof ? proof : PROOF_ACK, now);
-        if (wait->nth && !proof)
+        bool read = proof.by && wait->offset <= proof.up_to;
+        tell(a, wait, read ? proof.by : PROOF_ACK, now);
+        if (wait->nth && !read)
             add_unread(a, wait, now);
         else
             recycle(wait);
@@ -128,7 +150,7 @@ static void look(struct acks *a, enum ledger_proof proof)
 static void look_due(struct timer *timer, int64_t late)
 {
     struct acks *a = link_entry(timer, struct acks, timer);
-    look(a, PROOF_NONE);
+    look(a, (struct proof){ PROOF_NONE });
     if (link_empty(&a->unacked))
         return;
     int64_t now = clock_now(), pause = (now - wait_at(a->unacked.next)->since) / 4;
@@ -193,21 +215,70 @@ void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step)
 void acks_look(struct exchanges *xs)
 {
     if (xs->acks)
-        look(xs->acks, PROOF_NONE);
+        look(xs->acks, (struct proof){ PROOF_NONE });
 }
 
-void acks_read(struct exchanges *xs, enum ledger_proof proof)
+/* Of what is ACKed; then looks for more of that. */
+static void tell_read(struct acks *a, struct proof proof)
+{
+    struct link *next;
+    for (struct link *i = a->unread.next; i != &a->unread; i = next) {
+        struct wait *wait = wait_at(i);
+        next = i->next;
+        if (wait->offset > proof.up_to)
+            continue;
+        tell(a, wait, proof.by, clock_now());
+        recycle(wait);
+        a->unread_count--;
+    }
+    look(a, proof);
+}
+
+void acks_next_request(struct exchanges *xs, int64_t read_at)
 {
     struct acks *a = xs->acks;
     if (!a)
         return;
-    while (!link_empty(&a->unread)) {
-        struct wait *wait = wait_at(a->unread.next);
-        tell(a, wait, proof, clock_now());
-        recycle(wait);
+    const struct link *const lists[] = { &a->unread, &a->unacked };
+    for (unsigned k = 0; k < 2; k++)
+        for (const struct link *i = lists[k]->next; i != lists[k]; i = i->next)
+            a->pipelines |= wait_at(i)->nth && read_at < wait_at(i)->since;
+    if (a->pipelines)
+        look(a, (struct proof){ PROOF_NONE });
+    else
+        tell_read(a, (struct proof){ PROOF_NEXT_REQUEST, wire_bytes_out(xs->wire) });
+}
+
+void acks_ping(struct exchanges *xs, const uint8_t opaque[OPAQUE], uint64_t before)
+{
+    struct acks *a = acks_of(xs);
+    if (!a)
+        return;
+    if (!a->pings)
+        a->pings = malloc(PINGS_MAX * sizeof *a->pings);
+    a->pings_lost |= !a->pings || a->ping_count == PINGS_MAX;
+    if (a->pings_lost)
+        return;
+    struct ping *ping = &a->pings[a->ping_count++];
+    hex_write(opaque, OPAQUE, ping->opaque);
+    ping->before = before == WIRE_NO_OFFSET ? wire_bytes_out(xs->wire) : before;
+}
+
+void acks_ping_ack(struct exchanges *xs, const char *opaque, size_t len)
+{
+    struct acks *a = xs->acks;
+    if (!a)
+        return;
+    for (unsigned i = 0; i < a->ping_count && !a->pings_lost; i++) {
+        if (len != 2 * OPAQUE || memcmp(a->pings[i].opaque, opaque, len) != 0)
+            continue;
+        uint64_t before = a->pings[i].before;
+        a->ping_count--;
+        memmove(&a->pings[i], &a->pings[i + 1], (a->ping_count - i) * sizeof *a->pings);
+        tell_read(a, (struct proof){ PROOF_PING_ACK, before });
+        return;
     }
-    a->unread_count = 0;
-    look(a, proof == PROOF_WINDOW_UPDATE ? PROOF_NONE : proof); /* it may be of what came before */
+    look(a, (struct proof){ PROOF_NONE });
 }
 
 enum ledger_fin_acked acks_fault_acked(struct exchanges *xs, uint64_t fault)
@@ -232,12 +303,13 @@ void acks_end(struct exchanges *xs)
     if (!a)
         return;
     a->looked_at = 0;
-    look(a, PROOF_NONE);
+    look(a, (struct proof){ PROOF_NONE });
     timer_cancel(&a->timer);
     while (!link_empty(&a->unacked))
         recycle(wait_at(a->unacked.next));
     while (!link_empty(&a->unread))
         recycle(wait_at(a->unread.next));
+    free(a->pings);
     free(a);
     xs->acks = NULL;
 }

@@ -302,7 +302,7 @@ static void begin(void *host, struct exchange *ex)
     if (protocol_of(xs->mode->over)->streams)
         acks_look(xs);
     else
-        acks_read(xs, PROOF_NEXT_REQUEST);
+        acks_next_request(xs, ex->request.begun_at ? ex->request.begun_at : now);
     struct session_exchange *sx = take_exchange();
     if (!sx) {
         wire_abort(xs->wire, BY_SERVER, HOW_NO_MEMORY);

@@ -190,8 +190,14 @@ void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset);
 void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step);
 /* Looks what is ACKed by now, and ledgers it. */
 void acks_look(struct exchanges *xs);
-/* The same; the client has just shown by this that it reads what it has. */
-void acks_read(struct exchanges *xs, enum ledger_proof proof);
+/* The same; a request on an HTTP/1.1 connection begins, the first of which was read then: the
+ * client has read what it was sent before, unless it pipelines. */
+void acks_next_request(struct exchanges *xs, int64_t read_at);
+/* A PING was sent behind that many octets of the TCP stream (or WIRE_NO_OFFSET). */
+void acks_ping(struct exchanges *xs, const uint8_t opaque[8], uint64_t before);
+/* As acks_look; one was acknowledged, its opaque data in hexadecimal: the client has read what it
+ * was sent before that PING. */
+void acks_ping_ack(struct exchanges *xs, const char *opaque, size_t len);
 /* Has the client's kernel ACKed what told it of this fault? Yes: that was seen before; crossed: not
  * yet; unclear: by now, or nobody knows. */
 enum ledger_fin_acked acks_fault_acked(struct exchanges *xs, uint64_t fault);

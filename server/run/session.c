@@ -104,6 +104,12 @@ static void told(void *host, uint64_t fault, enum ledger_step step)
     acks_fault(&s->xs, fault, step);
 }
 
+static void pinged(void *host, const uint8_t opaque[8], uint64_t before)
+{
+    struct session *s = host;
+    acks_ping(&s->xs, opaque, before);
+}
+
 static bool catch_up(void *host)
 {
     return session_catch_up(host);
@@ -446,6 +452,7 @@ static const struct mode_host mode_calls = {
     .released = released,
     .catch_up = catch_up,
     .told = told,
+    .pinged = pinged,
 };
 
 /* --- Beginning and end */

@@ -373,11 +373,7 @@ void witness_frame(void *host, const struct engine_frame_info *info)
     if (info->kind == FRAME_GOAWAY)
         xs->client_leaves = xs->peer_goaway = true;
     if (info->kind == FRAME_PING_ACK)
-        acks_read(xs, PROOF_PING_ACK);
-    if (info->kind == FRAME_WINDOW_UPDATE) {
-        acks_read(xs, PROOF_WINDOW_UPDATE);
-        return;
-    }
+        acks_ping_ack(xs, info->text, info->text_len);
     ledger_begin(l, events[info->kind], xs->id,
                  info->kind == FRAME_RST_STREAM ? number_of(xs, info->stream) : 0);
     if (info->kind == FRAME_RST_STREAM)

@@ -198,8 +198,6 @@ static inline void host_stale_complete(void *host, struct exchange *ex, const st
 static inline void host_frame(void *host, const struct engine_frame_info *info)
 {
     struct fuzz_host *t = host;
-    if (info->kind == FRAME_WINDOW_UPDATE)
-        return; /* it depends on when a response has left, and so on how the input is split */
     buf_printf(&t->told, "frame %d: %d %u %.*s\n", info->kind, info->stream, info->error,
                (int)info->text_len, info->text_len ? info->text : "");
 }

@@ -201,9 +201,8 @@ static bool windows_are_read(void)
     return read;
 }
 
-/* Behind a response that is ACKed; what was sent before it proves nothing, nor does a second one,
- * and neither is an event. */
-static void a_window_update_shows_that_the_response_was_read(void **state)
+/* Clients send it also to have more room, whatever they have read; and it is no event. */
+static void a_window_update_shows_nothing(void **state)
 {
     set_rules("[]");
     since = now_in_ledger();
@@ -216,8 +215,68 @@ static void a_window_update_shows_that_the_response_was_read(void **state)
     send_bytes(client, WINDOW_UPDATE WINDOW_UPDATE SETTINGS_ACK,
                sizeof(WINDOW_UPDATE WINDOW_UPDATE SETTINGS_ACK) - 1);
     assert_true(run_until(windows_are_read, PATIENCE));
-    assert_int_equal(acked_count("window_update", 1), 1);
-    assert_int_equal(acked_count(NULL, 1), 2);
+    assert_int_equal(acked_count(NULL, 1), 1);
+    end_client(client);
+}
+
+/* GET / on stream 3 */
+#define HEADERS_3           "\0\0\6\1\5\0\0\0\3\x82\x86\x84\x41\1x"
+#define OTHER_ACK           "\0\0\x8\6\1\0\0\0\0\0\0\0\0\0\0\0\1"
+#define SEND(client, bytes) send_bytes(client, bytes, sizeof(bytes) - 1)
+
+static bool ping_ack_is_read(void)
+{
+    json_t *events = events_since(since);
+    bool read = event_called(events, "peer_ping_ack");
+    json_decref(events);
+    return read;
+}
+
+static bool second_is_acked(void)
+{
+    return acked_count(NULL, 2) > 0;
+}
+
+/* It shows that what was sent before that very PING was read, and nothing of what came later. */
+static void a_ping_ack_shows_nothing_of_what_came_behind_the_ping(void **state)
+{
+    for (int matches = 0; matches < 2; matches++) {
+        set_rules(
+            "[{\"on\":\"response\",\"at\":\"end\",\"over\":\"h2\",\"nth\":1,\"do\":[\"ping\"]}]");
+        since = now_in_ledger();
+        int client = connect_client();
+        SEND(client, PREFACE HEADERS_1);
+        assert_true(run_until(ping_is_said, PATIENCE));
+        SEND(client, HEADERS_3);
+        assert_true(run_until(second_is_acked, PATIENCE));
+        if (matches)
+            SEND(client, PING_ACK);
+        else
+            SEND(client, OTHER_ACK); /* of a PING that nobody sent */
+        assert_true(run_until(ping_ack_is_read, PATIENCE));
+        assert_int_equal(acked_count("ping_ack", 1), matches);
+        assert_int_equal(acked_count("ping_ack", 2), 0);
+        end_client(client);
+    }
+}
+
+static bool third_is_acked(void)
+{
+    return acked_count(NULL, 3) > 0;
+}
+
+/* A pipelined request waits for no response, and so shows of none that it was read. */
+static void a_pipelined_request_shows_nothing(void **state)
+{
+    set_rules("[]");
+    since = now_in_ledger();
+    int client = connect_client();
+    SEND(client, "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_true(run_until(second_is_acked, PATIENCE));
+    SEND(client, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_true(run_until(third_is_acked, PATIENCE));
+    assert_int_equal(acked_count("next_request", 0), 0);
+    assert_int_equal(acked_count("ack", 0), 3);
     end_client(client);
 }
 
@@ -230,7 +289,9 @@ int main(void)
         TEST(the_end_of_the_connection_takes_a_last_look),
         TEST(a_goaway_is_acked),
         TEST(a_ping_ack_shows_that_the_response_was_read),
-        TEST(a_window_update_shows_that_the_response_was_read),
+        TEST(a_window_update_shows_nothing),
+        TEST(a_ping_ack_shows_nothing_of_what_came_behind_the_ping),
+        TEST(a_pipelined_request_shows_nothing),
     };
     return cmocka_run_group_tests_name("run acks", tests, rig_start, rig_stop);
 }

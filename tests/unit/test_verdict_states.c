@@ -59,7 +59,7 @@ static const struct row attempts[] = {
     { "ACKed, and our RST long after", H1 GET_A "1.100 c1 x1 answer\n1.250 c1 rst\n", "acked fine",
       NULL },
     { "read, and our RST within grace",
-      H1 GET_A "1.100 c1 x1 answer\n1.110 c1 x1 response_acked proof=window_update\n1.150 c1 rst\n",
+      H1 GET_A "1.100 c1 x1 answer\n1.110 c1 x1 response_acked proof=ping_ack\n1.150 c1 rst\n",
       "confirmed fine", NULL },
     { "ACKed, and an RST of our kernel's within grace",
       H1 GET_A "1.100 c1 x1 answer\n1.150 c1 connection_end by=server how=rst\n", "acked doubtful",
@@ -123,7 +123,7 @@ static const struct row attempts[] = {
       NULL },
     { "the client ends its side alone, and reads the answer",
       H1 GET_A "1.010 c1 peer_fin\n1.100 c1 x1 answer\n"
-               "1.200 c1 x1 response_acked proof=window_update\n",
+               "1.200 c1 x1 response_acked proof=ping_ack\n",
       "confirmed fine", NULL },
     { "the client ends its side, and its kernel ACKs the answer",
       H1 GET_A "1.010 c1 peer_fin\n1.100 c1 x1 answer\n", "acked doubtful", NULL },

@@ -206,7 +206,7 @@ __attribute__((unused)) static const struct scenario joins[] = {
           "GET /z") "0.500 c9 peer_settings\n0.600 c9 peer_settings\n1.000 c9 peer_settings\n"
                     "60.000 c1 open\n" BITTEN("61.000", "c1", "x1", "POST /a") C2("61.010")
                         ANSWERED("61.010", "c2", "x1", "POST /a") "61.020 c2 x1 response_acked "
-                                                                  "proof=window_update\n",
+                                                                  "proof=ping_ack\n",
       "GET /z answered untouched; POST /a recovered bitten retries=1 executions=1", NULL },
     { "an answer beyond within is late", NULL,
       C1 BITTEN("1.000", "c1", "x1", "GET /a hangup_call=1") C2("12.000")
