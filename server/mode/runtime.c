@@ -26,13 +26,18 @@
 
 /* --- Rules */
 
-/* Whether a rule is about this connection, this exchange. */
+/* Whether a rule is about this connection at all. */
+static bool is_about(const struct mode_conn *mc, const struct mode_rule *rule)
+{
+    return (rule->over == OVER_ALL || rule->over == mc->over) &&
+           mode_range_has(&rule->connections, mc->number);
+}
+
+/* And about this exchange, now. */
 static bool fits(const struct mode_conn *mc, const struct mode_rule *rule,
                  const struct mode_exchange *mx)
 {
-    if (rule->over != OVER_ALL && rule->over != mc->over)
-        return false;
-    if (!mode_range_has(&rule->connections, mc->number))
+    if (!is_about(mc, rule))
         return false;
     if (rule->age && clock_now() - mc->accepted_at < rule->age)
         return false;
@@ -260,35 +265,77 @@ void mode_gives_way(struct mode_conn *mc, const char *why, bool ends)
         give_way(mc, ON_AGE, mc->accepted_at, mc->age_done, why);
 }
 
-/* Takes the rule for the next one if it is due before *next, and not yet. */
-static void take_if_sooner(const struct mode_conn *mc, const struct mode_rule *rule, int64_t left,
-                           int64_t *next, unsigned *number)
+/* --- What is armed */
+
+/* Whether it can become a fault here at all: more than said, a shape or a repair. */
+static bool is_armed(const struct mode_conn *mc, const struct mode_rule *rule)
 {
-    if (left < 0 || (*next >= 0 && left >= *next) || !fits(mc, rule, NULL) ||
-        is_exhausted(mc, rule))
-        return;
-    *next = left;
-    *number = rule->number;
+    bool faults = false;
+    for (unsigned i = 0; i < rule->step_count && !faults; i++) {
+        enum ledger_class class = mode_step_class(&rule->steps[i], rule->slot);
+        faults = class != CLASS_NONE && class != CLASS_SAYS && class != CLASS_REPAIRS;
+    }
+    unsigned kind = KIND(mc->over, mc->wire && wire_is_tls(mc->wire));
+    return faults && is_about(mc, rule) && !is_exhausted(mc, rule) &&
+           (!mc->over || mode_rule_kinds(rule) & kind);
 }
 
-int64_t mode_next_due(const struct mode_conn *mc, unsigned *number)
+struct armed {
+    const struct mode_rule *rule; /* NULL: none is */
+    int64_t due_in;
+};
+
+/* Takes the rule if it is due before the one that is there, and not yet. */
+static void take_if_sooner(const struct mode_conn *mc, const struct mode_rule *rule, int64_t left,
+                           struct armed *next)
+{
+    if (left >= 0 && (!next->rule || left < next->due_in) && is_armed(mc, rule))
+        *next = (struct armed){ rule, left };
+}
+
+/* The first that waits for a request or a response of one: at once, or once it is idle or old
+ * enough. */
+static struct armed armed_for_request(const struct mode_conn *mc, uint32_t nth)
+{
+    int64_t now = clock_now();
+    struct armed next = { NULL, 0 };
+    for (unsigned i = 0; i < mc->program->rule_count; i++) {
+        const struct mode_rule *rule = &mc->program->rules[i];
+        bool waits = rule->slot >= ON_FIRST_BYTE && rule->slot <= ON_RESPONSE_END;
+        if (!waits || rule->nth_last < nth)
+            continue;
+        int64_t left = rule->age ? mc->accepted_at + rule->age - now : 0;
+        int64_t idle = mc->idle_since == TIME_NONE ? 0 : now - mc->idle_since;
+        if (rule->idle_before - idle > left)
+            left = rule->idle_before - idle;
+        take_if_sooner(mc, rule, left > 0 ? left : 0, &next);
+    }
+    return next;
+}
+
+const struct mode_rule *mode_armed(const struct mode_conn *mc, uint32_t nth, int64_t *due_in)
 {
     static const enum trigger_slot slots[] = { ON_IDLE, ON_AGE };
     const int64_t since[] = { mc->idle_since, mc->accepted_at }, now = clock_now();
     const uint32_t done[] = { mc->idle_done, mc->age_done };
-    int64_t next = -1;
+    struct armed next = { NULL, 0 };
     for (unsigned k = 0; k < 2; k++)
         for (unsigned i = done[k];
              since[k] != TIME_NONE && i < mc->program->by_slot[slots[k]].count; i++) {
             const struct mode_rule *rule = mc->program->by_slot[slots[k]].rules[i];
-            take_if_sooner(mc, rule, since[k] + rule->after - now, &next, number);
+            take_if_sooner(mc, rule, since[k] + rule->after - now, &next);
         }
     for (const struct link *l = mc->scripts.next; l != &mc->scripts; l = l->next) {
         const struct script *s = link_entry(l, struct script, link);
         if (s->waiting)
-            take_if_sooner(mc, s->rule, s->timer.due - now, &next, number);
+            take_if_sooner(mc, s->rule, s->timer.due - now, &next);
     }
-    return next;
+    *due_in = next.due_in;
+    if (next.rule)
+        return next.rule;
+    next = armed_for_request(mc, nth);
+    *due_in = next.due_in > 0 ? next.due_in : -1;
+    return next.rule;
 }
 
 /* --- Marks */

@@ -153,9 +153,11 @@ void mode_idle(struct mode_conn *mc, int64_t since);
 void mode_busy(struct mode_conn *mc);
 /* The connection is under this fault from now on. */
 void mode_conn_strikes(struct mode_conn *mc, uint64_t fault);
-/* How long it is until the next rule on idle, age or a mark is due; *number: the rule. -1: none
- * is. */
-int64_t mode_next_due(const struct mode_conn *mc, unsigned *number);
+/* The rule that is the next to be a fault of the connection: the first that falls due of those on
+ * idle, age or a mark that was set, *due_in being in how long; or else one that waits for a request
+ * or its response, which would be number nth, with *due_in -1, or how long it is until it does.
+ * NULL: there is none. */
+const struct mode_rule *mode_armed(const struct mode_conn *mc, uint32_t nth, int64_t *due_in);
 /* Ledgers the rules of idle (and of age, if it ends) that are due and have not run
  * (EV_FAULT_MISSED): the server's loop comes to them too late, as something of the client's came
  * first. why: what that is, a clause. ends: it ends the connection. Before mode_busy. */

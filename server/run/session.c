@@ -312,18 +312,19 @@ static void add_end_fields(struct session *s)
 {
     struct ledger *l = s->xs.ledger;
     bool by_fault = s->ended_by_fault || exchange_silenced(&s->xs);
-    unsigned rule;
-    int64_t due = by_fault ? -1 : mode_next_due(&s->mode, &rule);
+    int64_t due;
+    const struct mode_rule *rule = by_fault ? NULL : mode_armed(&s->mode, s->xs.numbered + 1, &due);
     ledger_int(l, F_EXCHANGES, s->xs.numbered);
     ledger_int(l, F_ANSWERED, s->xs.answered);
     if (s->xs.quiet_since != TIME_NONE)
         ledger_int(l, F_IDLE, clock_now() - s->xs.quiet_since);
     if (by_fault && s->mode.last.seq > wire_fault(s->xs.wire))
         ledger_int(l, F_LAST_FAULT, (int64_t)s->mode.last.seq);
-    if (due < 0)
+    if (!rule)
         return;
-    ledger_int(l, F_DUE_IN, due);
-    ledger_int(l, F_RULE, rule);
+    if (due >= 0)
+        ledger_int(l, F_DUE_IN, due);
+    ledger_int(l, F_RULE, rule->number);
 }
 
 static void add_fields(void *owner, enum ledger_event event)

@@ -30,6 +30,22 @@ static void normal_mode_serves_the_same_talk(struct stage *stage)
     check_no_fault(stage, t);
 }
 
+/* The client ends what a fault waits for, or, without one, what nothing was to befall. */
+static void a_client_that_leaves_in_time_has_pre_empted_it(struct stage *stage)
+{
+    static const char *const modes[] = { "normal", "reset-on-reuse" };
+    for (int armed = 0; armed < 2; armed++) {
+        struct talk *t = used_once(stage, modes[armed], NULL);
+        uint64_t id = t->connection;
+        talk_close(t);
+        json_t *over = ledger_await(stage->server, id, "connection_end", NULL);
+        assert_string_equal(event_text(over, "by"), "client");
+        assert_int_equal(json_is_integer(json_object_get(over, "rule")), armed);
+        assert_null(json_object_get(over, "due_in_ms"));
+        json_decref(over);
+    }
+}
+
 static void reset_on_reuse_resets_at_the_first_byte(struct stage *stage)
 {
     struct buf out = { .data = NULL };
@@ -209,6 +225,7 @@ int main(void)
 {
     static const struct scenario list[] = {
         SCENARIO(normal_mode_serves_the_same_talk, SEATS_ALL),
+        SCENARIO(a_client_that_leaves_in_time_has_pre_empted_it, SEATS_ALL),
         SCENARIO(reset_on_reuse_resets_at_the_first_byte, SEATS_ALL),
         SCENARIO(reset_on_reuse_can_read_the_whole_request_first, SEATS_ALL),
         SCENARIO(swallow_on_reuse_reads_all_and_sends_fin, SEATS_ALL),

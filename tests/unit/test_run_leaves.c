@@ -114,7 +114,68 @@ static void a_client_leaves_before_a_rule_is_due(void **state)
     }
 }
 
-/* Nothing was due, it was not idle, and nothing was answered. */
+/* Whoever ends it: with only a request missing there is a rule, and no time. */
+static void a_rule_that_waits_for_a_request_is_armed(void **state)
+{
+    enum { NONE = -1 };
+    static const struct {
+        const char *rules;
+        int rule;    /* behind the first request */
+        double most; /* ms; 0: no time */
+    } rows[] = {
+        { "[]", NONE, 0 },
+        { "[{\"on\":\"reuse\",\"do\":[\"fin\"]}]", 0, 0 },
+        { "[{\"on\":\"request\",\"nth\":\"3-\",\"do\":[\"rst\"]}]", 0, 0 },
+        { "[{\"on\":\"response\",\"at\":\"start\",\"nth\":2,\"do\":[\"hold\"]}]", 0, 0 },
+        /* Only said, another request, another protocol, another connection, or often enough. */
+        { "[{\"on\":\"reuse\",\"do\":[{\"header\":{\"name\":\"a\",\"value\":\"b\"}}]}]", NONE, 0 },
+        { "[{\"on\":\"response\",\"nth\":1,\"do\":[{\"throttle\":{\"rate\":100000}}]}]", NONE, 0 },
+        { "[{\"on\":\"reuse\",\"over\":\"h2\",\"do\":[\"fin\"]}]", NONE, 0 },
+        { "[{\"on\":\"reuse\",\"connection\":\"2-\",\"do\":[\"fin\"]}]", NONE, 0 },
+        { "[{\"on\":\"response\",\"times\":1,\"do\":[{\"throttle\":{\"rate\":100000}}]}]", NONE,
+          0 },
+        { "[{\"on\":\"idle\",\"after\":\"60s\",\"over\":\"h1\",\"do\":[\"close_notify\"]}]", NONE,
+          0 },
+        /* Not yet, unless it has been idle or there for longer; one with a time comes first. */
+        { "[{\"on\":\"reuse\",\"idle\":\"50s\",\"do\":[\"fin\"]}]", 0, 50000 },
+        { "[{\"on\":\"request\",\"age\":\"40s\",\"do\":[\"fin\"]}]", 0, 40000 },
+        { "[{\"on\":\"reuse\",\"do\":[\"fin\"]},{\"on\":\"idle\",\"after\":\"60s\",\"do\":[\"fin\"]"
+          "}]",
+          1, 60000 },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        open_with(rows[i].rules, H1);
+        send_request();
+        await("response_end", 1);
+        leave();
+        const json_t *over = event_called(events, "connection_end"),
+                     *rule = json_object_get(over, "rule"),
+                     *due = json_object_get(over, "due_in_ms");
+        if ((rule ? json_integer_value(rule) : NONE) != rows[i].rule || !due != !rows[i].most)
+            fail_msg("row %zu: %s rule, %s time", i, rule ? "a" : "no", due ? "a" : "no");
+        if (due)
+            assert_in_range(json_number_value(due), rows[i].most - PATIENCE / REAL_MS,
+                            rows[i].most);
+        close_peer(&peer);
+    }
+}
+
+/* It says so with its request, and both end the connection for it. */
+static void a_client_that_asks_for_close_leaves_before_its_reuse(void **state)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    open_with("[{\"on\":\"reuse\",\"do\":[\"fin\"]}]", H1);
+    peer_record(&peer, request, sizeof request - 1);
+    peer_send_out(&peer);
+    await("response_end", 1);
+    leave();
+    const json_t *over = event_called(events, "connection_end");
+    assert_int_equal(number_in(over, "rule"), 0);
+    assert_null(json_object_get(over, "due_in_ms"));
+    close_peer(&peer);
+}
+
+/* It was not idle, and nothing was answered; the next request would meet the rule again. */
 static void a_client_leaves_in_the_middle(void **state)
 {
     open_with("[{\"on\":\"request\",\"do\":[\"hold\"]}]", H1);
@@ -124,7 +185,7 @@ static void a_client_leaves_in_the_middle(void **state)
     const json_t *left = event_called(events, "peer_fin"),
                  *over = event_called(events, "connection_end");
     assert_int_equal(number_in(over, "answered"), 0);
-    assert_null(json_object_get(over, "rule"));
+    assert_int_equal(number_in(over, "rule"), 0);
     assert_null(json_object_get(over, "due_in_ms"));
     assert_null(json_object_get(over, "idle_ms"));
     assert_null(json_object_get(left, "idle_ms"));
@@ -274,6 +335,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_teardown(name, forget)
     const struct CMUnitTest tests[] = {
         TEST(a_client_leaves_before_a_rule_is_due),
+        TEST(a_rule_that_waits_for_a_request_is_armed),
+        TEST(a_client_that_asks_for_close_leaves_before_its_reuse),
         TEST(a_client_leaves_in_the_middle),
         TEST(a_client_says_goaway_under_ours),
         TEST(a_client_leaves_under_a_goaway_and_a_fin),
