@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "mode/catalogue.h"
 #include "run/runs.h"
+#include "trial/trial.h"
 #include "wire/keylog.h"
 #include "wire/listener.h"
 #include "wire/tls.h"
@@ -29,6 +30,7 @@ struct server {
     struct tls_server *tls;
     struct keylog *keylog; /* NULL: none */
     struct runs *runs;
+    struct trials *trials;
     struct admin *admin;
     bool stopping;
     void (*stopped)(void *arg);
@@ -87,7 +89,19 @@ int server_create(const struct server_config *config, struct server **out, struc
     return 0;
 }
 
-static int open_run(struct server *s, struct run **out)
+static int open_trials(struct server *s, const struct run_config *run, struct refusal *why)
+{
+    const struct server_config *c = &s->config;
+    const struct trials_config config = { .runs = s->runs,
+                                          .runs_config = run,
+                                          .ports = c->run_ports,
+                                          .advertise = c->advertise,
+                                          .ledger_dir = c->ledger_dir,
+                                          .kept_bytes = c->ledger_bytes / 2 };
+    return trials_create(&config, &s->trials, why);
+}
+
+static int open_run(struct server *s, struct run **out, struct refusal *why)
 {
     const struct server_config *c = &s->config;
     const struct run_config config = { .loop = &s->loop,
@@ -102,7 +116,9 @@ static int open_run(struct server *s, struct run **out)
                                        .patience = c->patience,
                                        .keepalive = c->keepalive };
     int error = runs_create(c->ledger_bytes, &s->runs);
-    return error ? error : runs_add(s->runs, RUNS_DEFAULT, &config, out);
+    if (!error)
+        error = runs_add(s->runs, RUNS_DEFAULT, &config, out);
+    return error ? error : open_trials(s, &config, why);
 }
 
 static int open_listeners(struct server *s, struct run *run, struct refusal *why)
@@ -149,7 +165,7 @@ static int open_admin(struct server *s, struct refusal *why)
 {
     const struct server_config *c = &s->config;
     struct admin_config config = { .loop = &s->loop,
-                                   .runs = s->runs,
+                                   .trials = s->trials,
                                    .catalogue = s->catalogue,
                                    .address = c->admin,
                                    .token = c->admin_token,
@@ -157,13 +173,16 @@ static int open_admin(struct server *s, struct refusal *why)
                                    .name_count = c->name_count,
                                    .ca_pem = server_ca(s),
                                    .ca_der = c->cert ? NULL : s->files.ca_der };
-    return admin_start(&config, &s->admin, why);
+    int error = admin_start(&config, &s->admin, why);
+    if (!error)
+        trials_set_admin(s->trials, listener_address(admin_listener(s->admin), 0));
+    return error;
 }
 
 int server_start(struct server *s, struct refusal *why)
 {
     struct run *run;
-    int error = open_run(s, &run);
+    int error = open_run(s, &run, why);
     if (!error && s->config.ledger_dir)
         error = in_option("--ledger-dir", runs_save(s->runs, run, s->config.ledger_dir, why), why);
     if (!error)
@@ -175,6 +194,7 @@ int server_start(struct server *s, struct refusal *why)
     if (error)
         return error;
     run_set_tls(run, s->tls);
+    trials_set_tls(s->trials, s->tls);
     return open_admin(s, why);
 }
 
@@ -203,6 +223,8 @@ static void admin_stopped(void *arg)
 {
     struct server *s = arg;
     s->admin = NULL;
+    if (s->trials)
+        trials_stop(s->trials);
     if (s->runs)
         runs_shutdown(s->runs, LIMIT_STOP, all_ended, s);
     else
@@ -233,6 +255,7 @@ void server_destroy(struct server *s)
     if (!s->stopping)
         server_stop(s, NULL, NULL);
     server_run(s);
+    trials_destroy(s->trials);
     runs_destroy(s->runs);
     endpoint_destroy(s->endpoint);
     catalogue_destroy(s->catalogue);
@@ -257,6 +280,11 @@ const struct catalogue *server_catalogue(const struct server *s)
 struct run *server_default_run(const struct server *s)
 {
     return runs_find(s->runs, RUNS_DEFAULT);
+}
+
+struct trials *server_trials(const struct server *s)
+{
+    return s->trials;
 }
 
 const struct listener *server_listener(const struct server *s, const char *name)

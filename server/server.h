@@ -17,6 +17,7 @@ struct catalogue;
 struct listener;
 struct run;
 struct server;
+struct trials;
 struct uv_loop_s;
 
 /* All texts outlive the server. */
@@ -24,6 +25,8 @@ struct server_config {
     const char *https, *https1, *http; /* addresses as for listener_open; "off": none of it */
     const char *admin;
     const char *admin_token;           /* NULL: none is asked for */
+    const char *run_ports;             /* as in struct trials_config, as is the next */
+    const char *advertise;             /* NULL: none; one of names, too */
     const char *modes_dir, *stubs_dir; /* NULL: none */
     const char *ledger_dir;            /* where ledgers are written to; NULL: nowhere */
     const char *state_dir;             /* where the CA is, or will be */
@@ -65,6 +68,8 @@ struct uv_loop_s *server_loop(struct server *s);
 const struct catalogue *server_catalogue(const struct server *s);
 /* From server_start on: */
 struct run *server_default_run(const struct server *s);
+/* Its runs, as their users see them. */
+struct trials *server_trials(const struct server *s);
 /* "https", "https1", "http" or "admin"; NULL: it has none of it. */
 const struct listener *server_listener(const struct server *s, const char *name);
 /* The file of the CA's certificate; NULL: the server has a certificate of the user's. */

@@ -20,7 +20,8 @@ ALLOWED = {
     "endpoint": {"engine", "ledger", "base"},
     "mode": {"engine", "wire", "ledger", "base"},
     "run": {"mode", "endpoint", "engine", "wire", "certs", "ledger", "base"},
-    "admin": {"run", "mode", "endpoint", "engine", "wire", "certs", "ledger", "base"},
+    "trial": {"verdict", "run", "mode", "endpoint", "engine", "wire", "certs", "ledger", "base"},
+    "admin": {"trial", "verdict", "run", "mode", "endpoint", "engine", "wire", "certs", "ledger", "base"},
 }
 ALLOWED["server"] = set(ALLOWED) # server.c and server.h, in none of the folders
 ALLOWED["cli"] = set(ALLOWED)

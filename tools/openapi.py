@@ -2,9 +2,10 @@
 """Makes docs/openapi.json: openapi.py [--check] [SOURCE_ROOT].
 
 What is written by hand is in server/admin/api.json: the calls with their examples, and the schemas of
-what they take and give. Problems come from the rows of server/endpoint/problem.h, events from those of
-server/ledger/rows.h. With --check nothing is written; the exit status says whether the document is
-up to date.
+what they take and give. A call with "x-run" is about a run (live: one that has not ended; kept: also one
+that has); it is written with its short name, for the default run, and made of that for the others.
+Problems come from the rows of server/endpoint/problem.h, events from those of server/ledger/rows.h. With
+--check nothing is written; the exit status says whether the document is up to date.
 """
 import json
 import re
@@ -29,6 +30,8 @@ KINDS = {
 }
 OBJECTS = {"plan": {"$ref": "#/components/schemas/Plan"}}  # the others are free-form
 FREE = {"$ref": "#/components/schemas/Params"}
+RUN = {"name": "run", "in": "path", "required": True, "schema": {"type": "string"},
+       "description": "the id of a run, or default"}
 IDS = {"connection": {"type": "integer"}, "exchange": {"type": "integer"}}
 
 
@@ -92,6 +95,7 @@ def responses(operation, method, problems):
     kinds += ["invalid-json", "invalid-value", "not-json"] if json_body else ["unexpected-body"]
     kinds += ["unauthorized"] if "security" not in operation else []
     kinds += operation.pop("problems", [])
+    kinds += {"live": ["run-ended"], "kept": [], None: []}[operation.pop("x-run", None)]
     made = operation["responses"]
     for kind in (kind for kind in problems if kind in kinds):
         status, title, _ = problems[kind]
@@ -106,9 +110,38 @@ def responses(operation, method, problems):
     return dict(sorted(made.items()))
 
 
+def of_run(operation):
+    """The same call on any run: the path names it."""
+    made = json.loads(json.dumps(operation))
+    name = made["operationId"]
+    made["operationId"] = "run" + name[0].upper() + name[1:]
+    return with_run(made)
+
+
+def with_run(operation):
+    """The parameter {run}, and what is said when there is none."""
+    operation["parameters"] = [RUN] + operation.get("parameters", [])
+    operation["problems"] = operation.get("problems", []) + ["no-such-run", "run-gone"]
+    return operation
+
+
+def paths(written):
+    """What is written of the default run by its short name is there for all runs, too."""
+    made = {}
+    for path, item in written.items():
+        if path == "/v1/runs/{run}":
+            item = {method: with_run(operation) for method, operation in item.items()}
+        made[path] = item
+        if path != "/v1/runs/{run}" and any("x-run" in operation for operation in item.values()):
+            made["/v1/runs/{run}" + path.removeprefix("/v1")] = {
+                method: of_run(operation) for method, operation in item.items()}
+    return made
+
+
 def document(root):
     """The whole of it."""
     made = json.loads((root / "server/admin/api.json").read_text(encoding="utf-8"))
+    made["paths"] = paths(made["paths"])
     ledger = (root / "server/ledger/rows.h").read_text(encoding="utf-8")
     table = rows((root / "server/endpoint/problem.h").read_text(encoding="utf-8"), "PROBLEMS")
     problems = {kind: (status, title, about) for _, status, kind, title, about in table}

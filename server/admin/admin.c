@@ -21,7 +21,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "engine/mhd_loop.h"
-#include "run/runs.h"
 #include "wire/listener.h"
 
 #define CALLERS_MAX       256
@@ -227,6 +226,7 @@ static void call_destroy(struct call *call)
         return;
     events_forget(call);
     work_over(call);
+    trial_unref(call->trial);
     json_decref(call->json);
     buf_free(&call->body);
     response_free(&call->response);
@@ -359,6 +359,35 @@ static void refuse_body(struct call *call)
     response_refuse(call, PROBLEM_TOO_LARGE, "body", "at most 256 KiB", "the body is too large");
 }
 
+/* The run that its path names. Returns false with the call answered: there is none. */
+static bool find_run(struct call *call)
+{
+    const struct trials *trials = call->admin->trials;
+    const char *id = call->route->about_run ? call_arg(call, "run") : NULL;
+    struct trial *found = id ? trials_find(trials, id) : trials_default(trials);
+    if (!found) {
+        bool had = trials_had(trials, id);
+        response_refuse(call, had ? PROBLEM_RUN_GONE : PROBLEM_NO_RUN, call->target.path,
+                        "a run that GET /v1/runs lists",
+                        had ? "the run has ended, and what was kept of it is gone"
+                            : "there is no such run");
+        return false;
+    }
+    call->trial = trial_ref(found);
+    return true;
+}
+
+/* It may have ended since the call was continued last. Returns false with the call answered. */
+static bool look_at_run(struct call *call)
+{
+    call->run = call->trial ? trial_run(call->trial) : NULL;
+    if (call->run || call->route->about_run != RUN_LIVE)
+        return true;
+    response_refuse(call, PROBLEM_RUN_ENDED, call->target.path, "a run whose state is \"running\"",
+                    "the run has ended");
+    return false;
+}
+
 /* Its header section is complete: anything that can be refused by it is, now. */
 static void examine(struct call *call, const char *method)
 {
@@ -369,12 +398,11 @@ static void examine(struct call *call, const char *method)
     }
     char allow[ROUTE_ALLOW_SIZE];
     call->route = routes_find(method, call->target.path, &call->args, allow);
-    call->run = runs_find(call->admin->runs, RUNS_DEFAULT);
     if (!pass_guard(call))
         return;
     if (!call->route)
         refuse_route(call, method, allow);
-    else if (check_content_type(call) && input_check_query(call) == 0 &&
+    else if (check_content_type(call) && input_check_query(call) == 0 && find_run(call) &&
              declared_length(call) > CALL_BODY_MAX)
         refuse_body(call);
 }
@@ -397,6 +425,8 @@ static enum MHD_Result take_body(struct call *call, const char *bytes, size_t n)
 /* Its body is complete, or it was woken, or resumed. */
 static void perform(struct call *call)
 {
+    if (!look_at_run(call))
+        return;
     if (call->then) {
         void (*then)(struct call * call) = call->then;
         call->then = NULL;
@@ -494,7 +524,7 @@ int admin_start(const struct admin_config *config, struct admin **out, struct re
     link_init(&a->callers);
     link_init(&a->relays);
     a->loop = config->loop;
-    a->runs = config->runs;
+    a->trials = config->trials;
     a->catalogue = config->catalogue;
     events_init(a);
     work_init(a);
@@ -568,7 +598,7 @@ void admin_stop(struct admin *a, void (*stopped)(void *arg), void *arg)
     a->stopped = stopped;
     a->stopped_arg = arg;
     listener_close(a->listener);
-    runs_settle(a->runs);
+    work_settle(a);
     events_wake_all(a);
     a->stop.reached = stop_due;
     a->stop_at = clock_now() + call_patience.stop;

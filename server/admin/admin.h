@@ -8,12 +8,12 @@
 struct admin;
 struct catalogue;
 struct listener;
-struct runs;
+struct trials;
 struct uv_loop_s;
 
 struct admin_config {
     struct uv_loop_s *loop;
-    struct runs *runs; /* with the default one */
+    struct trials *trials; /* with the default one */
     struct catalogue *catalogue;
     const char *address;      /* as listener_open takes it */
     const char *token;        /* bearer token asked for on /v1; NULL: none */

@@ -17,12 +17,14 @@
 #include "admin/response.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/list.h"
 #include "base/timer.h"
 #include "endpoint/problem.h"
 #include "endpoint/target.h"
 #include "ledger/ledger.h"
 #include "run/run.h"
+#include "trial/trial.h"
 
 #define CALL_BODY_MAX (256u * 1024) /* of a refused one LIMIT_DROPPED is read, and no more */
 
@@ -43,7 +45,7 @@ struct cache {
 
 struct admin {
     struct uv_loop_s *loop;
-    struct runs *runs;
+    struct trials *trials;
     struct catalogue *catalogue;
     struct listener *listener;
     struct mhd_loop *mhd;
@@ -98,6 +100,12 @@ struct route {
     const char *query; /* parameters it takes, separated by ", "; NULL: none */
     bool json;         /* it has a body, which is JSON */
     bool open;         /* the token is not asked for */
+    enum {
+        RUN_NONE,
+        RUN_LIVE,
+        RUN_KEPT
+    } about_run; /* it is about a run: one that has not ended;
+                    also one that has */
     void (*perform)(struct call *call);
     const char *about;
 };
@@ -121,7 +129,8 @@ struct call {
     struct target target;
     const struct route *route;
     struct route_args args;
-    struct run *run; /* that the call is about */
+    struct trial *trial; /* that the call is about, the default one without {run}; a reference */
+    struct run *run;     /* its; NULL: it has ended. As of when the call was last continued */
     bool examined;
     int64_t begun_at; /* its header section was there */
     struct buf body;
@@ -130,7 +139,7 @@ struct call {
     struct waiter *waiter; /* while the call is suspended */
     bool waited;
     bool suspended; /* by work.c */
-    struct run_waiter settling;
+    struct trial_waiter settling;
     void (*then)(struct call *call); /* when it has settled */
     struct run_cursor cursor;        /* calls_connections */
     struct page page;
@@ -171,16 +180,8 @@ bool input_is_empty_object(const struct call *call);
 /* Reads the body into call->json. Returns 0, or BAD_INPUT with the call answered. */
 int input_json(struct call *call);
 
-/* Takes an object's members by a table that ends with a NULL name: *value is borrowed, and NULL
- * for one that is not there. Returns 0, or BAD_INPUT with the call answered. */
-struct input_member {
-    const char *name;
-    json_type type; /* JSON_STRING, _OBJECT, _ARRAY, _INTEGER; _REAL: any number */
-    bool required;
-    bool nullable; /* null is a value, too */
-    json_t **value;
-};
-int input_members(struct call *call, const struct input_member *members);
+/* As json_members, of the body. Returns 0, or BAD_INPUT with the call answered. */
+int input_members(struct call *call, const struct json_member *members);
 
 /* How much the caller wants a media type, in thousandths (RFC 9110 12.5.1). accept: NULL without
  * the field. */
@@ -214,7 +215,10 @@ void work_stream(struct call *call);
 void work_over(struct call *call);
 /* The response to a stream that is not done. NULL without memory. */
 struct MHD_Response *work_response(struct call *call);
-/* Continues with then when what was set has reached all connections. */
+/* What was set is set at once. */
+void work_settle(struct admin *a);
+/* Continues with then when what was set has reached all connections, and the run's phase has begun
+ * or the run ended, if that was asked for. */
 void work_when_settled(struct call *call, void (*then)(struct call *call));
 
 /* --- events.c */
@@ -264,6 +268,11 @@ void calls_connections(struct call *call);
 void calls_connection(struct call *call);
 void calls_do(struct call *call);
 void calls_reset(struct call *call);
+void calls_runs(struct call *call);
+void calls_post_run(struct call *call);
 void calls_run(struct call *call);
+void calls_delete_run(struct call *call);
 void calls_mark(struct call *call);
+void calls_mark_by_name(struct call *call);
+void calls_phase(struct call *call);
 void calls_events(struct call *call);

@@ -1,49 +1,65 @@
-/* calls_run.c - the default run and its live connections. */
+/* calls_run.c - runs: they are made and end, have phases, marks and live connections. */
+#include <stdio.h>
+
 #include "admin/call.h"
 #include "mode/mode.h"
 #include "run/run.h"
 
-/* How many events of each kind the ledger has dropped, of those of which it has. */
-static json_t *dropped_by(const struct ledger *l)
-{
-    json_t *by = json_object();
-    for (enum ledger_event event = 0; by && event < EV_COUNT; event++) {
-        json_int_t count = (json_int_t)ledger_dropped_of(l, event);
-        if (!count || json_object_set_new(by, ledger_event_name(event), json_integer(count)) == 0)
-            continue;
-        json_decref(by);
-        by = NULL;
-    }
-    return by;
-}
-
-/* As GET /v1/mode, with more. NULL without memory. */
-static json_t *describe_run(struct run *of)
-{
-    const struct ledger *l = run_ledger(of);
-    json_auto_t *mode = run_mode(of);
-    json_t *run = json_pack("{s:s}", "id", "default");
-    json_t *rest = json_pack("{s:I, s:{s:I, s:I, s:I, s:o}}", "connections",
-                             (json_int_t)run_connection_count(of), "ledger", "first",
-                             (json_int_t)ledger_first(l), "last", (json_int_t)ledger_last(l),
-                             "dropped", (json_int_t)ledger_dropped(l), "dropped_by", dropped_by(l));
-    bool whole = run && mode && rest && json_object_update(run, mode) == 0 &&
-                 json_object_update(run, rest) == 0;
-    json_decref(rest);
-    if (whole)
-        return run;
-    json_decref(run);
-    return NULL;
-}
+#define RUN_PATH_SIZE 96
 
 void calls_run(struct call *call)
 {
-    response_json(call, 200, describe_run(call->run));
+    response_json(call, 200, trial_json(call->trial));
+}
+
+void calls_runs(struct call *call)
+{
+    json_t *rows = json_array();
+    bool whole = rows != NULL;
+    for (struct trial *t = NULL; (t = trials_next(call->admin->trials, t));)
+        whole = json_array_append_new(rows, trial_json(t)) == 0 && whole;
+    response_json(call, 200, whole ? json_pack("{s:O}", "runs", rows) : NULL);
+    json_decref(rows);
+}
+
+/* A run was made, with its first phase. */
+static void made(struct call *call)
+{
+    char location[RUN_PATH_SIZE];
+    snprintf(location, sizeof location, "/v1/runs/%s", trial_id(call->trial));
+    response_json(call, 201, trial_json(call->trial));
+    response_field(call, "Location", location);
+}
+
+void calls_post_run(struct call *call)
+{
+    struct trial *t;
+    struct refusal why = { 0 };
+    int rc = trials_add(call->admin->trials, call->json, &t, &why);
+    if (rc) {
+        response_outcome(call, rc, &why);
+        return;
+    }
+    trial_unref(call->trial);
+    call->trial = trial_ref(t);
+    work_when_settled(call, made);
+}
+
+void calls_delete_run(struct call *call)
+{
+    if (call->trial == trials_default(call->admin->trials)) {
+        response_refuse(call, PROBLEM_DEFAULT_RUN, call->target.path,
+                        "POST /v1/reset, which makes it as new",
+                        "the default run stays for as long as the server");
+        return;
+    }
+    trial_end(call->trial, REASON_DELETED);
+    work_when_settled(call, calls_run);
 }
 
 static void reset(struct call *call)
 {
-    int rc = run_reset(call->run);
+    int rc = trial_reset(call->trial);
     if (rc)
         response_outcome(call, rc, NULL);
     else
@@ -55,22 +71,53 @@ void calls_reset(struct call *call)
     work_when_settled(call, reset);
 }
 
-void calls_mark(struct call *call)
+static void mark(struct call *call, const char *name)
 {
-    json_t *mark;
-    const struct input_member members[] = { { "mark", JSON_STRING, true, false, &mark }, { 0 } };
-    if (input_members(call, members))
-        return;
     struct refusal why = { 0 };
     uint64_t seq = 0;
     unsigned rules = 0;
-    int rc = run_mark(call->run, json_string_value(mark), call->begun_at, &seq, &rules, &why);
+    int rc = trial_mark(call->trial, name, call->begun_at, &seq, &rules, &why);
     if (rc)
         response_outcome(call, rc, &why);
     else
         response_json(call, 201,
-                      json_pack("{s:O, s:I, s:i}", "mark", mark, "seq", (json_int_t)seq, "rules",
+                      json_pack("{s:s, s:I, s:i}", "mark", name, "seq", (json_int_t)seq, "rules",
                                 (int)rules));
+}
+
+void calls_mark(struct call *call)
+{
+    json_t *name;
+    const struct json_member members[] = { { "mark", JSON_STRING, true, false, &name }, { 0 } };
+    if (input_members(call, members) == 0)
+        mark(call, json_string_value(name));
+}
+
+void calls_mark_by_name(struct call *call)
+{
+    mark(call, call_arg(call, "name"));
+}
+
+static void begin_phase(struct call *call)
+{
+    json_t *phase;
+    struct refusal why = { 0 };
+    const struct json_member members[] = { { "phase", JSON_STRING, true, false, &phase }, { 0 } };
+    if (input_members(call, members))
+        return;
+    int64_t word = ledger_word_find(F_PHASE, json_string_value(phase));
+    int rc = word < 0
+                 ? refuse(&why, "$.phase", "\"control\", \"fault\", \"without\"", "is no phase")
+                 : trial_phase(call->trial, (enum ledger_phase)word, &why);
+    if (rc)
+        response_outcome(call, rc, &why);
+    else
+        work_when_settled(call, calls_run);
+}
+
+void calls_phase(struct call *call)
+{
+    work_when_settled(call, begin_phase);
 }
 
 /* 0, which no connection has, if it is no id. */
@@ -121,7 +168,7 @@ void calls_do(struct call *call)
 {
     struct run *run = call->run;
     json_t *steps;
-    const struct input_member members[] = { { "do", JSON_ARRAY, true, false, &steps }, { 0 } };
+    const struct json_member members[] = { { "do", JSON_ARRAY, true, false, &steps }, { 0 } };
     if (input_members(call, members))
         return;
     uint64_t id = id_of(call), since = ledger_last(run_ledger(run));

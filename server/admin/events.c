@@ -98,7 +98,7 @@ static void wake_reached(struct timer *m, int64_t late)
     for (struct link *l = a->waiters.next; l != &a->waiters; l = next) {
         struct waiter *w = link_entry(l, struct waiter, link);
         next = l->next;
-        if (w->since < ledger_last(run_ledger(w->call->run)))
+        if (w->since < ledger_last(trial_ledger(w->call->trial)))
             wake(w);
     }
 }
@@ -153,7 +153,7 @@ static int start_waiting(struct call *call, const struct question *q)
     }
     timer_at(&w->limit, clock_now() + q->wait);
     w->watch.committed = committed;
-    ledger_watch_add(run_ledger(call->run), &w->watch);
+    ledger_watch_add(trial_ledger(call->trial), &w->watch);
     link_append(&a->waiters, &w->link);
     call->waiter = w;
     call_allow(call, DURATION_NEVER);
@@ -175,7 +175,7 @@ static int read_wait(struct call *call, int64_t *wait)
 
 static int read_question(struct call *call, struct question *q)
 {
-    uint64_t last = ledger_last(run_ledger(call->run));
+    uint64_t last = ledger_last(trial_ledger(call->trial));
     int type = input_choose_type(call, types, sizeof types / sizeof *types);
     int rc = type < 0 ? BAD_INPUT : 0;
     q->ndjson = type == AS_NDJSON;
@@ -191,7 +191,7 @@ static int read_question(struct call *call, struct question *q)
 /* The next few events, up to the page's last one; some of them may be gone by now. */
 static bool more_events(struct call *call, struct buf *out)
 {
-    const struct ledger *l = run_ledger(call->run);
+    const struct ledger *l = trial_ledger(call->trial);
     struct page *page = &call->page;
     const char *separator = page->ndjson ? "\n" : ",";
     uint64_t first = ledger_first(l);
@@ -223,7 +223,7 @@ static bool more_events(struct call *call, struct buf *out)
 void calls_events(struct call *call)
 {
     struct question q;
-    const struct ledger *l = run_ledger(call->run);
+    const struct ledger *l = trial_ledger(call->trial);
     if (read_question(call, &q))
         return;
     bool nothing = ledger_last(l) <= q.since;

@@ -123,85 +123,13 @@ bool input_is_empty_object(const struct call *call)
     return json_is_object(body) && json_object_size(body) == 0;
 }
 
-static const char *type_name(json_type type)
-{
-    switch (type) {
-    case JSON_STRING:
-        return "a string";
-    case JSON_OBJECT:
-        return "an object";
-    case JSON_INTEGER:
-        return "a whole number";
-    case JSON_REAL:
-        return "a number";
-    default:
-        return "an array";
-    }
-}
-
-static bool fits_type(const json_t *value, json_type type)
-{
-    return json_typeof(value) == type || (type == JSON_REAL && json_is_integer(value));
-}
-
-static void list_members(const struct input_member *members, char *out, size_t size)
-{
-    size_t n = 0;
-    out[0] = '\0';
-    for (const struct input_member *m = members; m->name && n < size; m++)
-        n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", m->name);
-}
-
-static int refuse_member(struct call *call, const char *name, const char *allowed, const char *what)
-{
-    char where[128];
-    snprintf(where, sizeof where, "$.%s", name);
-    response_refuse(call, PROBLEM_VALUE, where, allowed, "%s", what);
-    return BAD_INPUT;
-}
-
-/* An unknown member, with those it may have been meant for. */
-static int refuse_unknown(struct call *call, const char *name, const char *allowed,
-                          const struct input_member *members)
+int input_members(struct call *call, const struct json_member *members)
 {
     struct refusal why;
-    struct suggestions meant = { .word = name };
-    char where[sizeof why.where];
-    snprintf(where, sizeof where, "$.%.128s", name);
-    refuse(&why, where, allowed, "is not known");
-    for (; members->name; members++)
-        suggest_offer(&meant, members->name);
-    refuse_meant(&why, &meant);
-    response_problem(call, PROBLEM_VALUE, &why);
-    return BAD_INPUT;
-}
-
-int input_members(struct call *call, const struct input_member *members)
-{
-    const char *key;
-    json_t *value;
-    char names[128];
-    list_members(members, names, sizeof names);
-    if (!json_is_object(call->json)) {
-        response_refuse(call, PROBLEM_VALUE, "$", names, "the body is not an object");
-        return BAD_INPUT;
-    }
-    json_object_foreach(call->json, key, value)
-    {
-        const struct input_member *m = members;
-        while (m->name && strcmp(m->name, key) != 0)
-            m++;
-        if (!m->name)
-            return refuse_unknown(call, key, names, members);
-        if (!fits_type(value, m->type) && !(m->nullable && json_is_null(value)))
-            return refuse_member(call, key, type_name(m->type), "is of another type");
-    }
-    for (const struct input_member *m = members; m->name; m++) {
-        *m->value = json_object_get(call->json, m->name);
-        if (m->required && !*m->value)
-            return refuse_member(call, m->name, type_name(m->type), "is missing");
-    }
-    return 0;
+    int error = json_members(call->json, members, &why);
+    if (error)
+        response_problem(call, PROBLEM_VALUE, &why);
+    return error;
 }
 
 /* "q=0.5" among the parameters of a media range, in thousandths. */

@@ -105,6 +105,16 @@ void response_outcome(struct call *call, int outcome, const struct refusal *why)
                         "an id that GET /v1/connections lists",
                         "no live connection has this id; the ledger says how it ended");
         break;
+    case TRIAL_NO_PORT:
+        response_problem(call, PROBLEM_NO_PORT, why);
+        break;
+    case TRIAL_TOO_MANY:
+        response_problem(call, PROBLEM_TOO_MANY, why);
+        break;
+    case TRIAL_ENDED:
+        response_refuse(call, PROBLEM_RUN_ENDED, call->target.path,
+                        "a run whose state is \"running\"", "the run has ended");
+        break;
     case -ENOMEM:
         response_refuse(call, PROBLEM_NO_MEMORY, "", "", "the server is out of memory");
         break;

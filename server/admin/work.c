@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "engine/mhd_loop.h"
 #include "run/run.h"
-#include "run/runs.h"
 
 #define BLOCK (16u * 1024)
 
@@ -140,24 +139,30 @@ struct MHD_Response *work_response(struct call *call)
 
 /* --- Calls that wait for what they have set */
 
-static void settled(struct run_waiter *waiter)
+static void settled(struct trial_waiter *waiter)
 {
     resume(link_entry(waiter, struct call, settling));
 }
 
 void work_when_settled(struct call *call, void (*then)(struct call *call))
 {
-    struct run *run = call->run;
-    if (call->admin->stopping)
-        run_settle(run);
-    if (run_is_settled(run)) {
+    if (call->admin->stopping && call->run)
+        run_settle(call->run);
+    if (call->admin->over || trial_is_settled(call->trial)) {
         then(call);
         return;
     }
     call->then = then;
     call->settling.settled = settled;
-    run_await_settled(run, &call->settling);
+    trial_await_settled(call->trial, &call->settling);
     suspend(call);
+}
+
+void work_settle(struct admin *a)
+{
+    for (struct trial *t = NULL; (t = trials_next(a->trials, t));)
+        if (trial_run(t))
+            run_settle(trial_run(t));
 }
 
 /* --- Life */
@@ -170,7 +175,7 @@ void work_init(struct admin *a)
 
 void work_stop(struct admin *a)
 {
-    runs_settle(a->runs);
+    work_settle(a);
     timer_cancel(&a->work);
     while (!link_empty(&a->working)) {
         struct call *call = link_entry(a->working.next, struct call, response.stream.link);

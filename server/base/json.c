@@ -93,3 +93,82 @@ int json_write(struct buf *out, const json_t *value)
         out->failed = true;
     return out->failed ? -ENOMEM : 0;
 }
+
+/* --- Members */
+
+static const char *type_name(json_type type)
+{
+    switch (type) {
+    case JSON_STRING:
+        return "a string";
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_INTEGER:
+        return "a whole number";
+    case JSON_REAL:
+        return "a number";
+    case JSON_TRUE:
+        return "true, false";
+    default:
+        return "an array";
+    }
+}
+
+static bool fits_type(const json_t *value, json_type type)
+{
+    return json_typeof(value) == type || (type == JSON_REAL && json_is_integer(value)) ||
+           (type == JSON_TRUE && json_is_false(value));
+}
+
+static void list_members(const struct json_member *members, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (const struct json_member *m = members; m->name && n < size; m++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", m->name);
+}
+
+static int refuse_member(struct refusal *why, const char *name, const char *allowed,
+                         const char *what)
+{
+    char where[sizeof why->where];
+    snprintf(where, sizeof where, "$.%.128s", name);
+    return refuse(why, where, allowed, "%s", what);
+}
+
+/* With those that it may have been meant for. */
+static int refuse_unknown(struct refusal *why, const char *name, const char *allowed,
+                          const struct json_member *members)
+{
+    struct suggestions meant = { .word = name };
+    refuse_member(why, name, allowed, "is not known");
+    for (; members->name; members++)
+        suggest_offer(&meant, members->name);
+    return refuse_meant(why, &meant);
+}
+
+int json_members(const json_t *object, const struct json_member *members, struct refusal *why)
+{
+    const char *key;
+    json_t *value;
+    char names[sizeof why->allowed];
+    list_members(members, names, sizeof names);
+    if (!json_is_object(object))
+        return refuse(why, "$", names, "is not an object");
+    json_object_foreach((json_t *)object, key, value)
+    {
+        const struct json_member *m = members;
+        while (m->name && strcmp(m->name, key) != 0)
+            m++;
+        if (!m->name)
+            return refuse_unknown(why, key, names, members);
+        if (!fits_type(value, m->type) && !(m->nullable && json_is_null(value)))
+            return refuse_member(why, key, type_name(m->type), "is of another type");
+    }
+    for (const struct json_member *m = members; m->name; m++) {
+        *m->value = json_object_get(object, m->name);
+        if (m->required && !*m->value)
+            return refuse_member(why, m->name, type_name(m->type), "is missing");
+    }
+    return 0;
+}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/buf.h"
 #include "base/refusal.h"
@@ -16,3 +17,17 @@ int json_read(const char *text, size_t len, const char *place, json_t **out, str
 /* Appends the value in one line without blanks, members in their order. NULL is taken as a value
  * for which there was no memory. Returns 0 or -ENOMEM (out->failed is set). */
 int json_write(struct buf *out, const json_t *value);
+
+/* A member that an object may have, of a table that ends with a NULL name. */
+struct json_member {
+    const char *name;
+    json_type
+        type; /* JSON_STRING, _OBJECT, _ARRAY, _INTEGER, _TRUE: a boolean; _REAL: any number */
+    bool required;
+    bool nullable; /* null is a value, too */
+    json_t **value;
+};
+/* Takes an object's members by a table: *value is borrowed, and NULL for one that is not there.
+ * Members that the table has not are refused, with those that may have been meant; paths begin with
+ * "$". Returns 0 or BAD_INPUT. */
+int json_members(const json_t *object, const struct json_member *members, struct refusal *why);

@@ -94,6 +94,8 @@ static int create(struct serve *s, struct refusal *why)
                                           .http = o->http,
                                           .admin = o->admin,
                                           .admin_token = o->admin_token,
+                                          .run_ports = o->run_ports,
+                                          .advertise = o->advertise,
                                           .modes_dir = o->modes_dir,
                                           .stubs_dir = o->stubs_dir,
                                           .state_dir = o->state_dir,

@@ -12,7 +12,7 @@
 #include "engine/engine.h"
 #include "run/run.h"
 
-enum kind { TEXT, NAMES, FIELD_NAMES, SCALE, SIZE, SEED, LEVEL, SPAN, FLAG };
+enum kind { TEXT, NAMES, HOST, FIELD_NAMES, SCALE, SIZE, SEED, LEVEL, SPAN, FLAG };
 
 struct row {
     const char *name, *value, *about;
@@ -27,6 +27,11 @@ static const struct row rows[] = {
     { "--http", "ADDR", "cleartext, http/1.1 and h2c by prior knowledge (:8080)", TEXT,
       offsetof(struct options, http) },
     { "--admin", "ADDR", "the admin API (localhost:9000)", TEXT, offsetof(struct options, admin) },
+    { "--run-ports", "FIRST-LAST",
+      "where runs that are made over the API listen (9100-9131); [HOST:]0: any free ports", TEXT,
+      offsetof(struct options, run_ports) },
+    { "--advertise", "HOST", "the host of the URLs of runs; clients know this machine by it", HOST,
+      offsetof(struct options, advertise) },
     { "--admin-token", "TOKEN", "ask admin calls for this bearer token", TEXT,
       offsetof(struct options, admin_token) },
     { "--admin-token-file", "FILE", "the same from a file; or the environment: HANGUP_ADMIN_TOKEN",
@@ -156,6 +161,15 @@ static int add_field_name(const struct row *row, const char *value, struct optio
     return 0;
 }
 
+static int add_name(const struct row *row, const char *value, struct options *o,
+                    struct refusal *why)
+{
+    if (o->name_count == OPTION_NAMES_MAX)
+        return refuse(why, row->name, "at most 64 names", "there are too many of them");
+    o->names[o->name_count++] = value;
+    return 0;
+}
+
 /* 0 is for "never", too. */
 static int set_span(const struct row *row, const char *value, int64_t *out, struct refusal *why)
 {
@@ -175,11 +189,11 @@ static int set(const struct row *row, const char *value, struct options *o, stru
             return bad_value(why, row, value, row->value);
         *(const char **)place = value;
         return 0;
+    case HOST:
+        *(const char **)place = value;
+        return add_name(row, value, o, why);
     case NAMES:
-        if (o->name_count == OPTION_NAMES_MAX)
-            return refuse(why, row->name, "at most 64 names", "there are too many of them");
-        o->names[o->name_count++] = value;
-        return 0;
+        return add_name(row, value, o, why);
     case FIELD_NAMES:
         return add_field_name(row, value, o, why);
     case SCALE:
@@ -266,6 +280,7 @@ int options_parse(int argc, char **argv, struct options *out, struct refusal *wh
                          .https1 = ":8444",
                          .http = ":8080",
                          .admin = "localhost:9000",
+                         .run_ports = "9100-9131",
                          .log_level = LOG_INFO,
                          .time_scale = 1,
                          .body_limit = 1024 * 1024,

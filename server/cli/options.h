@@ -20,6 +20,7 @@ struct option_seed {
 
 struct options {
     const char *https, *https1, *http, *admin; /* addresses; "off" leaves a listener out */
+    const char *run_ports, *advertise;         /* advertise: NULL, or one of names, too */
     const char *mode;                          /* NAME[;k=v]; at most one of these three is set */
     const char *plan_file, *case_name;
     struct option_seed seed; /* of a plan or case */

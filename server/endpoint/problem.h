@@ -42,6 +42,9 @@
       "The path names a suite that there is not.")                                                 \
     X(NO_CONNECTION, 404, "no-such-connection", "No such connection",                              \
       "No live connection has this id; the ledger says how it ended.")                             \
+    X(NO_RUN, 404, "no-such-run", "No such run", "There is no run of this id.")                    \
+    X(RUN_GONE, 404, "run-gone", "Run gone",                                                       \
+      "The run has ended, and so long ago that what was kept of it is gone.")                      \
     X(NO_CA_CERTIFICATE, 404, "no-ca-certificate", "No CA certificate",                            \
       "The server runs with a certificate of its user (--cert), and has no CA certificate of its " \
       "own.")                                                                                      \
@@ -56,11 +59,17 @@
     X(BUILT_IN, 409, "built-in-mode", "Built-in mode",                                             \
       "A built-in mode can be neither replaced nor removed.")                                      \
     X(IN_USE, 409, "mode-in-use", "Mode in use", "Another mode extends this one.")                 \
+    X(RUN_ENDED, 409, "run-ended", "Run ended",                                                    \
+      "The run has ended: what is kept of it can be read, and nothing done with it.")              \
+    X(DEFAULT_RUN, 409, "default-run", "Default run", "The default run cannot be ended.")          \
     X(TOO_LARGE, 413, "body-too-large", "Body too large", "The body is larger than 256 KiB.")      \
     X(NOT_JSON, 415, "not-json", "Not declared as JSON",                                           \
       "The call takes JSON, and Content-Type says that the body is something else, or nothing.")   \
     X(FAILED, 500, "failed", "The server failed",                                                  \
       "The system refused something; detail has its reason.")                                      \
+    X(NO_PORT, 503, "no-port", "No port left",                                                     \
+      "Each port that runs may have (--run-ports) is in use.")                                     \
+    X(TOO_MANY, 503, "too-many-runs", "Too many runs", "As many runs as there may be are there.")  \
     X(NO_MEMORY, 503, "out-of-memory", "Out of memory",                                            \
       "The server is out of memory; nothing was changed.")
 

@@ -225,6 +225,8 @@ uint64_t ledger_last(const struct ledger *l);
 uint64_t ledger_first(const struct ledger *l);
 uint64_t ledger_dropped(const struct ledger *l);
 uint64_t ledger_dropped_of(const struct ledger *l, enum ledger_event event);
+/* The memory that it takes up, in bytes. */
+size_t ledger_memory(const struct ledger *l);
 
 /* --- Reading records */
 

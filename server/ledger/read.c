@@ -16,6 +16,11 @@ uint64_t ledger_dropped(const struct ledger *l)
     return l->dropped;
 }
 
+size_t ledger_memory(const struct ledger *l)
+{
+    return l->chunk_count * CHUNK_SIZE;
+}
+
 uint64_t ledger_dropped_of(const struct ledger *l, enum ledger_event event)
 {
     return l->dropped_of[event];

@@ -434,7 +434,7 @@
     X(CONNECTION_END,                                                                              \
       "connection by how fault? why? in? exchanges bytes_in bytes_out lifetime_ms "                \
       "after_peer_fin_ms? last_fault? answered idle_ms? due_in_ms? rule?")                         \
-    X(MODE, "connection? mode entry? params? seed? apply? live? time_scale?")                      \
+    X(MODE, "connection? mode entry? params? seed? apply? live? time_scale? why?")                 \
     X(PLAN, "plan? seed apply live time_scale")                                                    \
     X(WARNING, "connection? exchange? mode? name? why")                                            \
     X(MARK, "name source from_ms to_ms")                                                           \

@@ -26,7 +26,7 @@ static void closed(struct session_shared *shared, struct session *s)
     pass_cursors(run, s);
     link_remove(&s->link);
     run->session_count--;
-    if (run->done && link_empty(&run->sessions))
+    if ((run->done || run->part_over) && link_empty(&run->sessions))
         timer_at(&run->grace, clock_now());
 }
 
@@ -61,14 +61,24 @@ int run_create(const struct run_config *config, struct run **out)
         error = -ENOMEM;
     }
     if (error) {
-        run_destroy(run);
+        run_destroy(run, NULL);
         return error < 0 ? error : -EINVAL;
     }
     *out = run;
     return 0;
 }
 
-void run_destroy(struct run *run)
+/* Who still looks finds no more connections. */
+static void end_cursors(struct run *run)
+{
+    while (!link_empty(&run->cursors)) {
+        struct run_cursor *cursor = link_entry(run->cursors.next, struct run_cursor, link);
+        run_cursor_close(cursor);
+        cursor->run = NULL;
+    }
+}
+
+void run_destroy(struct run *run, struct ledger **keep)
 {
     if (!run)
         return;
@@ -76,10 +86,14 @@ void run_destroy(struct run *run)
     timer_cancel(&run->grace);
     drop_marks(run);
     sweep_drop(run);
+    end_cursors(run);
     listening_stop(run);
     plan_unref(run->shared.plan);
     attempts_destroy(run->shared.attempts);
-    ledger_destroy(run->shared.ledger);
+    if (keep)
+        *keep = run->shared.ledger;
+    else
+        ledger_destroy(run->shared.ledger);
     free(run);
 }
 
@@ -95,7 +109,7 @@ struct ledger *run_ledger(struct run *run)
 
 /* --- The plan. A mode is a plan of one entry that fits all. */
 
-static void ledger_plan(struct run *run, enum run_apply apply)
+static void ledger_plan(struct run *run, enum run_apply apply, const char *why)
 {
     if (plan_is_mode(run->shared.plan)) {
         const struct mode_program *mode = plan_only_mode(run->shared.plan);
@@ -115,6 +129,7 @@ static void ledger_plan(struct run *run, enum run_apply apply)
     ledger_word(run->shared.ledger, F_APPLY, apply == APPLY_ALL ? APPLIED_ALL : APPLIED_NEW);
     ledger_int(run->shared.ledger, F_LIVE, (int64_t)run->session_count);
     ledger_real(run->shared.ledger, F_TIME_SCALE, run->config.time_scale);
+    ledger_text(run->shared.ledger, F_WHY, why);
     ledger_commit(run->shared.ledger);
 }
 
@@ -125,13 +140,14 @@ static bool is_normal(const struct plan *plan)
 }
 
 /* Takes over the caller's reference. */
-static void install(struct run *run, struct plan *plan, enum run_apply apply, bool reset)
+static void install(struct run *run, struct plan *plan, enum run_apply apply, bool reset,
+                    const char *why)
 {
     run_settle(run);
     plan_unref(run->shared.plan);
     run->shared.plan = plan;
     run->number = 0;
-    ledger_plan(run, apply);
+    ledger_plan(run, apply, why);
     if (apply == APPLY_ALL) {
         run->shared.setting++;
         sweep_begin(run, reset, is_normal(plan));
@@ -139,50 +155,83 @@ static void install(struct run *run, struct plan *plan, enum run_apply apply, bo
     listening_look(run);
 }
 
-/* Takes over the caller's reference. */
-static int install_mode(struct run *run, struct mode_program *program, enum run_apply apply,
-                        bool reset, struct refusal *why)
+void run_set(struct run *run, struct plan *plan, enum run_apply apply, const char *why)
 {
-    int error = mode_refuse_kinds(program, listening_kinds(run), "$.mode", why);
-    struct plan *plan = error ? NULL : plan_of_mode(program);
-    if (!plan) {
-        mode_unref(program);
-        return error ? error : -ENOMEM;
-    }
-    install(run, plan, apply, reset);
-    return 0;
+    install(run, plan, apply, false, why);
 }
 
-int run_set_mode(struct run *run, const char *name, const json_t *params, bool lenient,
-                 enum run_apply apply, struct refusal *why)
+struct plan *run_plan(const struct run *run)
+{
+    return run->shared.plan;
+}
+
+/* Takes over the caller's reference. */
+static int plan_for_all(const struct run *run, struct mode_program *program, struct plan **out,
+                        struct refusal *why)
+{
+    int error = mode_refuse_kinds(program, listening_kinds(run), "$.mode", why);
+    if (!error && !(*out = plan_of_mode(program)))
+        error = -ENOMEM;
+    if (error)
+        mode_unref(program);
+    return error;
+}
+
+int run_compile_mode(const struct run *run, const char *name, const json_t *params, bool lenient,
+                     struct plan **out, struct refusal *why)
 {
     struct mode_program *program;
     int error = catalogue_compile(run->config.catalogue, name, params, lenient,
                                   run->config.time_scale, &program, why);
-    return error ? error : install_mode(run, program, apply, false, why);
+    return error ? error : plan_for_all(run, program, out, why);
 }
 
-int run_set_mode_text(struct run *run, const char *text, struct refusal *why)
-{
-    struct mode_program *program;
-    int error = catalogue_compile_text(run->config.catalogue, text, strlen(text),
-                                       run->config.time_scale, &program, why);
-    return error ? error : install_mode(run, program, APPLY_ALL, false, why);
-}
-
-int run_set_plan(struct run *run, const json_t *json, const uint64_t *seed, enum run_apply apply,
-                 struct refusal *why)
+int run_compile_plan(const struct run *run, const json_t *json, const uint64_t *seed,
+                     struct plan **out, struct refusal *why)
 {
     struct plan *plan;
     int error = plan_compile(run->config.catalogue, json, run->config.time_scale,
                              seed ? *seed : run->seed, &plan, why);
     if (!error && (error = plan_refuse_kinds(plan, listening_kinds(run), why)))
         plan_unref(plan);
+    if (!error)
+        *out = plan;
+    return error;
+}
+
+int run_set_mode(struct run *run, const char *name, const json_t *params, bool lenient,
+                 enum run_apply apply, struct refusal *why)
+{
+    struct plan *plan;
+    int error = run_compile_mode(run, name, params, lenient, &plan, why);
+    if (!error)
+        run_set(run, plan, apply, NULL);
+    return error;
+}
+
+int run_set_mode_text(struct run *run, const char *text, struct refusal *why)
+{
+    struct mode_program *program;
+    struct plan *plan;
+    int error = catalogue_compile_text(run->config.catalogue, text, strlen(text),
+                                       run->config.time_scale, &program, why);
+    if (!error)
+        error = plan_for_all(run, program, &plan, why);
+    if (!error)
+        run_set(run, plan, APPLY_ALL, NULL);
+    return error;
+}
+
+int run_set_plan(struct run *run, const json_t *json, const uint64_t *seed, enum run_apply apply,
+                 struct refusal *why)
+{
+    struct plan *plan;
+    int error = run_compile_plan(run, json, seed, &plan, why);
     if (error)
         return error;
     if (seed)
         run->seed = *seed;
-    install(run, plan, apply, false);
+    run_set(run, plan, apply, NULL);
     return 0;
 }
 
@@ -220,12 +269,12 @@ json_t *run_mode(const struct run *run)
 int run_reset(struct run *run)
 {
     struct refusal why;
-    struct mode_program *normal;
-    int error = catalogue_compile(run->config.catalogue, "normal", NULL, false,
-                                  run->config.time_scale, &normal, &why);
+    struct plan *normal;
+    int error = run_compile_mode(run, "normal", NULL, false, &normal, &why);
     if (error)
         return error < 0 ? error : -EINVAL; /* "normal" always compiles */
-    return install_mode(run, normal, APPLY_ALL, true, NULL);
+    install(run, normal, APPLY_ALL, true, NULL);
+    return 0;
 }
 
 /* --- Marks */
@@ -361,7 +410,7 @@ void run_cursor_close(struct run_cursor *cursor)
 
 struct session *run_cursor_next(struct run_cursor *cursor)
 {
-    if (cursor->next == &cursor->run->sessions)
+    if (!cursor->run || cursor->next == &cursor->run->sessions)
         return NULL;
     struct session *s = link_entry(cursor->next, struct session, link);
     if (s->xs.id > cursor->last_id)
@@ -392,6 +441,14 @@ int run_connection(const struct run *run, uint64_t id, struct buf *out)
 size_t run_connection_count(const struct run *run)
 {
     return run->session_count;
+}
+
+size_t run_open_exchanges(const struct run *run)
+{
+    size_t count = 0;
+    for (const struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
+        count += link_entry(i, struct session, link)->xs.open;
+    return count;
 }
 
 /* BAD_INPUT when steps for TLS alone are to act on a cleartext connection. */
@@ -428,6 +485,8 @@ int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *wh
 
 /* --- The end */
 
+#define PART_TURNS 10 /* of the loop, in which new clients may come again and again */
+
 void run_abort(struct run *run)
 {
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next) {
@@ -438,20 +497,45 @@ void run_abort(struct run *run)
 static void grace_over(struct timer *m, int64_t late)
 {
     struct run *run = link_entry(m, struct run, grace);
-    if (!link_empty(&run->sessions))
+    struct run_waiter *over = run->part_over;
+    if (!run->done && over) {
         run_abort(run);
-    else
+        if (!link_empty(&run->sessions) && run->part_turns++ < PART_TURNS) {
+            timer_at(m, clock_now()); /* what is over is gone by then */
+            return;
+        }
+        run->part_over = NULL;
+        attempts_clear(run->shared.attempts);
+        over->settled(over);
+    } else if (!link_empty(&run->sessions)) {
+        run_abort(run);
+    } else {
         run->done(run->done_arg);
+    }
+}
+
+static void end_gracefully(struct run *run, int64_t grace_ns)
+{
+    for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
+        session_shutdown(link_entry(i, struct session, link));
+    run->grace.reached = grace_over;
+    timer_at(&run->grace, link_empty(&run->sessions) ? clock_now() : clock_now() + grace_ns);
+}
+
+void run_end_connections(struct run *run, int64_t grace_ns, struct run_waiter *over)
+{
+    run_settle(run);
+    run->part_over = over;
+    run->part_turns = 0;
+    end_gracefully(run, grace_ns);
 }
 
 void run_shutdown(struct run *run, int64_t grace_ns, void (*done)(void *arg), void *arg)
 {
     run->done = done;
     run->done_arg = arg;
+    run->part_over = NULL;
     run_settle(run); /* somebody may wait for that */
     listening_stop(run);
-    for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
-        session_shutdown(link_entry(i, struct session, link));
-    run->grace.reached = grace_over;
-    timer_at(&run->grace, link_empty(&run->sessions) ? clock_now() : clock_now() + grace_ns);
+    end_gracefully(run, grace_ns);
 }

@@ -15,6 +15,7 @@
 
 struct ledger;
 struct listener;
+struct plan;
 struct run;
 
 /* A run in mode "normal". Returns 0 or -errno. */
@@ -43,6 +44,17 @@ enum run_apply { APPLY_ALL, APPLY_NEW };
 int run_set_mode(struct run *run, const char *name, const json_t *params, bool lenient,
                  enum run_apply apply, struct refusal *why);
 int run_set_mode_text(struct run *run, const char *text, struct refusal *why);
+
+/* The same in two steps: a plan that could be set, whose reference is the caller's; and setting it,
+ * which takes that over. Compiling returns as run_set_mode and run_set_plan. why: of the event, for
+ * what nobody has just asked for; or NULL. */
+int run_compile_mode(const struct run *run, const char *name, const json_t *params, bool lenient,
+                     struct plan **out, struct refusal *why);
+int run_compile_plan(const struct run *run, const json_t *plan, const uint64_t *seed,
+                     struct plan **out, struct refusal *why);
+void run_set(struct run *run, struct plan *plan, enum run_apply apply, const char *why);
+/* What is in force; the run's own reference. */
+struct plan *run_plan(const struct run *run);
 
 /* What was set, or reset, reaches live connections over some turns of the loop when there are many;
  * none acts by what was in force before. Settled: it has reached all. */
@@ -109,16 +121,24 @@ bool run_cursor_write(struct run_cursor *cursor, const char *separator, struct b
 /* Appends one. Returns 0, RUN_NO_CONNECTION or -ENOMEM. */
 int run_connection(const struct run *run, uint64_t id, struct buf *out);
 size_t run_connection_count(const struct run *run);
+/* How many requests were begun and are not answered or lost yet, on all of them. */
+size_t run_open_exchanges(const struct run *run);
 
 /* Runs steps on a live connection now. Returns 0, RUN_NO_CONNECTION, BAD_INPUT, MODE_UNAVAILABLE or
  * -errno. */
 #define RUN_NO_CONNECTION 4
 int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *why);
 
+/* A part of a test is over: ends the connections as run_shutdown does, those still there after
+ * grace_ns at once, also what comes meanwhile; then attempts are forgotten, and over->settled is
+ * called from the loop, unless run_shutdown was called before. The caller owns the memory. */
+void run_end_connections(struct run *run, int64_t grace_ns, struct run_waiter *over);
+
 /* Ends all connections: gracefully (GOAWAY, Connection: close, orderly close), those still there
  * after grace_ns at once. done is called from the loop when none is left. */
 void run_shutdown(struct run *run, int64_t grace_ns, void (*done)(void *arg), void *arg);
 /* Ends what is left at once. */
 void run_abort(struct run *run);
-/* Only when no connection is left, nor a listener. */
-void run_destroy(struct run *run);
+/* Only when no connection is left, nor a listener. Cursors come to their end. keep: gets the
+ * ledger, which is the caller's then; NULL: it goes, too. */
+void run_destroy(struct run *run, struct ledger **keep);

@@ -41,6 +41,8 @@ struct run {
     struct timer marking; /* for the marks of marks, which requests have set */
     struct link marks;
     struct timer grace;
+    struct run_waiter *part_over; /* set while connections are ended for the next part */
+    unsigned part_turns;
     void (*done)(void *arg); /* set while shutting down */
     void *done_arg;
 };

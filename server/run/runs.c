@@ -22,6 +22,7 @@ struct entry {
     struct run *run;
     struct link listeners;    /* struct opened */
     struct ledger_file *file; /* NULL: its ledger is in none */
+    struct runs_keeper *keeper;
     char id[RUNS_ID_SIZE];
     bool ending;
 };
@@ -116,6 +117,12 @@ int runs_save(struct runs *runs, struct run *run, const char *directory, struct 
     return ledger_file_open(run->config.loop, run_ledger(run), directory, e->id, &e->file, why);
 }
 
+const char *runs_saved(const struct runs *runs, const struct run *run)
+{
+    const struct entry *e = entry_of(runs, run);
+    return e->file ? ledger_file_path(e->file) : NULL;
+}
+
 /* --- Listeners */
 
 static struct opened *find_opened(const struct entry *e, const char *name)
@@ -179,13 +186,22 @@ const struct listener *runs_listening(const struct runs *runs, const struct run 
     return o ? o->listener.socket : NULL;
 }
 
+const struct listener *runs_listening_at(const struct runs *runs, const struct run *run, size_t i)
+{
+    const struct entry *e = entry_of(runs, run);
+    const struct link *l = e->listeners.next;
+    while (l != &e->listeners && i--)
+        l = l->next;
+    return l == &e->listeners ? NULL : link_entry(l, struct opened, link)->listener.socket;
+}
+
 /* --- The end */
 
-static void destroy(struct entry *e)
+static void destroy(struct entry *e, struct ledger **keep)
 {
     close_all(e);
     ledger_file_close(e->file);
-    run_destroy(e->run);
+    run_destroy(e->run, keep);
     link_remove(&e->link);
     free(e);
 }
@@ -194,7 +210,13 @@ static void ended(void *arg)
 {
     struct entry *e = arg;
     struct runs *runs = e->runs;
-    destroy(e);
+    struct runs_keeper *keeper = e->keeper;
+    struct ledger *ledger;
+    if (keeper)
+        keeper->last(keeper);
+    destroy(e, keeper ? &ledger : NULL);
+    if (keeper)
+        keeper->ended(keeper, ledger);
     if (runs->done && link_empty(&runs->all))
         runs->done(runs->done_arg);
 }
@@ -208,9 +230,17 @@ static void end(struct entry *e, int64_t grace_ns)
     close_all(e);
 }
 
-void runs_end(struct runs *runs, struct run *run, int64_t grace_ns)
+void runs_end(struct runs *runs, struct run *run, int64_t grace_ns, struct runs_keeper *keeper)
 {
-    end(entry_of(runs, run), grace_ns);
+    struct entry *e = entry_of(runs, run);
+    if (!e->ending)
+        e->keeper = keeper;
+    end(e, grace_ns);
+}
+
+void runs_drop(struct runs *runs, struct run *run)
+{
+    destroy(entry_of(runs, run), NULL);
 }
 
 void runs_shutdown(struct runs *runs, int64_t grace_ns, void (*done)(void *arg), void *arg)
@@ -240,7 +270,7 @@ void runs_destroy(struct runs *runs)
     if (!runs)
         return;
     while (!link_empty(&runs->all))
-        destroy(entry_at(runs->all.next));
+        destroy(entry_at(runs->all.next), NULL);
     listener_set_out_of_descriptors(NULL, NULL);
     descriptors_set_room(NULL, NULL);
     exchange_stop();

@@ -26,6 +26,8 @@ struct run *runs_find(const struct runs *runs, const char *id);
 
 /* Writes the run's ledger to a file in a directory from now on, as ledger_file_open; once a run. */
 int runs_save(struct runs *runs, struct run *run, const char *directory, struct refusal *why);
+/* Where that is; NULL: nowhere. */
+const char *runs_saved(const struct runs *runs, const struct run *run);
 
 /* What a run listens with. */
 struct runs_listener {
@@ -42,10 +44,23 @@ void runs_unlisten(struct runs *runs, struct run *run, const char *name);
 /* NULL: the run has none of this name. */
 const struct listener *runs_listening(const struct runs *runs, const struct run *run,
                                       const char *name);
+/* The i-th one of a run, in the order in which they were opened; NULL: it has no more. */
+const struct listener *runs_listening_at(const struct runs *runs, const struct run *run, size_t i);
 
-/* Ends a run: its listeners now, its connections as run_shutdown does. Then the run is gone, with
- * its ledger, and who looks at it must have detached from it: cursors, waiters, watches. */
-void runs_end(struct runs *runs, struct run *run, int64_t grace_ns);
+/* Who keeps a run's ledger when the run is over. */
+struct runs_keeper {
+    /* No connection is left, and the run goes when this returns: the last words for its ledger. */
+    void (*last)(struct runs_keeper *keeper);
+    /* It has gone; its ledger is the callee's from here on, to be destroyed before the runs. */
+    void (*ended)(struct runs_keeper *keeper, struct ledger *ledger);
+};
+
+/* Ends a run: its listeners now, its connections as run_shutdown does. Then the run is gone; with
+ * its ledger, and who watches that must have detached from it, unless there is a keeper (NULL:
+ * none), who is called from the loop. One that is ending already has the keeper it had. */
+void runs_end(struct runs *runs, struct run *run, int64_t grace_ns, struct runs_keeper *keeper);
+/* The same at once, of one that has had no connection yet. */
+void runs_drop(struct runs *runs, struct run *run);
 /* Ends all of them; done is called from the loop when the last one is gone. */
 void runs_shutdown(struct runs *runs, int64_t grace_ns, void (*done)(void *arg), void *arg);
 /* Ends all connections at once. */

@@ -98,7 +98,7 @@ class Server:
         command = [*command_prefix, str(binary), 'serve', '--state', f'{self._folder.name}/state']
         for name in ('https', 'https1', 'http', 'admin'):
             command += [f'--{name}', '127.0.0.1:0']
-        command += arguments
+        command += ['--run-ports', '127.0.0.1:0', *arguments]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
                                         stdout=subprocess.PIPE, stderr=self._log)
         self._guard = watch_over(self.process.pid)

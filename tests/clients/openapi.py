@@ -16,7 +16,7 @@ from hangup import Server, Tap  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DOCUMENT = json.loads((ROOT / 'docs/openapi.json').read_text())
-IN_PATH = {'name': 'idle-close', 'kind': 'unknown-mode'}
+IN_PATH = {'name': 'idle-close', 'kind': 'unknown-mode', 'run': 'default'}
 # Only on another machine, of other modes, or in trouble: members that need not be seen.
 RARE = {'why_not', 'assumed', 'extends', 'closing', 'time_scale', 'where', 'allowed', 'did_you_mean'}
 TYPES = {'object': dict, 'array': list, 'string': str, 'integer': int, 'number': (int, float),
@@ -118,6 +118,8 @@ def requests(server, method, path, operation):
         known['name'] = '01-answered-then-dead'
     elif method in ('put', 'delete'):
         known['name'] = 'mine'
+    if operation['operationId'] == 'deleteRun':
+        known['run'] = server.admin.ask('POST', '/v1/runs', {})['id']
     path = re.sub(r'{(\w+)}', lambda found: known[found[1]], path)
     content = operation.get('requestBody', {}).get('content', {})
     for media, given in content.items():
@@ -125,7 +127,7 @@ def requests(server, method, path, operation):
             yield path, json.dumps(example['value']), {'Content-Type': media}
     if not content:
         yield path, None, {}
-    if operation['operationId'] == 'events':
+    if operation['operationId'] in ('events', 'runEvents'):
         yield path, None, {'Accept': 'application/x-ndjson'}
 
 
@@ -134,13 +136,16 @@ REFUSED = [  # calls that are refused, for the members of problems
     ('put', '/v1/mode', '/v1/mode', '{"mdoe":"x"}'),
     ('put', '/v1/mode', '/v1/mode', '{"case":"x"}'),
     ('put', '/v1/mode', '/v1/mode', '{'),
-    ('patch', '/v1/runs/default', '/v1/runs/default', '{"time_scale":0}'),
+    ('patch', '/v1/runs/{run}', '/v1/runs/default', '{"time_scale":0}'),
+    ('post', '/v1/runs', '/v1/runs', '{"listeners":["ftp"]}'),
+    ('get', '/v1/runs/{run}', '/v1/runs/nobody', None),
+    ('delete', '/v1/runs/{run}', '/v1/runs/default', None),
     ('get', '/v1/modes/{name}', '/v1/modes/x', None),
     ('get', '/v1/modes/{name}', '/v1/modes/normal?resolved=1', None),
     ('delete', '/v1/modes/{name}', '/v1/modes/normal', None),
     ('get', '/v1/cases/{name}', '/v1/cases/x', None),
     ('get', '/v1/connections/{id}', '/v1/connections/999999', None),
-    ('get', '/v1/runs/default/events', '/v1/runs/default/events?max=0', None),
+    ('get', '/v1/runs/{run}/events', '/v1/runs/default/events?max=0', None),
     ('post', '/v1/reset', '/v1/reset', '[]'),
     ('get', '/problems/{kind}', '/problems/x', None),
 ]

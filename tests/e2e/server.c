@@ -207,10 +207,11 @@ void server_start(struct server *s, const char *const *options)
 
 void server_start_again(struct server *s, const char *const *options)
 {
-    const char *arguments[MAX_ARGS] = { "serve",       "--https", "127.0.0.1:0", "--https1",
-                                        "127.0.0.1:0", "--http",  "127.0.0.1:0", "--admin",
-                                        "127.0.0.1:0", "--state", s->state };
-    unsigned n = 11;
+    const char *arguments[MAX_ARGS] = { "serve",       "--https",     "127.0.0.1:0", "--https1",
+                                        "127.0.0.1:0", "--http",      "127.0.0.1:0", "--admin",
+                                        "127.0.0.1:0", "--run-ports", "127.0.0.1:0", "--state",
+                                        s->state };
+    unsigned n = 13;
     int out[2];
 
     for (; options && *options && n < MAX_ARGS - 1; n++)

@@ -130,10 +130,13 @@ static void an_orderly_end_is_in_the_file(void **state)
     struct ledger *l = load();
     struct ledger_cursor cursor = { .ledger = l };
     struct ledger_record record = { 0 };
+    int64_t by = 0;
     while (ledger_next(&cursor, &record))
-        ;
-    assert_int_equal(record.event, EV_CONNECTION_END);
-    assert_int_equal(ledger_number(&record, F_BY, 0), BY_SHUTDOWN);
+        if (record.event == EV_CONNECTION_END)
+            by = ledger_number(&record, F_BY, 0);
+    assert_int_equal(by, BY_SHUTDOWN);
+    assert_int_equal(record.event, EV_RUN_END);
+    assert_int_equal(ledger_number(&record, F_REASON, 0), REASON_STOPPED);
     ledger_destroy(l);
 }
 

@@ -4,6 +4,7 @@
 #include "admin/admin.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/run_host.h"
+#include "trial/trial.h"
 #include "wire/listener.h"
 
 #define QUIET 12 /* turns of the loop without an octet: nothing more comes */
@@ -13,9 +14,14 @@ static struct admin *admin;
 static void start(void)
 {
     struct refusal why;
+    static struct trials *trials;
     start_run(NULL);
+    const struct trials_config of_runs = {
+        .runs = runs, .runs_config = &run_config, .ports = "127.0.0.1:0", .kept_bytes = 1 << 20
+    };
+    promise(trials_create(&of_runs, &trials, &why) == 0, "the runs start");
     const struct admin_config config = {
-        .loop = &loop, .runs = runs, .catalogue = catalogue, .address = "127.0.0.1:0"
+        .loop = &loop, .trials = trials, .catalogue = catalogue, .address = "127.0.0.1:0"
     };
     promise(admin_start(&config, &admin, &why) == 0, "the admin API starts");
 }

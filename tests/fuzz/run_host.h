@@ -30,6 +30,7 @@ static uv_loop_t loop;
 static struct catalogue *catalogue;
 static struct runs *runs;
 static struct run *run; /* the default one */
+static struct run_config run_config;
 
 static inline void promise(bool kept, const char *what)
 {
@@ -47,14 +48,15 @@ static inline void start_run(struct tls_server *tls)
     promise(uv_loop_init(&loop) == 0 && timers_start(&loop) == 0 && h1_start(&loop) == 0 &&
                 (catalogue = catalogue_create()) && endpoint_create(NULL, &endpoint, &why) == 0,
             "the parts of a run start");
-    struct run_config config = { .loop = &loop,
-                                 .catalogue = catalogue,
-                                 .endpoint = endpoint,
-                                 .tls = tls,
-                                 .ledger_bytes = 1 << 20,
-                                 .body_limit = 1000,
-                                 .time_scale = 1 };
-    promise(runs_create(1 << 20, &runs) == 0 && runs_add(runs, RUNS_DEFAULT, &config, &run) == 0,
+    run_config = (struct run_config){ .loop = &loop,
+                                      .catalogue = catalogue,
+                                      .endpoint = endpoint,
+                                      .tls = tls,
+                                      .ledger_bytes = 1 << 20,
+                                      .body_limit = 1000,
+                                      .time_scale = 1 };
+    promise(runs_create(1 << 20, &runs) == 0 &&
+                runs_add(runs, RUNS_DEFAULT, &run_config, &run) == 0,
             "a run starts");
 }
 

@@ -20,7 +20,7 @@ export function late(event: Event): number | undefined {
 }
 
 export async function follow(since: number): Promise<Event[]> {
-  const { data, error } = await client.GET("/v1/runs/default/events", {
+  const { data, error } = await client.GET("/v1/events", {
     params: { query: { since, wait: "5s" } },
   });
   if (error) throw new Error(why(error));

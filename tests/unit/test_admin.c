@@ -259,7 +259,7 @@ static void a_start_that_cannot_be_is_refused(void **state)
         struct admin *other = NULL;
         struct refusal why = { 0 };
         config.loop = &loop;
-        config.runs = &the_runs;
+        config.trials = trials;
         config.catalogue = catalogue;
         assert_int_equal(admin_start(&config, &other, &why), BAD_INPUT);
         assert_string_equal(why.where, rows[i].where);
@@ -379,11 +379,11 @@ static void reset_answers_with_the_run_as_it_is_then(void **state)
     assert_int_equal(rig_get("/v1/runs/default"), 200);
     assert_int_equal(reply_number("connections"), 1);
     assert_int_equal(
-        json_integer_value(json_object_get(json_object_get(reply.json, "ledger"), "last")), 1);
+        json_integer_value(json_object_get(json_object_get(reply.json, "events"), "last")), 1);
     assert_int_equal(rig_call("POST", "/v1/reset", "", NULL), 200);
     assert_int_equal(the_run.resets, 1);
     assert_int_equal(
-        json_integer_value(json_object_get(json_object_get(reply.json, "ledger"), "first")), 2);
+        json_integer_value(json_object_get(json_object_get(reply.json, "events"), "first")), 2);
     assert_int_equal(rig_get("/v1/runs/other"), 404);
 }
 
@@ -391,13 +391,13 @@ static void the_run_says_what_its_ledger_has_dropped(void **state)
 {
     struct ledger *l = the_run.ledger;
     assert_int_equal(rig_get("/v1/runs/default"), 200);
-    const json_t *by = json_object_get(json_object_get(reply.json, "ledger"), "dropped_by");
+    const json_t *by = json_object_get(json_object_get(reply.json, "events"), "dropped_by");
     assert_true(json_is_object(by));
     assert_int_equal(json_object_size(by), 0);
     while (ledger_dropped(l) == 0)
         rig_commit("one of many");
     assert_int_equal(rig_get("/v1/runs/default"), 200);
-    const json_t *extent = json_object_get(reply.json, "ledger");
+    const json_t *extent = json_object_get(reply.json, "events");
     by = json_object_get(extent, "dropped_by");
     assert_int_equal(json_object_size(by), 1);
     assert_int_equal(json_integer_value(json_object_get(by, "mark")), ledger_dropped(l));

@@ -291,6 +291,11 @@ static void bad_bodies_are_refused_with_their_place(void **state)
         { "{\"plan\":[],\"seed\":99999999999999999999}", "line 1", "" },
         { "{\"plan\":[],\"seed\":1.5}", "$.seed", "whole number" },
         { "{\"plan\":[],\"seed\":\"1\"}", "$.seed", "whole number" },
+        { "{\"mode\":\"a\",\"ttl\":1}", "$.ttl", "string" },
+        { "{\"mode\":\"a\",\"ttl\":\"soon\"}", "$.ttl", "duration up to 24h" },
+        { "{\"mode\":\"a\",\"ttl\":\"0s\"}", "$.ttl", "duration up to 24h" },
+        { "{\"mode\":\"a\",\"ttl\":\"never\"}", "$.ttl", "duration up to 24h" },
+        { "{\"mode\":\"a\",\"ttl\":\"25h\"}", "$.ttl", "duration up to 24h" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         rig_call("PUT", "/v1/mode", JSON_TYPE, rows[i].body);
@@ -310,7 +315,7 @@ static void bad_bodies_are_refused_with_their_place(void **state)
     put("{\"mdoe\":\"a\"}", 400);
     assert_string_equal(
         json_string_value(json_array_get(json_object_get(reply.json, "did_you_mean"), 0)), "mode");
-    assert_int_equal(json_array_size(json_object_get(reply.json, "allowed")), 7);
+    assert_int_equal(json_array_size(json_object_get(reply.json, "allowed")), 8);
 }
 
 static void a_time_scale_alone_leaves_the_mode(void **state)

@@ -89,7 +89,7 @@ static int start(void **state)
 {
     if (rig_start(state))
         return -1;
-    run_destroy(run);
+    run_destroy(run, NULL);
     run = NULL;
     if (runs_create(LEDGERS, &runs) || add("a", &a) || add("b", &b))
         return -1;
@@ -190,7 +190,7 @@ static void a_run_ends_and_the_others_continue(void **state)
     assert_answered(to_a);
     assert_answered(to_b);
     port = port_of(b);
-    runs_end(runs, b, 0);
+    runs_end(runs, b, 0, NULL);
     assert_int_equal(add("b", &other), -EEXIST); /* it is about to end */
     start_reading(to_b);
     assert_true(run_until(got_end, PATIENCE));
@@ -208,7 +208,7 @@ static void a_run_ends_and_the_others_continue(void **state)
 
 static void a_run_without_connections_ends_too(void **state)
 {
-    runs_end(runs, b, 10 * NS_PER_S);
+    runs_end(runs, b, 10 * NS_PER_S, NULL);
     assert_true(run_until(b_is_gone, PATIENCE));
 }
 

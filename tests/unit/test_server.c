@@ -36,6 +36,7 @@ static struct server_config config_of(void)
                                    .https1 = "127.0.0.1:0",
                                    .http = "127.0.0.1:0",
                                    .admin = "127.0.0.1:0",
+                                   .run_ports = "127.0.0.1:0",
                                    .state_dir = state_dir,
                                    .time_scale = 1,
                                    .body_limit = 1000,

@@ -25,6 +25,7 @@
 #include "admin/openapi.h"
 #include "base/clock.h"
 #include "mode/catalogue.h"
+#include "run/plan.h"
 #include "run/run.h"
 #include "run/runs.h"
 #include "wire/caps.h"
@@ -43,9 +44,11 @@ struct run {
     bool lenient;
     char plan[4096], mark[64];
     uint64_t seed;
-    bool planned;         /* the plan is in force, not the mode */
+    bool planned; /* the plan is in force, not the mode */
+    char to_be_mode[64], to_be_params[256], to_be_plan[4096]; /* compiled last */
+    struct plan *compiled;                                    /* a stand-in, too */
     double scale, set_at; /* the time scale, and what it was when something was last set */
-    int outcome;          /* of run_set_mode, run_set_plan, run_mark and run_do */
+    int outcome;          /* of compiling, run_mark and run_do */
     unsigned resets;
     unsigned live; /* connections */
     struct link cursors;
@@ -59,6 +62,7 @@ extern struct run the_run;
 extern struct runs {
     struct run *run;
 } the_runs;
+extern struct trials *trials; /* of these */
 
 #define FIRST_ID 7 /* of the connections, as many as are live */
 

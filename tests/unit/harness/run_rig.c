@@ -184,7 +184,7 @@ int rig_start(void **state)
 
 int rig_stop(void **state)
 {
-    run_destroy(run);
+    run_destroy(run, NULL);
     h1_stop();
     h2_stop();
     int outcome = loop_stop(state);

@@ -1,0 +1,315 @@
+/* trial.c - what happens to a run from its beginning to its end: what is set, its phases, its ttl.
+ *
+ * Things that take some turns of the loop (the connections of a phase end, what was set reaches
+ * all, the run itself ends) are waited for in one place, trial_look.
+ */
+#include "trial/trial.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "run/plan.h"
+#include "trial/trial_parts.h"
+
+/* --- Memory */
+
+static void over_reached(struct timer *timer, int64_t late);
+static void mode_over_reached(struct timer *timer, int64_t late);
+static void phase_over(struct run_waiter *waiter);
+static void run_settled(struct run_waiter *waiter);
+static void say_again(struct trial *t);
+static void last_words(struct runs_keeper *keeper);
+static void ended(struct runs_keeper *keeper, struct ledger *ledger);
+
+struct trial *trial_create(struct trials *trials, const char *id, struct run *run)
+{
+    struct trial *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    link_init(&t->link);
+    link_init(&t->waiters);
+    link_init(&t->run_settled.link);
+    t->refs = 1;
+    t->trials = trials;
+    strcpy(t->id, id);
+    t->run = run;
+    t->ledger = run_ledger(run);
+    t->phase = PHASE_FAULT;
+    t->ttl = DURATION_NEVER;
+    t->started = clock_wall(clock_now());
+    t->over_at.reached = over_reached;
+    t->mode_over.reached = mode_over_reached;
+    t->phase_over.settled = phase_over;
+    t->run_settled.settled = run_settled;
+    t->keeper.last = last_words;
+    t->keeper.ended = ended;
+    return t;
+}
+
+void trial_destroy(struct trial *t)
+{
+    link_remove(&t->link);
+    link_remove(&t->run_settled.link);
+    timer_cancel(&t->over_at);
+    timer_cancel(&t->mode_over);
+    if (t->state == TRIAL_OVER)
+        ledger_destroy(t->ledger);
+    plan_unref(t->plan);
+    json_decref(t->expect);
+    json_decref(t->urls);
+    json_decref(t->at_end);
+    free(t->name);
+    free(t);
+}
+
+struct trial *trial_ref(struct trial *t)
+{
+    t->refs++;
+    return t;
+}
+
+void trial_unref(struct trial *t)
+{
+    if (t && --t->refs == 0)
+        trial_destroy(t);
+}
+
+/* --- Looking */
+
+const char *trial_id(const struct trial *t)
+{
+    return t->id;
+}
+
+struct run *trial_run(const struct trial *t)
+{
+    return t->state == TRIAL_RUNNING ? t->run : NULL;
+}
+
+struct ledger *trial_ledger(const struct trial *t)
+{
+    return t->run ? run_ledger(t->run) : t->ledger;
+}
+
+enum ledger_phase trial_in_phase(const struct trial *t)
+{
+    return t->phase;
+}
+
+json_t *trial_mode(const struct trial *t)
+{
+    return t->run ? run_mode(t->run) : json_incref(t->at_end);
+}
+
+/* --- Waiting */
+
+bool trial_is_settled(const struct trial *t)
+{
+    return t->state != TRIAL_ENDING && !t->changing && (!t->run || run_is_settled(t->run));
+}
+
+static void await_run(struct trial *t)
+{
+    if (t->run_awaited || !t->run || run_is_settled(t->run))
+        return;
+    t->run_awaited = true;
+    run_await_settled(t->run, &t->run_settled);
+}
+
+void trial_await_settled(struct trial *t, struct trial_waiter *waiter)
+{
+    link_append(&t->waiters, &waiter->link);
+    await_run(t);
+}
+
+void trial_look(struct trial *t)
+{
+    struct trial *held = trial_ref(t);
+    while (trial_is_settled(t) && !link_empty(&t->waiters)) {
+        struct trial_waiter *w = link_entry(t->waiters.next, struct trial_waiter, link);
+        link_remove(&w->link);
+        w->settled(w);
+    }
+    if (!link_empty(&t->waiters))
+        await_run(t);
+    trial_unref(held);
+}
+
+static void run_settled(struct run_waiter *waiter)
+{
+    struct trial *t = link_entry(waiter, struct trial, run_settled);
+    t->run_awaited = false;
+    if (t->resetting && t->state == TRIAL_RUNNING)
+        say_again(t);
+    trial_look(t);
+}
+
+/* --- What it does */
+
+static void keep_plan(struct trial *t, struct plan *plan)
+{
+    plan_ref(plan);
+    plan_unref(t->plan);
+    t->plan = plan;
+}
+
+/* Returns 0 or as run_compile_mode, which knows "normal". */
+static int set_normal(struct trial *t, const char *why)
+{
+    struct plan *normal;
+    struct refusal refusal;
+    int error = run_compile_mode(t->run, "normal", NULL, false, &normal, &refusal);
+    if (!error)
+        run_set(t->run, normal, APPLY_ALL, why);
+    return error;
+}
+
+static void mode_over_reached(struct timer *timer, int64_t late)
+{
+    struct trial *t = link_entry(timer, struct trial, mode_over);
+    if (t->state != TRIAL_RUNNING)
+        return;
+    if (set_normal(t, "the ttl of what was set is over") != 0)
+        timer_at(timer, clock_now() + NS_PER_S); /* there was no memory */
+    else
+        keep_plan(t, run_plan(t->run));
+}
+
+static int set(struct trial *t, const struct setting *s, struct refusal *why)
+{
+    struct plan *plan;
+    int64_t ttl = setting_ttl(s);
+    int error = setting_compile(s, t->run, &plan, why);
+    if (error)
+        return error;
+    keep_plan(t, plan);
+    setting_name(s, t->plan_name);
+    run_set(t->run, plan, setting_apply(s), NULL);
+    timer_at(&t->mode_over, ttl == DURATION_NEVER ? TIME_NONE : clock_now() + ttl);
+    return 0;
+}
+
+int trial_set(struct trial *t, const json_t *body, bool patch, struct refusal *why)
+{
+    struct setting s = { 0 };
+    if (t->state != TRIAL_RUNNING)
+        return TRIAL_ENDED;
+    if (t->phase == PHASE_CONTROL || (t->changing && t->next == PHASE_CONTROL))
+        return refuse(why, "$", "the phase \"fault\" first",
+                      "the run is in its control phase, which has mode \"normal\"");
+    int error = patch ? setting_patch(body, t->run, &s, why) : setting_read(body, t->run, &s, why);
+    if (!error)
+        error = set(t, &s, why);
+    setting_free(&s);
+    return error;
+}
+
+/* The ledger is empty: what its verdict goes by is said again. */
+static void say_again(struct trial *t)
+{
+    t->resetting = false;
+    if (t->ttl != DURATION_NEVER)
+        say_start(t);
+    else if (t->expect)
+        say_expectations(t);
+    if (t->phased)
+        say_phase(t);
+}
+
+int trial_reset(struct trial *t)
+{
+    int error = t->state == TRIAL_RUNNING ? run_reset(t->run) : TRIAL_ENDED;
+    if (error)
+        return error;
+    timer_cancel(&t->mode_over);
+    keep_plan(t, run_plan(t->run));
+    t->resetting = true;
+    if (run_is_settled(t->run))
+        say_again(t);
+    else
+        await_run(t);
+    return 0;
+}
+
+int trial_mark(struct trial *t, const char *name, int64_t from, uint64_t *seq, unsigned *rules,
+               struct refusal *why)
+{
+    return t->state == TRIAL_RUNNING ? run_mark(t->run, name, from, seq, rules, why) : TRIAL_ENDED;
+}
+
+/* --- Phases */
+
+void trial_enter(struct trial *t, enum ledger_phase phase)
+{
+    t->phase = phase;
+    t->phased = true;
+    t->changing = false;
+    say_phase(t);
+    if (phase == PHASE_CONTROL)
+        set_normal(t, NULL);
+    else if (t->plan)
+        run_set(t->run, plan_ref(t->plan), APPLY_ALL, NULL);
+}
+
+static void phase_over(struct run_waiter *waiter)
+{
+    struct trial *t = link_entry(waiter, struct trial, phase_over);
+    trial_enter(t, t->next);
+    trial_look(t);
+}
+
+int trial_phase(struct trial *t, enum ledger_phase phase, struct refusal *why)
+{
+    if (t->state != TRIAL_RUNNING)
+        return TRIAL_ENDED;
+    if (t->changing)
+        return refuse(why, "$.phase", "", "the phase before has not begun yet");
+    if (!t->plan)
+        keep_plan(t, run_plan(t->run));
+    t->next = phase;
+    t->changing = true;
+    run_end_connections(t->run, TRIAL_END_GRACE, &t->phase_over);
+    return 0;
+}
+
+/* --- The end */
+
+static void over_reached(struct timer *timer, int64_t late)
+{
+    trial_end(link_entry(timer, struct trial, over_at), REASON_TTL);
+}
+
+static void last_words(struct runs_keeper *keeper)
+{
+    struct trial *t = link_entry(keeper, struct trial, keeper);
+    t->pause = show_pause(run_plan(t->run));
+    t->at_end = run_mode(t->run);
+    say_end(t);
+}
+
+static void ended(struct runs_keeper *keeper, struct ledger *ledger)
+{
+    struct trial *t = link_entry(keeper, struct trial, keeper);
+    t->state = TRIAL_OVER;
+    t->run = NULL;
+    t->ended = clock_wall(clock_now());
+    trial_ref(t);
+    trials_keep(t);
+    trial_look(t);
+    trial_unref(t);
+}
+
+void trial_end(struct trial *t, enum ledger_reason reason)
+{
+    if (t->state != TRIAL_RUNNING)
+        return;
+    t->state = TRIAL_ENDING;
+    t->reason = reason;
+    t->changing = false;
+    timer_cancel(&t->over_at);
+    timer_cancel(&t->mode_over);
+    int64_t grace = reason == REASON_STOPPED ? LIMIT_STOP : TRIAL_END_GRACE;
+    runs_end(t->trials->runs, t->run, grace, &t->keeper);
+}
