@@ -26,6 +26,7 @@ KINDS = {
     "BOOL": {"type": "boolean"},
     "SPAN": {"type": "number"},
     "REAL": {"type": "number"},
+    "HASH": {"type": "string"},
     "LIST": {"type": "array", "items": {"type": "string"}},
 }
 OBJECTS = {"plan": {"$ref": "#/components/schemas/Plan"}}  # the others are free-form

@@ -144,8 +144,7 @@ enum h2_refusal h2_exchange_add(struct h2_exchange *ex, nghttp2_rcbuf *name, ngh
     if (n.len > 0 && n.base[0] == ':') {
         struct request *request = &ex->pub.request;
         const char **member = pseudo(request, n);
-        request->pseudo = hash_more(request->pseudo ? request->pseudo : HASH_START, n.base,
-                                    n.len + 1); /* nghttp2 ends its strings with NUL */
+        request->pseudo = hash_item(request->pseudo ? request->pseudo : HASH_START, n.base, n.len);
         if (member) {
             keep(ex, value);
             *member = (const char *)v.base;

@@ -1,9 +1,11 @@
 /* json.c - records as JSON objects. */
+#include <endian.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/number.h"
 #include "ledger/ledger.h"
 
@@ -33,6 +35,7 @@ static int render_value(struct buf *out, const struct ledger_value *value)
 {
     char text[NUMBER_SIZE];
     const char *text_of_word;
+    uint64_t octets;
     switch (value->kind) {
     case LEDGER_TEXT:
         return buf_json(out, value->bytes, value->len);
@@ -49,6 +52,12 @@ static int render_value(struct buf *out, const struct ledger_value *value)
         return render_span(out, value->number);
     case LEDGER_REAL:
         return buf_add(out, text, number_real(value->real, text));
+    case LEDGER_HASH:
+        octets = htobe64(value->hash);
+        text[0] = '"';
+        hex_write(&octets, sizeof octets, text + 1);
+        text[17] = '"';
+        return buf_add(out, text, 18);
     case LEDGER_INT:
         break;
     }

@@ -32,6 +32,8 @@ static void use_chunk(struct ledger *l, struct chunk *c)
     memset(c->count_of, 0, sizeof c->count_of);
     c->used = 0;
     link_append(&l->chunks, &c->link);
+    l->start = l->at = c->data;
+    l->limit = c->data + CHUNK_ROOM;
 }
 
 static void count_chunks(struct ledger *l, ptrdiff_t more)
@@ -148,50 +150,66 @@ static struct chunk *take_chunk(struct ledger *l)
     return c;
 }
 
+static struct head *open_head(const struct ledger *l)
+{
+    return (struct head *)l->start;
+}
+
 /* Continues in an empty chunk, which what there is of the open record moves to. */
 static void next_chunk(struct ledger *l)
 {
-    struct chunk *from = newest(l);
+    const uint8_t *start = l->start;
+    size_t len = (size_t)(l->at - l->start);
     struct chunk *c = take_chunk(l);
-    memmove(c->data, from->data + l->start, l->end - l->start);
-    l->end -= l->start;
-    l->start = 0;
+    memmove(c->data, start, len);
     use_chunk(l, c);
+    c->wall = l->wall;
+    l->at += len;
 }
 
 /* For the next n bytes of the open record the newest chunk has no room. False: it fills one. */
 static bool make_room(struct ledger *l, size_t n)
 {
-    if (l->start > 0)
+    if (l->start > newest(l)->data)
         next_chunk(l);
-    l->record.cut |= CHUNK_ROOM - l->end < n;
-    return CHUNK_ROOM - l->end >= n;
+    bool fits = n <= (size_t)(l->limit - l->at);
+    open_head(l)->cut |= !fits;
+    return fits;
 }
 
-/* Where the next n bytes of the open record go, or NULL when it fills a chunk. */
-static inline uint8_t *room(struct ledger *l, size_t n)
+/* Is there room for the next n bytes of the open record? Not when it fills a chunk. */
+static inline bool room(struct ledger *l, size_t n)
 {
-    if (CHUNK_ROOM - l->end < n && !make_room(l, n))
-        return NULL;
-    return newest(l)->data + l->end;
+    return (size_t)(l->limit - l->at) >= n || make_room(l, n);
 }
 
-static uint8_t *put_varint(uint8_t *p, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7)
-        *p++ = (uint8_t)(value | 0x80);
-    *p++ = (uint8_t)value;
-    return p;
-}
-
-static void open_record(struct ledger *l, struct head record)
+/* wall: the wall time minus the age. */
+static inline void open_record(struct ledger *l, uint64_t seq, int64_t age, int64_t wall,
+                               enum ledger_event event, uint64_t connection, uint32_t exchange)
 {
     assert(!l->open);
     l->open = true;
-    l->record = record;
-    l->start = l->end = newest(l)->used;
-    room(l, sizeof(struct head));
-    l->end += sizeof(struct head);
+    l->age = age;
+    l->wall = wall;
+    l->at = l->start;
+    if (l->limit - l->at < (ptrdiff_t)(sizeof(struct head) + sizeof wall))
+        next_chunk(l);
+    struct chunk *c = newest(l);
+    if (l->start == c->data)
+        c->wall = wall;
+    bool own_wall = wall != c->wall;
+    *open_head(l) = (struct head){ .seq = seq,
+                                   .age = age,
+                                   .connection = connection,
+                                   .exchange = exchange,
+                                   .event = (uint8_t)event,
+                                   .own_wall = own_wall };
+    l->at += sizeof(struct head);
+    if (!own_wall)
+        return;
+    wall += age;
+    memcpy(l->at, &wall, sizeof wall);
+    l->at += sizeof wall;
 }
 
 /* In microseconds, as it is shown: so what reads a record and what reads its JSON know the same. */
@@ -200,31 +218,29 @@ static int64_t shown(int64_t ns)
     return ns / NS_PER_US * NS_PER_US;
 }
 
-void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection, uint32_t exchange)
+void ledger_begin_at(struct ledger *l, int64_t now, enum ledger_event event, uint64_t connection,
+                     uint32_t exchange)
 {
-    int64_t now = clock_now();
+    int64_t age = shown(now - l->made);
+    if (age < l->age)
+        age = l->age;
     if (now >= l->wall_due) {
-        l->wall_offset = clock_wall(now) - now;
+        l->wall_offset = shown(clock_wall(now) - now + l->made);
         l->wall_due = now + WALL_EVERY;
     }
-    open_record(l, (struct head){ .seq = l->last + 1,
-                                  .age = shown(now - l->made),
-                                  .wall = shown(now + l->wall_offset),
-                                  .connection = connection,
-                                  .exchange = exchange,
-                                  .event = (uint16_t)event });
+    open_record(l, l->last + 1, age, l->wall_offset, event, connection, exchange);
+}
+
+void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection, uint32_t exchange)
+{
+    ledger_begin_at(l, clock_now(), event, connection, exchange);
 }
 
 void ledger_begin_again(struct ledger *l, const struct ledger_record *as)
 {
     assert(as->seq > l->last);
-    open_record(l, (struct head){ .seq = as->seq,
-                                  .age = as->age,
-                                  .wall = as->wall,
-                                  .connection = as->connection,
-                                  .exchange = as->exchange,
-                                  .event = (uint16_t)as->event,
-                                  .cut = as->cut });
+    open_record(l, as->seq, as->age, as->wall - as->age, as->event, as->connection, as->exchange);
+    open_head(l)->cut = as->cut;
 }
 
 void ledger_abandon(struct ledger *l)
@@ -233,21 +249,35 @@ void ledger_abandon(struct ledger *l)
     l->open = false;
 }
 
-static void put_number(struct ledger *l, enum ledger_field field, int64_t value)
+/* One that does not fit in four octets, or with no room in this chunk. */
+static void put_far(struct ledger *l, enum ledger_field field, int64_t value)
 {
-    uint8_t *p = room(l, 1 + VARINT_MAX);
-    if (!p)
+    const int32_t wide = WIDE;
+    if (!room(l, 1 + sizeof wide + sizeof value))
         return;
-    *p = (uint8_t)field;
-    uint64_t zigzag = ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
-    l->end += (size_t)(put_varint(p + 1, zigzag) - p);
+    *l->at = (uint8_t)field;
+    memcpy(l->at + 1, &wide, sizeof wide);
+    memcpy(l->at + 1 + sizeof wide, &value, sizeof value);
+    l->at += 1 + sizeof wide + sizeof value;
+}
+
+static inline void put_number(struct ledger *l, enum ledger_field field, int64_t value)
+{
+    int32_t number = (int32_t)value;
+    if (number != value || number == WIDE || l->limit - l->at < 1 + (ptrdiff_t)sizeof number) {
+        put_far(l, field, value);
+        return;
+    }
+    *l->at = (uint8_t)field;
+    memcpy(l->at + 1, &number, sizeof number);
+    l->at += 1 + sizeof number;
 }
 
 void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
 {
-    assert(l->open && (kind_of(field) == LEDGER_INT || kind_of(field) == LEDGER_BOOL ||
-                       kind_of(field) == LEDGER_SPAN));
-    put_number(l, field, kind_of(field) == LEDGER_SPAN ? shown(value) : value);
+    enum ledger_kind kind = kind_of(field);
+    assert(l->open && (kind == LEDGER_INT || kind == LEDGER_BOOL || kind == LEDGER_SPAN));
+    put_number(l, field, kind == LEDGER_SPAN ? value / NS_PER_US : value);
 }
 
 void ledger_word(struct ledger *l, enum ledger_field field, int64_t word)
@@ -257,34 +287,52 @@ void ledger_word(struct ledger *l, enum ledger_field field, int64_t word)
         put_number(l, field, word);
 }
 
+static void put_octets(struct ledger *l, enum ledger_field field, const void *eight)
+{
+    if (!room(l, 1 + sizeof(uint64_t)))
+        return;
+    *l->at = (uint8_t)field;
+    memcpy(l->at + 1, eight, sizeof(uint64_t));
+    l->at += 1 + sizeof(uint64_t);
+}
+
 void ledger_real(struct ledger *l, enum ledger_field field, double value)
 {
-    int64_t bits;
     assert(l->open && kind_of(field) == LEDGER_REAL);
-    memcpy(&bits, &value, sizeof bits);
-    put_number(l, field, bits);
+    put_octets(l, field, &value);
+}
+
+void ledger_hash(struct ledger *l, enum ledger_field field, uint64_t hash)
+{
+    assert(l->open && kind_of(field) == LEDGER_HASH);
+    put_octets(l, field, &hash);
+}
+
+/* How much of a text is taken: not a part of a UTF-8 sequence, nor of JSON, as that would be none.
+ */
+static size_t cut_text(struct ledger *l, enum ledger_field field, const char *text)
+{
+    size_t len = TEXT_MAX;
+    open_head(l)->cut = true;
+    for (int i = 0; i < 3 && ((uint8_t)text[len] & 0xc0) == 0x80; i++)
+        len--;
+    return kind_of(field) == LEDGER_JSON ? 0 : len;
 }
 
 void ledger_bytes(struct ledger *l, enum ledger_field field, const char *text, size_t len)
 {
+    uint16_t octets;
     assert(l->open && is_text(kind_of(field)));
-    if (len > TEXT_MAX) {
-        l->record.cut = true;
-        if (kind_of(field) == LEDGER_JSON)
-            return; /* a part of it would be no JSON */
-        len = TEXT_MAX;
-        /* Not in the middle of a UTF-8 sequence. */
-        for (int i = 0; i < 3 && ((uint8_t)text[len] & 0xc0) == 0x80; i++)
-            len--;
-    }
-    uint8_t *p = room(l, 1 + VARINT_MAX + len);
-    if (!p)
+    if (len > TEXT_MAX && (len = cut_text(l, field, text)) == 0)
         return;
-    *p = (uint8_t)field;
-    uint8_t *bytes = put_varint(p + 1, len);
+    if (!room(l, 1 + sizeof octets + len))
+        return;
+    octets = (uint16_t)len;
+    *l->at = (uint8_t)field;
+    memcpy(l->at + 1, &octets, sizeof octets);
     if (len)
-        memcpy(bytes, text, len);
-    l->end += (size_t)(bytes - p) + len;
+        memcpy(l->at + 1 + sizeof octets, text, len);
+    l->at += 1 + sizeof octets + len;
 }
 
 void ledger_text(struct ledger *l, enum ledger_field field, const char *text)
@@ -307,9 +355,10 @@ size_t ledger_item(char *list, size_t size, size_t len, const void *item, size_t
     return len + ITEM_HEAD + n;
 }
 
-static void tell_watches(struct ledger *l, const uint8_t *bytes)
+static __attribute__((noinline)) void tell_watches(struct ledger *l, const struct chunk *c,
+                                                   const uint8_t *bytes)
 {
-    const struct ledger_record record = record_at(bytes);
+    const struct ledger_record record = record_at(c, bytes);
     for (struct link *i = l->watches.next; i != &l->watches; i = l->next_watch) {
         struct ledger_watch *watch = link_entry(i, struct ledger_watch, link);
         l->next_watch = i->next;
@@ -322,17 +371,19 @@ uint64_t ledger_commit(struct ledger *l)
 {
     assert(l->open);
     struct chunk *c = newest(l);
-    l->record.length = (uint32_t)(l->end - l->start);
-    memcpy(c->data + l->start, &l->record, sizeof l->record);
-    c->used = (uint32_t)l->end;
+    struct head *head = open_head(l);
+    uint64_t seq = head->seq;
+    head->length = (uint16_t)(l->at - l->start);
     if (c->count++ == 0)
-        c->first_seq = l->record.seq;
-    c->count_of[l->record.event]++;
-    l->last = l->record.seq;
+        c->first_seq = seq;
+    c->count_of[head->event]++;
+    c->used = (uint32_t)(l->at - c->data);
+    l->last = seq;
     l->open = false;
+    l->start = l->at;
     if (!link_empty(&l->watches))
-        tell_watches(l, c->data + l->start);
-    return l->last;
+        tell_watches(l, c, (const uint8_t *)head);
+    return seq;
 }
 
 void ledger_clear(struct ledger *l)

@@ -26,7 +26,8 @@ enum ledger_kind {
     LEDGER_REAL,
     LEDGER_LIST,
     LEDGER_JSON,
-    LEDGER_WORD
+    LEDGER_WORD,
+    LEDGER_HASH
 };
 
 enum ledger_event {
@@ -206,10 +207,15 @@ void ledger_join(struct ledger *l, struct ledger_budget *budget);
  */
 void ledger_begin(struct ledger *l, enum ledger_event event, uint64_t connection,
                   uint32_t exchange);
+/* The same at a time that was read before, with clock_now(): of one turn of the loop, for what
+ * happens many times in that. It is not shown to be before an earlier event. */
+void ledger_begin_at(struct ledger *l, int64_t now, enum ledger_event event, uint64_t connection,
+                     uint32_t exchange);
 void ledger_int(struct ledger *l, enum ledger_field field, int64_t value); /* INT, BOOL, SPAN */
 void ledger_word(struct ledger *l, enum ledger_field field,
                  int64_t word); /* an empty one: left out */
 void ledger_real(struct ledger *l, enum ledger_field field, double value); /* REAL, a finite one */
+void ledger_hash(struct ledger *l, enum ledger_field field, uint64_t hash);
 void ledger_bytes(struct ledger *l, enum ledger_field field, const char *text, size_t len);
 void ledger_text(struct ledger *l, enum ledger_field field, const char *text); /* NULL: left out */
 uint64_t ledger_commit(struct ledger *l);
@@ -250,6 +256,7 @@ struct ledger_value {
     enum ledger_kind kind;
     int64_t number;    /* INT, BOOL, SPAN (ns), WORD (of its enumeration) */
     double real;       /* REAL */
+    uint64_t hash;     /* HASH */
     const char *bytes; /* TEXT, JSON, LIST (for ledger_item_next); no NUL behind them */
     size_t len;
 };

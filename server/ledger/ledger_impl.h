@@ -10,12 +10,12 @@
 
 #define CHUNK_SIZE 65536
 #define TEXT_MAX   4096
-#define VARINT_MAX 10
 #define ITEM_HEAD  2 /* of a LIST: the length of a string in two octets */
 
 struct chunk {
     struct link link;
     uint64_t first_seq;
+    int64_t wall; /* wall time minus age of its records, but for those that have their own */
     uint32_t count;
     uint32_t used;
     uint16_t count_of[EV_COUNT]; /* each kind of event: told without looking at old memory again */
@@ -24,17 +24,23 @@ struct chunk {
 #define CHUNK_ROOM (CHUNK_SIZE - sizeof(struct chunk))
 static_assert(CHUNK_SIZE / sizeof(uint64_t) < UINT16_MAX, "count_of counts all of a chunk");
 
-/* A record: this, then its fields, each an id byte, then for TEXT and LIST the length as a varint
- * and the bytes, for the other kinds the value as a zigzag varint. */
+/* A record: this, the wall time of one that has its own, then its fields: an id byte each, and
+ *   - for TEXT, LIST and JSON the length in two octets, and the bytes;
+ *   - for REAL and HASH eight octets;
+ *   - for the others (SPAN in microseconds) four octets; or WIDE in four, then eight.
+ * All in the machine's own order, and aligned to nothing. */
 struct head {
     uint64_t seq;
-    int64_t age, wall;
+    int64_t age;
     uint64_t connection;
     uint32_t exchange;
-    uint32_t length; /* of the whole record */
-    uint16_t event;
-    bool cut;
-};
+    uint16_t length; /* of the whole record */
+    uint8_t event;
+    uint8_t cut : 1, own_wall : 1;
+} __attribute__((packed, may_alias));
+static_assert(CHUNK_ROOM <= UINT16_MAX && EV_COUNT <= 256, "length and event have room");
+static_assert(TEXT_MAX <= UINT16_MAX, "a text's length is two octets");
+#define WIDE INT32_MIN
 
 /* The rows of rows.h. */
 struct field_row {
@@ -68,9 +74,13 @@ struct ledger {
     int64_t made;                  /* monotonic */
     int64_t wall_offset, wall_due; /* wall minus monotonic time; when to measure it again */
 
-    bool open;          /* between begin and commit: */
-    size_t start, end;  /* where in the newest chunk the record lies */
-    struct head record; /* goes to start at commit */
+    /* In the newest chunk: */
+    uint8_t *start; /* the open record, or where the next one begins */
+    uint8_t *at;    /* where the next field of it goes */
+    uint8_t *limit; /* the end of the chunk */
+    bool open;      /* between begin and commit */
+    int64_t age;    /* of the record that was begun last, */
+    int64_t wall;   /* and its wall time minus that */
 };
 
 static inline struct chunk *oldest(const struct ledger *l)
@@ -83,17 +93,22 @@ static inline struct chunk *newest(const struct ledger *l)
     return link_entry(l->chunks.prev, struct chunk, link);
 }
 
-static inline struct ledger_record record_at(const uint8_t *bytes)
+static inline struct ledger_record record_at(const struct chunk *c, const uint8_t *bytes)
 {
-    struct head head;
-    memcpy(&head, bytes, sizeof head);
-    return (struct ledger_record){ .seq = head.seq,
-                                   .age = head.age,
-                                   .wall = head.wall,
-                                   .connection = head.connection,
-                                   .exchange = head.exchange,
-                                   .event = head.event,
-                                   .cut = head.cut,
-                                   .fields = bytes + sizeof head,
-                                   .fields_len = head.length - sizeof head };
+    const struct head *head = (const struct head *)bytes;
+    const uint8_t *fields = bytes + sizeof *head;
+    int64_t wall = c->wall + head->age;
+    if (head->own_wall) {
+        memcpy(&wall, fields, sizeof wall);
+        fields += sizeof wall;
+    }
+    return (struct ledger_record){ .seq = head->seq,
+                                   .age = head->age,
+                                   .wall = wall,
+                                   .connection = head->connection,
+                                   .exchange = head->exchange,
+                                   .event = head->event,
+                                   .cut = head->cut,
+                                   .fields = fields,
+                                   .fields_len = (size_t)(bytes + head->length - fields) };
 }

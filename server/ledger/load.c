@@ -1,4 +1,5 @@
 /* load.c - events from their JSON, as json.c wrote it: a saved ledger becomes a ledger again. */
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 #include <jansson.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "ledger/ledger.h"
 
@@ -108,6 +110,18 @@ static int load_word(struct ledger *l, enum ledger_field field, const json_t *va
     return 0;
 }
 
+static int load_hash(struct ledger *l, enum ledger_field field, const json_t *value)
+{
+    uint8_t octets[sizeof(uint64_t)];
+    uint64_t hash;
+    if (json_string_length(value) != 2 * sizeof octets ||
+        !hex_read(json_string_value(value), sizeof octets, octets))
+        return BAD_INPUT;
+    memcpy(&hash, octets, sizeof hash);
+    ledger_hash(l, field, be64toh(hash));
+    return 0;
+}
+
 static int load_number(struct ledger *l, enum ledger_field field, enum ledger_kind kind,
                        const json_t *value)
 {
@@ -135,6 +149,8 @@ static int load_field(struct ledger *l, enum ledger_field field, const json_t *v
         return 0;
     case LEDGER_WORD:
         return load_word(l, field, value);
+    case LEDGER_HASH:
+        return load_hash(l, field, value);
     case LEDGER_LIST:
         return load_list(l, field, value);
     case LEDGER_JSON:
@@ -153,10 +169,15 @@ static int load_field(struct ledger *l, enum ledger_field field, const json_t *v
 static const char *kind_name(enum ledger_kind kind)
 {
     static const char *const names[] = {
-        [LEDGER_INT] = "an integer",     [LEDGER_TEXT] = "a string",
-        [LEDGER_BOOL] = "true or false", [LEDGER_SPAN] = "milliseconds, a number",
-        [LEDGER_REAL] = "a number",      [LEDGER_LIST] = "an array of strings",
-        [LEDGER_JSON] = "JSON",          [LEDGER_WORD] = "a word that docs/ledger.md has",
+        [LEDGER_INT] = "an integer",
+        [LEDGER_TEXT] = "a string",
+        [LEDGER_BOOL] = "true or false",
+        [LEDGER_SPAN] = "milliseconds, a number",
+        [LEDGER_REAL] = "a number",
+        [LEDGER_LIST] = "an array of strings",
+        [LEDGER_JSON] = "JSON",
+        [LEDGER_WORD] = "a word that docs/ledger.md has",
+        [LEDGER_HASH] = "16 hexadecimal digits",
     };
     return names[kind];
 }

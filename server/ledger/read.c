@@ -1,4 +1,5 @@
 /* read.c - finding and reading what ledger.c holds. */
+#include "base/clock.h"
 #include "ledger/ledger_impl.h"
 
 uint64_t ledger_last(const struct ledger *l)
@@ -26,14 +27,10 @@ uint64_t ledger_dropped_of(const struct ledger *l, enum ledger_event event)
     return l->dropped_of[event];
 }
 
-static const uint8_t *get_varint(const uint8_t *p, uint64_t *value)
+static const uint8_t *get(const uint8_t *p, void *out, size_t n)
 {
-    *value = 0;
-    for (unsigned shift = 0;; shift += 7, p++) {
-        *value |= (uint64_t)(*p & 0x7f) << shift;
-        if (*p < 0x80)
-            return p + 1;
-    }
+    memcpy(out, p, n);
+    return p + n;
 }
 
 bool ledger_field_next(const struct ledger_record *record, size_t *at, struct ledger_value *out)
@@ -41,17 +38,26 @@ bool ledger_field_next(const struct ledger_record *record, size_t *at, struct le
     if (*at >= record->fields_len)
         return false;
     const uint8_t *p = record->fields + *at;
-    uint64_t value;
+    int32_t number;
+    uint16_t len;
     *out = (struct ledger_value){ .field = *p, .kind = kind_of(*p) };
-    p = get_varint(p + 1, &value);
+    p++;
     if (is_text(out->kind)) {
+        p = get(p, &len, sizeof len);
         out->bytes = (const char *)p;
-        out->len = value;
-        p += value;
+        out->len = len;
+        p += len;
+    } else if (out->kind == LEDGER_HASH) {
+        p = get(p, &out->hash, sizeof out->hash);
+    } else if (out->kind == LEDGER_REAL) {
+        p = get(p, &out->real, sizeof out->real);
     } else {
-        out->number = (int64_t)((value >> 1) ^ (~(value & 1) + 1));
-        if (out->kind == LEDGER_REAL)
-            memcpy(&out->real, &out->number, sizeof out->real);
+        p = get(p, &number, sizeof number);
+        out->number = number;
+        if (number == WIDE)
+            p = get(p, &out->number, sizeof out->number);
+        if (out->kind == LEDGER_SPAN)
+            out->number *= NS_PER_US;
     }
     *at = (size_t)(p - record->fields);
     return true;
@@ -83,7 +89,8 @@ bool ledger_value(const struct ledger_record *record, enum ledger_field field,
 int64_t ledger_number(const struct ledger_record *record, enum ledger_field field, int64_t fallback)
 {
     struct ledger_value value;
-    assert(!is_text(kind_of(field)) && kind_of(field) != LEDGER_REAL);
+    assert(!is_text(kind_of(field)) && kind_of(field) != LEDGER_REAL &&
+           kind_of(field) != LEDGER_HASH);
     return ledger_value(record, field, &value) ? value.number : fallback;
 }
 
@@ -131,8 +138,8 @@ bool ledger_next(struct ledger_cursor *cursor, struct ledger_record *out)
         cursor->chunk = c;
         cursor->at = 0;
     }
-    *out = record_at(c->data + cursor->at);
-    cursor->at += sizeof(struct head) + out->fields_len;
+    *out = record_at(c, c->data + cursor->at);
+    cursor->at = (size_t)(out->fields + out->fields_len - c->data);
     cursor->since = out->seq;
     return true;
 }

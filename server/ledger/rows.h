@@ -58,14 +58,14 @@
       "connections wait: no file descriptors are left for them")
 
 /* Field kinds: INT a number; TEXT a string; WORD one of the words of its LEDGER_WORDS_...; BOOL;
- * SPAN nanoseconds, shown as milliseconds with three decimals; REAL a fraction; LIST strings, each
- * put there by ledger_item, shown as an array; JSON a text that is JSON, shown as it is (left out
- * with "cut" when longer than 4,096 bytes). Texts may be any bytes: what is no UTF-8 is shown as
- * buf_json does. What is one of a fixed set is a WORD; a TEXT is what the client has sent (SNI,
- * METHOD ... DEBUG_DATA), what users name (LISTENER, MODE_NAME, NAME, RUN, STEPS), a clause for
- * people (WHY), or from a registry in which numbers without a name are shown as such (ALERT,
- * SENT_ALERT, ERROR) or that is a library's (CIPHER; ALPN: what the wire's owner offers). symbol,
- * JSON name, kind */
+ * SPAN nanoseconds, shown as milliseconds with three decimals; REAL a fraction; HASH 64 bits, shown
+ * as 16 hexadecimal digits; LIST strings, each put there by ledger_item, shown as an array; JSON a
+ * text that is JSON, shown as it is (left out with "cut" when longer than 4,096 bytes). Texts may
+ * be any bytes: what is no UTF-8 is shown as buf_json does. What is one of a fixed set is a WORD; a
+ * TEXT is what the client has sent (SNI, METHOD ... DEBUG_DATA), what users name (LISTENER,
+ * MODE_NAME, NAME, RUN, STEPS), a clause for people (WHY), or from a registry in which numbers
+ * without a name are shown as such (ALERT, SENT_ALERT, ERROR) or that is a library's (CIPHER; ALPN:
+ * what the wire's owner offers). symbol, JSON name, kind */
 #define LEDGER_FIELDS(X)                                                                           \
     X(LISTENER, "listener", TEXT)                                                                  \
     X(PEER, "peer", TEXT)                                                                          \
@@ -136,14 +136,14 @@
     X(TRACE_ID, "trace_id", TEXT)                                                                  \
     X(SPAN_ID, "span_id", TEXT)                                                                    \
     X(OTHER_KEYS, "other_keys", LIST)                                                              \
-    X(FINGERPRINT, "fingerprint", TEXT)                                                            \
+    X(FINGERPRINT, "fingerprint", HASH)                                                            \
     X(USER_AGENT, "user_agent", TEXT)                                                              \
     X(RANGE, "range", TEXT)                                                                        \
     X(CONTENT_TYPE, "content_type", TEXT)                                                          \
     X(CONTENT_LENGTH, "content_length", INT)                                                       \
     X(EXPECT, "expect", TEXT)                                                                      \
     X(EARLY_DATA, "early_data", BOOL)                                                              \
-    X(DIGEST, "digest", TEXT)                                                                      \
+    X(DIGEST, "digest", HASH)                                                                      \
     X(BLOCKED_BY_WINDOW, "blocked_by_window", BOOL)                                                \
     X(LOST_BY, "lost_by", WORD)                                                                    \
     X(END_OFFSET, "end_offset", INT)                                                               \

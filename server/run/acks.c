@@ -95,7 +95,7 @@ static void tell(struct acks *a, const struct wait *wait, enum ledger_proof proo
 {
     struct exchanges *xs = a->xs;
     struct ledger *l = xs->ledger;
-    ledger_begin(l, wait->nth ? EV_RESPONSE_ACKED : EV_FAULT_ACKED, xs->id, wait->nth);
+    ledger_begin_at(l, now, wait->nth ? EV_RESPONSE_ACKED : EV_FAULT_ACKED, xs->id, wait->nth);
     if (wait->nth) {
         ledger_word(l, F_PROOF, proof);
     } else {
@@ -120,10 +120,9 @@ static void add_unread(struct acks *a, struct wait *wait, int64_t now)
         a->unread_count++;
 }
 
-static void look(struct acks *a, struct proof proof)
+static void look(struct acks *a, struct proof proof, int64_t now)
 {
     struct exchanges *xs = a->xs;
-    int64_t now = clock_now();
     if (link_empty(&a->unacked) || now - a->looked_at < LOOK_AGAIN)
         return;
     uint64_t acked = wire_acked(xs->wire), handed = wire_handed(xs->wire);
@@ -150,10 +149,11 @@ static void look(struct acks *a, struct proof proof)
 static void look_due(struct timer *timer, int64_t late)
 {
     struct acks *a = link_entry(timer, struct acks, timer);
-    look(a, (struct proof){ PROOF_NONE });
+    int64_t now = clock_now();
+    look(a, (struct proof){ PROOF_NONE }, now);
     if (link_empty(&a->unacked))
         return;
-    int64_t now = clock_now(), pause = (now - wait_at(a->unacked.next)->since) / 4;
+    int64_t pause = (now - wait_at(a->unacked.next)->since) / 4;
     pause = pause < LOOK_FIRST ? LOOK_FIRST : pause > LOOK_LAST ? LOOK_LAST : pause;
     timer_at(timer, now + pause);
 }
@@ -186,40 +186,42 @@ static struct wait *take_wait(void)
 }
 
 /* Without memory it is as if it were never ACKed. */
-static void add(struct exchanges *xs, const struct wait *as)
+static void add(struct exchanges *xs, const struct wait *as, int64_t now)
 {
     struct acks *a = acks_of(xs);
     struct wait *wait = a ? take_wait() : NULL;
     if (!wait)
         return;
     *wait = *as;
-    wait->since = wait->not_then = clock_now();
+    wait->since = wait->not_then = now;
     link_append(&a->unacked, &wait->link);
     if (!timer_armed(&a->timer))
-        timer_at(&a->timer, wait->since + LOOK_FIRST);
+        timer_at(&a->timer, now + LOOK_FIRST);
 }
 
-void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset)
+void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset, int64_t now)
 {
-    add(xs, &(struct wait){ .offset = offset, .nth = nth });
+    add(xs, &(struct wait){ .offset = offset, .nth = nth }, now);
 }
 
 void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step)
 {
-    add(xs, &(struct wait){ .mark = wire_queued(xs->wire),
-                            .offset = wire_end_offset(xs->wire),
-                            .fault = fault,
-                            .step = step });
+    add(xs,
+        &(struct wait){ .mark = wire_queued(xs->wire),
+                        .offset = wire_end_offset(xs->wire),
+                        .fault = fault,
+                        .step = step },
+        clock_now());
 }
 
-void acks_look(struct exchanges *xs)
+void acks_look(struct exchanges *xs, int64_t now)
 {
     if (xs->acks)
-        look(xs->acks, (struct proof){ PROOF_NONE });
+        look(xs->acks, (struct proof){ PROOF_NONE }, now);
 }
 
 /* Of what is ACKed; then looks for more of that. */
-static void tell_read(struct acks *a, struct proof proof)
+static void tell_read(struct acks *a, struct proof proof, int64_t now)
 {
     struct link *next;
     for (struct link *i = a->unread.next; i != &a->unread; i = next) {
@@ -227,14 +229,14 @@ static void tell_read(struct acks *a, struct proof proof)
         next = i->next;
         if (wait->offset > proof.up_to)
             continue;
-        tell(a, wait, proof.by, clock_now());
+        tell(a, wait, proof.by, now);
         recycle(wait);
         a->unread_count--;
     }
-    look(a, proof);
+    look(a, proof, now);
 }
 
-void acks_next_request(struct exchanges *xs, int64_t read_at)
+void acks_next_request(struct exchanges *xs, int64_t read_at, int64_t now)
 {
     struct acks *a = xs->acks;
     if (!a)
@@ -244,9 +246,9 @@ void acks_next_request(struct exchanges *xs, int64_t read_at)
         for (const struct link *i = lists[k]->next; i != lists[k]; i = i->next)
             a->pipelines |= wait_at(i)->nth && read_at < wait_at(i)->since;
     if (a->pipelines)
-        look(a, (struct proof){ PROOF_NONE });
+        look(a, (struct proof){ PROOF_NONE }, now);
     else
-        tell_read(a, (struct proof){ PROOF_NEXT_REQUEST, wire_bytes_out(xs->wire) });
+        tell_read(a, (struct proof){ PROOF_NEXT_REQUEST, wire_bytes_out(xs->wire) }, now);
 }
 
 void acks_ping(struct exchanges *xs, const uint8_t opaque[OPAQUE], uint64_t before)
@@ -275,10 +277,10 @@ void acks_ping_ack(struct exchanges *xs, const char *opaque, size_t len)
         uint64_t before = a->pings[i].before;
         a->ping_count--;
         memmove(&a->pings[i], &a->pings[i + 1], (a->ping_count - i) * sizeof *a->pings);
-        tell_read(a, (struct proof){ PROOF_PING_ACK, before });
+        tell_read(a, (struct proof){ PROOF_PING_ACK, before }, clock_now());
         return;
     }
-    look(a, (struct proof){ PROOF_NONE });
+    look(a, (struct proof){ PROOF_NONE }, clock_now());
 }
 
 enum ledger_fin_acked acks_fault_acked(struct exchanges *xs, uint64_t fault)
@@ -303,7 +305,7 @@ void acks_end(struct exchanges *xs)
     if (!a)
         return;
     a->looked_at = 0;
-    look(a, (struct proof){ PROOF_NONE });
+    look(a, (struct proof){ PROOF_NONE }, clock_now());
     timer_cancel(&a->timer);
     while (!link_empty(&a->unacked))
         recycle(wait_at(a->unacked.next));

@@ -1,7 +1,6 @@
 /* asked.c - what a request says of itself, for the ledger: its header section is looked through
  * once, into struct asked and the lists here, and told from there.
  */
-#include <endian.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -60,8 +59,7 @@ void asked_look(struct asked *asked, const struct run_config *config, const stru
     for (size_t i = 0; i < request->header_count; i++) {
         const struct header *h = &request->headers[i];
         asked->names_len = ledger_item(names, sizeof names, asked->names_len, h->name, h->name_len);
-        asked->fingerprint = hash_more(asked->fingerprint, h->name, h->name_len);
-        asked->fingerprint = hash_more(asked->fingerprint, "", 1);
+        asked->fingerprint = hash_item(asked->fingerprint, h->name, h->name_len);
         find(asked, h);
         if (config->key_header_count)
             find_other(asked, config, h);
@@ -69,13 +67,6 @@ void asked_look(struct asked *asked, const struct run_config *config, const stru
 }
 
 /* --- Telling */
-
-void asked_tell_hash(struct ledger *l, enum ledger_field field, uint64_t hash)
-{
-    char text[2 * sizeof hash + 1];
-    uint64_t octets = htobe64(hash);
-    ledger_bytes(l, field, text, hex_write(&octets, sizeof octets, text));
-}
 
 static bool is_lower_hex(const char *text, size_t n)
 {
@@ -132,5 +123,5 @@ void asked_tell(struct ledger *l, const struct asked *asked, const struct reques
         found[ASKED_EARLY]->value[0] == '1')
         ledger_int(l, F_EARLY_DATA, true);
     if (whole)
-        asked_tell_hash(l, F_FINGERPRINT, asked->fingerprint);
+        ledger_hash(l, F_FINGERPRINT, asked->fingerprint);
 }

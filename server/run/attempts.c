@@ -56,14 +56,14 @@ struct attempt_key attempts_key(const struct request *request, uint64_t digest)
         const struct header *key = request_header(request, names[i]);
         if (!key || key->value_len == 0)
             continue;
-        uint64_t hash = hash_more(HASH_START, names[i], strlen(names[i]) + 1);
-        return (struct attempt_key){ .hash = hash_more(hash, key->value, key->value_len),
+        return (struct attempt_key){ .hash =
+                                         hash_item(HASH_START + 1 + i, key->value, key->value_len),
                                      .key = key };
     }
 
-    uint64_t hash = hash_more(HASH_START, request->method, strlen(request->method) + 1);
-    hash = hash_more(hash, request->target, strlen(request->target) + 1);
-    return (struct attempt_key){ .hash = hash_more(hash, &digest, sizeof digest) };
+    uint64_t hash = hash_item(HASH_START, request->method, strlen(request->method));
+    hash = hash_item(hash, request->target, strlen(request->target));
+    return (struct attempt_key){ .hash = hash_word(hash, digest) };
 }
 
 /* The index + 1 that leads to the chain of this hash, or to where its bucket ends. */

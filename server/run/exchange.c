@@ -96,12 +96,12 @@ void exchange_init(struct exchanges *xs)
 
 /* --- Idle: no exchange open, and none begun, since the last byte was handed over */
 
-void exchange_idle(struct exchanges *xs)
+void exchange_idle(struct exchanges *xs, int64_t now)
 {
     if (xs->open > 0 || xs->idle_since != TIME_NONE || !exchange_serving(xs))
         return;
-    xs->idle_since = xs->quiet_since = clock_now();
-    mode_idle(xs->mode, xs->idle_since);
+    xs->idle_since = xs->quiet_since = now;
+    mode_idle(xs->mode, now);
 }
 
 void exchange_busy(struct exchanges *xs)
@@ -117,17 +117,17 @@ static bool is_closed(const struct exchanges *xs)
 
 /* --- Ledger */
 
-static void tell_end(struct session_exchange *sx)
+static void tell_end(struct session_exchange *sx, int64_t now)
 {
     struct exchanges *xs = sx->xs;
     sx->end_told = true;
     xs->answered++;
     uint64_t offset = sx->end_offset == WIRE_NO_OFFSET ? wire_bytes_out(xs->wire) : sx->end_offset;
-    ledger_begin(xs->ledger, EV_RESPONSE_END, xs->id, sx->copy.nth);
+    ledger_begin_at(xs->ledger, now, EV_RESPONSE_END, xs->id, sx->copy.nth);
     ledger_int(xs->ledger, F_STATUS, sx->status);
     ledger_int(xs->ledger, F_END_OFFSET, (int64_t)offset);
     ledger_commit(xs->ledger);
-    acks_response(xs, sx->copy.nth, offset);
+    acks_response(xs, sx->copy.nth, offset, now);
     if (sx->read.attempt)
         attempts_answered(xs->attempts, sx->key.hash);
 }
@@ -223,7 +223,7 @@ static void tell_ended(struct exchanges *xs)
     for (struct link *i = xs->leaving.next; i != &xs->leaving; i = i->next) {
         struct session_exchange *sx = link_entry(i, struct session_exchange, link);
         if (!sx->end_told && is_handed(sx))
-            tell_end(sx);
+            tell_end(sx, clock_now());
     }
 }
 
@@ -293,16 +293,26 @@ void exchange_drop_all(struct exchanges *xs)
 
 /* --- What the engine tells */
 
+void exchange_input(struct exchanges *xs, const uint8_t *bytes, size_t n)
+{
+    xs->reading = true;
+    engine_input(xs->engine, bytes, n);
+    xs->reading = false;
+    xs->now = 0;
+}
+
 static void begin(void *host, struct exchange *ex)
 {
     struct exchanges *xs = host;
     if (is_closed(xs))
         return; /* pipelined behind the end: nothing is told of it */
     int64_t now = clock_now();
+    if (xs->reading)
+        xs->now = now;
     if (protocol_of(xs->mode->over)->streams)
-        acks_look(xs);
+        acks_look(xs, now);
     else
-        acks_next_request(xs, ex->request.begun_at ? ex->request.begun_at : now);
+        acks_next_request(xs, ex->request.begun_at ? ex->request.begun_at : now, now);
     struct session_exchange *sx = take_exchange();
     if (!sx) {
         wire_abort(xs->wire, BY_SERVER, HOW_NO_MEMORY);
@@ -386,7 +396,7 @@ static void body(void *host, struct exchange *ex, const void *bytes, size_t n)
     if (!sx || sx->reached > REACHED_HEADERS || is_closed(xs))
         return;
     sx->body_bytes += n;
-    xs->calls->heard(xs, sx, clock_now());
+    xs->calls->heard(xs, sx, exchange_now(xs));
     sx->digest = hash_more(sx->digest, bytes, n);
     if (sx->body_bytes > xs->config->body_limit)
         respond_too_large(sx);
@@ -411,10 +421,10 @@ static void complete(void *host, struct exchange *ex)
     if (xs->from_hole_until && !counted)
         witness_came_late(xs, sx, ex);
     if (!r->complete_told) {
-        ledger_begin(xs->ledger, EV_REQUEST_COMPLETE, xs->id, ex->nth);
+        ledger_begin_at(xs->ledger, exchange_now(xs), EV_REQUEST_COMPLETE, xs->id, ex->nth);
         ledger_int(xs->ledger, F_BODY_BYTES, (int64_t)sx->body_bytes);
         ledger_int(xs->ledger, F_ATTEMPT, r->attempt);
-        asked_tell_hash(xs->ledger, F_DIGEST, sx->digest);
+        ledger_hash(xs->ledger, F_DIGEST, sx->digest);
         ledger_commit(xs->ledger);
     }
     if (exchange_fire(sx, ON_COMPLETE))
@@ -423,27 +433,30 @@ static void complete(void *host, struct exchange *ex)
 
 /* --- The end of an exchange */
 
-static void settled(struct session_exchange *sx)
+static void settled(struct session_exchange *sx, int64_t now)
 {
     struct exchanges *xs = sx->xs;
     bool ended_before = sx->end_told; /* the connection was, by a fault */
     link_remove(&sx->link);
     if (!ended_before) {
-        tell_end(sx);
+        tell_end(sx, now);
         places_tell_missed(sx);
         mode_fire(xs->mode, ON_RESPONSE_END, &sx->mx);
     }
     free_exchange(sx);
-    exchange_idle(xs);
+    exchange_idle(xs, now);
 }
 
 void exchange_settle(struct exchanges *xs)
 {
+    int64_t now = 0; /* read once: what the kernel took together, it took at one time */
     while (!link_empty(&xs->leaving)) {
         struct session_exchange *sx = link_entry(xs->leaving.next, struct session_exchange, link);
         if (!is_handed(sx))
             return;
-        settled(sx);
+        if (!now)
+            now = clock_now();
+        settled(sx, now);
     }
 }
 
@@ -475,7 +488,7 @@ static void lost(void *host, struct exchange *ex, const char *why)
     ex->data = NULL;
     exchange_tell_lost_one(sx, by ? by : LOST_BY_SERVER, why);
     free_exchange(sx);
-    exchange_idle(xs);
+    exchange_idle(xs, clock_now());
 }
 
 static void output(void *host, const void *bytes, size_t n)

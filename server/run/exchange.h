@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "endpoint/problem.h"
 #include "engine/engine.h"
@@ -40,6 +41,10 @@ struct exchanges {
     struct wire *wire;
     struct engine *engine; /* NULL until the protocol is known */
     uint64_t id;           /* of the connection */
+
+    bool reading; /* the engine is being given what was read, and */
+    int64_t now; /* the newest exchange in that began now; 0: none did. Of what is told of exchanges
+                    meanwhile this is the time: see exchange_now */
 
     int64_t from_hole_until; /* a request that is whole by then was sent into a black hole */
     int64_t idle_since;      /* TIME_NONE: busy, or nothing can be asked of it yet */
@@ -134,6 +139,13 @@ static inline bool exchange_may_say(const struct exchanges *xs)
     return exchange_serving(xs) && wire_can_send(xs->wire) && !xs->mode->held;
 }
 
+/* The time for an event of an exchange. The clock is read once for all that one does in a reading:
+ * so many events are written then that it would be a tenth of the work to read it for each. */
+static inline int64_t exchange_now(const struct exchanges *xs)
+{
+    return xs->now ? xs->now : clock_now();
+}
+
 /* --- exchange.c */
 /* What an engine's host is: struct exchanges. */
 extern const struct engine_host exchange_engine_host;
@@ -141,8 +153,10 @@ extern const struct engine_host exchange_engine_host;
 void exchange_stop(void);
 /* What the session does not set. */
 void exchange_init(struct exchanges *xs);
-/* Looks whether the connection has become idle. */
-void exchange_idle(struct exchanges *xs);
+/* Gives the engine what was read. */
+void exchange_input(struct exchanges *xs, const uint8_t *bytes, size_t n);
+/* Looks whether the connection has become idle, now. */
+void exchange_idle(struct exchanges *xs, int64_t now);
 /* It is not, whatever is open. */
 void exchange_busy(struct exchanges *xs);
 /* Keeps its memory, also when it ends, until it is unpinned. exchange_unpin returns whether it goes
@@ -185,14 +199,14 @@ void respond_open_gates(struct exchanges *xs);
 
 /* --- acks.c */
 /* The response of an exchange is with the kernel, up to this offset of the TCP stream. */
-void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset);
+void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset, int64_t now);
 /* A step has told the client of a fault, with the last byte that was queued. */
 void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step);
 /* Looks what is ACKed by now, and ledgers it. */
-void acks_look(struct exchanges *xs);
+void acks_look(struct exchanges *xs, int64_t now);
 /* The same; a request on an HTTP/1.1 connection begins, the first of which was read then: the
  * client has read what it was sent before, unless it pipelines. */
-void acks_next_request(struct exchanges *xs, int64_t read_at);
+void acks_next_request(struct exchanges *xs, int64_t read_at, int64_t now);
 /* A PING was sent behind that many octets of the TCP stream (or WIRE_NO_OFFSET). */
 void acks_ping(struct exchanges *xs, const uint8_t opaque[8], uint64_t before);
 /* As acks_look; one was acknowledged, its opaque data in hexadecimal: the client has read what it
@@ -259,8 +273,6 @@ void asked_look(struct asked *asked, const struct run_config *config,
  * section. */
 void asked_tell(struct ledger *l, const struct asked *asked, const struct request *request,
                 bool whole);
-/* Adds a hash. */
-void asked_tell_hash(struct ledger *l, enum ledger_field field, uint64_t hash);
 
 /* Adds what an exchange was lost to, and how much of its content was read. ex: NULL when it never
  * began. */

@@ -110,7 +110,7 @@ static void execute(const struct session_exchange *sx, struct response *response
     if (!ask_endpoint(sx, response))
         return;
     bool effect = response->status / 100 == 2 && !is_safe(sx->mx.ex->request.method);
-    ledger_begin(xs->ledger, EV_PROCESSED, xs->id, sx->copy.nth);
+    ledger_begin_at(xs->ledger, exchange_now(xs), EV_PROCESSED, xs->id, sx->copy.nth);
     ledger_int(xs->ledger, F_ATTEMPT, sx->read.attempt);
     ledger_int(xs->ledger, F_STATUS, response->status);
     ledger_int(xs->ledger, F_EFFECT, effect);
@@ -190,7 +190,7 @@ static void respond(struct session_exchange *sx, struct response response)
     sx->reached = REACHED_ANSWERING;
     sx->mx.answering = true;
     sx->status = response.status;
-    ledger_begin(xs->ledger, EV_RESPONSE_START, xs->id, ex->nth);
+    ledger_begin_at(xs->ledger, exchange_now(xs), EV_RESPONSE_START, xs->id, ex->nth);
     ledger_int(xs->ledger, F_STATUS, response.status);
     ledger_commit(xs->ledger);
     mode_exchange_answers(&sx->mx);

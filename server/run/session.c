@@ -178,14 +178,14 @@ static bool sniff(struct session *s, const uint8_t *bytes, size_t n)
         return false;
     fire_protocol(s);
     if (before.seen)
-        engine_input(s->xs.engine, (const uint8_t *)protocols[before.like].first, before.seen);
+        exchange_input(&s->xs, (const uint8_t *)protocols[before.like].first, before.seen);
     return true;
 }
 
 static void input(struct session *s, const uint8_t *bytes, size_t n)
 {
     if (s->xs.engine || sniff(s, bytes, n))
-        engine_input(s->xs.engine, bytes, n);
+        exchange_input(&s->xs, bytes, n);
 }
 
 /* --- What the wire tells */
@@ -202,7 +202,7 @@ static void established(void *owner, const char *alpn)
     if (!start_engine(s, protocol_of_alpn(alpn)))
         return;
     patience_begin(s);
-    exchange_idle(&s->xs);
+    exchange_idle(&s->xs, clock_now());
     mode_fire(&s->mode, ON_HANDSHAKE, NULL);
     fire_protocol(s);
     if (exchange_serving(&s->xs))
@@ -414,7 +414,7 @@ static void resumed(struct session *s, bool hole)
     }
     places_look(&s->xs);
     respond_all(&s->xs);
-    exchange_idle(&s->xs);
+    exchange_idle(&s->xs, clock_now());
 }
 
 static void changed(void *owner, enum wire_state from, bool cut)
@@ -532,7 +532,7 @@ int session_accept(struct session_shared *shared, const struct run_listener *lis
     s->mode.wire = s->xs.wire;
     wire_closing(s->xs.wire, &s->mode.program->closing);
     patience_begin(s);
-    exchange_idle(&s->xs);
+    exchange_idle(&s->xs, clock_now());
     *out = s;
     return 0;
 }

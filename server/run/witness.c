@@ -45,7 +45,7 @@ void witness_request(struct exchanges *xs, enum ledger_event event, const struct
     asked_look(&asked, xs->config, request);
     if (mark)
         tell_mark(xs, whole ? asked.found[ASKED_MARK] : NULL, read->begun_at, nth, mark);
-    ledger_begin(l, event, xs->id, nth);
+    ledger_begin_at(l, exchange_now(xs), event, xs->id, nth);
     if (stream)
         ledger_int(l, F_STREAM, stream);
     asked_tell(l, &asked, request, whole);
@@ -235,7 +235,7 @@ void witness_stale_complete(void *host, struct exchange *ex, const struct reques
             add_staleness(xs);
         ledger_int(l, F_BODY_BYTES, (int64_t)r->body_bytes);
         ledger_int(l, F_ATTEMPT, r->attempt);
-        asked_tell_hash(l, F_DIGEST, r->digest);
+        ledger_hash(l, F_DIGEST, r->digest);
         ledger_commit(l);
     }
     r->complete_told = true;

@@ -91,7 +91,12 @@ void record_hash(const struct ledger_record *r, enum ledger_field field, struct 
 {
     struct ledger_value value;
     *out = (struct text){ 0 };
-    if (ledger_value(r, field, &value))
+    if (!ledger_value(r, field, &value))
+        return;
+    if (value.kind == LEDGER_HASH)
+        *out = (struct text){ .hash = hash_of((const char *)&value.hash, sizeof value.hash),
+                              .len = 16 };
+    else
         *out = (struct text){ .hash = hash_of(value.bytes, value.len), .len = (uint32_t)value.len };
 }
 

@@ -52,6 +52,54 @@ static void events_carry_wall_time_and_milliseconds_since_creation(void **state)
     json_decref(again);
 }
 
+static void an_event_is_not_before_an_earlier_one_whatever_its_time(void **state)
+{
+    struct ledger *l = *state;
+    int64_t now = clock_now(), times[] = { now + NS_PER_S, now, now + 2 * NS_PER_S };
+    struct ledger_cursor cursor = { .ledger = l };
+    struct ledger_record record;
+    int64_t ages[3], walls[3];
+    for (int i = 0; i < 3; i++) {
+        ledger_begin_at(l, times[i], EV_MARK, 0, 0);
+        ledger_text(l, F_NAME, "x");
+        ledger_commit(l);
+        assert_true(ledger_next(&cursor, &record));
+        ages[i] = record.age;
+        walls[i] = record.wall;
+    }
+    assert_int_equal(ages[0], ledger_age(l, times[0]) / NS_PER_US * NS_PER_US);
+    assert_int_equal(ages[1], ages[0]);
+    assert_int_equal(walls[1], walls[0]);
+    assert_int_equal(ages[2], ages[0] + NS_PER_S);
+}
+
+/* The offset of the wall clock changes while a chunk fills, and at the border of two. */
+static void each_event_has_its_own_wall_time(void **state)
+{
+    struct ledger *l = *state;
+    struct ledger_cursor cursor = { .ledger = l };
+    struct ledger_record record;
+    uint64_t read = 0;
+    const uint64_t count = 2 * CHUNK_SIZE / sizeof(struct head);
+    for (uint64_t seq = 1; seq <= count; seq++) {
+        int64_t age = (int64_t)seq * NS_PER_US, wall = age + (int64_t)(seq / 3 % 5) * NS_PER_S;
+        ledger_begin_again(
+            l, &(struct ledger_record){ .seq = seq, .age = age, .wall = wall, .event = EV_MARK });
+        ledger_bytes(l, F_NAME, big, seq % 7);
+        ledger_commit(l);
+    }
+    while (ledger_next(&cursor, &record)) {
+        read++;
+        assert_int_equal(record.seq, read);
+        assert_int_equal(record.age, read * NS_PER_US);
+        assert_int_equal(record.wall, record.age + (int64_t)(read / 3 % 5) * NS_PER_S);
+        struct ledger_value name;
+        assert_true(ledger_value(&record, F_NAME, &name));
+        assert_int_equal(name.len, read % 7);
+    }
+    assert_int_equal(read, count);
+}
+
 static void a_poller_sees_each_event_once(void **state)
 {
     struct ledger *l = *state;
@@ -360,6 +408,8 @@ int main(void)
         LEDGER_TEST(an_empty_ledger_has_nothing),
         LEDGER_TEST(sequence_numbers_start_at_one_without_gaps),
         LEDGER_TEST(events_carry_wall_time_and_milliseconds_since_creation),
+        LEDGER_TEST(an_event_is_not_before_an_earlier_one_whatever_its_time),
+        LEDGER_TEST(each_event_has_its_own_wall_time),
         LEDGER_TEST(a_poller_sees_each_event_once),
         LEDGER_TEST(reading_at_or_beyond_the_end_gives_nothing),
         LEDGER_TEST(reading_stops_at_both_limits),

@@ -51,6 +51,12 @@ static void numbers_of_any_size_come_back(void **state)
         { 999999, "999999", "0.999" },
         { 1000000, "1000000", "1.000" },
         { -61001000, "-61001000", "-61.001" },
+        { INT32_MAX, "2147483647", "2147.483" },
+        { INT32_MAX + INT64_C(1), "2147483648", "2147.483" },
+        { INT32_MIN + 1, "-2147483647", "-2147.483" },
+        { INT32_MIN, "-2147483648", "-2147.483" },
+        { INT32_MIN - INT64_C(1), "-2147483649", "-2147.483" },
+        { INT32_MIN * INT64_C(1000), "-2147483648000", "-2147483.648" },
         { INT64_MAX, "9223372036854775807", "9223372036854.775" },
         { INT64_MIN, "-9223372036854775808", "-9223372036854.775" },
     };
@@ -65,6 +71,17 @@ static void numbers_of_any_size_come_back(void **state)
                  table[i].number, table[i].ms);
         assert_newest(l, expected);
     }
+}
+
+static void hashes_are_16_digits(void **state)
+{
+    struct ledger *l = *state;
+    ledger_begin(l, EV_REQUEST_COMPLETE, 0, 0);
+    ledger_hash(l, F_DIGEST, 0x0123456789abcdef);
+    ledger_hash(l, F_FINGERPRINT, 0);
+    ledger_commit(l);
+    assert_newest(l, "\"event\":\"request_complete\",\"digest\":\"0123456789abcdef\","
+                     "\"fingerprint\":\"0000000000000000\"}");
 }
 
 static void every_event_and_field_has_a_distinct_name(void **state)
@@ -88,6 +105,8 @@ static void every_event_and_field_has_a_distinct_name(void **state)
             ledger_real(l, i, 1);
         else if (kind_of(i) == LEDGER_WORD)
             ledger_word(l, i, 1);
+        else if (kind_of(i) == LEDGER_HASH)
+            ledger_hash(l, i, 1);
         else
             ledger_int(l, i, 1);
     }
@@ -309,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LEDGER_TEST(each_kind_of_field_has_its_json),
         LEDGER_TEST(numbers_of_any_size_come_back),
+        LEDGER_TEST(hashes_are_16_digits),
         LEDGER_TEST(every_event_and_field_has_a_distinct_name),
         LEDGER_TEST(the_members_of_each_event_are_fields_and_each_field_is_of_an_event),
         LEDGER_TEST(a_fraction_is_shown_as_it_was_given),

@@ -64,6 +64,9 @@ static void write_field(struct ledger *l, enum ledger_field field)
     case LEDGER_REAL:
         ledger_real(l, field, reals[any(4)]);
         break;
+    case LEDGER_HASH:
+        ledger_hash(l, field, (uint64_t)number);
+        break;
     case LEDGER_BOOL:
         ledger_int(l, field, any(2));
         break;
@@ -168,6 +171,10 @@ static void numbers_may_be_missing(void **state)
 
 #define HEAD "{\"seq\":5,\"at\":\"2026-01-02T03:04:05.000000Z\",\"ms\":1.000,"
 
+#define DIGEST(text)                                                                               \
+    "\"event\":\"request_complete\",\"connection\":1,\"body_bytes\":0,\"attempt\":1,\"digest\":"   \
+    "\"" text "\""
+
 static void what_was_not_written_so_is_refused_with_its_place(void **state)
 {
     (void)state;
@@ -222,6 +229,9 @@ static void what_was_not_written_so_is_refused_with_its_place(void **state)
         { HEAD "\"event\":\"client_hello\",\"connection\":1,\"alpn_offered\":[\"h2\",2],"
                "\"resumption_offered\":true}",
           "$.alpn_offered", "kind" },
+        { HEAD DIGEST("1234567890abcde") "}", "$.digest", "kind" },
+        { HEAD DIGEST("1234567890abcdeg") "}", "$.digest", "kind" },
+        { HEAD DIGEST("1234567890abcdef0") "}", "$.digest", "kind" },
         { HEAD "\"event\":\"exchange_lost\",\"connection\":1,\"exchange\":1,"
                "\"reached\":\"nowhere\",\"why\":\"\",\"lost_by\":\"fault\"}",
           "$.reached", "kind" },

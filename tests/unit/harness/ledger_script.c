@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "ledger_script.h"
 
 #define FAULTS_MAX 64
@@ -176,6 +177,10 @@ static void write_field(struct script *s, int field, const char *value)
             at += n;
         }
         ledger_bytes(s->ledger, (enum ledger_field)field, list, len);
+        return;
+    case LEDGER_HASH: /* of whatever it is called */
+        ledger_hash(s->ledger, (enum ledger_field)field,
+                    hash_more(HASH_START, value, strlen(value)));
         return;
     case LEDGER_WORD:
         ledger_word(s->ledger, (enum ledger_field)field, number_of(s, field, value));
