@@ -18,6 +18,9 @@ struct connection *history_connection_of(struct history *h, const struct ledger_
                                   .left_at = NEVER,
                                   .said_at = NEVER,
                                   .settings_acked = NEVER,
+                                  .deaf_at = NEVER,
+                                  .pinged = NEVER,
+                                  .hint = NEVER,
                                   .ended = NEVER,
                                   .due_in = NEVER,
                                   .unknown = true,
@@ -153,6 +156,14 @@ void history_on_ping_sent(struct history *h, const struct ledger_record *r)
     struct connection *c = history_connection_of(h, r);
     if ((c->dead != NEVER || c->notice) && !c->ping_sent)
         c->ping_sent = r->seq;
+}
+
+void history_on_peer_ping(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    c->pings++;
+    if (c->deaf && c->pinged == NEVER)
+        c->pinged = r->age;
 }
 
 void history_on_peer_ping_ack(struct history *h, const struct ledger_record *r)

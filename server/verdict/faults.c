@@ -5,7 +5,12 @@
  */
 #include "verdict/history_parts.h"
 
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
 
 static bool has_text(const struct ledger_record *r, enum ledger_field field, const char *text)
 {
@@ -76,6 +81,10 @@ static void strike_connection(struct history *h, struct connection *c, struct fa
     }
     if (f->step == STEP_GOAWAY_NOTICE && !c->notice)
         c->notice = f->seq;
+    if (f->step == STEP_IGNORE_PINGS && !c->deaf) {
+        c->deaf = f->seq;
+        c->deaf_at = f->at;
+    }
     if ((holds && kind_of(f->step)->holds != HOLDS_NOT) || f->then_hold)
         c->holding = f->seq;
 
@@ -88,8 +97,73 @@ static void strike_connection(struct history *h, struct connection *c, struct fa
         connection_doubt(h, c, f->seq, f->at, f->seq);
 }
 
+/* --- What the server says in header fields */
+
+#define SECONDS_MAX (366L * 24 * 3600)
+
+/* Whole seconds as ns; NEVER: it is none. */
+static int64_t seconds_of(const char *text)
+{
+    char *end;
+    long value = text ? strtol(text, &end, 10) : -1;
+    return value < 0 || value > SECONDS_MAX || end == text ? NEVER : value * NS_PER_S;
+}
+
+static json_t *arguments_of(const struct ledger_record *r)
+{
+    struct ledger_value value;
+    return ledger_value(r, F_ARGUMENTS, &value) ? json_loadb(value.bytes, value.len, 0, NULL)
+                                                : NULL;
+}
+
+/* RFC 9110 10.2.3, of a response that a rule gives. */
+static int64_t retry_after(const struct ledger_record *r)
+{
+    json_t *arguments = arguments_of(r), *value;
+    const char *name;
+    int64_t after = NEVER;
+    json_object_foreach(json_object_get(arguments, "headers"), name, value)
+    {
+        if (strcasecmp(name, "Retry-After") == 0)
+            after = seconds_of(json_string_value(value));
+    }
+    json_decref(arguments);
+    return after;
+}
+
+/* "Keep-Alive: timeout=5": how long the server says that the connection may be idle. */
+static void read_hint(struct connection *c, const struct ledger_record *r)
+{
+    json_t *arguments = arguments_of(r);
+    const char *name = json_string_value(json_object_get(arguments, "name"));
+    const char *value = json_string_value(json_object_get(arguments, "value"));
+    const char *timeout = value ? strcasestr(value, "timeout=") : NULL;
+    if (name && timeout && strcasecmp(name, "Keep-Alive") == 0)
+        c->hint = seconds_of(timeout + strlen("timeout="));
+    json_decref(arguments);
+}
+
+/* What only says something, and is said with each response: there is nothing to be known of it but
+ * a hint. */
+static bool only_says(struct history *h, const struct ledger_record *r)
+{
+    switch (ledger_number(r, F_STEP, STEP_WAIT)) {
+    case STEP_HEADER:
+        if (r->connection)
+            read_hint(history_connection_of(h, r), r);
+        return true;
+    case STEP_PING:
+    case STEP_WAIT:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void history_on_fault(struct history *h, const struct ledger_record *r)
 {
+    if (only_says(h, r))
+        return;
     history_make_room(h, &h->faults);
     struct fault *f = store_add(&h->faults, r->seq);
     *f = (struct fault){
@@ -106,7 +180,10 @@ void history_on_fault(struct history *h, const struct ledger_record *r)
         .last_stream = ledger_number(r, F_LAST_STREAM, -1),
         .then_hold = ledger_number(r, F_STEP, STEP_WAIT) == STEP_GOAWAY && holds_after(r),
         .srtt = ledger_number(r, F_SRTT, 0) * 1000,
+        .retry_after = NEVER,
     };
+    if (f->step == STEP_RESPOND)
+        f->retry_after = retry_after(r);
     if (!r->connection)
         return; /* of the listeners: only SYNs tell of it */
     struct connection *c = history_connection_of(h, r);
@@ -191,6 +268,8 @@ static void spare(struct history *h, struct connection *c, const struct fault *f
         c->notice = 0;
     if (c->holding == f->seq)
         c->holding = 0;
+    if (c->deaf == f->seq)
+        c->deaf = 0;
     const struct fault *first = c->fault ? store_find(&h->faults, c->fault) : NULL;
     c->dead = first ? first->at : c->fault ? c->dead : NEVER;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/utf8.h"
 
 #define SHOWN_MAX 200
 
@@ -37,6 +38,7 @@ static event_handler *const handlers[EV_COUNT] = {
     [EV_PEER_RST] = history_on_peer_rst,
     [EV_PEER_CLOSE_NOTIFY] = history_on_peer_close_notify,
     [EV_PEER_SETTINGS_ACK] = history_on_peer_settings_ack,
+    [EV_PEER_PING] = history_on_peer_ping,
     [EV_PEER_PING_ACK] = history_on_peer_ping_ack,
     [EV_PING_SENT] = history_on_ping_sent,
     [EV_PEER_GOAWAY] = history_on_peer_goaway,
@@ -100,20 +102,36 @@ void record_hash(const struct ledger_record *r, enum ledger_field field, struct 
         *out = (struct text){ .hash = hash_of(value.bytes, value.len), .len = (uint32_t)value.len };
 }
 
+/* The beginning of it, as the ledger's JSON shows it (buf_json), control characters aside: so that
+ * it is the same of a ledger that was saved. */
+static void to_show(const char *bytes, size_t len, char out[SHOWN_MAX + 1])
+{
+    size_t used = 0;
+    for (size_t i = 0; i < len;) {
+        uint8_t byte = (uint8_t)bytes[i];
+        size_t step = utf8_sequence((const uint8_t *)bytes + i, len - i);
+        char wide[2] = { (char)(0xc0 | byte >> 6), (char)(0x80 | (byte & 0x3f)) };
+        const char *from = step ? bytes + i : wide;
+        size_t size = step ? step : sizeof wide;
+        if (used + size > SHOWN_MAX)
+            break;
+        memcpy(out + used, byte < 0x20 || byte == 0x7f ? "?" : from, size);
+        used += size;
+        i += step ? step : 1;
+    }
+    out[used] = 0;
+}
+
 bool record_keep(const struct ledger_record *r, enum ledger_field field, struct text *out)
 {
     struct ledger_value value;
     record_hash(r, field, out);
     if (!ledger_value(r, field, &value))
         return true;
-    size_t shown = value.len < SHOWN_MAX ? value.len : SHOWN_MAX;
-    char *bytes = malloc(shown + 1);
-    if (!bytes)
-        return false;
-    memcpy(bytes, value.bytes, shown);
-    bytes[shown] = 0;
-    out->bytes = bytes;
-    return true;
+    char shown[SHOWN_MAX + 1];
+    to_show(value.bytes, value.len, shown);
+    out->bytes = strdup(shown);
+    return out->bytes != NULL;
 }
 
 int64_t record_age(const struct ledger_record *r, enum ledger_field field)
@@ -170,7 +188,9 @@ void history_make_room(struct history *h, struct store *s)
     if (s == &h->attempts) {
         struct attempt *a = store_at(s, 0);
         history_unknown(h, over(h, a) ? a->last_at : h->age);
-        h->forgotten_unanswered += !history_answered(h, a);
+        bool answered = history_answered(h, a);
+        h->forgotten_unanswered += !answered;
+        h->forgotten_struck += !answered || a->fault || a->holding || a->out_count || a->stale;
         attempt_forget(a);
     } else if (s == &h->connections) {
         lose_sight(h, store_at(s, 0));
@@ -259,6 +279,12 @@ void history_feed(struct history *h, const struct ledger_record *r)
         handlers[r->event](h, r);
 }
 
+void history_skip(struct history *h, uint64_t seq)
+{
+    if (seq > h->last_seq)
+        h->last_seq = seq;
+}
+
 void history_now(struct history *h, int64_t age)
 {
     if (age > h->age)
@@ -275,6 +301,7 @@ static void on_mark(struct history *h, const struct ledger_record *r)
     size_t len = name.len < sizeof mark->name ? name.len : sizeof mark->name - 1;
     memcpy(mark->name, name.bytes, len);
     mark->seq = r->seq;
+    mark->exact = ledger_number(r, F_SOURCE, SOURCE_ADMIN) == SOURCE_HEADER;
     mark->at = (struct span){ ledger_number(r, F_FROM, r->age), ledger_number(r, F_TO, r->age) };
 }
 
@@ -298,6 +325,11 @@ uint64_t history_forgotten(const struct history *h)
 uint64_t history_forgotten_unanswered(const struct history *h)
 {
     return h->forgotten_unanswered;
+}
+
+uint64_t history_forgotten_struck(const struct history *h)
+{
+    return h->forgotten_struck;
 }
 
 bool history_gap_in(const struct history *h, int64_t from, int64_t to)

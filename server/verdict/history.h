@@ -147,8 +147,13 @@ struct connection {
     enum tri crossed; /* it left without being able to know of the fault */
     int64_t said_at;  /* the client's process itself has reacted to the fault; NEVER */
     uint64_t said_seq;
-    int64_t settings_acked; /* NEVER */
-    uint64_t ping_sent;     /* seq of our first PING behind the fault; 0: none */
+    int64_t settings_acked;  /* NEVER */
+    uint64_t deaf;           /* the fault by which its PINGs are not answered (any more); 0 */
+    int64_t deaf_at, pinged; /* since when; the first PING of the client behind that. NEVER */
+    unsigned pings;          /* of the client, in all */
+    int64_t
+        hint; /* ns: how long a Keep-Alive header has said that it may be idle; NEVER: none did */
+    uint64_t ping_sent; /* seq of our first PING behind the fault; 0: none */
 
     int64_t ended; /* NEVER: it lives */
     int by, how;   /* enum ledger_by, ledger_how, once it has ended */
@@ -186,12 +191,14 @@ struct fault {
     int64_t last_stream; /* of goaway; -1 */
     bool then_hold;      /* of goaway */
     int64_t srtt;        /* ns; 0: not known */
+    int64_t retry_after; /* ns, of respond; NEVER: it does not say */
 };
 
 struct mark {
     char name[64]; /* cut */
     struct span at;
     uint64_t seq;
+    bool exact; /* a request set it, with its own header: at is when that began and was read */
 };
 
 /* Events that are missing: seqs first to last, of a time in [from, to]. */
@@ -223,6 +230,8 @@ void history_destroy(struct history *h);
 
 /* The next record of the ledger, with all that its seq says of what is missing before it. */
 void history_feed(struct history *h, const struct ledger_record *record);
+/* Records up to seq are about something else: none of them is missing. */
+void history_skip(struct history *h, uint64_t seq);
 /* The events first to last are missing, and the next record comes behind them. */
 void history_gap(struct history *h, uint64_t first, uint64_t last);
 /* It is so late now, though nothing happened. */
@@ -235,6 +244,9 @@ uint64_t history_forgotten(const struct history *h);
 /* How many of these attempts were not answered: calls that are no longer told may be among them, so
  * that nothing can be said of every call. */
 uint64_t history_forgotten_unanswered(const struct history *h);
+/* How many of them had met a fault, or were not answered, so that what a check says of all that met
+ * one would leave them out. */
+uint64_t history_forgotten_struck(const struct history *h);
 /* Whether events of a time are missing; and whether that, or what was forgotten, may have had
  * attempts in it that are not told. */
 bool history_gap_in(const struct history *h, int64_t from, int64_t to);
@@ -267,6 +279,9 @@ struct span history_seen(const struct history *h, const struct attempt *a);
 /* When the client can first have known of the fault of its connection, or of the notice of one
  * (R3): not before from, surely by to. NEVER: it cannot, or nothing shows that it did. */
 struct span history_known(const struct history *h, const struct connection *c);
+/* When it could see a fault, if its own kernel was told: as history_known of a connection that has
+ * met no other. */
+struct span history_fault_seen(const struct history *h, const struct fault *f);
 /* Whether the client knew of it when it began the attempt: no; perhaps; yes. */
 enum tri history_knew(const struct history *h, const struct attempt *a);
 enum connection_state history_state(const struct history *h, const struct connection *c);

@@ -187,7 +187,7 @@ static int64_t resumed(const struct history *h, int64_t age)
 
 /* When the client could see a fault: from that its kernel could have it, to that its process surely
  * does. NEVER: not at all, or nothing shows when. */
-static struct span seen_of_fault(const struct history *h, const struct fault *f)
+struct span history_fault_seen(const struct history *h, const struct fault *f)
 {
     int64_t grace = h->config.grace;
     const struct kind *kind = kind_of(f->step);
@@ -222,8 +222,8 @@ static struct span known_by_kernel(const struct history *h, const struct connect
         return SPAN_NEVER;
     if (!first)
         first = c->notice ? store_find(&h->faults, c->notice) : NULL;
-    struct span known = first ? seen_of_fault(h, first) : SPAN_NEVER;
-    return known.to == NEVER && last && last != first ? seen_of_fault(h, last) : known;
+    struct span known = first ? history_fault_seen(h, first) : SPAN_NEVER;
+    return known.to == NEVER && last && last != first ? history_fault_seen(h, last) : known;
 }
 
 struct span history_known(const struct history *h, const struct connection *c)
@@ -280,7 +280,7 @@ struct span history_seen(const struct history *h, const struct attempt *a)
     default:
         break;
     }
-    struct span seen = seen_of_fault(h, told);
+    struct span seen = history_fault_seen(h, told);
     if (seen.to != NEVER)
         return seen;
     int64_t at = out ? later(out->since, told->at) : told->at;

@@ -50,6 +50,12 @@ static bool is_lost(const struct history *h, const struct attempt *a)
     }
 }
 
+bool attempt_is_risk(const struct history *h, const struct attempt *a)
+{
+    return is_lost(h, a) && a->method.bytes && !repeat_is_idempotent(a) && !has_key(a) &&
+           !refused_for_sure(h, a);
+}
+
 /* Of the members that are lost: how many are unknown, may be repeated, may not. */
 struct tally {
     unsigned unknown, may, may_not;

@@ -185,6 +185,9 @@ static void write_field(struct script *s, int field, const char *value)
     case LEDGER_WORD:
         ledger_word(s->ledger, (enum ledger_field)field, number_of(s, field, value));
         return;
+    case LEDGER_REAL:
+        ledger_real(s->ledger, (enum ledger_field)field, strtod(value, NULL));
+        return;
     default:
         ledger_int(s->ledger, (enum ledger_field)field, number_of(s, field, value));
     }
@@ -379,6 +382,7 @@ static bool write_words(struct script *s, struct line *line)
 static void write_line(struct script *s, struct line *line)
 {
     static const char *const fault[] = { "step", NULL }, *const mark[] = { "name", NULL };
+    static const char *const phase[] = { "phase", NULL }, *const report[] = { "report", NULL };
     if (write_words(s, line))
         return;
     int event = find_event(line->tokens[0]);
@@ -387,6 +391,10 @@ static void write_line(struct script *s, struct line *line)
     drop_first(line);
     if (event == EV_MARK)
         name_words(line, mark);
+    if (event == EV_PHASE)
+        name_words(line, phase);
+    if (event == EV_REPORT)
+        name_words(line, report);
     if (event != EV_FAULT) {
         write_event(s, (enum ledger_event)event, line);
         return;

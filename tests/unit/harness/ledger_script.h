@@ -4,8 +4,8 @@
  * of members are those of the ledger's JSON, without "_ms" (their values are seconds); strings of a
  * list are parted by commas. "fault=F2" is the seq of the second fault of the script, "fault=F" of
  * the newest. WORDs are the method and target of a request, the step of a fault, the name of a
- * mark, and what a member is left out by is "-name". Members that most events have alike need not
- * be written (see fill_in in ledger_script.c).
+ * mark or phase, the line of a report, and what a member is left out by is "-name". Members that
+ * most events have alike need not be written (see fill_in in ledger_script.c).
  *
  * Some words stand for several events:
  *   GET /a      (any method) request, request_complete (the latter not with "-whole")

@@ -1,0 +1,257 @@
+/* account.c - the client's own account (docs/verdict.md). */
+#include "verdict/account.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+void account_finish(struct account *a)
+{
+    free(a->lines);
+    *a = (struct account){ 0 };
+}
+
+/* --- Lines */
+
+static struct account_line *add_line(struct account *a)
+{
+    if (a->count == a->room && a->count < ACCOUNT_MAX) {
+        size_t room = a->room ? 2 * a->room : 16;
+        struct account_line *lines = realloc(a->lines, room * sizeof *lines);
+        if (lines) {
+            a->lines = lines;
+            a->room = room;
+        }
+    }
+    if (a->count == a->room) {
+        a->broken = true;
+        return NULL;
+    }
+    a->lines[a->count] = (struct account_line){ .took = NEVER };
+    return &a->lines[a->count++];
+}
+
+static void copy(char *out, size_t size, const json_t *text)
+{
+    snprintf(out, size, "%s", json_is_string(text) ? json_string_value(text) : "");
+}
+
+static void read_line(struct account *a, const json_t *line, uint64_t seq, int64_t at)
+{
+    const json_t *n = json_object_get(line, "n"), *ok = json_object_get(line, "ok");
+    const json_t *status = json_object_get(line, "status"), *ms = json_object_get(line, "ms");
+    if (!json_is_integer(n) || !json_is_boolean(ok) || json_integer_value(n) < 1 ||
+        json_integer_value(n) > 1000000) {
+        a->broken = true;
+        return;
+    }
+    struct account_line *out = add_line(a);
+    if (!out)
+        return;
+    out->n = (int)json_integer_value(n);
+    out->ok = json_is_true(ok);
+    out->has_status = json_is_integer(status) && json_integer_value(status) > 0;
+    out->status = out->has_status ? (int)json_integer_value(status) : 0;
+    double took = json_is_number(ms) ? json_number_value(ms) : -1;
+    if (took >= 0 && took < 1e9)
+        out->took = (int64_t)(took * (double)NS_PER_MS);
+    copy(out->step, sizeof out->step, json_object_get(line, "step"));
+    copy(out->error, sizeof out->error, json_object_get(line, "error"));
+    out->seq = seq;
+    out->at = at;
+}
+
+void account_add(struct account *a, const char *json, size_t len, uint64_t seq, int64_t at)
+{
+    json_t *line = json_loadb(json, len, 0, NULL);
+    if (json_object_get(line, "driver")) {
+        a->driver = true;
+        a->scaled = json_is_true(json_object_get(line, "scaled"));
+    } else if (json_is_object(line)) {
+        read_line(a, line, seq, at);
+    } else {
+        a->broken = true;
+    }
+    json_decref(line);
+}
+
+void account_steps(struct account *a, const char *steps, size_t len)
+{
+    a->asked = 0;
+    for (size_t i = 0; i < len;) {
+        size_t end = i;
+        while (end < len && steps[end] != ' ')
+            end++;
+        bool request = (end - i >= 3 && memcmp(steps + i, "get", 3) == 0) ||
+                       (end - i >= 4 && memcmp(steps + i, "post", 4) == 0);
+        const char *star = memchr(steps + i, '*', end - i);
+        long times = star ? strtol(star + 1, NULL, 10) : 1;
+        if (request && times > 0 && times <= ACCOUNT_MAX)
+            a->asked += (size_t)times;
+        i = end + 1;
+    }
+}
+
+bool account_whole(const struct account *a)
+{
+    return a->driver && !a->broken && a->count >= a->asked;
+}
+
+/* --- To which calls they belong */
+
+static const char *method_of(const struct calls *calls, const struct call *call)
+{
+    const struct attempt *a = call->count ? calls->members[call->first].attempt : NULL;
+    return a && a->method.bytes ? a->method.bytes : "";
+}
+
+static const char *method_of_step(const struct account_line *line)
+{
+    return strncmp(line->step, "post", 4) == 0  ? "POST"
+           : strncmp(line->step, "get", 3) == 0 ? "GET"
+                                                : "";
+}
+
+static bool fits(const struct account_line *line, const struct calls *calls,
+                 const struct call *call)
+{
+    const char *asked = method_of_step(line), *found = method_of(calls, call);
+    return !*asked || !*found || strcmp(asked, found) == 0;
+}
+
+static bool is_answered(const struct call *call)
+{
+    return call->state == CALL_ANSWERED || call->state == CALL_RECOVERED ||
+           call->state == CALL_DOUBTFUL;
+}
+
+static bool is_named(const struct calls *calls, const struct call *call, const char *name)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = calls->members[call->first + i].attempt;
+        if (a->hangup_call.bytes && (!name || strcmp(a->hangup_call.bytes, name) == 0))
+            return true;
+    }
+    return false;
+}
+
+static void match_named(struct account *a, const struct calls *calls)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d", a->lines[i].n);
+        a->lines[i].matched = MATCHED_NOTHING;
+        for (size_t c = 0; c < calls->count; c++) {
+            if (is_named(calls, &calls->calls[c], name)) {
+                a->lines[i].matched = MATCHED_CALL;
+                a->lines[i].call = c;
+            }
+        }
+    }
+}
+
+/* In order. A line of a failure has the next call if that was not answered, and else, if there are
+ * fewer calls than lines, none: it died inside the client. False: they do not fit together. */
+static bool match_in_order(struct account *a, const struct calls *calls)
+{
+    size_t spare = a->count > calls->count ? a->count - calls->count : 0, c = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        struct account_line *line = &a->lines[i];
+        const struct call *call = c < calls->count ? &calls->calls[c] : NULL;
+        bool here = call && fits(line, calls, call);
+        if (!line->ok && spare > 0 && (!here || is_answered(call))) {
+            line->matched = MATCHED_NOTHING;
+            spare--;
+            continue;
+        }
+        if (!here)
+            return false;
+        line->matched = MATCHED_CALL;
+        line->call = c++;
+    }
+    return c == calls->count;
+}
+
+static int by_n(const void *x, const void *y)
+{
+    const struct account_line *a = x, *b = y;
+    return a->n != b->n ? (a->n > b->n) - (a->n < b->n) : (a->seq > b->seq) - (a->seq < b->seq);
+}
+
+bool account_match(struct account *a, const struct calls *calls)
+{
+    size_t named = 0;
+    if (a->count)
+        qsort(a->lines, a->count, sizeof *a->lines, by_n);
+    for (size_t i = 0; i < a->count; i++)
+        a->lines[i].matched = MATCHED_NOT;
+    for (size_t c = 0; c < calls->count; c++)
+        named += is_named(calls, &calls->calls[c], NULL);
+    bool all = !a->broken;
+    if (named > 0)
+        match_named(a, calls);
+    else
+        all &= match_in_order(a, calls);
+    for (size_t i = 0; i < a->count; i++) {
+        if (!all && !named)
+            a->lines[i].matched = MATCHED_NOT;
+    }
+    return all;
+}
+
+const struct account_line *account_of(const struct account *a, const struct calls *calls,
+                                      const struct call *call)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->lines[i].matched == MATCHED_CALL && &calls->calls[a->lines[i].call] == call)
+            return &a->lines[i];
+    }
+    return NULL;
+}
+
+/* --- Where they differ */
+
+bool call_was_cut(const struct history *h, const struct calls *calls, const struct call *call)
+{
+    bool cut = false;
+    if (call->answered.to != NEVER)
+        return false;
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = calls->members[call->first + i].attempt;
+        const struct fault *f = a->fault ? history_find_fault(h, a->fault) : NULL;
+        cut |= f && f->class == CLASS_CUTS && f->in_effect != TRI_NO &&
+               a->reached[PROGRESS_ANSWERING] != NEVER;
+    }
+    return cut;
+}
+
+/* The status that the client was given last. */
+static int status_of(const struct calls *calls, const struct call *call)
+{
+    int status = 0;
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = calls->members[call->first + i].attempt;
+        if (a->status && a->progress >= PROGRESS_HANDED)
+            status = a->status;
+    }
+    return status;
+}
+
+enum differs account_differs(const struct account_line *line, const struct history *h,
+                             const struct calls *calls, const struct call *call)
+{
+    int status = status_of(calls, call);
+    bool answered = call->state == CALL_ANSWERED || call->state == CALL_RECOVERED;
+    if (call->state == CALL_UNKNOWN)
+        return DIFFERS_NOT;
+    if (!line->ok)
+        return answered && status / 100 == 2 ? DIFFERS_FAILED : DIFFERS_NOT;
+    if (call_was_cut(h, calls, call))
+        return DIFFERS_CUT;
+    if (!status && !is_answered(call))
+        return DIFFERS_UNANSWERED;
+    return line->has_status && status && line->status != status ? DIFFERS_STATUS : DIFFERS_NOT;
+}

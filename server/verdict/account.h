@@ -1,0 +1,65 @@
+/* account.h - the client's own account: the lines that a driver reports, one for each request, and
+ * to which calls they belong.
+ */
+#pragma once
+
+#include "verdict/calls.h"
+
+/* Lines that are kept of a phase; what comes beyond is counted, and the account is not whole. */
+#define ACCOUNT_MAX 4096
+
+/* What a line is about. */
+enum matched {
+    MATCHED_NOT,    /* nobody can say */
+    MATCHED_CALL,   /* a call */
+    MATCHED_NOTHING /* none: it died inside the client, without a byte */
+};
+
+struct account_line {
+    int n;
+    bool ok, has_status;
+    int status;
+    int64_t took; /* ns; NEVER: it does not say */
+    char step[16], error[64];
+    uint64_t seq;
+    int64_t at; /* the age at which the line came: it was over by then */
+    enum matched matched;
+    size_t call; /* of MATCHED_CALL: its index */
+};
+
+struct account {
+    bool driver;  /* {"driver":1} came */
+    bool scaled;  /* and the client has scaled its clocks as the run has */
+    bool broken;  /* a line is no such line, or there were too many */
+    size_t asked; /* requests that its steps ask for; 0: that is not known */
+    struct account_line *lines;
+    size_t count, room;
+};
+
+void account_finish(struct account *a);
+/* A line of the report; the JSON text of it. */
+void account_add(struct account *a, const char *json, size_t len, uint64_t seq, int64_t at);
+/* The steps that it was asked to do ("get get*3 pause post"). */
+void account_steps(struct account *a, const char *steps, size_t len);
+/* Whether there is a line for each request that the steps ask for. */
+bool account_whole(const struct account *a);
+
+/* Puts each line to its call: by Hangup-Call, which is n, else by order and method where that
+ * leaves no doubt. Returns whether all of them could be. */
+bool account_match(struct account *a, const struct calls *calls);
+/* The line of a call; NULL: none is put to it. */
+const struct account_line *account_of(const struct account *a, const struct calls *calls,
+                                      const struct call *call);
+
+/* Where a line and the wire differ. */
+enum differs {
+    DIFFERS_NOT,
+    DIFFERS_FAILED,     /* the client says that it failed; it was answered */
+    DIFFERS_CUT,        /* the client says that it succeeded; the answer was cut */
+    DIFFERS_UNANSWERED, /* the same; it was never answered */
+    DIFFERS_STATUS      /* another status */
+};
+enum differs account_differs(const struct account_line *line, const struct history *h,
+                             const struct calls *calls, const struct call *call);
+/* Whether the answer of one of its attempts was cut, and none whole came. */
+bool call_was_cut(const struct history *h, const struct calls *calls, const struct call *call);

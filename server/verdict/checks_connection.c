@@ -1,0 +1,444 @@
+/* checks_connection.c - which connections a client uses: no_stale_use, connection_close,
+ * fresh_after_mark, idle_eviction, honours_hint. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "verdict/scene.h"
+
+static const struct connection *connection_of(const struct scene *s, const struct attempt *a)
+{
+    return history_find_connection(s->h, a->connection);
+}
+
+static const char *attempt_text(const struct attempt *a, char out[CALL_SIZE])
+{
+    snprintf(out, CALL_SIZE, "%.16s %.64s", a->method.bytes ? a->method.bytes : "?",
+             a->target.bytes ? a->target.bytes : "?");
+    return out;
+}
+
+static bool about(const struct scene *s, const struct attempt *a)
+{
+    if (!s->e->path[0] || !a->method.bytes || !a->target.bytes)
+        return true;
+    char path[PARAM_TEXT_MAX + 1];
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(a->target.bytes, "?"), a->target.bytes);
+    return expected_for(s->e, a->method.bytes, path);
+}
+
+/* --- no_stale_use */
+
+static void used_stale(const struct scene *s, struct finding *f, const struct attempt *a)
+{
+    const struct connection *c = connection_of(s, a);
+    struct subject who = subject_of_attempt(s, a);
+    char name[CALL_SIZE];
+    bool relayed = c && c->path != PATH_DIRECT;
+    switch (history_knew(s->h, a)) {
+    case TRI_YES:
+        found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+              "%s was sent on connection %llu, of which the client could know that it had ended",
+              attempt_text(a, name), (unsigned long long)a->connection);
+        break;
+    case TRI_UNKNOWN:
+        if (c && !c->unknown && !a->unknown && c->dead == NEVER && !c->notice)
+            break;
+        found(f, OUTCOME_INCONCLUSIVE,
+              !c || c->unknown || a->unknown ? REMEDY_GAP
+              : relayed                      ? REMEDY_RELAYED
+                                             : REMEDY_LATER,
+              UNTIL_THE_END, &who,
+              "whether the client could know that connection %llu had ended when it sent %s is "
+              "not seen",
+              (unsigned long long)a->connection, attempt_text(a, name));
+        break;
+    case TRI_NO:
+        break;
+    }
+}
+
+/* A call that went elsewhere though the client would have used the dead connection. */
+static void kept_off_stale(const struct scene *s, struct finding *f, const struct call *call)
+{
+    const struct connection *c = history_find_connection(s->h, call->left);
+    const struct fault *fault = call_fault(s, call);
+    char name[CALL_SIZE];
+    call_text(s, call, name);
+    if (!c || !fault)
+        return;
+    struct span known = history_known(s->h, c);
+    if (fault->step == STEP_RST)
+        found_of(s, f, call, OUTCOME_NA, REMEDY_NONE, UNTIL_THE_END,
+                 "connection %llu was reset: nobody can send on it any more",
+                 (unsigned long long)c->id);
+    else if (known.to == NEVER || known.to > call->begun.from)
+        left_of(s, f, call, fault->class == CLASS_SILENCES ? REMEDY_MODE : REMEDY_LATER,
+                "%s came before the client could know that connection %llu had ended", name,
+                (unsigned long long)c->id);
+    else if (!call->exposure_proven)
+        left_of(s, f, call, s->control ? REMEDY_REUSE : REMEDY_CONTROL,
+                "nothing shows that this client would have used connection %llu",
+                (unsigned long long)c->id);
+    else
+        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, c->ended == NEVER ? UNTIL_THE_END : NEVER,
+                 "%s went to connection %llu", name,
+                 (unsigned long long)call_first(s, call)->connection);
+}
+
+void check_no_stale_use(const struct scene *s, struct finding *f)
+{
+    const struct attempt *a;
+    for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
+        if (about(s, a) && !a->presumed)
+            used_stale(s, f, a);
+    }
+    for (size_t i = 0; i < s->calls->count; i++) {
+        const struct call *call = &s->calls->calls[i];
+        if (scene_about(s, call) && call->exposure == EXPOSURE_AVOIDED && call->count)
+            kept_off_stale(s, f, call);
+    }
+    finding_end(f, "no request came after the client could know that a connection had ended");
+}
+
+/* --- connection_close */
+
+static unsigned answers(const struct history *h)
+{
+    const struct attempt *a;
+    unsigned count = 0;
+    for (size_t i = 0; (a = history_attempt(h, i)); i++)
+        count += history_answered(h, a);
+    return count;
+}
+
+static void closes(const struct scene *s, struct finding *f, const struct attempt *a)
+{
+    const struct connection *c = connection_of(s, a);
+    struct subject who = subject_of_attempt(s, a);
+    char name[CALL_SIZE];
+    attempt_text(a, name);
+    if (!c || c->unknown || a->unknown)
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, &who,
+              "what happened to %s is not all in the ledger", name);
+    else if (c->h2)
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_OVER_H1, UNTIL_THE_END, &who,
+              "%s went over HTTP/2, which has no Connection: close", name);
+    else if (!a->said_close && a->reached[PROGRESS_TOLD] != NEVER)
+        found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who, "%s did not say Connection: close", name);
+    else if (a->reused == TRI_YES || c->requests > 1)
+        found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+              "connection %llu carried more than one request", (unsigned long long)c->id);
+}
+
+void check_connection_close(const struct scene *s, struct finding *f)
+{
+    const struct attempt *a;
+    int64_t answered_by = INT64_MAX;
+    unsigned answered = 0;
+    bool in_turn = false, all = true;
+    for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
+        if (!about(s, a))
+            continue;
+        closes(s, f, a);
+        if (!history_answered(s->h, a)) {
+            all = false;
+            continue;
+        }
+        answered++;
+        in_turn |= a->first_byte.from >= answered_by;
+        if (a->reached[PROGRESS_HANDED] < answered_by)
+            answered_by = a->reached[PROGRESS_HANDED];
+    }
+    if (!in_turn)
+        leave_out(f, REMEDY_MORE_CALLS, NULL, "there were no two requests one after the other");
+    else if (!all || (s->control_history && answered < answers(s->control_history)))
+        leave_out(f, REMEDY_REPORT, NULL, "not all requests were answered");
+    else
+        found(f, OUTCOME_PASS, REMEDY_NONE, UNTIL_THE_END, NULL,
+              "%u requests, each with a connection of its own", answered);
+    finding_end(f, "no request came");
+}
+
+/* --- fresh_after_mark */
+
+#define SKEW (100 * NS_PER_MS)
+
+/* A mark, and what lies before it. */
+struct moment {
+    const struct mark *mark;
+    int64_t skew;
+    int64_t away;     /* when the app went to the background, or the mark itself */
+    int64_t last_use; /* of a connection, before that; NEVER: none */
+    bool blind;       /* all connections that were used had visibly ended by the mark */
+    int64_t next;     /* the next mark of this name; INT64_MAX */
+};
+
+static void look_before(const struct scene *s, struct moment *m)
+{
+    const struct attempt *a;
+    m->last_use = NEVER;
+    m->blind = true;
+    for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
+        const struct connection *c = connection_of(s, a);
+        if (a->first_byte.to >= m->away || !c || a->progress < PROGRESS_HANDED)
+            continue;
+        int64_t handed = a->reached[PROGRESS_HANDED];
+        const struct fault *dead = c->fault ? history_find_fault(s->h, c->fault) : NULL;
+        m->last_use = handed > m->last_use ? handed : m->last_use;
+        m->blind &= dead && dead->class == CLASS_ENDS && c->dead <= m->mark->at.from;
+    }
+}
+
+static bool find_moment(const struct scene *s, size_t *at, struct moment *m)
+{
+    const struct mark *mark;
+    int64_t away = NEVER;
+    const char *name = s->e->text[0];
+    *m = (struct moment){ .next = INT64_MAX };
+    for (size_t i = 0; (mark = history_mark(s->h, i)); i++) {
+        if (strcmp(mark->name, name) == 0 && m->mark) {
+            m->next = mark->at.from;
+            break;
+        }
+        if (strcmp(mark->name, name) == 0 && i >= *at) {
+            m->mark = mark;
+            *at = i + 1;
+        } else if (strcmp(mark->name, "background") == 0 && !m->mark) {
+            away = mark->at.from;
+        }
+    }
+    if (!m->mark)
+        return false;
+    m->skew = m->mark->exact ? 0 : m->mark->at.to - m->mark->at.from + SKEW;
+    m->away = away != NEVER && strcmp(name, "foreground") == 0 ? away : m->mark->at.from;
+    look_before(s, m);
+    return true;
+}
+
+/* Whether its connection is from before the mark. The request that sets a mark itself comes over a
+ * connection that was opened just before. */
+static enum tri is_old(const struct scene *s, const struct moment *m, const struct attempt *a)
+{
+    const struct connection *c = connection_of(s, a);
+    if (!c || c->opened == NEVER || c->unknown)
+        return TRI_UNKNOWN;
+    if (!m->mark->exact)
+        return c->opened < m->mark->at.from - m->skew ? TRI_YES : TRI_NO;
+    if (c->opened >= m->mark->at.from)
+        return TRI_NO;
+    const struct attempt *one;
+    for (size_t i = 0; (one = history_attempt(s->h, i)); i++) {
+        if (one->connection == c->id && one->first_byte.from < m->mark->at.from)
+            return TRI_YES;
+    }
+    return c->opened < m->away ? TRI_YES : TRI_NO;
+}
+
+static void used_after(const struct scene *s, struct finding *f, const struct moment *m,
+                       const struct attempt *a)
+{
+    struct subject who = subject_of_attempt(s, a);
+    char name[CALL_SIZE];
+    enum tri old = is_old(s, m, a);
+    ids_add(&who.seqs, m->mark->seq);
+    attempt_text(a, name);
+    bool surely_after = a->first_byte.from >= m->mark->at.to + m->skew ||
+                        (m->mark->exact && a->first_byte.from >= m->mark->at.from);
+    if (a->first_byte.to < m->mark->at.from - m->skew || a->first_byte.from >= m->next)
+        return;
+    if (old == TRI_UNKNOWN || a->unknown)
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, &who,
+              "where %s went is not all in the ledger", name);
+    else if (old == TRI_YES && surely_after)
+        found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+              "%s was sent on connection %llu, which is from before the mark", name,
+              (unsigned long long)a->connection);
+    else if (old == TRI_YES && a->first_byte.to >= m->mark->at.from)
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_SKEW, UNTIL_THE_END, &who,
+              "%s came too close to the mark to be before or after it", name);
+    else if (old == TRI_YES)
+        return;
+    else if (m->last_use == NEVER)
+        leave_out(f, REMEDY_MARK, &who, "no connection had been used before the mark");
+    else if (m->blind)
+        leave_out(f, REMEDY_MODE, &who,
+                  "the connections from before the mark had visibly ended: there was no choice");
+    else if (!history_answered(s->h, a))
+        leave_out(f, REMEDY_CONFIRM, &who, "%s was not answered", name);
+    else if (!scene_reuses(s, a->first_byte.from - m->last_use))
+        leave_out(f, s->control ? REMEDY_REUSE : REMEDY_CONTROL, &who,
+                  "nothing shows that this client would have used an older connection");
+    else
+        found(f, OUTCOME_PASS, REMEDY_NONE, UNTIL_THE_END, &who,
+              "%s went to connection %llu, opened after the mark", name,
+              (unsigned long long)a->connection);
+}
+
+void check_fresh_after_mark(const struct scene *s, struct finding *f)
+{
+    struct moment m;
+    size_t at = 0;
+    bool any = false;
+    while (find_moment(s, &at, &m)) {
+        const struct attempt *a;
+        any = true;
+        for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
+            if (about(s, a) && !a->presumed)
+                used_after(s, f, &m, a);
+        }
+    }
+    if (!any)
+        leave_out(f, REMEDY_MARK, NULL, "the mark \"%.60s\" was not set", s->e->text[0]);
+    else
+        leave_out(f, REMEDY_MARK, NULL, "no request came after the mark");
+    finding_end(f, "");
+}
+
+/* --- idle_eviction, honours_hint */
+
+/* For how long its connection had been idle; NEVER: that is not known, or it was not. */
+static int64_t idle_of(const struct scene *s, const struct attempt *a)
+{
+    const struct attempt *before = a->previous ? history_find_attempt(s->h, a->previous) : NULL;
+    if (a->idle_before != NEVER)
+        return a->idle_before;
+    if (!before || before->reached[PROGRESS_HANDED] == NEVER)
+        return NEVER;
+    return a->first_byte.from - before->reached[PROGRESS_HANDED];
+}
+
+/* The connection that was used last before an attempt, and when that use was over. */
+static const struct connection *used_before(const struct scene *s, const struct attempt *of,
+                                            int64_t *over)
+{
+    const struct attempt *a;
+    const struct connection *own = connection_of(s, of), *last = NULL;
+    *over = NEVER;
+    for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
+        int64_t handed = a->reached[PROGRESS_HANDED];
+        const struct connection *c = connection_of(s, a);
+        if (handed == NEVER || handed > of->first_byte.from || handed <= *over || c == own || !c ||
+            !own || c->listener.hash != own->listener.hash)
+            continue;
+        last = c;
+        *over = handed;
+    }
+    return last;
+}
+
+/* A limit of idleness: told (hint), or the same for all connections. */
+struct limit {
+    bool hint;
+    int64_t all;
+};
+
+static int64_t limit_of(const struct limit *l, const struct connection *c)
+{
+    return l->hint ? c->hint : l->all;
+}
+
+static void reused_late(const struct scene *s, struct finding *f, const struct limit *l,
+                        const struct attempt *a)
+{
+    const struct connection *c = connection_of(s, a);
+    struct subject who = subject_of_attempt(s, a);
+    char name[CALL_SIZE], time[TIME_SIZE];
+    int64_t idle = idle_of(s, a), limit = c ? limit_of(l, c) : NEVER;
+    if (!c || a->reused != TRI_YES || idle == NEVER || limit == NEVER || idle < limit)
+        return;
+    attempt_text(a, name);
+    if (a->unknown || c->unknown)
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, &who,
+              "what happened on connection %llu is not all in the ledger",
+              (unsigned long long)c->id);
+    else if (idle < limit + history_grace(s->h))
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_LATER, UNTIL_THE_END, &who,
+              "%s came when connection %llu had been idle for just about so long", name,
+              (unsigned long long)c->id);
+    else
+        found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+              "%s was sent on connection %llu after %s of idleness", name,
+              (unsigned long long)c->id, time_text(idle, time));
+}
+
+static void went_elsewhere(const struct scene *s, struct finding *f, const struct limit *l,
+                           const struct call *call)
+{
+    const struct attempt *first = call_first(s, call);
+    int64_t over;
+    const struct connection *c = first ? used_before(s, first, &over) : NULL;
+    char name[CALL_SIZE], time[TIME_SIZE];
+    int64_t limit = c ? limit_of(l, c) : NEVER;
+    if (!c || first->reused != TRI_NO || limit == NEVER)
+        return;
+    int64_t idle = first->first_byte.from - over;
+    if (idle <= limit + history_grace(s->h))
+        return;
+    const struct fault *dead = c->fault ? history_find_fault(s->h, c->fault) : NULL;
+    bool left_in_time = c->left != LEFT_NOT && c->left_at <= over + limit + history_grace(s->h);
+    bool told = dead && dead->class != CLASS_SILENCES && c->dead <= first->first_byte.from;
+    call_text(s, call, name);
+    if (c->unknown || first->unknown || call->state == CALL_UNKNOWN)
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+                 "what happened to %s is not all in the ledger", name);
+    else if (told && (!left_in_time || c->dead <= c->left_at))
+        left_of(s, f, call, REMEDY_MODE,
+                "the server ended connection %llu, and the client may have seen that",
+                (unsigned long long)c->id);
+    else if (call->state != CALL_ANSWERED)
+        left_of(s, f, call, REMEDY_CONFIRM, "%s was not answered", name);
+    else if (!scene_reuses(s, idle))
+        left_of(s, f, call, REMEDY_REUSE,
+                "nothing shows that this client would have used connection %llu",
+                (unsigned long long)c->id);
+    else
+        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, UNTIL_THE_END,
+                 "after %s %s went to connection %llu", time_text(idle, time), name,
+                 (unsigned long long)first->connection);
+}
+
+static void check_idleness(const struct scene *s, struct finding *f, const struct limit *l)
+{
+    const struct attempt *a;
+    if (s->time_scale != 1 && !s->account->scaled) {
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_TIME_SCALE, UNTIL_THE_END, NULL,
+              "the time scale is not 1, and the client's clocks may not be scaled");
+        return;
+    }
+    for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
+        if (about(s, a) && a->presumed)
+            leave_out(f, REMEDY_REPORT, NULL,
+                      "something was sent into a silent connection, and perhaps it was a request");
+        else if (about(s, a))
+            reused_late(s, f, l, a);
+    }
+    for (size_t i = 0; i < s->calls->count; i++) {
+        if (scene_about(s, &s->calls->calls[i]))
+            went_elsewhere(s, f, l, &s->calls->calls[i]);
+    }
+    leave_out(f, REMEDY_LATER, NULL, "no request came after so long a pause");
+    finding_end(f, "");
+}
+
+void check_idle_eviction(const struct scene *s, struct finding *f)
+{
+    int64_t before = scene_number(s, 0) == PARAM_UNSET ? s->idle : scene_number(s, 0);
+    if (before == NEVER) {
+        leave_out(f, REMEDY_BEFORE, NULL, "the mode has no parameter idle");
+        finding_end(f, "");
+        return;
+    }
+    check_idleness(s, f, &(struct limit){ .all = before });
+}
+
+void check_honours_hint(const struct scene *s, struct finding *f)
+{
+    const struct connection *c;
+    bool any = false;
+    for (size_t i = 0; (c = history_connection(s->h, i)); i++)
+        any |= c->hint != NEVER;
+    if (!any)
+        leave_out(f, REMEDY_MODE, NULL, "the server said no Keep-Alive: timeout");
+    check_idleness(s, f, &(struct limit){ .hint = true });
+}

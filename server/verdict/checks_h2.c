@@ -1,0 +1,310 @@
+/* checks_h2.c - what a client makes of GOAWAY and of PINGs without an answer: goaway_respected,
+ * closes_after_goaway, ping_liveness. */
+#include "base/clock.h"
+#include "verdict/scene.h"
+
+/* The first GOAWAY of a connection, also one that only announces the end; NULL. */
+static const struct fault *goaway_of(const struct scene *s, const struct connection *c, bool notice)
+{
+    const struct fault *final = c->fault ? history_find_fault(s->h, c->fault) : NULL;
+    const struct fault *said = c->notice ? history_find_fault(s->h, c->notice) : NULL;
+    if (final && final->step != STEP_GOAWAY)
+        final = NULL;
+    if (notice && said && said->in_effect != TRI_NO && (!final || said->at < final->at))
+        return said;
+    return final && final->in_effect != TRI_NO ? final : NULL;
+}
+
+/* When the client surely has it; NEVER: nothing shows that. */
+static struct span known_of(const struct scene *s, const struct connection *c,
+                            const struct fault *goaway)
+{
+    struct span seen = c->path == PATH_DIRECT ? history_fault_seen(s->h, goaway) : SPAN_NEVER;
+    if (c->said_at != NEVER && (seen.to == NEVER || c->said_at < seen.to)) {
+        seen.to = c->said_at;
+        seen.from = seen.from == NEVER || seen.from > seen.to ? goaway->at : seen.from;
+    }
+    return seen;
+}
+
+static enum tri knew(const struct connection *c, const struct span *known, const struct attempt *a)
+{
+    if (c->said_seq && a->first_seq > c->said_seq)
+        return TRI_YES;
+    if (known->to == NEVER)
+        return TRI_UNKNOWN;
+    if (a->first_byte.from >= known->to)
+        return TRI_YES;
+    return a->first_byte.to <= known->from ? TRI_NO : TRI_UNKNOWN;
+}
+
+/* --- goaway_respected */
+
+#define REPEAT_WITHIN (10 * NS_PER_S)
+
+static void streams_after(const struct scene *s, struct finding *f, const struct connection *c,
+                          const struct fault *goaway, const struct span *known)
+{
+    const struct attempt *a = c->newest ? history_find_attempt(s->h, c->newest) : NULL;
+    for (; a; a = a->previous ? history_find_attempt(s->h, a->previous) : NULL) {
+        struct subject who = subject_of_attempt(s, a);
+        ids_add(&who.seqs, goaway->seq);
+        if (a->first_byte.to <= goaway->at)
+            continue;
+        enum tri did = a->unknown ? TRI_UNKNOWN : knew(c, known, a);
+        if (did == TRI_YES)
+            found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+                  "stream %lld was opened on connection %llu, whose GOAWAY the client had",
+                  (long long)a->stream, (unsigned long long)c->id);
+        else if (did == TRI_UNKNOWN)
+            found(f, OUTCOME_INCONCLUSIVE,
+                  a->unknown               ? REMEDY_GAP
+                  : c->path != PATH_DIRECT ? REMEDY_RELAYED
+                                           : REMEDY_LATER,
+                  UNTIL_THE_END, &who,
+                  "whether the client had the GOAWAY of connection %llu when it opened stream "
+                  "%lld is not seen",
+                  (unsigned long long)c->id, (long long)a->stream);
+    }
+}
+
+/* A call that began when the GOAWAY was known, and went elsewhere. */
+static void calls_after(const struct scene *s, struct finding *f, const struct connection *c,
+                        const struct span *known)
+{
+    bool any = false;
+    char name[CALL_SIZE];
+    for (size_t i = 0; i < s->calls->count && known->to != NEVER; i++) {
+        const struct call *call = &s->calls->calls[i];
+        const struct attempt *first = call_first(s, call);
+        if (!first || first->connection == c->id || first->first_byte.from < known->to ||
+            !scene_about(s, call))
+            continue;
+        any = true;
+        if (call->state == CALL_UNKNOWN)
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+                     "what happened to %s is not all in the ledger", call_text(s, call, name));
+        else if (call->answered.to == NEVER)
+            left_of(s, f, call, REMEDY_CONFIRM, "%s was not answered", call_text(s, call, name));
+        else
+            found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, UNTIL_THE_END,
+                     "after GOAWAY %s went to connection %llu", call_text(s, call, name),
+                     (unsigned long long)first->connection);
+    }
+    struct subject who = subject_of_connection(c);
+    if (!any)
+        leave_out(f, REMEDY_LATER, &who, "no request came after the client had the GOAWAY");
+}
+
+/* What it refused must come again; what was answered before must not. */
+static void refused_ones(const struct scene *s, struct finding *f, const struct call *call)
+{
+    const struct member *members = call_members(s, call);
+    char name[CALL_SIZE];
+    call_text(s, call, name);
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = members[i].attempt;
+        const struct fault *fault = a->fault ? history_find_fault(s->h, a->fault) : NULL;
+        bool last = i + 1 == call->count;
+        if (members[i].role == ROLE_DUPLICATE && i > 0 &&
+            history_answered(s->h, members[i - 1].attempt)) {
+            const struct connection *c =
+                history_find_connection(s->h, members[i - 1].attempt->connection);
+            if (c && goaway_of(s, c, true))
+                found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
+                         "%s was sent again although it had been answered", name);
+        }
+        if (!fault || fault->step != STEP_GOAWAY || !last ||
+            history_trouble(s->h, a) != TROUBLE_REFUSED)
+            continue;
+        int64_t deadline = a->first_byte.to + REPEAT_WITHIN;
+        if (call->lacks_after || call->state == CALL_UNKNOWN)
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+                     "what happened to %s is not all in the ledger", name);
+        else if (s->now > deadline || s->client_gone != NEVER)
+            found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
+                     "%s was refused by GOAWAY, and not sent again", name);
+        else if (s->over)
+            left_of(s, f, call, REMEDY_ENDED_EARLY, "the run ended before %s was sent again", name);
+        else
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline,
+                     "%s was refused, and not sent again yet", name);
+    }
+}
+
+void check_goaway_respected(const struct scene *s, struct finding *f)
+{
+    const struct connection *c;
+    for (size_t i = 0; (c = history_connection(s->h, i)); i++) {
+        const struct fault *goaway = goaway_of(s, c, true);
+        if (!goaway)
+            continue;
+        struct span known = known_of(s, c, goaway);
+        streams_after(s, f, c, goaway, &known);
+        calls_after(s, f, c, &known);
+    }
+    for (size_t i = 0; i < s->calls->count; i++) {
+        if (scene_about(s, &s->calls->calls[i]))
+            refused_ones(s, f, &s->calls->calls[i]);
+    }
+    leave_out(f, REMEDY_MODE, NULL, "no GOAWAY was sent");
+    finding_end(f, "");
+}
+
+/* --- closes_after_goaway */
+
+/* When its last stream was over; NEVER: one is not. */
+static int64_t drained_at(const struct scene *s, const struct connection *c)
+{
+    const struct attempt *a = c->newest ? history_find_attempt(s->h, c->newest) : NULL;
+    int64_t at = 0;
+    for (; a; a = a->previous ? history_find_attempt(s->h, a->previous) : NULL) {
+        int64_t end = a->reached[PROGRESS_HANDED];
+        if (a->out_count)
+            end = end == NEVER ? a->outs[a->out_count - 1].since : end;
+        if (end == NEVER)
+            return NEVER;
+        at = end > at ? end : at;
+    }
+    return at;
+}
+
+static void closing_of(const struct scene *s, struct finding *f, const struct connection *c,
+                       const struct fault *goaway)
+{
+    int64_t within = scene_number(s, 0), drained = drained_at(s, c);
+    struct span known = known_of(s, c, goaway);
+    struct subject who = subject_of_connection(c);
+    unsigned long long id = c->id;
+    char time[TIME_SIZE];
+    const struct fault *last = c->last_fault ? history_find_fault(s->h, c->last_fault) : NULL;
+    int64_t ours = last && last != goaway ? last->at : c->left == LEFT_NOT ? c->ended : NEVER;
+    bool left = c->left == LEFT_FIN || c->left == LEFT_RST || c->left == LEFT_CLOSE_NOTIFY;
+    int64_t since = drained > known.to ? drained : known.to;
+    bool by_exit = left && s->exited != NEVER && c->left_at >= s->exited - history_grace(s->h);
+    if (c->unknown)
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, &who,
+              "what happened on connection %llu is not all in the ledger", id);
+    else if (left && (ours == NEVER || c->left_at < ours) && !by_exit && drained != NEVER) {
+        int64_t took = c->left_at - (since == NEVER ? goaway->at : since);
+        found(f, took <= within ? OUTCOME_PASS : OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+              "connection %llu was closed %s after it was done", id,
+              time_text(took > 0 ? took : 0, time));
+    } else if (known.to == NEVER)
+        leave_out(f, c->path != PATH_DIRECT ? REMEDY_RELAYED : REMEDY_LATER, &who,
+                  "nothing shows that the client had the GOAWAY of connection %llu", id);
+    else if (drained != NEVER && (ours == NEVER || ours > since + within) &&
+             s->now > since + within && !by_exit)
+        found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+              "connection %llu was still open %s after it was done", id, time_text(within, time));
+    else if (ours != NEVER && s->e->of)
+        found(f, OUTCOME_NA, REMEDY_NONE, NEVER, &who, "the server ended connection %llu itself",
+              id);
+    else if (ours != NEVER)
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_GRACE, NEVER, &who,
+              "the server ended connection %llu itself, before the client had to", id);
+    else if (s->over || by_exit || s->client_gone != NEVER)
+        leave_out(f, REMEDY_ENDED_EARLY, &who,
+                  "the client ended before it had to close "
+                  "connection %llu",
+                  id);
+    else
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_WAIT,
+              drained == NEVER ? UNTIL_THE_END : since + within, &who,
+              "connection %llu is open, and its time is not over", id);
+}
+
+void check_closes_after_goaway(const struct scene *s, struct finding *f)
+{
+    const struct connection *c;
+    for (size_t i = 0; (c = history_connection(s->h, i)); i++) {
+        const struct fault *goaway = goaway_of(s, c, false);
+        if (goaway)
+            closing_of(s, f, c, goaway);
+    }
+    leave_out(f, REMEDY_MODE, NULL, "no GOAWAY was sent that ends a connection");
+    finding_end(f, "");
+}
+
+/* --- ping_liveness */
+
+/* The longest time for which a request was open without an answer while PINGs were not answered;
+ * *cancelled: when the client first gave one up; NEVER. */
+static int64_t longest_silence(const struct scene *s, const struct connection *c,
+                               int64_t *cancelled)
+{
+    const struct attempt *a = c->newest ? history_find_attempt(s->h, c->newest) : NULL;
+    int64_t longest = 0;
+    *cancelled = NEVER;
+    for (; a; a = a->previous ? history_find_attempt(s->h, a->previous) : NULL) {
+        int64_t from = a->first_byte.to > c->deaf_at ? a->first_byte.to : c->deaf_at;
+        int64_t to = a->reached[PROGRESS_ANSWERING] != NEVER ? a->reached[PROGRESS_ANSWERING]
+                     : a->out_count && a->outs[a->out_count - 1].trouble != TROUBLE_BITTEN
+                         ? a->outs[a->out_count - 1].since
+                     : c->left != LEFT_NOT ? c->left_at
+                                           : s->now;
+        longest = to - from > longest ? to - from : longest;
+        for (int i = 0; i < a->out_count; i++) {
+            if (a->outs[i].trouble == TROUBLE_ABANDONED &&
+                (*cancelled == NEVER || a->outs[i].since < *cancelled))
+                *cancelled = a->outs[i].since;
+        }
+    }
+    return longest;
+}
+
+static void liveness_of(const struct scene *s, struct finding *f, const struct connection *c)
+{
+    int64_t within = scene_number(s, 0), cancelled;
+    int64_t silence = longest_silence(s, c, &cancelled);
+    struct subject who = subject_of_connection(c);
+    unsigned long long id = c->id;
+    char time[TIME_SIZE];
+    ids_add(&who.seqs, c->deaf);
+    bool left = c->left != LEFT_NOT && c->left_at >= c->pinged;
+    bool by_exit = left && s->exited != NEVER && c->left_at >= s->exited - history_grace(s->h);
+    if (c->unknown)
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, &who,
+              "what happened on connection %llu is not all in the ledger", id);
+    else if (c->pinged == NEVER && silence > within)
+        found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+              "no PING came on connection %llu in %s of silence", id, time_text(silence, time));
+    else if (c->pinged == NEVER)
+        leave_out(f, REMEDY_LONGER, &who, "no call was open for %s in silence",
+                  time_text(within, time));
+    else if (left && cancelled != NEVER && cancelled < c->left_at)
+        leave_out(f, REMEDY_LONGER, &who,
+                  "connection %llu was left after a request had been given up: perhaps for that",
+                  id);
+    else if (left && !by_exit && c->left_at - c->pinged <= within)
+        found(f, OUTCOME_PASS, REMEDY_NONE, NEVER, &who,
+              "connection %llu was left %s after a PING without an answer", id,
+              time_text(c->left_at - c->pinged, time));
+    else if ((!left && s->now - c->pinged > within && c->ended == NEVER) ||
+             (left && c->left_at - c->pinged > within))
+        found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+              "connection %llu was still used %s after a PING without an answer", id,
+              time_text(within, time));
+    else if (s->over || c->ended != NEVER || s->client_gone != NEVER)
+        leave_out(f, REMEDY_ENDED_EARLY, &who,
+                  "connection %llu ended before the client had to leave it", id);
+    else
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, c->pinged + within, &who,
+              "a PING on connection %llu is not answered yet", id);
+}
+
+void check_ping_liveness(const struct scene *s, struct finding *f)
+{
+    const struct connection *c;
+    if (s->time_scale != 1 && !s->account->scaled) {
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_TIME_SCALE, UNTIL_THE_END, NULL,
+              "the time scale is not 1, and the client's clocks may not be scaled");
+        return;
+    }
+    for (size_t i = 0; (c = history_connection(s->h, i)); i++) {
+        if (c->deaf && c->h2)
+            liveness_of(s, f, c);
+    }
+    leave_out(f, REMEDY_MODE, NULL, "PINGs were answered all the time");
+    finding_end(f, "");
+}

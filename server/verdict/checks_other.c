@@ -1,0 +1,137 @@
+/* checks_other.c - still_reuses, falls_back, detects_truncation. */
+#include "verdict/scene.h"
+
+/* --- still_reuses */
+
+void check_still_reuses(const struct scene *s, struct finding *f)
+{
+    const struct attempt *a;
+    int64_t answered_by = INT64_MAX;
+    unsigned requests = 0, reused = 0;
+    bool in_turn = false;
+    for (size_t i = 0; s->control_history && (a = history_attempt(s->control_history, i)); i++) {
+        requests++;
+        reused += a->reused == TRI_YES;
+        in_turn |= a->first_byte.from >= answered_by;
+        if (a->reached[PROGRESS_HANDED] != NEVER && a->reached[PROGRESS_HANDED] < answered_by)
+            answered_by = a->reached[PROGRESS_HANDED];
+    }
+    if (!s->control_history)
+        leave_out(f, REMEDY_CONTROL, NULL, "there was no control run");
+    else if (reused)
+        found(f, OUTCOME_PASS, REMEDY_NONE, NEVER, NULL,
+              "in the control %u of %u requests used a connection again", reused, requests);
+    else if (in_turn)
+        found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, NULL,
+              "in the control each of %u requests had a connection of its own", requests);
+    else
+        leave_out(f, REMEDY_MORE_CALLS, NULL,
+                  "the control has no two requests one after the other");
+    finding_end(f, "");
+}
+
+/* --- falls_back */
+
+static const struct connection *connection_of(const struct scene *s, const struct attempt *a)
+{
+    return a ? history_find_connection(s->h, a->connection) : NULL;
+}
+
+/* The attempt that was answered; NULL. */
+static const struct attempt *answer_of(const struct scene *s, const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        const struct member *member = &call_members(s, call)[i];
+        if (!member->hopped && history_answered(s->h, member->attempt))
+            return member->attempt;
+    }
+    return NULL;
+}
+
+static void fallback_of(const struct scene *s, struct finding *f, const struct call *call, bool h2,
+                        int64_t within)
+{
+    const struct connection *answered = connection_of(s, answer_of(s, call));
+    char name[CALL_SIZE], time[TIME_SIZE];
+    int64_t deadline = call->begun.to + within;
+    call_text(s, call, name);
+    if (call->state == CALL_UNKNOWN || (answered && answered->unknown))
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+                 "what happened to %s is not all in the ledger", name);
+    else if (call->state == CALL_DOUBTFUL || call->presumed || call->lacks_before)
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_CONFIRM, UNTIL_THE_END,
+                 "whether %s was answered is not seen", name);
+    else if (answered && call->wait.to <= within)
+        found_of(s, f, call, answered->h2 == h2 ? OUTCOME_PASS : OUTCOME_FAIL, REMEDY_NONE, NEVER,
+                 "%s was answered over %s", name, answered->h2 ? "HTTP/2" : "HTTP/1.1");
+    else if (answered || s->now > deadline || call->state == CALL_GIVEN_UP)
+        found_of(s, f, call, call->lacks_after ? OUTCOME_INCONCLUSIVE : OUTCOME_FAIL,
+                 call->lacks_after ? REMEDY_GAP : REMEDY_NONE, UNTIL_THE_END,
+                 "%s was not answered within %s", name, time_text(within, time));
+    else if (s->over)
+        left_of(s, f, call, REMEDY_ENDED_EARLY, "%s was not answered yet when the run ended", name);
+    else
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline, "%s is not answered yet",
+                 name);
+}
+
+void check_falls_back(const struct scene *s, struct finding *f)
+{
+    bool h2 = scene_number(s, 0) == 1;
+    for (size_t i = 0; i < s->calls->count; i++) {
+        const struct call *call = &s->calls->calls[i];
+        bool avoided = call->exposure == EXPOSURE_AVOIDED;
+        const struct connection *failed = avoided ? history_find_connection(s->h, call->left)
+                                                  : connection_of(s, call_first(s, call));
+        if (!scene_about(s, call) || !failed || failed->h2 == h2 ||
+            (!avoided && call->exposure != EXPOSURE_BITTEN))
+            continue;
+        fallback_of(s, f, call, h2, scene_number(s, 1));
+    }
+    finding_end(f, "no call met a fault over the other protocol");
+}
+
+/* --- detects_truncation */
+
+/* Which of its attempts had its answer cut, + 1; 0: none. */
+static size_t cut_one(const struct scene *s, const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = call_members(s, call)[i].attempt;
+        const struct fault *f = a->fault ? history_find_fault(s->h, a->fault) : NULL;
+        if (f && f->class == CLASS_CUTS && f->in_effect != TRI_NO &&
+            a->reached[PROGRESS_ANSWERING] != NEVER)
+            return i + 1;
+    }
+    return 0;
+}
+
+void check_detects_truncation(const struct scene *s, struct finding *f)
+{
+    for (size_t i = 0; i < s->calls->count; i++) {
+        const struct call *call = &s->calls->calls[i];
+        const struct account_line *line = s->notes[i].line;
+        char name[CALL_SIZE];
+        size_t cut = call->count ? cut_one(s, call) : 0;
+        if (!cut || !scene_about(s, call))
+            continue;
+        call_text(s, call, name);
+        if (line && line->ok && call->answered.to == NEVER && call->count == cut &&
+            call->state != CALL_UNKNOWN && !call->lacks_after)
+            found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
+                     "the answer to %s was cut, and the client reported a success", name);
+        else if (call->state == CALL_UNKNOWN || call->lacks_after)
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+                     "what happened to %s is not all in the ledger", name);
+        else if (call->count > cut)
+            found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
+                     "the answer to %s was cut, and it was sent again", name);
+        else if (line && !line->ok)
+            found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
+                     "the answer to %s was cut, and the client reported an error", name);
+        else
+            left_of(s, f, call, REMEDY_REPORT,
+                    "the answer to %s was cut; what the client made of it is not seen", name);
+    }
+    finding_end(f, "no answer was cut");
+}

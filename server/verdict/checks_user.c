@@ -1,0 +1,367 @@
+/* checks_user.c - what the user feels: recovered, user_wait, waits_for_connection. */
+#include <string.h>
+
+#include "verdict/scene.h"
+
+static bool is_answered(const struct call *call)
+{
+    return call->state == CALL_ANSWERED || call->state == CALL_RECOVERED;
+}
+
+/* One of its answers went out, and it is not known whether it arrived: never a fail. */
+static bool handed_out(const struct scene *s, const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = call_members(s, call)[i].attempt;
+        enum trouble trouble = history_trouble(s->h, a);
+        if (a->progress >= PROGRESS_HANDED &&
+            (trouble == TROUBLE_FINE || trouble == TROUBLE_UNCONFIRMED ||
+             trouble == TROUBLE_DOUBTFUL))
+            return true;
+    }
+    return false;
+}
+
+static enum remedy confirm(const struct scene *s, const struct call *call)
+{
+    const struct attempt *a = call->count ? call_members(s, call)[call->count - 1].attempt : NULL;
+    return a && a->network != PATH_DIRECT ? REMEDY_RELAYED : REMEDY_CONFIRM;
+}
+
+/* What the ledger leaves open about a call, so that nothing else can be said of it. */
+static bool is_open_question(const struct scene *s, struct finding *f, const struct call *call)
+{
+    char name[CALL_SIZE];
+    call_text(s, call, name);
+    if (call->state == CALL_UNKNOWN || (is_answered(call) && call->lacks_before))
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+                 "what happened to %s is not all in the ledger", name);
+    else if (call->state == CALL_DOUBTFUL || (!is_answered(call) && handed_out(s, call)))
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, confirm(s, call), UNTIL_THE_END,
+                 "%s: an answer went out, and nothing shows that the client has read it", name);
+    else if (call->presumed)
+        left_of(s, f, call, REMEDY_REPORT,
+                "something was sent into a silent connection, and perhaps it was %s", name);
+    else
+        return false;
+    return true;
+}
+
+/* --- recovered */
+
+static void was_not_answered(const struct scene *s, struct finding *f, const struct call *call,
+                             int64_t within)
+{
+    char name[CALL_SIZE], time[TIME_SIZE];
+    int64_t deadline = call->begun.to + within;
+    call_text(s, call, name);
+    if (call->state == CALL_GIVEN_UP || s->now > deadline) {
+        enum outcome outcome = call->lacks_after ? OUTCOME_INCONCLUSIVE : OUTCOME_FAIL;
+        found_of(s, f, call, outcome, outcome == OUTCOME_FAIL ? REMEDY_NONE : REMEDY_GAP,
+                 UNTIL_THE_END, "%s was never answered%s%s", name,
+                 call->state == CALL_GIVEN_UP ? ": the client has ended" : " within ",
+                 call->state == CALL_GIVEN_UP ? "" : time_text(within, time));
+    } else if (s->over) {
+        left_of(s, f, call, REMEDY_ENDED_EARLY, "%s was not answered yet when the run ended", name);
+    } else {
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline, "%s is not answered yet",
+                 name);
+    }
+}
+
+static void recover_bitten(const struct scene *s, struct finding *f, const struct call *call,
+                           int64_t within)
+{
+    char name[CALL_SIZE], time[TIME_SIZE];
+    enum tri repeatable = call->count ? call_repeatable(s->h, s->calls, call) : TRI_YES;
+    call_text(s, call, name);
+    if (repeatable == TRI_NO) {
+        found_of(s, f, call, OUTCOME_NA, REMEDY_NONE, UNTIL_THE_END,
+                 "%s may have been done, and has no key: no second attempt is safe", name);
+        return;
+    }
+    if (is_open_question(s, f, call))
+        return;
+    if (!is_answered(call))
+        was_not_answered(s, f, call, within);
+    else if (call->wait.from > within)
+        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s was answered only after %s",
+                 name, time_text(call->wait.from, time));
+    else if (call->wait.to > within)
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, NEVER,
+                 "%s was answered at about its limit", name);
+    else
+        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
+                 call->anonymous ? "answered %s after its first SYN or connection"
+                                 : "answered %s after its first byte",
+                 time_text(call->wait.to, time));
+}
+
+/* Kept off the fault: by luck, or by the client's doing. */
+static void recover_kept_off(const struct scene *s, struct finding *f, const struct call *call,
+                             int64_t within)
+{
+    const char *why, *how = call->exposure == EXPOSURE_AVOIDED ? "had died" : "it had left itself";
+    enum remedy remedy;
+    char name[CALL_SIZE];
+    call_text(s, call, name);
+    if (!exposure_counts(s, call, &why, &remedy))
+        left_of(s, f, call, remedy, "%s was kept off connection %llu, but %s", name,
+                (unsigned long long)call->left, why);
+    else if (call->state == CALL_UNKNOWN || call->lacks_before)
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+                 "what happened to %s is not all in the ledger", name);
+    else if (!is_answered(call) || call->wait.to > within)
+        left_of(s, f, call, REMEDY_WAIT, "%s was kept off connection %llu, and not answered", name,
+                (unsigned long long)call->left);
+    else
+        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
+                 "answered on a new connection: connection %llu %s", (unsigned long long)call->left,
+                 how);
+}
+
+static bool fault_stood(const struct scene *s, int64_t at)
+{
+    const struct connection *c;
+    for (size_t i = 0; (c = history_connection(s->h, i)); i++) {
+        if (c->dead != NEVER && c->dead <= at)
+            return true;
+    }
+    return false;
+}
+
+/* Requests that the client's account has, and the wire has not: they died inside the client. */
+static void died_inside(const struct scene *s, struct finding *f)
+{
+    for (size_t i = 0; i < s->account->count; i++) {
+        const struct account_line *line = &s->account->lines[i];
+        struct subject who = { 0 };
+        if (line->matched != MATCHED_NOTHING || line->ok || strncmp(line->step, "post", 4) == 0)
+            continue;
+        ids_add(&who.seqs, line->seq);
+        if (fault_stood(s, line->at))
+            found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+                  "request %d failed inside the client, without a byte on the wire", line->n);
+        else
+            found(f, OUTCOME_INCONCLUSIVE, REMEDY_COMMAND, UNTIL_THE_END, &who,
+                  "request %d failed inside the client, before any fault", line->n);
+    }
+}
+
+void check_recovered(const struct scene *s, struct finding *f)
+{
+    int64_t within = scene_number(s, 0);
+    for (size_t i = 0; i < s->calls->count; i++) {
+        const struct call *call = &s->calls->calls[i];
+        char name[CALL_SIZE];
+        if (!scene_about(s, call))
+            continue;
+        switch (call->exposure) {
+        case EXPOSURE_BITTEN:
+            recover_bitten(s, f, call, within);
+            break;
+        case EXPOSURE_AVOIDED:
+        case EXPOSURE_PREEMPTED:
+            recover_kept_off(s, f, call, within);
+            break;
+        case EXPOSURE_UNKNOWN:
+            if (!is_answered(call) || call->lacks_before)
+                found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+                         "what happened to %s is not all in the ledger", call_text(s, call, name));
+            else
+                left_of(s, f, call, REMEDY_GAP, "whether %s met a fault is not in the ledger",
+                        call_text(s, call, name));
+            break;
+        case EXPOSURE_UNTOUCHED:
+            break;
+        }
+    }
+    died_inside(s, f);
+    finding_end(f, "no call met a fault");
+}
+
+/* --- user_wait */
+
+/* How long the user waited for an error: from the latest that it can have been. */
+struct ended {
+    int64_t least, most; /* least: NEVER: that is not known */
+    const char *how;
+};
+
+static bool find_end(const struct scene *s, const struct call *call, struct ended *end)
+{
+    const struct account_line *line = s->notes[call - s->calls->calls].line;
+    if (line && !line->ok) {
+        int64_t most = line->took != NEVER ? line->took : line->at - call->begun.from;
+        *end = (struct ended){ line->took, most, "the client reported an error" };
+        return true;
+    }
+    if (call->ended_by_client != NEVER) {
+        int64_t least = call->ended_by_client - call->begun.to;
+        *end = (struct ended){ least < 0 ? 0 : least, call->ended_by_client - call->begun.from,
+                               "the client ended it" };
+        return true;
+    }
+    if (s->client_gone != NEVER) {
+        *end = (struct ended){ NEVER, s->client_gone - call->begun.from, "the client ended" };
+        return true;
+    }
+    return false;
+}
+
+/* A client has nothing to end where all is over already: whether the user was told is not seen. */
+static bool nothing_to_end(const struct scene *s, const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        const struct connection *c =
+            history_find_connection(s->h, call_members(s, call)[i].attempt->connection);
+        if (!c || c->ended == NEVER)
+            return false;
+    }
+    return call->count > 0;
+}
+
+static void wait_unanswered(const struct scene *s, struct finding *f, const struct call *call,
+                            int64_t max)
+{
+    char name[CALL_SIZE], time[TIME_SIZE];
+    struct ended end;
+    call_text(s, call, name);
+    if (find_end(s, call, &end)) {
+        if (end.most <= max)
+            found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call), "%s after %s",
+                     end.how, time_text(end.most, time));
+        else if (end.least != NEVER && end.least > max)
+            found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s: %s only after %s", name,
+                     end.how, time_text(end.least, time));
+        else
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, UNTIL_THE_END,
+                     "%s: when its user was told of the failure is not seen", name);
+        return;
+    }
+    int64_t deadline = call->begun.to + max;
+    if (s->now <= deadline && s->over)
+        left_of(s, f, call, REMEDY_ENDED_EARLY, "%s was not over yet when the run ended", name);
+    else if (s->now <= deadline)
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline, "%s is not over yet",
+                 name);
+    else if (call->lacks_after || nothing_to_end(s, call))
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, call->lacks_after ? REMEDY_GAP : REMEDY_REPORT,
+                 UNTIL_THE_END, "%s: when its user was told of the failure is not seen", name);
+    else
+        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
+                 "%s was neither answered nor ended after %s", name, time_text(max, time));
+}
+
+static void wait_of(const struct scene *s, struct finding *f, const struct call *call, int64_t max)
+{
+    char name[CALL_SIZE], time[TIME_SIZE];
+    if (is_open_question(s, f, call))
+        return;
+    if (!is_answered(call))
+        wait_unanswered(s, f, call, max);
+    else if (call->wait.to <= max)
+        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER, "answered after %s",
+                 time_text(call->wait.to, time));
+    else if (call->wait.from > max)
+        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s was answered only after %s",
+                 call_text(s, call, name), time_text(call->wait.from, time));
+    else
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, NEVER,
+                 "%s was answered at about its limit", call_text(s, call, name));
+}
+
+void check_user_wait(const struct scene *s, struct finding *f)
+{
+    int64_t max = scene_number(s, 0);
+    for (size_t i = 0; i < s->calls->count; i++) {
+        const struct call *call = &s->calls->calls[i];
+        char name[CALL_SIZE];
+        const char *why;
+        enum remedy remedy;
+        bool kept_off = call->exposure == EXPOSURE_AVOIDED || call->exposure == EXPOSURE_PREEMPTED;
+        if (!scene_about(s, call))
+            continue;
+        if (call->exposure == EXPOSURE_UNKNOWN)
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+                     "what happened to %s is not all in the ledger", call_text(s, call, name));
+        else if (kept_off && !exposure_counts(s, call, &why, &remedy))
+            left_of(s, f, call, remedy, "%s was kept off connection %llu, but %s",
+                    call_text(s, call, name), (unsigned long long)call->left, why);
+        else if (kept_off && call->state != CALL_ANSWERED)
+            left_of(s, f, call, REMEDY_WAIT, "%s was kept off the fault, and not answered",
+                    call_text(s, call, name));
+        else if (kept_off || call->exposure == EXPOSURE_BITTEN || call->held)
+            wait_of(s, f, call, max);
+    }
+    finding_end(f, "no call met a fault");
+}
+
+/* --- waits_for_connection */
+
+/* The first outage that lasted so long: from a fault that keeps SYNs out to `listen`. */
+static bool find_outage(const struct scene *s, int64_t least, struct span *outage, uint64_t *seq)
+{
+    const struct fault *f;
+    int64_t from = NEVER;
+    for (size_t i = 0; (f = history_fault(s->h, i)); i++) {
+        if (f->in_effect == TRI_NO)
+            continue;
+        if ((f->step == STEP_DROP_SYN || f->step == STEP_REFUSE_SYN) && from == NEVER) {
+            from = f->at;
+            *seq = f->seq;
+        } else if (f->step == STEP_LISTEN && from != NEVER) {
+            if (f->at - from >= least) {
+                *outage = (struct span){ from, f->at };
+                return true;
+            }
+            from = NEVER;
+        }
+    }
+    return false;
+}
+
+/* Whether it began in the outage, by its first SYN or by the client's own account. */
+static bool began_in(const struct call *call, const struct account_line *line,
+                     const struct span *outage)
+{
+    if (call && call->anonymous && call->begun.from >= outage->from && call->begun.to <= outage->to)
+        return true;
+    return line && line->took != NEVER && line->at - line->took >= outage->from &&
+           line->at - line->took < outage->to;
+}
+
+void check_waits(const struct scene *s, struct finding *f)
+{
+    struct span outage;
+    uint64_t seq;
+    if (!find_outage(s, scene_number(s, 0), &outage, &seq)) {
+        finding_end(f, "there was no outage of that length");
+        return;
+    }
+    for (size_t i = 0; i < s->calls->count; i++) {
+        const struct call *call = &s->calls->calls[i];
+        const struct account_line *line = s->notes[i].line;
+        char name[CALL_SIZE];
+        if (!scene_about(s, call) || !began_in(call, line, &outage))
+            continue;
+        call_text(s, call, name);
+        if (line && !line->ok)
+            found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s failed", name);
+        else if (is_answered(call) && line && call->answered.from >= outage.to)
+            found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
+                     "%s began in the outage, and was answered after it", name);
+        else
+            left_of(s, f, call, REMEDY_REPORT,
+                    "%s: whether its user saw an error is not seen on the wire", name);
+    }
+    for (size_t i = 0; i < s->account->count; i++) {
+        const struct account_line *line = &s->account->lines[i];
+        struct subject who = { 0 };
+        ids_add(&who.seqs, line->seq);
+        if (line->matched == MATCHED_NOTHING && !line->ok && began_in(NULL, line, &outage))
+            found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who, "request %d failed in the outage",
+                  line->n);
+    }
+    finding_end(f, "no call is known to have begun in the outage");
+}

@@ -1,0 +1,141 @@
+/* finding.c - see finding.h. */
+#include "verdict/finding.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+
+static const struct {
+    const char *code, *text;
+} remedies[REMEDY_COUNT] = {
+#define X(symbol, code, text) { code, text },
+    REMEDIES(X)
+#undef X
+};
+
+const char *remedy_code(enum remedy remedy)
+{
+    return remedies[remedy].code;
+}
+
+const char *remedy_text(enum remedy remedy)
+{
+    return remedies[remedy].text;
+}
+
+void ids_add(struct ids *ids, uint64_t id)
+{
+    for (int i = 0; i < ids->count; i++) {
+        if (ids->list[i] == id)
+            return;
+    }
+    if (id && ids->count < EVIDENCE_MAX)
+        ids->list[ids->count++] = id;
+}
+
+static void join_ids(struct ids *ids, const struct ids *more)
+{
+    for (int i = 0; i < more->count; i++)
+        ids_add(ids, more->list[i]);
+}
+
+void finding_begin(struct finding *f)
+{
+    *f = (struct finding){ .outcome = OUTCOME_NA, .until = NEVER };
+}
+
+void found_va(struct finding *f, enum outcome outcome, enum remedy remedy, int64_t until,
+              const struct subject *who, const char *format, va_list args)
+{
+    if (outcome != OUTCOME_FAIL) /* which is final at once */
+        f->until = until > f->until ? until : f->until;
+    if (f->count[outcome]++ == 0 && outcome >= f->outcome) {
+        vsnprintf(f->sentence, sizeof f->sentence, format, args);
+        f->outcome = outcome;
+        f->remedy = remedy;
+        f->who = (struct subject){ 0 };
+    }
+    if (outcome == f->outcome && who) {
+        join_ids(&f->who.seqs, &who->seqs);
+        join_ids(&f->who.connections, &who->connections);
+        join_ids(&f->who.calls, &who->calls);
+    }
+}
+
+void found(struct finding *f, enum outcome outcome, enum remedy remedy, int64_t until,
+           const struct subject *who, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    found_va(f, outcome, remedy, until, who, format, args);
+    va_end(args);
+}
+
+void leave_out(struct finding *f, enum remedy remedy, const struct subject *who, const char *format,
+               ...)
+{
+    va_list args;
+    if (f->left)
+        return;
+    va_start(args, format);
+    vsnprintf(f->left_sentence, sizeof f->left_sentence, format, args);
+    va_end(args);
+    f->left = true;
+    f->left_remedy = remedy;
+    if (who)
+        f->left_who = *who;
+}
+
+void finding_end(struct finding *f, const char *none)
+{
+    if (f->outcome != OUTCOME_NA || (f->count[OUTCOME_NA] && !f->left))
+        return;
+    if (f->left)
+        found(f, OUTCOME_INCONCLUSIVE, f->left_remedy, UNTIL_THE_END, &f->left_who, "%s",
+              f->left_sentence);
+    else
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_NO_EXPOSURE, UNTIL_THE_END, NULL, "%s", none);
+}
+
+void finding_doubt(struct finding *f, enum remedy remedy, int64_t until, const char *why)
+{
+    if (f->outcome != OUTCOME_PASS)
+        return;
+    char was[SENTENCE_SIZE];
+    snprintf(was, sizeof was, "%s", f->sentence);
+    snprintf(f->sentence, sizeof f->sentence, "%.160s; but %.80s", was, why);
+    f->outcome = OUTCOME_INCONCLUSIVE;
+    f->count[OUTCOME_INCONCLUSIVE]++;
+    f->remedy = remedy;
+    f->until = until > f->until ? until : f->until;
+}
+
+struct finding finding_of_both(const struct finding *narrow, const struct finding *wide,
+                               const char *differ, const struct subject *joined)
+{
+    static const char *const words[] = { "n/a", "pass", "inconclusive", "fail" };
+    struct finding both = *narrow;
+    both.until = wide->until > narrow->until ? wide->until : narrow->until;
+    if (narrow->outcome == wide->outcome)
+        return both;
+    both.outcome = OUTCOME_INCONCLUSIVE;
+    /* Where one of the two is undecided for another reason, that reason helps. */
+    const struct finding *undecided = narrow->outcome == OUTCOME_INCONCLUSIVE ? narrow
+                                      : wide->outcome == OUTCOME_INCONCLUSIVE ? wide
+                                                                              : NULL;
+    both.remedy = undecided && undecided->remedy == REMEDY_WAIT ? REMEDY_WAIT : REMEDY_CALL_NAME;
+    snprintf(both.sentence, sizeof both.sentence, "%s if %s is a call of its own, else %s",
+             words[narrow->outcome], differ, words[wide->outcome]);
+    both.who = *joined;
+    join_ids(&both.who.calls, &narrow->who.calls);
+    return both;
+}
+
+const char *time_text(int64_t ns, char out[TIME_SIZE])
+{
+    if (ns < NS_PER_S)
+        snprintf(out, TIME_SIZE, "%lld ms", (long long)((ns + NS_PER_MS / 2) / NS_PER_MS));
+    else
+        snprintf(out, TIME_SIZE, "%.1f s", (double)ns / 1e9);
+    return out;
+}

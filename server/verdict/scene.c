@@ -1,0 +1,171 @@
+/* scene.c - what checks have in common. */
+#include "verdict/scene.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool scene_about(const struct scene *s, const struct call *call)
+{
+    const struct attempt *a = call_first(s, call);
+    if (!s->e->path[0])
+        return true;
+    if (!a || !a->method.bytes || !a->target.bytes)
+        return true; /* nobody can say that it is not */
+    char path[PARAM_TEXT_MAX + 1];
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(a->target.bytes, "?"), a->target.bytes);
+    return expected_for(s->e, a->method.bytes, path);
+}
+
+int64_t scene_number(const struct scene *s, size_t param)
+{
+    return s->e->number[param];
+}
+
+const struct member *call_members(const struct scene *s, const struct call *call)
+{
+    return &s->calls->members[call->first];
+}
+
+const struct attempt *call_first(const struct scene *s, const struct call *call)
+{
+    return call->count ? call_members(s, call)->attempt : NULL;
+}
+
+const struct fault *call_fault(const struct scene *s, const struct call *call)
+{
+    return call->fault ? history_find_fault(s->h, call->fault) : NULL;
+}
+
+const char *call_text(const struct scene *s, const struct call *call, char out[CALL_SIZE])
+{
+    const struct attempt *a = call_first(s, call);
+    if (a && a->method.bytes && a->target.bytes)
+        snprintf(out, CALL_SIZE, "%.16s %.64s", a->method.bytes, a->target.bytes);
+    else
+        snprintf(out, CALL_SIZE, "%s",
+                 a ? "a request of which nothing was read" : "a call that got no connection");
+    return out;
+}
+
+/* --- Evidence */
+
+struct subject subject_of_attempt(const struct scene *s, const struct attempt *a)
+{
+    struct subject who = { 0 };
+    ids_add(&who.seqs, a->fault ? a->fault : a->holding);
+    ids_add(&who.seqs, a->first_seq);
+    for (int p = PROGRESS_HANDED; p < PROGRESS_COUNT; p++)
+        ids_add(&who.seqs, a->seqs[p]);
+    ids_add(&who.connections, a->connection);
+    return who;
+}
+
+struct subject subject_of_call(const struct scene *s, const struct call *call)
+{
+    struct subject who = { 0 };
+    ids_add(&who.calls, s->notes[call - s->calls->calls].id);
+    ids_add(&who.seqs, call->fault);
+    ids_add(&who.connections, call->left);
+    for (size_t i = 0; i < call->count && i < EVIDENCE_MAX; i++) {
+        struct subject one = subject_of_attempt(s, call_members(s, call)[i].attempt);
+        for (int k = 0; k < one.seqs.count; k++)
+            ids_add(&who.seqs, one.seqs.list[k]);
+        ids_add(&who.connections, one.connections.list[0]);
+    }
+    return who;
+}
+
+struct subject subject_of_connection(const struct connection *c)
+{
+    struct subject who = { 0 };
+    ids_add(&who.connections, c->id);
+    ids_add(&who.seqs, c->fault ? c->fault : c->notice);
+    return who;
+}
+
+/* --- What was found of calls */
+
+void found_of(const struct scene *s, struct finding *f, const struct call *call,
+              enum outcome outcome, enum remedy remedy, int64_t until, const char *format, ...)
+{
+    const struct note *note = &s->notes[call - s->calls->calls];
+    struct subject who = subject_of_call(s, call);
+    char sentence[SENTENCE_SIZE], name[CALL_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    if (outcome == OUTCOME_PASS && note->differs != DIFFERS_NOT) {
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_DISAGREE, until, &who,
+              "%.120s; but the client's own account of %.80s differs", sentence,
+              call_text(s, call, name));
+    } else if (note->foreign && !s->e->path[0] && outcome == OUTCOME_PASS) {
+        leave_out(f, REMEDY_FOR, &who, "%.80s met the fault, which the control did not ask",
+                  call_text(s, call, name));
+    } else if (note->foreign && !s->e->path[0] && outcome == OUTCOME_FAIL) {
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_FOR, until, &who,
+              "%.80s, which the control did not ask: %.140s", call_text(s, call, name), sentence);
+    } else {
+        found(f, outcome, remedy, until, &who, "%s", sentence);
+    }
+}
+
+void left_of(const struct scene *s, struct finding *f, const struct call *call, enum remedy remedy,
+             const char *format, ...)
+{
+    struct subject who = subject_of_call(s, call);
+    char sentence[SENTENCE_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    leave_out(f, remedy, &who, "%s", sentence);
+}
+
+/* --- Rules */
+
+bool exposure_counts(const struct scene *s, const struct call *call, const char **why,
+                     enum remedy *remedy)
+{
+    const struct fault *fault = call_fault(s, call);
+    /* Who sees the end of a connection needs no clock of his own for that; that it came sooner
+     * than in earnest helps nobody. */
+    bool seen = call->exposure == EXPOSURE_AVOIDED && fault && fault->class != CLASS_SILENCES &&
+                s->time_scale < 1;
+    if (!call->exposure_proven) {
+        *why = "nothing shows that this client would have used that connection";
+        *remedy = s->control ? REMEDY_REUSE : REMEDY_CONTROL;
+        return false;
+    }
+    if (s->time_scale != 1 && !seen && !s->account->scaled) {
+        *why = "the time scale is not 1, and its clocks may not be scaled";
+        *remedy = REMEDY_TIME_SCALE;
+        return false;
+    }
+    if (s->all_told != TRI_YES) {
+        *why = s->all_told == TRI_NO ? "a request died inside the client"
+                                     : "a call may have died inside the client, without a byte";
+        *remedy = s->gap ? REMEDY_GAP : REMEDY_REPORT;
+        return false;
+    }
+    return true;
+}
+
+int64_t call_until(const struct call *call)
+{
+    return call->until == NEVER ? UNTIL_THE_END : call->until;
+}
+
+bool scene_reuses(const struct scene *s, int64_t idle)
+{
+    int64_t there = s->control ? control_reuse_gap(s->control) : NEVER;
+    if (there != NEVER && there <= idle)
+        return true;
+    const struct attempt *a;
+    for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
+        if (a->reused == TRI_YES && !a->unknown && a->idle_before != NEVER &&
+            a->idle_before <= idle)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,82 @@
+/* scene.h - what a check sees: the calls of a phase in one reading, and all that is known around
+ * them.
+ */
+#pragma once
+
+#include "verdict/account.h"
+#include "verdict/expect.h"
+#include "verdict/finding.h"
+
+/* What is known of a call besides. */
+struct note {
+    uint64_t id;  /* of the call in documents: that of its first attempt, in the narrow reading */
+    bool foreign; /* the control asked no such thing */
+    enum differs differs;            /* from the client's own account */
+    const struct account_line *line; /* NULL: none */
+    bool alone;                      /* in its group */
+    unsigned at_once;                /* how many calls were open when it began, itself too */
+};
+
+struct scene {
+    const struct history *h;
+    const struct calls *calls;
+    const struct note *notes; /* one for each call */
+    enum reading reading;
+    const struct expected *e; /* the check that is worked out */
+
+    const struct control *control;         /* NULL: there was none */
+    const struct history *control_history; /* the same */
+    const struct account *account;
+    bool account_fits; /* each of its lines is put to a call, or to none */
+    enum tri all_told; /* no call died inside the client, without a byte */
+
+    int64_t begun; /* of the phase */
+    int64_t now;
+    bool over;           /* the phase is, at now */
+    int64_t exited;      /* the client's process is; NEVER */
+    int64_t client_gone; /* its process and connections are; NEVER */
+    double time_scale;
+    int64_t idle; /* ns: the mode's parameter of this name, as it runs; NEVER */
+    bool gap;     /* events of the phase are missing */
+};
+
+typedef void check_function(const struct scene *s, struct finding *f);
+#define X(symbol, name, function) extern check_function function;
+CHECKS(X)
+#undef X
+
+/* Whether a check is about this call: by its "for". */
+bool scene_about(const struct scene *s, const struct call *call);
+/* The number of a parameter of the check, by its place in its row. */
+int64_t scene_number(const struct scene *s, size_t param);
+
+/* Adds what was found of a call. What the client's account contradicts is no pass; what the control
+ * did not ask does not count, but if it is bad it leaves a doubt. */
+void found_of(const struct scene *s, struct finding *f, const struct call *call,
+              enum outcome outcome, enum remedy remedy, int64_t until, const char *format, ...)
+    __attribute__((format(printf, 7, 8)));
+void left_of(const struct scene *s, struct finding *f, const struct call *call, enum remedy remedy,
+             const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Its evidence: what it was struck by, its attempts, its answer. */
+struct subject subject_of_call(const struct scene *s, const struct call *call);
+struct subject subject_of_connection(const struct connection *c);
+struct subject subject_of_attempt(const struct scene *s, const struct attempt *a);
+
+/* "GET /a" of a call, for sentences. */
+#define CALL_SIZE 96
+const char *call_text(const struct scene *s, const struct call *call, char out[CALL_SIZE]);
+
+/* The first attempt; NULL: none. The members of a call are members[0] to members[count - 1]. */
+const struct attempt *call_first(const struct scene *s, const struct call *call);
+const struct member *call_members(const struct scene *s, const struct call *call);
+
+/* Whether an avoided or pre-empted call counts (R2); if not: *why, and *remedy. */
+bool exposure_counts(const struct scene *s, const struct call *call, const char **why,
+                     enum remedy *remedy);
+/* Until when more attempts of it may come. */
+int64_t call_until(const struct call *call);
+/* The fault that struck it first; NULL: none, or it is forgotten. */
+const struct fault *call_fault(const struct scene *s, const struct call *call);
+/* The control, or this phase before an age (NEVER: all of it), shows that the client uses a
+ * connection again after at most such an idleness. */
+bool scene_reuses(const struct scene *s, int64_t idle);

@@ -1,0 +1,86 @@
+/* verdict_parts.h - the inside of a verdict: verdict.c (records), work.c (what follows from them),
+ * document.c and timeline.c (how it is told).
+ */
+#pragma once
+
+#include "verdict/scene.h"
+#include "verdict/verdict.h"
+
+#define MISSING_MAX 32
+
+/* A part of the run that is judged by itself. */
+struct phase {
+    enum ledger_phase phase;
+    struct history *h;
+    struct control *control; /* of a control phase that is over: what it shows; made when needed */
+    uint64_t first_seq, first_connection;
+    int64_t begun, ended; /* NEVER: it goes on */
+    struct account account;
+    int64_t exited; /* the command; NEVER */
+    int status;     /* its exit status; -1: it was ended by a signal, or that is not known */
+    bool killed;    /* by us */
+    bool gap;       /* events are missing */
+};
+
+/* What was worked out of a check. */
+struct judged {
+    const struct expected *e;
+    struct finding found;
+    bool final;
+};
+
+/* What was worked out of a phase. calls and notes are of the narrow reading. */
+struct work {
+    struct phase *phase;
+    struct calls *calls;
+    struct note *notes;
+    struct judged *checks;
+    size_t check_count;
+    enum outcome outcome;
+    bool final;
+    int64_t client_gone;
+};
+
+struct verdict {
+    struct verdict_config config;
+    uint64_t last_seq, last_connection;
+    int64_t age;
+
+    /* What the run is, by its own words. */
+    bool started; /* run_start came */
+    char run[80], version[40], over[8];
+    double time_scale;
+    bool relayed, control_meant, run_over;
+    bool expected_unknown; /* the expectations are not in the ledger */
+    json_t *mode, *params; /* of the mode event: texts and an object; NULL */
+    struct expect *expect;
+
+    struct phase *phases[PHASE_COUNT];
+    struct phase *current;
+    struct gap missing[MISSING_MAX];
+    size_t missing_count;
+
+    bool failed; /* without memory: nothing can be said any more */
+    bool dirty;
+    int64_t worked_at; /* the age at which work was done */
+    struct work works[PHASE_COUNT];
+    enum outcome outcome;
+    enum remedy remedy; /* why it is no pass although all checks pass */
+    const char *why;    /* the same, as a sentence; NULL */
+    bool final;
+    int64_t next;
+};
+
+/* work.c: works everything out, if anything came. False: without memory. */
+bool verdict_work(struct verdict *v);
+void verdict_drop_work(struct verdict *v);
+struct work *verdict_work_of(struct verdict *v, enum ledger_phase phase); /* NULL: no such phase */
+
+/* timeline.c: the connections of the calls that met a fault, then others: { "connections": [],
+ * "more": n }. NULL without memory. */
+json_t *timeline_json(struct verdict *v);
+
+/* document.c: a text that may have been cut within a character. */
+json_t *shown_text(const char *text);
+const char *outcome_name(enum outcome outcome);
+const char *phase_name(enum ledger_phase phase);

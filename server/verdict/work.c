@@ -1,0 +1,531 @@
+/* work.c - what follows from the records of a run: each check in both readings, phases, the result.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "verdict/verdict_parts.h"
+
+#define WITHIN (10 * NS_PER_S) /* unless `recovered` has another */
+#define SLOW   NS_PER_S        /* see history_held */
+
+static void work_finish(struct work *w)
+{
+    calls_destroy(w->calls);
+    free(w->notes);
+    free(w->checks);
+    *w = (struct work){ 0 };
+}
+
+void verdict_drop_work(struct verdict *v)
+{
+    for (int i = 0; i < PHASE_COUNT; i++)
+        work_finish(&v->works[i]);
+    v->dirty = true;
+}
+
+struct work *verdict_work_of(struct verdict *v, enum ledger_phase phase)
+{
+    return v->works[phase].phase ? &v->works[phase] : NULL;
+}
+
+/* --- Circumstances */
+
+static int64_t client_gone(const struct phase *p)
+{
+    const struct connection *c;
+    int64_t gone = p->exited;
+    if (p->exited == NEVER || p->killed)
+        return NEVER;
+    for (size_t i = 0; (c = history_connection(p->h, i)); i++) {
+        if (c->ended == NEVER)
+            return NEVER;
+        gone = c->ended > gone ? c->ended : gone;
+    }
+    return gone;
+}
+
+static bool phase_over(const struct verdict *v, const struct phase *p)
+{
+    return v->run_over || p->ended != NEVER || (p->exited != NEVER && p->killed);
+}
+
+static int64_t within_of(const struct expect *e)
+{
+    int64_t within = 0;
+    for (size_t i = 0; i < expect_count(e); i++) {
+        const struct expected *one = expect_at(e, i);
+        if (one->check == CHECK_RECOVERED && one->number[0] > within)
+            within = one->number[0];
+    }
+    return within ? within : WITHIN;
+}
+
+/* The mode's parameter `idle`, as it runs. */
+static int64_t idle_of(const struct verdict *v)
+{
+    const json_t *text = json_object_get(v->params, "idle");
+    int64_t idle;
+    if (!json_is_string(text) ||
+        duration_parse(json_string_value(text), json_string_length(text), &idle) != 0 ||
+        idle == DURATION_NEVER)
+        return NEVER;
+    return duration_scale(idle, v->time_scale);
+}
+
+/* How often requests of this method and path were answered. */
+static unsigned answered_like(const struct history *h, const struct attempt *like)
+{
+    const struct attempt *a;
+    unsigned count = 0;
+    for (size_t i = 0; (a = history_attempt(h, i)); i++)
+        count += a->method.hash == like->method.hash && a->path.hash == like->path.hash &&
+                 history_answered(h, a);
+    return count;
+}
+
+#define RHYTHM_LEAST 4
+
+/* The command succeeded as in the control, and all that the control asked was answered here as
+ * often; what it repeats by the clock may be one short (R2). */
+static bool as_in_control(const struct phase *p, const struct phase *before,
+                          const struct control *control)
+{
+    const struct attempt *a;
+    if (!control || !before || p->exited == NEVER || p->status != 0 || before->status != 0 ||
+        before->gap || history_forgotten(before->h))
+        return false;
+    for (size_t i = 0; (a = history_attempt(before->h, i)); i++) {
+        unsigned there = answered_like(before->h, a);
+        bool by_clock = there >= RHYTHM_LEAST && control_habit(control, a).rhythm != NEVER;
+        if (answered_like(p->h, a) + by_clock < there)
+            return false;
+    }
+    return true;
+}
+
+/* Whether no call died inside the client, by its own account or its exit status. */
+static enum tri all_told(const struct phase *p, const struct phase *before,
+                         const struct control *control, bool fits)
+{
+    const struct account *account = &p->account;
+    bool lost = false, odd = false;
+    for (size_t i = 0; i < account->count; i++) {
+        lost |= account->lines[i].matched == MATCHED_NOTHING && !account->lines[i].ok;
+        odd |= account->lines[i].matched == MATCHED_NOTHING && account->lines[i].ok;
+    }
+    if (lost)
+        return TRI_NO;
+    if (p->gap || history_forgotten(p->h))
+        return TRI_UNKNOWN;
+    if (account->driver)
+        return account_whole(account) && fits && !odd && account->count > 0 ? TRI_YES : TRI_UNKNOWN;
+    return as_in_control(p, before, control) ? TRI_YES : TRI_UNKNOWN;
+}
+
+/* --- Notes */
+
+static bool was_asked(const struct history *control, const struct attempt *a)
+{
+    const struct attempt *one;
+    for (size_t i = 0; (one = history_attempt(control, i)); i++) {
+        if (one->method.hash == a->method.hash && one->path.hash == a->path.hash)
+            return true;
+    }
+    return false;
+}
+
+static int by_age(const void *x, const void *y)
+{
+    int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+    return (a > b) - (a < b);
+}
+
+/* How many of so many ages, in their order, are at most this. */
+static size_t up_to(const int64_t *ages, size_t count, int64_t age)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ages[middle] <= age)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* How many calls were open when each began. False: without memory. */
+static bool count_open(const struct calls *calls, struct note *notes)
+{
+    int64_t *begun = calloc(2 * calls->count + 1, sizeof *begun), *over = begun + calls->count;
+    if (!begun)
+        return false;
+    for (size_t i = 0; i < calls->count; i++) {
+        const struct call *call = &calls->calls[i];
+        begun[i] = call->begun.from;
+        over[i] = call->answered.from != NEVER     ? call->answered.from
+                  : call->ended_by_client != NEVER ? call->ended_by_client
+                                                   : INT64_MAX;
+    }
+    if (calls->count) {
+        qsort(begun, calls->count, sizeof *begun, by_age);
+        qsort(over, calls->count, sizeof *over, by_age);
+    }
+    for (size_t i = 0; i < calls->count; i++) {
+        int64_t at = calls->calls[i].begun.from;
+        notes[i].at_once =
+            (unsigned)(up_to(begun, calls->count, at) - up_to(over, calls->count, at - 1));
+    }
+    free(begun);
+    return true;
+}
+
+/* The number of a call in documents, by its first attempt: that of its narrow call. */
+static uint64_t id_of(const struct calls *narrow, const struct call *call, const struct calls *of)
+{
+    if (of == narrow || !call->count)
+        return (uint64_t)(call - of->calls) + 1;
+    const struct attempt *first = of->members[call->first].attempt;
+    for (size_t i = 0; i < narrow->count; i++) {
+        const struct call *one = &narrow->calls[i];
+        if (one->count && narrow->members[one->first].attempt == first)
+            return i + 1;
+    }
+    return 0;
+}
+
+static struct note *make_notes(const struct scene *s, const struct calls *narrow,
+                               const struct account *account, bool fits)
+{
+    struct note *notes = calloc(s->calls->count + 1, sizeof *notes);
+    unsigned *sizes = calloc(s->calls->count + 1, sizeof *sizes);
+    if (!notes || !sizes || !count_open(s->calls, notes)) {
+        free(notes);
+        free(sizes);
+        return NULL;
+    }
+    for (size_t i = 0; i < s->calls->count; i++)
+        sizes[s->calls->calls[i].group]++;
+    for (size_t i = 0; i < s->calls->count; i++) {
+        const struct call *call = &s->calls->calls[i];
+        const struct attempt *first = call->count ? s->calls->members[call->first].attempt : NULL;
+        notes[i].id = id_of(narrow, call, s->calls);
+        notes[i].alone = sizes[call->group] == 1;
+        notes[i].foreign = s->control_history && first && first->method.hash &&
+                           !was_asked(s->control_history, first);
+    }
+    for (size_t i = 0; i < account->count; i++) {
+        const struct account_line *line = &account->lines[i];
+        if (line->matched != MATCHED_CALL)
+            continue;
+        notes[line->call].line = line;
+        notes[line->call].differs =
+            fits ? account_differs(line, s->h, s->calls, &s->calls->calls[line->call])
+                 : DIFFERS_NOT;
+    }
+    free(sizes);
+    return notes;
+}
+
+/* --- One check in both readings */
+
+static check_function *const functions[CHECK_COUNT] = {
+#define X(symbol, name, function) [CHECK_##symbol] = function,
+    CHECKS(X)
+#undef X
+};
+
+/* Checks that say that something never happened: nothing may be forgotten of what they look at. */
+static bool needs_all(enum check check)
+{
+    switch (check) {
+    case CHECK_CONNECTION_CLOSE:
+    case CHECK_NO_STALE_USE:
+    case CHECK_FRESH_AFTER_MARK:
+    case CHECK_IDLE_EVICTION:
+    case CHECK_HONOURS_HINT:
+    case CHECK_GOAWAY_RESPECTED:
+    case CHECK_PING_LIVENESS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void work_out(const struct verdict *v, const struct scene *s, const struct phase *p,
+                     struct finding *f)
+{
+    finding_begin(f);
+    functions[s->e->check](s, f);
+    if (p->gap)
+        finding_doubt(f, REMEDY_GAP, UNTIL_THE_END, "events are missing");
+    if (history_forgotten_struck(p->h) || (needs_all(s->e->check) && history_forgotten(p->h)))
+        finding_doubt(f, REMEDY_RESET, UNTIL_THE_END, "not all calls are kept any more");
+    if (v->expected_unknown)
+        finding_doubt(f, REMEDY_BEGIN, UNTIL_THE_END, "what is expected is not in the ledger");
+}
+
+/* The first attempt that belongs to its call in one reading only, and that call. */
+static struct subject joined_loosely(const struct scene *wide, char text[CALL_SIZE])
+{
+    for (size_t i = 0; i < wide->calls->count; i++) {
+        const struct call *call = &wide->calls->calls[i];
+        for (size_t k = 0; k < call->count; k++) {
+            const struct member *member = &call_members(wide, call)[k];
+            if (member->join != JOIN_LOOSE || member->role == ROLE_FIRST)
+                continue;
+            struct subject who = subject_of_attempt(wide, member->attempt);
+            ids_add(&who.seqs, call_members(wide, call)[0].attempt->first_seq);
+            ids_add(&who.connections, call_members(wide, call)[0].attempt->connection);
+            ids_add(&who.calls, wide->notes[i].id);
+            call_text(wide, call, text);
+            return who;
+        }
+    }
+    strcpy(text, "an attempt");
+    return (struct subject){ 0 };
+}
+
+static bool is_final(const struct work *w, const struct verdict *v, const struct finding *f,
+                     bool over)
+{
+    return f->outcome == OUTCOME_FAIL || over || w->client_gone != NEVER || f->until == NEVER ||
+           (f->until != UNTIL_THE_END && v->age > f->until);
+}
+
+/* --- Phases */
+
+/* Fail if one fails, else inconclusive if one is, else pass if one passes, else inconclusive. */
+static enum outcome sum_up(const struct judged *checks, size_t count)
+{
+    enum outcome worst = OUTCOME_NA;
+    for (size_t i = 0; i < count; i++)
+        worst = checks[i].found.outcome > worst ? checks[i].found.outcome : worst;
+    return worst == OUTCOME_NA ? OUTCOME_INCONCLUSIVE : worst;
+}
+
+/* A phase without a fault: whether the test works at all. */
+static void judge_control(struct verdict *v, struct work *w)
+{
+    const struct phase *p = w->phase;
+    bool lost = false;
+    w->final = phase_over(v, p) || w->client_gone != NEVER;
+    for (size_t i = 0; i < w->calls->count; i++) {
+        enum call_state state = w->calls->calls[i].state;
+        lost |= state != CALL_ANSWERED && state != CALL_RECOVERED && state != CALL_DOUBTFUL;
+    }
+    if (p->exited != NEVER && p->status != 0)
+        w->outcome = OUTCOME_FAIL;
+    else if (w->calls->count == 0 || lost || p->gap)
+        w->outcome = OUTCOME_INCONCLUSIVE;
+    else
+        w->outcome = OUTCOME_PASS;
+}
+
+static struct scene scene_of(const struct verdict *v, const struct work *w,
+                             const struct phase *control, const struct calls *calls)
+{
+    struct phase *p = w->phase;
+    return (struct scene){ .h = p->h,
+                           .calls = calls,
+                           .reading = calls->reading,
+                           .control = control ? control->control : NULL,
+                           .control_history = control ? control->h : NULL,
+                           .account = &p->account,
+                           .begun = p->begun,
+                           .now = p->ended != NEVER ? p->ended : v->age,
+                           .over = phase_over(v, p),
+                           .exited = p->exited,
+                           .client_gone = w->client_gone,
+                           .time_scale = v->time_scale,
+                           .idle = idle_of(v),
+                           .gap = p->gap };
+}
+
+/* All checks in one reading. *notes: the caller's. */
+static bool judge_reading(const struct verdict *v, struct work *w, struct scene *s,
+                          const struct phase *control, struct finding *findings,
+                          struct note **notes)
+{
+    s->account_fits = account_match(&w->phase->account, s->calls);
+    *notes = make_notes(s, w->calls, &w->phase->account, s->account_fits);
+    if (!*notes)
+        return false;
+    s->notes = *notes;
+    s->all_told = all_told(w->phase, control, s->control, s->account_fits);
+    for (size_t i = 0; i < expect_count(v->expect); i++) {
+        s->e = expect_at(v->expect, i);
+        work_out(v, s, w->phase, &findings[i]);
+    }
+    return true;
+}
+
+static bool judge(struct verdict *v, struct work *w, const struct phase *control,
+                  const struct calls *wide)
+{
+    size_t count = expect_count(v->expect);
+    struct finding *findings = calloc(2 * count, sizeof *findings);
+    struct note *wide_notes = NULL;
+    struct scene s = scene_of(v, w, control, wide);
+    char text[CALL_SIZE];
+    w->checks = calloc(count, sizeof *w->checks);
+    bool done =
+        findings && w->checks && judge_reading(v, w, &s, control, findings + count, &wide_notes);
+    struct subject joined = { 0 };
+    if (done) {
+        joined = joined_loosely(&s, text);
+        struct scene narrow = scene_of(v, w, control, w->calls);
+        done = judge_reading(v, w, &narrow, control, findings, &w->notes);
+    }
+    w->final = true;
+    for (size_t i = 0; done && i < count; i++) {
+        struct judged *one = &w->checks[i];
+        one->e = expect_at(v->expect, i);
+        one->found = finding_of_both(&findings[i], &findings[count + i], text, &joined);
+        one->final = is_final(w, v, &one->found, s.over);
+        w->final &= one->final;
+        int64_t until = one->found.until;
+        if (!one->final && until != UNTIL_THE_END && (v->next == NEVER || until + 1 < v->next))
+            v->next = until + 1;
+    }
+    w->check_count = done ? count : 0;
+    w->outcome = sum_up(w->checks, w->check_count);
+    free(findings);
+    free(wide_notes);
+    return done;
+}
+
+/* When a hold will count as one though nothing happens. */
+static void next_hold(struct verdict *v, const struct phase *p)
+{
+    const struct attempt *a;
+    for (size_t i = 0; (a = history_attempt(p->h, i)); i++) {
+        const struct fault *f =
+            a->holding && !a->closed ? history_find_fault(p->h, a->holding) : NULL;
+        if (!f)
+            continue;
+        int64_t from = f->at > a->first_byte.from ? f->at : a->first_byte.from;
+        const int64_t times[] = { from + history_grace(p->h) + 1, from + SLOW + 1 };
+        for (int k = 0; k < 2; k++) {
+            if (times[k] > v->age && (v->next == NEVER || times[k] < v->next))
+                v->next = times[k];
+        }
+    }
+}
+
+static bool work_phase(struct verdict *v, struct phase *p, const struct phase *control)
+{
+    struct work *w = &v->works[p->phase];
+    history_now(p->h, p->ended != NEVER ? p->ended : v->age);
+    *w = (struct work){ .phase = p, .client_gone = client_gone(p) };
+    const struct calls_config config = { .within = within_of(v->expect),
+                                         .control = control ? control->control : NULL,
+                                         .client_gone = w->client_gone,
+                                         .over = phase_over(v, p) };
+    w->calls = calls_build(p->h, &config, READING_NARROW);
+    if (!w->calls)
+        return false;
+    if (p->phase == PHASE_CONTROL) {
+        account_match(&p->account, w->calls);
+        judge_control(v, w);
+        return true;
+    }
+    struct calls *wide = calls_build(p->h, &config, READING_WIDE);
+    bool done = wide && judge(v, w, control, wide);
+    calls_destroy(wide);
+    next_hold(v, p);
+    return done;
+}
+
+/* --- The result */
+
+static void doubt(struct verdict *v, enum remedy remedy, const char *why)
+{
+    if (v->outcome != OUTCOME_PASS)
+        return;
+    v->outcome = OUTCOME_INCONCLUSIVE;
+    v->remedy = remedy;
+    v->why = why;
+}
+
+static bool differs_somewhere(const struct work *w)
+{
+    for (size_t i = 0; i < w->calls->count; i++) {
+        if (w->notes[i].differs != DIFFERS_NOT)
+            return true;
+    }
+    for (size_t i = 0; i < w->phase->account.count; i++) {
+        const struct account_line *line = &w->phase->account.lines[i];
+        if (line->ok && line->matched == MATCHED_NOTHING)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a fault was met over the protocol that the run is to be about (R10). */
+static bool met_over(const struct verdict *v, const struct work *w)
+{
+    bool h2 = strcmp(v->over, "h2") == 0;
+    if (!v->over[0])
+        return true;
+    const struct connection *c;
+    for (size_t i = 0; (c = history_connection(w->phase->h, i)); i++) {
+        if (c->requests > 0 && c->h2 == h2)
+            return true;
+    }
+    return false;
+}
+
+static void conclude(struct verdict *v)
+{
+    struct work *w = verdict_work_of(v, PHASE_FAULT), *control = verdict_work_of(v, PHASE_CONTROL);
+    v->remedy = REMEDY_NONE;
+    v->why = NULL;
+    v->outcome = w ? w->outcome : OUTCOME_INCONCLUSIVE;
+    v->final = w && (w->final || v->outcome == OUTCOME_FAIL);
+    if (!w) {
+        v->remedy = REMEDY_NO_EXPOSURE;
+        v->why = "there was no phase with a fault";
+        v->final = v->run_over;
+        return;
+    }
+    if (control && control->outcome == OUTCOME_FAIL)
+        doubt(v, REMEDY_COMMAND, "the test fails in the control, without a fault");
+    if (differs_somewhere(w))
+        doubt(v, REMEDY_DISAGREE, "client and server differ");
+    if (!met_over(v, w))
+        doubt(v, REMEDY_OVER, "the client never spoke the protocol that was asked for");
+}
+
+bool verdict_work(struct verdict *v)
+{
+    bool timely = v->next == NEVER || v->age < v->next;
+    if (v->failed)
+        return false;
+    if (!v->dirty && timely)
+        return true;
+    verdict_drop_work(v);
+    v->next = NEVER;
+    struct phase *control = v->phases[PHASE_CONTROL];
+    if (control && !control->control && control->ended != NEVER)
+        control->control = control_create(control->h);
+    if (control && control->ended != NEVER && !control->control)
+        return false;
+    bool done = true;
+    for (int i = 0; i < PHASE_COUNT; i++) {
+        struct phase *p = v->phases[i];
+        if (p)
+            done &= work_phase(
+                v, p, i != PHASE_CONTROL && control && control->ended != NEVER ? control : NULL);
+    }
+    if (!done) {
+        verdict_drop_work(v);
+        return false;
+    }
+    conclude(v);
+    v->dirty = false;
+    v->worked_at = v->age;
+    return true;
+}
