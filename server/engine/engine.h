@@ -239,6 +239,7 @@ struct engine_ops {
     void (*continue_response)(struct exchange *ex);
     bool (*said_all)(const struct exchange *ex);
     uint64_t (*said)(const struct exchange *ex, enum engine_stop of);
+    bool (*content)(const struct exchange *ex, uint64_t *said, uint64_t *of);
     void (*shutdown)(struct engine *e);
     void (*watch)(struct engine *e, enum engine_watch how);
     void (*watch_flush)(struct engine *e, bool begun);
@@ -341,6 +342,14 @@ static inline bool engine_said_all(const struct exchange *ex)
 static inline uint64_t engine_said(const struct exchange *ex, enum engine_stop of)
 {
     return ex->engine->ops->said ? ex->engine->ops->said(ex, of) : 0;
+}
+
+/* How much of the content of its response was put out, and how much it has; up to responded() or
+ * lost(). False: there is no response yet, or on h1 nobody counts as no engine_stop_at was called.
+ */
+static inline bool engine_content(const struct exchange *ex, uint64_t *said, uint64_t *of)
+{
+    return ex->engine->ops->content && ex->engine->ops->content(ex, said, of);
 }
 
 /* The server stops: h2 says GOAWAY(NO_ERROR, last seen), h1 answers with Connection: close; both

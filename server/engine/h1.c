@@ -435,6 +435,8 @@ static int respond(struct exchange *ex, const struct response *response)
         return h->answered && h->mode != H1_WATCHING ? -EALREADY : 0;
     }
     h->answered = true;
+    if (h->stop)
+        h1_stop_length(h, response);
     err = h->in.at == H1_WHOLE ? h1_pass_on(h) : -EBUSY;
     if (!err) {
         err = h1_response_make(response, h->stopping, &h->response);
@@ -496,6 +498,7 @@ static const struct engine_ops h1_ops = {
     .continue_response = h1_stop_continue,
     .said_all = h1_stop_said_all,
     .said = h1_stop_said,
+    .content = h1_stop_content,
     .shutdown = shut_down,
     .watch = h1_watch,
     .watch_flush = h1_watch_flush,

@@ -78,6 +78,9 @@ int h1_stop_at(struct exchange *ex, enum engine_stop of, uint64_t n);
 void h1_stop_continue(struct exchange *ex);
 bool h1_stop_said_all(const struct exchange *ex);
 uint64_t h1_stop_said(const struct exchange *ex, enum engine_stop of);
+bool h1_stop_content(const struct exchange *ex, uint64_t *said, uint64_t *of);
+/* There is a place to stop at, and this is the response. */
+void h1_stop_length(struct h1 *h, const struct response *response);
 
 /* h1_watch.c: input while watching; the end of the witness; and of struct engine_ops. */
 void h1_watch_input(struct h1 *h, const uint8_t *bytes, size_t n);

@@ -23,7 +23,8 @@ struct h1_stop {
     unsigned line_ends; /* in the header section: how much of its end the last octets are */
     size_t before;      /* octets to come before the response */
     uint64_t octets;    /* of the response that were given to output() ... */
-    uint64_t content;   /* ... and of its content */
+    uint64_t content;   /* ... and of its content, */
+    uint64_t of;        /* which is so long */
 };
 
 static uint64_t reached(const struct h1_stop *s, enum engine_stop of)
@@ -72,6 +73,25 @@ uint64_t h1_stop_said(const struct exchange *ex, enum engine_stop of)
     const struct h1 *h = h1_of(ex->engine);
 
     return h->stop ? reached(h->stop, of) : 0;
+}
+
+bool h1_stop_content(const struct exchange *ex, uint64_t *said, uint64_t *of)
+{
+    const struct h1 *h = h1_of(ex->engine);
+
+    if (!h->stop || !h->answered)
+        return false;
+    *said = h->stop->content;
+    *of = h->stop->of;
+    return true;
+}
+
+void h1_stop_length(struct h1 *h, const struct response *response)
+{
+    bool none = response_has_no_content(response->status) ||
+                (h->seen && strcmp(h->ex.request.method, "HEAD") == 0);
+
+    h->stop->of = none ? 0 : response->body_len;
 }
 
 void h1_stop_count(struct h1 *h, size_t before)

@@ -428,6 +428,7 @@ static const struct engine_ops ops = {
     .continue_response = h2_stop_continue,
     .said_all = h2_said_all,
     .said = h2_said,
+    .content = h2_content,
     .shutdown = shut_down,
     .watch = watch,
     .watch_flush = watch_flush,

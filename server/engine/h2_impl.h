@@ -307,6 +307,7 @@ int h2_stop_at(struct exchange *ex, enum engine_stop of, uint64_t n);
 void h2_stop_continue(struct exchange *ex);
 bool h2_said_all(const struct exchange *ex);
 uint64_t h2_said(const struct exchange *ex, enum engine_stop of);
+bool h2_content(const struct exchange *pub, uint64_t *said, uint64_t *of);
 /* Has a response stopped the whole connection? */
 static inline bool h2_blocked(const struct h2 *h)
 {

@@ -256,6 +256,16 @@ uint64_t h2_said(const struct exchange *pub, enum engine_stop of)
     return of == STOP_OCTETS ? ex->stop.out : ex->body_sent;
 }
 
+bool h2_content(const struct exchange *pub, uint64_t *said, uint64_t *of)
+{
+    const struct h2_exchange *ex = (const struct h2_exchange *)pub;
+    if (!ex->answered || ex->stored)
+        return false;
+    *said = ex->body_sent;
+    *of = ex->body_len;
+    return true;
+}
+
 bool h2_said_all(const struct exchange *pub)
 {
     const struct h2_exchange *ex = (const struct h2_exchange *)pub;

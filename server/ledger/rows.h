@@ -147,6 +147,8 @@
     X(BLOCKED_BY_WINDOW, "blocked_by_window", BOOL)                                                \
     X(LOST_BY, "lost_by", WORD)                                                                    \
     X(END_OFFSET, "end_offset", INT)                                                               \
+    X(SENT, "sent", INT)                                                                           \
+    X(OF, "of", INT)                                                                               \
     X(OFFSET, "offset", INT)                                                                       \
     X(PROOF, "proof", WORD)                                                                        \
     X(FROM, "from_ms", SPAN)                                                                       \
@@ -401,7 +403,7 @@
     X(RESPONSE_ACKED, "connection exchange proof from_ms to_ms")                                   \
     X(EXCHANGE_LOST,                                                                               \
       "connection exchange reached attempt? why fault? lost_by last_fault? body_bytes? "           \
-      "blocked_by_window?")                                                                        \
+      "blocked_by_window? sent? of?")                                                              \
     X(FAULT, "connection? exchange? mode rule trigger step arguments? late_ms? time_scale? "       \
              "class scope last_stream? srtt_us?")                                                  \
     X(FAULT_DONE,                                                                                  \

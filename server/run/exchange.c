@@ -171,6 +171,25 @@ void exchange_add_loss(struct exchanges *xs, enum ledger_lost_by by, const struc
                    (ex && ex->window_shut) || engine_window_shut(xs->engine, stream));
 }
 
+/* How much of its content is with the kernel, where that is known: on h2 what waits may be of other
+ * streams. */
+static void add_sent(const struct session_exchange *sx)
+{
+    const struct exchanges *xs = sx->xs;
+    uint64_t said, of, handed = wire_handed(xs->wire), waits = wire_queued(xs->wire) - handed;
+    if (sx->stop_counted && handed == sx->stop_mark) {
+        said = sx->stop_content;
+        of = sx->content_of;
+    } else {
+        bool gone = sx->mx.ex == &sx->copy, streams = protocol_of(xs->mode->over)->streams;
+        if (gone || !engine_content(sx->mx.ex, &said, &of) || (waits && streams))
+            return;
+        said = said > waits ? said - waits : 0;
+    }
+    ledger_int(xs->ledger, F_SENT, (int64_t)said);
+    ledger_int(xs->ledger, F_OF, (int64_t)of);
+}
+
 void exchange_tell_lost_one(struct session_exchange *sx, enum ledger_lost_by by, const char *why)
 {
     struct exchanges *xs = sx->xs;
@@ -191,6 +210,8 @@ void exchange_tell_lost_one(struct session_exchange *sx, enum ledger_lost_by by,
     ledger_text(xs->ledger, F_WHY, why);
     exchange_add_loss(xs, by, sx->mx.ex, sx->copy.stream, r, reached,
                       sx->body_bytes > r->body_bytes ? sx->body_bytes : r->body_bytes);
+    if (reached == REACHED_ANSWERING)
+        add_sent(sx);
     exchange_ledger_fault(xs, fault);
     ledger_commit(xs->ledger);
 }

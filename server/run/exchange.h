@@ -114,10 +114,13 @@ struct session_exchange {
     uint64_t said[STOP_KINDS]; /* how much of it there was, where places were set */
     uint8_t stopped;           /* 1u << kind: it has, and the rules there have not fired yet */
     uint64_t stop_mark;        /* wire_queued() then */
-    uint64_t end_mark;         /* wire_queued() after its last byte */
-    uint64_t end_offset;       /* wire_end_offset() there */
-    int problem;       /* status of a response of our own instead of the endpoint's; 0: none */
-    enum problem kind; /* if the mode of its URL is refused */
+    uint64_t stop_content;     /* if stop_counted: octets of content by then, */
+    uint64_t content_of;       /* and in all */
+    bool stop_counted;
+    uint64_t end_mark;   /* wire_queued() after its last byte */
+    uint64_t end_offset; /* wire_end_offset() there */
+    int problem;         /* status of a response of our own instead of the endpoint's; 0: none */
+    enum problem kind;   /* if the mode of its URL is refused */
     struct refusal *refusal; /* likewise, why; NULL: no memory */
 };
 

@@ -111,6 +111,7 @@ void places_stopped(void *host, struct exchange *ex, enum engine_stop of)
     sx->stopped |= (uint8_t)(1u << of);
     sx->mx.standing = true;
     sx->stop_mark = wire_queued(xs->wire);
+    sx->stop_counted = engine_content(ex, &sx->stop_content, &sx->content_of);
     if (is_reached(sx))
         reach(sx);
 }

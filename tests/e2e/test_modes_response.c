@@ -166,7 +166,12 @@ static void truncated(struct stage *stage, const char *how, unsigned after)
     check_how(t, how);
     check_truncated(t, after);
     if (strcmp(how, "stall") != 0) {
+        size_t length = buf_len(&t->body); /* of the first answer, which is the same */
         check_cut(stage, t, "truncate", "cut");
+        json_t *lost = ledger_await(stage->server, t->connection, "exchange_lost", NULL);
+        assert_int_equal(event_ms(lost, "sent"), after);
+        assert_int_equal(event_ms(lost, "of"), length);
+        json_decref(lost);
         return;
     }
     /* It ACKs on, and says no more. */
