@@ -56,41 +56,6 @@ static int set(struct mode_conn *mc, enum engine_setting setting, int64_t value)
     return engine_set(mc->engine, setting, (uint32_t)value);
 }
 
-/* goaway {error, last, debug, then_hold}: the frame is arg[1]. */
-int step_build_goaway(struct compiler *c, const struct path *at, struct mode_step *step)
-{
-    struct goaway *goaway = program_alloc(c->program, sizeof *goaway);
-    if (!goaway)
-        return -ENOMEM;
-    *goaway = *step->arg[1].goaway;
-    goaway->error = (uint32_t)step->arg[0].number;
-    goaway->debug = step->arg[2].text;
-    goaway->debug_len = strlen(step->arg[2].text);
-    step->arg[1].goaway = goaway;
-    return 0;
-}
-
-int step_do_goaway(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
-                   const struct mode_step *step)
-{
-    int error = engine_goaway(mc->engine, step->arg[1].goaway);
-    if (error)
-        return error;
-    mc->goaway_at = clock_now();
-    mc->goaway_fault = mc->acting;
-    if (!step->arg[3].number)
-        return 0;
-    mc->held = true;
-    error = engine_set(mc->engine, ENGINE_HOLD_STREAMS, 1);
-    return error == ENGINE_TOO_LATE ? 0 : error; /* it has said the GOAWAY, and no more */
-}
-
-int step_do_goaway_notice(struct mode_conn *mc, struct mode_exchange *mx,
-                          struct mode_program *program, const struct mode_step *step)
-{
-    return engine_goaway_notice(mc->engine);
-}
-
 #define PING_OPAQUE 8 /* octets; RFC 9113 6.7 */
 
 static int send_ping(struct mode_conn *mc, const uint8_t opaque[PING_OPAQUE])
@@ -107,6 +72,45 @@ static int send_ping(struct mode_conn *mc, const uint8_t opaque[PING_OPAQUE])
     ledger_int(mc->ledger, F_FAULT, (int64_t)mc->acting);
     ledger_commit(mc->ledger);
     return 0;
+}
+
+/* goaway {error, last, debug, then_hold, barrier}: the frame is arg[1]. */
+int step_build_goaway(struct compiler *c, const struct path *at, struct mode_step *step)
+{
+    struct goaway *goaway = program_alloc(c->program, sizeof *goaway);
+    if (!goaway)
+        return -ENOMEM;
+    *goaway = *step->arg[1].goaway;
+    goaway->error = (uint32_t)step->arg[0].number;
+    goaway->debug = step->arg[2].text;
+    goaway->debug_len = strlen(step->arg[2].text);
+    step->arg[1].goaway = goaway;
+    return 0;
+}
+
+static const uint8_t barrier_opaque[PING_OPAQUE] = "barrier";
+
+int step_do_goaway(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                   const struct mode_step *step)
+{
+    int error = engine_goaway(mc->engine, step->arg[1].goaway);
+    if (error)
+        return error;
+    mc->goaway_at = clock_now();
+    mc->goaway_fault = mc->acting;
+    if (step->arg[4].number)
+        error = send_ping(mc, barrier_opaque);
+    if (!error && step->arg[3].number) {
+        mc->held = true;
+        error = engine_set(mc->engine, ENGINE_HOLD_STREAMS, 1);
+    }
+    return error == ENGINE_TOO_LATE ? 0 : error; /* it has said the GOAWAY, and no more */
+}
+
+int step_do_goaway_notice(struct mode_conn *mc, struct mode_exchange *mx,
+                          struct mode_program *program, const struct mode_step *step)
+{
+    return engine_goaway_notice(mc->engine);
 }
 
 /* ping {opaque} */

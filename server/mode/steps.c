@@ -52,6 +52,10 @@ static const struct arg_row goaway_args[] = {
       .about = "after it no response begins or continues; PING and SETTINGS are still ACKed",
       .type = VALUE_BOOL,
       .fallback = "false" },
+    { .name = "barrier",
+      .about = "a PING follows it: a client that ACKs that has read the GOAWAY",
+      .type = VALUE_BOOL,
+      .fallback = "false" },
     { 0 },
 };
 

@@ -154,7 +154,9 @@ void history_on_peer_goaway(struct history *h, const struct ledger_record *r)
 void history_on_ping_sent(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
-    if ((c->dead != NEVER || c->notice) && !c->ping_sent)
+    if (c->dead == NEVER && !c->notice)
+        c->pings_before++;
+    else if (!c->ping_sent)
         c->ping_sent = r->seq;
 }
 
@@ -169,7 +171,9 @@ void history_on_peer_ping(struct history *h, const struct ledger_record *r)
 void history_on_peer_ping_ack(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
-    if (c->ping_sent)
+    if (c->pings_before > 0)
+        c->pings_before--; /* it was sent before, and so was read before */
+    else if (c->ping_sent)
         said(c, r);
 }
 

@@ -153,7 +153,8 @@ struct connection {
     unsigned pings;          /* of the client, in all */
     int64_t
         hint; /* ns: how long a Keep-Alive header has said that it may be idle; NEVER: none did */
-    uint64_t ping_sent; /* seq of our first PING behind the fault; 0: none */
+    uint64_t ping_sent;    /* seq of our first PING behind the fault; 0: none */
+    uint32_t pings_before; /* of ours that were sent before it, and not ACKed yet */
 
     int64_t ended; /* NEVER: it lives */
     int by, how;   /* enum ledger_by, ledger_how, once it has ended */

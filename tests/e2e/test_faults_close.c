@@ -108,6 +108,33 @@ static void goaway_idle_says_goaway_and_after_its_grace_fin(struct stage *stage)
     check_end_after(stage, t, fin);
 }
 
+/* With a barrier a PING follows the GOAWAY at once, and the ledger has both it and its ACK; without
+ * one there is none. */
+static void goaway_idle_can_send_a_ping_behind(struct stage *stage)
+{
+    for (int barrier = 0; barrier < 2; barrier++) {
+        char params[80];
+        snprintf(params, sizeof params, "{\"idle\":\"50ms\",\"grace\":\"150ms\",\"barrier\":%s}",
+                 barrier ? "true" : "false");
+        struct talk *t = served_once(stage, "goaway-idle", params);
+        check(h2_wait_frame(&t->h2, NGHTTP2_GOAWAY, in_ms(PATIENCE_MS)), "no GOAWAY: %s",
+              client_story(&t->c));
+        assert_int_equal(h2_wait_frame(&t->h2, NGHTTP2_PING, in_ms(PATIENCE_MS)), barrier);
+        json_t *fault = ledger_await(stage->server, t->connection, "fault", "goaway"),
+               *sent = ledger_find(stage->server, t->connection, "ping_sent", NULL);
+        assert_int_equal(sent != NULL, barrier);
+        if (barrier) {
+            json_t *acked = ledger_await(stage->server, t->connection, "peer_ping_ack", NULL);
+            assert_true(event_ms(sent, "fault") == event_ms(fault, "seq"));
+            assert_string_equal(event_text(acked, "opaque"), event_text(sent, "opaque"));
+            assert_true(event_ms(acked, "seq") > event_ms(sent, "seq"));
+            json_decref(acked);
+        }
+        json_decref(sent);
+        json_decref(fault);
+    }
+}
+
 static void goaway_idle_ends_h1_with_an_orderly_fin(struct stage *stage)
 {
     struct talk *t =
@@ -156,6 +183,7 @@ int main(void)
         SCENARIO(idle_close_with_notify_says_close_notify_before_its_fin, SEATS_TLS),
         SCENARIO(idle_close_counts_from_the_last_answer, SEAT_H1_CLEAR | SEAT_H2_TLS),
         SCENARIO(goaway_idle_says_goaway_and_after_its_grace_fin, SEATS_H2),
+        SCENARIO(goaway_idle_can_send_a_ping_behind, SEATS_H2),
         SCENARIO(goaway_idle_ends_h1_with_an_orderly_fin, SEATS_H1),
         SCENARIO(after_goaway_a_new_stream_is_ledgered_and_never_answered, SEATS_H2),
         SCENARIO(reset_idle_sends_rst_and_nothing_else, SEATS_ALL),

@@ -158,7 +158,7 @@ static void values_are_put_in_wherever_a_text_stands(void **state)
                         "\"body\":{\"n\":3,\"list\":[true,\"$n\",\"$b\"]}}");
     assert_string_equal(program->rules[2].steps[0].arguments,
                         "{\"error\":\"NO_ERROR\",\"last\":\"none\",\"debug\":\"$b\","
-                        "\"then_hold\":false}");
+                        "\"then_hold\":false,\"barrier\":false}");
     assert_string_equal(program->rules[2].steps[1].arguments, "{\"drain\":false}");
     mode_unref(program);
 }

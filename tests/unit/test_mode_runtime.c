@@ -257,7 +257,7 @@ static void steps_by_hand_run_at_once_on_a_connection_of_any_mode(void **state)
     time_passes(1 * S);
     assert_happened(
         "fault(conn=7 do rule=0 admin goaway {\"error\":\"NO_ERROR\",\"last\":3,"
-        "\"debug\":\"\",\"then_hold\":false} late=0ms) goaway(0 2 3 \"\") "
+        "\"debug\":\"\",\"then_hold\":false,\"barrier\":false} late=0ms) goaway(0 2 3 \"\") "
         "fault(conn=7 do rule=0 admin rst {\"drain\":false} late=0ms) rst silenced(for ever) ");
 }
 

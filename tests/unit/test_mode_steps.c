@@ -30,19 +30,24 @@ static void each_step_is_ledgered_with_its_arguments_and_its_verb_called(void **
         { "'resume'", "resume) resume resumed " },
         { "'goaway_notice'", "goaway_notice) goaway_notice " },
         { "'close_notify'", "close_notify) close_notify " },
-        { "'goaway'",
-          "goaway {\"error\":\"NO_ERROR\",\"last\":\"seen\",\"debug\":\"\",\"then_hold\":false}) "
-          "goaway(0 0 0 \"\") " },
+        { "'goaway'", "goaway "
+                      "{\"error\":\"NO_ERROR\",\"last\":\"seen\",\"debug\":\"\",\"then_hold\":"
+                      "false,\"barrier\":false}) "
+                      "goaway(0 0 0 \"\") " },
         { "{'goaway': 'ENHANCE_YOUR_CALM'}",
           "goaway "
-          "{\"error\":\"ENHANCE_YOUR_CALM\",\"last\":\"seen\",\"debug\":\"\",\"then_hold\":false}) "
+          "{\"error\":\"ENHANCE_YOUR_CALM\",\"last\":\"seen\",\"debug\":\"\",\"then_hold\":false,"
+          "\"barrier\":false}) "
           "goaway(11 0 0 \"\") " },
         { "{'goaway': {'error': 13, 'last': '-2', 'debug': 'no'}}",
-          "goaway {\"error\":13,\"last\":\"-2\",\"debug\":\"no\",\"then_hold\":false}) goaway(13 3 "
+          "goaway "
+          "{\"error\":13,\"last\":\"-2\",\"debug\":\"no\",\"then_hold\":false,\"barrier\":false}) "
+          "goaway(13 3 "
           "-2 \"no\") " },
-        { "{'goaway': {'last': 'none'}}",
-          "goaway {\"error\":\"NO_ERROR\",\"last\":\"none\",\"debug\":\"\",\"then_hold\":false}) "
-          "goaway(0 1 0 \"\") " },
+        { "{'goaway': {'last': 'none'}}", "goaway "
+                                          "{\"error\":\"NO_ERROR\",\"last\":\"none\",\"debug\":"
+                                          "\"\",\"then_hold\":false,\"barrier\":false}) "
+                                          "goaway(0 1 0 \"\") " },
         { "{'rst': {'drain': true}}", "rst {\"drain\":true}) rst_drained silenced(for ever) " },
         { "'alert'", "alert {\"description\":\"internal_error\",\"level\":\"fatal\"}) "
                      "alert(fatal 80) " },
@@ -71,12 +76,14 @@ static void each_step_is_ledgered_with_its_arguments_and_its_verb_called(void **
         { "'ignore_pings'", "ignore_pings {\"on\":true}) ignore_pings=1 " },
         { "{'ignore_settings': false}", "ignore_settings {\"on\":false}) ignore_settings=0 " },
         { "{'max_streams': 1}", "max_streams {\"count\":1}) max_streams=1 " },
-        { "{'goaway': {'then_hold': true}}",
-          "goaway {\"error\":\"NO_ERROR\",\"last\":\"seen\",\"debug\":\"\",\"then_hold\":true}) "
-          "goaway(0 0 0 \"\") hold_streams=1 " },
-        { "{'goaway': {'last': 5}}",
-          "goaway {\"error\":\"NO_ERROR\",\"last\":5,\"debug\":\"\",\"then_hold\":false}) goaway(0 "
-          "2 5 \"\") " },
+        { "{'goaway': {'then_hold': true}}", "goaway "
+                                             "{\"error\":\"NO_ERROR\",\"last\":\"seen\",\"debug\":"
+                                             "\"\",\"then_hold\":true,\"barrier\":false}) "
+                                             "goaway(0 0 0 \"\") hold_streams=1 " },
+        { "{'goaway': {'last': 5}}", "goaway "
+                                     "{\"error\":\"NO_ERROR\",\"last\":5,\"debug\":\"\",\"then_"
+                                     "hold\":false,\"barrier\":false}) goaway(0 "
+                                     "2 5 \"\") " },
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char rules[256], expected[512];
@@ -264,7 +271,7 @@ static void a_goaway_on_a_connection_that_was_ended_is_too_late(void **state)
     time_passes(1 * S);
     assert_happened(
         "missed(conn=7 test rule=0 age goaway {\"error\":\"NO_ERROR\",\"last\":\"seen\","
-        "\"debug\":\"\",\"then_hold\":false} late=0ms too late: "
+        "\"debug\":\"\",\"then_hold\":false,\"barrier\":false} late=0ms too late: "
         "the connection was "
         "already stalled) ");
     assert_int_equal(conn.goaway_at, TIME_NONE);

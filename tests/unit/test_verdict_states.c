@@ -321,6 +321,15 @@ static const struct row connections[] = {
       H2 "0.900 c1 ping_sent\n1.000 c1 fault goaway last_stream=0\n"
          "1.000 c1 fault_done in_effect=true\n1.050 c1 peer_ping_ack\n",
       "dead", NULL },
+    { "PINGs before it and behind it, and one ACK",
+      H2 "0.900 c1 ping_sent\n1.000 c1 fault goaway last_stream=0\n"
+         "1.000 c1 fault_done in_effect=true\n1.000 c1 ping_sent\n1.050 c1 peer_ping_ack\n",
+      "dead", NULL },
+    { "PINGs before it and behind it, and both ACKs",
+      H2 "0.900 c1 ping_sent\n1.000 c1 fault goaway last_stream=0\n"
+         "1.000 c1 fault_done in_effect=true\n1.000 c1 ping_sent\n1.050 c1 peer_ping_ack\n"
+         "1.060 c1 peer_ping_ack\n",
+      "known", NULL },
     { "RST: known a round trip later, to be sure", H1 "1.000 c1 rst srtt_us=200000\n", "dead",
       "1.300" },
     { "RST: known then", H1 "1.000 c1 rst srtt_us=200000\n", "known", "1.500" },
