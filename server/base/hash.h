@@ -34,9 +34,10 @@ static inline uint64_t hash_item(uint64_t hash, const void *bytes, size_t n)
         memcpy(&word, p, sizeof word);
         hash = hash_word(hash, le64toh(word));
     }
-    for (word = 0; n % sizeof half; n--)
-        word = word << 8 | p[n - 1];
-    if (n) {
+    word = 0;
+    for (size_t i = n % sizeof half; i > 0; i--)
+        word = word << 8 | p[(n & sizeof half) + i - 1];
+    if (n & sizeof half) {
         memcpy(&half, p, sizeof half);
         word = word << 32 | le32toh(half);
     }

@@ -27,7 +27,7 @@ int http_find(struct http *h, const char *url, const char *option, struct refusa
 {
     const char *text = strncmp(url, "http://", 7) == 0 ? url + 7 : url;
     size_t len = strcspn(text, "/");
-    char host[HTTP_HOST_MAX + 10], name[HTTP_HOST_MAX + 10];
+    char host[HTTP_HOST_MAX + 1], name[HTTP_HOST_MAX + 1];
     if (strstr(url, "://") && text == url)
         return not_found(why, option, url, "the admin API speaks http");
     if (len == 0 || len >= sizeof host || strcmp(text + len, text[len] ? "/" : "") != 0)

@@ -237,7 +237,7 @@ static int complete_row(const struct reading *r, const char *where, json_t *row)
     bool has_case = json_object_get(row, "case");
     if (has_mode + has_plan + has_case != 1)
         return refuse(r->why, where, "exactly one of mode, plan and case", "it has %s of them",
-                      has_mode + has_plan + has_case ? "several" : "none");
+                      has_mode || has_plan || has_case ? "several" : "none");
     if (json_object_get(row, "params") && !has_mode)
         return refuse_member(r, where, "params", "parameters beside \"mode\"",
                              "only a row with a mode has parameters of its own");

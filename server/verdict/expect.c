@@ -368,8 +368,8 @@ static int take_apart(const json_t *entry, const struct place *at, const char **
 static int read_entry(struct expect *e, const json_t *entry, const struct place *at,
                       struct refusal *why)
 {
-    const char *name;
-    json_t *given;
+    const char *name = NULL;
+    json_t *given = NULL;
     int error = take_apart(entry, at, &name, &given, why);
     if (error)
         return error;

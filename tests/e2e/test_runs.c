@@ -47,7 +47,7 @@ static json_t *look(const char *id, const char *rest)
 static void end(const char *id)
 {
     char path[64];
-    snprintf(path, sizeof path, "/v1/runs/%s", id);
+    snprintf(path, sizeof path, "/v1/runs/%.40s", id);
     json_decref(admin_call(&server, 200, "DELETE", path, NULL));
 }
 
