@@ -28,6 +28,9 @@ int command_healthcheck(int argc, char **argv);
  * run (URL: its admin API, http://localhost:9000), until SIGINT or SIGTERM. */
 int command_watch(int argc, char **argv);
 
+/* `hangup prove --list`, and --explain of this check or mitigation (NULL: the list). */
+int command_checks(const char *explain);
+
 /* Prints "hangup COMMAND: ..." on stderr, one line. Return EXIT_USAGE. */
 int command_error(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
