@@ -64,6 +64,7 @@ static const struct command {
     { "modes", "--suites|--suite NAME", "list the suites, or show one", command_modes, NULL },
     { "healthcheck", "[--admin ADDR] [--wait TIME]", "exit 0 when a server's admin API answers",
       command_healthcheck, NULL },
+    { "verdict", "FILE [OPTION ...]", "judge a saved ledger", command_verdict, verdict_help },
     { "watch", "[--connection N] [--event E] [--run ID] [URL]",
       "follow what happens on a server, by its admin API (http://localhost:9000)", command_watch,
       NULL },

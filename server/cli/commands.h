@@ -1,6 +1,8 @@
 /* commands.h - the commands of the binary, and how they refuse. */
 #pragma once
 
+#include <stdio.h>
+
 #include "base/refusal.h"
 
 #define EXIT_USAGE 2
@@ -27,6 +29,11 @@ int command_healthcheck(int argc, char **argv);
 /* `hangup watch [--connection N] [--event E] [--run ID] [URL]`: follows the events of a server's
  * run (URL: its admin API, http://localhost:9000), until SIGINT or SIGTERM. */
 int command_watch(int argc, char **argv);
+
+/* `hangup verdict FILE` (verdict.c lists its options): judges a saved ledger, shows the verdict,
+ * and writes reports. 0: proved, 1: not, 3: inconclusive. */
+int command_verdict(int argc, char **argv);
+void verdict_help(FILE *to); /* one line an option */
 
 /* `hangup prove --list`, and --explain of this check or mitigation (NULL: the list). */
 int command_checks(const char *explain);

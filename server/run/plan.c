@@ -497,11 +497,6 @@ struct mode_program *plan_program(const struct plan *plan, int picked)
 
 /* --- Looking */
 
-unsigned plan_entries(const struct plan *plan)
-{
-    return plan->count;
-}
-
 bool plan_is_mode(const struct plan *plan)
 {
     return plan->json == NULL;

@@ -53,9 +53,6 @@ int plan_pick(const struct plan *plan, uint32_t number, uint64_t id, unsigned ov
 /* The program of what plan_pick returned; the plan's own reference. */
 struct mode_program *plan_program(const struct plan *plan, int picked);
 
-/* How many entries it has, for plan_program. */
-unsigned plan_entries(const struct plan *plan);
-
 /* Was made by plan_of_mode. */
 bool plan_is_mode(const struct plan *plan);
 

@@ -74,47 +74,11 @@ static json_t *admin_url(const struct trial *t, const char *rest)
 
 #define PAUSE_MARGIN (300 * NS_PER_MS) /* and for its kernel to know of it */
 
-/* How long after the trigger the rule's last step is; what waits for ever does not count. */
-static int64_t rule_takes(const struct mode_rule *rule)
-{
-    int64_t all = rule->after == DURATION_NEVER ? 0 : rule->after, waits = 0;
-    for (unsigned i = 0; i < rule->step_count; i++) {
-        int64_t pause = mode_step_pause(&rule->steps[i]);
-        if (pause == DURATION_NEVER)
-            break;
-        waits += pause > 0 ? pause : 0;
-        if (pause < 0)
-            all = (rule->after == DURATION_NEVER ? 0 : rule->after) + waits;
-    }
-    return all;
-}
-
-static int64_t program_takes(const struct mode_program *program)
-{
-    int64_t most = 0;
-    for (unsigned i = 0; i < program->rule_count; i++) {
-        const struct mode_rule *rule = &program->rules[i];
-        bool alone = rule->slot == ON_IDLE || rule->slot == ON_AGE || rule->slot == ON_MARK;
-        int64_t takes = alone ? rule_takes(rule) : 0;
-        if (rule->slot == ON_LISTEN && !rule->mark)
-            takes = 0;
-        if (rule->idle_before != DURATION_NEVER && rule->idle_before > takes)
-            takes = rule->idle_before;
-        if (rule->age != DURATION_NEVER && rule->age > takes)
-            takes = rule->age;
-        most = takes > most ? takes : most;
-    }
-    return most;
-}
-
 double show_pause(const struct plan *plan)
 {
-    int64_t most = 0;
-    for (int i = 0; i < (int)plan_entries(plan); i++) {
-        int64_t takes = program_takes(plan_program(plan, i));
-        most = takes > most ? takes : most;
-    }
-    return (double)(most + PAUSE_MARGIN) / NS_PER_S;
+    struct exercise e;
+    plan_exercise(plan, KINDS_ALL, &e);
+    return (double)(e.pause + PAUSE_MARGIN) / NS_PER_S;
 }
 
 /* --- The run */
