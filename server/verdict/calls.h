@@ -129,5 +129,6 @@ enum tri call_repeatable(const struct history *h, const struct calls *c, const s
 /* Whether one of its attempts may have been processed before it was lost, unsafe and without a key:
  * what safe_retry is about. */
 enum tri call_risky(const struct history *h, const struct calls *c, const struct call *call);
-/* Whether an attempt was lost when it may have been processed, unsafe and without a key. */
+/* Whether an attempt was lost, or seemed to be, when it may have been processed, unsafe and without
+ * a key. */
 bool attempt_is_risk(const struct history *h, const struct attempt *a);

@@ -37,6 +37,9 @@ struct made {
     size_t silence;   /* + 1; 0: none */
     bool blind;       /* a presumed attempt alone, of which nothing was read */
     uint64_t named;   /* the hash of its Hangup-Call; 0 */
+    size_t recent;    /* the first of its newest members that are looked at; + 1 */
+    size_t skipped;   /* how many are before that */
+    int64_t calm;     /* of one with one member: until when nothing happens to that; else 0 */
     size_t next_open; /* in the list of its path: index + 1 */
 };
 

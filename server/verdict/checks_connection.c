@@ -151,9 +151,9 @@ void check_connection_close(const struct scene *s, struct finding *f)
             answered_by = a->reached[PROGRESS_HANDED];
     }
     if (!in_turn)
-        leave_out(f, REMEDY_MORE_CALLS, NULL, "there were no two requests one after the other");
+        found_none(f, REMEDY_MORE_CALLS, "there were no two requests one after the other");
     else if (!all || (s->control_history && answered < answers(s->control_history)))
-        leave_out(f, REMEDY_REPORT, NULL, "not all requests were answered");
+        found_none(f, REMEDY_REPORT, "not all requests were answered");
     else
         found(f, OUTCOME_PASS, REMEDY_NONE, UNTIL_THE_END, NULL,
               "%u requests, each with a connection of its own", answered);
@@ -162,7 +162,8 @@ void check_connection_close(const struct scene *s, struct finding *f)
 
 /* --- fresh_after_mark */
 
-#define SKEW (100 * NS_PER_MS)
+#define SKEW    (100 * NS_PER_MS)
+#define OPENING NS_PER_S /* from opening a connection to its first request, at most */
 
 /* A mark, and what lies before it. */
 struct moment {
@@ -232,7 +233,8 @@ static enum tri is_old(const struct scene *s, const struct moment *m, const stru
         if (one->connection == c->id && one->first_byte.from < m->mark->at.from)
             return TRI_YES;
     }
-    return c->opened < m->away ? TRI_YES : TRI_NO;
+    int64_t before = m->away < m->mark->at.from ? m->away : m->mark->at.from - OPENING;
+    return c->opened < before ? TRI_YES : TRI_NO;
 }
 
 static void used_after(const struct scene *s, struct finding *f, const struct moment *m,
@@ -289,9 +291,9 @@ void check_fresh_after_mark(const struct scene *s, struct finding *f)
         }
     }
     if (!any)
-        leave_out(f, REMEDY_MARK, NULL, "the mark \"%.60s\" was not set", s->e->text[0]);
+        found_none(f, REMEDY_MARK, "the mark \"%.60s\" was not set", s->e->text[0]);
     else
-        leave_out(f, REMEDY_MARK, NULL, "no request came after the mark");
+        found_none(f, REMEDY_MARK, "no request came after the mark");
     finding_end(f, "");
 }
 
@@ -417,7 +419,7 @@ static void check_idleness(const struct scene *s, struct finding *f, const struc
         if (scene_about(s, &s->calls->calls[i]))
             went_elsewhere(s, f, l, &s->calls->calls[i]);
     }
-    leave_out(f, REMEDY_LATER, NULL, "no request came after so long a pause");
+    found_none(f, REMEDY_LATER, "no request came after so long a pause");
     finding_end(f, "");
 }
 
@@ -425,7 +427,7 @@ void check_idle_eviction(const struct scene *s, struct finding *f)
 {
     int64_t before = scene_number(s, 0) == PARAM_UNSET ? s->idle : scene_number(s, 0);
     if (before == NEVER) {
-        leave_out(f, REMEDY_BEFORE, NULL, "the mode has no parameter idle");
+        found_none(f, REMEDY_BEFORE, "the mode has no parameter idle");
         finding_end(f, "");
         return;
     }
@@ -439,6 +441,6 @@ void check_honours_hint(const struct scene *s, struct finding *f)
     for (size_t i = 0; (c = history_connection(s->h, i)); i++)
         any |= c->hint != NEVER;
     if (!any)
-        leave_out(f, REMEDY_MODE, NULL, "the server said no Keep-Alive: timeout");
+        found_none(f, REMEDY_MODE, "the server said no Keep-Alive: timeout");
     check_idleness(s, f, &(struct limit){ .hint = true });
 }

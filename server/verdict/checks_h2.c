@@ -147,7 +147,7 @@ void check_goaway_respected(const struct scene *s, struct finding *f)
         if (scene_about(s, &s->calls->calls[i]))
             refused_ones(s, f, &s->calls->calls[i]);
     }
-    leave_out(f, REMEDY_MODE, NULL, "no GOAWAY was sent");
+    found_none(f, REMEDY_MODE, "no GOAWAY was sent");
     finding_end(f, "");
 }
 
@@ -222,7 +222,7 @@ void check_closes_after_goaway(const struct scene *s, struct finding *f)
         if (goaway)
             closing_of(s, f, c, goaway);
     }
-    leave_out(f, REMEDY_MODE, NULL, "no GOAWAY was sent that ends a connection");
+    found_none(f, REMEDY_MODE, "no GOAWAY was sent that ends a connection");
     finding_end(f, "");
 }
 
@@ -231,11 +231,12 @@ void check_closes_after_goaway(const struct scene *s, struct finding *f)
 /* The longest time for which a request was open without an answer while PINGs were not answered;
  * *cancelled: when the client first gave one up; NEVER. */
 static int64_t longest_silence(const struct scene *s, const struct connection *c,
-                               int64_t *cancelled)
+                               int64_t *cancelled, bool *lasts)
 {
     const struct attempt *a = c->newest ? history_find_attempt(s->h, c->newest) : NULL;
     int64_t longest = 0;
     *cancelled = NEVER;
+    *lasts = false;
     for (; a; a = a->previous ? history_find_attempt(s->h, a->previous) : NULL) {
         int64_t from = a->first_byte.to > c->deaf_at ? a->first_byte.to : c->deaf_at;
         int64_t to = a->reached[PROGRESS_ANSWERING] != NEVER ? a->reached[PROGRESS_ANSWERING]
@@ -244,6 +245,7 @@ static int64_t longest_silence(const struct scene *s, const struct connection *c
                      : c->left != LEFT_NOT ? c->left_at
                                            : s->now;
         longest = to - from > longest ? to - from : longest;
+        *lasts |= to == s->now && to - from == longest;
         for (int i = 0; i < a->out_count; i++) {
             if (a->outs[i].trouble == TROUBLE_ABANDONED &&
                 (*cancelled == NEVER || a->outs[i].since < *cancelled))
@@ -256,7 +258,8 @@ static int64_t longest_silence(const struct scene *s, const struct connection *c
 static void liveness_of(const struct scene *s, struct finding *f, const struct connection *c)
 {
     int64_t within = scene_number(s, 0), cancelled;
-    int64_t silence = longest_silence(s, c, &cancelled);
+    bool lasts;
+    int64_t silence = longest_silence(s, c, &cancelled, &lasts);
     struct subject who = subject_of_connection(c);
     unsigned long long id = c->id;
     char time[TIME_SIZE];
@@ -269,6 +272,9 @@ static void liveness_of(const struct scene *s, struct finding *f, const struct c
     else if (c->pinged == NEVER && silence > within)
         found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
               "no PING came on connection %llu in %s of silence", id, time_text(silence, time));
+    else if (c->pinged == NEVER && lasts && !s->over && s->client_gone == NEVER)
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, s->now + within - silence, &who,
+              "a call is open in silence, and no PING came yet");
     else if (c->pinged == NEVER)
         leave_out(f, REMEDY_LONGER, &who, "no call was open for %s in silence",
                   time_text(within, time));
@@ -305,6 +311,6 @@ void check_ping_liveness(const struct scene *s, struct finding *f)
         if (c->deaf && c->h2)
             liveness_of(s, f, c);
     }
-    leave_out(f, REMEDY_MODE, NULL, "PINGs were answered all the time");
+    found_none(f, REMEDY_MODE, "PINGs were answered all the time");
     finding_end(f, "");
 }

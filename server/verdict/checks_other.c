@@ -17,7 +17,7 @@ void check_still_reuses(const struct scene *s, struct finding *f)
             answered_by = a->reached[PROGRESS_HANDED];
     }
     if (!s->control_history)
-        leave_out(f, REMEDY_CONTROL, NULL, "there was no control run");
+        found_none(f, REMEDY_CONTROL, "there was no control run");
     else if (reused)
         found(f, OUTCOME_PASS, REMEDY_NONE, NEVER, NULL,
               "in the control %u of %u requests used a connection again", reused, requests);
@@ -25,8 +25,7 @@ void check_still_reuses(const struct scene *s, struct finding *f)
         found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, NULL,
               "in the control each of %u requests had a connection of its own", requests);
     else
-        leave_out(f, REMEDY_MORE_CALLS, NULL,
-                  "the control has no two requests one after the other");
+        found_none(f, REMEDY_MORE_CALLS, "the control has no two requests one after the other");
     finding_end(f, "");
 }
 

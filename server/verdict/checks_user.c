@@ -31,17 +31,20 @@ static enum remedy confirm(const struct scene *s, const struct call *call)
 /* What the ledger leaves open about a call, so that nothing else can be said of it. */
 static bool is_open_question(const struct scene *s, struct finding *f, const struct call *call)
 {
+    bool told = s->notes[call - s->calls->calls].line != NULL;
     char name[CALL_SIZE];
     call_text(s, call, name);
-    if (call->state == CALL_UNKNOWN || (is_answered(call) && call->lacks_before))
+    if (call->presumed && !told)
+        left_of(s, f, call, REMEDY_REPORT,
+                call->anonymous ? "%s: perhaps it was none, but a spare connection"
+                                : "something fell into a silent connection, and perhaps it was %s",
+                name);
+    else if (call->state == CALL_UNKNOWN || (is_answered(call) && call->lacks_before))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
     else if (call->state == CALL_DOUBTFUL || (!is_answered(call) && handed_out(s, call)))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, confirm(s, call), UNTIL_THE_END,
                  "%s: an answer went out, and nothing shows that the client has read it", name);
-    else if (call->presumed)
-        left_of(s, f, call, REMEDY_REPORT,
-                "something was sent into a silent connection, and perhaps it was %s", name);
     else
         return false;
     return true;
@@ -256,7 +259,10 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
 static void wait_of(const struct scene *s, struct finding *f, const struct call *call, int64_t max)
 {
     char name[CALL_SIZE], time[TIME_SIZE];
-    if (is_open_question(s, f, call))
+    /* Whatever it was, the client has not waited for longer. */
+    bool ended = call->anonymous && call->ended_by_client != NEVER &&
+                 call->ended_by_client - call->begun.from <= max;
+    if (!ended && is_open_question(s, f, call))
         return;
     if (!is_answered(call))
         wait_unanswered(s, f, call, max);

@@ -71,19 +71,33 @@ void found(struct finding *f, enum outcome outcome, enum remedy remedy, int64_t 
     va_end(args);
 }
 
-void leave_out(struct finding *f, enum remedy remedy, const struct subject *who, const char *format,
-               ...)
+static void leave_out_va(struct finding *f, enum remedy remedy, const struct subject *who,
+                         const char *format, va_list args)
 {
-    va_list args;
-    if (f->left)
-        return;
-    va_start(args, format);
     vsnprintf(f->left_sentence, sizeof f->left_sentence, format, args);
-    va_end(args);
     f->left = true;
     f->left_remedy = remedy;
     if (who)
         f->left_who = *who;
+}
+
+void leave_out(struct finding *f, enum remedy remedy, const struct subject *who, const char *format,
+               ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (!f->left)
+        leave_out_va(f, remedy, who, format, args);
+    va_end(args);
+}
+
+void found_none(struct finding *f, enum remedy remedy, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (!f->left && f->outcome == OUTCOME_NA && !f->count[OUTCOME_NA])
+        leave_out_va(f, remedy, NULL, format, args);
+    va_end(args);
 }
 
 void finding_end(struct finding *f, const char *none)

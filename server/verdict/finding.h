@@ -121,6 +121,9 @@ void found_va(struct finding *f, enum outcome outcome, enum remedy remedy, int64
 /* The same of what is left out when anything else was found: it is inconclusive when it is all. */
 void leave_out(struct finding *f, enum remedy remedy, const struct subject *who, const char *format,
                ...) __attribute__((format(printf, 4, 5)));
+/* The same, if nothing at all was found before. */
+void found_none(struct finding *f, enum remedy remedy, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* When all was looked at: nothing found is inconclusive, for what was left out or for the want of
  * an exposure. */
 void finding_end(struct finding *f, const char *none);

@@ -178,10 +178,15 @@ static bool replaced_at(const struct build *b, const struct entry *e, int64_t ag
            e->seen.from <= age + history_grace(b->h);
 }
 
+/* A call with more members than that is a storm, whatever became of the older ones: they are taken
+ * for lost. */
+#define RECENT_MAX 64
+
 static struct view view_of(const struct build *b, const struct made *call, int64_t age)
 {
     struct view view = { .all_out = true, .over = true, .seen = NEVER, .last = NEVER };
-    for (const struct entry *e = first_of(b, call); e; e = next_of(b, e)) {
+    const struct entry *e = call->recent ? &b->entries[call->recent - 1] : NULL;
+    for (; e; e = next_of(b, e)) {
         if (e->member.hopped)
             continue;
         bool replaced = replaced_at(b, e, age);
@@ -246,6 +251,24 @@ static bool same_shape(const struct entry *x, const struct entry *y)
         large = a->content_length;
     }
     return large - small <= large / 100 * SHAPE_PERCENT + large % 100 * SHAPE_PERCENT / 100;
+}
+
+/* Until when an attempt is in flight, and nothing else: so long nothing but a loose join fits it.
+ */
+static int64_t calm_until(const struct build *b, const struct entry *e)
+{
+    const struct attempt *a = e->attempt;
+    const struct fault *hold = a->holding ? history_find_fault(b->h, a->holding) : NULL;
+    int64_t until = a->reached[PROGRESS_HANDED] != NEVER ? a->reached[PROGRESS_HANDED] : INT64_MAX;
+    if (e->trouble == TROUBLE_UNKNOWN || (a->holding && !hold))
+        return 0;
+    if (hold && hold->at < until)
+        until = hold->at;
+    for (int i = 0; i < a->out_count; i++)
+        until = a->outs[i].from < until ? a->outs[i].from : until;
+    if (e->seen.from < until)
+        until = e->trouble == TROUBLE_FINE ? until : e->seen.from;
+    return until == INT64_MAX ? until : until - history_grace(b->h);
 }
 
 /* Nothing but a name can join the call any more. */
@@ -318,6 +341,12 @@ static void add(struct build *b, size_t index, struct entry *e, enum join join, 
         call->first = place;
     call->last = place;
     call->count++;
+    call->recent = call->recent ? call->recent : place;
+    if (call->count - call->skipped > RECENT_MAX) {
+        call->recent = b->entries[call->recent - 1].next;
+        call->skipped++;
+    }
+    call->calm = call->count == 1 ? calm_until(b, e) : 0;
     call->blind &= call->count == 1;
     names_keep(b, index, e);
 }
@@ -335,6 +364,13 @@ static size_t by_likeness(struct build *b, const struct entry *e, enum join *joi
     while (*at) {
         size_t index = *at - 1;
         struct made *call = &b->made[index];
+        if (age < call->calm) {
+            if (loose == NO_CALL && !names_part(call, e) && fits_loosely(b, call, e))
+                loose = index;
+            before = index + 1;
+            at = &call->next_open;
+            continue;
+        }
         struct view view = view_of(b, call, age);
         if (is_past(b, &view, age)) {
             *at = call->next_open;

@@ -52,7 +52,8 @@ static bool is_lost(const struct history *h, const struct attempt *a)
 
 bool attempt_is_risk(const struct history *h, const struct attempt *a)
 {
-    return is_lost(h, a) && a->method.bytes && !repeat_is_idempotent(a) && !has_key(a) &&
+    bool struck = is_lost(h, a) || a->out_count > 0 || history_held(h, a);
+    return struck && a->method.bytes && !repeat_is_idempotent(a) && !has_key(a) &&
            !refused_for_sure(h, a);
 }
 

@@ -96,6 +96,7 @@ void found_of(const struct scene *s, struct finding *f, const struct call *call,
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
     if (outcome == OUTCOME_PASS && note->differs != DIFFERS_NOT) {
+        ids_add(&who.seqs, note->line->seq);
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_DISAGREE, until, &who,
               "%.120s; but the client's own account of %.80s differs", sentence,
               call_text(s, call, name));

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
-
 int store_init(struct store *s, size_t item_size, size_t max)
 {
     assert(max > 0 && max < UINT32_MAX / 4);
@@ -46,8 +44,9 @@ bool store_full(const struct store *s)
 /* Where the place of this key is told, or where its bucket ends. */
 static uint32_t *place_of(const struct store *s, uint64_t key)
 {
-    uint64_t hash = hash_more(HASH_START, &key, sizeof key);
-    uint32_t *at = &s->buckets[(hash ^ hash >> 32) & (s->bucket_count - 1)];
+    /* Keys are hashes, or numbers that rise: a multiplication spreads both (Fibonacci hashing). */
+    uint64_t hash = key * UINT64_C(0x9e3779b97f4a7c15);
+    uint32_t *at = &s->buckets[(hash >> 32) & (s->bucket_count - 1)];
     while (*at && s->keys[*at - 1] != key)
         at = &s->next[*at - 1];
     return at;

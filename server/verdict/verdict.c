@@ -76,7 +76,8 @@ static struct phase *begin_phase(struct verdict *v, enum ledger_phase which, uin
                          .begun = v->age,
                          .ended = NEVER,
                          .exited = NEVER,
-                         .status = -1 };
+                         .status = -1,
+                         .gap = v->missing_count > 0 }; /* a control may have been in it */
     if (v->current && v->current->ended == NEVER)
         v->current->ended = v->age;
     verdict_drop_work(v); /* which points into a phase that may go now */

@@ -19,7 +19,7 @@ struct phase {
     int64_t exited; /* the command; NEVER */
     int status;     /* its exit status; -1: it was ended by a signal, or that is not known */
     bool killed;    /* by us */
-    bool gap;       /* events are missing */
+    bool gap;       /* events are missing, of it or before it */
 };
 
 /* What was worked out of a check. */

@@ -254,6 +254,23 @@ static bool needs_all(enum check check)
     }
 }
 
+/* An account that cannot be put to calls may differ from them, unless all was well in both. */
+static bool may_differ(const struct scene *s)
+{
+    if (!s->account->driver || s->account_fits)
+        return false;
+    for (size_t i = 0; i < s->account->count; i++) {
+        if (!s->account->lines[i].ok)
+            return true;
+    }
+    for (size_t i = 0; i < s->calls->count; i++) {
+        enum call_state state = s->calls->calls[i].state;
+        if (state != CALL_ANSWERED && state != CALL_RECOVERED)
+            return true;
+    }
+    return s->account->broken;
+}
+
 static void work_out(const struct verdict *v, const struct scene *s, const struct phase *p,
                      struct finding *f)
 {
@@ -263,6 +280,9 @@ static void work_out(const struct verdict *v, const struct scene *s, const struc
         finding_doubt(f, REMEDY_GAP, UNTIL_THE_END, "events are missing");
     if (history_forgotten_struck(p->h) || (needs_all(s->e->check) && history_forgotten(p->h)))
         finding_doubt(f, REMEDY_RESET, UNTIL_THE_END, "not all calls are kept any more");
+    if (may_differ(s))
+        finding_doubt(f, REMEDY_CALL_NAME, UNTIL_THE_END,
+                      "nobody can say to which calls the client's account belongs");
     if (v->expected_unknown)
         finding_doubt(f, REMEDY_BEGIN, UNTIL_THE_END, "what is expected is not in the ledger");
 }

@@ -1,0 +1,693 @@
+/* verdict_truths_rules.h - runs with a known truth: the scenarios by which the rules were found,
+ * under their numbers, and what each check is about. */
+#pragma once
+
+#include "verdict_truths.h"
+
+#define H2(at, c)               at " " c " open h2\n"
+#define LOST(at, c, x)          at " " c " " x " lost\n"
+#define STUCK(at, c, x, what)   at " " c " " x " " what "\n" at " " c " stall\n"
+#define DRIVER                  "10.001 report {\"driver\":1}\n"
+#define REPORT(at, n, step, ok) at " report {\"n\":" n ",\"step\":\"" step "\",\"ok\":" ok "}\n"
+#define CLOSES(at, c)           at " " c " peer_fin\n" at " " c " connection_end by=client how=fin\n"
+#define USER                    "[\"recovered\",\"user_wait\"]"
+
+static const struct truth rules[] = {
+    /* --- R1 */
+    { "5: a POST with a time in its content is sent again", "[\"safe-retry\"]",
+      "11.000 c101 open\n11.000 c101 x1 POST /a digest=a body_bytes=40 content_type=j\n"
+      "11.000 c101 x1 processed effect=true\n11.000 c101 fin\n" LOST("11.000", "c101", "x1") GONE(
+          "11.001", "c101") "11.100 c102 open\n"
+                            "11.100 c102 x1 POST /a digest=b body_bytes=41 content_type=j\n11.100 "
+                            "c102 x1 answer\n" GONE("11.200", "c102") EXIT("11.300"),
+      "inconclusive safe_retry=inconclusive(hangup-call) executed_once=inconclusive(hangup-call)",
+      0 },
+    { "8: a hedge dies, the first is answered", "[\"recovered\"]",
+      "10.000 c101 open\n10.000 c101 x1 GET /a hangup_call=1\n10.300 c102 open\n"
+      "10.300 c102 x1 GET /a hangup_call=1\n10.300 c102 fin\n" LOST("10.300", "c102",
+                                                                    "x1") "10.500 c101 x1 answer\n",
+      "pass recovered=pass", 0 },
+    { "11: two kinds of clients ask the same: whose retry is it?", "[\"recovered\"]",
+      "10.000 c101 open client=A\n10.000 c101 protocol protocol=http/1.1 client=A\n" ANSWERED(
+          "10.000", "c101", "x1", "GET /a user_agent=A")
+          BITTEN("11.000", "c101", "x2", "GET /a user_agent=A") "11.200 c102 open\n" ANSWERED(
+              "11.200", "c102", "x1", "GET /a user_agent=B"),
+      "inconclusive recovered=inconclusive(hangup-call)", 12000 },
+    { "13: two equal calls at once, or a hedge: one is never answered", RETRY_ONCE,
+      "10.000 c101 open h2\n10.000 c101 x1 GET /a stream=1\n10.000 c101 x2 GET /a stream=3\n"
+      "10.100 c101 fin\n" LOST("10.100", "c101", "x1") LOST("10.100", "c101", "x2") GONE(
+          "10.101", "c101") "10.110 c102 open h2\n" BITTEN("10.110", "c102", "x1", "GET /a")
+          GONE("10.111", "c102") "10.120 c103 open h2\n" ANSWERED("10.120", "c103", "x1", "GET /a"),
+      "inconclusive~ recovered=inconclusive(hangup-call) retries=inconclusive(hangup-call)~ "
+      "retry_elsewhere=pass~",
+      12000 },
+    { "14: a limit of each attempt: cancelled, and sent again on the same connection",
+      "[\"recovered\"]",
+      "10.000 c101 open h2\n10.000 c101 x1 GET /a stream=1\n10.500 c101 x1 peer_rst_stream\n"
+      "10.500 c101 x1 exchange_lost lost_by=client_cancel\n10.501 c101 x2 GET /a stream=3\n"
+      "10.600 c101 fin\n" LOST("10.600", "c101", "x2")
+          GONE("10.601", "c101") "10.610 c102 open h2\n" ANSWERED("10.610", "c102", "x1",
+                                                                  "GET /a stream=1"),
+      "pass recovered=pass", 0 },
+    { "16: from a redirect's start, if it has a name", "[\"user_wait\"]",
+      "10.000 c101 open\n10.000 c101 x1 GET /a hangup_call=1\n10.000 c101 x1 answer 302\n"
+      "14.000 c101 fin\n14.000 c101 x2 GET /b hangup_call=1\n" LOST(
+          "14.000", "c101", "x2") "19.000 c102 open\n" ANSWERED("19.000", "c102", "x1",
+                                                                "GET /b hangup_call=1"),
+      "fail user_wait=fail", 0 },
+
+    /* --- R2 */
+    { "20: it closes the idle connection only when it needs one", "[\"idle-eviction\"]",
+      "0.000 mode mode=half-open params={\"idle\":\"10s\"} time_scale=1\n" CONTROL("GET /a")
+          TWICE("GET /a") "13.000 c101 peer_fin\n"
+                          "13.000 c101 connection_end by=client how=fin rule=0 due_in=7\n13.001 "
+                          "c102 open\n" ANSWERED("13.001", "c102", "x1", "GET /a"),
+      "inconclusive~ idle_eviction=inconclusive(before)~", 0 },
+    { "12: evicts lazily, before 2 s", "[{\"idle-eviction\":{\"before\":\"2s\"}}]",
+      CONTROL("GET /a")
+          TWICE("GET /a") "13.000 c101 peer_fin\n"
+                          "13.000 c101 connection_end by=client how=fin rule=0 due_in=7\n13.001 "
+                          "c102 open\n" ANSWERED("13.001", "c102", "x1", "GET /a"),
+      "pass~ idle_eviction=pass~", 0 },
+    { "12: evicts at 1.5 s", "[{\"idle-eviction\":{\"before\":\"2s\"}}]",
+      CONTROL("GET /a")
+          TWICE("GET /a") "11.500 c101 peer_fin\n"
+                          "11.500 c101 connection_end by=client how=fin rule=0 due_in=1.5\n13.001 "
+                          "c102 open\n" ANSWERED("13.001", "c102", "x1", "GET /a"),
+      "pass~ idle_eviction=pass~", 0 },
+    { "12: does not evict", "[{\"idle-eviction\":{\"before\":\"2s\"}}]",
+      CONTROL("GET /a") TWICE("GET /a") ANSWERED("13.000", "c101", "x2", "GET /a"),
+      "fail idle_eviction=fail", 0 },
+    { "12: a request into a connection that was forgotten",
+      "[{\"idle-eviction\":{\"before\":\"2s\"}}]",
+      CONTROL("GET /a") TWICE("GET /a") "13.000 c101 forget\n14.000 c101 x2 stale GET /a\n",
+      "fail idle_eviction=fail", 0 },
+    { "12: nothing shows that it reuses", "[{\"idle-eviction\":{\"before\":\"2s\"}}]",
+      TWICE("GET /a")
+          CLOSES("13.000", "c101") "13.001 c102 open\n" ANSWERED("13.001", "c102", "x1", "GET /a"),
+      "inconclusive~ idle_eviction=inconclusive(reuse)~", 0 },
+    { "12: the server's FIN came first", "[{\"idle-eviction\":{\"before\":\"2s\"}}]",
+      CONTROL("GET /a") TWICE("GET /a") "13.000 c101 fin\n" SAW(
+          "13.001", "c101") "14.000 c102 open\n" ANSWERED("14.000", "c102", "x1", "GET /a"),
+      "inconclusive~ idle_eviction=inconclusive(mode)~", 0 },
+    { "22: another connection was there: the client never looked", USER,
+      CONTROL("GET /a") "10.000 c101 open\n10.000 c102 open\n" ANSWERED("10.000", "c102", "x1",
+                                                                        "GET /a")
+          ANSWERED("10.001", "c101", "x1", "GET /a") "13.000 c101 fin\n" SAW("13.001", "c101")
+              ANSWERED("13.500", "c102", "x2", "GET /a") CLOSES("13.600", "c102") EXIT("13.700"),
+      "inconclusive recovered=inconclusive(no-exposure) user_wait=inconclusive(no-exposure)", 0 },
+    { "23: a spare dies idle", USER,
+      CONTROL("GET /a") TWICE("GET /a") "10.000 c102 open\n13.000 c102 fin\n" SAW("13.001", "c102")
+          ANSWERED("13.500", "c101", "x2", "GET /a") CLOSES("13.600", "c101") EXIT("13.700"),
+      "inconclusive recovered=inconclusive(no-exposure) user_wait=inconclusive(no-exposure)", 0 },
+    { "25: its own limit ends the connection as ours does", USER,
+      CONTROL("GET /a")
+          TWICE("GET /a") "13.000 c101 fin\n13.0004 c101 peer_fin crossed=true\n"
+                          "13.001 c101 connection_end by=fault how=fin fault=F\n13.500 c102 "
+                          "open\n" ANSWERED("13.500", "c102", "x1", "GET /a")
+                              CLOSES("13.600", "c102") EXIT("13.700"),
+      "inconclusive recovered=inconclusive(no-exposure) user_wait=inconclusive(no-exposure)", 0 },
+    { "pre-empted: it left long before the fault was due", USER,
+      CONTROL("GET /a")
+          TWICE("GET /a") "11.000 c101 peer_fin\n"
+                          "11.000 c101 connection_end by=client how=fin rule=0 due_in=2\n13.500 "
+                          "c102 open\n" ANSWERED("13.500", "c102", "x1", "GET /a")
+                              CLOSES("13.600", "c102") EXIT("13.700"),
+      "pass recovered=pass user_wait=pass", 0 },
+    { "R7: the same with another time scale", USER,
+      CONTROL("GET /a") "6.000 mode mode=m params={} time_scale=0.1\n" TWICE(
+          "GET /a") "11.000 c101 peer_fin\n"
+                    "11.000 c101 connection_end by=client how=fin rule=0 due_in=2\n13.500 c102 "
+                    "open\n" ANSWERED("13.500", "c102", "x1", "GET /a") CLOSES("13.600", "c102")
+                        EXIT("13.700"),
+      "inconclusive recovered=inconclusive(time-scale) user_wait=inconclusive(time-scale)", 0 },
+    { "R7: and the client has scaled its clocks", USER,
+      CONTROL("GET /a") "6.000 mode mode=m params={} time_scale=0.1\n" TWICE(
+          "GET /a") "10.000 report {\"driver\":1,\"scaled\":true}\n" REPORT("10.010", "1", "get",
+                                                                            "true") "11.000 c101 "
+                                                                                    "peer_fin\n"
+                                                                                    "11.000 c101 "
+                                                                                    "connection_"
+                                                                                    "end by=client "
+                                                                                    "how=fin "
+                                                                                    "rule=0 "
+                                                                                    "due_in=2\n13."
+                                                                                    "500 c102 "
+                                                                                    "open"
+                                                                                    "\n" ANSWERED(
+                                                                                        "13.500",
+                                                                                        "c102",
+                                                                                        "x1",
+                                                                                        "GET /a")
+                                                                                        REPORT(
+                                                                                            "13."
+                                                                                            "510",
+                                                                                            "2",
+                                                                                            "get",
+                                                                                            "true")
+                                                                                            CLOSES(
+                                                                                                "13"
+                                                                                                ".6"
+                                                                                                "0"
+                                                                                                "0",
+                                                                                                "c1"
+                                                                                                "0"
+                                                                                                "2")
+                                                                                                EXIT(
+                                                                                                    "13.700"),
+      "pass recovered=pass user_wait=pass", 0 },
+    { "R7: a FIN that came sooner than in earnest was seen: no clock of the client's is in that",
+      USER,
+      CONTROL("GET /a") "6.000 mode mode=m params={} time_scale=0.1\n" TWICE(
+          "GET /a") "13.000 c101 fin\n" SAW("13.001",
+                                            "c101") "13.500 c102 open\n" ANSWERED("13.500", "c102",
+                                                                                  "x1", "GET /a")
+          CLOSES("13.600", "c102") EXIT("13.700"),
+      "pass recovered=pass user_wait=pass", 0 },
+    { "avoided, and the command failed", USER,
+      CONTROL("GET /a") TWICE("GET /a") "13.000 c101 fin\n" SAW(
+          "13.001", "c101") "13.500 c102 open\n" ANSWERED("13.500", "c102", "x1", "GET /a")
+          CLOSES("13.600", "c102") "13.700 command_exit exit_status=1 live=0\n",
+      "inconclusive recovered=inconclusive(report) user_wait=inconclusive(report)", 0 },
+    { "avoided, by its own account of all steps", USER,
+      CONTROL("GET /a") "9.000 command_start command=x steps=get_pause_get\n" DRIVER TWICE("GET /a")
+          REPORT("10.010", "1", "get", "true") "13.000 c101 fin\n" SAW(
+              "13.001", "c101") "13.500 c102 open\n" ANSWERED("13.500", "c102", "x1", "GET /a")
+              REPORT("13.510", "2", "get", "true"),
+      "pass recovered=pass user_wait=pass", 0 },
+    { "19: avoided, without a control to show that it reuses", USER,
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true") "13.000 c101 fin\n" SAW(
+          "13.001", "c101") "13.500 c102 open\n" ANSWERED("13.500", "c102", "x1", "GET /a")
+          REPORT("13.510", "2", "get", "true"),
+      "inconclusive~ recovered=inconclusive(control)~ user_wait=inconclusive(control)~", 0 },
+
+    /* --- R3 */
+    { "28: the client looked at the socket just before the FIN", "[\"no_stale_use\"]",
+      CONTROL("GET /a") TWICE("GET /a") "13.0000 c101 fin\n13.0008 c101 x2 stale GET /a\n",
+      "inconclusive~ no_stale_use=inconclusive(later)~", 0 },
+    { "28: they crossed: nobody is to blame", "[\"no_stale_use\"]",
+      CONTROL("GET /a") TWICE("GET /a") "13.000 c101 fault fin in_effect=true class=ends "
+                                        "scope=connection trigger=idle\n13.000 c101 fault_done "
+                                        "step=fin in_effect=true\n"
+                                        "13.010 c101 x2 stale GET /a fin_acked=crossed\n13.020 "
+                                        "c101 fault_acked from=13.015 to=13.02\n",
+      "inconclusive~ no_stale_use=inconclusive(no-exposure)~", 0 },
+    { "29: through a relay, which ACKs by itself", "[\"no_stale_use\"]",
+      CONTROL("GET /a") "10.000 c101 open path=gateway\n" ANSWERED(
+          "10.000", "c101", "x1", "GET /a") "13.000 c101 fin\n14.000 c101 x2 stale GET /a\n",
+      "inconclusive~ no_stale_use=inconclusive(relayed)~", 0 },
+    { "32: a stream after a GOAWAY that only announces, served all the same",
+      "[\"goaway_respected\"]",
+      "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "10.100 c101 goaway_notice\n" ANSWERED("10.500", "c101", "x2",
+                                                                    "GET /a stream=3"),
+      "fail goaway_respected=fail", 0 },
+    { "15: a stream 10 ms after the ACK of a GOAWAY", "[\"goaway-aware\"]",
+      CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "13.000 c101 goaway last_stream=1\n13.010 c101 x2 stale GET /a "
+                             "stream=3 sent_into=goaway\n",
+      "inconclusive~ goaway_respected=inconclusive(later)~ closes_after_goaway=inconclusive(wait)~",
+      0 },
+    { "15: 1 s after it", "[\"goaway-aware\"]",
+      CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "13.000 c101 goaway last_stream=1\n14.000 c101 x2 stale GET /a "
+                             "stream=3 sent_into=goaway\n",
+      "fail goaway_respected=fail closes_after_goaway=inconclusive(wait)~", 0 },
+    { "15: elsewhere, and the old one is closed", "[\"goaway-aware\"]",
+      CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "13.000 c101 goaway last_stream=1\n13.500 c101 peer_fin "
+                             "crossed=false\n"
+                             "13.500 c101 connection_end by=client how=fin\n14.000 c102 open "
+                             "h2\n" ANSWERED("14.000", "c102", "x1", "GET /a stream=1"),
+      "pass~ goaway_respected=pass~ closes_after_goaway=pass", 0 },
+    { "15: elsewhere, and the old one stays open", "[\"goaway-aware\"]",
+      CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "13.000 c101 goaway last_stream=1\n14.000 c102 open "
+                             "h2\n" ANSWERED("14.000", "c102", "x1", "GET /a stream=1"),
+      "fail goaway_respected=pass~ closes_after_goaway=fail", 6000 },
+    { "67: the mode closes it first", "[\"closes_after_goaway\"]",
+      CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "13.000 c101 goaway last_stream=1\n14.000 c101 fin\n" SAW("14.001",
+                                                                                       "c101"),
+      "inconclusive closes_after_goaway=inconclusive(grace)", 6000 },
+    { "67: as a part of goaway-aware that does not count", "[\"goaway-aware\"]",
+      CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "13.000 c101 goaway last_stream=1\n14.000 c101 "
+                             "fin\n" SAW("14.001", "c101") "14.500 c102 open "
+                                                           "h2\n" ANSWERED("14.500", "c102", "x1",
+                                                                           "GET /a "
+                                                                           "stream="
+                                                                           "1"),
+      "pass~ goaway_respected=pass~ closes_after_goaway=n/a", 0 },
+    { "82: GOAWAY crosses a stream; the client is done then", "[\"goaway_respected\"]",
+      "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "13.000 c101 fault goaway class=refuses scope=connection trigger=idle "
+                             "last_stream=1\n"
+                             "13.000 c101 fault_done step=goaway in_effect=true\n"
+                             "13.001 c101 x2 stale GET /b stream=3 sent_into=goaway\n"
+                             "13.020 c101 fault_acked from=13.015 to=13.02\n13.030 c102 open "
+                             "h2\n" ANSWERED("13.030", "c102", "x1", "GET /b stream=1"),
+      "inconclusive~ goaway_respected=inconclusive(later)~", 0 },
+
+    /* --- R4 */
+    { "35: the answer comes while the app is suspended", USER,
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 stall\n10.500 mark background\n"
+      "11.000 c101 resume\n11.000 c101 x1 answer\n",
+      "inconclusive~ recovered=inconclusive(confirm)~ user_wait=inconclusive(confirm)~", 12000 },
+    { "37: the answer was read, and an RST came instead of its ACK: the client says ok", USER,
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true") BITTEN("11.000", "c101", "x2",
+                                                                         "GET /a")
+          GONE("11.004", "c101") "11.005 c102 open\n"
+                                 "11.005 c102 x1 GET /a\n11.005 c102 x1 response_start status=200\n"
+                                 "11.005 c102 x1 response_end status=200\n11.010 c102 peer_rst\n"
+                                 "11.010 c102 connection_end by=client how=rst\n" REPORT(
+                                     "11.020", "2", "get", "true"),
+      "inconclusive~ recovered=inconclusive(confirm)~ user_wait=inconclusive(confirm)~", 12000 },
+    { "40: a Range is answered with 200", USER,
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+      "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE(
+          "10.001", "c101") "10.010 c102 open\n" ANSWERED("10.010", "c102", "x1",
+                                                          "GET /a range=bytes=100-"),
+      "inconclusive~ recovered=inconclusive(confirm)~ user_wait=inconclusive(confirm)~", 12000 },
+    { "41, 25: a cut answer is taken for a whole one", "[\"detects_truncation\"]",
+      DRIVER "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+             "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE("10.001", "c101")
+                 REPORT("10.010", "1", "get", "true"),
+      "fail detects_truncation=fail", 0 },
+    { "25: an error is reported", "[\"detects_truncation\"]",
+      DRIVER "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+             "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE("10.001", "c101")
+                 REPORT("10.010", "1", "get", "false"),
+      "pass detects_truncation=pass", 0 },
+    { "25: it is asked again", "[\"detects_truncation\"]",
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+      "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE(
+          "10.001", "c101") "10.010 c102 open\n" ANSWERED("10.010", "c102", "x1", "GET /a"),
+      "pass detects_truncation=pass", 0 },
+    { "25: nobody says what the client made of it", "[\"detects_truncation\"]",
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+      "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE("10.001", "c101"),
+      "inconclusive~ detects_truncation=inconclusive(report)~", 0 },
+
+    /* --- R5 */
+    { "44: a GET is done twice: that has no effect", NULL,
+      "10.000 c101 open h2\n10.000 c101 x1 delay\n10.000 c101 x1 GET /a stream=1\n"
+      "11.000 c101 x1 peer_rst_stream\n11.000 c101 x1 exchange_lost lost_by=client_cancel fault=F\n"
+      "11.000 c101 x2 GET /a stream=3\n11.010 c101 x2 answer\n",
+      "pass~ recovered=pass executed_once=n/a~ user_wait=pass no_storm=pass~", 0 },
+    { "46: a POST is sent elsewhere, while the first is in a black hole that heals",
+      "[\"safe-retry\"]",
+      "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "11.000 c101 black_hole\n12.000 c101 segments_dropped "
+                             "segments=1\n22.000 c102 open h2\n" ANSWERED("22.000", "c102", "x1",
+                                                                          "POST /b stream=1 "
+                                                                          "digest=d") "25.000 c101 "
+                                                                                      "heal\n"
+                                                                                      "25.000 c101 "
+                                                                                      "x2 stale "
+                                                                                      "POST /b "
+                                                                                      "stream=3 "
+                                                                                      "digest=d "
+                                                                                      "sent_into="
+                                                                                      "black_holed "
+                                                                                      "fault=F1\n"
+                                                                                      "25.000 c101 "
+                                                                                      "x2 "
+                                                                                      "processed "
+                                                                                      "effect="
+                                                                                      "true\n",
+      "inconclusive~ safe_retry=inconclusive(hangup-call)~ "
+      "executed_once=inconclusive(hangup-call)~",
+      0 },
+    { "46: a POST is sent elsewhere, while the first is in a black hole that heals: named",
+      "[\"safe-retry\"]",
+      "10.000 c101 open h2\n" ANSWERED("10.000", "c101", "x1",
+                                       "GET /a stream=1") "11.000 c101 "
+                                                          "black_hole\n12."
+                                                          "000 c101 "
+                                                          "segments_"
+                                                          "dropped "
+                                                          "segments=1\n22."
+                                                          "000 c102 open "
+                                                          "h2\n" ANSWERED("22.000", "c102", "x1",
+                                                                          "POST /b "
+                                                                          "stream=1 "
+                                                                          "digest=d "
+                                                                          "hangup_call="
+                                                                          "1") "25.000 "
+                                                                               "c101 "
+                                                                               "heal\n"
+                                                                               "25.000 "
+                                                                               "c101 "
+                                                                               "x2 "
+                                                                               "stale "
+                                                                               "POST "
+                                                                               "/b "
+                                                                               "stream="
+                                                                               "3 "
+                                                                               "digest="
+                                                                               "d "
+                                                                               "hangup_"
+                                                                               "call=1 "
+                                                                               "sent_"
+                                                                               "into="
+                                                                               "black_"
+                                                                               "holed "
+                                                                               "fault="
+                                                                               "F1\n"
+                                                                               "25.000 "
+                                                                               "c101 "
+                                                                               "x2 "
+                                                                               "process"
+                                                                               "ed "
+                                                                               "effect="
+                                                                               "true\n",
+      "fail safe_retry=fail executed_once=fail", 0 },
+    { "49: a GET is struck, and no POST was sent", "[\"safe_retry\"]",
+      "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /a"),
+      "inconclusive~ safe_retry=n/a~", 0 },
+    { "49: nothing is struck", "[\"safe_retry\"]", TWICE("POST /a"),
+      "inconclusive~ safe_retry=inconclusive(no-exposure)~", 0 },
+
+    /* --- R6 */
+    { "52: an app with traffic: no storm", "[\"no_storm\"]",
+      "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /a")
+          GONE("10.001", "c101") "10.010 c102 open\n" ANSWERED(
+              "10.010", "c102", "x1",
+              "GET /a") "11.000 c103 open\n11.000 c104 open\n11.000 c105 open\n11.000 c106 "
+                        "open\n11.000 c107 open\n"
+                        "11.000 c103 x1 GET /b\n11.000 c104 x1 GET /c\n11.000 c105 x1 GET "
+                        "/d\n11.000 c106 x1 GET /e\n"
+                        "11.000 c107 x1 GET /f\n11.100 c103 x1 answer\n11.100 c104 x1 "
+                        "answer\n11.100 c105 x1 answer\n"
+                        "11.100 c106 x1 answer\n11.100 c107 x1 answer\n",
+      "pass no_storm=pass", 20000 },
+    { "52: a client that opens connections in a loop", "[\"no_storm\"]",
+      "10.000 c101 open h2\n" BITTEN("10.000", "c101", "x1", "GET /a")
+          GONE("10.001", "c101") "10.010 c102 open h2\n10.020 c103 open h2\n10.030 c104 open "
+                                 "h2\n10.040 c105 open h2\n"
+                                 "10.050 c106 open h2\n" ANSWERED("10.060", "c106", "x1", "GET /a"),
+      "fail no_storm=fail", 20000 },
+    { "six attempts", "[\"no_storm\"]",
+      "10.000 c101 open h2\n10.000 c101 x1 refuse\n10.000 c101 x1 GET /a\n" LOST("10.000", "c101", "x1") "10.010 c101 x2 refuse\n10.010 c101 x2 GET /a\n" LOST(
+          "10.010", "c101",
+          "x2") "10.020 c101 x3 refuse\n10.020 c101 x3 GET /a\n" LOST("10.020", "c101",
+                                                                      "x3") "10.030 c101 x4 "
+                                                                            "refuse\n10.030 c101 "
+                                                                            "x4 GET /a\n" LOST(
+                                                                                "10."
+                                                                                "03"
+                                                                                "0",
+                                                                                "c10"
+                                                                                "1",
+                                                                                "x4") "10.040 c101 "
+                                                                                      "x5 "
+                                                                                      "refuse\n10."
+                                                                                      "040 c101 x5 "
+                                                                                      "GET "
+                                                                                      "/a\n" LOST(
+                                                                                          "10.040",
+                                                                                          "c101",
+                                                                                          "x5")
+                                                                                          ANSWERED(
+                                                                                              "10."
+                                                                                              "050",
+                                                                                              "c10"
+                                                                                              "1",
+                                                                                              "x6",
+                                                                                              "GET "
+                                                                                              "/a"),
+      "fail no_storm=fail", 20000 },
+
+    /* --- R7 */
+    { "22, 55: something fell into a black hole: perhaps only a FIN", "[\"bounded-wait\"]",
+      CONTROL("GET /a") TWICE("GET /a") "13.000 c101 black_hole\n"
+                                        "18.000 c101 segments_dropped segments=1\n",
+      "inconclusive~ user_wait=inconclusive(report)~", 12000 },
+    { "58: a handshake that is never answered, and given up", "[\"user_wait\"]",
+      "10.000 c101 connection_open\n10.000 c101 client_hello\n"
+      "10.000 c101 stall trigger=client_hello\n13.000 c101 peer_fin\n",
+      "pass~ user_wait=pass~", 0 },
+    { "59: ping-deaf, and no silence: no PING is due", "[\"ping-liveness\"]",
+      "10.000 c101 open h2\n10.000 c101 ignore_pings trigger=protocol\n" ANSWERED(
+          "10.000", "c101", "x1", "GET /a") ANSWERED("11.000", "c101", "x2", "GET /a"),
+      "inconclusive~ ping_liveness=inconclusive(longer)~", 30000 },
+    { "59: silence, and no PING", "[{\"ping-liveness\":{\"within\":\"5s\"}}]",
+      "10.000 c101 open h2\n10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n",
+      "fail ping_liveness=fail", 6000 },
+    { "59: a PING, and it leaves", "[{\"ping-liveness\":{\"within\":\"5s\"}}]",
+      "10.000 c101 open h2\n10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n"
+      "12.000 c101 peer_ping opaque=1\n14.000 c101 peer_rst\n"
+      "14.000 c101 connection_end by=client how=rst\n",
+      "pass ping_liveness=pass", 0 },
+    { "59: a PING, and it stays", "[{\"ping-liveness\":{\"within\":\"5s\"}}]",
+      "10.000 c101 open h2\n10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n"
+      "12.000 c101 peer_ping opaque=1\n",
+      "fail ping_liveness=fail", 6000 },
+    { "59: it leaves by a request's limit", "[{\"ping-liveness\":{\"within\":\"5s\"}}]",
+      "10.000 c101 open h2\n10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n"
+      "12.000 c101 peer_ping opaque=1\n13.000 c101 x1 peer_rst_stream\n14.000 c101 peer_fin\n"
+      "14.000 c101 connection_end by=client how=fin\n",
+      "inconclusive~ ping_liveness=inconclusive(longer)~", 0 },
+
+    /* --- R8 */
+    { "61: the original is done after the answer to its retry", "[\"executed_once\"]",
+      "10.000 c101 open\n10.000 c101 x1 POST /a\n10.000 c101 stall\n14.000 c102 open\n" ANSWERED(
+          "14.000", "c102", "x1", "POST /a"),
+      "pass~ executed_once=pass~", 0 },
+    { "61: then it heals: perhaps they are one call", "[\"executed_once\"]",
+      "10.000 c101 open\n10.000 c101 x1 POST /a\n10.000 c101 stall\n14.000 c102 open\n" ANSWERED(
+          "14.000", "c102", "x1",
+          "POST /a") "21.000 c101 resume\n21.000 c101 x1 processed effect=true\n",
+      "inconclusive~ executed_once=inconclusive(hangup-call)~", 0 },
+    { "61: named", "[\"executed_once\"]",
+      "10.000 c101 open\n10.000 c101 x1 POST /a hangup_call=1\n10.000 c101 stall\n"
+      "14.000 c102 open\n" ANSWERED("14.000", "c102", "x1", "POST /a hangup_call=1"),
+      "pass~ executed_once=pass~", 0 },
+    { "61: then it heals", "[\"executed_once\"]",
+      "10.000 c101 open\n10.000 c101 x1 POST /a hangup_call=1\n10.000 c101 stall\n"
+      "14.000 c102 open\n" ANSWERED(
+          "14.000", "c102", "x1",
+          "POST /a hangup_call=1") "21.000 c101 resume\n21.000 c101 x1 processed effect=true\n",
+      "fail executed_once=fail", 0 },
+    { "64: a poller whose last call is open at the end", "[\"recovered\"]",
+      "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /a")
+          GONE("10.001", "c101") "10.010 c102 open\n" ANSWERED("10.010", "c102", "x1", "GET /a")
+              BITTEN("20.000", "c102", "x2", "GET /a") "20.100 run_end reason=finished\n",
+      "pass recovered=pass", 0 },
+    { "65: a client that waits 60 s: the call is lost after 10 s", "[\"recovered\"]",
+      "10.000 c101 open\n" STUCK("10.000", "c101", "x1", "GET /a"), "fail recovered=fail", 11000 },
+    { "65: and until then it waits", "[\"recovered\"]",
+      "10.000 c101 open\n" STUCK("10.000", "c101", "x1", "GET /a"),
+      "inconclusive~ recovered=inconclusive(wait)~", 5000 },
+    { "68: pauses that are all alike", "[\"backoff\"]",
+      "10.000 c101 open h2\n10.000 c101 x1 refuse\n10.000 c101 x1 GET /a hangup_call=1\n" LOST(
+          "10.000", "c101",
+          "x1") "11.000 c101 x2 refuse\n11.000 c101 x2 GET /a "
+                "hangup_call=1\n" LOST(
+                    "11.000", "c101",
+                    "x2") "12.010 c101 x3 "
+                          "refuse\n12.010 "
+                          "c101 x3 GET /a "
+                          "hangup_call="
+                          "1\n" LOST("12."
+                                     "010",
+                                     "c101", "x3") "13.020 c101 x4 refuse\n13.020 c101 x4 GET /a "
+                                                   "hangup_call=1\n" LOST("13.020", "c101", "x4")
+                                                       ANSWERED("14.040", "c101", "x5",
+                                                                "GET /a "
+                                                                "hangup_"
+                                                                "call=1"),
+      "fail backoff=fail", 0 },
+    { "68: pauses that grow, with jitter", "[\"backoff\"]",
+      "10.000 c101 open h2\n10.000 c101 x1 refuse\n10.000 c101 x1 GET /a hangup_call=1\n" LOST(
+          "10.000", "c101",
+          "x1") "10.800 c101 x2 refuse\n10.800 c101 x2 GET /a "
+                "hangup_call=1\n" LOST(
+                    "10.800", "c101",
+                    "x2") "11.100 c101 x3 "
+                          "refuse\n11.100 "
+                          "c101 x3 GET /a "
+                          "hangup_call="
+                          "1\n" LOST("11."
+                                     "100",
+                                     "c101", "x3") "13.000 c101 x4 refuse\n13.000 c101 x4 GET /a "
+                                                   "hangup_call=1\n" LOST("13.000", "c101", "x4")
+                                                       ANSWERED("16.500", "c101", "x5",
+                                                                "GET /a "
+                                                                "hangup_"
+                                                                "call=1"),
+      "pass~ backoff=pass~", 0 },
+
+    /* --- R9 */
+    { "70: a GET that was on its way when the mark came", "[\"fresh-on-foreground\"]",
+      CONTROL("GET /a")
+          TWICE("GET /a") "13.000 mark foreground\n" ANSWERED("13.030", "c101", "x2", "GET /a"),
+      "inconclusive~ fresh_after_mark=inconclusive(skew)~", 0 },
+    { "70: 1 s after it", "[\"fresh-on-foreground\"]",
+      CONTROL("GET /a")
+          TWICE("GET /a") "13.000 mark foreground\n" ANSWERED("14.000", "c101", "x2", "GET /a"),
+      "fail fresh_after_mark=fail", 0 },
+    { "70: on a connection that was opened just before the mark", "[\"fresh-on-foreground\"]",
+      CONTROL("GET /a") TWICE("GET /a") "12.950 c102 open\n13.000 mark foreground\n" ANSWERED(
+          "14.000", "c102", "x1", "GET /a"),
+      "pass~ fresh_after_mark=pass~", 0 },
+    { "26: the pool is dropped when the app goes to the background", "[\"fresh-on-foreground\"]",
+      CONTROL("GET /a") TWICE("GET /a") "12.000 mark background\n" CLOSES(
+          "12.010", "c101") "13.000 mark foreground\n13.500 c102 open\n" ANSWERED("13.500", "c102",
+                                                                                  "x1", "GET /a"),
+      "pass~ fresh_after_mark=pass~", 0 },
+    { "70: the request itself sets the mark", "[\"fresh-on-foreground\"]",
+      CONTROL("GET /a") TWICE("GET /a") "12.980 c102 open\n"
+                                        "13.000 mark foreground source=header\n" ANSWERED(
+                                            "13.000", "c102", "x1", "GET /a"),
+      "pass~ fresh_after_mark=pass~", 0 },
+    { "70: the same on the old connection", "[\"fresh-on-foreground\"]",
+      CONTROL("GET /a") TWICE("GET /a") "13.000 mark foreground source=header\n" ANSWERED(
+          "13.000", "c101", "x2", "GET /a"),
+      "fail fresh_after_mark=fail", 0 },
+    { "71: no mark was set", "[\"fresh-on-foreground\"]", CONTROL("GET /a") TWICE("GET /a"),
+      "inconclusive~ fresh_after_mark=inconclusive(mark)~", 0 },
+    { "71: another mark", "[{\"fresh-on-foreground\":{\"mark\":\"path-change\"}}]",
+      CONTROL("GET /a") TWICE("GET /a") "13.000 mark path-change\n14.000 c102 open\n" ANSWERED(
+          "14.000", "c102", "x1", "GET /a"),
+      "pass~ fresh_after_mark=pass~", 0 },
+
+    /* --- R10 */
+    { "73: the protocol that was asked for was never spoken", "[\"recovered\"]",
+      "0.000 run_start run=r version=0.1 rules=1 over=h1 time_scale=1 seed=1 "
+      "expectations=[\"recovered\"] origin=run\n10.000 c101 open h2\n" BITTEN("10.000", "c101",
+                                                                              "x1", "GET /a")
+          GONE("10.001", "c101") "10.010 c102 open h2\n" ANSWERED("10.010", "c102", "x1", "GET /a"),
+      "inconclusive recovered=pass", 0 },
+    { "74: falls back to HTTP/1.1", "[\"falls_back\"]",
+      "10.000 c101 open h2\n10.000 c101 goaway last_stream=0\n10.000 c101 x1 GET /a "
+      "stream=1\n" GONE("10.001", "c101") "10.010 c102 open\n" ANSWERED("10.010", "c102", "x1",
+                                                                        "GET /a"),
+      "pass falls_back=pass", 0 },
+    { "74: it does not", "[\"falls_back\"]",
+      "10.000 c101 open h2\n10.000 c101 goaway last_stream=0\n10.000 c101 x1 GET /a "
+      "stream=1\n" GONE("10.001", "c101") "10.010 c102 open h2\n" ANSWERED("10.010", "c102", "x1",
+                                                                           "GET /a"),
+      "fail falls_back=fail", 0 },
+    { "77: a pool of dead connections is drained", RETRY_ONCE,
+      "10.000 c101 open\n10.000 c102 open\n10.000 c103 open\n" ANSWERED("10.000", "c101", "x1",
+                                                                        "GET /a")
+          ANSWERED("10.000", "c102", "x1", "GET /b") ANSWERED("10.000", "c103", "x1", "GET /c")
+              BITTEN("11.000", "c101", "x2", "GET /a") BITTEN("11.001", "c102", "x2", "GET /a")
+                  BITTEN("11.002", "c103", "x2", "GET /a") GONE("11.003", "c101")
+                      GONE("11.003", "c102") GONE("11.003", "c103") "11.004 c104 open\n" ANSWERED(
+                          "11.004", "c104", "x1", "GET /a") CLOSES("11.100", "c104") EXIT("11.200"),
+      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
+    { "twice on the same dead one", RETRY_ONCE,
+      "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1",
+                                    "GET /a") "13.000 c101 fin\n"
+                                              "14.000 c101 x2 stale GET /a hangup_call=1\n14.100 "
+                                              "c101 x3 stale GET /a hangup_call=1\n"
+                                              "14.200 c102 open\n" ANSWERED("14.200", "c102", "x1",
+                                                                            "GET /a hangup_call=1"),
+      "fail recovered=pass retries=fail retry_elsewhere=fail", 0 },
+    { "still_reuses: it does", "[\"still_reuses\"]", CONTROL("GET /a"), "pass still_reuses=pass",
+      0 },
+    { "still_reuses: it does not", "[\"still_reuses\"]",
+      "0.100 phase control\n0.200 c91 open\n" ANSWERED("0.200", "c91", "x1", "GET /a")
+          CLOSES("0.300", "c91") "1.200 c92 open\n" ANSWERED(
+              "1.200", "c92", "x1", "GET /a") "5.000 phase fault\n5.000 c93 open\n",
+      "fail still_reuses=fail", 0 },
+    { "a call that the control did not ask fails: that leaves a doubt", "[\"recovered\"]",
+      CONTROL("GET /a") TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /telemetry"),
+      "inconclusive~ recovered=inconclusive(for)~", 12000 },
+    { "for: which calls it is about", "[{\"recovered\":{\"for\":\"/a\"}}]",
+      "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /b")
+          GONE("10.001", "c101") "11.000 c102 open\n" BITTEN("11.000", "c102", "x1", "GET /a") GONE(
+              "11.001", "c102") "11.010 c103 open\n" ANSWERED("11.010", "c103", "x1", "GET /a"),
+      "pass recovered=pass", 12000 },
+
+    /* --- Strays */
+    { "83: sent again before the time of Retry-After", RETRY_ONCE,
+      "10.000 c101 open\n10.000 c101 x1 respond arguments={\"status\":503,\"headers\":{\"Retry-"
+      "After\":\"5\"}}\n10.000 c101 x1 GET /a\n10.000 c101 x1 answer 503\n" ANSWERED(
+          "10.100", "c101", "x2", "GET /a"),
+      "fail recovered=pass retries=fail retry_elsewhere=n/a~", 0 },
+    { "83: after it", RETRY_ONCE,
+      "10.000 c101 open\n10.000 c101 x1 respond arguments={\"status\":503,\"headers\":{\"Retry-"
+      "After\":\"5\"}}\n10.000 c101 x1 GET /a hangup_call=1\n10.000 c101 x1 answer 503\n" ANSWERED(
+          "15.100", "c101", "x2", "GET /a hangup_call=1") CLOSES("15.200", "c101") EXIT("15.300"),
+      "pass recovered=pass retries=pass retry_elsewhere=n/a", 0 },
+    { "honours_hint: it does", "[\"honours_hint\"]",
+      CONTROL("GET /a") "10.000 c101 open\n10.000 c101 x1 header "
+                        "arguments={\"name\":\"Keep-Alive\",\"value\":\"timeout=3\"}\n" ANSWERED(
+                            "10.000", "c101", "x1", "GET /a")
+                            CLOSES("12.000", "c101") "14.000 c102 open\n" ANSWERED("14.000", "c102",
+                                                                                   "x1", "GET /a"),
+      "pass~ honours_hint=pass~", 0 },
+    { "honours_hint: it does not", "[\"honours_hint\"]",
+      CONTROL("GET /a") "10.000 c101 open\n10.000 c101 x1 header "
+                        "arguments={\"name\":\"Keep-Alive\",\"value\":\"timeout=3\"}\n" ANSWERED(
+                            "10.000", "c101", "x1", "GET /a")
+                            ANSWERED("14.000", "c101", "x2", "GET /a"),
+      "fail honours_hint=fail", 0 },
+    { "waits: a call that began in an outage", "[\"waits-for-connectivity\"]",
+      DRIVER
+      "10.000 drop_syn\n11.000 syn_dropped listener=https peer=a\n"
+      "12.000 syn_dropped listener=https peer=a\n14.000 fault listen class=repairs scope=listener "
+      "trigger=listen\n15.000 c101 open\n" ANSWERED(
+          "15.000", "c101", "x1",
+          "GET /a") "15.010 report {\"n\":1,\"step\":\"get\",\"ok\":true,\"ms\":4000}\n",
+      "pass waits_for_connection=pass", 0 },
+    { "waits: it fails at once, and its user tries again", "[\"waits-for-connectivity\"]",
+      DRIVER "10.000 drop_syn\n11.000 syn_dropped listener=https peer=a\n"
+             "12.000 report {\"n\":1,\"step\":\"get\",\"ok\":false,\"ms\":1000}\n"
+             "14.000 fault listen class=repairs scope=listener "
+             "trigger=listen\n15.000 c101 open\n" ANSWERED(
+                 "15.000", "c101", "x1",
+                 "GET /a") "15.010 report {\"n\":2,\"step\":\"get\",\"ok\":true,\"ms\":10}\n",
+      "fail waits_for_connection=fail", 0 },
+    { "waits: from the wire alone", "[\"waits-for-connectivity\"]",
+      "10.000 drop_syn\n11.000 syn_dropped listener=https peer=a\n"
+      "12.000 syn_dropped listener=https peer=a\n14.000 fault listen class=repairs scope=listener "
+      "trigger=listen\n15.000 c101 open\n" ANSWERED("15.000", "c101", "x1", "GET /a"),
+      "inconclusive~ waits_for_connection=inconclusive(report)~", 0 },
+
+    /* --- The client's own account (7.11) */
+    { "it says that it failed, and it was answered", "[\"recovered\"]",
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true")
+          BITTEN("11.000", "c101", "x2", "GET /a")
+              GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a")
+                  REPORT("11.010", "2", "get", "false"),
+      "inconclusive recovered=inconclusive(disagree)", 0 },
+    { "it says that it succeeded, and it was never answered", "[\"user_wait\"]",
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true")
+          BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101")
+              REPORT("11.010", "2", "get", "true"),
+      "inconclusive~ user_wait=inconclusive(disagree)~", 0 },
+    { "an untouched call differs: nothing passes", "[\"recovered\"]",
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "false")
+          BITTEN("11.000", "c101", "x2", "GET /a")
+              GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a")
+                  REPORT("11.010", "2", "get", "true"),
+      "inconclusive recovered=pass", 0 },
+    { "the control fails", "[\"recovered\"]",
+      "0.100 phase control\n0.200 c91 open\n" ANSWERED(
+          "0.200", "c91", "x1",
+          "GET /a") "0.300 command_exit exit_status=1 live=0\n5.000 phase fault\n" TWICE("GET /a")
+          BITTEN("11.000", "c101", "x2", "GET /a") GONE(
+              "11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a"),
+      "inconclusive recovered=pass", 0 },
+};
+
+static const size_t truth_count = sizeof cells / sizeof *cells + sizeof rules / sizeof *rules;
+static inline const struct truth *truth_at(size_t i)
+{
+    size_t first = sizeof cells / sizeof *cells;
+    return i < first ? &cells[i] : &rules[i - first];
+}
