@@ -429,7 +429,8 @@
     X(PEER_PING_ACK, "connection opaque")                                                          \
     X(PING_SENT, "connection opaque fault?")                                                       \
     X(PEER_GOAWAY,                                                                                 \
-      "connection last_stream error debug_data? fault? idle_ms? after_fault_ms? crossed?")         \
+      "connection last_stream error debug_data? fault? last_fault? idle_ms? after_fault_ms? "      \
+      "crossed?")                                                                                  \
     X(PEER_RST_STREAM, "connection stream error exchange?")                                        \
     X(PROTOCOL_ERROR, "connection why")                                                            \
     X(LIMIT, "connection exchange? why")                                                           \

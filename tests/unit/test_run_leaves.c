@@ -38,15 +38,21 @@ static void await(const char *name, size_t count)
         fail_msg("no %s", name);
 }
 
+/* Reads the events when the connection is over. */
+static void look_back(void)
+{
+    run_abort(run);
+    await("connection_end", 1);
+    json_decref(events);
+    events = events_since(peer.since);
+}
+
 /* It sends its FIN. Reads the events when the connection is over. */
 static void leave(void)
 {
     shutdown(peer.fd, SHUT_WR);
     await("peer_fin", 1);
-    run_abort(run);
-    await("connection_end", 1);
-    json_decref(events);
-    events = events_since(peer.since);
+    look_back();
 }
 
 /* The n-th of a step's faults, from 0. */
@@ -228,6 +234,23 @@ static void a_client_leaves_under_a_goaway_and_a_fin(void **state)
     close_peer(&peer);
 }
 
+static void a_client_says_goaway_under_two_faults(void **state)
+{
+    static const uint8_t goaway[8] = { 0 };
+    open_with("[{\"on\":\"response\",\"at\":\"end\",\"over\":\"h2\",\"do\":"
+              "[\"goaway\",{\"wait\":\"1ms\"},\"fin\"]}]",
+              H2);
+    send_request();
+    await("fault_acked", 2);
+    send_frame(7, 0, 0, goaway, sizeof goaway);
+    await("peer_goaway", 1);
+    look_back();
+    const json_t *said = event_called(events, "peer_goaway");
+    assert_int_equal(number_in(said, "fault"), fault_of("goaway"));
+    assert_int_equal(number_in(said, "last_fault"), fault_of("fin"));
+    close_peer(&peer);
+}
+
 static void a_client_cannot_know_of_what_has_not_left(void **state)
 {
     open_with("[{\"on\":\"accept\",\"do\":[{\"throttle\":{\"rate\":10}}]},"
@@ -340,6 +363,7 @@ int main(void)
         TEST(a_client_leaves_in_the_middle),
         TEST(a_client_says_goaway_under_ours),
         TEST(a_client_leaves_under_a_goaway_and_a_fin),
+        TEST(a_client_says_goaway_under_two_faults),
         TEST(a_client_cannot_know_of_what_has_not_left),
         TEST(an_exchange_is_lost_to_the_first_fault),
         TEST(a_client_resets_what_it_cannot_read),

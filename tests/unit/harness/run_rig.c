@@ -182,12 +182,36 @@ int rig_start(void **state)
     return error;
 }
 
+/* Whatever a test made happen is told so that it can be loaded again. */
+static int load_all(void)
+{
+    struct ledger_cursor cursor = { .ledger = run_ledger(run) };
+    struct ledger_record record;
+    struct ledger *loaded = ledger_create(1 << 20);
+    int outcome = loaded ? 0 : -1;
+    while (!outcome && ledger_next(&cursor, &record)) {
+        struct buf line = { .data = NULL };
+        struct refusal why = { 0 };
+        if (ledger_render(&record, &line) != 0 ||
+            ledger_load(loaded, (const char *)buf_bytes(&line), buf_len(&line), &why) != 0) {
+            print_error("%s: %s: %.*s\n", why.where, why.what, (int)buf_len(&line),
+                        (const char *)buf_bytes(&line));
+            outcome = -1;
+        }
+        buf_free(&line);
+    }
+    if (loaded)
+        ledger_destroy(loaded);
+    return outcome;
+}
+
 int rig_stop(void **state)
 {
+    int outcome = run ? load_all() : 0;
     run_destroy(run, NULL);
     h1_stop();
     h2_stop();
-    int outcome = loop_stop(state);
+    outcome |= loop_stop(state);
     endpoint_destroy(endpoint);
     catalogue_destroy(catalogue);
     return outcome;
