@@ -234,10 +234,38 @@ static void look_for_gaps(struct history *h, struct attempt *a)
     a->unknown |= history_gap_in(h, a->first_byte.from, a->first_byte.to);
 }
 
+/* The presumed attempt that nothing was read of yet; what comes is read in the order in which it
+ * was sent, so that it is the next request of its connection, if it is one. */
+static struct attempt *presumed_on(struct history *h, const struct connection *c)
+{
+    struct attempt *a = newest_attempt(h, c);
+    while (a && !(a->presumed && a->reached[PROGRESS_TOLD] == NEVER && !a->method.hash))
+        a = attempt_before(h, a);
+    return a;
+}
+
+/* A request is read: a new attempt, or the one that was presumed. */
+static struct attempt *attempt_read(struct history *h, struct connection *c,
+                                    const struct ledger_record *r)
+{
+    struct attempt *a = presumed_on(h, c);
+    if (!a)
+        return add_attempt(h, c, r);
+    a->sent = a->first_byte;
+    attempt_spared(a, a->outs[0].fault);
+    a->presumed = a->partial = a->unknown = false;
+    a->exchange = r->exchange;
+    a->last_seq = r->seq;
+    a->last_at = r->age;
+    for (int i = 0; i < PROGRESS_COUNT; i++)
+        a->reached[i] = NEVER;
+    return a;
+}
+
 void history_on_request(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
-    struct attempt *a = add_attempt(h, c, r);
+    struct attempt *a = attempt_read(h, c, r);
     read_head(a, r);
     look_for_gaps(h, a);
     if (a->reused == TRI_UNKNOWN && c->opened != NEVER && !c->unknown)
@@ -250,39 +278,57 @@ void history_on_request(struct history *h, const struct ledger_record *r)
     faults_meet(h, c, a, 0);
 }
 
-/* The presumed attempt that has now come, as the hole healed. */
-static struct attempt *presumed_on(struct history *h, const struct connection *c)
-{
-    struct attempt *a = newest_attempt(h, c);
-    while (a && !(a->presumed && a->reached[PROGRESS_TOLD] == NEVER && !a->method.hash))
-        a = attempt_before(h, a);
-    return a;
-}
-
 /* Sent into a black hole: bitten since it was sent, which was between the beginning of the hole (or
  * the first data that it dropped) and now. */
 static void came_out_of_hole(struct history *h, struct connection *c, const struct ledger_record *r)
 {
     uint64_t hole = (uint64_t)ledger_number(r, F_FAULT, 0);
     const struct fault *fault = store_find(&h->faults, hole);
-    struct attempt *a = presumed_on(h, c);
-    struct span sent = a ? a->first_byte : (struct span){ fault ? fault->at : 0, r->age };
-    uint64_t told = a ? a->first_seq : r->seq;
-    if (!a)
-        a = add_attempt(h, c, r);
-    a->exchange = r->exchange;
+    struct attempt *a = r->exchange ? attempt_of(h, c, r->exchange) : NULL;
+    bool told = a != NULL; /* as a request, just before */
+    if (!told)
+        a = attempt_read(h, c, r);
+    struct span sent = a->sent.to ? a->sent : (struct span){ fault ? fault->at : 0, r->age };
     a->unknown = !fault;
-    read_head(a, r);
+    if (!told)
+        read_head(a, r);
     a->first_byte = sent;
-    a->first_seq = told;
     a->presumed = a->stale = true;
     a->last_seq = r->seq;
     a->last_at = r->age;
     attempt_out(a, TROUBLE_BITTEN, hole, sent.from, r->seq);
     if (!c->fault)
         attempt_repaired(a, hole, r->age);
-    if (r->exchange)
+    if (r->exchange && !told)
         c->open++;
+}
+
+static bool names_header(const struct ledger_record *r, const char *name)
+{
+    struct ledger_value list;
+    const char *item;
+    size_t at = 0, len, wanted = strlen(name);
+    if (!ledger_value(r, F_HEADERS, &list))
+        return true; /* it may have */
+    while (ledger_item_next(&list, &at, &item, &len)) {
+        if (len == wanted && strncasecmp(item, name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of a stale request no request_complete follows if it has no content: it is whole with its head.
+ * Without Content-Length a request over HTTP/2 may have some, but not one to read something. */
+static void look_for_content(struct attempt *a, const struct connection *c,
+                             const struct ledger_record *r)
+{
+    bool declared = a->content_length >= 0 || names_header(r, "transfer-encoding");
+    bool reads = a->method.bytes &&
+                 (strcmp(a->method.bytes, "GET") == 0 || strcmp(a->method.bytes, "HEAD") == 0);
+    if (a->reached[PROGRESS_TOLD] == NEVER || a->partial || declared || (c->h2 && !reads))
+        return;
+    record_no_content(&a->digest);
+    reach(a, PROGRESS_WHOLE, r);
 }
 
 void history_on_stale_request(struct history *h, const struct ledger_record *r)
@@ -295,10 +341,12 @@ void history_on_stale_request(struct history *h, const struct ledger_record *r)
     struct attempt *a = add_attempt(h, c, r);
     read_head(a, r);
     look_for_gaps(h, a);
+    look_for_content(a, c, r);
     a->stale = true;
     c->open += r->exchange ? 1 : 0;
     if (c->stale_bytes == NEVER)
         c->stale_bytes = a->first_byte.from;
+    c->stale_last = NEVER; /* a use for sure */
     faults_meet(h, c, a, (uint64_t)ledger_number(r, F_FAULT, 0));
 }
 

@@ -379,6 +379,8 @@ static void went_elsewhere(const struct scene *s, struct finding *f, const struc
         return;
     const struct fault *dead = c->fault ? history_find_fault(s->h, c->fault) : NULL;
     bool left_in_time = c->left != LEFT_NOT && c->left_at <= over + limit + history_grace(s->h);
+    bool kept = c->left != LEFT_NOT && c->left_at > over + limit + history_grace(s->h) &&
+                c->left_at + history_grace(s->h) < first->first_byte.from;
     bool told = dead && dead->class != CLASS_SILENCES && c->dead <= first->first_byte.from;
     call_text(s, call, name);
     if (c->unknown || first->unknown || call->state == CALL_UNKNOWN)
@@ -387,6 +389,10 @@ static void went_elsewhere(const struct scene *s, struct finding *f, const struc
     else if (told && (!left_in_time || c->dead <= c->left_at))
         left_of(s, f, call, REMEDY_MODE,
                 "the server ended connection %llu, and the client may have seen that",
+                (unsigned long long)c->id);
+    else if (kept)
+        left_of(s, f, call, REMEDY_LATER,
+                "the client had kept connection %llu for longer: ask within that time",
                 (unsigned long long)c->id);
     else if (call->state != CALL_ANSWERED)
         left_of(s, f, call, REMEDY_CONFIRM, "%s was not answered", name);

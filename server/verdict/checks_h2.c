@@ -194,7 +194,8 @@ static void closing_of(const struct scene *s, struct finding *f, const struct co
         leave_out(f, c->path != PATH_DIRECT ? REMEDY_RELAYED : REMEDY_LATER, &who,
                   "nothing shows that the client had the GOAWAY of connection %llu", id);
     else if (drained != NEVER && (ours == NEVER || ours > since + within) &&
-             s->now > since + within && !by_exit)
+             s->now > since + within &&
+             (!by_exit || s->exited > since + within + history_grace(s->h)))
         found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
               "connection %llu was still open %s after it was done", id, time_text(within, time));
     else if (ours != NEVER && s->e->of)
@@ -219,6 +220,9 @@ void check_closes_after_goaway(const struct scene *s, struct finding *f)
     const struct connection *c;
     for (size_t i = 0; (c = history_connection(s->h, i)); i++) {
         const struct fault *goaway = goaway_of(s, c, false);
+        /* Closed on the notice already, so that there was no other. */
+        if (!goaway && c->left != LEFT_NOT)
+            goaway = goaway_of(s, c, true);
         if (goaway)
             closing_of(s, f, c, goaway);
     }

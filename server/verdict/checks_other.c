@@ -98,8 +98,10 @@ static size_t cut_one(const struct scene *s, const struct call *call)
     for (size_t i = 0; i < call->count; i++) {
         const struct attempt *a = call_members(s, call)[i].attempt;
         const struct fault *f = a->fault ? history_find_fault(s->h, a->fault) : NULL;
-        if (f && f->class == CLASS_CUTS && f->in_effect != TRI_NO &&
-            a->reached[PROGRESS_ANSWERING] != NEVER)
+        int64_t answering = a->reached[PROGRESS_ANSWERING];
+        bool ends = f && f->class == CLASS_ENDS && answering <= f->at &&
+                    a->reached[PROGRESS_HANDED] == NEVER; /* in the middle of it */
+        if (f && (f->class == CLASS_CUTS || ends) && f->in_effect != TRI_NO && answering != NEVER)
             return i + 1;
     }
     return 0;

@@ -280,6 +280,9 @@ static void backoff_of(const struct scene *s, struct finding *f, const struct ca
     else if (last <= first)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s: the pauses between its attempts do not grow", name);
+    else if (last < first + first / 2) /* a busy machine makes them grow as much */
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_LONGER, UNTIL_THE_END,
+                 "%s: the pauses between its attempts grow by less than a half", name);
     else
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call), "the pauses grow to %s",
                  time_text(most, time));
@@ -396,6 +399,19 @@ static void keyless_retry(const struct scene *s, struct finding *f, const struct
                  name);
 }
 
+/* One key joins whatever has it. A later one of these was struck, though the first was answered:
+ * then it is no key of one call. */
+static bool key_was_struck(const struct scene *s, const struct call *call)
+{
+    const struct attempt *first = call_first(s, call);
+    for (size_t i = 1; key_of(first) && i < call->count; i++) {
+        const struct attempt *a = call_members(s, call)[i].attempt;
+        if (a->fault && !history_answered(s->h, a))
+            return true;
+    }
+    return false;
+}
+
 void check_safe_retry(const struct scene *s, struct finding *f)
 {
     for (size_t i = 0; i < s->calls->count; i++) {
@@ -406,7 +422,8 @@ void check_safe_retry(const struct scene *s, struct finding *f)
         if (call->exposure == EXPOSURE_UNKNOWN || (!first->method.bytes && first->unknown))
             found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
                      "what happened to a call is not all in the ledger");
-        else if (call->exposure != EXPOSURE_BITTEN || repeat_is_idempotent(first))
+        else if (repeat_is_idempotent(first) ||
+                 (call->exposure != EXPOSURE_BITTEN && !key_was_struck(s, call)))
             continue;
         else if (key_of(first))
             keyed_retry(s, f, call);

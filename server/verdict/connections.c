@@ -1,6 +1,7 @@
 /* connections.c - what the events of connections do: opened, left by the client, ended. */
 #include "verdict/history_parts.h"
 
+#include "base/clock.h"
 #include "ledger/ledger.h"
 
 struct connection *history_connection_of(struct history *h, const struct ledger_record *r)
@@ -15,6 +16,8 @@ struct connection *history_connection_of(struct history *h, const struct ledger_
                                   .idle_since = NEVER,
                                   .dead = NEVER,
                                   .stale_bytes = NEVER,
+                                  .stale_last = NEVER,
+                                  .no_use_at = NEVER,
                                   .left_at = NEVER,
                                   .said_at = NEVER,
                                   .settings_acked = NEVER,
@@ -98,6 +101,18 @@ void history_on_syn_dropped(struct history *h, const struct ledger_record *r)
 
 /* --- What the client's process does */
 
+#define TOGETHER (5 * NS_PER_MS) /* in one reading */
+
+/* What was read of a dead connection was no use of it, but this: an alert, a frame of HTTP/2 that
+ * asks for nothing. The ledger tells it just before or just behind its bytes. */
+static void no_use(struct connection *c, const struct ledger_record *r)
+{
+    c->no_use_at = r->age;
+    if (c->stale_bytes != NEVER && c->stale_last == c->stale_bytes &&
+        r->age - c->stale_bytes <= TOGETHER)
+        c->stale_bytes = NEVER;
+}
+
 /* It has reacted, so that it knew of the fault: in the order of what came, not of time (R3). */
 static void said(struct connection *c, const struct ledger_record *r)
 {
@@ -140,13 +155,16 @@ void history_on_peer_rst(struct history *h, const struct ledger_record *r)
 
 void history_on_peer_close_notify(struct history *h, const struct ledger_record *r)
 {
-    left(h, history_connection_of(h, r), r, LEFT_CLOSE_NOTIFY);
+    struct connection *c = history_connection_of(h, r);
+    left(h, c, r, LEFT_CLOSE_NOTIFY);
+    no_use(c, r);
 }
 
 void history_on_peer_goaway(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
     left(h, c, r, LEFT_GOAWAY);
+    no_use(c, r);
     if (c->crossed == TRI_NO)
         said(c, r);
 }
@@ -164,6 +182,7 @@ void history_on_peer_ping(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
     c->pings++;
+    no_use(c, r);
     if (c->deaf && c->pinged == NEVER)
         c->pinged = r->age;
 }
@@ -182,6 +201,19 @@ void history_on_peer_settings_ack(struct history *h, const struct ledger_record 
     struct connection *c = history_connection_of(h, r);
     if (c->settings_acked == NEVER)
         c->settings_acked = r->age;
+    no_use(c, r);
+}
+
+static void came_stale(struct connection *c, int64_t age)
+{
+    c->stale_last = age;
+    if (c->stale_bytes == NEVER && (c->no_use_at == NEVER || age - c->no_use_at > TOGETHER))
+        c->stale_bytes = age;
+}
+
+void history_on_peer_alert(struct history *h, const struct ledger_record *r)
+{
+    no_use(history_connection_of(h, r), r);
 }
 
 void history_on_stale_bytes(struct history *h, const struct ledger_record *r)
@@ -190,8 +222,8 @@ void history_on_stale_bytes(struct history *h, const struct ledger_record *r)
     c->spoke |= ledger_number(r, F_BYTES, 0) > 0;
     if (ledger_number(r, F_BYTES, 0) == 0)
         left(h, c, r, LEFT_FIN); /* into a forgotten connection */
-    else if (c->stale_bytes == NEVER)
-        c->stale_bytes = r->age;
+    else
+        came_stale(c, r->age);
 }
 
 /* --- The end */

@@ -81,7 +81,7 @@ static void strike_connection(struct history *h, struct connection *c, struct fa
     }
     if (f->step == STEP_GOAWAY_NOTICE && !c->notice)
         c->notice = f->seq;
-    if (f->step == STEP_IGNORE_PINGS && !c->deaf) {
+    if ((f->step == STEP_IGNORE_PINGS || f->step == STEP_STALL) && !c->deaf) {
         c->deaf = f->seq;
         c->deaf_at = f->at;
     }
@@ -281,6 +281,8 @@ static void repair(struct history *h, struct connection *c, enum ledger_step rep
     for (size_t i = 0; (f = store_back(&h->faults, i)); i++) {
         if (f->connection != c->id || f->step != repaired || f->in_effect == TRI_NO)
             continue;
+        if (c->deaf == f->seq)
+            c->deaf = 0;
         struct attempt *a = newest_attempt(h, c);
         for (; a; a = attempt_before(h, a))
             attempt_repaired(a, f->seq, age);

@@ -42,6 +42,7 @@ static event_handler *const handlers[EV_COUNT] = {
     [EV_PEER_PING_ACK] = history_on_peer_ping_ack,
     [EV_PING_SENT] = history_on_ping_sent,
     [EV_PEER_GOAWAY] = history_on_peer_goaway,
+    [EV_PEER_ALERT] = history_on_peer_alert,
     [EV_PEER_RST_STREAM] = history_on_peer_rst_stream,
     [EV_CONNECTION_END] = history_on_connection_end,
     [EV_MARK] = on_mark,
@@ -100,6 +101,12 @@ void record_hash(const struct ledger_record *r, enum ledger_field field, struct 
                               .len = 16 };
     else
         *out = (struct text){ .hash = hash_of(value.bytes, value.len), .len = (uint32_t)value.len };
+}
+
+void record_no_content(struct text *out)
+{
+    const uint64_t nothing = HASH_START;
+    *out = (struct text){ .hash = hash_of((const char *)&nothing, sizeof nothing), .len = 16 };
 }
 
 /* The beginning of it, as the ledger's JSON shows it (buf_json), control characters aside: so that

@@ -97,6 +97,7 @@ struct attempt {
     int64_t reached[PROGRESS_COUNT]; /* when; NEVER */
     uint64_t seqs[PROGRESS_COUNT];   /* by which event; 0 */
     struct span first_byte;
+    struct span sent;  /* while nothing of it was read: when something was; 0 */
     struct span acked; /* when the client had the response, by its kernel or by proof */
     enum ledger_proof proof;
     int status; /* of the response; 0: none yet */
@@ -140,7 +141,9 @@ struct connection {
     uint64_t notice;            /* the first GOAWAY that only announces the end; 0 */
     uint64_t holding;    /* a hold of connection scope that stands (window, throttle, drip); 0 */
     uint64_t pending;    /* the first fault on an exchange that is yet to be told; 0 */
-    int64_t stale_bytes; /* when the first byte came into the dead connection; NEVER */
+    int64_t stale_bytes; /* when the first byte of a use came into the dead connection; NEVER */
+    int64_t stale_last;  /* of any use or not: when the last bytes came; NEVER */
+    int64_t no_use_at;   /* when something was last read that is no use; NEVER */
 
     enum leaving left;
     int64_t left_at;

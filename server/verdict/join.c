@@ -15,11 +15,15 @@
 #define SHAPE_PERCENT 25 /* how far lengths of contents of the same shape may differ */
 
 #define STARTS 4
+#define GAPS   8
 
 /* Of store asked. */
 struct asked {
     int64_t starts[STARTS]; /* when the last calls that ask it began, the newest last */
     int start_count;
+    int64_t gaps[GAPS]; /* from requests that were answered to the next that asks it; the first */
+    int gap_count;
+    const struct entry *newest;
     uint64_t agent;
     uint64_t client[2]; /* over h1, over h2 */
     bool begun, several;
@@ -91,6 +95,11 @@ static void find_askers(struct build *b)
         struct asked *asked = store_find(&b->asked, e->what);
         if (!asked)
             asked = store_add(&b->asked, e->what);
+        const struct entry *before = asked->newest;
+        if (before && asked->gap_count < GAPS && history_answered(b->h, before->attempt))
+            asked->gaps[asked->gap_count++] =
+                e->attempt->first_byte.from - before->attempt->first_byte.from;
+        asked->newest = e;
         asked->several |= asked->begun && asked->agent != e->attempt->user_agent.hash;
         asked->agent = e->attempt->user_agent.hash;
         asked->begun = true;
@@ -131,6 +140,16 @@ static bool goes_on(const struct asked *asked, const struct entry *e)
     return about(e->attempt->first_byte.from - asked->starts[STARTS - 1], rhythm);
 }
 
+/* Whether the next request comes after so long also when there is nothing to retry: who asks in a
+ * rhythm would have asked then anyway. */
+static bool is_habit(const struct asked *asked, int64_t gap)
+{
+    int alike = 0;
+    for (int i = 0; i < asked->gap_count; i++)
+        alike += about(asked->gaps[i], gap);
+    return alike >= STARTS - 1;
+}
+
 static void note_start(struct asked *asked, int64_t at)
 {
     if (asked->start_count == STARTS)
@@ -155,10 +174,28 @@ static struct entry *first_of(const struct build *b, const struct made *call)
 /* What the members of a call are to an attempt that begins at an age. */
 struct view {
     bool done, unconfirmed, all_out, over;
-    bool unseen;  /* one is lost in a way that the client could not see yet */
-    int64_t seen; /* when the client could see the last loss */
-    int64_t last; /* the last that is known of it */
+    bool unseen;    /* one is lost in a way that the client could not see yet */
+    int64_t seen;   /* when the client could see the last loss */
+    int64_t last;   /* the last that is known of it */
+    int64_t newest; /* when the last of them began */
 };
+
+/* When an attempt began, beside a call: the client had decided on the first request of a connection
+ * when it opened that, if that was after it had lost an attempt of the call. */
+static int64_t begun_beside(const struct build *b, const struct made *call, const struct entry *e)
+{
+    const struct connection *c = history_find_connection(b->h, e->attempt->connection);
+    int64_t begun = e->attempt->first_byte.from;
+    if (!c || c->opened == NEVER || c->opened >= begun || e->attempt->reused != TRI_NO)
+        return begun;
+    const struct entry *m = call->recent ? &b->entries[call->recent - 1] : NULL;
+    for (; m; m = next_of(b, m)) {
+        if (m->seen.from != NEVER && m->seen.from <= c->opened &&
+            join_standing(b, m, c->opened) == IS_OUT)
+            return c->opened;
+    }
+    return begun;
+}
 
 /* When the client could see, by an age, that this one is lost. What is silent it may take for lost
  * from the beginning, also if it was seen to give it up only later. */
@@ -184,7 +221,9 @@ static bool replaced_at(const struct build *b, const struct entry *e, int64_t ag
 
 static struct view view_of(const struct build *b, const struct made *call, int64_t age)
 {
-    struct view view = { .all_out = true, .over = true, .seen = NEVER, .last = NEVER };
+    struct view view = {
+        .all_out = true, .over = true, .seen = NEVER, .last = NEVER, .newest = NEVER
+    };
     const struct entry *e = call->recent ? &b->entries[call->recent - 1] : NULL;
     for (; e; e = next_of(b, e)) {
         if (e->member.hopped)
@@ -197,6 +236,7 @@ static struct view view_of(const struct build *b, const struct made *call, int64
         int64_t seen = replaced ? age : seen_by(e, age, &view.unseen);
         view.seen = seen > view.seen ? seen : view.seen;
         int64_t handed = e->attempt->reached[PROGRESS_HANDED];
+        view.newest = e->attempt->first_byte.from;
         int64_t last = handed > e->seen.to ? handed : e->seen.to;
         view.last = last > view.last ? last : view.last;
         const struct connection *c = history_find_connection(b->h, e->attempt->connection);
@@ -228,12 +268,13 @@ static bool is_whole(const struct build *b, const struct entry *e)
 }
 
 static bool fits_closely(const struct build *b, const struct made *call, const struct entry *e,
-                         const struct view *view)
+                         const struct view *view, int64_t begun)
 {
     const struct asked *asked = e->what ? store_find(&b->asked, e->what) : NULL;
-    return asked && !asked->several && !goes_on(asked, e) && is_whole(b, e) &&
+    return asked && !asked->several && !goes_on(asked, e) &&
+           !is_habit(asked, e->attempt->first_byte.from - view->newest) && is_whole(b, e) &&
            has_what(b, call, e->what) && view->all_out && !view->unseen &&
-           e->attempt->first_byte.from <= view->seen + reach_of(b, e);
+           begun <= view->seen + reach_of(b, e);
 }
 
 static bool same_shape(const struct entry *x, const struct entry *y)
@@ -371,15 +412,16 @@ static size_t by_likeness(struct build *b, const struct entry *e, enum join *joi
             at = &call->next_open;
             continue;
         }
-        struct view view = view_of(b, call, age);
-        if (is_past(b, &view, age)) {
+        int64_t begun = begun_beside(b, call, e);
+        struct view view = view_of(b, call, begun);
+        if (is_past(b, &view, begun)) {
             *at = call->next_open;
             path->last = path->last == index + 1 ? before : path->last;
             continue;
         }
         if (names_part(call, e)) {
             /* another call, by name */
-        } else if (fits_closely(b, call, e, &view)) {
+        } else if (fits_closely(b, call, e, &view, begun)) {
             if (close != NO_CALL)
                 unite(b, close, index);
             close = close == NO_CALL ? index : close;
@@ -456,7 +498,7 @@ static void join_one(struct build *b, struct entry *e)
         return;
     }
     bool hop = join == JOIN_NAMED && follows(b, &b->made[index], e);
-    struct view view = view_of(b, &b->made[index], e->attempt->first_byte.from);
+    struct view view = view_of(b, &b->made[index], begun_beside(b, &b->made[index], e));
     add(b, index, e, join, hop ? ROLE_HOP : role_in(&view));
 }
 

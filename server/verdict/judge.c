@@ -281,8 +281,9 @@ struct span history_seen(const struct history *h, const struct attempt *a)
         break;
     }
     struct span seen = history_fault_seen(h, told);
-    if (seen.to != NEVER)
-        return seen;
+    if (seen.to != NEVER) /* nobody sees that it is lost before it is sent */
+        return (struct span){ later(seen.from, a->first_byte.from),
+                              later(seen.to, a->first_byte.to) };
     int64_t at = out ? later(out->since, told->at) : told->at;
     return (struct span){ later(told->at, a->first_byte.from), at + grace };
 }

@@ -234,4 +234,110 @@ static const struct truth cells[] = {
       TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
           GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a"),
       "pass no_storm=pass", 10100 },
+    /* What the matrix found. */
+    { "evicted by its own clock, but only long after the limit",
+      "[{\"idle_eviction\":{\"before\":\"1s\"}}]",
+      CONTROL("GET /a") TWICE(
+          "GET /a") "12.000 c101 forget\n13.000 c101 stale_bytes bytes=0 sent_into=forgotten\n"
+                    "15.000 c102 open\n" ANSWERED("15.000", "c102", "x1", "GET /a")
+                        GONE("15.100", "c102") EXIT("15.200"),
+      "inconclusive~ idle_eviction=inconclusive(later)~", 0 },
+    { "17: the original executes when the hole heals, after its retry", "[\"safe-retry\"]",
+      TWICE("GET /a") "12.000 c101 black_hole\n12.500 c101 segments_dropped segments=1 total=1 "
+                      "sampled=0.020 fault=F1\n"
+                      "13.000 c102 open\n" ANSWERED(
+                          "13.000", "c102", "x1",
+                          "POST /p hangup_call=1") "14.000 c101 heal\n14.500 c101 x2 POST /p "
+                                                   "hangup_call=1\n"
+                                                   "14.500 c101 x2 stale POST /p hangup_call=1 "
+                                                   "sent_into=black_holed fault=F1 -whole\n14.500 "
+                                                   "c101 x2 answer\n",
+      "fail safe_retry=fail executed_once=fail", 0 },
+    { "a stale request has no content, and is lost only when it is sent", RETRY_ONCE,
+      TWICE("GET /a") "12.000 c101 fin\n14.000 c101 stale GET /a headers=Host -whole\n"
+                      "14.001 c101 connection_end by=fault how=fin\n14.006 c102 open\n" ANSWERED(
+                          "14.010", "c102", "x1", "GET /a digest=") GONE("14.050", "c102")
+                          EXIT("14.060"),
+      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
+    { "19: it sees the FIN when it looks, and its TLS answers with an alert: no use",
+      "[\"recovered\"]",
+      CONTROL("GET /a") TWICE("GET /a")
+          ANSWERED("10.500", "c101", "x2",
+                   "GET /a") "12.000 c101 fin\n"
+                             "14.000 c101 peer_alert alert=decode_error fault=F\n14.000 c101 "
+                             "stale_bytes bytes=24 sent_into=fin_sent\n"
+                             "14.000 c101 connection_end by=fault how=fin fault=F\n14.001 c102 "
+                             "open\n" ANSWERED("14.001", "c102", "x1", "GET /a")
+                                 GONE("14.050", "c102") EXIT("14.060"),
+      "pass recovered=pass", 0 },
+    { "open until its client ends, for longer than it may after GOAWAY",
+      "[{\"closes_after_goaway\":{\"within\":\"800ms\"}}]",
+      "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "12.000 c101 goaway last_stream=1\n" EXIT("14.000")
+          GONE("14.000", "c101"),
+      "fail closes_after_goaway=fail", 0 },
+    { "closed on the notice: it need not wait for the other GOAWAY", "[\"goaway-aware\"]",
+      "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "12.000 c101 goaway_notice\n" GONE("12.300",
+                                                                "c101") "13.000 c102 open "
+                                                                        "h2\n" ANSWERED(
+                                                                            "13.000", "c102", "x1",
+                                                                            "GET /a "
+                                                                            "stream=1")
+                                                                            EXIT("14.000") GONE(
+                                                                                "14.000", "c102"),
+      "pass goaway_respected=pass closes_after_goaway=pass", 0 },
+    { "a stall does not answer PINGs either", "[{\"ping-liveness\":{\"within\":\"1s\"}}]",
+      "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "12.000 c101 stall\n"
+                             "12.500 c101 peer_ping opaque=00\n12.800 c101 peer_fin\n" EXIT(
+                                 "14.000"),
+      "pass ping_liveness=pass", 0 },
+    { "one key for two calls, of which the second is struck", "[\"safe_retry\"]",
+      "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "POST /p digest=a idempotency_key=k")
+          BITTEN("11.000", "c101", "x2", "POST /p digest=b idempotency_key=k")
+              GONE("11.001", "c101") "11.005 c102 open\n" ANSWERED(
+                  "11.005", "c102", "x1", "POST /p digest=b idempotency_key=k")
+                  GONE("11.050", "c102") EXIT("11.060"),
+      "fail safe_retry=fail", 0 },
+    { "7: two attempts at once after the loss, and the first is answered before the second is read",
+      "[\"retries\"]",
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
+          GONE("11.001", "c101") "11.005 c102 open\n11.005 c103 open\n" ANSWERED(
+              "11.010", "c102", "x1", "GET /a") ANSWERED("11.013", "c103", "x1", "GET /a")
+              GONE("11.050", "c102") GONE("11.050", "c103") EXIT("11.060"),
+      "inconclusive retries=inconclusive(hangup-call)", 0 },
+    { "68: pauses that differ as those of a busy machine do", "[\"backoff\"]",
+      "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /a") "11.000 c102 open\n" BITTEN(
+          "11.000", "c102", "x1",
+          "GET /a") "12.000 c103 open\n" BITTEN("12.000", "c103", "x1",
+                                                "GET /a") "13.150 c104 open\n" BITTEN("13.150",
+                                                                                      "c104", "x1",
+                                                                                      "GET /a") "14"
+                                                                                                ".4"
+                                                                                                "50"
+                                                                                                " c"
+                                                                                                "10"
+                                                                                                "5 "
+                                                                                                "op"
+                                                                                                "en"
+                                                                                                "\n" ANSWERED(
+                                                                                                    "14.450",
+                                                                                                    "c105",
+                                                                                                    "x1",
+                                                                                                    "GET /a")
+                                                                                                    EXIT(
+                                                                                                        "14.500"),
+      "inconclusive~ backoff=inconclusive(longer)~", 0 },
+    { "25: a FIN in the middle of the content is a cut answer, too", "[\"detects_truncation\"]",
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 processed\n10.000 c101 x1 "
+      "response_start status=200\n"
+      "10.000 c101 fin\n10.000 c101 x1 lost\n"
+      "10.010 report {\"driver\":1}\n10.010 report "
+      "{\"n\":1,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":5}\n" EXIT("10.100")
+          GONE("10.100", "c101"),
+      "fail detects_truncation=fail", 0 },
 };

@@ -1,0 +1,311 @@
+#!/usr/bin/env python3
+"""The matrix: scripted clients in modes, each with the verdict that it must get (cells.py).
+
+    matrix.py --hangup BINARY [--judge BINARY] [--quick] [--family NAME] [--match TEXT] [--every N]
+              [--relay] [--mutate] [--out DIR]
+    matrix.py --hangup BINARY --remedies | --races [N]
+
+Prints how many cells there were, and each that was judged wrongly, with the sentence and the place of its
+ledger. A false pass is the worst of all. With --tap it is a test program: a case a family.
+"""
+import argparse
+import collections
+import concurrent.futures
+import json
+import pathlib
+import re
+import sys
+import tempfile
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / 'clients')]
+
+import cells as table
+from far import Unavailable
+from hangup import Server, Tap
+from mutate import Judge, mutate, outcomes as outcomes_of, turned
+from races import races
+from relay import Relay
+from remedies import pairs
+from runs import Api, Outcome, Runner
+
+AT_ONCE = 30
+ROUNDS = 3  # in how many a cell may come about
+
+
+def stubs():
+    """A folder with the POST of the scripted clients."""
+    folder = tempfile.TemporaryDirectory(prefix='hangup-matrix-')
+    path = pathlib.Path(folder.name)
+    (path / 'orders').write_text('{"done":true}\n')
+    (path / 'orders.meta.json').write_text('{"status":201,"methods":["POST"]}')
+    return folder
+
+
+class Judged:
+    """What became of the cells, and what was wrong."""
+
+    def __init__(self, out):
+        self.out = out
+        self.lock = threading.Lock()
+        self.outcomes = []
+        self.wrong = []  # (kind, outcome, expectation, letter)
+        self.unbuilt, self.refused = [], []
+        self.counts = collections.Counter()
+        self.remedies = collections.Counter()
+        (out / 'ledgers').mkdir(parents=True, exist_ok=True)
+        (out / 'wrong').mkdir(exist_ok=True)
+
+    def file(self, outcome, kind='ledgers'):
+        name = re.sub(r'[^A-Za-z0-9=.-]+', '_', outcome.cell.name)
+        return self.out / kind / (name[:200] + '.ndjson')
+
+    def take(self, outcome):
+        with self.lock:
+            self.outcomes.append(outcome)
+            cell = outcome.cell
+            if outcome.refused:
+                self.refused.append(outcome)
+                return
+            if outcome.unlike:
+                self.unbuilt.append(outcome)
+                return
+            self.file(outcome).write_text(outcome.ledger)
+            for name, letters in cell.truth.items():
+                letter = outcome.letter(name)
+                self.counts['judgements'] += 1
+                self.counts[letter] += 1
+                kind = wrong(letters, letter, outcome.relayed)
+                if kind:
+                    self.wrong.append((kind, outcome, name, letter))
+                    self.keep(outcome)
+            for one in outcome.verdict.get('checks', ()):
+                if one['outcome'] == 'inconclusive':
+                    code = (one.get('remedy') or {}).get('code')
+                    self.remedies[code] += 1
+                    if not code or not one['remedy'].get('do'):
+                        self.wrong.append(('no remedy', outcome, one['check'], 'I'))
+            if outcome.verdict.get('final') is not True:
+                self.counts['not final'] += 1
+
+    def keep(self, outcome):
+        self.file(outcome, 'wrong').write_text(outcome.ledger)
+        self.file(outcome, 'wrong').with_suffix('.json').write_text(json.dumps(outcome.verdict, indent=1))
+
+
+def wrong(letters, letter, relayed=False):
+    if relayed:
+        return 'false pass' if letter == 'P' and 'P' not in letters else ''
+    if letter is None:
+        return 'no word'
+    if letter in letters:
+        return ''
+    return {'P': 'false pass', 'F': 'false fail', 'I': 'inconclusive', 'N': 'not applicable'}[letter]
+
+
+def run_cells(runner, cells, judged, at_once):
+    def one(cell):
+        for _ in range(ROUNDS):
+            try:
+                outcome = runner.run(cell)
+            except Exception as trouble:  # of one cell: the others go on
+                outcome = Outcome(cell, {}, '', {}, unlike=f'{type(trouble).__name__}: {trouble}')
+            if outcome.refused or not outcome.unlike:
+                break
+        judged.take(outcome)
+
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(one, cells))
+
+
+def report(judged, cells, seconds):
+    kinds = collections.Counter(kind for kind, *_ in judged.wrong)
+    for kind, outcome, name, letter in sorted(judged.wrong, key=lambda entry: (entry[0], entry[1].cell.name)):
+        cell = outcome.cell
+        print(f'{kind.upper()}: {cell.name}\n    {name} is {letter}, must be one of {cell.truth.get(name, "-")}: {cell.why}\n'
+              f'    {outcome.said(name)}\n    {judged.file(outcome, "wrong")}')
+    for outcome in judged.unbuilt[:20]:
+        print(f'NOT THIS CELL: {outcome.cell.name}: {outcome.unlike}')
+    for refused, count in collections.Counter(outcome.refused for outcome in judged.refused).most_common(20):
+        print(f'REFUSED {count} times: {refused}')
+    due = [entry for entry in judged.wrong if entry[0] == 'inconclusive' and entry[1].cell.due]
+    print(f'{len(cells)} cells, {judged.counts["judgements"]} judgements in {seconds:.0f} s: '
+          f'{kinds["false pass"]} false pass, {kinds["false fail"]} false fail, '
+          f'{len(due)} inconclusive where a verdict was due, '
+          f'{sum(kinds.values()) - kinds["false pass"] - kinds["false fail"] - len(due)} other; '
+          f'{len(judged.unbuilt)} did not come about, {len(judged.refused)} were refused, '
+          f'{judged.counts["not final"]} were not final')
+    print('remedies: ' + ', '.join(f'{code} {count}' for code, count in judged.remedies.most_common()))
+
+
+def choose(options):
+    cells = table.table()
+    if options.quick:
+        cells = table.quick(cells)
+    if options.family:
+        cells = [cell for cell in cells if cell.family in options.family.split(',')]
+    for text in options.match or ():
+        cells = [cell for cell in cells if text in cell.name]
+    return cells[::options.every]
+
+
+def possible(cells, api):
+    """Those that can be on this machine."""
+    have = {one['name'] for one in api.ask('GET', '/v1/capabilities')['capabilities'] if one['available']}
+    return [cell for cell in cells if set(cell.needs) <= have]
+
+
+def tell_tap(tap, judged):
+    """A case a family."""
+    of = collections.defaultdict(list)
+    for kind, outcome, name, _ in judged.wrong:
+        of[outcome.cell.family].append(f'{kind}: {outcome.cell.name}: {outcome.said(name)}')
+    for outcome in judged.refused:
+        of[outcome.cell.family].append(f'refused: {outcome.cell.name}: {outcome.refused}')
+    counts = collections.Counter(outcome.cell.family for outcome in judged.outcomes)
+    for family, count in sorted(counts.items()):
+        tap.case(f'{family}: {count} cells get the verdict that the table says', not of[family], '\n'.join(of[family]))
+    for outcome in judged.unbuilt:
+        tap.note(f'it did not come about: {outcome.cell.name}: {outcome.unlike}')
+    tap.case('nearly all cells came about', len(judged.unbuilt) * 4 <= len(judged.outcomes))
+
+
+def judge_again(judged, binary, out):
+    """Each ledger by itself: it must say what the server said. And with no room to speak of."""
+    bad = []
+    full, small = Judge(binary), Judge(binary, 3, 2, 2)
+    for outcome in judged.outcomes:
+        if outcome.refused or outcome.unlike:
+            continue
+        lines = [line for line in outcome.ledger.splitlines() if line]
+        again, before = full.judge(lines), outcomes_of(outcome.verdict)
+        after = outcomes_of(again) if 'error' not in again else {}
+        if outcome.verdict.get('final') and after != before:
+            bad.append((outcome, f'saved: {again.get("error") or difference(before, after)}'))
+        bad += [(outcome, f'with no room: {what}') for what in turned(before, outcomes_of(small.judge(lines)))]
+    for outcome, what in bad:
+        judged.keep(outcome)
+        print(f'AGAIN: {outcome.cell.name}: {what}\n    {judged.file(outcome, "wrong")}')
+    print(f'{len(judged.outcomes)} ledgers judged again, and at the smallest bound: {len(bad)} differ')
+    full.close()
+    small.close()
+    return bad
+
+
+def difference(before, after):
+    names = sorted(set(before) | set(after))
+    return ', '.join(f'{name} was {before.get(name)}, is {after.get(name)}' for name in names
+                     if before.get(name) != after.get(name))
+
+
+def mutations(judged, options):
+    """All mutations of a sample of ledgers, or of all."""
+    files = [judged.file(outcome) for outcome in judged.outcomes if not outcome.unlike and not outcome.refused]
+    judge = Judge(options.judge)
+    begin = time.monotonic()
+    count, bad, _ = mutate(judge, files if options.mutate else files[::8], None if options.mutate else 40)
+    judge.close()
+    for file, name, what in bad[:40]:
+        print(f'MUTATION: {name}: {what}\n    {file}')
+    print(f'{count} mutations of {len(files if options.mutate else files[::8])} ledgers in {time.monotonic() - begin:.0f} s: '
+          f'{len(bad)} were turned into a pass')
+    return bad
+
+
+def remedy_pairs(options, folder, judged):
+    """What an inconclusive verdict tells its reader to do makes it conclusive."""
+    bad = []
+    for pair in pairs():
+        server = Server(options.hangup, '--stubs', folder, '--run-ports', '127.0.0.1:0', *pair.options)
+        runner = Runner(Api(server.port('admin')))
+        first = runner.run(pair.before, wait='0s' if pair.early else None)
+        second = runner.run(pair.after)
+        for outcome in (first, second):
+            judged.keep(outcome)
+        codes = {(one.get('remedy') or {}).get('code') for one in first.verdict.get('checks', ())
+                 if pair.about in (one['check'], one.get('of')) and one['outcome'] == 'inconclusive'}
+        why = first.refused or second.refused
+        if not why and (first.letter(pair.about) != 'I' or pair.code not in codes):
+            why = f'before: {first.letter(pair.about)}, {codes}: {first.said(pair.about)}'
+        if not why and second.letter(pair.about) not in pair.after.truth[pair.about]:
+            why = f'after: {second.letter(pair.about)}: {second.said(pair.about)}'
+        print(f'remedy {pair.code}: {why or "followed, it is " + second.letter(pair.about)}', flush=True)
+        if why:
+            bad.append((pair.code, why))
+        server.stop()
+    return bad
+
+
+def run_table(options, folder, tap):
+    """Returns how many things were wrong."""
+    more = ['--relayed'] if options.relay else []
+    server = Server(options.hangup, '--stubs', folder, '--run-ports', '[::]:0', *more)
+    api, judged, begin = Api(server.port('admin')), Judged(pathlib.Path(options.out)), time.monotonic()
+    cells = choose(options)
+    there = possible(cells, api)
+    if len(there) < len(cells):
+        print(f'# {len(cells) - len(there)} cells need capabilities that are missing here')
+    run_cells(Runner(api, Relay() if options.relay else None), there, judged, options.at_once)
+    if tap:
+        tell_tap(tap, judged)
+    else:
+        report(judged, there, time.monotonic() - begin)
+    bad = len(judged.wrong) + len(judged.refused) + (0 if tap else len(judged.unbuilt))
+    if options.judge and not options.relay:
+        again, turned_ones = judge_again(judged, options.judge, options.out), mutations(judged, options)
+        bad += len(again) + len(turned_ones)
+        if tap:
+            tap.case('each saved ledger gets the same verdict', not again, '\n'.join(what for _, what in again))
+            tap.case('no mutation makes a pass of a fail', not turned_ones,
+                     '\n'.join(f'{file}: {name}: {what}' for file, name, what in turned_ones))
+    status = server.stop()
+    if tap:
+        tap.case('the server ends in good order', status == 0)
+    return bad + (status != 0)
+
+
+def options_of(arguments=None):
+    options = argparse.ArgumentParser(description='The matrix: clients in modes, and the verdict each must get.')
+    options.add_argument('--hangup', required=True, help='the server')
+    options.add_argument('--judge', help='what judges saved ledgers (tests/matrix/judge.c)')
+    options.add_argument('--quick', action='store_true', help='a cell of each kind')
+    options.add_argument('--tap', action='store_true', help='as a test program')
+    options.add_argument('--family', help='only these, separated by commas')
+    options.add_argument('--match', action='append', help='only cells with this in their names')
+    options.add_argument('--every', type=int, default=1, help='only every so many-th cell')
+    options.add_argument('--relay', action='store_true', help='behind a relay that ACKs by itself: no cell may pass that is none')
+    options.add_argument('--mutate', action='store_true', help='all mutations of all ledgers, not a sample')
+    options.add_argument('--remedies', action='store_true', help='instead: what inconclusive verdicts say is to be done')
+    options.add_argument('--races', type=int, nargs='?', const=1000, help='instead: so many rounds of each race (1000)')
+    options.add_argument('--at-once', type=int, default=AT_ONCE)
+    options.add_argument('--out', default='build/matrix', help='for ledgers and verdicts')
+    return options.parse_args(arguments)
+
+
+def main():
+    options = options_of()
+    tap = Tap() if options.tap else None
+    temporary = tempfile.TemporaryDirectory(prefix='hangup-matrix-') if options.tap else None
+    if temporary:
+        options.out = temporary.name
+    with stubs() as folder:
+        if options.races:
+            try:
+                bad = races(lambda prefix, more: Server(options.hangup, *more, command_prefix=prefix), options.races,
+                            pathlib.Path(options.out))
+            except Unavailable as why:
+                print(f'no races here: {why}')
+                return 1
+        elif options.remedies:
+            bad = len(remedy_pairs(options, folder, Judged(pathlib.Path(options.out))))
+        else:
+            bad = run_table(options, folder, tap)
+    if temporary:
+        temporary.cleanup()
+    return tap.finish() if tap else 1 if bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

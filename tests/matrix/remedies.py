@@ -1,0 +1,81 @@
+"""For each remedy a pair of cells: one that is inconclusive and says what to do, and the same once that was
+done, which must be conclusive.
+"""
+import dataclasses
+
+from cells import GAP, IDLE, IDLE_STEPS, SCENE, cell, first, mode
+from clients import Policy, evicting
+
+
+@dataclasses.dataclass
+class Pair:
+    code: str
+    about: str           # the expectation
+    before: object       # a cell: inconclusive, with this code
+    after: object        # a cell: as its truth says
+    options: tuple = ()  # of the server of the first
+    early: bool = False  # the verdict of the first is asked for at once
+    server: dict = dataclasses.field(default_factory=dict)
+
+
+def one(client, steps, spec, over, tls, truth, **more):
+    return cell('remedy', 'what the remedy asks for was done', client, steps, spec, over, tls, truth, **more)
+
+
+def pairs():
+    idle = mode('idle-close', idle=IDLE)
+    reuse = mode('close-on-reuse')
+    bare = {'control': False, 'account': False}
+    before = {'idle-eviction': {'before': '550ms'}, 'idle_eviction': {'before': '550ms'}}
+    never = mode('goaway-idle', idle=IDLE, grace='never')
+    sharp = mode('goaway-idle', idle=IDLE, grace='300ms')
+    return [
+        Pair('no-exposure', 'recovered', one('naive', GAP, mode('idle-close', idle='60s'), 'h1', False, {'recovered': 'I'}),
+             one('naive', IDLE_STEPS, idle, 'h1', False, {'recovered': 'F'})),
+        Pair('not-struck', 'retry-once', one('look-retry', IDLE_STEPS, idle, 'h1', False, {'retry-once': 'I'}),
+             one('look-retry', GAP, reuse, 'h1', False, {'retry-once': 'P'})),
+        Pair('hangup-call', 'recovered',
+             one('naive', GAP + ' pause:0.4 get', reuse, 'h1', False, {'recovered': 'I'}, **bare),
+             one('naive', GAP + ' pause:0.4 get', reuse, 'h1', False, {'recovered': 'F'}, named=True, **bare)),
+        Pair('report', 'recovered', one('look', IDLE_STEPS, idle, 'h1', False, {'recovered': 'I'}, **bare),
+             one('look', IDLE_STEPS, idle, 'h1', False, {'recovered': 'P'}, control=False)),
+        Pair('reuse', 'recovered', one('look', 'get pause:1.5 get', idle, 'h1', False, {'recovered': 'I'}, control=False),
+             one('look', IDLE_STEPS, idle, 'h1', False, {'recovered': 'P'}, control=False)),
+        Pair('time-scale', 'idle-eviction',
+             one('evicts', IDLE_STEPS, dict(mode('half-open', idle='7s'), time_scale=0.1), 'h1', False,
+                 {'idle-eviction': 'I'}, policy=evicting(0.4), params=before),
+             one('evicts', IDLE_STEPS, mode('half-open', idle=IDLE), 'h1', False, {'idle-eviction': 'P'},
+                 policy=evicting(0.4), params=before)),
+        Pair('mark', 'fresh-on-foreground',
+             one('naive', 'get pause:0.2 get', mode('suspend', after='300ms'), 'h1', False, {'fresh-on-foreground': 'I'}),
+             one('naive', SCENE, mode('suspend', after='300ms'), 'h1', False, {'fresh-on-foreground': 'F'})),
+        Pair('grace', 'closes_after_goaway',
+             one('keep', IDLE_STEPS, sharp, 'h2', False, {'closes_after_goaway': 'I'}),
+             one('keep', IDLE_STEPS, never, 'h2', False, {'closes_after_goaway': 'F'})),
+        Pair('over-h1', 'connection_close', one('naive', GAP, reuse, 'h2', False, {'connection_close': 'I'}),
+             one('naive', GAP, reuse, 'h1', False, {'connection_close': 'F'})),
+        Pair('more-calls', 'connection_close', one('close', 'get', reuse, 'h1', False, {'connection_close': 'I'}),
+             one('close', GAP, reuse, 'h1', False, {'connection_close': 'P'}, without='naive')),
+        Pair('before', 'idle_eviction',
+             one('naive', IDLE_STEPS, mode('close-on-reuse', idle='1500ms'), 'h1', False, {'idle_eviction': 'I'},
+                 params={'idle_eviction': {}}),
+             one('naive', IDLE_STEPS, mode('close-on-reuse', idle='1500ms'), 'h1', False, {'idle_eviction': 'F'}, params=before)),
+        Pair('longer', 'backoff', one('retry-backoff', GAP, first(reuse), 'h1', False, {'backoff': 'I'}),
+             one('retry-backoff', GAP, {'plan': [dict(reuse, connection='1'),
+                                                 dict(mode('empty-response'), connection='2-5'), {'mode': 'normal'}]},
+                 'h1', False, {'backoff': 'P'})),
+        Pair('later', 'no_stale_use',
+             one('at-once', 'get pause:0.25 get pause:0.72 get', idle, 'h1', False, {'no_stale_use': 'I'},
+                 policy=Policy()),
+             one('naive', IDLE_STEPS, idle, 'h1', False, {'no_stale_use': 'F'})),
+        Pair('skew', 'fresh-on-foreground',
+             one('naive', SCENE.replace('mark:foreground pause:0.1', 'mark:foreground'), mode('suspend', after='300ms'),
+                 'h1', False, {'fresh-on-foreground': 'I'}),
+             one('naive', SCENE.replace('mark:foreground pause:0.1', 'mark:foreground pause:0.4'),
+                 mode('suspend', after='300ms'), 'h1', False, {'fresh-on-foreground': 'F'})),
+        Pair('relayed', 'recovered', one('retry', GAP, first(reuse), 'h1', False, {'recovered': 'I'}, **bare),
+             one('retry', GAP + ' pause:0.1 get', first(reuse), 'h1', False, {'recovered': 'P'}, **bare),
+             options=('--relayed',)),
+        Pair('wait', 'recovered', one('gives-up-late', GAP, mode('stall-on-reuse'), 'h1', False, {'recovered': 'I'}),
+             one('gives-up-late', GAP, mode('stall-on-reuse'), 'h1', False, {'recovered': 'F'}), early=True),
+    ]

@@ -1,0 +1,186 @@
+"""A cell as a run of a real server: made over the admin API, its client let loose on it, its verdict asked for."""
+import dataclasses
+import http.client
+import json
+import threading
+
+from clients import CLIENTS, App
+
+LETTERS = {'pass': 'P', 'fail': 'F', 'inconclusive': 'I', 'n/a': 'N'}
+
+
+class Api:
+    """The admin API, by a connection of its own for each thread that is kept."""
+
+    def __init__(self, port):
+        self.port = port
+        self.local = threading.local()
+
+    def call(self, method, path, body=None, accept=None, timeout=90):
+        for again in (True, False):
+            connection = getattr(self.local, 'connection', None)
+            if connection is None:
+                again = False
+                connection = self.local.connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=timeout)
+            headers = {'Accept': accept} if accept else {}
+            if body is not None:
+                headers['Content-Type'] = 'application/x-ndjson' if isinstance(body, str) else 'application/json'
+                body = body if isinstance(body, str) else json.dumps(body)
+            try:
+                connection.request(method, path, body, headers)
+                answer = connection.getresponse()
+                text = answer.read().decode()
+                break
+            except (http.client.HTTPException, OSError):
+                connection.close()
+                self.local.connection = None
+                if not again:
+                    raise
+        kind = answer.getheader('Content-Type', '')
+        return answer.status, json.loads(text) if 'json' in kind and 'ndjson' not in kind and text else text
+
+    def ask(self, *arguments, **more):
+        status, answer = self.call(*arguments, **more)
+        if not 200 <= status < 300:
+            raise Refused(status, answer)
+        return answer
+
+
+class Refused(Exception):
+    """The API has refused a call: its status, and its problem."""
+
+
+@dataclasses.dataclass
+class Outcome:
+    cell: object
+    verdict: dict      # the document
+    ledger: str        # NDJSON
+    apps: dict         # phase -> App
+    refused: str = ''  # the run could not be made, as the API says
+    unlike: str = ''   # the client did not see what makes it this cell
+    relayed: bool = False
+
+    def letter(self, name):
+        """What the verdict says of one expectation; None when it says nothing."""
+        for one in self.verdict.get('mitigations', ()):
+            if one['name'] == name:
+                return LETTERS[one['outcome']]
+        found = [one for one in self.verdict.get('checks', ()) if one['check'] == name]
+        own = [one for one in found if one.get('of') is None] or found
+        return LETTERS[own[0]['outcome']] if own else None
+
+    def said(self, name):
+        """The sentences behind it."""
+        parts = [one for one in self.verdict.get('checks', ()) if name in (one['check'], one.get('of'))]
+        return '; '.join(f'{one["check"]} {one["outcome"]}: {one["sentence"]}' +
+                         (f' [{one["remedy"]["code"]}]' if one.get('remedy') else '') for one in parts)
+
+
+def port_of(run, cell):
+    if cell.tls:
+        name = 'https1' if cell.over == 'h1' and cell.listener != 'both' else 'https'
+    else:
+        name = 'http'
+    url = run['urls'][name]
+    return int(url.rsplit(':', 1)[1].split('/')[0])
+
+
+class Runner:
+    def __init__(self, api, relay=None):
+        self.api, self.relay = api, relay
+
+    def run(self, cell, wait=None):
+        """wait: for the verdict; '0s': as it is at once, while the client still runs."""
+        listener = 'http' if not cell.tls else 'https1' if cell.over == 'h1' else 'https'
+        spec = dict(cell.spec, name=cell.family, expect=cell.expect, listeners=[listener], ttl='3m',
+                    control=cell.control)
+        if cell.listener != 'both':
+            spec['over'] = cell.over
+        status, run = self.api.call('POST', '/v1/runs', spec)
+        if status != 201:
+            return Outcome(cell, {}, '', {}, refused=f'{status} {run.get("where", "")}: {run.get("detail", run)}')
+        path = f'/v1/runs/{run["id"]}'
+        try:
+            apps, verdict = self.in_run(cell, run, path, wait)
+        finally:
+            self.api.call('DELETE', path)
+        ledger = self.api.ask('GET', f'{path}/events?max=10000', accept='application/x-ndjson')
+        return Outcome(cell, verdict, ledger, apps, unlike='' if self.relay else unlike(cell, apps, ledger),
+                       relayed=bool(self.relay))
+
+    def in_run(self, cell, run, path, wait):
+        port = port_of(run, cell)
+        if self.relay:
+            port = self.relay.open(port)
+        apps = {}
+        phases = (['control'] if cell.control else []) + ['fault'] + (['without'] if cell.without else [])
+        for phase in phases:
+            if phase != phases[0]:
+                self.api.ask('POST', f'{path}/phase', {'phase': phase})
+            policy = CLIENTS[cell.without] if phase == 'without' else cell.policy
+            apps[phase] = self.command(cell, policy, path, port, phase, wait)
+        if wait:
+            return apps, apps[phase].early
+        return apps, self.api.ask('GET', f'{path}/verdict?wait=20s')
+
+    def command(self, cell, policy, path, port, phase, wait):
+        """What `prove` does with COMMAND."""
+        self.api.ask('POST', f'{path}/command', {'start': {'argv': ['client'], 'steps': cell.steps}})
+        app = App(policy, cell.over, cell.tls, ('127.0.0.1', port), cell.named,
+                  mark=lambda name: self.api.ask('POST', f'{path}/marks', {'mark': name}), v6=('::1', port))
+        if wait and phase == 'fault':
+            timer = threading.Timer(0.8, lambda: setattr(app, 'early', self.api.ask('GET', f'{path}/verdict?wait={wait}')))
+            timer.start()
+        good = app.run(cell.control_steps if phase == 'control' and cell.control_steps else cell.steps)
+        if cell.account:
+            lines = [{'driver': 1}] + app.all_lines()
+            self.api.ask('POST', f'{path}/reports', '\n'.join(json.dumps(line) for line in lines) + '\n')
+        self.api.ask('POST', f'{path}/command', {'exit': {'status': 0 if good else 1}})
+        return app
+
+
+BLIND = ('hole', 'setup', 'late', 'path', 'streams')  # what was sent there need not have been read
+
+
+def unlike(cell, apps, ledger):
+    """Why this is not the cell: what its client saw in the phase "fault" is not what the table presumes. A
+    machine that is busy may make a retry late."""
+    seen = [one for one in apps['fault'].attempts]
+    kinds = [one.kind for one in seen]
+    if len(kinds) != len(cell.wire) or any(kind not in (want if isinstance(want, tuple) else (want,))
+                                           for kind, want in zip(kinds, cell.wire)):
+        return f'its client saw {kinds}'
+    for one, two in zip(seen, seen[1:]):
+        if one.call == two.call and cell.policy.delay < 0.1 and cell.policy.backoff == 1 and two.begin - one.end > cell.policy.delay + 0.12:
+            return f'its retry began {two.begin - one.end:.3f} s after the loss'
+    late = strayed(cell.steps, seen)
+    if late:
+        return late
+    if cell.family in BLIND:
+        return ''
+    on_wire = sum(1 for app in apps.values() for who in [app] + list(app.others.values()) for one in who.attempts
+                  if one.kind not in ('unsent', 'connect'))
+    told = sum(1 for line in ledger.splitlines() if '"event":"request"' in line or '"event":"stale_request"' in line)
+    return '' if on_wire == told else f'its clients sent {on_wire} requests, and the ledger has {told}'
+
+
+def strayed(steps, seen):
+    """A pause that was not as long as the steps say: this machine was busy."""
+    pauses, ends = [0.0], {}
+    for step in steps.split():
+        if step.startswith('pause:'):
+            pauses[-1] += float(step[6:])
+        elif step.startswith(('get', 'post')):
+            if '*' in step:
+                return ''
+            pauses.append(0.0)
+        elif not step.startswith('mark:'):
+            return ''
+    for one in seen:
+        first = one.call not in ends
+        if first and one.call > 1:
+            gap, meant = one.begin - ends[one.call - 1], pauses[one.call - 1]
+            if not meant - 0.01 <= gap <= meant + 0.15:
+                return f'a pause of {meant:.2f} s took {gap:.2f} s'
+        ends[one.call] = one.end
+    return ''
