@@ -128,27 +128,43 @@ static bool is_answered(const struct call *call)
            call->state == CALL_DOUBTFUL;
 }
 
-static bool is_named(const struct calls *calls, const struct call *call, const char *name)
+/* Its Hangup-Call; NULL: none. */
+static const char *name_of(const struct calls *calls, const struct call *call)
 {
     for (size_t i = 0; i < call->count; i++) {
         const struct attempt *a = calls->members[call->first + i].attempt;
-        if (a->hangup_call.bytes && (!name || strcmp(a->hangup_call.bytes, name) == 0))
-            return true;
+        if (a->hangup_call.bytes)
+            return a->hangup_call.bytes;
     }
-    return false;
+    return NULL;
+}
+
+/* By the number that Hangup-Call is; lines are in the order of theirs. */
+static struct account_line *line_named(struct account *a, const char *name)
+{
+    char *end;
+    long n = strtol(name, &end, 10);
+    size_t low = 0, high = a->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (a->lines[middle].n < n)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return !*end && low < a->count && a->lines[low].n == n ? &a->lines[low] : NULL;
 }
 
 static void match_named(struct account *a, const struct calls *calls)
 {
-    for (size_t i = 0; i < a->count; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "%d", a->lines[i].n);
+    for (size_t i = 0; i < a->count; i++)
         a->lines[i].matched = MATCHED_NOTHING;
-        for (size_t c = 0; c < calls->count; c++) {
-            if (is_named(calls, &calls->calls[c], name)) {
-                a->lines[i].matched = MATCHED_CALL;
-                a->lines[i].call = c;
-            }
+    for (size_t c = 0; c < calls->count; c++) {
+        const char *name = name_of(calls, &calls->calls[c]);
+        struct account_line *line = name ? line_named(a, name) : NULL;
+        if (line) {
+            line->matched = MATCHED_CALL;
+            line->call = c;
         }
     }
 }
@@ -189,7 +205,7 @@ bool account_match(struct account *a, const struct calls *calls)
     for (size_t i = 0; i < a->count; i++)
         a->lines[i].matched = MATCHED_NOT;
     for (size_t c = 0; c < calls->count; c++)
-        named += is_named(calls, &calls->calls[c], NULL);
+        named += name_of(calls, &calls->calls[c]) != NULL;
     bool all = !a->broken;
     if (named > 0)
         match_named(a, calls);
@@ -200,16 +216,6 @@ bool account_match(struct account *a, const struct calls *calls)
             a->lines[i].matched = MATCHED_NOT;
     }
     return all;
-}
-
-const struct account_line *account_of(const struct account *a, const struct calls *calls,
-                                      const struct call *call)
-{
-    for (size_t i = 0; i < a->count; i++) {
-        if (a->lines[i].matched == MATCHED_CALL && &calls->calls[a->lines[i].call] == call)
-            return &a->lines[i];
-    }
-    return NULL;
 }
 
 /* --- Where they differ */

@@ -47,10 +47,6 @@ bool account_whole(const struct account *a);
 /* Puts each line to its call: by Hangup-Call, which is n, else by order and method where that
  * leaves no doubt. Returns whether all of them could be. */
 bool account_match(struct account *a, const struct calls *calls);
-/* The line of a call; NULL: none is put to it. */
-const struct account_line *account_of(const struct account *a, const struct calls *calls,
-                                      const struct call *call);
-
 /* Where a line and the wire differ. */
 enum differs {
     DIFFERS_NOT,

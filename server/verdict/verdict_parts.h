@@ -76,6 +76,14 @@ bool verdict_work(struct verdict *v);
 void verdict_drop_work(struct verdict *v);
 struct work *verdict_work_of(struct verdict *v, enum ledger_phase phase); /* NULL: no such phase */
 
+/* notes.c: whether no call died inside the client, by its own account (fits: its lines are put to
+ * calls) or its exit status, as in the control before (NULL: none). */
+enum tri all_told(const struct phase *p, const struct phase *before, const struct control *control,
+                  bool fits);
+/* A note for each call; the caller's. NULL without memory. */
+struct note *make_notes(const struct scene *s, const struct calls *narrow,
+                        const struct account *account, bool fits);
+
 /* timeline.c: the connections of the calls that met a fault, then others: { "connections": [],
  * "more": n }. NULL without memory. */
 json_t *timeline_json(struct verdict *v);

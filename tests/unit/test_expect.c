@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "harness/memory.h"
 #include "verdict/expect.h"
+#include "verdict/finding.h"
 
 static struct expect *read_json(const char *text)
 {
@@ -285,6 +286,82 @@ static void every_row_is_told(void **state)
     json_decref(list);
 }
 
+/* --- docs/verdict.md has a line for each row */
+
+static void say_params(struct buf *out, const struct param_row *row, const char *fixed)
+{
+    const char *sep = " (";
+    for (; !fixed && row->name; row++, sep = ", ")
+        buf_printf(out, "%s`%s`%s%s", sep, row->name, row->initial ? " " : "",
+                   row->initial ? row->initial : "");
+    if (fixed)
+        buf_printf(out, " (%s", fixed);
+    if (fixed || *sep == ',')
+        buf_printf(out, ")");
+}
+
+static char *docs_read(void)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/docs/verdict.md", getenv("SOURCE_ROOT"));
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    struct buf text = { 0 };
+    char part[4096];
+    for (size_t n; (n = fread(part, 1, sizeof part, file)) > 0;)
+        buf_add(&text, part, n);
+    fclose(file);
+    char *out = strndup((const char *)buf_bytes(&text), buf_len(&text));
+    buf_free(&text);
+    return out;
+}
+
+/* Whether the docs have it; if not it is printed, to be put there. */
+static bool docs_have(const char *docs, struct buf *line)
+{
+    char *text = strndup((const char *)buf_bytes(line), buf_len(line));
+    bool there = strstr(docs, text) != NULL;
+    if (!there)
+        print_error("%s", text);
+    free(text);
+    buf_free(line);
+    return there;
+}
+
+static void the_docs_have_each_row(void **state)
+{
+    char *docs = docs_read();
+    bool all = true;
+    for (int i = 0; i < CHECK_COUNT; i++) {
+        const struct check_row *row = &check_rows[i];
+        struct buf line = { 0 };
+        buf_printf(&line, "| `%s`", row->name);
+        say_params(&line, row->params, NULL);
+        buf_printf(&line, " | %s | %s |\n", row->about, row->asks);
+        all &= docs_have(docs, &line);
+    }
+    for (size_t i = 0; i < mitigation_count; i++) {
+        const struct mitigation_row *row = &mitigation_rows[i];
+        struct buf line = { 0 };
+        buf_printf(&line, "| `%s` | %s | ", row->name, row->about);
+        for (size_t k = 0; k < row->part_count; k++) {
+            buf_printf(&line, "%s`%s`", k ? ", " : "", check_rows[row->parts[k].check].name);
+            if (row->parts[k].fixed)
+                say_params(&line, NULL, row->parts[k].fixed);
+        }
+        buf_printf(&line, " |\n");
+        all &= docs_have(docs, &line);
+    }
+    for (int i = REMEDY_NONE + 1; i < REMEDY_COUNT; i++) {
+        struct buf line = { 0 };
+        buf_printf(&line, "| `%s` | %s |\n", remedy_code((enum remedy)i),
+                   remedy_text((enum remedy)i));
+        all &= docs_have(docs, &line);
+    }
+    free(docs);
+    assert_true(all);
+}
+
 static void without_memory_nothing_is_read_or_lost(void **state)
 {
     const char *texts[] = { "retry-once;within=3s", "user_wait;max=2s;for=GET /a",
@@ -319,6 +396,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_has_its_place_and_what_is_allowed),
         cmocka_unit_test(a_list_is_bounded),
         cmocka_unit_test(every_row_is_told),
+        cmocka_unit_test(the_docs_have_each_row),
         cmocka_unit_test(without_memory_nothing_is_read_or_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,7 @@
 /* Verdicts: what the checks say of runs with a known truth. */
+#include <time.h>
+
+#include "harness/memcheck.h"
 #include "verdict_truths_rules.h"
 
 static void each_cell_has_its_truth(void **state)
@@ -29,12 +32,99 @@ static void what_comes_later_decides(void **state)
     rig_judge_all(later, sizeof later / sizeof *later);
 }
 
+/* --- Cost: a verdict is fed by the loop that serves, and asked from there. In CPU time, with room
+ * for a build without optimization. */
+
+static int64_t cpu_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* Lines of a script, made by a function of a number. */
+static char *many(unsigned count, void (*line)(struct buf *out, unsigned i))
+{
+    struct buf out = { 0 };
+    for (unsigned i = 1; i <= count; i++)
+        line(&out, i);
+    char *text = strndup((const char *)buf_bytes(&out), buf_len(&out));
+    buf_free(&out);
+    return text;
+}
+
+static void open_at_once(struct buf *out, unsigned i)
+{
+    buf_printf(out, i == 1 ? "1.000 c1 open h2\n1.000 c1 x1 GET /a\n" : "1.000 c1 x%u GET /a\n", i);
+}
+
+static void of_one_call(struct buf *out, unsigned i)
+{
+    buf_printf(out,
+               "%u.000 c%u open\n%u.000 c%u fin\n%u.000 c%u x1 GET /a hangup_call=1\n"
+               "%u.000 c%u x1 lost\n",
+               i, i, i, i, i, i, i, i);
+}
+
+static void answered_one_by_one(struct buf *out, unsigned i)
+{
+    buf_printf(out, "%s%u.000 c1 x%u GET /a\n%u.000 c1 x%u answer\n",
+               i == 1 ? "1.000 c1 open\n" : "", i, i, i, i);
+}
+
+static void costs_little(unsigned count, void (*line)(struct buf *out, unsigned i))
+{
+    const struct verdict_config config = { .attempts = 4096, .connections = 4096, .faults = 4096 };
+    char *script = many(count, line);
+    struct ledger *l = script_ledger(script);
+    struct verdict *v = verdict_create(&config);
+    int64_t begun = cpu_time();
+    rig_feed_verdict(v, l);
+    int64_t was_fed = cpu_time();
+    verdict_outcome(v, NULL);
+    int64_t judged = cpu_time();
+    print_message("# %lld ns a record, %lld us to judge\n",
+                  (long long)((was_fed - begun) / (int64_t)ledger_last(l)),
+                  (long long)((judged - was_fed) / NS_PER_US));
+    assert_true(was_fed - begun < (int64_t)ledger_last(l) * 10 * NS_PER_US);
+    assert_true(judged - was_fed < NS_PER_S);
+    verdict_destroy(v);
+    ledger_destroy(l);
+    free(script);
+}
+
+static void a_verdict_costs_little(void **state)
+{
+    if (under_memcheck())
+        skip();
+    costs_little(4000, open_at_once);
+    costs_little(4000, of_one_call);
+    costs_little(4000, answered_one_by_one);
+}
+
+/* --- What is sent may be any bytes */
+
+static void odd_bytes_are_told(void **state)
+{
+    static const struct truth odd = {
+        "", NULL,
+        "10.000 c101 open\n10.000 c101 fin\n10.000 c101 x1 GET /\xff\xfe\xc3\x28\x1b[31m\n"
+        "10.000 c101 x1 lost\n",
+        "inconclusive~ recovered=inconclusive(wait)~ executed_once=n/a~ "
+        "user_wait=inconclusive(wait)~ no_storm=pass~",
+        0
+    };
+    rig_judge_all(&odd, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_cell_has_its_truth),
         cmocka_unit_test(each_rule_decides_its_scenarios),
         cmocka_unit_test(what_comes_later_decides),
+        cmocka_unit_test(a_verdict_costs_little),
+        cmocka_unit_test(odd_bytes_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

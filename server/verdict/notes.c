@@ -1,0 +1,240 @@
+/* notes.c - what is known of calls besides: whether the control asked them, what the client's
+ * account says of them, and whether one died inside the client.
+ */
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "verdict/verdict_parts.h"
+
+/* --- Control and account */
+
+/* Of each method and path how often it is there; by key. */
+struct tally {
+    uint64_t key;
+    const struct attempt *attempt;
+};
+
+struct tallies {
+    struct tally *list;
+    size_t count;
+};
+
+static uint64_t key_of(const struct attempt *a)
+{
+    const uint64_t parts[] = { a->method.hash, a->path.hash };
+    return hash_more(HASH_START, parts, sizeof parts);
+}
+
+static int by_key(const void *x, const void *y)
+{
+    const struct tally *a = x, *b = y;
+    return (a->key > b->key) - (a->key < b->key);
+}
+
+/* All attempts of a history, or those that were answered. False: without memory. */
+static bool tally_up(const struct history *h, bool answered, struct tallies *out)
+{
+    const struct attempt *a;
+    out->count = 0;
+    out->list = calloc(history_attempts(h) + 1, sizeof *out->list);
+    for (size_t i = 0; out->list && (a = history_attempt(h, i)); i++) {
+        if (!answered || history_answered(h, a))
+            out->list[out->count++] = (struct tally){ key_of(a), a };
+    }
+    if (out->list && out->count)
+        qsort(out->list, out->count, sizeof *out->list, by_key);
+    return out->list != NULL;
+}
+
+/* The first of a key, or where it would be. */
+static size_t tally_find(const struct tallies *t, uint64_t key)
+{
+    size_t low = 0, high = t->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (t->list[middle].key < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static size_t tally_of(const struct tallies *t, uint64_t key)
+{
+    size_t first = tally_find(t, key), at = first;
+    while (at < t->count && t->list[at].key == key)
+        at++;
+    return at - first;
+}
+
+#define RHYTHM_LEAST 4
+
+/* All that the control asked was answered here as often; what it repeats by the clock may be one
+ * short. */
+static bool answered_as_often(const struct tallies *there, const struct tallies *here,
+                              const struct control *control)
+{
+    for (size_t i = 0, n; i < there->count; i += n) {
+        const struct tally *one = &there->list[i];
+        n = tally_of(there, one->key);
+        bool by_clock = n >= RHYTHM_LEAST && control_habit(control, one->attempt).rhythm != NEVER;
+        if (tally_of(here, one->key) + by_clock < n)
+            return false;
+    }
+    return true;
+}
+
+/* The command succeeded as in the control, and all was answered as there (R2). */
+static bool as_in_control(const struct phase *p, const struct phase *before,
+                          const struct control *control)
+{
+    struct tallies there = { 0 }, here = { 0 };
+    if (!control || !before || p->exited == NEVER || p->status != 0 || before->status != 0 ||
+        before->gap || history_forgotten(before->h))
+        return false;
+    bool same = tally_up(before->h, true, &there) && tally_up(p->h, true, &here) &&
+                answered_as_often(&there, &here, control);
+    free(there.list);
+    free(here.list);
+    return same;
+}
+
+/* Whether no call died inside the client, by its own account or its exit status. */
+enum tri all_told(const struct phase *p, const struct phase *before, const struct control *control,
+                  bool fits)
+{
+    const struct account *account = &p->account;
+    bool lost = false, odd = false;
+    for (size_t i = 0; i < account->count; i++) {
+        lost |= account->lines[i].matched == MATCHED_NOTHING && !account->lines[i].ok;
+        odd |= account->lines[i].matched == MATCHED_NOTHING && account->lines[i].ok;
+    }
+    if (lost)
+        return TRI_NO;
+    if (p->gap || history_forgotten(p->h))
+        return TRI_UNKNOWN;
+    if (account->driver)
+        return account_whole(account) && fits && !odd && account->count > 0 ? TRI_YES : TRI_UNKNOWN;
+    return as_in_control(p, before, control) ? TRI_YES : TRI_UNKNOWN;
+}
+
+/* --- Notes */
+
+static int by_age(const void *x, const void *y)
+{
+    int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+    return (a > b) - (a < b);
+}
+
+/* How many of so many ages, in their order, are at most this. */
+static size_t up_to(const int64_t *ages, size_t count, int64_t age)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ages[middle] <= age)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* How many calls were open when each began. False: without memory. */
+static bool count_open(const struct calls *calls, struct note *notes)
+{
+    int64_t *begun = calloc(2 * calls->count + 1, sizeof *begun), *over = begun + calls->count;
+    if (!begun)
+        return false;
+    for (size_t i = 0; i < calls->count; i++) {
+        const struct call *call = &calls->calls[i];
+        begun[i] = call->begun.from;
+        over[i] = call->answered.from != NEVER     ? call->answered.from
+                  : call->ended_by_client != NEVER ? call->ended_by_client
+                                                   : INT64_MAX;
+    }
+    if (calls->count) {
+        qsort(begun, calls->count, sizeof *begun, by_age);
+        qsort(over, calls->count, sizeof *over, by_age);
+    }
+    for (size_t i = 0; i < calls->count; i++) {
+        int64_t at = calls->calls[i].begun.from;
+        notes[i].at_once =
+            (unsigned)(up_to(begun, calls->count, at) - up_to(over, calls->count, at - 1));
+    }
+    free(begun);
+    return true;
+}
+
+/* The number of each call in documents: that of the narrow call which has its first attempt. */
+static bool number_calls(const struct calls *narrow, const struct calls *of, struct note *notes)
+{
+    uint64_t least = UINT64_MAX, most = 0;
+    for (size_t i = 0; i < narrow->member_count; i++) {
+        uint64_t number = narrow->members[i].attempt->number;
+        least = number < least ? number : least;
+        most = number > most ? number : most;
+    }
+    uint64_t *owners = calloc(narrow->member_count ? most - least + 1 : 1, sizeof *owners);
+    if (!owners)
+        return false;
+    for (size_t i = 0; i < narrow->count; i++) {
+        const struct call *call = &narrow->calls[i];
+        for (size_t k = 0; k < call->count; k++)
+            owners[narrow->members[call->first + k].attempt->number - least] = i + 1;
+    }
+    for (size_t i = 0; i < of->count; i++) {
+        const struct call *call = &of->calls[i];
+        notes[i].id =
+            call->count ? owners[of->members[call->first].attempt->number - least] : i + 1;
+    }
+    free(owners);
+    return true;
+}
+
+/* Which calls the control did not ask. */
+static bool find_foreign(const struct scene *s, struct note *notes)
+{
+    struct tallies asked = { 0 };
+    if (!s->control_history)
+        return true;
+    if (!tally_up(s->control_history, false, &asked))
+        return false;
+    for (size_t i = 0; i < s->calls->count; i++) {
+        const struct call *call = &s->calls->calls[i];
+        const struct attempt *first = call->count ? s->calls->members[call->first].attempt : NULL;
+        notes[i].foreign = first && first->method.hash && !tally_of(&asked, key_of(first));
+    }
+    free(asked.list);
+    return true;
+}
+
+struct note *make_notes(const struct scene *s, const struct calls *narrow,
+                        const struct account *account, bool fits)
+{
+    struct note *notes = calloc(s->calls->count + 1, sizeof *notes);
+    unsigned *sizes = calloc(s->calls->count + 1, sizeof *sizes);
+    if (!notes || !sizes || !count_open(s->calls, notes) ||
+        !number_calls(narrow, s->calls, notes) || !find_foreign(s, notes)) {
+        free(notes);
+        free(sizes);
+        return NULL;
+    }
+    for (size_t i = 0; i < s->calls->count; i++)
+        sizes[s->calls->calls[i].group]++;
+    for (size_t i = 0; i < s->calls->count; i++) {
+        notes[i].alone = sizes[s->calls->calls[i].group] == 1;
+    }
+    for (size_t i = 0; i < account->count; i++) {
+        const struct account_line *line = &account->lines[i];
+        if (line->matched != MATCHED_CALL)
+            continue;
+        notes[line->call].line = line;
+        notes[line->call].differs =
+            fits ? account_differs(line, s->h, s->calls, &s->calls->calls[line->call])
+                 : DIFFERS_NOT;
+    }
+    free(sizes);
+    return notes;
+}
