@@ -238,10 +238,9 @@ static void look_for_gaps(struct history *h, struct attempt *a)
  * was sent, so that it is the next request of its connection, if it is one. */
 static struct attempt *presumed_on(struct history *h, const struct connection *c)
 {
-    struct attempt *a = newest_attempt(h, c);
-    while (a && !(a->presumed && a->reached[PROGRESS_TOLD] == NEVER && !a->method.hash))
-        a = attempt_before(h, a);
-    return a;
+    struct attempt *a = c->presumed ? store_find(&h->attempts, c->presumed) : NULL;
+    bool unread = a && a->presumed && a->reached[PROGRESS_TOLD] == NEVER && !a->method.hash;
+    return unread ? a : NULL;
 }
 
 /* A request is read: a new attempt, or the one that was presumed. */
@@ -385,6 +384,7 @@ void history_on_segments_dropped(struct history *h, const struct ledger_record *
     if (a && (a->presumed || (!c->h2 && attempt_pending(a))))
         return; /* it is that one's, sent again */
     a = add_attempt(h, c, r);
+    c->presumed = a->number;
     a->presumed = a->partial = a->unknown = true;
     int64_t error = ledger_number(r, F_SAMPLED, r->age - since);
     a->first_byte = (struct span){ r->age - error < since ? since : r->age - error, r->age };

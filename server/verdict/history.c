@@ -256,7 +256,7 @@ static void cleared(struct history *h, const struct ledger_record *r)
     }
     struct connection *c;
     for (size_t i = 0; (c = store_at(&h->connections, i)); i++)
-        c->newest = 0;
+        c->newest = c->presumed = 0;
 }
 
 /* --- Records */

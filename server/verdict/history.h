@@ -167,7 +167,8 @@ struct connection {
     int64_t due_in; /* then: how soon it would have; NEVER: it does not wait for a time */
     bool unknown;   /* it lived through a gap */
     uint64_t first_seq, last_seq;
-    uint64_t newest; /* number of its newest attempt; 0 */
+    uint64_t newest;   /* number of its newest attempt; 0 */
+    uint64_t presumed; /* number of the newest that is presumed, or was; 0 */
 };
 
 /* The states of section 2. */
