@@ -144,7 +144,9 @@ enum h2_refusal h2_exchange_add(struct h2_exchange *ex, nghttp2_rcbuf *name, ngh
     if (n.len > 0 && n.base[0] == ':') {
         struct request *request = &ex->pub.request;
         const char **member = pseudo(request, n);
-        request->pseudo = hash_item(request->pseudo ? request->pseudo : HASH_START, n.base, n.len);
+        /* nghttp2 lets none pass but those of RFC 9113 8.3.1 and RFC 8441 4: this tells them. */
+        request->pseudo = hash_word(request->pseudo ? request->pseudo : HASH_START,
+                                    (uint64_t)n.base[1] << 32 | n.len);
         if (member) {
             keep(ex, value);
             *member = (const char *)v.base;

@@ -56,8 +56,26 @@ const struct header *request_header(const struct request *request, const char *n
 /* unreserved or sub-delims of RFC 3986 2.2, 2.3 */
 static bool is_name_char(char c)
 {
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-           (c && strchr("-._~!$&'()*+,;=", c));
+    switch (c) {
+    case '-':
+    case '.':
+    case '_':
+    case '~':
+    case '!':
+    case '$':
+    case '&':
+    case '\'':
+    case '(':
+    case ')':
+    case '*':
+    case '+':
+    case ',':
+    case ';':
+    case '=':
+        return true;
+    default:
+        return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    }
 }
 
 /* What stands between the brackets of an IP-literal: IPv6address or IPvFuture. */

@@ -18,13 +18,20 @@ static const struct {
 #undef X
 };
 
+/* Those that their names have: most fields have another. */
+static const uint32_t lengths = 0
+#define X(symbol, text, member) | UINT32_C(1) << (sizeof text - 1)
+    ASKED_FIELDS(X)
+#undef X
+    ;
+
 /* Of the request that was looked at last. */
 static char names[LEDGER_LIST_SIZE], others[LEDGER_LIST_SIZE];
 
 /* The first field of a name counts, but that an empty one says nothing. */
 static void find(struct asked *asked, const struct header *h)
 {
-    if (h->value_len == 0)
+    if (h->value_len == 0 || h->name_len >= 32 || !(lengths >> h->name_len & 1))
         return;
     for (size_t i = 0; i < ASKED_COUNT; i++) {
         if (known[i].len != h->name_len || strncasecmp(known[i].name, h->name, h->name_len) != 0)

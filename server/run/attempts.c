@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/hash.h"
 #include "base/list.h"
@@ -49,17 +50,28 @@ void attempts_clear(struct attempts *a)
     memset(a->buckets, 0, sizeof a->buckets);
 }
 
+/* What joins attempts, the strongest first. */
+static const struct {
+    const char *name;
+    size_t len;
+} keys[] = { { "idempotency-key", 15 }, { "x-request-id", 12 }, { "traceparent", 11 } };
+#define KEYS (sizeof keys / sizeof *keys)
+
 struct attempt_key attempts_key(const struct request *request, uint64_t digest)
 {
-    static const char *const names[] = { "idempotency-key", "x-request-id", "traceparent" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const struct header *key = request_header(request, names[i]);
-        if (!key || key->value_len == 0)
-            continue;
-        return (struct attempt_key){ .hash =
-                                         hash_item(HASH_START + 1 + i, key->value, key->value_len),
-                                     .key = key };
-    }
+    const struct header *found[KEYS] = { NULL }; /* of each the first */
+    for (const struct header *h = request->headers; h != request->headers + request->header_count;
+         h++)
+        for (size_t i = 0; i < KEYS; i++)
+            if (h->name_len == keys[i].len && !found[i] &&
+                strncasecmp(h->name, keys[i].name, keys[i].len) == 0)
+                found[i] = h;
+    for (size_t i = 0; i < KEYS; i++)
+        if (found[i] && found[i]->value_len > 0)
+            return (struct attempt_key){
+                .hash = hash_item(HASH_START + 1 + i, found[i]->value, found[i]->value_len),
+                .key = found[i],
+            };
 
     uint64_t hash = hash_item(HASH_START, request->method, strlen(request->method));
     hash = hash_item(hash, request->target, strlen(request->target));

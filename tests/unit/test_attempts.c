@@ -11,17 +11,6 @@
 #include "base/hash.h"
 #include "run/attempts.h"
 
-/* The engine's, in small. */
-const struct header *request_header(const struct request *request, const char *name)
-{
-    for (size_t i = 0; i < request->header_count; i++) {
-        const struct header *h = &request->headers[i];
-        if (h->name_len == strlen(name) && strncasecmp(h->name, name, h->name_len) == 0)
-            return h;
-    }
-    return NULL;
-}
-
 static int make(void **state)
 {
     *state = attempts_create();
