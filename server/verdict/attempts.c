@@ -261,12 +261,41 @@ static struct attempt *attempt_read(struct history *h, struct connection *c,
     return a;
 }
 
+static bool names_header(const struct ledger_record *r, const char *name)
+{
+    struct ledger_value list;
+    const char *item;
+    size_t at = 0, len, wanted = strlen(name);
+    if (!ledger_value(r, F_HEADERS, &list))
+        return true; /* it may have */
+    while (ledger_item_next(&list, &at, &item, &len)) {
+        if (len == wanted && strncasecmp(item, name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A request whose head says that it has no content is whole with that. Without Content-Length one
+ * over HTTP/2 may have some, but not one to read something. */
+static bool look_for_content(struct attempt *a, const struct connection *c,
+                             const struct ledger_record *r)
+{
+    bool declared = a->content_length >= 0 || names_header(r, "transfer-encoding");
+    bool reads = a->method.bytes &&
+                 (strcmp(a->method.bytes, "GET") == 0 || strcmp(a->method.bytes, "HEAD") == 0);
+    if (a->reached[PROGRESS_TOLD] == NEVER || a->partial || declared || (c->h2 && !reads))
+        return false;
+    record_no_content(&a->digest);
+    return true;
+}
+
 void history_on_request(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
     struct attempt *a = attempt_read(h, c, r);
     read_head(a, r);
     look_for_gaps(h, a);
+    look_for_content(a, c, r);
     if (a->reused == TRI_UNKNOWN && c->opened != NEVER && !c->unknown)
         a->reused = c->requests ? TRI_YES : TRI_NO;
     if (a->idle_before == NEVER && c->idle_since != NEVER)
@@ -302,34 +331,6 @@ static void came_out_of_hole(struct history *h, struct connection *c, const stru
         c->open++;
 }
 
-static bool names_header(const struct ledger_record *r, const char *name)
-{
-    struct ledger_value list;
-    const char *item;
-    size_t at = 0, len, wanted = strlen(name);
-    if (!ledger_value(r, F_HEADERS, &list))
-        return true; /* it may have */
-    while (ledger_item_next(&list, &at, &item, &len)) {
-        if (len == wanted && strncasecmp(item, name, len) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Of a stale request no request_complete follows if it has no content: it is whole with its head.
- * Without Content-Length a request over HTTP/2 may have some, but not one to read something. */
-static void look_for_content(struct attempt *a, const struct connection *c,
-                             const struct ledger_record *r)
-{
-    bool declared = a->content_length >= 0 || names_header(r, "transfer-encoding");
-    bool reads = a->method.bytes &&
-                 (strcmp(a->method.bytes, "GET") == 0 || strcmp(a->method.bytes, "HEAD") == 0);
-    if (a->reached[PROGRESS_TOLD] == NEVER || a->partial || declared || (c->h2 && !reads))
-        return;
-    record_no_content(&a->digest);
-    reach(a, PROGRESS_WHOLE, r);
-}
-
 void history_on_stale_request(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
@@ -340,7 +341,8 @@ void history_on_stale_request(struct history *h, const struct ledger_record *r)
     struct attempt *a = add_attempt(h, c, r);
     read_head(a, r);
     look_for_gaps(h, a);
-    look_for_content(a, c, r);
+    if (look_for_content(a, c, r)) /* no request_complete follows */
+        reach(a, PROGRESS_WHOLE, r);
     a->stale = true;
     c->open += r->exchange ? 1 : 0;
     if (c->stale_bytes == NEVER)
@@ -494,7 +496,7 @@ void history_on_exchange_lost(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
     struct attempt *a = attempt_told(h, c, r);
-    a->partial |= a->reached[PROGRESS_WHOLE] == NEVER;
+    a->partial |= a->reached[PROGRESS_WHOLE] == NEVER && !a->digest.hash;
     lose(h, c, a, r);
     close_exchange(c, a, r);
 }

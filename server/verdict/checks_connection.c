@@ -370,6 +370,7 @@ static void went_elsewhere(const struct scene *s, struct finding *f, const struc
     const struct attempt *first = call_first(s, call);
     int64_t over;
     const struct connection *c = first ? used_before(s, first, &over) : NULL;
+    const struct connection *own = first ? connection_of(s, first) : NULL;
     char name[CALL_SIZE], time[TIME_SIZE];
     int64_t limit = c ? limit_of(l, c) : NEVER;
     if (!c || first->reused != TRI_NO || limit == NEVER)
@@ -380,7 +381,7 @@ static void went_elsewhere(const struct scene *s, struct finding *f, const struc
     const struct fault *dead = c->fault ? history_find_fault(s->h, c->fault) : NULL;
     bool left_in_time = c->left != LEFT_NOT && c->left_at <= over + limit + history_grace(s->h);
     bool kept = c->left != LEFT_NOT && c->left_at > over + limit + history_grace(s->h) &&
-                c->left_at + history_grace(s->h) < first->first_byte.from;
+                c->left_at + history_grace(s->h) < (own ? own->opened : 0);
     bool told = dead && dead->class != CLASS_SILENCES && c->dead <= first->first_byte.from;
     call_text(s, call, name);
     if (c->unknown || first->unknown || call->state == CALL_UNKNOWN)

@@ -140,13 +140,13 @@ static bool goes_on(const struct asked *asked, const struct entry *e)
     return about(e->attempt->first_byte.from - asked->starts[STARTS - 1], rhythm);
 }
 
-/* Whether the next request comes after so long also when there is nothing to retry: who asks in a
- * rhythm would have asked then anyway. */
+/* Whether the next request comes about as soon also when there is nothing to retry: then it would
+ * perhaps have come anyway. */
 static bool is_habit(const struct asked *asked, int64_t gap)
 {
     int alike = 0;
     for (int i = 0; i < asked->gap_count; i++)
-        alike += about(asked->gaps[i], gap);
+        alike += asked->gaps[i] <= 2 * gap;
     return alike >= STARTS - 1;
 }
 

@@ -14,6 +14,7 @@ import concurrent.futures
 import json
 import pathlib
 import re
+import subprocess
 import sys
 import tempfile
 import threading
@@ -172,24 +173,28 @@ def tell_tap(tap, judged):
     tap.case('nearly all cells came about', len(judged.unbuilt) * 4 <= len(judged.outcomes))
 
 
-def judge_again(judged, binary, out):
-    """Each ledger by itself: it must say what the server said. And with no room to speak of."""
-    bad = []
-    full, small = Judge(binary), Judge(binary, 3, 2, 2)
-    for outcome in judged.outcomes:
-        if outcome.refused or outcome.unlike:
-            continue
+def saved(binary, file):
+    """What `hangup verdict` makes of a file."""
+    done = subprocess.run([binary, 'verdict', str(file), '--json'], capture_output=True, text=True, check=False)
+    return outcomes_of(json.loads(done.stdout)) if done.returncode != 2 else {'error': done.stderr.strip()}
+
+
+def judge_again(judged, options, say):
+    """Each ledger by itself: `hangup verdict FILE` must say what the server said. And with no room to speak of."""
+    bad, there = [], [outcome for outcome in judged.outcomes if not outcome.refused and not outcome.unlike]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        again = list(pool.map(lambda outcome: saved(options.hangup, judged.file(outcome)), there))
+    small = Judge(options.judge, 3, 2, 2)
+    for outcome, after in zip(there, again):
         lines = [line for line in outcome.ledger.splitlines() if line]
-        again, before = full.judge(lines), outcomes_of(outcome.verdict)
-        after = outcomes_of(again) if 'error' not in again else {}
+        before = outcomes_of(outcome.verdict)
         if outcome.verdict.get('final') and after != before:
-            bad.append((outcome, f'saved: {again.get("error") or difference(before, after)}'))
+            bad.append((outcome, f'saved: {after.get("error") or difference(before, after)}'))
         bad += [(outcome, f'with no room: {what}') for what in turned(before, outcomes_of(small.judge(lines)))]
     for outcome, what in bad:
         judged.keep(outcome)
-        print(f'AGAIN: {outcome.cell.name}: {what}\n    {judged.file(outcome, "wrong")}')
-    print(f'{len(judged.outcomes)} ledgers judged again, and at the smallest bound: {len(bad)} differ')
-    full.close()
+        say(f'AGAIN: {outcome.cell.name}: {what}\n    {judged.file(outcome, "wrong")}')
+    say(f'{len(there)} ledgers judged again, and at the smallest bound: {len(bad)} differ')
     small.close()
     return bad
 
@@ -200,7 +205,7 @@ def difference(before, after):
                      if before.get(name) != after.get(name))
 
 
-def mutations(judged, options):
+def mutations(judged, options, say):
     """All mutations of a sample of ledgers, or of all."""
     files = [judged.file(outcome) for outcome in judged.outcomes if not outcome.unlike and not outcome.refused]
     judge = Judge(options.judge)
@@ -208,8 +213,8 @@ def mutations(judged, options):
     count, bad, _ = mutate(judge, files if options.mutate else files[::8], None if options.mutate else 40)
     judge.close()
     for file, name, what in bad[:40]:
-        print(f'MUTATION: {name}: {what}\n    {file}')
-    print(f'{count} mutations of {len(files if options.mutate else files[::8])} ledgers in {time.monotonic() - begin:.0f} s: '
+        say(f'MUTATION: {name}: {what}\n    {file}')
+    say(f'{count} mutations of {len(files if options.mutate else files[::8])} ledgers in {time.monotonic() - begin:.0f} s: '
           f'{len(bad)} were turned into a pass')
     return bad
 
@@ -240,13 +245,13 @@ def remedy_pairs(options, folder, judged):
 
 def run_table(options, folder, tap):
     """Returns how many things were wrong."""
-    more = ['--relayed'] if options.relay else []
+    more, say = ['--relayed'] if options.relay else [], tap.note if tap else print
     server = Server(options.hangup, '--stubs', folder, '--run-ports', '[::]:0', *more)
     api, judged, begin = Api(server.port('admin')), Judged(pathlib.Path(options.out)), time.monotonic()
     cells = choose(options)
     there = possible(cells, api)
     if len(there) < len(cells):
-        print(f'# {len(cells) - len(there)} cells need capabilities that are missing here')
+        say(f'{len(cells) - len(there)} cells need capabilities that are missing here')
     run_cells(Runner(api, Relay() if options.relay else None), there, judged, options.at_once)
     if tap:
         tell_tap(tap, judged)
@@ -254,7 +259,7 @@ def run_table(options, folder, tap):
         report(judged, there, time.monotonic() - begin)
     bad = len(judged.wrong) + len(judged.refused) + (0 if tap else len(judged.unbuilt))
     if options.judge and not options.relay:
-        again, turned_ones = judge_again(judged, options.judge, options.out), mutations(judged, options)
+        again, turned_ones = judge_again(judged, options, say), mutations(judged, options, say)
         bad += len(again) + len(turned_ones)
         if tap:
             tap.case('each saved ledger gets the same verdict', not again, '\n'.join(what for _, what in again))

@@ -1,6 +1,5 @@
 """Mutations of the oracle: ledgers whose verdict is known lose an event, have two events change places, or
-end early. What was a pass may become inconclusive; what was a fail may never become a pass, and nothing
-that did not pass may pass.
+end early or begin late. What was a pass may become inconclusive; what was a fail may never become a pass.
 """
 import collections
 import json
@@ -76,12 +75,13 @@ def swapped(lines):
 
 
 MUTATIONS = (without, early, late, swapped)
+LACKING = (without, late)  # of these nothing that is no pass may become one
 
 
-def turned(before, after):
-    """What a mutation must never do."""
-    return [f'{name}: {before.get(name)} became P' for name, letter in after.items()
-            if letter == 'P' and before.get(name) not in ('P', 'N', None) and before.get(name) == 'F']
+def turned(before, after, those='F'):
+    """What a mutation must never do: those outcomes became a pass."""
+    return [f'{name}: {before[name]} became P' for name, letter in after.items()
+            if letter == 'P' and before.get(name, 'P') in those]
 
 
 def mutate(judge, files, limit=None):
@@ -97,7 +97,7 @@ def mutate(judge, files, limit=None):
                 if 'error' in verdict:
                     bad.append((file, name, verdict['error']))
                     continue
-                for what in turned(before, outcomes(verdict)):
+                for what in turned(before, outcomes(verdict), 'FI' if kind in LACKING else 'F'):
                     seen[kind.__name__] += 1
                     bad.append((file, name, what))
     return count, bad, seen

@@ -161,7 +161,21 @@ def unlike(cell, apps, ledger):
     on_wire = sum(1 for app in apps.values() for who in [app] + list(app.others.values()) for one in who.attempts
                   if one.kind not in ('unsent', 'connect'))
     told = sum(1 for line in ledger.splitlines() if '"event":"request"' in line or '"event":"stale_request"' in line)
+    if on_wire == told and (slow := late_server(seen, ledger)):
+        return slow
     return '' if on_wire == told else f'its clients sent {on_wire} requests, and the ledger has {told}'
+
+
+def late_server(seen, ledger):
+    """How long it takes from a client's decision to its first byte at the server is about the same each time,
+    or this machine was busy."""
+    events = [json.loads(line) for line in ledger.splitlines() if line]
+    begin = max((i for i, event in enumerate(events) if event['event'] == 'phase' and event['phase'] == 'fault'), default=0)
+    rest = [event for event in events[begin:] if event['event'] in ('request', 'stale_request')]
+    sent = [one for one in seen if one.kind not in ('unsent', 'connect', 'hedge')]
+    ways = [event['first_byte_ms'] - one.begin * 1000 for one, event in zip(sent, rest)]
+    spread = max(ways, default=0) - min(ways, default=0)
+    return f'the server saw a request {spread:.0f} ms late' if spread > 100 and len(sent) == len(rest) else ''
 
 
 def strayed(steps, seen):
@@ -174,9 +188,13 @@ def strayed(steps, seen):
             if '*' in step:
                 return ''
             pauses.append(0.0)
+        elif step.startswith('poll*'):
+            return rough(step, seen)
         elif not step.startswith('mark:'):
             return ''
     for one in seen:
+        if one.kind == 'hedge':
+            continue
         first = one.call not in ends
         if first and one.call > 1:
             gap, meant = one.begin - ends[one.call - 1], pauses[one.call - 1]
@@ -184,3 +202,10 @@ def strayed(steps, seen):
                 return f'a pause of {meant:.2f} s took {gap:.2f} s'
         ends[one.call] = one.end
     return ''
+
+
+def rough(step, seen):
+    """Polls that came in another rhythm."""
+    period = float(step.partition(':')[2])
+    gaps = [two.begin - one.begin for one, two in zip(seen, seen[1:])]
+    return '' if all(abs(gap - period) < period / 4 for gap in gaps) else f'polls after {max(gaps):.2f} s'
