@@ -167,6 +167,13 @@
     X(PATH, "path", WORD)                                                                          \
     X(CLIENT, "client", TEXT)                                                                      \
     X(SAMPLED, "sampled_ms", SPAN)                                                                 \
+    X(DATA, "data", INT)                                                                           \
+    X(DATA_BYTES, "data_bytes", INT)                                                               \
+    X(FIRST_DATA, "first_data_ms", SPAN)                                                           \
+    X(FINS, "fins", INT)                                                                           \
+    X(RSTS, "rsts", INT)                                                                           \
+    X(PROBES, "probes", INT)                                                                       \
+    X(ACKS, "acks", INT)                                                                           \
     X(SOURCE, "source", WORD)                                                                      \
     X(RUN, "run", TEXT)                                                                            \
     X(VERSION, "version", TEXT)                                                                    \
@@ -418,7 +425,8 @@
                      "content_length? expect? early_data?")                                        \
     X(SYN_REFUSED, "listener? peer? attempts? total? why?")                                        \
     X(SYN_DROPPED, "listener? peer? attempts? segments? total? why?")                              \
-    X(SEGMENTS_DROPPED, "connection segments total sampled_ms after_fault_ms fault?")              \
+    X(SEGMENTS_DROPPED, "connection segments total sampled_ms after_fault_ms fault? data? "        \
+                        "data_bytes? first_data_ms? fins? rsts? probes? acks?")                    \
     X(PEER_FIN, "connection fault? last_fault? idle_ms? after_fault_ms? crossed?")                 \
     X(PEER_RST, "connection why? fault? last_fault? idle_ms? after_fault_ms? crossed?")            \
     X(PEER_CLOSE_NOTIFY, "connection fault?")                                                      \

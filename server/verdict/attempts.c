@@ -372,27 +372,50 @@ void history_on_request_complete(struct history *h, const struct ledger_record *
     reach(a, PROGRESS_WHOLE, r);
 }
 
-/* What kinds of segments they were the ledger does not say: it may have been a request, and it may
- * have been probes, a FIN, or ACKs. */
-void history_on_segments_dropped(struct history *h, const struct ledger_record *r)
+#define CLOSE_NOTIFY_MAX 31 /* octets: a record with an alert, over TLS 1.2 or 1.3 with an AEAD */
+
+/* Whether there was no request in it, as far as is known what they were: no data; or so little that
+ * over TLS, and before a FIN, it can be a close_notify, and no request. */
+static bool is_no_attempt(const struct connection *c, const struct ledger_record *r)
 {
-    struct connection *c = history_connection_of(h, r);
+    struct ledger_value data;
+    if (!ledger_value(r, F_DATA, &data))
+        return false;
+    return data.number == 0 || (c->tls && ledger_number(r, F_FINS, 0) > 0 &&
+                                ledger_number(r, F_DATA_BYTES, INT64_MAX) <= CLOSE_NOTIFY_MAX);
+}
+
+/* A request that nobody has read. */
+static void presume(struct history *h, struct connection *c, const struct ledger_record *r)
+{
     uint64_t hole = (uint64_t)ledger_number(r, F_FAULT, 0);
     const struct fault *fault = store_find(&h->faults, hole);
-    int64_t since = fault ? fault->at : r->age;
+    int64_t since = fault ? fault->at : r->age, first = record_age(r, F_FIRST_DATA);
+    int64_t from = r->age - ledger_number(r, F_SAMPLED, r->age - since);
+    struct span came = first != NEVER ? (struct span){ first, first }
+                                      : (struct span){ from < since ? since : from, r->age };
     if (c->stale_bytes == NEVER)
-        c->stale_bytes = r->age;
+        c->stale_bytes = came.to;
     struct attempt *a = newest_attempt(h, c);
     if (a && (a->presumed || (!c->h2 && attempt_pending(a))))
         return; /* it is that one's, sent again */
     a = add_attempt(h, c, r);
     c->presumed = a->number;
     a->presumed = a->partial = a->unknown = true;
-    int64_t error = ledger_number(r, F_SAMPLED, r->age - since);
-    a->first_byte = (struct span){ r->age - error < since ? since : r->age - error, r->age };
+    a->first_byte = came;
     a->reached[PROGRESS_BEGUN] = a->first_byte.to;
     a->seqs[PROGRESS_BEGUN] = r->seq;
     attempt_out(a, TROUBLE_BITTEN, hole, a->first_byte.from, r->seq);
+}
+
+/* Without a tap it may have been a request, and it may have been probes, a FIN, or ACKs. */
+void history_on_segments_dropped(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    if (!is_no_attempt(c, r))
+        presume(h, c, r);
+    if (ledger_number(r, F_FINS, 0) > 0 || ledger_number(r, F_RSTS, 0) > 0)
+        connection_left(h, c, r, ledger_number(r, F_RSTS, 0) > 0 ? LEFT_RST : LEFT_FIN);
 }
 
 /* --- Answers and losses */

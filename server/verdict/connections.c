@@ -57,7 +57,8 @@ void history_on_connection_open(struct history *h, const struct ledger_record *r
 
 void history_on_client_hello(struct history *h, const struct ledger_record *r)
 {
-    history_connection_of(h, r)->spoke = true;
+    struct connection *c = history_connection_of(h, r);
+    c->spoke = c->tls = true;
 }
 
 void history_on_protocol(struct history *h, const struct ledger_record *r)
@@ -122,9 +123,8 @@ static void said(struct connection *c, const struct ledger_record *r)
     }
 }
 
-/* The client ends the connection: what it waits for there, it has given up (section 2). */
-static void left(struct history *h, struct connection *c, const struct ledger_record *r,
-                 enum leaving how)
+void connection_left(struct history *h, struct connection *c, const struct ledger_record *r,
+                     enum leaving how)
 {
     if (c->left == LEFT_NOT) {
         c->left = how;
@@ -143,27 +143,27 @@ static void left(struct history *h, struct connection *c, const struct ledger_re
 void history_on_peer_fin(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
-    left(h, c, r, LEFT_FIN);
+    connection_left(h, c, r, LEFT_FIN);
     if (c->crossed == TRI_NO)
         said(c, r);
 }
 
 void history_on_peer_rst(struct history *h, const struct ledger_record *r)
 {
-    left(h, history_connection_of(h, r), r, LEFT_RST);
+    connection_left(h, history_connection_of(h, r), r, LEFT_RST);
 }
 
 void history_on_peer_close_notify(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
-    left(h, c, r, LEFT_CLOSE_NOTIFY);
+    connection_left(h, c, r, LEFT_CLOSE_NOTIFY);
     no_use(c, r);
 }
 
 void history_on_peer_goaway(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
-    left(h, c, r, LEFT_GOAWAY);
+    connection_left(h, c, r, LEFT_GOAWAY);
     no_use(c, r);
     if (c->crossed == TRI_NO)
         said(c, r);
@@ -221,7 +221,7 @@ void history_on_stale_bytes(struct history *h, const struct ledger_record *r)
     struct connection *c = history_connection_of(h, r);
     c->spoke |= ledger_number(r, F_BYTES, 0) > 0;
     if (ledger_number(r, F_BYTES, 0) == 0)
-        left(h, c, r, LEFT_FIN); /* into a forgotten connection */
+        connection_left(h, c, r, LEFT_FIN); /* into a forgotten connection */
     else
         came_stale(c, r->age);
 }
@@ -251,7 +251,7 @@ void history_on_connection_end(struct history *h, const struct ledger_record *r)
     c->armed = ledger_value(r, F_RULE, &value);
     c->due_in = record_age(r, F_DUE_IN);
     if (c->by == BY_CLIENT && (c->how == HOW_FIN || c->how == HOW_RST))
-        left(h, c, r, c->how == HOW_FIN ? LEFT_FIN : LEFT_RST);
+        connection_left(h, c, r, c->how == HOW_FIN ? LEFT_FIN : LEFT_RST);
     uint64_t fault = (uint64_t)ledger_number(r, F_FAULT, 0);
     if (c->how == HOW_RST && c->by != BY_CLIENT)
         connection_doubt(h, c, fault, r->age, r->seq);

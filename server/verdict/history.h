@@ -130,7 +130,7 @@ struct connection {
     struct text listener, client; /* client: the hash by which the server knows its kind */
     int family, number;           /* 0: not known */
     int path;                     /* enum ledger_path; -1: not known, and taken for relayed */
-    bool h2;
+    bool h2, tls;
     uint32_t requests;  /* read in service */
     uint32_t answered;  /* handed whole */
     uint32_t open;      /* exchanges */

@@ -76,6 +76,9 @@ void attempt_forget(struct attempt *a);
 /* What the faults that stand on a connection do to a new attempt of it; named: the one that the
  * record names, or 0. */
 void faults_meet(struct history *h, struct connection *c, struct attempt *a, uint64_t named);
+/* The client ends the connection: what it waits for there, it has given up (section 2). */
+void connection_left(struct history *h, struct connection *c, const struct ledger_record *r,
+                     enum leaving how);
 /* Responses that went out just before an RST of ours, and of which no proof came that the client
  * read them, are doubtful (section 2). */
 void connection_doubt(struct history *h, struct connection *c, uint64_t fault, int64_t at,

@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/clock.h"
+
 #define SNAP       128 /* the headers of IP and TCP */
 #define AT_ONCE    64  /* then the connections get their turn */
 #define V6_HEADER  40
@@ -27,7 +29,7 @@ struct tap {
 /* --- The filter: classic BPF on the network header */
 
 struct program {
-    struct sock_filter code[48];
+    struct sock_filter code[64];
     unsigned length;
 };
 
@@ -40,9 +42,14 @@ static void add(struct program *p, uint16_t code, uint32_t k, uint8_t yes, uint8
 #define LOAD_PKTTYPE  ((uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE))
 #define REJECT_NEXT   add(p, BPF_RET | BPF_K, 0, 0, 0)
 
-/* Flags and port, with the TCP header at X + header: accepted or rejected. */
+/* Flags and ports, with the TCP header at X + header: accepted or rejected. */
 static void add_tcp(struct program *p, const struct tap_config *c, uint32_t header)
 {
+    if (c->from_port) {
+        add(p, BPF_LD | BPF_H | BPF_IND, header, 0, 0);
+        add(p, BPF_JMP | BPF_JEQ | BPF_K, c->from_port, 1, 0);
+        REJECT_NEXT;
+    }
     add(p, BPF_LD | BPF_B | BPF_IND, header + 13, 0, 0);
     add(p, BPF_ALU | BPF_AND | BPF_K, c->mask, 0, 0);
     add(p, BPF_JMP | BPF_JEQ | BPF_K, c->flags, 1, 0);
@@ -56,7 +63,8 @@ static void add_tcp(struct program *p, const struct tap_config *c, uint32_t head
 
 static void build(struct program *p, const struct tap_config *c)
 {
-    const uint8_t tcp_length = (uint8_t)(7 + c->port_count); /* of what add_tcp adds */
+    const uint8_t tcp_length =
+        (uint8_t)(7 + c->port_count + (c->from_port ? 3 : 0)); /* of what add_tcp adds */
     p->length = 0;
     add(p, BPF_LD | BPF_W | BPF_ABS, LOAD_PKTTYPE, 0, 0);
     add(p, BPF_JMP | BPF_JEQ | BPF_K, PACKET_HOST, 1, 0);
@@ -123,24 +131,51 @@ static bool parse(const uint8_t *packet, size_t len, int interface, struct tap_s
         if (IN6_IS_ADDR_LINKLOCAL(&out->to.v6.sin6_addr))
             out->to.v6.sin6_scope_id = out->from.v6.sin6_scope_id = (uint32_t)interface;
     }
+    size_t all = v4 ? two(packet + 2) : (size_t)V6_HEADER + two(packet + 4);
+    size_t heads = header + (size_t)(tcp[12] >> 4) * 4;
     out->seq = (uint32_t)two(tcp + 4) << 16 | two(tcp + 6);
+    out->length = all > heads ? (uint32_t)(all - heads) : 0;
     out->flags = tcp[13];
+    out->interface = interface;
     return true;
+}
+
+/* When it came, in the time of clock_now(), of which the kernel's stamp is none. */
+static int64_t came_at(struct msghdr *message)
+{
+    int64_t now = clock_now();
+    struct timespec stamp;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
+            continue;
+        memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
+        int64_t ago = clock_wall(now) - ((int64_t)stamp.tv_sec * NS_PER_S + stamp.tv_nsec);
+        return ago > 0 && ago < NS_PER_S ? now - ago : now; /* else somebody has set the clock */
+    }
+    return now;
 }
 
 void tap_look(struct tap *t)
 {
     for (int i = 0; i < AT_ONCE && !t->closed; i++) {
-        uint8_t packet[SNAP];
+        uint8_t packet[SNAP], control[CMSG_SPACE(sizeof(struct timespec))];
         struct sockaddr_ll link;
         struct tap_segment segment;
-        socklen_t len = sizeof link;
-        ssize_t n =
-            recvfrom(t->fd, packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr *)&link, &len);
+        struct iovec into = { packet, sizeof packet };
+        struct msghdr message = { .msg_name = &link,
+                                  .msg_namelen = sizeof link,
+                                  .msg_iov = &into,
+                                  .msg_iovlen = 1,
+                                  .msg_control = control,
+                                  .msg_controllen = sizeof control };
+        ssize_t n = recvmsg(t->fd, &message, MSG_DONTWAIT);
         if (n < 0 && errno != EINTR && errno != ENETDOWN) /* an interface went: the others stay */
             return;
-        if (n > 0 && parse(packet, (size_t)n, link.sll_ifindex, &segment) && is_ours(&segment.to))
-            t->seen(t->owner, &segment);
+        if (n <= 0 || !parse(packet, (size_t)n, link.sll_ifindex, &segment) ||
+            !is_ours(&segment.to))
+            continue;
+        segment.at = came_at(&message);
+        t->seen(t->owner, &segment);
     }
 }
 
@@ -160,8 +195,10 @@ static int packet_socket(const struct tap_config *c)
     int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
+    int on = 1;
     build(&p, c);
     struct sock_fprog program = { .len = (unsigned short)p.length, .filter = p.code };
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on); /* without: when it is read */
     if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ||
         bind(fd, (struct sockaddr *)&every, sizeof every) < 0) {
         int error = -errno;

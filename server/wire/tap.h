@@ -23,7 +23,10 @@ struct uv_loop_s;
 struct tap_segment {
     union address from, to;
     uint32_t seq;
+    uint32_t length; /* octets of data; the kernel may have joined what came as several segments */
     uint8_t flags;
+    int interface;
+    int64_t at; /* clock_now() when it came to this machine, by the kernel */
 };
 
 #define TAP_PORTS_MAX 8
@@ -33,6 +36,7 @@ struct tap_config {
     uint16_t ports[TAP_PORTS_MAX]; /* of ours */
     unsigned port_count;
     uint8_t mask, flags; /* segments with (their flags & mask) == flags */
+    uint16_t from_port;  /* 0: any */
     /* Called from the loop. It may close the tap. */
     void (*seen)(void *owner, const struct tap_segment *segment);
     void *owner;

@@ -1,11 +1,9 @@
 /* watch.c - what the kernel knows about a connection that we ended or silenced.
  *
  * It tells by counters, not by events, so they are sampled: whether the client's kernel has ACKed
- * our FIN (TCP_INFO), and how many segments a black hole swallowed (SO_MEMINFO). An ACK counts as
- * seen before the client's bytes only when nothing had come when it was seen; anything else would
- * blame a client for bytes that crossed our FIN.
+ * our FIN (TCP_INFO). An ACK counts as seen before the client's bytes only when nothing had come
+ * when it was seen; anything else would blame a client for bytes that crossed our FIN.
  */
-#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,7 +14,6 @@
 
 #define FIN_SAMPLE     (200 * NS_PER_US) /* at first, then a quarter of the FIN's age, up to: */
 #define FIN_SAMPLE_MAX NS_PER_S
-#define HOLE_SAMPLE    (20 * NS_PER_MS)
 
 int wire_tcp_state(const struct wire *w)
 {
@@ -51,15 +48,6 @@ uint64_t wire_acked(const struct wire *w)
 {
     int unacked = w->fd < 0 ? -1 : wire_unacked(w); /* our FIN counts as an octet */
     return unacked < 0 || (uint64_t)unacked > w->bytes_out ? 0 : w->bytes_out - (uint64_t)unacked;
-}
-
-static uint32_t segments_dropped(const struct wire *w)
-{
-    uint32_t info[SK_MEMINFO_VARS] = { 0 };
-    socklen_t len = sizeof info;
-    if (getsockopt(w->fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
-        return w->drops_seen;
-    return info[SK_MEMINFO_DROPS];
 }
 
 /* --- Our FIN */
@@ -127,55 +115,4 @@ enum ledger_fin_acked wire_fin_acked(const struct wire *w)
     if (w->fin_acked_at != TIME_NONE)
         return FIN_ACKED;
     return fin_state(w) == FIN_CROSSED ? FIN_CROSSED : FIN_UNCLEAR;
-}
-
-/* --- The black hole */
-
-static void count_drops(struct wire *w)
-{
-    uint32_t drops = segments_dropped(w);
-    int64_t now = clock_now(), looked_at = w->drops_looked_at;
-    w->drops_looked_at = now;
-    if (drops == w->drops_seen)
-        return;
-    if (w->black_hole_used_at == TIME_NONE)
-        w->black_hole_used_at = now;
-    ledger_begin(w->ledger, EV_SEGMENTS_DROPPED, w->id, 0);
-    ledger_int(w->ledger, F_SEGMENTS, drops - w->drops_seen);
-    ledger_int(w->ledger, F_TOTAL, drops - w->drops_before);
-    ledger_int(w->ledger, F_SAMPLED, now - looked_at);
-    ledger_int(w->ledger, F_AFTER_FAULT, now - w->fault_since);
-    wire_ledger_fault(w);
-    ledger_commit(w->ledger);
-    w->drops_seen = drops;
-}
-
-static void hole_sample(struct timer *m, int64_t late)
-{
-    struct wire *w = link_entry(m, struct wire, sample);
-    count_drops(w);
-    int64_t now = clock_now(), pause = (now - w->fault_since) / 100;
-    timer_at(m, now + (pause > HOLE_SAMPLE ? pause : HOLE_SAMPLE));
-}
-
-void wire_watch_black_hole(struct wire *w)
-{
-    w->drops_before = w->drops_seen = segments_dropped(w);
-    w->drops_looked_at = clock_now();
-    w->black_hole_used_at = TIME_NONE;
-    w->sample.reached = hole_sample;
-    timer_at(&w->sample, clock_now() + HOLE_SAMPLE);
-}
-
-void wire_watch_black_hole_end(struct wire *w)
-{
-    if (!timer_armed(&w->sample))
-        return;
-    timer_cancel(&w->sample);
-    count_drops(w);
-}
-
-int64_t wire_black_hole_used(const struct wire *w)
-{
-    return w->black_hole_used_at;
 }

@@ -103,6 +103,7 @@ struct wire {
                               behind it; resetting: or the kernel last took some of it */
     int64_t linger;        /* fin_sent: how long what comes is discarded */
     uint32_t drops_before, drops_seen;
+    struct hole *hole; /* what is seen of a black hole (hole.c); NULL: nothing */
     int64_t drops_looked_at;
     struct timer limit; /* of the state: linger, watch, drain */
     struct timer sample;
@@ -345,6 +346,8 @@ bool wire_tls_in_cleartext(struct wire *w);
 
 /* --- watch.c */
 void wire_watch_fin(struct wire *w);
+
+/* --- hole.c */
 void wire_watch_black_hole(struct wire *w);
 /* A last look at the drop counter; again, or when it was never watched: no harm. */
 void wire_watch_black_hole_end(struct wire *w);

@@ -1,6 +1,13 @@
 /* Faults that say nothing: half-open, black-hole, stall-idle. */
 #include "witness.h"
 
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
 #define IDLE_MS 200
 #define IDLE    "{\"idle\":\"200ms\"}"
 
@@ -102,6 +109,78 @@ static void black_hole_swallows_the_clients_fin(struct stage *stage)
     check_nothing_read(t);
 }
 
+/* How many of a kind the ledger has of this hole; -1: it does not tell of kinds. */
+static json_int_t swallowed(struct stage *stage, const struct talk *t, const char *kind)
+{
+    uint64_t next;
+    json_int_t count = 0;
+    json_t *events = admin_events(stage->server, 0, 0, &next), *e, *n;
+    size_t i;
+
+    json_array_foreach(events, i, e)
+    {
+        if (strcmp(event_text(e, "event"), "segments_dropped") != 0 ||
+            event_ms(e, "connection") != (double)t->connection)
+            continue;
+        n = json_object_get(e, kind);
+        count = n && count >= 0 ? count + json_integer_value(n) : -1;
+    }
+    json_decref(events);
+    return count;
+}
+
+static void await_swallowed(struct stage *stage, struct talk *t, const char *kind)
+{
+    int64_t until = in_ms(PATIENCE_MS);
+
+    while (swallowed(stage, t, kind) == 0 && clock_now() < until)
+        client_silent(&t->c, in_ms(20));
+    check(swallowed(stage, t, kind) > 0, "no %s was seen", kind);
+}
+
+/* A probe, and a FIN, are no request; without a tap nobody knows what they were. */
+static void what_a_black_hole_swallows_is_told_by_kind(struct stage *stage)
+{
+    int on = 1;
+
+    admin_needs(stage->server, "black_hole");
+    struct talk *t = silenced(stage, "black-hole", "black_hole");
+    setsockopt(t->c.fd, IPPROTO_TCP, TCP_KEEPIDLE, &on, sizeof on);
+    setsockopt(t->c.fd, IPPROTO_TCP, TCP_KEEPINTVL, &on, sizeof on);
+    setsockopt(t->c.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    if (!admin_capability(stage->server, "tap")) {
+        json_t *event = ledger_await(stage->server, t->connection, "segments_dropped", NULL);
+        assert_int_equal(swallowed(stage, t, "probes"), -1);
+        json_decref(event);
+        return;
+    }
+    await_swallowed(stage, t, "probes");
+    assert_int_equal(swallowed(stage, t, "data"), 0);
+    assert_int_equal(swallowed(stage, t, "fins"), 0);
+
+    struct talk *ends = silenced(stage, "black-hole", "black_hole");
+    client_shut(&ends->c);
+    await_swallowed(stage, ends, "fins");
+    assert_int_equal(swallowed(stage, ends, "data"), 0);
+    assert_int_equal(swallowed(stage, ends, "probes"), 0);
+
+    struct talk *asks = silenced(stage, "black-hole", "black_hole");
+    assert_int_equal(talk_ask(asks, "into-the-hole"), 0);
+    int sent = 0;
+    assert_int_equal(ioctl(asks->c.fd, SIOCOUTQ, &sent), 0);
+    await_swallowed(stage, asks, "data");
+    json_t *event = ledger_await(stage->server, asks->connection, "segments_dropped", NULL);
+    json_t *fault = ledger_await(stage->server, asks->connection, "fault", "black_hole");
+    assert_int_equal(event_ms(event, "data_bytes"), sent);
+    assert_true(event_ms(event, "first_data_ms") > event_ms(fault, "ms"));
+    assert_true(event_ms(event, "first_data_ms") <= event_ms(event, "ms"));
+    json_decref(event);
+    json_decref(fault);
+    assert_int_equal(swallowed(stage, asks, "fins"), 0);
+    assert_int_equal(swallowed(stage, asks, "probes"), 0);
+    assert_int_equal(swallowed(stage, asks, "rsts"), 0);
+}
+
 static void reset_of_the_run_lets_a_stalled_connection_go(struct stage *stage)
 {
     struct talk *t = silenced(stage, "stall-idle", "stall");
@@ -119,6 +198,7 @@ int main(void)
         SCENARIO(stall_idle_lets_the_clients_fin_pass_without_a_word, SEATS_ALL),
         SCENARIO(black_hole_acks_nothing_until_healed, SEATS_ALL),
         SCENARIO(black_hole_swallows_the_clients_fin, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(what_a_black_hole_swallows_is_told_by_kind, SEATS_ALL),
         SCENARIO(reset_of_the_run_lets_a_stalled_connection_go, SEAT_H1_CLEAR | SEAT_H2_TLS),
     };
 

@@ -120,6 +120,56 @@ static void a_syn_is_seen_with_its_sender_and_nothing_else_is(void **state)
             one_syn(v6, listens);
 }
 
+static bool five_octets_are_seen(void *unused)
+{
+    for (unsigned i = 0; i < seen_count; i++)
+        if (seen[i].length == 5)
+            return true;
+    return false;
+}
+
+/* One client alone, whatever it sends: with how much data, and when. */
+static void one_client(bool v6)
+{
+    union address server, client, other_at;
+    int listening = bound(v6, &server), fd = bound(v6, &client), other = bound(v6, &other_at);
+    socklen_t len = v6 ? sizeof server.v6 : sizeof server.v4;
+    struct tap *t = NULL;
+    struct tap_config config = { .loop = &loop,
+                                 .ports = { port_of(&server) },
+                                 .port_count = 1,
+                                 .from_port = listening < 0 ? 0 : port_of(&client),
+                                 .seen = note };
+    if (listening < 0)
+        return;
+    if (!caps_have(CAP_TAP))
+        skip_because(caps_row(CAP_TAP)->why_not);
+    assert_int_equal(listen(listening, 2), 0);
+    assert_int_equal(connect(other, &server.any, len), 0);
+    assert_int_equal(connect(fd, &server.any, len), 0);
+    seen_count = 0;
+    assert_int_equal(tap_open(&config, &t), 0);
+    int64_t before = clock_now();
+    assert_int_equal(send(other, "others", 6, 0), 6);
+    assert_int_equal(send(fd, "12345", 5, 0), 5);
+    loop_until(&loop, five_octets_are_seen, NULL);
+    for (unsigned i = 0; i < seen_count; i++) {
+        assert_memory_equal(&seen[i].from, &client, len);
+        assert_true(seen[i].length == 5 || seen[i].length == 0);
+        assert_true(seen[i].at >= before - NS_PER_MS && seen[i].at <= clock_now());
+    }
+    tap_close(t);
+    close(fd);
+    close(other);
+    close(listening);
+}
+
+static void one_client_can_be_looked_at_alone(void **state)
+{
+    for (int v6 = 0; v6 < 2; v6++)
+        one_client(v6);
+}
+
 /* As it is to serve for dead connections, too. */
 static void other_flags_can_be_asked_for(void **state)
 {
@@ -184,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_syn_is_seen_with_its_sender_and_nothing_else_is),
         cmocka_unit_test(other_flags_can_be_asked_for),
+        cmocka_unit_test(one_client_can_be_looked_at_alone),
         cmocka_unit_test(more_ports_than_it_takes_are_refused),
         cmocka_unit_test(every_number_of_ports_works),
     };

@@ -217,6 +217,32 @@ static const struct row attempts[] = {
     { "nobody knows what went into a hole",
       H1 "3.000 c1 black_hole\n30.100 c1 segments_dropped segments=1\n",
       "begun unknown 1/1 presumed", NULL },
+    { "55: a probe is no request",
+      H1 GET_A "1.100 c1 x1 answer\n3.000 c1 black_hole\n"
+               "18.000 c1 segments_dropped segments=1 data=0 probes=1 fins=0\n",
+      "acked fine", NULL },
+    { "55: nor is the FIN of who leaves",
+      H1 GET_A "1.100 c1 x1 answer\n3.000 c1 black_hole\n"
+               "18.000 c1 segments_dropped segments=1 data=0 probes=0 fins=1\n",
+      "acked fine", NULL },
+    { "nor a close_notify before it",
+      H1 "0.000 c1 client_hello\n" GET_A "1.100 c1 x1 answer\n3.000 c1 black_hole\n"
+         "18.000 c1 segments_dropped segments=2 data=1 data_bytes=24 first_data=18.0 fins=1\n",
+      "acked fine", NULL },
+    { "so little in cleartext may be one",
+      H1 "3.000 c1 black_hole\n"
+         "18.000 c1 segments_dropped segments=2 data=1 data_bytes=24 first_data=18.0 fins=1\n",
+      "begun unknown 1/1 presumed", NULL },
+    { "data is, behind a probe",
+      H1 "3.000 c1 black_hole\n18.000 c1 segments_dropped segments=1 data=0 probes=1\n"
+         "30.500 c1 segments_dropped segments=1 data=1 data_bytes=99 first_data=30.0\n",
+      "begun unknown 1/1 presumed", NULL },
+    { "who waits in a hole gives up by its FIN",
+      H1 GET_A "1.100 c1 black_hole\n5.000 c1 segments_dropped segments=1 data=0 fins=1\n",
+      "whole abandoned 1/1", NULL },
+    { "or by RST",
+      H1 GET_A "1.100 c1 black_hole\n5.000 c1 segments_dropped segments=1 data=0 fins=0 rsts=1\n",
+      "whole abandoned 1/1", NULL },
     { "what an open request sends again into a hole",
       H1 GET_A "3.000 c1 black_hole\n4.000 c1 segments_dropped segments=1\n", "whole bitten 1/1",
       NULL },

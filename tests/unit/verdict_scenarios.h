@@ -369,6 +369,18 @@ __attribute__((unused)) static const struct scenario silences[] = {
       "0.000 c1 open\n0.000 c1 client_hello\n3.000 c1 fin\n" C2("4.000")
           ANSWERED("4.000", "c2", "x1", "GET /a"),
       "GET /a answered untouched", NULL },
+    { "22: a probe, then an eviction's FIN went into the hole, and the next call elsewhere", NULL,
+      REUSES "3.000 c1 black_hole\n6.000 c1 segments_dropped segments=1 data=0 probes=1\n"
+             "9.000 c1 segments_dropped segments=1 data=0 probes=0 fins=1\n" NEXT("10.000"),
+      TWO "answered avoided proven", NULL },
+    { "55, 56: a probe, then a request, whose time is known", NULL,
+      REUSES
+      "3.000 c1 black_hole\n18.000 c1 segments_dropped segments=1 data=0 probes=1\n"
+      "30.500 c1 segments_dropped segments=1 data=1 data_bytes=99 first_data=30.0\n" NEXT("31.000"),
+      "GET /a answered untouched; GET /a answered untouched; ? ? unknown bitten presumed; "
+      "GET /b answered untouched",
+      "GET /a answered untouched; GET /a answered untouched; ? ? unknown bitten presumed "
+      "hedges=1" },
     { "it is not told what went into the hole", NULL,
       REUSES "3.000 c1 black_hole\n10.000 c1 segments_dropped segments=2\n" NEXT("10.000"),
       "GET /a answered untouched; GET /a answered untouched; ? ? unknown bitten presumed; "
