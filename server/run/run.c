@@ -160,6 +160,11 @@ void run_set(struct run *run, struct plan *plan, enum run_apply apply, const cha
     install(run, plan, apply, false, why);
 }
 
+void run_exercise(const struct run *run, const struct plan *plan, struct exercise *out)
+{
+    plan_exercise(plan, listening_kinds(run), out);
+}
+
 struct plan *run_plan(const struct run *run)
 {
     return run->shared.plan;

@@ -13,6 +13,7 @@
 #include "base/refusal.h"
 #include "run/config.h"
 
+struct exercise;
 struct ledger;
 struct listener;
 struct plan;
@@ -53,6 +54,8 @@ int run_compile_mode(const struct run *run, const char *name, const json_t *para
 int run_compile_plan(const struct run *run, const json_t *plan, const uint64_t *seed,
                      struct plan **out, struct refusal *why);
 void run_set(struct run *run, struct plan *plan, enum run_apply apply, const char *why);
+/* What clients of its listeners can meet with a plan. */
+void run_exercise(const struct run *run, const struct plan *plan, struct exercise *out);
 /* What is in force; the run's own reference. */
 struct plan *run_plan(const struct run *run);
 

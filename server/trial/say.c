@@ -7,8 +7,7 @@
 #include "engine/protocol.h"
 #include "ledger/ledger.h"
 #include "trial/trial_parts.h"
-
-#define RULES 1 /* of verdicts */
+#include "verdict/verdict.h"
 
 static void put_json(struct ledger *l, enum ledger_field field, const json_t *value)
 {
@@ -20,10 +19,10 @@ static void put_json(struct ledger *l, enum ledger_field field, const json_t *va
 
 static void put_expectations(struct trial *t)
 {
-    if (!t->expect)
+    if (!t->expected.list)
         return;
-    put_json(t->ledger, F_EXPECTATIONS, t->expect);
-    ledger_text(t->ledger, F_ORIGIN, "run");
+    put_json(t->ledger, F_EXPECTATIONS, t->expected.list);
+    ledger_text(t->ledger, F_ORIGIN, t->expected.origin);
 }
 
 void say_start(struct trial *t)
@@ -32,7 +31,7 @@ void say_start(struct trial *t)
     ledger_begin(l, EV_RUN_START, 0, 0);
     ledger_text(l, F_RUN, t->id);
     ledger_text(l, F_VERSION, HANGUP_VERSION);
-    ledger_int(l, F_RULES, RULES);
+    ledger_int(l, F_RULES, VERDICT_RULES);
     ledger_word(l, F_OVER, t->over == OVER_H1 ? ONLY_H1 : t->over == OVER_H2 ? ONLY_H2 : ONLY_BOTH);
     put_expectations(t);
     ledger_real(l, F_TIME_SCALE, run_time_scale(t->run));

@@ -20,6 +20,7 @@ void setting_free(struct setting *s)
     json_decref(s->apply);
     json_decref(s->time_scale);
     json_decref(s->ttl);
+    json_decref(s->expect);
     *s = (struct setting){ 0 };
 }
 
@@ -103,7 +104,7 @@ int setting_check(struct setting *s, bool optional, struct refusal *why)
 /* The members as they are: null is json_null(). */
 static int read_members(const json_t *body, struct setting *s, struct refusal *why)
 {
-    json_t *mode, *params, *plan, *case_name, *seed, *apply, *time_scale, *ttl;
+    json_t *mode, *params, *plan, *case_name, *seed, *apply, *time_scale, *ttl, *expect;
     const struct json_member members[] = {
         { "mode", JSON_STRING, false, true, &mode },
         { "params", JSON_OBJECT, false, true, &params },
@@ -113,6 +114,7 @@ static int read_members(const json_t *body, struct setting *s, struct refusal *w
         { "apply", JSON_STRING, false, false, &apply },
         { "time_scale", JSON_REAL, false, true, &time_scale },
         { "ttl", JSON_STRING, false, true, &ttl },
+        { "expect", JSON_ARRAY, false, true, &expect },
         { 0 },
     };
     int error = json_members(body, members, why);
@@ -120,7 +122,7 @@ static int read_members(const json_t *body, struct setting *s, struct refusal *w
         return error;
     *s = (struct setting){ json_incref(mode),       json_incref(params), json_incref(plan),
                            json_incref(case_name),  json_incref(seed),   json_incref(apply),
-                           json_incref(time_scale), json_incref(ttl) };
+                           json_incref(time_scale), json_incref(ttl),    json_incref(expect) };
     return 0;
 }
 
@@ -276,6 +278,11 @@ int setting_compile(const struct setting *s, struct run *run, struct plan **out,
 }
 
 /* --- Looking */
+
+bool setting_only_expects(const json_t *body)
+{
+    return json_object_size(body) == 1 && json_object_get(body, "expect") != NULL;
+}
 
 enum run_apply setting_apply(const struct setting *s)
 {

@@ -10,7 +10,7 @@
 
 /* The members of a body that sets something; NULL: not there. References of its own. */
 struct setting {
-    json_t *mode, *params, *plan, *case_name, *seed, *apply, *time_scale, *ttl;
+    json_t *mode, *params, *plan, *case_name, *seed, *apply, *time_scale, *ttl, *expect;
 };
 void setting_free(struct setting *s);
 
@@ -28,6 +28,8 @@ int setting_check(struct setting *s, bool optional, struct refusal *why);
 int setting_compile(const struct setting *s, struct run *run, struct plan **out,
                     struct refusal *why);
 enum run_apply setting_apply(const struct setting *s);
+/* It changes expectations alone. */
+bool setting_only_expects(const json_t *body);
 /* How long it stays, in ns; DURATION_NEVER: until another is set. */
 int64_t setting_ttl(const struct setting *s);
 /* What a verdict says that it was: "mode idle-close", "case 01-answered-then-dead", "plan". */

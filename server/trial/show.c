@@ -5,7 +5,8 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/duration.h"
-#include "mode/mode.h"
+#include "engine/protocol.h"
+#include "mode/exercise.h"
 #include "run/plan.h"
 #include "trial/trial_parts.h"
 #include "wire/listener.h"
@@ -74,10 +75,10 @@ static json_t *admin_url(const struct trial *t, const char *rest)
 
 #define PAUSE_MARGIN (300 * NS_PER_MS) /* and for its kernel to know of it */
 
-double show_pause(const struct plan *plan)
+double show_pause(const struct run *run, const struct plan *plan)
 {
     struct exercise e;
-    plan_exercise(plan, KINDS_ALL, &e);
+    run_exercise(run, plan, &e);
     return (double)(e.pause + PAUSE_MARGIN) / NS_PER_S;
 }
 
@@ -126,16 +127,16 @@ static json_t *show_state(const struct trial *t)
 {
     bool over = t->state != TRIAL_RUNNING;
     const struct ledger *l = t->ledger;
-    double pause = t->run ? show_pause(run_plan(t->run)) : t->pause;
+    double pause = t->run ? show_pause(t->run, run_plan(t->run)) : t->pause;
     size_t connections = t->run ? run_connection_count(t->run) : 0;
     if (t->plan && t->phase == PHASE_CONTROL && t->run)
-        pause = show_pause(t->plan);
-    return json_pack("{s:O?, s:f, s:s?, s:I, s:{s:I, s:I, s:I, s:o}}", "expect", t->expect,
-                     "pause_s", pause, "reason",
-                     over ? ledger_word_name(F_REASON, t->reason) : NULL, "connections",
-                     (json_int_t)connections, "events", "first", (json_int_t)ledger_first(l),
-                     "last", (json_int_t)ledger_last(l), "dropped", (json_int_t)ledger_dropped(l),
-                     "dropped_by", dropped_by(l));
+        pause = show_pause(t->run, t->plan);
+    return json_pack(
+        "{s:O?, s:s?, s:f, s:s?, s:I, s:{s:I, s:I, s:I, s:o}}", "expect", t->expected.list,
+        "expect_of", t->expected.list ? t->expected.origin : NULL, "pause_s", pause, "reason",
+        over ? ledger_word_name(F_REASON, t->reason) : NULL, "connections", (json_int_t)connections,
+        "events", "first", (json_int_t)ledger_first(l), "last", (json_int_t)ledger_last(l),
+        "dropped", (json_int_t)ledger_dropped(l), "dropped_by", dropped_by(l));
 }
 
 json_t *trial_json(struct trial *t)

@@ -142,26 +142,40 @@ static int open_listeners(struct trials *t, struct run *run, const struct spec *
     return error;
 }
 
+static int read_expected(struct trial *t, const struct spec *s, const struct plan *plan,
+                         struct refusal *why)
+{
+    struct exercise can;
+    int error = expected_own(t->trials->config.catalogue, &s->setting, &t->own);
+    if (!error && !s->expect)
+        t->expected = expected_ref(&t->own);
+    if (error || !s->expect)
+        return error;
+    run_exercise(t->run, plan, &can);
+    return expected_given(s->expect, &can, &t->expected, why);
+}
+
 static int fill(struct trial *t, const struct spec *s)
 {
     t->over = s->over;
     t->control = s->control;
-    t->expect = json_incref(s->expect);
     t->ttl = s->ttl;
-    setting_name(&s->setting, t->plan_name);
     t->urls = show_urls(t);
     t->name = s->name ? strdup(json_string_value(s->name)) : NULL;
     return t->urls && (t->name || !s->name) ? 0 : -ENOMEM;
 }
 
-/* The run is there, and can be taken back. Takes the plan over. */
+/* The run is there, and can be taken back. Takes over the plan, when it returns 0. */
 static int begin(struct trials *t, const char *id, struct run *run, const struct spec *s,
-                 struct plan *plan, struct trial **out)
+                 struct plan *plan, struct trial **out, struct refusal *why)
 {
     struct trial *made = trial_create(t, id, run);
-    int error = made ? fill(made, s) : -ENOMEM;
+    int error = made ? read_expected(made, s, plan, why) : -ENOMEM;
+    if (!error)
+        error = fill(made, s);
+    if (!error && t->ledger_dir)
+        error = runs_save(t->runs, run, t->ledger_dir, why);
     if (error) {
-        plan_unref(plan);
         if (made)
             trial_destroy(made);
         return error;
@@ -177,7 +191,7 @@ static int begin(struct trials *t, const char *id, struct run *run, const struct
 static int make(struct trials *t, const char *id, const struct spec *s, struct trial **out,
                 struct refusal *why)
 {
-    struct plan *plan;
+    struct plan *plan = NULL;
     struct run *run;
     int error = runs_add(t->runs, id, &t->config, &run);
     if (error)
@@ -185,10 +199,8 @@ static int make(struct trials *t, const char *id, const struct spec *s, struct t
     error = open_listeners(t, run, s, why);
     if (!error)
         error = setting_compile(&s->setting, run, &plan, why);
-    if (!error && t->ledger_dir && (error = runs_save(t->runs, run, t->ledger_dir, why)))
+    if (!error && (error = begin(t, id, run, s, plan, out, why)))
         plan_unref(plan);
-    if (!error)
-        error = begin(t, id, run, s, plan, out);
     if (error)
         runs_drop(t->runs, run);
     return error;

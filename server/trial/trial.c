@@ -57,7 +57,8 @@ void trial_destroy(struct trial *t)
     if (t->state == TRIAL_OVER)
         ledger_destroy(t->ledger);
     plan_unref(t->plan);
-    json_decref(t->expect);
+    expected_free(&t->expected);
+    expected_free(&t->own);
     json_decref(t->urls);
     json_decref(t->at_end);
     free(t->name);
@@ -177,18 +178,77 @@ static void mode_over_reached(struct timer *timer, int64_t late)
         keep_plan(t, run_plan(t->run));
 }
 
+/* What is expected with this plan: what is given with it; else what a user gave before; else its
+ * own. Null brings that back. */
+static int read_expected(const struct trial *t, const json_t *given, const struct plan *plan,
+                         const struct expected_of *own, struct expected_of *out,
+                         struct refusal *why)
+{
+    struct exercise can;
+    bool stays = !given && t->expected.by_user;
+    if (stays || !json_is_array(given)) {
+        *out = expected_ref(stays ? &t->expected : own);
+        return 0;
+    }
+    run_exercise(t->run, plan, &can);
+    return expected_given(given, &can, out, why);
+}
+
+/* Takes it over. */
+static void expect(struct trial *t, struct expected_of *e)
+{
+    bool same = t->expected.list ? json_equal(t->expected.list, e->list)
+                                 : strcmp(e->origin, "default") == 0;
+    struct expected_of before = t->expected;
+    t->expected = *e;
+    expected_free(&before);
+    if (!same)
+        say_expectations(t);
+}
+
 static int set(struct trial *t, const struct setting *s, struct refusal *why)
 {
     struct plan *plan;
+    struct expected_of own = { .list = NULL }, expected = { .list = NULL };
     int64_t ttl = setting_ttl(s);
+    double scale = run_time_scale(t->run);
+    uint64_t seed = run_seed(t->run);
     int error = setting_compile(s, t->run, &plan, why);
     if (error)
         return error;
+    error = expected_own(t->trials->config.catalogue, s, &own);
+    if (!error)
+        error = read_expected(t, s->expect, plan, &own, &expected, why);
+    if (error) {
+        expected_free(&own);
+        plan_unref(plan);
+        run_set_time_scale(t->run, scale);
+        run_set_seed(t->run, seed);
+        return error;
+    }
+    expected_free(&t->own);
+    t->own = own;
+    expect(t, &expected);
     keep_plan(t, plan);
-    setting_name(s, t->plan_name);
     run_set(t->run, plan, setting_apply(s), NULL);
     timer_at(&t->mode_over, ttl == DURATION_NEVER ? TIME_NONE : clock_now() + ttl);
     return 0;
+}
+
+/* Of what the phases "fault" and "without" have. */
+static int set_expected(struct trial *t, const json_t *given, struct refusal *why)
+{
+    const struct setting nothing = { 0 };
+    struct expected_of expected = { .list = NULL };
+    if (!json_is_array(given) && !json_is_null(given))
+        return refuse(why, "$.expect", "an array", "is of another type");
+    int error = t->own.list ? 0 : expected_own(t->trials->config.catalogue, &nothing, &t->own);
+    if (!error)
+        error =
+            read_expected(t, given, t->plan ? t->plan : run_plan(t->run), &t->own, &expected, why);
+    if (!error)
+        expect(t, &expected);
+    return error;
 }
 
 int trial_set(struct trial *t, const json_t *body, bool patch, struct refusal *why)
@@ -196,6 +256,8 @@ int trial_set(struct trial *t, const json_t *body, bool patch, struct refusal *w
     struct setting s = { 0 };
     if (t->state != TRIAL_RUNNING)
         return TRIAL_ENDED;
+    if (setting_only_expects(body))
+        return set_expected(t, json_object_get(body, "expect"), why);
     if (t->phase == PHASE_CONTROL || (t->changing && t->next == PHASE_CONTROL))
         return refuse(why, "$", "the phase \"fault\" first",
                       "the run is in its control phase, which has mode \"normal\"");
@@ -212,7 +274,7 @@ static void say_again(struct trial *t)
     t->resetting = false;
     if (t->ttl != DURATION_NEVER)
         say_start(t);
-    else if (t->expect)
+    else if (t->expected.list)
         say_expectations(t);
     if (t->phased)
         say_phase(t);
@@ -284,7 +346,7 @@ static void over_reached(struct timer *timer, int64_t late)
 static void last_words(struct runs_keeper *keeper)
 {
     struct trial *t = link_entry(keeper, struct trial, keeper);
-    t->pause = show_pause(run_plan(t->run));
+    t->pause = show_pause(t->run, run_plan(t->run));
     t->at_end = run_mode(t->run);
     say_end(t);
 }

@@ -81,9 +81,10 @@ json_t *trial_json(struct trial *t);
 /* As GET /v1/mode: what is in force, or was at its end. */
 json_t *trial_mode(const struct trial *t);
 
-/* Sets a mode, plan or case. body: as PUT /v1/mode takes it; patch: as PATCH /v1/runs/{id} does.
- * In the control phase it is refused, as that is in mode "normal". It is what the phases "fault"
- * and "without" have from now on. Returns as run_set_plan. */
+/* Sets a mode, plan or case, and what is expected of the client. body: as PUT /v1/mode takes it;
+ * patch: as PATCH /v1/runs/{id} does. In the control phase it is refused, as that is in mode
+ * "normal". It is what the phases "fault" and "without" have from now on. Returns as run_set_plan.
+ */
 int trial_set(struct trial *t, const json_t *body, bool patch, struct refusal *why);
 /* As run_reset; the trial's phase and expectations stay, and are in the ledger again once it is
  * empty. */

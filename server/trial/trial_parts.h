@@ -9,6 +9,7 @@
 #include "base/timer.h"
 #include "run/run.h"
 #include "run/runs.h"
+#include "trial/expected.h"
 #include "trial/setting.h"
 #include "trial/trial.h"
 
@@ -72,11 +73,11 @@ struct trial {
     bool run_awaited;
     struct link waiters; /* trial_waiter */
 
-    struct plan *plan; /* that the phases fault and without have; NULL: what is in force */
-    char plan_name[SETTING_NAME_SIZE];
+    struct plan *plan;      /* that the phases fault and without have; NULL: what is in force */
     struct timer mode_over; /* the mode goes back to normal */
 
-    json_t *expect; /* as it was given; NULL: none was */
+    struct expected_of expected; /* list is NULL until something is set, of the default run */
+    struct expected_of own;      /* the same of what was set last, by itself */
 
     int64_t ttl; /* DURATION_NEVER: the default run's */
     struct timer over_at;
@@ -104,8 +105,8 @@ int spec_add(struct trials *t, const json_t *spec, const char *id, struct trial 
 /* --- show.c */
 /* The URLs of its listeners, and "base". NULL without memory. */
 json_t *show_urls(const struct trial *t);
-/* Seconds after which what its plan does to a connection that is left alone is in effect. */
-double show_pause(const struct plan *plan);
+/* Seconds after which what the plan does to a connection that is left alone is in effect. */
+double show_pause(const struct run *run, const struct plan *plan);
 
 /* --- say.c */
 void say_start(struct trial *t);

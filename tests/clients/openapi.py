@@ -116,6 +116,8 @@ def requests(server, method, path, operation):
     known = IN_PATH | {'id': str(connection[-1]['id']) if connection else '1'}
     if 'cases' in path:
         known['name'] = '01-answered-then-dead'
+    elif 'suites' in path:
+        known['name'] = 'stale'
     elif method in ('put', 'delete'):
         known['name'] = 'mine'
     if operation['operationId'] == 'deleteRun':
