@@ -37,6 +37,7 @@ struct call_patience call_patience = {
     .response = 60 * NS_PER_S,
     .idle = 120 * NS_PER_S,
     .stop = 2 * NS_PER_S,
+    .follow = 10 * NS_PER_S,
 };
 
 /* --- Callers */
@@ -138,7 +139,7 @@ static bool make_place(void *owner)
     if (relay_drop_answered(&a->relays) || a->caller_count < before)
         return true;
     caller = quietest(a, QUIET);
-    if (!caller && (caller = events_wake_first(a))) {
+    if (!caller && (caller = waiting_wake_first(a))) {
         response_now(a);
         if (a->caller_count < before)
             return true;
@@ -161,6 +162,9 @@ static void deadline_reached(struct timer *m, int64_t late)
         timer_at(m, clock_now() + LOOK);
         return;
     }
+    if (caller->follows)
+        caller->admin->dropped_readers++;
+    caller->follows = false;
     /* libmicrohttpd sees the end of the connection and closes it. */
     shutdown(caller->fd, SHUT_RDWR);
 }
@@ -176,6 +180,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
             shutdown(fd, SHUT_RDWR);
             return;
         }
+        caller->admin = admin;
         caller->fd = fd;
         caller->deadline.reached = deadline_reached;
         link_init(&caller->link);
@@ -224,8 +229,9 @@ static void call_destroy(struct call *call)
 {
     if (!call)
         return;
-    events_forget(call);
+    waiting_forget(call);
     work_over(call);
+    events_free(&call->page);
     trial_unref(call->trial);
     json_decref(call->json);
     buf_free(&call->body);
@@ -258,6 +264,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
     struct call *call = *context;
     if (!call)
         return;
+    call->caller->follows = false;
     listen_to(call->admin, call->caller, call_patience.idle);
     call_destroy(call);
     *context = NULL;
@@ -465,7 +472,7 @@ static enum MHD_Result on_call(void *arg, struct MHD_Connection *mhd, const char
         call_allow(call, DURATION_NEVER); /* from here on it is our time */
         perform(call);
     }
-    return call->waiter || call->suspended ? MHD_YES : response_send(call);
+    return call->suspended ? MHD_YES : response_send(call);
 }
 
 /* --- Life */
@@ -526,7 +533,7 @@ int admin_start(const struct admin_config *config, struct admin **out, struct re
     a->loop = config->loop;
     a->trials = config->trials;
     a->catalogue = config->catalogue;
-    events_init(a);
+    waiting_init(a);
     work_init(a);
     int rc = guard_init(&a->guard, config->token, config->names, config->name_count, why);
     if (!rc)
@@ -563,7 +570,7 @@ static void finish(struct admin *a)
     void (*stopped)(void *arg) = a->stopped;
     void *arg = a->stopped_arg;
     a->over = true;
-    events_wake_all(a);
+    waiting_wake_all(a);
     work_stop(a);
     for (int i = 0; i < LAST_TURNS; i++)
         mhd_loop_run(a->mhd);
@@ -599,7 +606,7 @@ void admin_stop(struct admin *a, void (*stopped)(void *arg), void *arg)
     a->stopped_arg = arg;
     listener_close(a->listener);
     work_settle(a);
-    events_wake_all(a);
+    waiting_wake_all(a);
     a->stop.reached = stop_due;
     a->stop_at = clock_now() + call_patience.stop;
     timer_at(&a->stop, clock_now());

@@ -62,9 +62,11 @@ struct admin {
     int64_t stop_at; /* at the latest */
     void (*stopped)(void *arg);
     void *stopped_arg;
-    /* events.c */
+    /* waiting.c */
     struct link waiters;
     struct timer wake;
+    /* How many readers were dropped as they took nothing of what they follow */
+    uint64_t dropped_readers;
     /* work.c */
     struct link working; /* calls whose response is being rendered */
     struct timer work;
@@ -78,18 +80,21 @@ struct admin {
  * Tests make them shorter. */
 struct call_patience {
     int64_t request, response, idle, stop;
+    int64_t follow; /* who is sent events as they come, to take some of them */
 };
 extern struct call_patience call_patience;
 
 /* One connection to the API. */
 struct caller {
     struct link link;
+    struct admin *admin;
     struct timer deadline;
     bool overdue; /* the deadline was reached once */
     int64_t left; /* until the deadline, while the call is paused */
     int fd;
     struct relay *relay; /* NULL: it has ended */
     bool listening;      /* we wait for a request of it, or for more of one */
+    bool follows;        /* it is sent events as they come */
     int64_t listening_since;
 };
 
@@ -115,10 +120,26 @@ struct route_args {
     char values[ROUTE_ARGS_MAX][ROUTE_ARG_SIZE];
 };
 
-/* A page of events (events.c). */
+/* Which events are asked for, and how far that is (events.c). */
+enum page_as { AS_JSON, AS_NDJSON, AS_STREAM };
 struct page {
+    enum page_as as;
     uint64_t since, last; /* what comes next, and where it ends */
-    bool ndjson, begun;
+    uint64_t max;         /* so many at most */
+    uint64_t newest;      /* of these the newest; 0: the oldest */
+    int64_t until;        /* how long to wait for the first one */
+    bool begun, filtered;
+    /* Filtered: */
+    uint64_t kinds[2];    /* 1 << event; none: all */
+    uint64_t connection;  /* 0: any */
+    char *call;           /* an id that a request of it carries; NULL: any */
+    struct buf exchanges; /* of that call: connection and exchange, two uint64_t each */
+    struct ledger_cursor scan;
+    bool scanned;     /* all that was there for exchanges */
+    struct buf found; /* sequence numbers, uint64_t */
+    uint64_t shown;   /* of found */
+    /* AS_STREAM: */
+    uint64_t sent;
 };
 
 struct call {
@@ -136,9 +157,9 @@ struct call {
     struct buf body;
     size_t body_len; /* what came, also when it was dropped */
     json_t *json;
-    struct waiter *waiter; /* while the call is suspended */
-    bool waited;
-    bool suspended; /* by work.c */
+    struct waiter *waiter; /* it has waited for something */
+    uint64_t parked_at;    /* the ledger's last event then */
+    bool suspended;        /* by work.c */
     struct trial_waiter settling;
     void (*then)(struct call *call); /* when it has settled */
     struct run_cursor cursor;        /* calls_connections */
@@ -221,15 +242,30 @@ void work_settle(struct admin *a);
  * or the run ended, if that was asked for. */
 void work_when_settled(struct call *call, void (*then)(struct call *call));
 
+/* Of a stream, from inside more(): there is nothing to render before work_unpark. */
+void work_park(struct call *call);
+void work_unpark(struct call *call);
+
+/* --- waiting.c */
+
+void waiting_init(struct admin *a);
+/* From inside more(), as work_park: until the run's ledger has another event, or that time, or the
+ * caller has gone. Returns 0, or -errno: then more() is to do without. */
+int waiting_park(struct call *call, int64_t until);
+/* Nothing is waited for any more: the call is to be answered with what there is. */
+bool waiting_is_over(const struct call *call);
+/* Lets all waiting calls be answered. */
+void waiting_wake_all(struct admin *a);
+/* Of the one that has waited longest, whose caller it returns; NULL: none waits. */
+struct caller *waiting_wake_first(struct admin *a);
+/* The call is over: what it waited with goes. */
+void waiting_forget(struct call *call);
+/* Reads ?wait; *until: TIME_NONE without it. Returns 0, or BAD_INPUT with the call answered. */
+int waiting_read(struct call *call, int64_t *until);
+
 /* --- events.c */
 
-void events_init(struct admin *a);
-/* Lets all waiting calls be answered. */
-void events_wake_all(struct admin *a);
-/* Of the one that has waited longest, whose caller it returns; NULL: none waits. */
-struct caller *events_wake_first(struct admin *a);
-/* The call is over: what it waited with goes. */
-void events_forget(struct call *call);
+void events_free(struct page *page);
 
 /* --- calls_modes.c: what is made once, and anew when the catalogue has changed */
 

@@ -18,7 +18,7 @@
 
 struct call;
 
-/* Appends a little to out, in well under a slice; returns false at the end. */
+/* Appends a little to out, or nothing, in well under a slice; returns false at the end. */
 typedef bool (*response_more)(struct call *call, struct buf *out);
 
 /* A body that is made while it is sent (work.c). */
@@ -27,6 +27,7 @@ struct stream {
     response_more more; /* NULL: there is none */
     void (*over)(struct call *call);
     bool done;
+    bool parked; /* there is nothing to render now (work_park) */
 };
 
 struct call_response {

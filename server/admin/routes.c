@@ -59,8 +59,8 @@ const struct route routes[] = {
     ON_RUN("POST", "/connections/{id}/do", NULL, true, calls_do, RUN_LIVE,
            "acts on one of them now"),
     ON_RUN("POST", "/reset", NULL, false, calls_reset, RUN_LIVE, "mode normal, ledger empty"),
-    ON_RUN("GET", "/events", "since, wait, max", false, calls_events, RUN_KEPT,
-           "the ledger from a sequence number on"),
+    ON_RUN("GET", "/events", "since, last, wait, max, event, connection, call", false, calls_events,
+           RUN_KEPT, "the ledger from a sequence number on"),
 };
 const size_t routes_count = sizeof routes / sizeof *routes;
 

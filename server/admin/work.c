@@ -26,7 +26,10 @@ static void suspend(struct call *call)
 static void resume(struct call *call)
 {
     call->suspended = false;
-    call_resume(call);
+    if (call->caller->follows)
+        call_allow(call, call_patience.follow);
+    else
+        call_resume(call);
     MHD_resume_connection(call->mhd);
     mhd_loop_kick(call->admin->mhd);
 }
@@ -42,8 +45,8 @@ static bool render(struct call *call, int64_t until)
     do {
         if (!s->more(call, out) || out->failed)
             work_over(call);
-    } while (!s->done && buf_len(out) < BLOCK && clock_now() < until);
-    return s->done || buf_len(out) >= BLOCK;
+    } while (!s->done && !s->parked && buf_len(out) < BLOCK && clock_now() < until);
+    return s->done || buf_len(out) >= BLOCK || (s->parked && buf_len(out) > 0);
 }
 
 /* In the next turn of the loop. */
@@ -53,8 +56,11 @@ static void call_for_work(struct admin *a)
         timer_at(&a->work, clock_now());
 }
 
+/* It waits for nothing, or will be unparked. */
 static void queue(struct call *call)
 {
+    if (call->response.stream.parked)
+        return;
     link_append(&call->admin->working, &call->response.stream.link);
     call_for_work(call->admin);
 }
@@ -69,7 +75,7 @@ bool work_turn(struct admin *a)
         if (render(call, until))
             resume(call);
         else
-            link_append(&a->working, &call->response.stream.link);
+            queue(call);
     }
     if (link_empty(&a->working))
         return false;
@@ -110,15 +116,28 @@ void work_stream(struct call *call)
     int64_t began = clock_now(), left = CLOCK_SLICE - a->worked;
     if (a->over)
         while (!render(call, TIME_NONE) || !s->done)
-            ;
+            s->parked = false;
     else if (left > 0)
         render(call, began + left);
     a->worked += clock_now() - began;
     call_for_work(a);
-    if (s->done || buf_len(&call->response.body) >= BLOCK)
+    if (s->done || buf_len(&call->response.body) >= BLOCK ||
+        (s->parked && buf_len(&call->response.body) > 0))
         return;
     suspend(call);
     queue(call);
+}
+
+void work_park(struct call *call)
+{
+    call->response.stream.parked = true;
+}
+
+void work_unpark(struct call *call)
+{
+    call->response.stream.parked = false;
+    if (call->suspended) /* else libmicrohttpd is still taking the block, and asks for the next */
+        queue(call);
 }
 
 void work_over(struct call *call)

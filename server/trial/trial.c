@@ -94,6 +94,11 @@ struct ledger *trial_ledger(const struct trial *t)
     return t->run ? run_ledger(t->run) : t->ledger;
 }
 
+bool trial_is_live(const struct trial *t)
+{
+    return t->state != TRIAL_OVER;
+}
+
 enum ledger_phase trial_in_phase(const struct trial *t)
 {
     return t->phase;

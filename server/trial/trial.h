@@ -74,6 +74,8 @@ void trial_unref(struct trial *t); /* NULL is fine */
 const char *trial_id(const struct trial *t);
 /* NULL: it has ended, or is about to. */
 struct run *trial_run(const struct trial *t);
+/* It has not ended: its ledger may have more events yet. */
+bool trial_is_live(const struct trial *t);
 /* Also of one that has ended. */
 struct ledger *trial_ledger(const struct trial *t);
 /* As GET /v1/runs/{id}. New reference; NULL without memory. */

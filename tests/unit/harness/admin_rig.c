@@ -257,7 +257,7 @@ struct admin *admin;
 struct catalogue *catalogue;
 
 static const struct call_patience patient = { 10 * NS_PER_S, 60 * NS_PER_S, 120 * NS_PER_S,
-                                              2 * NS_PER_S };
+                                              2 * NS_PER_S, 10 * NS_PER_S };
 
 void rig_start(const struct admin_config *more)
 {
@@ -286,7 +286,7 @@ int rig_set_up(void **state)
     the_run.ledger = ledger_create(1 << 20);
     if (!catalogue || !the_run.ledger || stand_in(&the_run, &the_run.compiled) || loop_start(state))
         return -1;
-    struct run_config of_runs = { 0 };
+    struct run_config of_runs = { .catalogue = catalogue };
     struct trials_config of_trials = { .runs = &the_runs,
                                        .runs_config = &of_runs,
                                        .ports = "127.0.0.1:0" };
