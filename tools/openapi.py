@@ -29,7 +29,8 @@ KINDS = {
     "HASH": {"type": "string"},
     "LIST": {"type": "array", "items": {"type": "string"}},
 }
-OBJECTS = {"plan": {"$ref": "#/components/schemas/Plan"}}  # the others are free-form
+OBJECTS = {"plan": {"$ref": "#/components/schemas/Plan"},
+           "expectations": {"$ref": "#/components/schemas/Expect"}}  # the others are free-form
 FREE = {"$ref": "#/components/schemas/Params"}
 RUN = {"name": "run", "in": "path", "required": True, "schema": {"type": "string"},
        "description": "the id of a run, or default"}

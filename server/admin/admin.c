@@ -347,16 +347,21 @@ static bool has_body(const struct call *call)
 static bool check_content_type(struct call *call)
 {
     const char *type = MHD_lookup_connection_value(call->mhd, MHD_HEADER_KIND, "Content-Type");
-    if (!call->route->json || (!type && !has_body(call)))
+    if (call->route->body == BODY_NONE || (!type && !has_body(call)))
         return true;
     size_t len = type ? strcspn(type, "; \t") : 0;
+    if (call->route->body == BODY_LINES && len == 20 &&
+        strncasecmp(type, "application/x-ndjson", len) == 0)
+        return true;
     if (len == 16 && strncasecmp(type, "application/json", len) == 0)
         return true;
     if (len == 28 && strncasecmp(type, "application/merge-patch+json", len) == 0 &&
         strcmp(call->route->method, "PATCH") == 0)
         return true;
     response_refuse(call, PROBLEM_NOT_JSON, "Content-Type",
-                    "application/json (curl: -H 'content-type: application/json')",
+                    call->route->body == BODY_LINES
+                        ? "application/x-ndjson"
+                        : "application/json (curl: -H 'content-type: application/json')",
                     "this call takes JSON");
     return false;
 }
@@ -440,10 +445,10 @@ static void perform(struct call *call)
         then(call);
         return;
     }
-    if (call->route->json && !call->json) {
+    if (call->route->body == BODY_JSON && !call->json) {
         if (input_json(call))
             return;
-    } else if (!call->route->json && call->body_len && !input_is_empty_object(call)) {
+    } else if (call->route->body == BODY_NONE && call->body_len && !input_is_empty_object(call)) {
         response_refuse(call, PROBLEM_BODY, "body", "none, or {}", "this call takes no body");
         return;
     }

@@ -103,8 +103,8 @@ struct route {
     const char *method;
     const char *path;  /* "{name}" stands for one segment; at most ROUTE_ARGS_MAX of them */
     const char *query; /* parameters it takes, separated by ", "; NULL: none */
-    bool json;         /* it has a body, which is JSON */
-    bool open;         /* the token is not asked for */
+    enum { BODY_NONE, BODY_JSON, BODY_LINES } body; /* LINES: of JSON */
+    bool open;                                      /* the token is not asked for */
     enum {
         RUN_NONE,
         RUN_LIVE,
@@ -164,6 +164,9 @@ struct call {
     void (*then)(struct call *call); /* when it has settled */
     struct run_cursor cursor;        /* calls_connections */
     struct page page;
+    int64_t until; /* calls_verdict.c: how long it waits */
+    int64_t look;  /* not to be worked out again before */
+    int as;        /* which type */
     struct call_response response;
 };
 
@@ -252,6 +255,8 @@ void waiting_init(struct admin *a);
 /* From inside more(), as work_park: until the run's ledger has another event, or that time, or the
  * caller has gone. Returns 0, or -errno: then more() is to do without. */
 int waiting_park(struct call *call, int64_t until);
+/* The same whatever the ledger has. */
+int waiting_rest(struct call *call, int64_t until);
 /* Nothing is waited for any more: the call is to be answered with what there is. */
 bool waiting_is_over(const struct call *call);
 /* Lets all waiting calls be answered. */
@@ -311,4 +316,10 @@ void calls_delete_run(struct call *call);
 void calls_mark(struct call *call);
 void calls_mark_by_name(struct call *call);
 void calls_phase(struct call *call);
+void calls_reports(struct call *call);
+void calls_command(struct call *call);
+void calls_quiet(struct call *call);
+void calls_verdict(struct call *call);
+void calls_calls(struct call *call);
+void calls_checks(struct call *call);
 void calls_events(struct call *call);

@@ -423,20 +423,27 @@ static bool more_of_stream(struct call *call, struct buf *out)
     return waiting_park(call, page->until) == 0;
 }
 
+/* The newest ones that fit are looked for first. */
+static bool more_of_newest(struct call *call, struct buf *out)
+{
+    struct page *page = &call->page;
+    if (!scan_requests(call) || !scan_some(call))
+        return true;
+    uint64_t first = page->scan.since + 1;
+    if (found_count(page))
+        memcpy(&first, buf_bytes(&page->found), sizeof first);
+    page->scan = (struct ledger_cursor){ .ledger = page->scan.ledger, .since = first - 1 };
+    call->response.stream.more = more_of_stream;
+    return !page->found.failed;
+}
+
 static bool begin_stream(struct call *call, struct buf *out)
 {
     struct page *page = &call->page;
-    const struct ledger *l = trial_ledger(call->trial);
-    uint64_t last = ledger_last(l);
-    if (page->newest && last > page->newest && last - page->newest > page->since)
-        page->since = last - page->newest;
-    page->scan = (struct ledger_cursor){ .ledger = l, .since = page->since };
-    if (page->call) /* all of it, for its requests */
-        page->scan.since = 0;
     page->until = clock_now() + KEEP_ALIVE;
     call->caller->follows = true;
     buf_text(out, "retry: 1000\n\n");
-    call->response.stream.more = more_of_stream;
+    call->response.stream.more = page->newest ? more_of_newest : more_of_stream;
     return true;
 }
 

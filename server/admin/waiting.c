@@ -17,7 +17,8 @@ struct waiter {
     struct ledger_watch watch; /* in the ledger of its run */
     struct call *call;
     bool parked;
-    bool over; /* it is to wait no more */
+    bool rests; /* whatever the ledger has */
+    bool over;  /* it is to wait no more */
 };
 
 static void poll_closed(uv_handle_t *poll)
@@ -58,7 +59,7 @@ static void committed(struct ledger_watch *watch, const struct ledger_record *re
 {
     struct waiter *w = link_entry(watch, struct waiter, watch);
     struct admin *a = w->call->admin;
-    if (w->parked && !timer_armed(&a->wake))
+    if (w->parked && !w->rests && !timer_armed(&a->wake))
         timer_at(&a->wake, clock_now());
 }
 
@@ -69,7 +70,7 @@ static void wake_reached(struct timer *m, int64_t late)
     for (struct link *l = a->waiters.next; l != &a->waiters; l = next) {
         struct waiter *w = link_entry(l, struct waiter, link);
         next = l->next;
-        if (w->call->parked_at != ledger_last(trial_ledger(w->call->trial)))
+        if (!w->rests && w->call->parked_at != ledger_last(trial_ledger(w->call->trial)))
             look(w);
     }
 }
@@ -135,18 +136,29 @@ static int start(struct call *call)
     return 0;
 }
 
-int waiting_park(struct call *call, int64_t until)
+static int park(struct call *call, int64_t until, bool rests)
 {
     int rc = call->waiter ? 0 : start(call);
     if (rc)
         return rc;
     struct waiter *w = call->waiter;
     w->parked = true;
+    w->rests = rests;
     call->parked_at = ledger_last(trial_ledger(call->trial));
     timer_at(&w->limit, until);
     link_append(&call->admin->waiters, &w->link);
     work_park(call);
     return 0;
+}
+
+int waiting_park(struct call *call, int64_t until)
+{
+    return park(call, until, false);
+}
+
+int waiting_rest(struct call *call, int64_t until)
+{
+    return park(call, until, true);
 }
 
 bool waiting_is_over(const struct call *call)

@@ -54,6 +54,7 @@ void trial_destroy(struct trial *t)
     link_remove(&t->run_settled.link);
     timer_cancel(&t->over_at);
     timer_cancel(&t->mode_over);
+    judged_free(&t->judged);
     if (t->state == TRIAL_OVER)
         ledger_destroy(t->ledger);
     plan_unref(t->plan);
@@ -207,8 +208,9 @@ static void expect(struct trial *t, struct expected_of *e)
     struct expected_of before = t->expected;
     t->expected = *e;
     expected_free(&before);
-    if (!same)
+    if (!same || t->unsaid)
         say_expectations(t);
+    t->unsaid = false;
 }
 
 static int set(struct trial *t, const struct setting *s, struct refusal *why)
@@ -234,6 +236,7 @@ static int set(struct trial *t, const struct setting *s, struct refusal *why)
     expected_free(&t->own);
     t->own = own;
     expect(t, &expected);
+    judged_begin(&t->judged, t->ledger); /* without memory: when it is asked for */
     keep_plan(t, plan);
     run_set(t->run, plan, setting_apply(s), NULL);
     timer_at(&t->mode_over, ttl == DURATION_NEVER ? TIME_NONE : clock_now() + ttl);
@@ -251,9 +254,11 @@ static int set_expected(struct trial *t, const json_t *given, struct refusal *wh
     if (!error)
         error =
             read_expected(t, given, t->plan ? t->plan : run_plan(t->run), &t->own, &expected, why);
-    if (!error)
-        expect(t, &expected);
-    return error;
+    if (error)
+        return error;
+    expect(t, &expected);
+    judged_begin(&t->judged, t->ledger);
+    return 0;
 }
 
 int trial_set(struct trial *t, const json_t *body, bool patch, struct refusal *why)
@@ -277,10 +282,13 @@ int trial_set(struct trial *t, const json_t *body, bool patch, struct refusal *w
 static void say_again(struct trial *t)
 {
     t->resetting = false;
-    if (t->ttl != DURATION_NEVER)
+    if (t->ttl != DURATION_NEVER) {
         say_start(t);
-    else if (t->expected.list)
-        say_expectations(t);
+    } else { /* the default run begins anew, with an empty ledger */
+        expected_free(&t->expected);
+        expected_free(&t->own);
+        t->unsaid = true;
+    }
     if (t->phased)
         say_phase(t);
 }
@@ -341,6 +349,56 @@ int trial_phase(struct trial *t, enum ledger_phase phase, struct refusal *why)
     return 0;
 }
 
+/* --- The verdict */
+
+struct verdict *trial_verdict(struct trial *t)
+{
+    if (t->state == TRIAL_OVER || judged_begin(&t->judged, t->ledger))
+        return NULL;
+    judged_catch_up(&t->judged);
+    return t->judged.verdict;
+}
+
+bool trial_is_fed(struct trial *t)
+{
+    return t->state == TRIAL_OVER || judged_begin(&t->judged, t->ledger) ||
+           judged_is_fed(&t->judged);
+}
+
+enum outcome trial_outcome(struct trial *t, bool *final)
+{
+    struct verdict *v = trial_verdict(t);
+    if (v)
+        return verdict_outcome(v, final);
+    if (final)
+        *final = t->judged.final;
+    return t->judged.document.data ? t->judged.outcome : OUTCOME_INCONCLUSIVE;
+}
+
+int64_t trial_changes(struct trial *t)
+{
+    struct verdict *v = trial_verdict(t);
+    int64_t age = v ? verdict_next(v) : -1;
+    return age < 0 ? TIME_NONE : clock_now() + age - ledger_age(t->ledger, clock_now());
+}
+
+static json_t *kept_json(const struct buf *text)
+{
+    return buf_len(text) ? json_loadb((const char *)buf_bytes(text), buf_len(text), 0, NULL) : NULL;
+}
+
+json_t *trial_verdict_json(struct trial *t)
+{
+    struct verdict *v = trial_verdict(t);
+    return v ? verdict_json(v) : kept_json(&t->judged.document);
+}
+
+json_t *trial_calls_json(struct trial *t)
+{
+    struct verdict *v = trial_verdict(t);
+    return v ? verdict_calls(v) : kept_json(&t->judged.calls);
+}
+
 /* --- The end */
 
 static void over_reached(struct timer *timer, int64_t late)
@@ -361,6 +419,7 @@ static void ended(struct runs_keeper *keeper, struct ledger *ledger)
     struct trial *t = link_entry(keeper, struct trial, keeper);
     t->state = TRIAL_OVER;
     t->run = NULL;
+    judged_end(&t->judged);
     t->ended = clock_wall(clock_now());
     trial_ref(t);
     trials_keep(t);

@@ -16,6 +16,7 @@
 #include "base/refusal.h"
 #include "ledger/ledger.h"
 #include "run/config.h"
+#include "verdict/verdict.h"
 
 struct run;
 struct runs;
@@ -107,6 +108,22 @@ int trial_report(struct trial *t, const char *line, size_t len, struct refusal *
 void trial_command_start(struct trial *t, char *const *argv, int64_t pid, const char *steps);
 /* signal: 0: it ended with status. killed: by who started it, at a timeout. */
 void trial_command_exit(struct trial *t, int status, int signal, bool killed);
+
+/* --- The verdict. A run that was made has one from its beginning; the default run from when it is
+ * needed: something but "normal" was set, or expected, or it is asked for. */
+
+/* Fed up to now. NULL: the run is over, or there is no memory. */
+struct verdict *trial_verdict(struct trial *t);
+/* Begins to feed it, where that was not done. True: it has been fed all that the ledger holds, so
+ * that asking takes no time for that. */
+bool trial_is_fed(struct trial *t);
+/* As verdict_outcome; also of a run that is over. */
+enum outcome trial_outcome(struct trial *t, bool *final);
+/* When that may change though nothing happens, on clock_now()'s clock; TIME_NONE: it will not. */
+int64_t trial_changes(struct trial *t);
+/* As verdict_json and verdict_calls; also of a run that is over. */
+json_t *trial_verdict_json(struct trial *t);
+json_t *trial_calls_json(struct trial *t);
 
 /* Ends a run, but for the default one; its connections gracefully for a moment. It has ended once
  * trial_is_settled. Again: no harm. */

@@ -10,6 +10,7 @@
 #include "run/run.h"
 #include "run/runs.h"
 #include "trial/expected.h"
+#include "trial/judged.h"
 #include "trial/setting.h"
 #include "trial/trial.h"
 
@@ -78,6 +79,10 @@ struct trial {
 
     struct expected_of expected; /* list is NULL until something is set, of the default run */
     struct expected_of own;      /* the same of what was set last, by itself */
+
+    bool unsaid; /* its ledger was emptied, and does not say what is expected */
+
+    struct judged judged;
 
     int64_t ttl; /* DURATION_NEVER: the default run's */
     struct timer over_at;

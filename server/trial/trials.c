@@ -163,11 +163,16 @@ int trials_add(struct trials *t, const json_t *spec, struct trial **out, struct 
 
 /* --- Those that have ended */
 
+static size_t trial_memory(const struct trial *t)
+{
+    return ledger_memory(t->ledger) + buf_len(&t->judged.document) + buf_len(&t->judged.calls);
+}
+
 static size_t kept_bytes(const struct trials *t)
 {
     size_t bytes = 0;
     for (const struct link *i = t->kept.next; i != &t->kept; i = i->next)
-        bytes += ledger_memory(trial_at(i)->ledger);
+        bytes += trial_memory(trial_at(i));
     return bytes;
 }
 

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DOCUMENT = json.loads((ROOT / 'docs/openapi.json').read_text())
 IN_PATH = {'name': 'idle-close', 'kind': 'unknown-mode', 'run': 'default'}
 # Only on another machine, of other modes, or in trouble: members that need not be seen.
-RARE = {'why_not', 'assumed', 'extends', 'closing', 'time_scale', 'where', 'allowed', 'did_you_mean'}
+RARE = {'more', 'stale', 'hangup_call', 'why_not', 'assumed', 'extends', 'closing', 'time_scale', 'where', 'allowed', 'did_you_mean'}
 TYPES = {'object': dict, 'array': list, 'string': str, 'integer': int, 'number': (int, float),
          'boolean': bool, 'null': type(None)}
 
@@ -123,14 +123,54 @@ def requests(server, method, path, operation):
     if operation['operationId'] == 'deleteRun':
         known['run'] = server.admin.ask('POST', '/v1/runs', {})['id']
     path = re.sub(r'{(\w+)}', lambda found: known[found[1]], path)
+    if path == '/v1/suites/stale':
+        for name in ('all', 'h2', 'mobile', 'proxies'):
+            yield f'/v1/suites/{name}', None, {}
     content = operation.get('requestBody', {}).get('content', {})
     for media, given in content.items():
         for example in given['examples'].values():
-            yield path, json.dumps(example['value']), {'Content-Type': media}
+            value = example['value']
+            yield path, value if isinstance(value, str) else json.dumps(value), {'Content-Type': media}
     if not content:
         yield path, None, {}
     if operation['operationId'] in ('events', 'runEvents'):
         yield path, None, {'Accept': 'application/x-ndjson'}
+    if operation['operationId'] in ('verdict', 'runVerdict'):
+        for media in operation['responses']['200']['content']:
+            yield path, None, {'Accept': media}
+
+
+def ask(port, *, times):
+    """So many requests on one connection; the last one may get no answer."""
+    client = http.client.HTTPConnection('127.0.0.1', port, timeout=15)
+    try:
+        for _ in range(times):
+            client.request('GET', '/api/entitlement/get')
+            client.getresponse().read()
+    except http.client.HTTPException:
+        pass
+    finally:
+        client.close()
+
+
+def judged(server):
+    """A run with a client that repeats once, whose driver says that it got nothing."""
+    run = server.admin.ask('POST', '/v1/runs', {'mode': 'close-on-reuse', 'listeners': ['http'],
+                                                'expect': ['retry-once', 'executed_once'],
+                                                'control': True})
+    port = int(run['urls']['http'].rsplit(':', 1)[1])
+    path = f'/v1/runs/{run["id"]}'
+    ask(port, times=2)
+    server.admin.ask('POST', f'{path}/phase', {'phase': 'fault'})
+    server.admin.ask('POST', f'{path}/command', {'start': {'argv': ['test'], 'steps': 'get get'}})
+    ask(port, times=2)
+    ask(port, times=1)
+    lines = [{'driver': 1}] + [{'n': n, 'step': 'get', 'ok': n == 1, 'status': 200, 'ms': 1, 'error': ''}
+                               for n in (1, 2)]
+    send(server, 'POST', f'{path}/reports', ''.join(json.dumps(line) + '\n' for line in lines),
+         {'Content-Type': 'application/x-ndjson'})
+    server.admin.ask('POST', f'{path}/command', {'exit': {'status': 1}})
+    return path
 
 
 REFUSED = [  # calls that are refused, for the members of problems
@@ -142,6 +182,10 @@ REFUSED = [  # calls that are refused, for the members of problems
     ('post', '/v1/runs', '/v1/runs', '{"listeners":["ftp"]}'),
     ('get', '/v1/runs/{run}', '/v1/runs/nobody', None),
     ('delete', '/v1/runs/{run}', '/v1/runs/default', None),
+    ('get', '/v1/verdict', '/v1/verdict?wait=soon', None),
+    ('post', '/v1/command', '/v1/command', '{"start":{"argv":[]}}'),
+    ('post', '/v1/reports', '/v1/reports', '[1]'),
+    ('get', '/v1/events', '/v1/events?event=fautl', None),
     ('get', '/v1/modes/{name}', '/v1/modes/x', None),
     ('get', '/v1/modes/{name}', '/v1/modes/normal?resolved=1', None),
     ('delete', '/v1/modes/{name}', '/v1/modes/normal', None),
@@ -174,6 +218,11 @@ def main():
                     wrong += check(operation, answer, seen)
                 tap.case(f'{method.upper()} {path} answers as described', not wrong,
                          '\n'.join(wrong))
+        wrong, path = [], judged(server)
+        for name in ('verdict', 'calls'):
+            answer = send(server, 'GET', f'{path}/{name}')
+            wrong += check(DOCUMENT['paths']['/v1/runs/{run}/' + name]['get'], answer, seen)
+        tap.case('a verdict is as described', not wrong, '\n'.join(wrong))
         wrong = []
         for method, path, target, body in REFUSED:
             answer = send(server, method.upper(), target, body,

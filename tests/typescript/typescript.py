@@ -23,7 +23,8 @@ ROOT = HERE.parent.parent
 DOCUMENTS = ("README.md", "docs/admin-api.md")
 OPTIONS = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022",
            "--lib", "es2022,dom,dom.iterable"]
-NOT_SHOWN = {"file": "{ name: 'mine', summary: 's', rules: [] }"}  # a body that comes from a file
+# A body that comes from a file; of lines.
+NOT_SHOWN = {"@mine.json": "{ name: 'mine', summary: 's', rules: [] }", "@lines": "'{}'"}
 
 
 def commands(text):
@@ -76,7 +77,7 @@ def call(paths, command):
                   for place, given in (("path", in_path), ("query", in_query)) if given]
     options = [f"params: {{ {', '.join(parameters)} }}"] if parameters else []
     if body:
-        options.append("body: " + (NOT_SHOWN["file"] if body.startswith("@") else body))
+        options.append("body: " + NOT_SHOWN.get(body, body))
     return f"await client.{method}({json.dumps(pattern)}, {{ {', '.join(options)} }});"
 
 

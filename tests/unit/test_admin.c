@@ -116,7 +116,7 @@ static void the_description_has_each_row_and_no_other(void **state)
         json_t *row = json_object_get(json_object_get(paths, routes[i].path), method);
         if (!row)
             fail_msg("%s %s", routes[i].method, routes[i].path);
-        assert_int_equal(json_object_get(row, "requestBody") != NULL, routes[i].json);
+        assert_int_equal(json_object_get(row, "requestBody") != NULL, routes[i].body != BODY_NONE);
     }
     json_decref(doc);
     assert_int_equal(rig_get("/v1/openapi.json"), 200);

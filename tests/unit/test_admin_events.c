@@ -57,7 +57,7 @@ static void events_come_as_lines_to_who_asks_for_them(void **state)
         { "Accept: application/x-ndjson;q=0.2, application/json;q=0.9\r\n", 200, false },
         { "Accept: application/json;q=0, */*\r\n", 200, true },
         { "Accept: text/html, , */*;q=0.001\r\n", 200, false },
-        { "Accept: text/event-stream\r\n", 406, false },
+        { "Accept: text/html\r\n", 406, false },
         { "Accept: */*;q=0\r\n", 406, false },
         { "Accept: application/x-ndjsonx\r\n", 406, false },
         { "Accept: ;;;,,,q=\r\n", 406, false },

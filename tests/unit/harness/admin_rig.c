@@ -169,6 +169,11 @@ size_t run_connection_count(const struct run *run)
     return run->live;
 }
 
+size_t run_open_exchanges(const struct run *run)
+{
+    return run->open;
+}
+
 int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *why)
 {
     if (id != 7)

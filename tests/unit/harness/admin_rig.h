@@ -51,6 +51,7 @@ struct run {
     int outcome;          /* of compiling, run_mark and run_do */
     unsigned resets;
     unsigned live; /* connections */
+    size_t open;   /* requests */
     struct link cursors;
     bool unsettled; /* what is set has not reached all */
     struct link waiters;

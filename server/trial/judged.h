@@ -1,0 +1,33 @@
+/* judged.h - the verdict of a run, fed from its ledger a little in each turn of the loop, so that
+ * nothing else is late because of it; and what is kept of it when the run is over. */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/timer.h"
+#include "ledger/ledger.h"
+#include "verdict/verdict.h"
+
+struct judged {
+    struct verdict *verdict; /* NULL: it is not needed yet; or the run is over */
+    struct ledger_cursor cursor;
+    struct ledger_watch watch;
+    struct timer feed;
+    struct buf document, calls; /* once it is over */
+    enum outcome outcome;       /* likewise */
+    bool final;
+};
+
+/* Begins to feed it, from what the ledger holds; again: no harm. Returns 0 or -ENOMEM. */
+int judged_begin(struct judged *j, struct ledger *ledger);
+/* Whether it has been fed all that the ledger has, or nearly: catching up takes no time to speak
+ * of.
+ */
+bool judged_is_fed(const struct judged *j);
+/* Feeds it the rest at once, and lets it know what time it is. */
+void judged_catch_up(struct judged *j);
+/* The run is over, and its ledger has all: what is asked for later is kept, and the verdict goes.
+ */
+void judged_end(struct judged *j);
+void judged_free(struct judged *j);

@@ -1,0 +1,336 @@
+/* The verdict of a run over the admin API: what goes into it, as what it comes, when it is final;
+ * and that runs beside each other are judged as alone. */
+#include "admin.h"
+#include "check.h"
+#include "h1.h"
+#include "server.h"
+#include "talk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct server server;
+
+static int setup(void **state)
+{
+    memset(&server, 0, sizeof server);
+    server_start(&server, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    server_stop(&server);
+    return 0;
+}
+
+/* --- A run, and a client that repeats what was not answered, or does not */
+
+struct test {
+    char id[16];
+    uint16_t port;
+};
+
+static struct test make(const char *spec)
+{
+    struct test t;
+    json_t *run = admin_call(&server, 201, "POST", "/v1/runs", spec);
+    const char *url = event_text(json_object_get(run, "urls"), "http");
+    snprintf(t.id, sizeof t.id, "%s", event_text(run, "id"));
+    t.port = (uint16_t)atoi(strrchr(url, ':') + 1);
+    json_decref(run);
+    return t;
+}
+
+static const char *path_of(const struct test *t, const char *rest)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "/v1/runs/%s%s", t->id, rest);
+    return path;
+}
+
+static json_t *post(const struct test *t, const char *rest, int status, const char *body)
+{
+    return admin_call(&server, status, "POST", path_of(t, rest), body);
+}
+
+/* Returns whether it was answered. */
+static bool get(struct client *c)
+{
+    struct h1_response r = { 0 };
+    struct buf text = { 0 };
+    h1_compose(&text, "GET", ENTITLEMENT, "", NULL);
+    client_send(c, buf_bytes(&text), buf_len(&text));
+    bool answered = h1_read(c, false, &r, in_ms(PATIENCE_MS));
+    h1_free(&r);
+    buf_free(&text);
+    return answered;
+}
+
+static void open_one(const struct test *t, struct client *c)
+{
+    const struct client_options options = { .port = t->port };
+    memset(c, 0, sizeof *c);
+    check(client_connect(c, &options), "no connection: %s", client_story(c));
+}
+
+static void served_twice(const struct test *t)
+{
+    struct client c;
+    open_one(t, &c);
+    assert_true(get(&c));
+    assert_true(get(&c));
+    client_close(&c);
+}
+
+/* Two requests on a connection, of which the second gets FIN; repeated elsewhere or not. */
+static void bitten(const struct test *t, bool repeats)
+{
+    struct client c;
+    open_one(t, &c);
+    assert_true(get(&c));
+    assert_false(get(&c));
+    client_close(&c);
+    if (!repeats)
+        return;
+    open_one(t, &c);
+    assert_true(get(&c));
+    client_close(&c);
+}
+
+#define SPEC                                                                                       \
+    "{\"mode\":\"close-on-reuse\",\"listeners\":[\"http\"],\"expect\":[\"recovered\"],"            \
+    "\"control\":true}"
+
+static struct test bitten_after_control(bool repeats)
+{
+    struct test t = make(SPEC);
+    served_twice(&t);
+    json_decref(post(&t, "/phase", 200, "{\"phase\":\"fault\"}"));
+    json_decref(post(&t, "/command", 201, "{\"start\":{\"argv\":[\"test\"]}}"));
+    bitten(&t, repeats);
+    json_decref(post(&t, "/command", 201,
+                     repeats ? "{\"exit\":{\"status\":0}}" : "{\"exit\":{\"status\":1}}"));
+    return t;
+}
+
+static void end_run(const struct test *t)
+{
+    json_decref(admin_call(&server, 200, "DELETE", path_of(t, ""), NULL));
+}
+
+static json_t *verdict(const struct test *t, const char *query)
+{
+    char rest[64];
+    snprintf(rest, sizeof rest, "/verdict%s", query);
+    return admin_call(&server, 200, "GET", path_of(t, rest), NULL);
+}
+
+static void assert_verdict(const struct test *t, const char *wanted)
+{
+    json_t *v = verdict(t, "");
+    char *text = json_dumps(v, 0);
+    check(strcmp(event_text(v, "verdict"), wanted) == 0, "%s is not %s: %s", t->id, wanted, text);
+    assert_string_equal(event_text(v, "run"), t->id);
+    assert_string_equal(event_text(json_object_get(v, "mode"), "mode"), "close-on-reuse");
+    free(text);
+    json_decref(v);
+}
+
+/* --- Tests */
+
+static void who_repeats_passes_and_who_does_not_fails(void **state)
+{
+    struct test good = bitten_after_control(true), bad = bitten_after_control(false);
+    end_run(&good);
+    end_run(&bad);
+    assert_verdict(&good, "pass");
+    assert_verdict(&bad, "fail");
+}
+
+static void a_verdict_is_waited_for_until_it_is_final(void **state)
+{
+    struct test t = bitten_after_control(true);
+    int64_t began = clock_now();
+    json_t *v = verdict(&t, "?wait=100ms"); /* another attempt may come for longer than that */
+    assert_true(clock_now() - began >= 100 * NS_PER_MS || event_true(v, "final"));
+    json_decref(v);
+    struct client c;
+    struct h1_response r = { 0 };
+    const struct client_options options = { .port = server.admin };
+    struct buf text = { 0 };
+    memset(&c, 0, sizeof c);
+    check(client_connect(&c, &options), "no connection: %s", client_story(&c));
+    h1_compose(&text, "GET", path_of(&t, "/verdict?wait=60s"), "", NULL);
+    client_send(&c, buf_bytes(&text), buf_len(&text));
+    began = clock_now();
+    end_run(&t);
+    check(h1_read(&c, false, &r, in_ms(30000)), "no answer: %s", client_story(&c));
+    assert_non_null(strstr((const char *)r.body.data, "\"final\":true"));
+    check(clock_now() - began < 15 * NS_PER_S, "it is answered late");
+    h1_free(&r);
+    buf_free(&text);
+    client_close(&c);
+}
+
+static void it_comes_as_what_is_asked_for(void **state)
+{
+    static const struct {
+        const char *accept, *type, *has;
+    } rows[] = {
+        { "Accept: application/json\r\n", "application/json", "\"verdict\":\"pass\"" },
+        { "Accept: text/plain\r\n", "text/plain", "PROVED" },
+        { "Accept: text/markdown\r\n", "text/markdown", "| recovered | pass |" },
+        { "Accept: application/xml\r\n", "application/xml", "<testsuite " },
+        { "Accept: text/html\r\n", "text/html", "</html>" },
+        { "", "application/json", "\"checks\"" },
+    };
+    struct test t = bitten_after_control(true);
+    end_run(&t);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct admin_answer a;
+        assert_true(admin_try(&server, "GET", path_of(&t, "/verdict"), rows[i].accept, NULL, &a));
+        assert_int_equal(a.status, 200);
+        assert_string_equal(a.type, rows[i].type);
+        check(memmem(buf_bytes(&a.text), buf_len(&a.text), rows[i].has, strlen(rows[i].has)),
+              "%s: %.*s", rows[i].type, (int)buf_len(&a.text), (const char *)buf_bytes(&a.text));
+        admin_free(&a);
+    }
+    struct admin_answer a;
+    assert_true(
+        admin_try(&server, "GET", path_of(&t, "/verdict"), "Accept: image/png\r\n", NULL, &a));
+    assert_int_equal(a.status, 406);
+    admin_free(&a);
+}
+
+static void the_default_run_is_judged_when_it_is_needed(void **state)
+{
+    struct test t = { "default", server.http };
+    json_decref(
+        admin_call(&server, 200, "PUT", "/v1/mode",
+                   "{\"mode\":\"close-on-reuse\",\"expect\":[\"recovered\"],\"apply\":\"new\"}"));
+    bitten(&t, true);
+    json_t *v = admin_call(&server, 200, "GET", "/v1/verdict", NULL);
+    json_t *calls = json_object_get(v, "calls");
+    assert_int_equal(event_ms(calls, "bitten"), 1);
+    assert_int_equal(event_ms(calls, "retries"), 1);
+    assert_int_equal(json_array_size(json_object_get(v, "checks")), 1);
+    json_decref(v);
+    v = admin_call(&server, 200, "GET", "/v1/calls", NULL);
+    assert_int_equal(json_array_size(json_object_get(v, "calls")), 2);
+    json_decref(v);
+    /* after a reset it is as new */
+    admin_reset(&server);
+    v = admin_call(&server, 200, "GET", "/v1/verdict", NULL);
+    assert_int_equal(event_ms(json_object_get(v, "calls"), "total"), 0);
+    json_decref(v);
+    admin_mode(&server, "close-on-reuse", NULL);
+    bitten(&t, true);
+    v = admin_call(&server, 200, "GET", "/v1/verdict", NULL);
+    assert_int_equal(event_ms(json_object_get(v, "calls"), "bitten"), 1);
+    assert_int_equal(json_array_size(json_object_get(v, "missing")), 0);
+    json_decref(v);
+}
+
+static void what_is_open_is_waited_for(void **state)
+{
+    struct test t = make("{\"mode\":\"slow-first-byte\",\"params\":{\"delay\":\"700ms\"},"
+                         "\"listeners\":[\"http\"]}");
+    struct client c;
+    struct buf text = { 0 };
+    json_t *quiet = admin_call(&server, 200, "GET", path_of(&t, "/quiet"), NULL);
+    assert_true(event_true(quiet, "quiet"));
+    json_decref(quiet);
+    open_one(&t, &c);
+    h1_compose(&text, "GET", ENTITLEMENT, "", NULL);
+    client_send(&c, buf_bytes(&text), buf_len(&text));
+    for (int64_t until = in_ms(PATIENCE_MS);;) {
+        quiet = admin_call(&server, 200, "GET", path_of(&t, "/quiet?wait=1ms"), NULL);
+        bool open = event_ms(quiet, "open") == 1;
+        assert_true(open != event_true(quiet, "quiet"));
+        json_decref(quiet);
+        if (open)
+            break;
+        check(clock_now() < until, "the request is not open");
+    }
+    quiet = admin_call(&server, 200, "GET", path_of(&t, "/quiet?wait=8s"), NULL);
+    assert_true(event_true(quiet, "quiet"));
+    json_decref(quiet);
+    assert_true(client_wait_bytes(&c, 1, in_ms(1000)));
+    buf_free(&text);
+    client_close(&c);
+}
+
+static void bad_accounts_are_refused(void **state)
+{
+    static const struct {
+        const char *path, *body, *where;
+    } rows[] = {
+        { "/v1/command", "{}", "$" },
+        { "/v1/command", "{\"start\":{},\"exit\":{}}", "$" },
+        { "/v1/command", "{\"start\":{}}", "$.start.argv" },
+        { "/v1/command", "{\"start\":{\"argv\":[]}}", "$.start.argv" },
+        { "/v1/command", "{\"start\":{\"argv\":[1]}}", "$.start.argv" },
+        { "/v1/command", "{\"start\":{\"argv\":\"x\"}}", "$.start.argv" },
+        { "/v1/command", "{\"start\":{\"argv\":[\"x\"],\"pid\":\"1\"}}", "$.start.pid" },
+        { "/v1/command", "{\"start\":{\"argv\":[\"x\"],\"steps\":1}}", "$.start.steps" },
+        { "/v1/command", "{\"stop\":{}}", "$.stop" },
+        { "/v1/command", "{\"exit\":{}}", "$.exit" },
+        { "/v1/command", "{\"exit\":{\"status\":256}}", "$.exit.status" },
+        { "/v1/command", "{\"exit\":{\"signal\":0}}", "$.exit.signal" },
+        { "/v1/command", "{\"exit\":{\"status\":1,\"killed\":1}}", "$.exit.killed" },
+        { "/v1/reports", "[]", "line 1" },
+        { "/v1/reports", "nonsense", "line 1" },
+        { "/v1/mode", "{\"mode\":\"normal\",\"expect\":[\"recovered\"]}", "$.expect[0]" },
+        { "/v1/runs", "{\"expect\":[\"recoverd\"]}", "$.expect[0]" },
+        { "/v1/runs", "{\"mode\":\"close-on-reuse\",\"expect\":[{\"user_wait\":{\"max\":3}}]}",
+          "$.expect[0].user_wait.max" },
+        { "/v1/runs", "{\"mode\":\"close-on-reuse\",\"expect\":[]}", "$.expect" },
+        { "/v1/runs", "{\"mode\":\"close-on-reuse\",\"expect\":[\"goaway-aware\"]}",
+          "$.expect[0]" },
+        { "/v1/runs", "{\"mode\":\"throttle\",\"expect\":[\"retry-once\"]}", "$.expect[0]" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        admin_problem(&server, 400, strcmp(rows[i].path, "/v1/mode") == 0 ? "PUT" : "POST",
+                      rows[i].path, rows[i].body, rows[i].where);
+    uint64_t next;
+    json_t *events = admin_events(&server, 0, 0, &next);
+    assert_int_equal(json_array_size(events), 0);
+    json_decref(events);
+}
+
+static void runs_beside_each_other_are_judged_as_alone(void **state)
+{
+    struct test tests[32];
+    for (int i = 0; i < 32; i++) {
+        tests[i] = make(SPEC);
+        served_twice(&tests[i]);
+    }
+    for (int i = 0; i < 32; i++)
+        json_decref(post(&tests[i], "/phase", 200, "{\"phase\":\"fault\"}"));
+    for (int i = 0; i < 32; i++) {
+        bitten(&tests[i], i % 3 != 0);
+        json_decref(post(&tests[i], "/command", 201,
+                         i % 3 ? "{\"exit\":{\"status\":0}}" : "{\"exit\":{\"status\":1}}"));
+    }
+    for (int i = 0; i < 32; i++)
+        end_run(&tests[i]);
+    for (int i = 0; i < 32; i++)
+        assert_verdict(&tests[i], i % 3 ? "pass" : "fail");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(who_repeats_passes_and_who_does_not_fails),
+        TEST(a_verdict_is_waited_for_until_it_is_final),
+        TEST(it_comes_as_what_is_asked_for),
+        TEST(the_default_run_is_judged_when_it_is_needed),
+        TEST(what_is_open_is_waited_for),
+        TEST(bad_accounts_are_refused),
+        TEST(runs_beside_each_other_are_judged_as_alone),
+    };
+    return cmocka_run_group_tests_name("verdicts", tests, NULL, NULL);
+}
