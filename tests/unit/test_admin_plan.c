@@ -315,7 +315,7 @@ static void bad_bodies_are_refused_with_their_place(void **state)
     put("{\"mdoe\":\"a\"}", 400);
     assert_string_equal(
         json_string_value(json_array_get(json_object_get(reply.json, "did_you_mean"), 0)), "mode");
-    assert_int_equal(json_array_size(json_object_get(reply.json, "allowed")), 8);
+    assert_int_equal(json_array_size(json_object_get(reply.json, "allowed")), 9);
 }
 
 static void a_time_scale_alone_leaves_the_mode(void **state)
