@@ -226,10 +226,7 @@ bool call_was_cut(const struct history *h, const struct calls *calls, const stru
     if (call->answered.to != NEVER)
         return false;
     for (size_t i = 0; i < call->count; i++) {
-        const struct attempt *a = calls->members[call->first + i].attempt;
-        const struct fault *f = a->fault ? history_find_fault(h, a->fault) : NULL;
-        cut |= f && f->class == CLASS_CUTS && f->in_effect != TRI_NO &&
-               a->reached[PROGRESS_ANSWERING] != NEVER;
+        cut |= attempt_was_cut(h, calls->members[call->first + i].attempt);
     }
     return cut;
 }

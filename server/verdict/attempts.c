@@ -519,9 +519,22 @@ void history_on_exchange_lost(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
     struct attempt *a = attempt_told(h, c, r);
+    int64_t sent = ledger_number(r, F_SENT, 0), of = ledger_number(r, F_OF, INT64_MAX);
     a->partial |= a->reached[PROGRESS_WHOLE] == NEVER && !a->digest.hash;
+    a->cut_short |= sent > 0 && sent < of && !by_client(ledger_number(r, F_LOST_BY, LOST_BY_NONE));
     lose(h, c, a, r);
     close_exchange(c, a, r);
+}
+
+bool attempt_was_cut(const struct history *h, const struct attempt *a)
+{
+    const struct fault *f = a->fault ? history_find_fault(h, a->fault) : NULL;
+    int64_t answering = a->reached[PROGRESS_ANSWERING];
+    if (!f || f->in_effect == TRI_NO || answering == NEVER)
+        return false;
+    bool in_the_middle =
+        f->class == CLASS_ENDS && answering <= f->at && a->reached[PROGRESS_HANDED] == NEVER;
+    return f->class == CLASS_CUTS || in_the_middle || a->cut_short;
 }
 
 void history_on_peer_rst_stream(struct history *h, const struct ledger_record *r)

@@ -96,12 +96,7 @@ void check_falls_back(const struct scene *s, struct finding *f)
 static size_t cut_one(const struct scene *s, const struct call *call)
 {
     for (size_t i = 0; i < call->count; i++) {
-        const struct attempt *a = call_members(s, call)[i].attempt;
-        const struct fault *f = a->fault ? history_find_fault(s->h, a->fault) : NULL;
-        int64_t answering = a->reached[PROGRESS_ANSWERING];
-        bool ends = f && f->class == CLASS_ENDS && answering <= f->at &&
-                    a->reached[PROGRESS_HANDED] == NEVER; /* in the middle of it */
-        if (f && (f->class == CLASS_CUTS || ends) && f->in_effect != TRI_NO && answering != NEVER)
+        if (attempt_was_cut(s->h, call_members(s, call)[i].attempt))
             return i + 1;
     }
     return 0;

@@ -19,7 +19,7 @@ struct asked {
 struct control {
     struct asked *asked; /* by what, then by time */
     size_t count;
-    int64_t reuse_gap;
+    int64_t reuse_gap, longest_reuse;
 };
 
 static uint64_t what_of(const struct attempt *a)
@@ -36,16 +36,18 @@ static int by_what(const void *x, const void *y)
     return (a->at > b->at) - (a->at < b->at);
 }
 
-static int64_t shortest_reuse(const struct history *h)
+static void find_reuses(struct control *control, const struct history *h)
 {
-    int64_t shortest = NEVER;
     const struct attempt *a;
+    control->reuse_gap = control->longest_reuse = NEVER;
     for (size_t i = 0; (a = history_attempt(h, i)); i++) {
-        if (a->reused == TRI_YES && a->idle_before != NEVER && !a->unknown &&
-            (shortest == NEVER || a->idle_before < shortest))
-            shortest = a->idle_before;
+        if (a->reused != TRI_YES || a->idle_before == NEVER || a->unknown)
+            continue;
+        if (control->reuse_gap == NEVER || a->idle_before < control->reuse_gap)
+            control->reuse_gap = a->idle_before;
+        if (a->idle_before > control->longest_reuse)
+            control->longest_reuse = a->idle_before;
     }
-    return shortest;
 }
 
 struct control *control_create(const struct history *h)
@@ -61,7 +63,7 @@ struct control *control_create(const struct history *h)
         control->asked[control->count++] =
             (struct asked){ .what = what_of(a), .at = a->first_byte.from };
     qsort(control->asked, control->count, sizeof *control->asked, by_what);
-    control->reuse_gap = shortest_reuse(h);
+    find_reuses(control, h);
     return control;
 }
 
@@ -122,4 +124,9 @@ int64_t control_reach(const struct control *control, const struct attempt *like,
 int64_t control_reuse_gap(const struct control *control)
 {
     return control->reuse_gap;
+}
+
+int64_t control_longest_reuse(const struct control *control)
+{
+    return control->longest_reuse;
 }

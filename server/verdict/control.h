@@ -24,3 +24,5 @@ int64_t control_reach(const struct control *control, const struct attempt *like,
 
 /* The shortest idleness after which the client used a connection again; NEVER: it never did. */
 int64_t control_reuse_gap(const struct control *control);
+/* The longest: so long at least it keeps one that nobody ends. */
+int64_t control_longest_reuse(const struct control *control);

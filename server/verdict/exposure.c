@@ -107,14 +107,27 @@ static void was_left(const struct build *b, struct call *call, const struct past
         decide(call, EXPOSURE_PREEMPTED, WHY_LEFT_BEFORE);
 }
 
-/* Whether the client had left it before it could know of the fault, so that it never met it. */
-static bool left_unaware(const struct build *b, const struct connection *c)
+/* Whether the control shows that the client would have kept it, had nobody ended it: it used one
+ * that had been idle for longer than this one when the client left it. */
+static bool would_have_kept(const struct build *b, const struct past *past)
 {
+    const struct control *control = b->config->control;
+    return control && control_longest_reuse(control) >=
+                          past->c->left_at - past->answered + history_grace(b->h);
+}
+
+/* Whether the client had left it before it could know of the fault, so that it never met it. That
+ * its FIN came right behind ours may be its own limit, unless the control shows that it has none.
+ */
+static bool left_unaware(const struct build *b, const struct past *past)
+{
+    const struct connection *c = past->c;
     if (c->left == LEFT_NOT)
         return false;
     if (c->left_at <= c->dead || c->crossed == TRI_YES)
         return true;
-    return c->crossed == TRI_UNKNOWN && c->left_at <= c->dead + history_grace(b->h);
+    return c->crossed == TRI_UNKNOWN && c->left_at <= c->dead + history_grace(b->h) &&
+           !would_have_kept(b, past);
 }
 
 static void was_dead(const struct build *b, struct call *call, const struct past *past,
@@ -130,7 +143,7 @@ static void was_dead(const struct build *b, struct call *call, const struct past
         decide(call, EXPOSURE_UNTOUCHED, WHY_NO_FAULT); /* it did try; that may be another call */
     else if (past->struck && f->step != STEP_GOAWAY)
         decide(call, EXPOSURE_UNTOUCHED, WHY_NO_FAULT);
-    else if (!silent && left_unaware(b, c))
+    else if (!silent && left_unaware(b, past))
         decide(call, EXPOSURE_UNTOUCHED, WHY_CROSSED);
     else if (own->opened < c->dead)
         decide(call, EXPOSURE_UNTOUCHED, WHY_OPENED_BEFORE);

@@ -108,11 +108,12 @@ struct attempt {
     uint64_t fault,
         last_fault; /* what first made it unanswerable, and what came last; 0: nothing */
 
-    bool closed;   /* nothing more is to be told of it but what its client does */
-    bool stale;    /* sent after the fault (stale_request) */
-    bool partial;  /* it was never whole: its content cannot be compared */
-    bool presumed; /* the server has not read a byte of it (R7) */
-    bool by_rule;  /* a rule's `respond` answered it */
+    bool closed;    /* nothing more is to be told of it but what its client does */
+    bool stale;     /* sent after the fault (stale_request) */
+    bool partial;   /* it was never whole: its content cannot be compared */
+    bool presumed;  /* the server has not read a byte of it (R7) */
+    bool by_rule;   /* a rule's `respond` answered it */
+    bool cut_short; /* its exchange was lost, not to the client, with a part of its answer sent */
     bool processed;
     enum tri effect; /* of processed: it changed something */
     bool unknown;    /* the ledger lacks something of it */
@@ -245,6 +246,8 @@ void history_now(struct history *h, int64_t age);
 int64_t history_age(const struct history *h);
 int64_t history_grace(const struct history *h);
 /* How many attempts, connections and faults were forgotten for want of room or memory. */
+/* Whether a fault let a part of its answer out and not the rest. */
+bool attempt_was_cut(const struct history *h, const struct attempt *a);
 uint64_t history_forgotten(const struct history *h);
 /* How many of these attempts were not answered: calls that are no longer told may be among them, so
  * that nothing can be said of every call. */

@@ -10,7 +10,10 @@
 #define DRIVER                  "10.001 report {\"driver\":1}\n"
 #define REPORT(at, n, step, ok) at " report {\"n\":" n ",\"step\":\"" step "\",\"ok\":" ok "}\n"
 #define CLOSES(at, c)           at " " c " peer_fin\n" at " " c " connection_end by=client how=fin\n"
-#define USER                    "[\"recovered\",\"user_wait\"]"
+/* It ends it as our FIN comes: which was first is not seen. */
+#define LEAVES(at, c)                                                                              \
+    at " " c " peer_fin fault=F\n" at " " c " connection_end by=fault how=fin fault=F\n"
+#define USER "[\"recovered\",\"user_wait\"]"
 
 static const struct truth rules[] = {
     /* --- R1 */
@@ -169,6 +172,16 @@ static const struct truth rules[] = {
           "13.001", "c101") "13.500 c102 open\n" ANSWERED("13.500", "c102", "x1", "GET /a")
           CLOSES("13.600", "c102") "13.700 command_exit exit_status=1 live=0\n",
       "inconclusive recovered=inconclusive(report) user_wait=inconclusive(report)", 0 },
+    { "25: it leaves as our FIN comes; in the control it kept a connection for longer", USER,
+      CONTROL("GET /a") TWICE("GET /a") "10.500 c101 fin\n" LEAVES(
+          "10.502", "c101") "11.500 c102 open\n" ANSWERED("11.500", "c102", "x1", "GET /a")
+          CLOSES("11.600", "c102") EXIT("11.700"),
+      "pass recovered=pass user_wait=pass", 0 },
+    { "25: it leaves as our FIN comes, perhaps by a limit of its own", USER,
+      CONTROL("GET /a") TWICE("GET /a") "10.950 c101 fin\n" LEAVES(
+          "10.952", "c101") "11.200 c102 open\n" ANSWERED("11.200", "c102", "x1", "GET /a")
+          CLOSES("11.300", "c102") EXIT("11.400"),
+      "inconclusive recovered=inconclusive(no-exposure) user_wait=inconclusive(no-exposure)", 0 },
     { "avoided, by its own account of all steps", USER,
       CONTROL("GET /a") "9.000 command_start command=x steps=get_pause_get\n" DRIVER TWICE("GET /a")
           REPORT("10.010", "1", "get", "true") "13.000 c101 fin\n" SAW(
@@ -292,6 +305,23 @@ static const struct truth rules[] = {
       "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE(
           "10.001", "c101") "10.010 c102 open\n" ANSWERED("10.010", "c102", "x1", "GET /a"),
       "pass detects_truncation=pass", 0 },
+    { "a part of the answer is out when the connection ends", "[\"detects_truncation\"]",
+      DRIVER
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+      "10.000 c101 fin\n10.000 c101 x1 exchange_lost lost_by=fault fault=F sent=20 of=183\n" GONE(
+          "10.001", "c101") REPORT("10.010", "1", "get", "false"),
+      "pass detects_truncation=pass", 0 },
+    { "the same, and it is taken for a whole one", "[\"detects_truncation\"]",
+      DRIVER
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+      "10.000 c101 fin\n10.000 c101 x1 exchange_lost lost_by=fault fault=F sent=20 of=183\n" GONE(
+          "10.001", "c101") REPORT("10.010", "1", "get", "true"),
+      "fail detects_truncation=fail", 0 },
+    { "the client itself ended it before it was whole", "[\"detects_truncation\"]",
+      DRIVER "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+             "10.000 c101 delay\n10.500 c101 x1 exchange_lost lost_by=client_fin fault=F sent=20 "
+             "of=183\n" GONE("10.001", "c101") REPORT("10.010", "1", "get", "false"),
+      "inconclusive~ detects_truncation=inconclusive(no-exposure)~", 0 },
     { "25: nobody says what the client made of it", "[\"detects_truncation\"]",
       "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
       "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE("10.001", "c101"),
