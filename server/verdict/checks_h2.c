@@ -68,12 +68,29 @@ static void streams_after(const struct scene *s, struct finding *f, const struct
     }
 }
 
-/* A call that began when the GOAWAY was known, and went elsewhere. */
+/* When the server ended the connection that had the GOAWAY, by FIN or otherwise; NEVER: it has not.
+ */
+static int64_t ended_by_us(const struct scene *s, const struct connection *c,
+                           const struct fault *goaway)
+{
+    const struct fault *last = c->last_fault ? history_find_fault(s->h, c->last_fault) : NULL;
+    const struct fault *first = c->fault ? history_find_fault(s->h, c->fault) : NULL;
+    if (first && first != goaway && first->step != STEP_GOAWAY)
+        return first->at;
+    if (last && last != goaway && last->step != STEP_GOAWAY)
+        return last->at;
+    return c->left == LEFT_NOT ? c->ended : NEVER;
+}
+
+/* A call that began when the GOAWAY was known, and went elsewhere. When the server had ended the
+ * connection by then, and not the client, there was no choice. */
 static void calls_after(const struct scene *s, struct finding *f, const struct connection *c,
-                        const struct span *known)
+                        const struct fault *goaway, const struct span *known)
 {
     bool any = false;
     char name[CALL_SIZE];
+    int64_t ours = ended_by_us(s, c, goaway);
+    bool left_itself = c->left != LEFT_NOT && (ours == NEVER || c->left_at < ours);
     for (size_t i = 0; i < s->calls->count && known->to != NEVER; i++) {
         const struct call *call = &s->calls->calls[i];
         const struct attempt *first = call_first(s, call);
@@ -84,6 +101,10 @@ static void calls_after(const struct scene *s, struct finding *f, const struct c
         if (call->state == CALL_UNKNOWN)
             found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
                      "what happened to %s is not all in the ledger", call_text(s, call, name));
+        else if (!left_itself && ours != NEVER && first->first_byte.from >= ours)
+            left_of(s, f, call, REMEDY_GRACE,
+                    "the server had ended connection %llu before %s: there was no choice",
+                    (unsigned long long)c->id, call_text(s, call, name));
         else if (call->answered.to == NEVER)
             left_of(s, f, call, REMEDY_CONFIRM, "%s was not answered", call_text(s, call, name));
         else
@@ -141,7 +162,7 @@ void check_goaway_respected(const struct scene *s, struct finding *f)
             continue;
         struct span known = known_of(s, c, goaway);
         streams_after(s, f, c, goaway, &known);
-        calls_after(s, f, c, &known);
+        calls_after(s, f, c, goaway, &known);
     }
     for (size_t i = 0; i < s->calls->count; i++) {
         if (scene_about(s, &s->calls->calls[i]))
@@ -177,8 +198,7 @@ static void closing_of(const struct scene *s, struct finding *f, const struct co
     struct subject who = subject_of_connection(c);
     unsigned long long id = c->id;
     char time[TIME_SIZE];
-    const struct fault *last = c->last_fault ? history_find_fault(s->h, c->last_fault) : NULL;
-    int64_t ours = last && last != goaway ? last->at : c->left == LEFT_NOT ? c->ended : NEVER;
+    int64_t ours = ended_by_us(s, c, goaway);
     bool left = c->left == LEFT_FIN || c->left == LEFT_RST || c->left == LEFT_CLOSE_NOTIFY;
     int64_t since = drained > known.to ? drained : known.to;
     bool by_exit = left && s->exited != NEVER && c->left_at >= s->exited - history_grace(s->h);

@@ -206,9 +206,8 @@ static json_t *summary_json(const struct tested *t)
     struct buf b = { 0 };
     const char *path = t->relayed ? "through a relay" : t->gateway ? "through a gateway" : "direct";
     for (size_t i = 0; i < t->count; i++)
-        buf_printf(&b, "%s%u of %u bitten %s%s", i ? ", " : "", t->tallies[i].answered,
-                   t->tallies[i].struck, t->tallies[i].method,
-                   t->tallies[i].struck == 1 && t->tallies[i].answered == 0 ? "" : "s");
+        buf_printf(&b, "%s%u of %u bitten %ss", i ? ", " : "", t->tallies[i].answered,
+                   t->tallies[i].struck, t->tallies[i].method);
     if (t->kept_off)
         buf_printf(&b, "%s%u kept off the fault", t->count ? ", " : "", t->kept_off);
     if (!t->count && !t->kept_off)

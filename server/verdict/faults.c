@@ -5,8 +5,6 @@
  */
 #include "verdict/history_parts.h"
 
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -99,48 +97,49 @@ static void strike_connection(struct history *h, struct connection *c, struct fa
 
 /* --- What the server says in header fields */
 
-#define SECONDS_MAX (366L * 24 * 3600)
+#define SECONDS_MAX (INT64_C(366) * 24 * 3600)
 
-/* Whole seconds as ns; NEVER: it is none. */
-static int64_t seconds_of(const char *text)
-{
-    char *end;
-    long value = text ? strtol(text, &end, 10) : -1;
-    return value < 0 || value > SECONDS_MAX || end == text ? NEVER : value * NS_PER_S;
-}
-
-static json_t *arguments_of(const struct ledger_record *r)
+/* What stands behind a text in the arguments of a step, whatever its case; NULL: it is not there.
+ * The JSON is not taken apart, as that could fail for want of memory. */
+static const char *behind(const struct ledger_record *r, const char *text, const char **end)
 {
     struct ledger_value value;
-    return ledger_value(r, F_ARGUMENTS, &value) ? json_loadb(value.bytes, value.len, 0, NULL)
-                                                : NULL;
+    size_t len = strlen(text);
+    if (!ledger_value(r, F_ARGUMENTS, &value))
+        return NULL;
+    *end = value.bytes + value.len;
+    for (const char *at = value.bytes; at + len <= *end; at++) {
+        if (strncasecmp(at, text, len) == 0)
+            return at + len;
+    }
+    return NULL;
 }
 
-/* RFC 9110 10.2.3, of a response that a rule gives. */
+/* Whole seconds as ns; NEVER: it is none. */
+static int64_t seconds_at(const char *at, const char *end)
+{
+    int64_t value = 0;
+    const char *begin = at;
+    for (; at && at < end && *at >= '0' && *at <= '9' && value <= SECONDS_MAX; at++)
+        value = 10 * value + (*at - '0');
+    return !at || at == begin || value > SECONDS_MAX ? NEVER : value * NS_PER_S;
+}
+
+/* RFC 9110 10.2.3, of a response that a rule gives: "Retry-After": "5". */
 static int64_t retry_after(const struct ledger_record *r)
 {
-    json_t *arguments = arguments_of(r), *value;
-    const char *name;
-    int64_t after = NEVER;
-    json_object_foreach(json_object_get(arguments, "headers"), name, value)
-    {
-        if (strcasecmp(name, "Retry-After") == 0)
-            after = seconds_of(json_string_value(value));
-    }
-    json_decref(arguments);
-    return after;
+    const char *end = NULL, *at = behind(r, "\"Retry-After\"", &end);
+    while (at && at < end && strchr(": \"", *at))
+        at++;
+    return seconds_at(at, end);
 }
 
 /* "Keep-Alive: timeout=5": how long the server says that the connection may be idle. */
 static void read_hint(struct connection *c, const struct ledger_record *r)
 {
-    json_t *arguments = arguments_of(r);
-    const char *name = json_string_value(json_object_get(arguments, "name"));
-    const char *value = json_string_value(json_object_get(arguments, "value"));
-    const char *timeout = value ? strcasestr(value, "timeout=") : NULL;
-    if (name && timeout && strcasecmp(name, "Keep-Alive") == 0)
-        c->hint = seconds_of(timeout + strlen("timeout="));
-    json_decref(arguments);
+    const char *end = NULL;
+    if (behind(r, "\"Keep-Alive\"", &end))
+        c->hint = seconds_at(behind(r, "timeout=", &end), end);
 }
 
 /* What only says something, and is said with each response: there is nothing to be known of it but

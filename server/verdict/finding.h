@@ -56,7 +56,9 @@
       "Hangup-Mark on a request")                                                                  \
     X(LATER, "later", "leave a longer pause between the fault and the next request")               \
     X(MODE, "mode", "use a mode that exercises it, see hangup prove --list")                       \
-    X(GRACE, "grace", "use the mode with grace=never: it closes the connection itself before")     \
+    X(GRACE, "grace",                                                                              \
+      "the server closed the connection itself before: use a mode that does not, such as "         \
+      "goaway-idle with grace=never")                                                              \
     X(OVER_H1, "over-h1", "run it over HTTP/1.1 (--over h1)")                                      \
     X(OVER, "over",                                                                                \
       "the client did not meet the fault over the protocol that was asked for: check what it "     \

@@ -102,7 +102,9 @@ static bool needs_all(enum check check)
 /* An account that cannot be put to calls may differ from them, unless all was well in both. */
 static bool may_differ(const struct scene *s)
 {
-    if (!s->account->driver || s->account_fits)
+    if (s->account->broken || (!s->account->count && !s->account->driver))
+        return s->account->broken;
+    if (s->account_fits)
         return false;
     for (size_t i = 0; i < s->account->count; i++) {
         if (!s->account->lines[i].ok)
@@ -113,7 +115,7 @@ static bool may_differ(const struct scene *s)
         if (state != CALL_ANSWERED && state != CALL_RECOVERED)
             return true;
     }
-    return s->account->broken;
+    return false;
 }
 
 static void work_out(const struct verdict *v, const struct scene *s, const struct phase *p,
@@ -343,6 +345,15 @@ static bool met_over(const struct verdict *v, const struct work *w)
     return false;
 }
 
+static bool any_applies(const struct work *w)
+{
+    for (size_t i = 0; i < w->check_count; i++) {
+        if (w->checks[i].found.outcome != OUTCOME_NA)
+            return true;
+    }
+    return false;
+}
+
 static void conclude(struct verdict *v)
 {
     struct work *w = verdict_work_of(v, PHASE_FAULT), *control = verdict_work_of(v, PHASE_CONTROL);
@@ -355,6 +366,10 @@ static void conclude(struct verdict *v)
         v->why = "there was no phase with a fault";
         v->final = v->run_over;
         return;
+    }
+    if (!any_applies(w)) {
+        v->remedy = REMEDY_MODE;
+        v->why = "none of the checks is about what happened";
     }
     if (control && control->outcome == OUTCOME_FAIL)
         doubt(v, REMEDY_COMMAND, "the test fails in the control, without a fault");

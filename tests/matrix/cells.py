@@ -411,8 +411,8 @@ def goaway_family(t):
                      mode('nginx', idle=IDLE), mode('jetty', idle=IDLE), mode('haproxy', idle=IDLE, client_fin='400ms'),
                      mode('goaway-idle', idle=IDLE, grace='300ms'),
                      mode('envoy', idle=IDLE, drain='100ms', close='100ms')):
-            t.add('goaway', 'It saw GOAWAY and FIN, and went to a new connection; the mode closed the old one.', 'watch',
-                  steps, spec, 'h2', tls, {'goaway_respected': 'P', 'recovered': 'PI'}, wire=before + ('ok',))
+            t.add('goaway', 'It saw GOAWAY and FIN, and went to a new connection: after the FIN it had no choice.', 'watch',
+                  steps, spec, 'h2', tls, {'goaway_respected': 'PI', 'recovered': 'PI'}, wire=before + ('ok',))
             t.spread('goaway', 'It sent a stream onto a connection whose GOAWAY and FIN it had had for long.', 'naive',
                      steps, spec, 'h2', tls, {'goaway_respected': 'F', 'recovered': 'F'},
                      wire=before + (LOSSES + ('refused',),))

@@ -252,13 +252,22 @@ static const struct truth rules[] = {
     { "67: as a part of goaway-aware that does not count", "[\"goaway-aware\"]",
       CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
           "10.000", "c101", "x1",
+          "GET /a stream=1") "13.000 c101 goaway last_stream=1\n13.500 c102 open "
+                             "h2\n" ANSWERED("13.500", "c102", "x1",
+                                             "GET /a stream=1") "14.000 c101 "
+                                                                "fin\n" SAW("14.001", "c101"),
+      "pass~ goaway_respected=pass~ closes_after_goaway=n/a", 0 },
+    { "goaway: the next call comes when the server had ended the connection: no choice was left",
+      "[\"goaway_respected\"]",
+      CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
           "GET /a stream=1") "13.000 c101 goaway last_stream=1\n14.000 c101 "
                              "fin\n" SAW("14.001", "c101") "14.500 c102 open "
                                                            "h2\n" ANSWERED("14.500", "c102", "x1",
                                                                            "GET /a "
                                                                            "stream="
                                                                            "1"),
-      "pass~ goaway_respected=pass~ closes_after_goaway=n/a", 0 },
+      "inconclusive~ goaway_respected=inconclusive(grace)~", 0 },
     { "82: GOAWAY crosses a stream; the client is done then", "[\"goaway_respected\"]",
       "10.000 c101 open h2\n" ANSWERED(
           "10.000", "c101", "x1",
