@@ -8,6 +8,7 @@
 
 #include "base/suggest.h"
 #include "cli/options.h"
+#include "cli/prove_options.h"
 #include "cli/standard.h"
 
 /* --- Refusing */
@@ -65,6 +66,12 @@ static const struct command {
     { "healthcheck", "[--admin ADDR] [--wait TIME]", "exit 0 when a server's admin API answers",
       command_healthcheck, NULL },
     { "verdict", "FILE [OPTION ...]", "judge a saved ledger", command_verdict, verdict_help },
+    { "prove", "[CASE|--mode M|--plan FILE|--suite S] [OPTION ...] -- COMMAND ...",
+      "make COMMAND's HTTP client meet a fault, and say whether it copes", command_prove,
+      prove_options_help },
+    { "audit", "[CASE|--mode M|--plan FILE|--suite S] [OPTION ...] -- COMMAND ...",
+      "say what COMMAND's HTTP client does in each situation", command_audit,
+      prove_options_audit_help },
     { "watch", "[--connection N] [--event E] [--run ID] [URL]",
       "follow what happens on a server, by its admin API (http://localhost:9000)", command_watch,
       NULL },
@@ -141,8 +148,8 @@ static int command_help(int argc, char **argv)
 static int run(int argc, char **argv)
 {
     if (argc < 2)
-        return command_error("", "a command is missing: serve, modes, watch or healthcheck; "
-                                 "`hangup help` says more");
+        return command_error("", "a command is missing: serve, prove, audit, watch, modes or "
+                                 "healthcheck; `hangup help` says more");
     if (is_help(argv[1]))
         return command_help(0, NULL);
     const struct command *found = find(argv[1]);

@@ -35,6 +35,12 @@ int command_watch(int argc, char **argv);
 int command_verdict(int argc, char **argv);
 void verdict_help(FILE *to); /* one line an option */
 
+/* `hangup prove` and `hangup audit` (prove_options.c lists what they take): start COMMAND with a
+ * server that misbehaves, and say whether its client does what is expected; what it does. Return 0,
+ * EXIT_USAGE, or as prove_report.h and docs/prove.md say. */
+int command_prove(int argc, char **argv);
+int command_audit(int argc, char **argv);
+
 /* `hangup prove --list`, and --explain of this check or mitigation (NULL: the list). */
 int command_checks(const char *explain);
 

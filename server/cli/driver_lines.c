@@ -53,6 +53,7 @@ static void take(struct driver_lines *d, const char *text, size_t len, const jso
     else if (error)
         broke(d, strerror(-error));
     d->requests += d->lines > 0;
+    d->not_ok += d->lines > 0 && json_is_false(json_object_get(line, "ok"));
     d->lines++;
 }
 

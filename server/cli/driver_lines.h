@@ -21,6 +21,7 @@ struct driver_lines {
     struct buf out_part;      /* of stdout */
     unsigned lines;           /* what was taken, and what of it tells of requests */
     unsigned requests;
+    unsigned not_ok; /* of these requests */
     bool from_file, from_out;
     bool out_in_line;      /* of stdout: the rest of the line is none of the driver's */
     struct refusal broken; /* where is empty: it is fine; else why it is not */

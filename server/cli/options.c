@@ -228,7 +228,7 @@ static const struct row *find(const char *argument, const char **value)
     return NULL;
 }
 
-static int default_state_dir(struct options *o, struct refusal *why)
+int options_state_dir(const char **out, struct refusal *why)
 {
     static char dir[400];
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
@@ -240,7 +240,7 @@ static int default_state_dir(struct options *o, struct refusal *why)
     if (len < 0 || (size_t)len >= sizeof dir)
         return refuse(why, "--state", "a directory",
                       "it is needed: neither XDG_STATE_HOME nor HOME tells where to keep state");
-    o->state_dir = dir;
+    *out = dir;
     return 0;
 }
 
@@ -302,7 +302,7 @@ int options_parse(int argc, char **argv, struct options *out, struct refusal *wh
     }
     int error = check_together(&o, why);
     if (!error && !o.state_dir && !o.cert)
-        error = default_state_dir(&o, why);
+        error = options_state_dir(&o.state_dir, why);
     if (!error)
         *out = o;
     return error;

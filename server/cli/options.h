@@ -47,3 +47,7 @@ int options_parse(int argc, char **argv, struct options *out, struct refusal *wh
 
 /* One line an option. */
 void options_help(FILE *to);
+
+/* Where state is kept when nobody says: below XDG_STATE_HOME or HOME. The text lives as long as the
+ * process. Returns 0 or BAD_INPUT. */
+int options_state_dir(const char **out, struct refusal *why);

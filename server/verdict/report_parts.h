@@ -14,6 +14,8 @@ const char *report_outcome_word(enum outcome outcome);
 const char *report_verdict_word(enum outcome outcome);
 /* That of one check: a pass that is not final is inconclusive. */
 enum outcome report_check_outcome(const json_t *check);
+/* False: it is of the phase "without", where a failure is what the mitigation is for. */
+bool report_check_counts(const json_t *check);
 
 const char *report_title(const struct report *r);
 const char *report_row_name(const struct report_row *row);

@@ -75,7 +75,8 @@ static void add_phases(const struct text *t, const json_t *document)
         size_t from = buf_len(t->out);
         add(t, name);
         pad(t, from, 9);
-        column(t, outcome == OUTCOME_PASS ? "ok" : report_outcome_word(outcome), 4, outcome);
+        const char *word = outcome == OUTCOME_PASS ? "ok" : report_outcome_word(outcome);
+        column(t, word, strlen(word) + 2, outcome);
         add(t, report_member(phase, "sentence"));
         buf_text(t->out, "\n");
     }

@@ -1,0 +1,175 @@
+#include "cli/option.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "run/run.h"
+
+#define COUNT_MAX 1000000
+
+static int bad_value(struct refusal *why, const struct option_row *row, const char *value,
+                     const char *allowed)
+{
+    return refuse(why, row->name, allowed, "\"%.150s\" is not a value for it", value);
+}
+
+static int set_scale(const struct option_row *row, const char *value, double *out,
+                     struct refusal *why)
+{
+    char *end;
+    double scale = strtod(value, &end);
+    if (end == value || *end || !(scale >= RUN_SCALE_MIN && scale <= RUN_SCALE_MAX))
+        return bad_value(why, row, value, "a number from 0.000001 to 1000000");
+    *out = scale;
+    return 0;
+}
+
+/* A whole number without a sign. False: it is none. */
+static bool read_number(const char *value, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtoull(value, &end, 10);
+    return !errno && !*end && value[0] >= '0' && value[0] <= '9';
+}
+
+static int set_count(const struct option_row *row, const char *value, unsigned *out,
+                     struct refusal *why)
+{
+    uint64_t n;
+    if (!read_number(value, &n) || n == 0 || n > COUNT_MAX)
+        return bad_value(why, row, value, "a whole number from 1 to 1000000");
+    *out = (unsigned)n;
+    return 0;
+}
+
+static int set_seed(const struct option_row *row, const char *value, struct option_number *out,
+                    struct refusal *why)
+{
+    uint64_t n;
+    if (!read_number(value, &n) || n > RUN_SEED_MAX)
+        return bad_value(why, row, value, "a whole number, at most 9007199254740992");
+    *out = (struct option_number){ true, n };
+    return 0;
+}
+
+static int set_span(const struct option_row *row, const char *value, int64_t *out,
+                    struct refusal *why)
+{
+    int64_t ns;
+    if (duration_parse(value, strlen(value), &ns) || ns == DURATION_NEVER || ns == 0)
+        return bad_value(why, row, value, "a duration such as \"250ms\", \"3s\" or \"5m\"");
+    *out = ns;
+    return 0;
+}
+
+static int set_word(const struct option_row *row, const char *value, const char **out,
+                    struct refusal *why)
+{
+    size_t len = strlen(value);
+    for (const char *word = row->value; word; word = strchr(word, '|')) {
+        word += *word == '|';
+        size_t n = strcspn(word, "|");
+        if (n == len && memcmp(word, value, n) == 0) {
+            *out = value;
+            return 0;
+        }
+    }
+    return bad_value(why, row, value, row->value);
+}
+
+static int add_text(const struct option_row *row, const char *value, struct option_texts *out,
+                    struct refusal *why)
+{
+    if (out->count == OPTION_TEXTS_MAX)
+        return refuse(why, row->name, "at most 64 of them", "there are too many of them");
+    out->list[out->count++] = value;
+    return 0;
+}
+
+static int set(const struct option_row *row, const char *value, void *place, struct refusal *why)
+{
+    if (row->kind != OPTION_FLAG && !*value)
+        return bad_value(why, row, value, row->value);
+    switch (row->kind) {
+    case OPTION_TEXT:
+        *(const char **)place = value;
+        return 0;
+    case OPTION_TEXTS:
+        return add_text(row, value, place, why);
+    case OPTION_WORD:
+        return set_word(row, value, place, why);
+    case OPTION_SCALE:
+        return set_scale(row, value, place, why);
+    case OPTION_COUNT:
+        return set_count(row, value, place, why);
+    case OPTION_SEED:
+        return set_seed(row, value, place, why);
+    case OPTION_SPAN:
+        return set_span(row, value, place, why);
+    case OPTION_FLAG:
+        *(bool *)place = true;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+/* "--name" or "--name=value": the row and, in the second form, the value. */
+static const struct option_row *find(const struct option_table *table, const char *argument,
+                                     const char **value)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        size_t len = strlen(table->rows[i].name);
+        if (strncmp(argument, table->rows[i].name, len) != 0)
+            continue;
+        if (argument[len] == '\0' || argument[len] == '=') {
+            *value = argument[len] ? argument + len + 1 : NULL;
+            return &table->rows[i];
+        }
+    }
+    return NULL;
+}
+
+static int refuse_unknown(const struct option_table *table, const char *argument,
+                          struct refusal *why)
+{
+    char name[64], allowed[96];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(argument, "="), argument);
+    snprintf(allowed, sizeof allowed, "the options that `%s` lists", table->help);
+    struct suggestions meant = { .word = name };
+    for (size_t i = 0; i < table->count; i++)
+        suggest_offer(&meant, table->rows[i].name);
+    refuse(why, argument, allowed, "there is no such option");
+    return refuse_meant(why, &meant);
+}
+
+int option_read(const struct option_table *table, int argc, char **argv, int *at, void *out,
+                struct refusal *why)
+{
+    const char *value;
+    const struct option_row *row = find(table, argv[*at], &value);
+    if (!row)
+        return refuse_unknown(table, argv[*at], why);
+    if (row->kind == OPTION_FLAG && value)
+        return refuse(why, row->name, row->name, "it takes no value");
+    if (row->kind != OPTION_FLAG && !value) {
+        if (*at + 1 == argc || strcmp(argv[*at + 1], "--") == 0)
+            return refuse(why, row->name, row->value, "its value is missing");
+        value = argv[++*at];
+    }
+    ++*at;
+    return set(row, value, (char *)out + row->place, why);
+}
+
+void option_help(const struct option_table *table, FILE *to)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct option_row *row = &table->rows[i];
+        char left[64];
+        snprintf(left, sizeof left, "%s%s%s", row->name, row->value ? " " : "",
+                 row->value ? row->value : "");
+        fprintf(to, "  %-26s %s\n", left, row->about);
+    }
+}

@@ -1,0 +1,53 @@
+/* option.h - options of commands, a row each: how they are read, refused and listed. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/refusal.h"
+
+#define OPTION_TEXTS_MAX 64
+
+/* What a row's place is. */
+enum option_kind {
+    OPTION_TEXT,  /* const char *, not empty */
+    OPTION_TEXTS, /* struct option_texts: the option may be repeated */
+    OPTION_WORD,  /* const char *: one of value, parted by "|" */
+    OPTION_SCALE, /* double */
+    OPTION_COUNT, /* unsigned, from 1 */
+    OPTION_SEED,  /* struct option_number */
+    OPTION_SPAN,  /* int64_t, ns, above 0 and finite */
+    OPTION_FLAG,  /* bool */
+};
+
+struct option_row {
+    const char *name, *value, *about; /* value: what help has behind the name; NULL of a flag */
+    enum option_kind kind;
+    size_t place; /* offsetof() in what is filled in */
+};
+
+struct option_texts {
+    const char *list[OPTION_TEXTS_MAX];
+    unsigned count;
+};
+
+struct option_number {
+    bool given;
+    uint64_t value;
+};
+
+struct option_table {
+    const struct option_row *rows;
+    size_t count;
+    const char *help; /* where all are listed: "hangup help prove" */
+};
+
+/* Reads the option at argv[*at] into out, and moves *at behind it and its value. Texts point into
+ * argv. Returns 0 or BAD_INPUT: also when it is none of them. */
+int option_read(const struct option_table *table, int argc, char **argv, int *at, void *out,
+                struct refusal *why);
+
+/* One line an option. */
+void option_help(const struct option_table *table, FILE *to);

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""`hangup prove` and `hangup audit` with real clients: the drivers of examples/, which show what a
+mitigation is worth, and commands that break in all ways.
+
+    prove.py --hangup BINARY
+"""
+import argparse
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from hangup import Server, Tap  # noqa: E402
+
+EXAMPLES = pathlib.Path(__file__).resolve().parent.parent.parent / 'examples'
+PYTHON = [sys.executable, str(EXAMPLES / 'driver.py')]
+CURL = [str(EXAMPLES / 'driver.sh')]
+WITHIN = 120  # seconds; nothing here takes as long
+PROVED, NOT_PROVED, USAGE, INCONCLUSIVE, FAILED, TIMED_OUT = 0, 1, 2, 3, 4, 124
+
+
+class Prove:
+    """Runs the command with a state directory of its own, which goes at the end."""
+
+    def __init__(self, binary):
+        self.binary = str(pathlib.Path(binary).resolve())
+        self.folder = tempfile.TemporaryDirectory(prefix='hangup-')
+        self.environment = {**os.environ, 'XDG_STATE_HOME': self.folder.name}
+        for name in 'SSL_CERT_FILE', 'CURL_CA_BUNDLE', 'http_proxy', 'https_proxy', 'HTTPS_PROXY':
+            self.environment.pop(name, None)
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def start(self, *words, command=(), verb='prove', **environment):
+        return subprocess.Popen([self.binary, verb, *words, *(['--', *command] if command else [])],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, env={**self.environment, **environment})
+
+    def run(self, *words, command=(), verb='prove', **environment):
+        """Returns the exit status and what was said on stdout and stderr."""
+        process = self.start(*words, command=command, verb=verb, **environment)
+        try:
+            said, errors = process.communicate(timeout=WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, errors = process.communicate()
+            errors += '\n(it was killed)'
+        return process.returncode, said, errors
+
+    def document(self, *words, command, **options):
+        status, said, errors = self.run(*words, '--json', command=command, **options)
+        try:
+            return status, json.loads(said)
+        except ValueError:
+            return status, {'said': said, 'errors': errors}
+
+
+def shell(script):
+    return ['sh', '-c', script]
+
+
+def mitigations(tap, prove):
+    """The same client without and with its mitigation."""
+    for over in 'h1', 'h2':
+        # Python has no HTTP/2; curl repeats nothing of itself over it.
+        client = PYTHON if over == 'h1' else CURL
+        words = ['01', '--over', over, '--expect', 'recovered']
+        status, said, errors = prove.run(*words, command=client if over == 'h1' else [*client, '--http2'])
+        tap.case(f'a client without a retry is not proved over {over}',
+                 status == NOT_PROVED and 'NOT PROVED' in said, f'{status}\n{said}{errors}')
+    status, said, errors = prove.run('01', '--over', 'h1', '--expect', 'retry-once',
+                                     command=[*PYTHON, '--retry', '1'])
+    tap.case('one retry is proved', status == PROVED and ': PROVED' in said, f'{status}\n{said}{errors}')
+    tap.case('it says that this may be the merit of another', '--without' in said, said)
+    without = f'"{sys.executable}" "{EXAMPLES / "driver.py"}"'
+    status, document = prove.document('01', '--over', 'h1', '--expect', 'retry-once', '--without', without,
+                                      command=[*PYTHON, '--retry', '1'])
+    tap.case('--without shows whose merit it is',
+             status == PROVED and document.get('attribution') == 'the mitigation', f'{status} {document}')
+    status, said, errors = prove.run('--mode', 'close-on-reuse', '--over', 'h1', '--expect', 'connection-close',
+                                     '--no-control', command=[*PYTHON, '--close'])
+    tap.case('Connection: close is no failure', status in (PROVED, INCONCLUSIVE), f'{status}\n{said}{errors}')
+
+
+def both_protocols(tap, prove):
+    status, document = prove.document('01', '--over', 'both', command=[*CURL, '--http2'])
+    rows = document.get('rows', [])
+    tap.case('--over both is two rows', [row['over'] for row in rows] == ['h1', 'h2'], f'{status} {document}')
+    status, said, errors = prove.run('01', '--over', 'h2', command=PYTHON)
+    tap.case('a client that does not speak h2 is not judged over it',
+             status == USAGE and 'did not speak h2' in errors, f'{status}\n{said}{errors}')
+
+
+def statuses(tap, prove):
+    ask = 'curl -s -o /dev/null $HANGUP_URL/api/entitlement/get -o /dev/null $HANGUP_URL/api/entitlement/get'
+    rows = [
+        ('a command that is missing', USAGE, ['01'], ['/no/such/program']),
+        ('a command that fails without the fault', USAGE, ['01'], shell('exit 1')),
+        ('a command that never asks', USAGE, ['01'], shell('exit 0')),
+        ('a driver that breaks', USAGE, ['01'], shell(f'{ask}; echo \'{{"driver":1}}\' > $HANGUP_REPORT')),
+        ('a report that is none', USAGE, ['01'], shell(f'{ask}; echo hello > $HANGUP_REPORT')),
+        ('a mode that is none', USAGE, ['--mode', 'nonsense'], shell(ask)),
+        ('a command that does not end', TIMED_OUT, ['01', '--timeout', '300ms', '--no-control'],
+         shell(f'{ask}; exec sleep 60')),
+        ('a fault that does not come', INCONCLUSIVE, ['--mode', 'normal', '--expect', 'executed_once', '--settle', '200ms'],
+         shell(ask)),
+    ]
+    for title, expected, words, command in rows:
+        status, said, errors = prove.run(*words, command=command)
+        tap.case(f'{title}: {expected}', status == expected, f'{status}\n{said}{errors}')
+
+
+def processes(tap, prove):
+    pid_file = prove.path('pid')
+    script = f'setsid sh -c \'echo $$ > {pid_file}; trap "" TERM; while :; do sleep 1; done\' & ' \
+             f'while [ ! -s {pid_file} ]; do sleep 0.02; done; '
+
+    def gone():
+        pid = int(pathlib.Path(pid_file).read_text())
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                return True
+            time.sleep(0.02)
+        return False
+
+    prove.run('--mode', 'normal', '--no-control', '--settle', '200ms', command=shell(script + 'exit 0'))
+    tap.case('what COMMAND leaves behind is ended', gone())
+    for name, number, expected in [('SIGINT', signal.SIGINT, 130), ('SIGTERM', signal.SIGTERM, 143),
+                                   ('SIGKILL', signal.SIGKILL, -9)]:
+        pathlib.Path(pid_file).unlink()
+        process = prove.start('--mode', 'normal', '--no-control', command=shell(script + 'exec sleep 60'))
+        while not os.path.exists(pid_file) or not os.path.getsize(pid_file):
+            time.sleep(0.02)
+        process.send_signal(number)
+        process.communicate(timeout=WITHIN)
+        tap.case(f'{name} ends it with {expected}', process.returncode == expected, process.returncode)
+        tap.case(f'and all of COMMAND: {name}', gone())
+
+
+def reports(tap, prove):
+    files = {name: prove.path(f'report.{name}') for name in ('junit', 'html', 'markdown', 'ledger')}
+    words = [word for name, path in files.items() for word in (f'--{name}', path)]
+    status, said, errors = prove.run('01', '--over', 'h1', *words, command=PYTHON)
+    tap.case('reports do not change the status', status == NOT_PROVED, f'{status}\n{said}{errors}')
+    suites = xml.etree.ElementTree.parse(files['junit']).getroot()
+    tap.case('JUnit has the failure', suites.findall('.//failure'), pathlib.Path(files['junit']).read_text())
+    text = pathlib.Path(files['html']).read_text() + pathlib.Path(files['markdown']).read_text()
+    tap.case('the page and the summary say it', text.count('NOT PROVED') >= 2, text[:2000])
+    events = [json.loads(line) for line in pathlib.Path(files['ledger']).read_text().splitlines()]
+    names = [event['event'] for event in events]
+    tap.case('the ledger has all of it', names[0] == 'run_start' and names[-1] == 'run_end' and
+             names.count('command_exit') == 2 and names.count('phase') == 2, names)
+    tap.case('and every event since its begin', [event['seq'] for event in events] ==
+             list(range(events[0]['seq'], events[0]['seq'] + len(events))))
+    document = prove.document('01', '--over', 'h1', '--ledger', files['ledger'], command=PYTHON)[1]
+    status, said, errors = prove.run('--json', files['ledger'], verb='verdict')
+    tap.case('a saved ledger is judged alike', json.loads(said) == document if said else False,
+             f'{status}\n{said}{errors}\n{json.dumps(document)}')
+
+
+def elsewhere(tap, prove):
+    server = Server(prove.binary, '--admin-token', 'secret', '--run-ports', '127.0.0.1:0')
+    url = f'http://localhost:{server.port("admin")}'
+    status, said, errors = prove.run('01', '--server', url, command=PYTHON)
+    tap.case('a server that asks for a token is said', status == USAGE and 'HANGUP_ADMIN_TOKEN' in errors,
+             f'{status}\n{said}{errors}')
+    for command, expected in (PYTHON, NOT_PROVED), ([*PYTHON, '--retry', '1'], PROVED):
+        status, said, errors = prove.run('01', '--over', 'h1', '--expect', 'retry-once', '--server', url,
+                                         command=command, HANGUP_ADMIN_TOKEN='secret')
+        tap.case(f'a server elsewhere judges the same: {expected}', status == expected, f'{status}\n{said}{errors}')
+    server.stop()
+    status, said, errors = prove.run('01', '--server', url, command=PYTHON)
+    tap.case('a server that is not there is said', status == USAGE and 'refused' in errors,
+             f'{status}\n{said}{errors}')
+
+
+def audits(tap, prove):
+    status, said, errors = prove.run('--over', 'h1', '--suite', 'stale', verb='audit', command=[*PYTHON, '--retry', '1'])
+    tap.case('an audit passes whatever it finds', status == PROVED, f'{status}\n{said}{errors}')
+    tap.case('it says what a client with a retry is', 'GET: repeated once, on another connection' in said, said)
+    tap.case('and what it does not repeat', 'POST: never repeated' in said, said)
+    status, said, errors = prove.run('--over', 'h1', '--mode', 'close-on-reuse', verb='audit', command=PYTHON)
+    tap.case('and what one without is', 'GET: never repeated' in said and 'POST: not tested' in said, said + errors)
+
+
+def times(tap, prove):
+    # Of a machine that does other things as well, its share.
+    share = max(1, os.getloadavg()[0] / os.cpu_count())
+    ask = 'curl -s -o /dev/null $HANGUP_URL/api/entitlement/get -o /dev/null $HANGUP_URL/api/entitlement/get'
+    prove.run('01', command=shell(ask))  # the CA is made
+    best = min(whole(prove, shell(ask)) for _ in range(5))
+    tap.note(f'a run of one case, without its control: {best * 1000:.0f} ms, load {share:.1f}')
+    tap.case('a run takes less than 300 ms', best < 0.3 * share, best)
+    begin = time.monotonic()
+    status, said, errors = prove.run('--suite', 'stale', '--over', 'h1', command=[*PYTHON, '--retry', '1'])
+    took = time.monotonic() - begin
+    tap.note(f'the suite stale, over h1: {took:.1f} s, load {share:.1f}')
+    tap.case('a suite takes less than 30 s', took < 30 * share, f'{took}\n{said}{errors}')
+
+
+def whole(prove, command):
+    begin = time.monotonic()
+    prove.run('01', '--no-control', command=command)
+    return time.monotonic() - begin
+
+
+def main():
+    options = argparse.ArgumentParser(description='Real clients, proved and audited.')
+    options.add_argument('--hangup', required=True, help='the binary to test')
+    tap, prove = Tap(), Prove(options.parse_args().hangup)
+    for part in mitigations, both_protocols, statuses, processes, reports, audits, times:
+        part(tap, prove)
+    return tap.finish()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
