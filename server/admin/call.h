@@ -322,4 +322,5 @@ void calls_quiet(struct call *call);
 void calls_verdict(struct call *call);
 void calls_calls(struct call *call);
 void calls_checks(struct call *call);
+void calls_metrics(struct call *call);
 void calls_events(struct call *call);

@@ -16,6 +16,8 @@ const struct route routes[] = {
     { "GET", "/healthz", NULL, BODY_NONE, true, RUN_NONE, calls_health, "is the server alive" },
     { "GET", "/problems/{kind}", NULL, BODY_NONE, true, RUN_NONE, calls_problem,
       "what the type of a problem means" },
+    { "GET", "/metrics", NULL, BODY_NONE, false, RUN_NONE, calls_metrics,
+      "counts for Prometheus, as text" },
     { "GET", "/v1", NULL, BODY_NONE, false, RUN_NONE, calls_index, "these calls" },
     { "GET", "/v1/openapi.json", NULL, BODY_NONE, false, RUN_NONE, calls_openapi,
       "this API as OpenAPI 3.1" },

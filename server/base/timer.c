@@ -25,6 +25,26 @@ static struct {
     uv_poll_t poll;
 } timers = { .fd = -1 };
 
+const int64_t timers_late_bounds[TIMERS_BUCKETS - 1] = {
+    100 * NS_PER_US, 250 * NS_PER_US, 500 * NS_PER_US, NS_PER_MS,       5 * NS_PER_MS / 2,
+    5 * NS_PER_MS,   10 * NS_PER_MS,  25 * NS_PER_MS,  100 * NS_PER_MS, NS_PER_S,
+};
+static struct timers_late lateness;
+
+const struct timers_late *timers_late(void)
+{
+    return &lateness;
+}
+
+static void note_late(int64_t late)
+{
+    unsigned bucket = 0;
+    while (bucket < TIMERS_BUCKETS - 1 && late > timers_late_bounds[bucket])
+        bucket++;
+    lateness.count[bucket]++;
+    lateness.sum += late;
+}
+
 static unsigned rank(const struct timer *m)
 {
     return m ? m->rank : 0;
@@ -97,7 +117,9 @@ static void timer_fired(uv_poll_t *poll, int status, int events)
     while (timers.first && timers.first->due <= entry) {
         struct timer *m = timers.first;
         timer_cancel(m);
-        m->reached(m, clock_now() - m->due);
+        int64_t late = clock_now() - m->due;
+        note_late(late);
+        m->reached(m, late);
     }
     set_timer();
 }
@@ -108,6 +130,7 @@ int timers_start(struct uv_loop_s *loop)
     if (timers.fd < 0)
         return -errno;
     timers.set_for = TIME_NONE;
+    lateness = (struct timers_late){ .sum = 0 };
     int error = uv_poll_init(loop, &timers.poll, timers.fd);
     if (!error)
         error = uv_poll_start(&timers.poll, UV_READABLE, timer_fired);

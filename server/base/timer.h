@@ -19,6 +19,16 @@ struct timer {
     void (*reached)(struct timer *m, int64_t late);
 };
 
+/* How late timers were since timers_start: how many by bucket (the last one has all above the
+ * bounds), and the sum of it, ns. */
+#define TIMERS_BUCKETS 11
+extern const int64_t timers_late_bounds[TIMERS_BUCKETS - 1]; /* up to and with, ns */
+struct timers_late {
+    uint64_t count[TIMERS_BUCKETS];
+    int64_t sum;
+};
+const struct timers_late *timers_late(void);
+
 /* Once per process, before the first timer. Returns 0 or -errno. */
 int timers_start(struct uv_loop_s *loop);
 /* Cancels everything and closes the timerfd handle; run the loop once more after it. */

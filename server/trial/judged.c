@@ -80,14 +80,16 @@ static void keep(struct buf *out, json_t *value)
     json_decref(value);
 }
 
-void judged_end(struct judged *j)
+void judged_end(struct judged *j, struct tally *tally)
 {
     if (!j->verdict)
         return;
     judged_catch_up(j);
     j->outcome = verdict_outcome(j->verdict, &j->final);
     keep(&j->document, verdict_json(j->verdict));
-    keep(&j->calls, verdict_calls(j->verdict));
+    json_t *calls = verdict_calls(j->verdict);
+    tally_verdict(tally, j->outcome, calls);
+    keep(&j->calls, calls);
     timer_cancel(&j->feed);
     ledger_watch_remove(&j->watch);
     verdict_destroy(j->verdict);

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/timer.h"
 #include "ledger/ledger.h"
+#include "trial/tally.h"
 #include "verdict/verdict.h"
 
 struct judged {
@@ -29,5 +30,5 @@ bool judged_is_fed(const struct judged *j);
 void judged_catch_up(struct judged *j);
 /* The run is over, and its ledger has all: what is asked for later is kept, and the verdict goes.
  */
-void judged_end(struct judged *j);
+void judged_end(struct judged *j, struct tally *tally);
 void judged_free(struct judged *j);

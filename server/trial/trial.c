@@ -36,6 +36,7 @@ struct trial *trial_create(struct trials *trials, const char *id, struct run *ru
     strcpy(t->id, id);
     t->run = run;
     t->ledger = run_ledger(run);
+    tally_begin(&t->tally, &trials->tally, t->ledger);
     t->phase = PHASE_FAULT;
     t->ttl = DURATION_NEVER;
     t->started = clock_wall(clock_now());
@@ -55,6 +56,7 @@ void trial_destroy(struct trial *t)
     timer_cancel(&t->over_at);
     timer_cancel(&t->mode_over);
     judged_free(&t->judged);
+    ledger_watch_remove(&t->tally.watch);
     if (t->state == TRIAL_OVER)
         ledger_destroy(t->ledger);
     plan_unref(t->plan);
@@ -419,7 +421,8 @@ static void ended(struct runs_keeper *keeper, struct ledger *ledger)
     struct trial *t = link_entry(keeper, struct trial, keeper);
     t->state = TRIAL_OVER;
     t->run = NULL;
-    judged_end(&t->judged);
+    judged_end(&t->judged, &t->trials->tally);
+    ledger_watch_remove(&t->tally.watch);
     t->ended = clock_wall(clock_now());
     trial_ref(t);
     trials_keep(t);

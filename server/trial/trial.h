@@ -16,6 +16,7 @@
 #include "base/refusal.h"
 #include "ledger/ledger.h"
 #include "run/config.h"
+#include "trial/tally.h"
 #include "verdict/verdict.h"
 
 struct run;
@@ -66,7 +67,10 @@ bool trials_had(const struct trials *t, const char *id);
 /* The default run, then the others in the order in which they were made. NULL behind the last. */
 struct trial *trials_next(const struct trials *t, const struct trial *after);
 size_t trials_running(const struct trials *t); /* the default run aside */
-uint64_t trials_made(const struct trials *t);  /* so far, the default run aside */
+size_t trials_kept(const struct trials *t);    /* that have ended */
+/* What was counted over all of them. */
+const struct tally *trials_tally(const struct trials *t);
+uint64_t trials_made(const struct trials *t); /* so far, the default run aside */
 
 /* Keeps it in memory, when it has ended and been forgotten, too. */
 struct trial *trial_ref(struct trial *t);

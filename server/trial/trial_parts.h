@@ -42,6 +42,7 @@ struct trials {
     char *advertise, *ledger_dir; /* NULL: none */
     char admin[ADDRESS_TEXT_SIZE + 8];
     size_t kept_bytes;
+    struct tally tally;
     struct link running, kept; /* struct trial; the default one is the first of running */
     size_t running_count, kept_count;
     uint64_t made;
@@ -83,6 +84,7 @@ struct trial {
     bool unsaid; /* its ledger was emptied, and does not say what is expected */
 
     struct judged judged;
+    struct tally_watch tally;
 
     int64_t ttl; /* DURATION_NEVER: the default run's */
     struct timer over_at;

@@ -127,6 +127,16 @@ struct trial *trials_next(const struct trials *t, const struct trial *after)
     return i == &t->kept ? NULL : trial_at(i);
 }
 
+const struct tally *trials_tally(const struct trials *t)
+{
+    return &t->tally;
+}
+
+size_t trials_kept(const struct trials *t)
+{
+    return t->kept_count;
+}
+
 size_t trials_running(const struct trials *t)
 {
     return t->running_count;
@@ -180,6 +190,7 @@ static void forget_oldest(struct trials *t)
 {
     struct trial *oldest = trial_at(t->kept.next);
     link_remove(&oldest->link);
+    t->tally.dropped += ledger_dropped(oldest->ledger);
     oldest->trials = NULL;
     t->kept_count--;
     trial_unref(oldest);
