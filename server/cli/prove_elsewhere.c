@@ -15,6 +15,8 @@
 #define PATIENCE (30 * NS_PER_S)
 #define ID_MAX   64
 
+#define ARGUMENTS_MAX 256 /* of COMMAND's that are told */
+
 struct elsewhere {
     struct place place;
     struct http http;
@@ -55,8 +57,10 @@ static int call(struct elsewhere *e, const char *method, const char *part, json_
     char path[ID_MAX + 160];
     struct buf text = { 0 };
     struct http_response r;
-    snprintf(path, sizeof path, *part == '/' && part[1] == 'v' ? "%s%s" : "/v1/runs/%s%s",
-             *part == '/' && part[1] == 'v' ? "" : e->run, part);
+    if (strncmp(part, "/v1", 3) == 0)
+        snprintf(path, sizeof path, "%s", part);
+    else
+        snprintf(path, sizeof path, "/v1/runs/%s%s", e->run, part);
     int error = body ? json_write(&text, body) : 0;
     if (body)
         buf_add(&text, "", 1);
@@ -130,8 +134,10 @@ static int started(struct place *p, char *const *argv, int64_t pid, const char *
                    struct refusal *why)
 {
     json_t *list = json_array();
-    for (size_t i = 0; argv[i]; i++)
-        json_array_append_new(list, json_stringn_nocheck(argv[i], strlen(argv[i])));
+    for (size_t i = 0; argv[i] && i < ARGUMENTS_MAX; i++) {
+        json_t *argument = json_string(argv[i]);
+        json_array_append_new(list, argument ? argument : json_string("?")); /* no UTF-8 */
+    }
     json_t *start =
         json_pack("{s:o, s:I, s:s*}", "argv", list, "pid", (json_int_t)pid, "steps", steps);
     return call(of(p), "POST", "/command", json_pack("{s:o}", "start", start), NULL, NULL, why);

@@ -15,21 +15,17 @@
 #include "run/run.h"
 #include "server.h"
 #include "trial/trial.h"
-#include "verdict/verdict.h"
 #include "wire/caps.h"
 
 #define BODY_LIMIT   ((size_t)1024 * 1024)
 #define LEDGER_BYTES ((size_t)64 * 1024 * 1024)
 #define PATIENCE     (60 * NS_PER_S)
-#define LINES        64    /* of the ledger, written at a time */
-#define KEPT         16384 /* attempts, connections and faults of a phase that are judged */
+#define LINES        64 /* of the ledger, written at a time */
 
 struct inside {
     struct place place;
     struct server *server;
-    struct trial *trial;     /* NULL: none yet */
-    struct verdict *verdict; /* of it, fed up to the cursor */
-    struct ledger_cursor cursor;
+    struct trial *trial; /* NULL: none yet */
     char admin[80], ports[80];
     const char *names[1];
 };
@@ -69,25 +65,11 @@ static int add(struct place *p, const json_t *spec, struct refusal *why)
     struct inside *in = of(p);
     struct trial *made;
     int error = trials_add(server_trials(in->server), spec, &made, why);
-    if (error)
-        return error;
-    trial_unref(in->trial);
-    in->trial = trial_ref(made);
-    verdict_destroy(in->verdict);
-    in->verdict = verdict_create(&(struct verdict_config){ KEPT, KEPT, KEPT });
-    in->cursor = (struct ledger_cursor){ .ledger = trial_ledger(made) };
-    return in->verdict ? 0 : -ENOMEM;
-}
-
-/* What the ledger has by now. */
-static struct verdict *judge(struct inside *in)
-{
-    struct ledger_record record;
-    while (ledger_next(&in->cursor, &record))
-        verdict_feed(in->verdict, &record);
-    if (trial_run(in->trial)) /* time goes on */
-        verdict_now(in->verdict, ledger_age(in->cursor.ledger, clock_now()));
-    return in->verdict;
+    if (!error) {
+        trial_unref(in->trial);
+        in->trial = trial_ref(made);
+    }
+    return error;
 }
 
 static int about(struct place *p, json_t **out, struct refusal *why)
@@ -132,7 +114,7 @@ static int exited(struct place *p, int status, int signal, bool killed, struct r
 static int look(struct place *p, bool *final, size_t *connections, struct refusal *why)
 {
     struct run *run = trial_run(of(p)->trial);
-    verdict_outcome(judge(of(p)), final);
+    trial_outcome(of(p)->trial, final);
     *connections = run ? run_connection_count(run) : 0;
     return 0;
 }
@@ -146,7 +128,7 @@ static int end(struct place *p, struct refusal *why)
 
 static int verdict(struct place *p, json_t **out, struct refusal *why)
 {
-    json_t *document = verdict_json(judge(of(p)));
+    json_t *document = trial_verdict_json(of(p)->trial);
     if (!document)
         return -ENOMEM;
     *out = document;
@@ -155,7 +137,7 @@ static int verdict(struct place *p, json_t **out, struct refusal *why)
 
 static int calls(struct place *p, json_t **out, struct refusal *why)
 {
-    json_t *list = verdict_calls(judge(of(p)));
+    json_t *list = trial_calls_json(of(p)->trial);
     if (!list)
         return -ENOMEM;
     *out = list;
@@ -187,7 +169,6 @@ static void close_place(struct place *p)
 {
     struct inside *in = of(p);
     trial_unref(in->trial);
-    verdict_destroy(in->verdict);
     server_abort(in->server);
     server_destroy(in->server);
     free(in);

@@ -107,6 +107,8 @@ def statuses(tap, prove):
         ('a driver that breaks', USAGE, ['01'], shell(f'{ask}; echo \'{{"driver":1}}\' > $HANGUP_REPORT')),
         ('a report that is none', USAGE, ['01'], shell(f'{ask}; echo hello > $HANGUP_REPORT')),
         ('a mode that is none', USAGE, ['--mode', 'nonsense'], shell(ask)),
+        ('an expectation that cannot be met', USAGE,
+         ['--mode', 'idle-close', '--expect', 'goaway-aware', '--over', 'h1'], shell(ask)),
         ('a command that does not end', TIMED_OUT, ['01', '--timeout', '300ms', '--no-control'],
          shell(f'{ask}; exec sleep 60')),
         ('a fault that does not come', INCONCLUSIVE, ['--mode', 'normal', '--expect', 'executed_once', '--settle', '200ms'],
@@ -217,9 +219,13 @@ def whole(prove, command):
 def main():
     options = argparse.ArgumentParser(description='Real clients, proved and audited.')
     options.add_argument('--hangup', required=True, help='the binary to test')
-    tap, prove = Tap(), Prove(options.parse_args().hangup)
-    for part in mitigations, both_protocols, statuses, processes, reports, audits, times:
-        part(tap, prove)
+    parts = mitigations, both_protocols, statuses, processes, reports, elsewhere, audits, times
+    options.add_argument('--only', choices=[part.__name__ for part in parts], help='one part of it')
+    given = options.parse_args()
+    tap, prove = Tap(), Prove(given.hangup)
+    for part in parts:
+        if given.only in (None, part.__name__):
+            part(tap, prove)
     return tap.finish()
 
 
