@@ -165,7 +165,7 @@
     X(DUE_IN, "due_in_ms", SPAN)                                                                   \
     X(FAMILY, "family", INT)                                                                       \
     X(PATH, "path", WORD)                                                                          \
-    X(CLIENT, "client", TEXT)                                                                      \
+    X(CLIENT, "client", HASH)                                                                      \
     X(SAMPLED, "sampled_ms", SPAN)                                                                 \
     X(DATA, "data", INT)                                                                           \
     X(DATA_BYTES, "data_bytes", INT)                                                               \
@@ -431,7 +431,7 @@
     X(PEER_RST, "connection why? fault? last_fault? idle_ms? after_fault_ms? crossed?")            \
     X(PEER_CLOSE_NOTIFY, "connection fault?")                                                      \
     X(PEER_ALERT, "connection alert fault?")                                                       \
-    X(PEER_SETTINGS, "connection settings?")                                                       \
+    X(PEER_SETTINGS, "connection settings? client?")                                               \
     X(PEER_SETTINGS_ACK, "connection")                                                             \
     X(PEER_PING, "connection opaque")                                                              \
     X(PEER_PING_ACK, "connection opaque")                                                          \

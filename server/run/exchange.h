@@ -62,6 +62,7 @@ struct exchanges {
 
     bool asked;         /* the ledger has a request of it without a number */
     bool peer_goaway;   /* the client has said GOAWAY */
+    bool peer_settings; /* and its first SETTINGS */
     bool timed_out;     /* it was silent for too long, and the server ends the connection */
     bool unsaid;        /* some of what the engine put out, as a close_notify had been sent */
     bool stale_seen;    /* bytes came after the fault that put it out of service */

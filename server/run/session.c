@@ -146,6 +146,8 @@ static bool start_engine(struct session *s, const struct protocol *protocol)
     s->mode.over = protocol->bit;
     ledger_begin(s->xs.ledger, EV_PROTOCOL, s->xs.id, 0);
     ledger_word(s->xs.ledger, F_PROTOCOL_NAME, protocol - protocols); /* in the same order */
+    if (wire_client(s->xs.wire))
+        ledger_hash(s->xs.ledger, F_CLIENT, wire_client(s->xs.wire));
     ledger_commit(s->xs.ledger);
     decide(s);
     fits_look(s, false);

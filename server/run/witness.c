@@ -359,6 +359,24 @@ static uint32_t number_of(const struct exchanges *xs, int32_t stream)
     return u ? u->nth : 0;
 }
 
+/* Its ClientHello, if there was one, and its first SETTINGS in their order, but for those that mean
+ * nothing (RFC 8701, of 0x?a?a). */
+static void tell_client(struct exchanges *xs, const char *settings, size_t len)
+{
+    uint64_t hash = wire_client(xs->wire) ? wire_client(xs->wire) : HASH_START;
+    for (size_t at = 0; at < len;) {
+        const char *one = settings + at, *space = memchr(one, ' ', len - at);
+        size_t n = space ? (size_t)(space - one) : len - at;
+        bool grease =
+            n > 6 && memcmp(one, "0x", 2) == 0 && one[3] == 'a' && one[5] == 'a' && one[6] == '=';
+        if (!grease)
+            hash = hash_more(hash, one, n + !!space);
+        at += n + 1;
+    }
+    xs->peer_settings = true;
+    ledger_hash(xs->ledger, F_CLIENT, hash);
+}
+
 void witness_frame(void *host, const struct engine_frame_info *info)
 {
     static const enum ledger_event events[] = {
@@ -390,6 +408,8 @@ void witness_frame(void *host, const struct engine_frame_info *info)
                      : info->kind == FRAME_SETTINGS ? F_SETTINGS
                                                     : F_OPAQUE,
                      info->text, info->text_len);
+    if (info->kind == FRAME_SETTINGS && !xs->peer_settings)
+        tell_client(xs, info->text, info->text_len);
     ledger_commit(l);
 }
 

@@ -68,6 +68,14 @@ void history_on_protocol(struct history *h, const struct ledger_record *r)
     record_hash(r, F_CLIENT, &c->client);
 }
 
+void history_on_peer_settings(struct history *h, const struct ledger_record *r)
+{
+    struct connection *c = history_connection_of(h, r);
+    struct ledger_value client;
+    if (ledger_value(r, F_CLIENT, &client))
+        record_hash(r, F_CLIENT, &c->client);
+}
+
 void history_on_syn_dropped(struct history *h, const struct ledger_record *r)
 {
     struct text listener;

@@ -37,6 +37,7 @@ static event_handler *const handlers[EV_COUNT] = {
     [EV_PEER_FIN] = history_on_peer_fin,
     [EV_PEER_RST] = history_on_peer_rst,
     [EV_PEER_CLOSE_NOTIFY] = history_on_peer_close_notify,
+    [EV_PEER_SETTINGS] = history_on_peer_settings,
     [EV_PEER_SETTINGS_ACK] = history_on_peer_settings_ack,
     [EV_PEER_PING] = history_on_peer_ping,
     [EV_PEER_PING_ACK] = history_on_peer_ping_ack,

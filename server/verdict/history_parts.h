@@ -32,9 +32,9 @@ event_handler history_on_request, history_on_stale_request, history_on_request_c
 /* connections.c */
 event_handler history_on_connection_open, history_on_client_hello, history_on_protocol,
     history_on_peer_fin, history_on_peer_rst, history_on_peer_close_notify, history_on_peer_goaway,
-    history_on_peer_ping, history_on_peer_ping_ack, history_on_peer_settings_ack,
-    history_on_ping_sent, history_on_peer_alert, history_on_stale_bytes, history_on_connection_end,
-    history_on_syn_dropped;
+    history_on_peer_ping, history_on_peer_ping_ack, history_on_peer_settings,
+    history_on_peer_settings_ack, history_on_ping_sent, history_on_peer_alert,
+    history_on_stale_bytes, history_on_connection_end, history_on_syn_dropped;
 /* faults.c */
 event_handler history_on_fault, history_on_fault_done, history_on_fault_acked;
 

@@ -15,14 +15,26 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "wire/keylog.h"
 #include "wire/wire_impl.h"
 
 #define RECORD_ALERT 21
 
-/* Extensions of a ClientHello (RFC 8446 4.2, RFC 6066, RFC 7301, RFC 5077). */
-enum { EXT_SERVER_NAME = 0, EXT_ALPN = 16, EXT_SESSION_TICKET = 35, EXT_PRE_SHARED_KEY = 41 };
+/* Extensions of a ClientHello (RFC 8446 4.2, RFC 6066, RFC 7301, RFC 7685, RFC 5077). */
+enum {
+    EXT_SERVER_NAME = 0,
+    EXT_GROUPS = 10,
+    EXT_SIGNATURES = 13,
+    EXT_ALPN = 16,
+    EXT_PADDING = 21,
+    EXT_SESSION_TICKET = 35,
+    EXT_PRE_SHARED_KEY = 41,
+    EXT_EARLY_DATA = 42,
+    EXT_VERSIONS = 43,
+    EXT_COOKIE = 44
+};
 
 /* An encrypted one is longer than its level and description. */
 static bool is_clear_alert(const uint8_t head[5])
@@ -104,7 +116,69 @@ struct hello {
     char alpn[LEDGER_LIST_SIZE]; /* offered */
     size_t alpn_len;
     bool resumption;
+    uint64_t client; /* of the extensions, in whatever order */
 };
+
+/* Values that mean nothing, and that a client may draw anew each time (RFC 8701). */
+static bool is_grease(unsigned value)
+{
+    return (value & 0x0f0f) == 0x0a0a && value >> 8 == (value & 0xff);
+}
+
+/* Values of two octets, but for those. */
+static uint64_t hash_values(uint64_t hash, const uint8_t *values, size_t size)
+{
+    for (size_t i = 0; i + 1 < size; i += 2)
+        if (!is_grease((unsigned)values[i] << 8 | values[i + 1]))
+            hash = hash_more(hash, values + i, 2);
+    return hash;
+}
+
+/* What is the same in each ClientHello of a client: not what depends on the server, on an earlier
+ * session, or on chance. Some clients draw the order of extensions. */
+static void note_for_hash(struct hello *hello, unsigned id, const uint8_t *data, size_t size)
+{
+    const uint8_t name[2] = { (uint8_t)(id >> 8), (uint8_t)id };
+    uint64_t hash = hash_more(HASH_START, name, sizeof name);
+    switch (id) {
+    case EXT_SERVER_NAME:
+    case EXT_ALPN:
+    case EXT_PADDING:
+    case EXT_SESSION_TICKET:
+    case EXT_PRE_SHARED_KEY:
+    case EXT_EARLY_DATA:
+    case EXT_COOKIE:
+        return;
+    case EXT_GROUPS:
+    case EXT_SIGNATURES: /* a length of two octets, then the values */
+        hash = hash_values(hash, data + 2, size < 2 ? 0 : size - 2);
+        break;
+    case EXT_VERSIONS: /* of one */
+        hash = hash_values(hash, data + 1, size < 1 ? 0 : size - 1);
+        break;
+    default:
+        break;
+    }
+    if (!is_grease(id))
+        hello->client += hash;
+}
+
+/* A hash of all that, behind the fields ahead of the extensions (RFC 8446 4.1.2): version (2),
+ * random (32), session id, cipher suites, compression methods. Never 0. */
+static uint64_t client_of(const struct hello *hello, const uint8_t *message, size_t size)
+{
+    uint64_t hash = hello->client;
+    size_t at = 2 + 32;
+    if (size > at)
+        at += 1 + (size_t)message[at];
+    if (at + 2 <= size) {
+        size_t ciphers = (size_t)message[at] << 8 | message[at + 1];
+        at += 2;
+        hash = hash_more(hash, message, 2);
+        hash = hash_values(hash, message + at, ciphers < size - at ? ciphers : size - at);
+    }
+    return hash ? hash : 1;
+}
 
 static void note_server_name(struct hello *hello, const uint8_t *data, size_t size)
 {
@@ -128,6 +202,7 @@ static void note_alpn(struct hello *hello, const uint8_t *data, size_t size)
 static int note_extension(void *context, unsigned id, const unsigned char *data, unsigned size)
 {
     struct hello *hello = context;
+    note_for_hash(hello, id, data, size);
     if (id == EXT_SERVER_NAME)
         note_server_name(hello, data, size);
     else if (id == EXT_ALPN)
@@ -142,6 +217,7 @@ static void ledger_hello(struct wire *w, const gnutls_datum_t *message)
     static struct hello hello; /* used up within the call */
     hello = (struct hello){ 0 };
     gnutls_ext_raw_parse(&hello, note_extension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+    w->client = client_of(&hello, message->data, message->size);
     ledger_begin(w->ledger, EV_CLIENT_HELLO, w->id, 0);
     if (hello.name_len > 0)
         ledger_bytes(w->ledger, F_SNI, (const char *)hello.name, hello.name_len);
@@ -151,6 +227,11 @@ static void ledger_hello(struct wire *w, const gnutls_datum_t *message)
     w->sni_len = (uint8_t)(hello.name_len < sizeof w->sni ? hello.name_len : sizeof w->sni);
     if (w->sni_len > 0)
         memcpy(w->sni, hello.name, w->sni_len);
+}
+
+uint64_t wire_client(const struct wire *w)
+{
+    return w->client;
 }
 
 /* Does the handshake continue? Not in a fault, and not after a fatal alert of ours. */

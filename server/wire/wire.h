@@ -337,6 +337,8 @@ uint64_t wire_end_offset(const struct wire *w);
 uint64_t wire_acked(const struct wire *w);
 /* Adds the round-trip time that the kernel has measured to the event being written, if it has. */
 void wire_ledger_srtt(const struct wire *w);
+/* A hash of its ClientHello, the same in each of one client; 0 before that, and in cleartext. */
+uint64_t wire_client(const struct wire *w);
 /* {"version","cipher","sni","resumed"} as ledgered; each "" before the handshake or in cleartext.
  * sni is any bytes, the first 255 of them, without a NUL behind. */
 struct wire_tls_info {

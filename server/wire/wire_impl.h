@@ -51,6 +51,7 @@ struct wire {
     bool notify_read;        /* in the present reading */
     char sni[255];           /* the name that the ClientHello asks for, any bytes: */
     uint8_t sni_len;         /* so many */
+    uint64_t client;         /* wire_client() */
     const uint8_t *in;       /* what GnuTLS may pull now */
     size_t in_len;
 

@@ -138,6 +138,38 @@ static void the_ledger_tells_of_the_handshake(void **state)
     json_decref(tls);
 }
 
+/* Its hash, of 16 hexadecimal digits, on this connection. */
+static void read_client(uint64_t id, char out[17])
+{
+    json_t *protocol = ledger_await(&server, id, "protocol", NULL);
+    snprintf(out, 17, "%s", event_text(protocol, "client"));
+    assert_int_equal(strlen(out), 16);
+    json_decref(protocol);
+}
+
+/* Whatever it asks for and whenever; another kind of client has another. */
+static void a_client_is_known_by_its_hello(void **state)
+{
+    struct client_options to[] = {
+        { .port = server.https, .tls = CLIENT_TLS13, .alpn = { "http/1.1" }, .ca = server.ca },
+        { .port = server.https,
+          .tls = CLIENT_TLS13,
+          .alpn = { "foo", "http/1.1" },
+          .ca = server.ca },
+        { .port = server.https, .tls = CLIENT_TLS12, .alpn = { "http/1.1" }, .ca = server.ca },
+    };
+    char hash[3][17];
+
+    for (int i = 0; i < 3; i++) {
+        struct client c;
+        assert_true(client_connect(&c, &to[i]));
+        read_client(served_h1(&c, "http/1.1"), hash[i]);
+        client_close(&c);
+    }
+    assert_string_equal(hash[0], hash[1]);
+    assert_string_not_equal(hash[0], hash[2]);
+}
+
 /* JSON has no bytes: what is no UTF-8 is shown, not left out, and hides nothing. */
 static void names_of_any_bytes_are_shown(void **state)
 {
@@ -197,9 +229,10 @@ static void resumes(enum client_tls version)
     };
     gnutls_datum_t session = { .data = NULL };
     struct client c;
+    char first[17], again[17];
 
     assert_true(client_connect(&c, &to));
-    served_h1(&c, "http/1.1");
+    read_client(served_h1(&c, "http/1.1"), first);
     check(client_session(&c, &session), "no session ticket came: %s", client_story(&c));
     client_close(&c);
 
@@ -215,6 +248,8 @@ static void resumes(enum client_tls version)
     json_t *hello = ledger_await(&server, id, "client_hello", NULL);
     assert_true(event_true(hello, "resumption_offered"));
     json_decref(hello);
+    read_client(id, again);
+    assert_string_equal(first, again);
     json_t *tls = ledger_await(&server, id, "tls_established", NULL);
     assert_true(event_true(tls, "resumed"));
     json_decref(tls);
@@ -323,6 +358,7 @@ int main(void)
         cmocka_unit_test(alpn_decides_the_protocol),
         cmocka_unit_test(only_unknown_protocols_draw_no_application_protocol),
         cmocka_unit_test(the_ledger_tells_of_the_handshake),
+        cmocka_unit_test(a_client_is_known_by_its_hello),
         cmocka_unit_test(names_of_any_bytes_are_shown),
         cmocka_unit_test(a_ticket_resumes_tls_1_2),
         cmocka_unit_test(a_ticket_resumes_tls_1_3),
