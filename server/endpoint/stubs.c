@@ -115,11 +115,11 @@ static int read_file(const struct load *load, const char *path, size_t max, stru
     int error = file_read(AT_FDCWD, path, max, FILE_REGULAR, out);
     if (!error)
         return 0;
-    snprintf(allowed, sizeof allowed,
-             error == FILE_TOO_LARGE     ? "at most %zu more bytes"
-             : error == FILE_NOT_REGULAR ? "regular files and directories"
-                                         : "",
-             max);
+    if (error == FILE_TOO_LARGE)
+        snprintf(allowed, sizeof allowed, "at most %zu more bytes", max);
+    else
+        snprintf(allowed, sizeof allowed, "%s",
+                 error == FILE_NOT_REGULAR ? "regular files and directories" : "");
     return file_refuse(error, NULL, path, allowed, load->why);
 }
 

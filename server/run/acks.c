@@ -150,7 +150,7 @@ static void look_due(struct timer *timer, int64_t late)
 {
     struct acks *a = link_entry(timer, struct acks, timer);
     int64_t now = clock_now();
-    look(a, (struct proof){ PROOF_NONE }, now);
+    look(a, (struct proof){ .by = PROOF_NONE }, now);
     if (link_empty(&a->unacked))
         return;
     int64_t pause = (now - wait_at(a->unacked.next)->since) / 4;
@@ -217,7 +217,7 @@ void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step)
 void acks_look(struct exchanges *xs, int64_t now)
 {
     if (xs->acks)
-        look(xs->acks, (struct proof){ PROOF_NONE }, now);
+        look(xs->acks, (struct proof){ .by = PROOF_NONE }, now);
 }
 
 /* Of what is ACKed; then looks for more of that. */
@@ -246,7 +246,7 @@ void acks_next_request(struct exchanges *xs, int64_t read_at, int64_t now)
         for (const struct link *i = lists[k]->next; i != lists[k]; i = i->next)
             a->pipelines |= wait_at(i)->nth && read_at < wait_at(i)->since;
     if (a->pipelines)
-        look(a, (struct proof){ PROOF_NONE }, now);
+        look(a, (struct proof){ .by = PROOF_NONE }, now);
     else
         tell_read(a, (struct proof){ PROOF_NEXT_REQUEST, wire_bytes_out(xs->wire) }, now);
 }
@@ -280,7 +280,7 @@ void acks_ping_ack(struct exchanges *xs, const char *opaque, size_t len)
         tell_read(a, (struct proof){ PROOF_PING_ACK, before }, clock_now());
         return;
     }
-    look(a, (struct proof){ PROOF_NONE }, clock_now());
+    look(a, (struct proof){ .by = PROOF_NONE }, clock_now());
 }
 
 enum ledger_fin_acked acks_fault_acked(struct exchanges *xs, uint64_t fault)
@@ -305,7 +305,7 @@ void acks_end(struct exchanges *xs)
     if (!a)
         return;
     a->looked_at = 0;
-    look(a, (struct proof){ PROOF_NONE }, clock_now());
+    look(a, (struct proof){ .by = PROOF_NONE }, clock_now());
     timer_cancel(&a->timer);
     while (!link_empty(&a->unacked))
         recycle(wait_at(a->unacked.next));

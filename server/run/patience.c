@@ -39,7 +39,7 @@ static bool mode_decides(const struct session *s)
 static struct wait first_wait(struct session *s)
 {
     const struct run_patience *p = &s->shared->config->patience;
-    struct wait first = { NULL };
+    struct wait first = { .what = NULL };
     if (wire_state(s->xs.wire) == WIRE_HANDSHAKE)
         earlier(&first, "handshake timeout", p->handshake, &s->patience_since, NULL);
     if (!exchange_serving(&s->xs))

@@ -447,11 +447,15 @@ class Torture:
             self.tester.some()
             time.sleep(self.tester.dice.random() * 0.05)
 
-    def end(self):
-        """The clients end, and a reset ends what they have left behind."""
+    def leave(self):
+        """The clients end, and so do the programs that they have started."""
         self.stop.set()
         for thread in (self.hammer, *self.clients):
             thread.join(10)
+
+    def end(self):
+        """The clients end, and a reset ends what they have left behind."""
+        self.leave()
         self.server.admin.reset()
 
     def connections(self):
@@ -528,16 +532,18 @@ def main():
     arguments = parser.parse_args()
     tap = Tap()
     tap.note(f'--seed {arguments.seed}')
-    troubles = []
+    troubles, rounds = [], []
     server = Server(arguments.hangup, '--ledger-limit', '268435456')
     tap.note(f'server {server.pid}, admin port {server.port("admin")}')
     try:
         first = Torture(server, arguments, troubles)
+        rounds.append(first)
         first.some(arguments.seconds)
         first.end()
         first.judge(tap)
         arguments.seed += 1
-        Torture(server, arguments, troubles).some(min(arguments.seconds / 4, 10))
+        rounds.append(Torture(server, arguments, troubles))
+        rounds[-1].some(min(arguments.seconds / 4, 10))
     except Exception as trouble:  # pylint: disable=broad-except
         troubles.append(repr(trouble))
     tap.note('told to end')
@@ -546,6 +552,8 @@ def main():
         server.process.wait(30)
     except subprocess.TimeoutExpired:
         troubles.append('it did not end')
+    for each in rounds:
+        each.leave()
     log = server.log()
     status = server.stop()
     tap.case('the API answers as it should', not troubles, '\n'.join(troubles))

@@ -50,6 +50,20 @@ void scratch_remove(const char *dir)
     nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+char scratch[64];
+
+int scratch_setup(void **state)
+{
+    scratch_create(scratch, sizeof scratch);
+    return 0;
+}
+
+int scratch_teardown(void **state)
+{
+    scratch_remove(scratch);
+    return 0;
+}
+
 /* Kills the process when this one ends, however that does. PR_SET_PDEATHSIG does the same, but a
  * binary with file capabilities loses it when it is executed. */
 static void watch_over(pid_t pid)

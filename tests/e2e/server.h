@@ -60,5 +60,10 @@ int server_await(pid_t pid, int64_t patience_ms);
 void scratch_create(char *out, size_t size);
 void scratch_remove(const char *dir);
 
+/* The same around a test or a group of them, as cmocka's setup and teardown. */
+extern char scratch[64];
+int scratch_setup(void **state);
+int scratch_teardown(void **state);
+
 /* How much of a load test to do: HANGUP_TEST_SCALE (0.1 for a tenth), 1 when not set. */
 unsigned long scaled(unsigned long n);

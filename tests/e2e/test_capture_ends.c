@@ -81,21 +81,32 @@ static void an_idle_connection_stays_as_it_is(struct stage *stage)
 
 /* --- fin */
 
-static void fin_is_a_bare_fin(struct stage *stage)
+/* The FIN of a mode that closes idle connections has come. */
+static struct talk *closed_when_idle(struct stage *stage, const char *params, size_t *behind)
 {
-    size_t behind, stale;
-
-    admin_mode(stage->server, "idle-close", "{\"idle\":\"300ms\"}");
-    struct talk *t = watched(stage, &behind);
+    admin_mode(stage->server, "idle-close", params);
+    struct talk *t = watched(stage, behind);
     check(client_wait_fin(&t->c, in_ms(LATE_MS)), "no FIN: %s", client_story(&t->c));
     quiet(t);
-    check_segments(behind, "(ack )?FIN ack ");
-    check_never_early(behind, next_of_server(behind));
+    return t;
+}
 
-    stale = capture_count();
+static void stale_request_draws_our_rst(struct talk *t)
+{
+    size_t stale = capture_count();
     check_request_draws_rst(t, "stale");
     quiet(t);
     check_segments(stale, "data (ACK )?RST-ACK ");
+}
+
+static void fin_is_a_bare_fin(struct stage *stage)
+{
+    size_t behind;
+    struct talk *t = closed_when_idle(stage, "{\"idle\":\"300ms\"}", &behind);
+
+    check_segments(behind, "(ack )?FIN ack ");
+    check_never_early(behind, next_of_server(behind));
+    stale_request_draws_our_rst(t);
     check_nothing_follows(t);
 }
 
@@ -185,12 +196,9 @@ static void fin_is_answered_with_fin_and_that_is_all(struct stage *stage)
 
 static void fin_with_notify_is_one_alert_and_then_fin(struct stage *stage)
 {
-    size_t behind, stale;
+    size_t behind;
+    struct talk *t = closed_when_idle(stage, "{\"idle\":\"300ms\",\"notify\":true}", &behind);
 
-    admin_mode(stage->server, "idle-close", "{\"idle\":\"300ms\",\"notify\":true}");
-    struct talk *t = watched(stage, &behind);
-    check(client_wait_fin(&t->c, in_ms(LATE_MS)), "no FIN: %s", client_story(&t->c));
-    quiet(t);
     assert_int_equal(t->c.close_notify, t->seat->tls != CLIENT_CLEAR);
     if (t->c.close_notify) {
         check_segments(behind, "(ack )?DATA (ack )?FIN ack ");
@@ -199,11 +207,7 @@ static void fin_with_notify_is_one_alert_and_then_fin(struct stage *stage)
         check_segments(behind, "(ack )?FIN ack ");
     }
     check_never_early(behind, next_of_server(behind));
-
-    stale = capture_count();
-    check_request_draws_rst(t, "stale");
-    quiet(t);
-    check_segments(stale, "data (ACK )?RST-ACK ");
+    stale_request_draws_our_rst(t);
 }
 
 /* --- rst */

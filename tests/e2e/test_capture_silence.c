@@ -26,14 +26,21 @@ static void forget_is_silence_until_the_client_speaks_and_then_rst(struct stage 
     check_nothing_follows(t);
 }
 
+/* The connection is silenced by these steps, without a word. */
+static struct talk *silenced(struct stage *stage, const char *steps, size_t *behind)
+{
+    struct talk *t = settled(stage, behind);
+    admin_do(stage->server, t->connection, steps);
+    quiet(t);
+    check_segments(*behind, "");
+    return t;
+}
+
 static void forget_answers_the_clients_fin_with_rst(struct stage *stage)
 {
     size_t behind;
-    struct talk *t = settled(stage, &behind);
+    struct talk *t = silenced(stage, "[\"forget\"]", &behind);
 
-    admin_do(stage->server, t->connection, "[\"forget\"]");
-    quiet(t);
-    check_segments(behind, "");
     client_shut(&t->c);
     check(client_wait_rst(&t->c, in_ms(LATE_MS)), "no RST: %s", client_story(&t->c));
     quiet(t);
@@ -46,10 +53,7 @@ static void forget_exactly_draws_a_bare_rst(struct stage *stage)
     size_t behind;
 
     admin_needs(stage->server, "repair");
-    struct talk *t = settled(stage, &behind);
-    admin_do(stage->server, t->connection, "[{\"forget\":{\"exact\":true}}]");
-    quiet(t);
-    check_segments(behind, "");
+    struct talk *t = silenced(stage, "[{\"forget\":{\"exact\":true}}]", &behind);
     check_request_draws_rst(t, "forgotten");
     quiet(t);
     check_segments(behind, "data RST ");
@@ -105,9 +109,7 @@ static void no_fin_nor_rst_leaves_a_black_hole_that_ends(struct stage *stage)
     size_t behind;
 
     admin_needs(stage->server, "black_hole");
-    struct talk *t = settled(stage, &behind);
-    admin_do(stage->server, t->connection, "[\"black_hole\"]");
-    quiet(t);
+    struct talk *t = silenced(stage, "[\"black_hole\"]", &behind);
     admin_reset(stage->server); /* is answered when the connection has ended; its end is not kept */
     quiet(t);
     check_segments(behind, "");

@@ -17,20 +17,6 @@
 #include "base/clock.h"
 #include "ledger/ledger.h"
 
-static char scratch[64];
-
-static int setup(void **state)
-{
-    scratch_create(scratch, sizeof scratch);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    scratch_remove(scratch);
-    return 0;
-}
-
 /* The one file there. */
 static const char *find_file(void)
 {
@@ -187,7 +173,7 @@ static void a_directory_that_cannot_be_used_is_refused(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
     const struct CMUnitTest tests[] = {
         TEST(the_file_has_what_the_api_tells),
         TEST(an_orderly_end_is_in_the_file),

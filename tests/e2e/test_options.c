@@ -16,20 +16,6 @@
 
 #define EXIT_SETUP 2
 
-static char scratch[64];
-
-static int setup(void **state)
-{
-    scratch_create(scratch, sizeof scratch);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    scratch_remove(scratch);
-    return 0;
-}
-
 /* Writes a file below the scratch directory and returns its path. */
 static const char *scratch_file(const char *name, const char *text)
 {
@@ -554,5 +540,5 @@ int main(void)
         cmocka_unit_test(commands_without_a_server_say_what_they_are_asked),
     };
 
-    return cmocka_run_group_tests_name("the command line", tests, setup, teardown);
+    return cmocka_run_group_tests_name("the command line", tests, scratch_setup, scratch_teardown);
 }

@@ -15,18 +15,12 @@
 #define END_MS 20000
 #define FAILED 2 /* as for bad arguments: it cannot do what it was told */
 
-static char scratch[64], state_dir[80];
+static char state_dir[80];
 
 static int setup(void **state)
 {
-    scratch_create(scratch, sizeof scratch);
+    scratch_setup(state);
     snprintf(state_dir, sizeof state_dir, "%s/state", scratch);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    scratch_remove(scratch);
     return 0;
 }
 
@@ -279,5 +273,5 @@ int main(void)
         cmocka_unit_test(on_a_terminal_the_addresses_are_for_people),
     };
 
-    return cmocka_run_group_tests_name("the standard descriptors", tests, setup, teardown);
+    return cmocka_run_group_tests_name("the standard descriptors", tests, setup, scratch_teardown);
 }

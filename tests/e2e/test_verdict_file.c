@@ -17,8 +17,6 @@
 #define EXIT_SETUP 2
 #define NAMED      "Hangup-Call: 2\r\n"
 
-static char scratch[64];
-
 /* A ledger: a connection is closed at its second request, which is sent again or is not. */
 static struct ledger_text {
     char *bytes;

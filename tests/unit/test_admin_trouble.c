@@ -194,6 +194,16 @@ static void what_was_asked_before_is_answered_first(void **state)
     close(fd);
 }
 
+/* It is answered well, and then the connection is closed. */
+static void assert_answered_last(int fd)
+{
+    assert_true(rig_receive(fd, false, 2000));
+    assert_int_equal(reply.status, 200);
+    assert_false(rig_receive(fd, false, 5000));
+    assert_true(reply.closed);
+    close(fd);
+}
+
 /* The end of its sending side comes with the request, or behind it. */
 static void a_caller_that_has_said_all_is_answered(void **state)
 {
@@ -203,11 +213,7 @@ static void a_caller_that_has_said_all_is_answered(void **state)
         if (behind)
             loop_settle(&loop);
         shutdown(fd, SHUT_WR);
-        assert_true(rig_receive(fd, false, 2000));
-        assert_int_equal(reply.status, 200);
-        assert_false(rig_receive(fd, false, 2000));
-        assert_true(reply.closed);
-        close(fd);
+        assert_answered_last(fd);
     }
 }
 
@@ -244,11 +250,7 @@ static void an_idle_connection_is_kept_for_a_while(void **state)
     assert_true(rig_receive(fd, false, 1000));
     loop_run(120 * REAL_MS); /* more than a request may take */
     send_text(fd, text, strlen(text));
-    assert_true(rig_receive(fd, false, 1000));
-    assert_int_equal(reply.status, 200);
-    assert_false(rig_receive(fd, false, 5000));
-    assert_true(reply.closed);
-    close(fd);
+    assert_answered_last(fd);
 }
 
 static void more_connections_than_allowed_do_no_harm(void **state)

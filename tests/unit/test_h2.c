@@ -313,8 +313,8 @@ static void input_may_be_cut_anywhere(void **state)
     put_frame(&flight, NGHTTP2_HEADERS, END_HEADERS, 1, POST_BLOCK, BLOCK_LEN);
     put_frame(&flight, NGHTTP2_DATA, END_STREAM, 1, "", 0);
     put_frame(&flight, NGHTTP2_HEADERS, 0, 3, POST_BLOCK, 2);
-    put_frame(&flight, NGHTTP2_CONTINUATION, 0, 3, POST_BLOCK + 2, 2);
-    put_frame(&flight, NGHTTP2_CONTINUATION, END_HEADERS, 3, POST_BLOCK + 4, 2);
+    put_frame(&flight, NGHTTP2_CONTINUATION, 0, 3, &POST_BLOCK[2], 2);
+    put_frame(&flight, NGHTTP2_CONTINUATION, END_HEADERS, 3, &POST_BLOCK[4], 2);
     put_frame(&flight, NGHTTP2_PING, 0, 0, "12345678", 8);
     put_frame(&flight, NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 3, "\2x\0\0", 4);
     put_frame(&flight, NGHTTP2_HEADERS, END_STREAM | END_HEADERS, 3, "\0\1t\1u", 5);

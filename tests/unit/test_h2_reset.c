@@ -297,7 +297,7 @@ static void nothing_is_told_of_an_exchange_behind_its_end(void **state)
         if (i / 2 % 2)
             engine_watch_flush(rig->engine, true);
         if (rows[i / 4].reach == header_begun)
-            rig_frame_in(rig, NGHTTP2_CONTINUATION, END_HEADERS, 1, POST_BLOCK + 3, BLOCK_LEN - 3);
+            rig_frame_in(rig, NGHTTP2_CONTINUATION, END_HEADERS, 1, &POST_BLOCK[3], BLOCK_LEN - 3);
         rig_frame_in(rig, NGHTTP2_DATA, END_STREAM, 1, "y", 1);
         engine_watch(rig->engine, WATCH_ONLY);
         engine_watch_flush(rig->engine, false);

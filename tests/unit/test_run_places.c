@@ -255,7 +255,7 @@ static void a_request_that_waits_for_the_end_of_a_stall_is_counted_once(void **s
         send(client, REQUEST, cases[i].before, 0);
         assert_true(run_until(is_found, PATIENCE)); /* the stall */
         start_reading(client);
-        send(client, REQUEST + cases[i].before, strlen(REQUEST) - cases[i].before, 0);
+        send(client, &REQUEST[cases[i].before], strlen(REQUEST) - cases[i].before, 0);
         assert_true(run_until(got_answer, PATIENCE));
         json_t *events = events_since(since);
         assert_int_equal(number_in(event_called(events, "stale_request"), "attempt"), 1);

@@ -74,8 +74,8 @@ static const char *const rules[] = {
     "{\"on\":\"request\",\"at\":\"headers\",\"do\":[{\"delay\":\"1ms\"}]}",
     "{\"on\":\"request\",\"at\":\"complete\",\"nth\":2,\"do\":[{\"delay\":\"3ms\"}]}",
     "{\"on\":\"request\",\"at\":\"headers\",\"nth\":\"1-3\",\"do\":[\"hold\"]}",
-    "{\"on\":\"request\",\"at\":\"first_byte\",\"nth\":2,\"do\":[\"stall\",{\"wait\":\"1ms\"},"
-    "\"resume\"]}",
+    ("{\"on\":\"request\",\"at\":\"first_byte\",\"nth\":2,\"do\":[\"stall\",{\"wait\":\"1ms\"},"
+     "\"resume\"]}"),
     "{\"on\":\"response\",\"at\":\"start\",\"do\":[\"stall\",{\"wait\":\"1ms\"},\"resume\"]}",
     "{\"on\":\"response\",\"at\":{\"content\":100},\"do\":[{\"wait\":\"1ms\"}]}",
     "{\"on\":\"response\",\"at\":{\"bytes\":50},\"do\":[\"stall\",{\"wait\":\"1ms\"},\"resume\"]}",

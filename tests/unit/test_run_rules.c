@@ -261,8 +261,8 @@ static void what_is_no_name_is_no_mark(void **state)
                                          "a b",
                                          "-a",
                                          "\xc3\xa4",
-                                         "a234567890123456789012345678901234567890123456789012345"
-                                         "678901234" };
+                                         ("a234567890123456789012345678901234567890123456789012345"
+                                          "678901234") };
     uint64_t seq = 77, since = now_in_ledger();
     unsigned woken;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
