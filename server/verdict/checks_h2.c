@@ -315,7 +315,7 @@ static void liveness_of(const struct scene *s, struct finding *f, const struct c
         found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
               "connection %llu was still used %s after a PING without an answer", id,
               time_text(within, time));
-    else if (s->over || c->ended != NEVER || s->client_gone != NEVER)
+    else if (s->over || by_exit || c->ended != NEVER || s->client_gone != NEVER)
         leave_out(f, REMEDY_ENDED_EARLY, &who,
                   "connection %llu ended before the client had to leave it", id);
     else

@@ -69,6 +69,7 @@ class App:
         self.constant_key = str(uuid.uuid4())
         self.trace = uuid.uuid4().hex
         self.left = []      # kept open on purpose
+        self.behind = 0.0   # how late it was at what it does by a clock
         self.others = {}    # other users behind the same address
 
     # --- connections
@@ -114,6 +115,8 @@ class App:
             now = time.monotonic()
             for conn in list(self.pool):
                 gone = policy.evict and not policy.lazily and now - conn.idle_since >= policy.evict
+                if gone:
+                    self.behind = max(self.behind, now - conn.idle_since - policy.evict)
                 if gone or policy.watch and not conn.look():
                     self.pool.remove(conn)
                     if policy.keep and not gone and not conn.ended:

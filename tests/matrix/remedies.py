@@ -4,7 +4,7 @@ done, which must be conclusive.
 import dataclasses
 
 from cells import GAP, IDLE, IDLE_STEPS, SCENE, cell, first, mode
-from clients import Policy, evicting
+from clients import evicting
 
 
 @dataclasses.dataclass
@@ -39,8 +39,10 @@ def pairs():
              one('naive', GAP + ' pause:0.4 get', reuse, 'h1', False, {'recovered': 'F'}, named=True, **bare)),
         Pair('report', 'recovered', one('look', IDLE_STEPS, idle, 'h1', False, {'recovered': 'I'}, **bare),
              one('look', IDLE_STEPS, idle, 'h1', False, {'recovered': 'P'}, control=False)),
-        Pair('reuse', 'recovered', one('look', 'get pause:1.5 get', idle, 'h1', False, {'recovered': 'I'}, control=False),
-             one('look', IDLE_STEPS, idle, 'h1', False, {'recovered': 'P'}, control=False)),
+        Pair('control', 'recovered', one('look', 'get pause:1.5 get', idle, 'h1', False, {'recovered': 'I'}, control=False),
+             one('look', 'get pause:1.5 get', idle, 'h1', False, {'recovered': 'P'})),
+        Pair('reuse', 'recovered', one('look', 'get pause:1.5 get', idle, 'h1', False, {'recovered': 'I'}, control_steps='get'),
+             one('look', IDLE_STEPS, idle, 'h1', False, {'recovered': 'P'})),
         Pair('time-scale', 'idle-eviction',
              one('evicts', IDLE_STEPS, dict(mode('half-open', idle='7s'), time_scale=0.1), 'h1', False,
                  {'idle-eviction': 'I'}, policy=evicting(0.4), params=before),
@@ -57,22 +59,19 @@ def pairs():
         Pair('more-calls', 'connection_close', one('close', 'get', reuse, 'h1', False, {'connection_close': 'I'}),
              one('close', GAP, reuse, 'h1', False, {'connection_close': 'P'}, without='naive')),
         Pair('before', 'idle_eviction',
-             one('naive', IDLE_STEPS, mode('close-on-reuse', idle='1500ms'), 'h1', False, {'idle_eviction': 'I'},
-                 params={'idle_eviction': {}}),
-             one('naive', IDLE_STEPS, mode('close-on-reuse', idle='1500ms'), 'h1', False, {'idle_eviction': 'F'}, params=before)),
-        Pair('longer', 'backoff', one('retry-backoff', GAP, first(reuse), 'h1', False, {'backoff': 'I'}),
+             one('naive', SCENE, mode('suspend', after='300ms'), 'h1', False, {'idle_eviction': 'I'}),
+             one('naive', SCENE, mode('suspend', after='300ms'), 'h1', False, {'idle_eviction': 'F'}, params=before)),
+        Pair('longer', 'backoff', one('retry-backoff', GAP, first(reuse), 'h1', False, {'backoff': 'I'}, named=True),
              one('retry-backoff', GAP, {'plan': [dict(reuse, connection='1'),
                                                  dict(mode('empty-response'), connection='2-5'), {'mode': 'normal'}]},
-                 'h1', False, {'backoff': 'P'})),
+                 'h1', False, {'backoff': 'P'}, named=True)),
         Pair('later', 'no_stale_use',
-             one('at-once', 'get pause:0.25 get pause:0.72 get', idle, 'h1', False, {'no_stale_use': 'I'},
-                 policy=Policy()),
+             one('naive', 'get pause:0.25 get pause:0.8 get', idle, 'h1', False, {'no_stale_use': 'I'}),
              one('naive', IDLE_STEPS, idle, 'h1', False, {'no_stale_use': 'F'})),
         Pair('skew', 'fresh-on-foreground',
-             one('naive', SCENE.replace('mark:foreground pause:0.1', 'mark:foreground'), mode('suspend', after='300ms'),
+             one('naive', SCENE.replace('mark:foreground pause:0.3', 'mark:foreground'), mode('suspend', after='300ms'),
                  'h1', False, {'fresh-on-foreground': 'I'}),
-             one('naive', SCENE.replace('mark:foreground pause:0.1', 'mark:foreground pause:0.4'),
-                 mode('suspend', after='300ms'), 'h1', False, {'fresh-on-foreground': 'F'})),
+             one('naive', SCENE, mode('suspend', after='300ms'), 'h1', False, {'fresh-on-foreground': 'F'})),
         Pair('relayed', 'recovered', one('retry', GAP, first(reuse), 'h1', False, {'recovered': 'I'}, **bare),
              one('retry', GAP + ' pause:0.1 get', first(reuse), 'h1', False, {'recovered': 'P'}, **bare),
              options=('--relayed',)),

@@ -153,6 +153,8 @@ def unlike(cell, apps, ledger):
     for one, two in zip(seen, seen[1:]):
         if one.call == two.call and cell.policy.delay < 0.1 and cell.policy.backoff == 1 and two.begin - one.end > cell.policy.delay + 0.12:
             return f'its retry began {two.begin - one.end:.3f} s after the loss'
+    if apps['fault'].behind > 0.1:
+        return f'its client was {apps["fault"].behind:.2f} s late'
     late = strayed(cell.steps, seen)
     if late:
         return late
