@@ -282,6 +282,24 @@ static void it_is_said_when_no_port_is_left(void **state)
     server_stop(&other);
 }
 
+static void urls_have_the_host_that_is_advertised(void **state)
+{
+    struct server other = { 0 };
+    const char *const options[] = { "--advertise", "app.test", NULL };
+    server_start(&other, options);
+    json_t *run =
+        admin_call(&other, 201, "POST", "/v1/runs", "{\"listeners\":[\"https\",\"http\"]}");
+    const json_t *urls = json_object_get(run, "urls");
+    assert_int_equal(strncmp(event_text(urls, "https"), "https://app.test:", 17), 0);
+    assert_int_equal(strncmp(event_text(urls, "http"), "http://app.test:", 16), 0);
+    assert_int_equal(strncmp(event_text(run, "mark_url"), "http://app.test:", 16), 0);
+    json_decref(run);
+    struct admin_answer a; /* and may be called by it */
+    assert_true(admin_try(&other, "GET", "/v1/runs/r1", "Host: app.test\r\n", NULL, &a));
+    admin_free(&a);
+    server_stop(&other);
+}
+
 static void a_run_ends_by_itself(void **state)
 {
     char id[16];
@@ -456,6 +474,7 @@ int main(void)
         TEST(what_cannot_be_is_refused_with_its_place),
         TEST(no_more_than_32_runs_are_there_at_once),
         TEST(it_is_said_when_no_port_is_left),
+        TEST(urls_have_the_host_that_is_advertised),
         TEST(a_run_ends_by_itself),
         TEST(a_mode_goes_back_to_normal_by_itself),
         TEST(phases_have_connections_of_their_own),

@@ -6,6 +6,7 @@
 #include "server.h"
 #include "talk.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -320,6 +321,49 @@ static void runs_beside_each_other_are_judged_as_alone(void **state)
         assert_verdict(&tests[i], i % 3 ? "pass" : "fail");
 }
 
+/* The one file of a run there, by its name. */
+static void file_of(const char *dir, const char *run, char *out, size_t size)
+{
+    struct dirent *entry;
+    DIR *d = opendir(dir);
+    size_t len = strlen(run);
+    assert_non_null(d);
+    out[0] = '\0';
+    while ((entry = readdir(d)))
+        if (strncmp(entry->d_name, run, len) == 0 && entry->d_name[len] == '-')
+            snprintf(out, size, "%s/%s", dir, entry->d_name);
+    closedir(d);
+    check(out[0], "no file of %s", run);
+}
+
+static void a_saved_ledger_judges_itself_to_the_same(void **state)
+{
+    char dir[64], path[400];
+    server_stop(&server);
+    scratch_create(dir, sizeof dir);
+    memset(&server, 0, sizeof server);
+    server_start(&server, (const char *const[]){ "--ledger-dir", dir, NULL });
+    for (int i = 0; i < 2; i++) {
+        struct test t = bitten_after_control(i);
+        end_run(&t);
+        json_t *live = verdict(&t, "");
+        struct buf out = { 0 }, err = { 0 };
+        file_of(dir, t.id, path, sizeof path);
+        server_run((const char *const[]){ "verdict", "--json", path, NULL }, &out, &err);
+        json_t *saved =
+            json_loadb((const char *)buf_bytes(&out), strlen((char *)out.data), 0, NULL);
+        char *text = json_dumps(live, 0);
+        check(json_equal(saved, live), "live: %s\nsaved: %s%s", text, (char *)out.data,
+              (char *)err.data);
+        free(text);
+        json_decref(saved);
+        json_decref(live);
+        buf_free(&out);
+        buf_free(&err);
+    }
+    scratch_remove(dir);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -331,6 +375,7 @@ int main(void)
         TEST(what_is_open_is_waited_for),
         TEST(bad_accounts_are_refused),
         TEST(runs_beside_each_other_are_judged_as_alone),
+        TEST(a_saved_ledger_judges_itself_to_the_same),
     };
     return cmocka_run_group_tests_name("verdicts", tests, NULL, NULL);
 }
