@@ -28,6 +28,41 @@ static enum remedy confirm(const struct scene *s, const struct call *call)
     return a && a->network != PATH_DIRECT ? REMEDY_RELAYED : REMEDY_CONFIRM;
 }
 
+/* Whether the client's own account shows that an answer which went out has come (R4): it has the
+ * status of one that the endpoint gave. *took: how long that took at most. */
+static bool is_confirmed(const struct scene *s, const struct call *call, int64_t *took)
+{
+    const struct account_line *line = s->notes[call - s->calls->calls].line;
+    if (!line || !line->ok || !line->has_status || line->status / 100 != 2 || call->presumed ||
+        call->state == CALL_UNKNOWN || call->lacks_before || call->lacks_after)
+        return false;
+    *took = line->took != NEVER ? line->took : line->at - call->begun.from;
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = call_members(s, call)[i].attempt;
+        enum trouble trouble = history_trouble(s->h, a);
+        bool out = trouble == TROUBLE_FINE || trouble == TROUBLE_UNCONFIRMED ||
+                   trouble == TROUBLE_DOUBTFUL;
+        if (out && a->progress >= PROGRESS_HANDED && a->status == line->status && !a->by_rule &&
+            !a->has_range)
+            return true;
+    }
+    return false;
+}
+
+/* By its own account it was answered in this time, or at about its end: the client's clock began
+ * sooner than ours. */
+static void was_confirmed(const struct scene *s, struct finding *f, const struct call *call,
+                          int64_t took, int64_t limit)
+{
+    char name[CALL_SIZE], time[TIME_SIZE];
+    if (took <= limit)
+        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
+                 "answered after %s, by the client's own account", time_text(took, time));
+    else
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, NEVER,
+                 "%s was answered at about its limit", call_text(s, call, name));
+}
+
 /* What the ledger leaves open about a call, so that nothing else can be said of it. */
 static bool is_open_question(const struct scene *s, struct finding *f, const struct call *call)
 {
@@ -81,6 +116,11 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
     if (repeatable == TRI_NO) {
         found_of(s, f, call, OUTCOME_NA, REMEDY_NONE, UNTIL_THE_END,
                  "%s may have been done, and has no key: no second attempt is safe", name);
+        return;
+    }
+    int64_t took;
+    if (!is_answered(call) && is_confirmed(s, call, &took)) {
+        was_confirmed(s, f, call, took, within);
         return;
     }
     if (is_open_question(s, f, call))
@@ -262,6 +302,11 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
     /* Whatever it was, the client has not waited for longer. */
     bool ended = call->anonymous && call->ended_by_client != NEVER &&
                  call->ended_by_client - call->begun.from <= max;
+    int64_t took;
+    if (!is_answered(call) && is_confirmed(s, call, &took)) {
+        was_confirmed(s, f, call, took, max);
+        return;
+    }
     if (!ended && is_open_question(s, f, call))
         return;
     if (!is_answered(call))

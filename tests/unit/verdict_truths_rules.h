@@ -293,6 +293,37 @@ static const struct truth rules[] = {
                                  "11.010 c102 connection_end by=client how=rst\n" REPORT(
                                      "11.020", "2", "get", "true"),
       "inconclusive~ recovered=inconclusive(confirm)~ user_wait=inconclusive(confirm)~", 12000 },
+    { "37: the same, and it says which status came, and when", USER,
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true")
+          BITTEN("11.000", "c101", "x2", "GET /a") GONE(
+              "11.004", "c101") "11.005 c102 open\n11.005 c102 x1 GET /a\n11.005 c102 x1 "
+                                "response_start status=200\n"
+                                "11.005 c102 x1 response_end status=200\n11.010 c102 peer_rst\n"
+                                "11.010 c102 connection_end by=client how=rst\n"
+                                "11.020 report "
+                                "{\"n\":2,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":12}\n",
+      "pass recovered=pass user_wait=pass", 12000 },
+    { "37: it says another status", USER,
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true")
+          BITTEN("11.000", "c101", "x2", "GET /a") GONE(
+              "11.004", "c101") "11.005 c102 open\n11.005 c102 x1 GET /a\n11.005 c102 x1 "
+                                "response_start status=200\n"
+                                "11.005 c102 x1 response_end status=200\n11.010 c102 peer_rst\n"
+                                "11.010 c102 connection_end by=client how=rst\n"
+                                "11.020 report "
+                                "{\"n\":2,\"step\":\"get\",\"ok\":true,\"status\":204,\"ms\":12}\n",
+      "inconclusive~ recovered=inconclusive(confirm)~ user_wait=inconclusive(confirm)~", 12000 },
+    { "37: it says that it took longer than the user waits", USER,
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true")
+          BITTEN("11.000", "c101", "x2", "GET /a")
+              GONE("11.004",
+                   "c101") "11.005 c102 open\n11.005 c102 x1 GET /a\n11.005 c102 x1 response_start "
+                           "status=200\n"
+                           "11.005 c102 x1 response_end status=200\n11.010 c102 peer_rst\n"
+                           "11.010 c102 connection_end by=client how=rst\n"
+                           "11.020 report "
+                           "{\"n\":2,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":6000}\n",
+      "inconclusive recovered=pass user_wait=inconclusive(report)", 12000 },
     { "40: a Range is answered with 200", USER,
       "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
       "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE(
