@@ -31,6 +31,7 @@ struct asked {
 
 struct path {
     size_t first, last; /* calls, + 1 */
+    int64_t calm;       /* until then all of them are (see made) */
 };
 
 static uint64_t mixed(const uint64_t *parts, size_t size)
@@ -217,7 +218,7 @@ static bool replaced_at(const struct build *b, const struct entry *e, int64_t ag
 
 /* A call with more members than that is a storm, whatever became of the older ones: they are taken
  * for lost. */
-#define RECENT_MAX 64
+#define RECENT_MAX 16
 
 static struct view view_of(const struct build *b, const struct made *call, int64_t age)
 {
@@ -388,6 +389,9 @@ static void add(struct build *b, size_t index, struct entry *e, enum join join, 
         call->skipped++;
     }
     call->calm = call->count == 1 ? calm_until(b, e) : 0;
+    struct path *path = first_of(b, call)->path ? path_of(b, first_of(b, call)->path) : NULL;
+    if (path && (!path->first || call->calm < path->calm))
+        path->calm = call->calm;
     call->blind &= call->count == 1;
     names_keep(b, index, e);
 }
@@ -408,6 +412,8 @@ static size_t by_likeness(struct build *b, const struct entry *e, enum join *joi
         if (age < call->calm) {
             if (loose == NO_CALL && !names_part(call, e) && fits_loosely(b, call, e))
                 loose = index;
+            if (loose != NO_CALL && age < path->calm)
+                break; /* nothing fits more closely */
             before = index + 1;
             at = &call->next_open;
             continue;

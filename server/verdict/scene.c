@@ -123,6 +123,31 @@ void left_of(const struct scene *s, struct finding *f, const struct call *call, 
     leave_out(f, remedy, &who, "%s", sentence);
 }
 
+static bool met_any(const struct scene *s)
+{
+    for (size_t i = 0; i < s->calls->count; i++) {
+        enum exposure exposure = s->calls->calls[i].exposure;
+        if (scene_about(s, &s->calls->calls[i]) && exposure != EXPOSURE_UNTOUCHED &&
+            exposure != EXPOSURE_UNKNOWN)
+            return true;
+    }
+    return false;
+}
+
+void finding_end_or_na(const struct scene *s, struct finding *f, const char *none)
+{
+    if (f->outcome == OUTCOME_NA && !f->count[OUTCOME_NA] && !f->left && met_any(s))
+        found(f, OUTCOME_NA, REMEDY_NONE, UNTIL_THE_END, NULL, "%s", none);
+    finding_end(f, "no call met a fault");
+}
+
+struct call_group scene_group(const struct scene *s, const struct call *call)
+{
+    if (s->notes[call - s->calls->calls].alone)
+        return (struct call_group){ .calls = 1 };
+    return calls_group(s->calls, call);
+}
+
 /* --- Rules */
 
 bool exposure_counts(const struct scene *s, const struct call *call, const char **why,

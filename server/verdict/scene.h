@@ -70,6 +70,14 @@ const char *call_text(const struct scene *s, const struct call *call, char out[C
 const struct attempt *call_first(const struct scene *s, const struct call *call);
 const struct member *call_members(const struct scene *s, const struct call *call);
 
+/* The sentence of a call of which the ledger lacks something. */
+#define UNSAID "what happened to %s is not all in the ledger"
+/* The group of a call, see calls_group; of one that is alone only calls is set. */
+struct call_group scene_group(const struct scene *s, const struct call *call);
+/* As finding_end; but where calls met a fault, and none of them is one that the check is about, it
+ * is n/a. */
+void finding_end_or_na(const struct scene *s, struct finding *f, const char *none);
+
 /* Whether an avoided or pre-empted call counts (R2); if not: *why, and *remedy. */
 bool exposure_counts(const struct scene *s, const struct call *call, const char **why,
                      enum remedy *remedy);

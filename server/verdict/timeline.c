@@ -192,8 +192,12 @@ static json_t *events_of(const struct work *w, const struct connection *c, unsig
         add(&line, c->left_at, 0,
             json_pack("{s:s, s:s}", "what", "left", "text", leaving_text(c->left)));
     add(&line, c->ended, c->ended == NEVER ? 0 : c->last_seq, json_pack("{s:s}", "what", "end"));
-    for (; a; a = a->previous ? history_find_attempt(w->phase->h, a->previous) : NULL)
-        add(&line, a->first_byte.from, a->first_seq, request_json(w, a));
+    for (; a; a = a->previous ? history_find_attempt(w->phase->h, a->previous) : NULL) {
+        if (line.count < line.room)
+            add(&line, a->first_byte.from, a->first_seq, request_json(w, a));
+        else
+            line.more++;
+    }
     qsort(line.moments, line.count, sizeof *line.moments, by_time);
     json_t *list = json_array();
     for (size_t i = 0; i < line.count; i++)
