@@ -24,7 +24,8 @@ static struct capability_row rows[CAPABILITY_COUNT] = {
                      .about = "end a connection with nothing said (TCP_REPAIR), exact forget",
                      .needs = NEEDS },
     [CAP_TAP] = { .name = "tap",
-                  .about = "see who sends the SYNs that are refused or dropped",
+                  .about = "see who sends the SYNs that are refused or dropped, and what a "
+                           "black hole swallows",
                   .needs = "CAP_NET_RAW" },
 };
 

@@ -60,6 +60,21 @@ static void reset_on_reuse_resets_at_the_first_byte(struct stage *stage)
     check_not_processed(stage, t, 2);
 }
 
+/* What came with the first byte is a request in the ledger, though the RST goes at that byte. */
+static void reset_on_reuse_ledgers_what_it_read(struct stage *stage)
+{
+    struct talk *t = used_once(stage, "reset-on-reuse", NULL);
+
+    assert_int_equal(talk_ask_for(t, "GET", ENTITLEMENT, "read-with-it", NULL), 0);
+    check_how(t, "rst");
+    json_t *request = ledger_await_key(stage->server, t->connection, "read-with-it");
+    assert_string_equal(event_text(request, "event"), "request");
+    assert_int_equal(json_integer_value(json_object_get(request, "exchange")), 2);
+    json_decref(request);
+    check_lost(stage, t, 2, "complete");
+    check_not_processed(stage, t, 2);
+}
+
 /* Sends all of a POST but its last byte, which changes nothing; then that, before which asked_at is
  * taken. */
 static void ask_in_two_steps(struct talk *t, const char *key)
@@ -227,6 +242,7 @@ int main(void)
         SCENARIO(normal_mode_serves_the_same_talk, SEATS_ALL),
         SCENARIO(a_client_that_leaves_in_time_has_pre_empted_it, SEATS_ALL),
         SCENARIO(reset_on_reuse_resets_at_the_first_byte, SEATS_ALL),
+        SCENARIO(reset_on_reuse_ledgers_what_it_read, SEATS_ALL),
         SCENARIO(reset_on_reuse_can_read_the_whole_request_first, SEATS_ALL),
         SCENARIO(swallow_on_reuse_reads_all_and_sends_fin, SEATS_ALL),
         SCENARIO(swallow_on_reuse_reads_all_and_sends_rst, SEATS_ALL),
