@@ -77,12 +77,28 @@ bool ledger_item_next(const struct ledger_value *list, size_t *at, const char **
     return true;
 }
 
+/* Of the field there, its id too. */
+static size_t length_of(const uint8_t *p)
+{
+    enum ledger_kind kind = kind_of(*p);
+    int32_t number;
+    uint16_t len;
+    if (is_text(kind)) {
+        get(p + 1, &len, sizeof len);
+        return 1 + sizeof len + len;
+    }
+    if (kind == LEDGER_HASH || kind == LEDGER_REAL)
+        return 1 + sizeof(uint64_t);
+    get(p + 1, &number, sizeof number);
+    return 1 + sizeof number + (number == WIDE ? sizeof(int64_t) : 0);
+}
+
 bool ledger_value(const struct ledger_record *record, enum ledger_field field,
                   struct ledger_value *out)
 {
-    for (size_t at = 0; ledger_field_next(record, &at, out);)
-        if (out->field == field)
-            return true;
+    for (size_t at = 0; at < record->fields_len; at += length_of(record->fields + at))
+        if (record->fields[at] == field)
+            return ledger_field_next(record, &at, out);
     return false;
 }
 
