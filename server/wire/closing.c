@@ -100,10 +100,12 @@ static int64_t stays(const struct wire *w)
 /* Closes the socket behind its FIN: the kernel answers what comes, for what is left of fin_wait. */
 static void leave_to_kernel(struct wire *w)
 {
-    int64_t left = w->drained_at + w->closing.fin_wait - clock_now();
+    int64_t wait = w->closing.fin_wait; /* perhaps "never" */
     int s = LINGER2_MAX;
-    if (w->closing.fin_wait < LINGER2_MAX * NS_PER_S)
+    if (wait < LINGER2_MAX * NS_PER_S) {
+        int64_t left = w->drained_at + wait - clock_now();
         s = left > NS_PER_S ? (int)((left + NS_PER_S - 1) / NS_PER_S) : 1;
+    }
     setsockopt(w->fd, IPPROTO_TCP, TCP_LINGER2, &s, sizeof s);
     wire_end(w, WIRE_LAST_CLOSE, wire_ended_by(w), HOW_AS_SEEN);
 }
