@@ -134,7 +134,7 @@ static int started(struct place *p, char *const *argv, int64_t pid, const char *
                    struct refusal *why)
 {
     json_t *list = json_array();
-    for (size_t i = 0; argv[i] && i < ARGUMENTS_MAX; i++) {
+    for (size_t i = 0; i < ARGUMENTS_MAX && argv[i]; i++) {
         json_t *argument = json_string(argv[i]);
         json_array_append_new(list, argument ? argument : json_string("?")); /* no UTF-8 */
     }
