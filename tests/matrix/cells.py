@@ -125,7 +125,9 @@ class Table:
         self.turn = itertools.cycle(VARIANTS)
 
     def add(self, *args, **more):
-        self.cells.append(cell(*args, **more))
+        made = cell(*args, **more)
+        if made.truth:
+            self.cells.append(made)
 
     def spread(self, *args, **more):
         """With the next of the variants: the truth is the same in all."""
@@ -702,7 +704,7 @@ def more_family(t):
         spec = mode('late-original', idle=IDLE, hole='2s')
         late = 'get pause:1.7 post pause:2.5'
         t.add('late', 'The original of its POST got through after the retry: done twice.', 'gives-up-post', late, spec, over,
-              tls, {'safe_retry': 'F', 'executed_once': 'F', 'safe-retry': 'F'}, named=True, wire=('ok', 'timeout', 'ok'),
+              tls, {'safe_retry': 'FI', 'executed_once': 'F', 'safe-retry': 'F'}, named=True, control=False, wire=('ok', 'timeout', 'ok'),
               **more)
         t.spread('late', 'The same without a name, and what it gave up is not seen: never a pass.', 'gives-up-post', late,
                  spec, over, tls, {'safe_retry': 'FIN', 'executed_once': 'FI', 'safe-retry': 'FI'},

@@ -76,7 +76,7 @@ class Far:
         os.close(ordered)
 
     def lose(self, port):
-        """From now on nothing that the client sends from this port arrives."""
+        """The next octets that the client sends from this port arrive, and nothing behind them."""
         os.write(self.orders, struct.pack('!H', port))
 
     def close(self):
@@ -88,7 +88,7 @@ class Far:
 
 def carry(server, client, delay, orders):
     """Until nobody holds the other end of orders."""
-    waiting, count, lost = [], 0, set()
+    waiting, count, last, lost = [], 0, set(), set()
     while True:
         left = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
         ready = select.select([server, client, orders], [], [], left)[0]
@@ -96,13 +96,16 @@ def carry(server, client, delay, orders):
             order = os.read(orders, 2)
             if not order:
                 return
-            lost.add(order)
+            last.add(order)
         for device, other in ((server, client), (client, server)):
             if device in ready:
                 packet = os.read(device, 65536)
                 start = (packet[0] & 15) * 4
-                if device == client and packet[start:start + 2] in lost:
+                port = packet[start:start + 2]
+                if device == client and port in lost:
                     continue
+                if device == client and port in last and len(packet) > start + (packet[start + 12] >> 4) * 4:
+                    lost.add(port)
                 count += 1
                 heapq.heappush(waiting, (time.monotonic() + delay, count, other, packet))
         while waiting and waiting[0][0] <= time.monotonic():

@@ -176,6 +176,11 @@ def late_server(seen, ledger):
     rest = [event for event in events[begin:] if event['event'] in ('request', 'stale_request')]
     sent = [one for one in seen if one.kind not in ('unsent', 'connect', 'hedge')]
     ways = [event['first_byte_ms'] - one.begin * 1000 for one, event in zip(sent, rest)]
+    ends = {(event.get('connection'), event.get('exchange')): event['ms'] for event in events if event['event'] == 'response_end'}
+    for one, event in zip(sent, rest):
+        end = ends.get((event.get('connection'), event.get('exchange')))
+        if one.kind == 'ok' and end and (one.end - one.begin) * 1000 - (end - event['first_byte_ms']) > 150:
+            return 'its client took a response late'
     spread = max(ways, default=0) - min(ways, default=0)
     return f'the server saw a request {spread:.0f} ms late' if spread > 100 and len(sent) == len(rest) else ''
 
