@@ -362,7 +362,7 @@ static __attribute__((noinline)) void tell_watches(struct ledger *l, const struc
     for (struct link *i = l->watches.next; i != &l->watches; i = l->next_watch) {
         struct ledger_watch *watch = link_entry(i, struct ledger_watch, link);
         l->next_watch = i->next;
-        if (watch->from <= record.seq)
+        if (watch->from <= record.seq && (!watch->only || watch->only >> record.event & 1))
             watch->committed(watch, &record);
     }
 }
@@ -381,7 +381,9 @@ uint64_t ledger_commit(struct ledger *l)
     l->last = seq;
     l->open = false;
     l->start = l->at;
-    if (!link_empty(&l->watches))
+    if (l->counts)
+        l->counts[head->event]++;
+    if (l->watched >> head->event & 1)
         tell_watches(l, c, (const uint8_t *)head);
     return seq;
 }
@@ -396,11 +398,17 @@ void ledger_clear(struct ledger *l)
     ledger_commit(l);
 }
 
+void ledger_count_into(struct ledger *l, uint64_t *counts)
+{
+    l->counts = counts;
+}
+
 void ledger_watch_add(struct ledger *l, struct ledger_watch *watch)
 {
     watch->ledger = l;
     watch->from = l->last + 1;
     link_append(&l->watches, &watch->link);
+    l->watched |= watch->only ? watch->only : UINT64_MAX;
 }
 
 void ledger_watch_remove(struct ledger_watch *watch)
@@ -412,4 +420,9 @@ void ledger_watch_remove(struct ledger_watch *watch)
         l->next_watch = watch->link.next;
     link_remove(&watch->link);
     watch->ledger = NULL;
+    l->watched = 0;
+    for (const struct link *i = l->watches.next; i != &l->watches; i = i->next) {
+        const struct ledger_watch *other = link_entry(i, const struct ledger_watch, link);
+        l->watched |= other->only ? other->only : UINT64_MAX;
+    }
 }

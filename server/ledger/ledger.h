@@ -334,8 +334,12 @@ void ledger_clear(struct ledger *l);
 struct ledger_watch {
     struct link link;
     void (*committed)(struct ledger_watch *watch, const struct ledger_record *record);
+    uint64_t only;         /* 1 << event for each kind that it is called for; 0: for all */
     struct ledger *ledger; /* NULL: it is removed */
     uint64_t from;         /* the first event that it hears of */
 };
 void ledger_watch_add(struct ledger *l, struct ledger_watch *watch);
 void ledger_watch_remove(struct ledger_watch *watch); /* again, or before it was added: no harm */
+/* For one who only counts, at less cost: each commit adds 1 to counts[event], EV_COUNT of them.
+ * NULL: no longer. */
+void ledger_count_into(struct ledger *l, uint64_t *counts);

@@ -39,6 +39,7 @@ struct head {
     uint8_t cut : 1, own_wall : 1;
 } __attribute__((packed, may_alias));
 static_assert(CHUNK_ROOM <= UINT16_MAX && EV_COUNT <= 256, "length and event have room");
+static_assert(EV_COUNT <= 64, "a watch has a bit for each event");
 static_assert(TEXT_MAX <= UINT16_MAX, "a text's length is two octets");
 #define WIDE INT32_MIN
 
@@ -64,6 +65,8 @@ static_assert(F_COUNT <= 256, "a field's id is one byte");
 struct ledger {
     struct link chunks; /* oldest first, never empty */
     struct link watches;
+    uint64_t watched;        /* 1 << event for each kind that one of these may be called for */
+    uint64_t *counts;        /* ledger_count_into; or NULL */
     struct link *next_watch; /* whose turn it is when the watcher that is called returns */
     size_t chunk_count, chunk_max;
     struct ledger_budget *budget; /* NULL: it shares none */

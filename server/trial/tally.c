@@ -8,7 +8,6 @@ const char *const tally_states[TALLY_STATES] = { "open",     "bitten",   "answer
 static void committed(struct ledger_watch *watch, const struct ledger_record *r)
 {
     struct tally *tally = link_entry(watch, struct tally_watch, watch)->tally;
-    tally->events[r->event]++;
     if (r->event == EV_FAULT) {
         int64_t step = ledger_number(r, F_STEP, 0);
         tally->faults[step >= 0 && step < STEP_COUNT ? step : 0]++;
@@ -22,7 +21,16 @@ void tally_begin(struct tally_watch *w, struct tally *tally, struct ledger *ledg
 {
     w->tally = tally;
     w->watch.committed = committed;
+    w->watch.only = UINT64_C(1) << EV_FAULT | UINT64_C(1) << EV_EXCHANGE_LOST;
+    ledger_count_into(ledger, tally->events);
     ledger_watch_add(ledger, &w->watch);
+}
+
+void tally_end(struct tally_watch *w)
+{
+    if (w->watch.ledger)
+        ledger_count_into(w->watch.ledger, NULL);
+    ledger_watch_remove(&w->watch);
 }
 
 void tally_verdict(struct tally *tally, enum outcome outcome, const json_t *calls)

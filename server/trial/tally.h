@@ -26,5 +26,6 @@ struct tally_watch {
     struct tally *tally;
 };
 void tally_begin(struct tally_watch *w, struct tally *tally, struct ledger *ledger);
+void tally_end(struct tally_watch *w); /* again, or before tally_begin: no harm */
 /* A run has ended with this; calls: as verdict_calls. */
 void tally_verdict(struct tally *tally, enum outcome outcome, const json_t *calls);

@@ -56,7 +56,7 @@ void trial_destroy(struct trial *t)
     timer_cancel(&t->over_at);
     timer_cancel(&t->mode_over);
     judged_free(&t->judged);
-    ledger_watch_remove(&t->tally.watch);
+    tally_end(&t->tally);
     if (t->state == TRIAL_OVER)
         ledger_destroy(t->ledger);
     plan_unref(t->plan);
@@ -422,7 +422,7 @@ static void ended(struct runs_keeper *keeper, struct ledger *ledger)
     t->state = TRIAL_OVER;
     t->run = NULL;
     judged_end(&t->judged, &t->trials->tally);
-    ledger_watch_remove(&t->tally.watch);
+    tally_end(&t->tally);
     t->ended = clock_wall(clock_now());
     trial_ref(t);
     trials_keep(t);

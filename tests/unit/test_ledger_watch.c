@@ -40,6 +40,31 @@ static void watchers_hear_of_each_event_until_removed(void **state)
     assert_int_equal(b.last, 3);
 }
 
+static void a_watcher_may_hear_of_some_kinds_alone(void **state)
+{
+    struct ledger *l = *state;
+    struct counter all = { .watch.committed = count }, cleared = all;
+    uint64_t counts[EV_COUNT] = { 0 };
+    cleared.watch.only = UINT64_C(1) << EV_CLEARED;
+    ledger_watch_add(l, &cleared.watch);
+    ledger_count_into(l, counts);
+    mark(l, "one");
+    assert_int_equal(cleared.calls, 0);
+    ledger_watch_add(l, &all.watch);
+    mark(l, "two");
+    ledger_clear(l);
+    ledger_watch_remove(&all.watch);
+    mark(l, "three");
+    assert_int_equal(all.calls, 2);
+    assert_int_equal(cleared.calls, 1);
+    assert_int_equal(cleared.last, 3);
+    ledger_count_into(l, NULL);
+    mark(l, "four");
+    assert_int_equal(counts[EV_MARK], 3);
+    assert_int_equal(counts[EV_CLEARED], 1);
+    ledger_watch_remove(&cleared.watch);
+}
+
 /* One that removes watchers, or adds one, when it is called the first time. */
 struct meddler {
     struct ledger_watch watch;
@@ -198,6 +223,7 @@ int main(void)
         LEDGER_TEST(a_cursor_sees_each_event_that_is_there_once),
         LEDGER_TEST(watchers_and_cursors_get_typed_records),
         LEDGER_TEST(watchers_hear_of_each_event_until_removed),
+        LEDGER_TEST(a_watcher_may_hear_of_some_kinds_alone),
         LEDGER_TEST(any_watcher_can_be_removed_from_inside_one),
         LEDGER_TEST(a_watcher_added_from_inside_one_hears_of_the_next_event),
         LEDGER_TEST(a_watch_outlives_its_ledger),
