@@ -134,11 +134,12 @@ def races(serve, rounds, out, at_once=12):
             with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
                 found = list(pool.map(lambda _, race=race: attempt(one, race), range(rounds)))
             wrong = [entry for entry in found if entry[0]]
-            bad += len(wrong)
+            undecided = sum(entry[0].startswith('inconclusive') for entry in wrong)
+            bad += len(wrong) - undecided
             knew = [entry[1] for entry in found]
             print(f'{race}, {delay * 1000:.0f} ms each way: {rounds} rounds in {time.monotonic() - begin:.0f} s; '
                   f'{knew.count(False)} could not know, {knew.count(True)} knew for long, {knew.count(None)} between; '
-                  f'{len(wrong)} wrong', flush=True)
+                  f'{len(wrong) - undecided} wrong, {undecided} inconclusive where a verdict was due', flush=True)
             for i, (why, knew, verdict, ledger) in enumerate(wrong[:5]):
                 file = out / 'wrong' / f'race-{race}-{delay * 1000:.0f}-{i}.ndjson'
                 file.write_text(ledger)
