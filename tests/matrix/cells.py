@@ -430,8 +430,13 @@ def goaway_family(t):
         t.add('goaway', 'It took the notice for what it says: closed, and went to a new connection.', 'watch',
               'get pause:0.5 get', spec, 'h2', tls, {'goaway_respected': 'P', 'goaway-aware': 'P'}, wire=('ok', 'ok'))
         spec = first(mode('goaway-race', gather='150ms', linger='never'))
-        t.spread('goaway', 'Streams in flight above the last were each sent again once, on a new connection; so was the '
-                 'next call.', 'retry', 'get pause:0.4 get*3 pause:0.5 get', spec, 'h2', tls, {'goaway_respected': 'P', 'recovered': 'P', 'goaway-aware': 'P'},
+        race = 'get pause:0.4 get*3 pause:0.5 get'
+        t.add('goaway', 'The same without names: which of three equal requests is whose need not be known.', 'retry', race, spec,
+              'h2', tls, {'goaway_respected': 'PI', 'recovered': 'PI', 'goaway-aware': 'PI'}, due=False,
+              wire=('ok', 'refused', 'refused', 'refused', 'ok', 'ok', 'ok', 'ok'))
+        t.add('goaway', 'Streams in flight above the last were each sent again once, on a new connection; so was the '
+              'next call.', 'retry', race, spec, 'h2', tls, {'goaway_respected': 'P', 'recovered': 'P', 'goaway-aware': 'P'},
+              named=True,
                  wire=('ok', 'refused', 'refused', 'refused', 'ok', 'ok', 'ok', 'ok'))
         t.spread('goaway', 'Streams in flight above the last, which cost nothing to repeat, were not repeated.',
                  'naive', 'get pause:0.4 get*3', spec, 'h2', tls, {'goaway_respected': 'F', 'recovered': 'F'},

@@ -139,7 +139,7 @@ class Runner:
         return app
 
 
-BLIND = ('hole', 'setup', 'late', 'path', 'streams')  # what was sent there need not have been read
+BLIND = ('hole', 'setup', 'late', 'path', 'streams', 'syn')  # what was sent there need not have been read
 
 
 def unlike(cell, apps, ledger):
