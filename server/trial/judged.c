@@ -31,8 +31,23 @@ static bool feed_some(struct judged *j, int64_t until)
 static void feed_due(struct timer *m, int64_t late)
 {
     struct judged *j = link_entry(m, struct judged, feed);
-    if (feed_some(j, clock_now() + CLOCK_SLICE))
-        timer_at(m, clock_now());
+    void (*fed)(struct judged * j) = j->fed;
+    if (feed_some(j, clock_now() + CLOCK_SLICE)) {
+        timer_at(m, clock_now() + (j->hurry ? 0 : GATHER));
+        return;
+    }
+    j->hurry = false;
+    j->fed = NULL;
+    if (fed)
+        fed(j);
+}
+
+void judged_hurry(struct judged *j)
+{
+    if (!j->verdict)
+        return;
+    j->hurry = true;
+    timer_at(&j->feed, clock_now());
 }
 
 static void committed(struct ledger_watch *watch, const struct ledger_record *record)

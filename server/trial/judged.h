@@ -15,8 +15,10 @@ struct judged {
     struct ledger_cursor cursor;
     struct ledger_watch watch;
     struct timer feed;
-    struct buf document, calls; /* once it is over */
-    enum outcome outcome;       /* likewise */
+    bool hurry;                    /* somebody waits for it */
+    void (*fed)(struct judged *j); /* called once it has caught up in a hurry; NULL: nobody */
+    struct buf document, calls;    /* once it is over */
+    enum outcome outcome;          /* likewise */
     bool final;
 };
 
@@ -26,6 +28,9 @@ int judged_begin(struct judged *j, struct ledger *ledger);
  * of.
  */
 bool judged_is_fed(const struct judged *j);
+/* From now on as fast as slices allow, until it has caught up: else it takes a twentieth of the
+ * time at most, and a server under load falls behind with it, not with its clients. */
+void judged_hurry(struct judged *j);
 /* Feeds it the rest at once, and lets it know what time it is. */
 void judged_catch_up(struct judged *j);
 /* The run is over, and its ledger has all: what is asked for later is kept, and the verdict goes.

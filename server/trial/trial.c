@@ -57,7 +57,7 @@ void trial_destroy(struct trial *t)
     timer_cancel(&t->mode_over);
     judged_free(&t->judged);
     tally_end(&t->tally);
-    if (t->state == TRIAL_OVER)
+    if (t->owns_ledger)
         ledger_destroy(t->ledger);
     plan_unref(t->plan);
     expected_free(&t->expected);
@@ -363,8 +363,10 @@ struct verdict *trial_verdict(struct trial *t)
 
 bool trial_is_fed(struct trial *t)
 {
-    return t->state == TRIAL_OVER || judged_begin(&t->judged, t->ledger) ||
-           judged_is_fed(&t->judged);
+    if (t->state == TRIAL_OVER || judged_begin(&t->judged, t->ledger) || judged_is_fed(&t->judged))
+        return true;
+    judged_hurry(&t->judged);
+    return false;
 }
 
 enum outcome trial_outcome(struct trial *t, bool *final)
@@ -416,11 +418,10 @@ static void last_words(struct runs_keeper *keeper)
     say_end(t);
 }
 
-static void ended(struct runs_keeper *keeper, struct ledger *ledger)
+/* The run is over, and its verdict has all. */
+static void finish(struct trial *t)
 {
-    struct trial *t = link_entry(keeper, struct trial, keeper);
     t->state = TRIAL_OVER;
-    t->run = NULL;
     judged_end(&t->judged, &t->trials->tally);
     tally_end(&t->tally);
     t->ended = clock_wall(clock_now());
@@ -428,6 +429,24 @@ static void ended(struct runs_keeper *keeper, struct ledger *ledger)
     trials_keep(t);
     trial_look(t);
     trial_unref(t);
+}
+
+static void fed_at_end(struct judged *j)
+{
+    finish(link_entry(j, struct trial, judged));
+}
+
+static void ended(struct runs_keeper *keeper, struct ledger *ledger)
+{
+    struct trial *t = link_entry(keeper, struct trial, keeper);
+    t->run = NULL;
+    t->owns_ledger = true;
+    if (judged_is_fed(&t->judged) || t->trials->stopping) {
+        finish(t);
+        return;
+    }
+    t->judged.fed = fed_at_end; /* in slices: others do not wait for it */
+    judged_hurry(&t->judged);
 }
 
 void trial_end(struct trial *t, enum ledger_reason reason)

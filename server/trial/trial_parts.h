@@ -62,9 +62,10 @@ struct trial {
     unsigned refs;
     enum trial_state state;
     char id[RUNS_ID_SIZE];
-    char *name;                    /* NULL: none */
-    struct run *run;               /* NULL: it is over */
-    struct ledger *ledger;         /* the run's; its own once it is over */
+    char *name;            /* NULL: none */
+    struct run *run;       /* NULL: it is over */
+    struct ledger *ledger; /* the run's; its own once that is over */
+    bool owns_ledger;
     unsigned over;                 /* OVER_H1, OVER_H2; 0: both alike */
     enum ledger_phase phase, next; /* next: while it changes */
     bool changing, control;
