@@ -58,7 +58,7 @@ static int read_kinds(struct call *call)
     _Static_assert(EV_COUNT <= 128, "a bit for each event");
     struct page *page = &call->page;
     size_t len;
-    const char *text = input_query(call, "event", &len), *end = text + len;
+    const char *text = input_query(call, "event", &len), *end = text ? text + len : NULL;
     while (text && text <= end) {
         const char *comma = memchr(text, ',', (size_t)(end - text));
         size_t n = (size_t)((comma ? comma : end) - text);

@@ -60,12 +60,13 @@ static const struct {
 struct attempt_key attempts_key(const struct request *request, uint64_t digest)
 {
     const struct header *found[KEYS] = { NULL }; /* of each the first */
-    for (const struct header *h = request->headers; h != request->headers + request->header_count;
-         h++)
+    for (size_t k = 0; k < request->header_count; k++) {
+        const struct header *h = &request->headers[k];
         for (size_t i = 0; i < KEYS; i++)
             if (h->name_len == keys[i].len && !found[i] &&
                 strncasecmp(h->name, keys[i].name, keys[i].len) == 0)
                 found[i] = h;
+    }
     for (size_t i = 0; i < KEYS; i++)
         if (found[i] && found[i]->value_len > 0)
             return (struct attempt_key){

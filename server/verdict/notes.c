@@ -144,9 +144,10 @@ static size_t up_to(const int64_t *ages, size_t count, int64_t age)
 /* How many calls were open when each began. False: without memory. */
 static bool count_open(const struct calls *calls, struct note *notes)
 {
-    int64_t *begun = calloc(2 * calls->count + 1, sizeof *begun), *over = begun + calls->count;
+    int64_t *begun = calloc(2 * calls->count + 1, sizeof *begun);
     if (!begun)
         return false;
+    int64_t *over = begun + calls->count;
     for (size_t i = 0; i < calls->count; i++) {
         const struct call *call = &calls->calls[i];
         begun[i] = call->begun.from;
