@@ -23,6 +23,7 @@
 #define LOOK_FIRST (5 * NS_PER_MS) /* then a quarter of what waits longest has waited, up to */
 #define LOOK_LAST  NS_PER_S
 #define LOOK_AGAIN (50 * NS_PER_US) /* two looks are no nearer */
+#define LOOK_IDLY  NS_PER_MS        /* nor without a proof at hand: that costs a system call */
 #define PINGS_MAX  8 /* that wait for their ACK; once there were more, none proves anything */
 #define OPAQUE     8
 
@@ -216,7 +217,7 @@ void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step)
 
 void acks_look(struct exchanges *xs, int64_t now)
 {
-    if (xs->acks)
+    if (xs->acks && now - xs->acks->looked_at >= LOOK_IDLY)
         look(xs->acks, (struct proof){ .by = PROOF_NONE }, now);
 }
 

@@ -206,7 +206,7 @@ void respond_open_gates(struct exchanges *xs);
 void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset, int64_t now);
 /* A step has told the client of a fault, with the last byte that was queued. */
 void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step);
-/* Looks what is ACKed by now, and ledgers it. */
+/* Looks what is ACKed by now, and ledgers it; not if it did within the last millisecond. */
 void acks_look(struct exchanges *xs, int64_t now);
 /* The same; a request on an HTTP/1.1 connection begins, the first of which was read then: the
  * client has read what it was sent before, unless it pipelines. */

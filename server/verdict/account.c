@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "verdict/calls_parts.h"
 
 void account_finish(struct account *a)
 {
@@ -81,6 +82,7 @@ void account_add(struct account *a, const char *json, size_t len, uint64_t seq, 
 void account_steps(struct account *a, const char *steps, size_t len)
 {
     a->asked = 0;
+    a->at_once = false;
     for (size_t i = 0; i < len;) {
         size_t end = i;
         while (end < len && steps[end] != ' ')
@@ -89,6 +91,7 @@ void account_steps(struct account *a, const char *steps, size_t len)
                        (end - i >= 4 && memcmp(steps + i, "post", 4) == 0);
         const char *star = memchr(steps + i, '*', end - i);
         long times = star ? strtol(star + 1, NULL, 10) : 1;
+        a->at_once |= request && times != 1;
         if (request && times > 0 && times <= ACCOUNT_MAX)
             a->asked += (size_t)times;
         i = end + 1;
@@ -101,6 +104,18 @@ bool account_whole(const struct account *a)
 }
 
 /* --- To which calls they belong */
+
+static int by_n(const void *x, const void *y)
+{
+    const struct account_line *a = x, *b = y;
+    return a->n != b->n ? (a->n > b->n) - (a->n < b->n) : (a->seq > b->seq) - (a->seq < b->seq);
+}
+
+static void sort_lines(struct account *a)
+{
+    if (a->count)
+        qsort(a->lines, a->count, sizeof *a->lines, by_n);
+}
 
 static const char *method_of(const struct calls *calls, const struct call *call)
 {
@@ -191,17 +206,10 @@ static bool match_in_order(struct account *a, const struct calls *calls)
     return c == calls->count;
 }
 
-static int by_n(const void *x, const void *y)
-{
-    const struct account_line *a = x, *b = y;
-    return a->n != b->n ? (a->n > b->n) - (a->n < b->n) : (a->seq > b->seq) - (a->seq < b->seq);
-}
-
 bool account_match(struct account *a, const struct calls *calls)
 {
     size_t named = 0;
-    if (a->count)
-        qsort(a->lines, a->count, sizeof *a->lines, by_n);
+    sort_lines(a);
     for (size_t i = 0; i < a->count; i++)
         a->lines[i].matched = MATCHED_NOT;
     for (size_t c = 0; c < calls->count; c++)
@@ -216,6 +224,97 @@ bool account_match(struct account *a, const struct calls *calls)
             a->lines[i].matched = MATCHED_NOT;
     }
     return all;
+}
+
+/* --- What went into a black hole */
+
+static const struct attempt *first_of(const struct calls *calls, const struct call *call)
+{
+    return call->count ? calls->members[call->first].attempt : NULL;
+}
+
+/* For sure, so that it is known when. */
+static bool is_surely_answered(const struct call *call)
+{
+    return call->state == CALL_ANSWERED || call->state == CALL_RECOVERED;
+}
+
+/* A request of which nothing was read, that is joined to nothing. */
+static bool is_blind(const struct calls *calls, const struct call *call)
+{
+    const struct attempt *a = first_of(calls, call);
+    return call->count == 1 && a->presumed && !a->method.hash;
+}
+
+/* Whether there is a line for each call of which something was read, all of success, of requests
+ * that were made one after the other. */
+static bool tells_each(const struct account *a, const struct calls *calls)
+{
+    size_t read = 0;
+    if (!account_whole(a) || a->asked != a->count || a->at_once)
+        return false;
+    for (size_t c = 0; c < calls->count; c++)
+        read += !is_blind(calls, &calls->calls[c]);
+    if (read != a->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (!a->lines[i].ok || (i > 0 && a->lines[i].n == a->lines[i - 1].n))
+            return false;
+    }
+    return true;
+}
+
+/* The call that began next, in time and on another connection, all before it being answered; its
+ * line lasted from then on. */
+static const struct attempt *sent_again(const struct account *a, const struct history *h,
+                                        const struct calls *calls, const struct attempt *lost,
+                                        int64_t within)
+{
+    const struct call *next = NULL;
+    size_t line = 0;
+    for (size_t c = 0; c < calls->count && !next; c++) {
+        const struct call *call = &calls->calls[c];
+        if (is_blind(calls, call))
+            continue;
+        if (call->begun.from > lost->first_byte.to)
+            next = call;
+        else if (!is_surely_answered(call) || call->answered.from > lost->first_byte.to)
+            return NULL;
+        else
+            line++;
+    }
+    const struct attempt *again = next ? first_of(calls, next) : NULL;
+    if (!again || !is_surely_answered(next) || again->connection == lost->connection ||
+        !repeat_is_safe(again) || next->begun.from > lost->first_byte.to + within ||
+        !fits(&a->lines[line], calls, next) || a->lines[line].took == NEVER)
+        return NULL;
+    int64_t since = next->answered.from - lost->first_byte.to;
+    return a->lines[line].took >= since - history_grace(h) ? again : NULL;
+}
+
+size_t account_resent(struct account *a, const struct history *h, const struct calls *calls,
+                      int64_t within, struct resent *out)
+{
+    size_t count = 0;
+    sort_lines(a);
+    if (!tells_each(a, calls))
+        return 0;
+    for (size_t c = 0; c < calls->count && count < RESENT_MAX; c++) {
+        const struct attempt *lost = first_of(calls, &calls->calls[c]);
+        if (!is_blind(calls, &calls->calls[c]))
+            continue;
+        const struct attempt *again = sent_again(a, h, calls, lost, within);
+        if (!again || (count && out[count - 1].again == again->number))
+            return 0; /* nobody can say what that was */
+        out[count++] = (struct resent){ lost->number, again->number };
+    }
+    return count;
+}
+
+bool account_tells_apart(struct account *a, const struct calls *calls)
+{
+    return account_match(a, calls) && account_whole(a) && a->asked == a->count && !a->at_once &&
+           a->count == calls->count;
 }
 
 /* --- Where they differ */

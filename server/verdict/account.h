@@ -32,6 +32,7 @@ struct account {
     bool scaled;  /* and the client has scaled its clocks as the run has */
     bool broken;  /* a line is no such line, or there were too many */
     size_t asked; /* requests that its steps ask for; 0: that is not known */
+    bool at_once; /* some of them at the same time */
     struct account_line *lines;
     size_t count, room;
 };
@@ -47,6 +48,13 @@ bool account_whole(const struct account *a);
 /* Puts each line to its call: by Hangup-Call, which is n, else by order and method where that
  * leaves no doubt. Returns whether all of them could be. */
 bool account_match(struct account *a, const struct calls *calls);
+/* What was lost in a black hole without being read, and sent again elsewhere (R7): where the client
+ * asks for one thing after the other, says that all of it succeeded, and says of the call that
+ * began next that it took since then. Returns how many, at most RESENT_MAX. */
+size_t account_resent(struct account *a, const struct history *h, const struct calls *calls,
+                      int64_t within, struct resent *out);
+/* Whether it has a line for each call, of requests that were made one after the other. */
+bool account_tells_apart(struct account *a, const struct calls *calls);
 /* Where a line and the wire differ. */
 enum differs {
     DIFFERS_NOT,

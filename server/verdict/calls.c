@@ -56,8 +56,10 @@ static const struct attempt *first_answer(const struct history *h, const struct 
 static bool only_presumed(const struct build *b, const struct call *call,
                           const struct member *members, const struct attempt *a)
 {
-    if (!a->presumed || !a->method.hash)
-        return a->presumed;
+    if (!a->presumed || join_is_resent(b, a))
+        return false;
+    if (!a->method.hash)
+        return true;
     for (size_t i = 0; i < call->count; i++) {
         const struct attempt *other = members[i].attempt;
         if (other->connection != a->connection && members[i].join != JOIN_LOOSE &&
@@ -87,7 +89,8 @@ static struct sum add_up(const struct build *b, struct call *call, const struct 
             }
         }
         call->held |= history_held(h, a);
-        sum.unsure |= trouble == TROUBLE_UNKNOWN && a->first_byte.from <= answered;
+        sum.unsure |= trouble == TROUBLE_UNKNOWN && a->first_byte.from <= answered &&
+                      !(a->presumed && join_is_resent(b, a));
         sum.doubtful |= trouble == TROUBLE_DOUBTFUL || trouble == TROUBLE_UNCONFIRMED;
         sum.all_out &= history_out(h, a, history_age(h)) != TROUBLE_FINE;
         sum.all_over &= !c || c->ended != NEVER;
@@ -344,4 +347,14 @@ struct call_group calls_group(const struct calls *c, const struct call *call)
     }
     group.retries_min = (group.retries_max + group.calls - 1) / group.calls;
     return group;
+}
+
+const struct attempt *calls_first_read(const struct calls *c, const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = c->members[call->first + i].attempt;
+        if (!a->presumed || a->method.hash)
+            return a;
+    }
+    return call->count ? c->members[call->first].attempt : NULL;
 }

@@ -98,12 +98,22 @@ struct call_group {
     unsigned retries_min, retries_max; /* of one call: the kindest and the harshest reading */
 };
 
+/* A request that nobody has read, as a black hole dropped it, and the one elsewhere by which its
+ * client sent it again, as its own account shows (R7): the numbers of the attempts. */
+struct resent {
+    uint64_t lost, again;
+};
+#define RESENT_MAX 64
+
 struct calls_config {
     int64_t within;                /* ns: how long recovery may take */
     int64_t reach;                 /* of close joins without a control; 0: 250 ms */
     const struct control *control; /* NULL: there was none */
     int64_t client_gone; /* when its process had ended; NEVER: it runs, or that is not known */
     bool over;           /* the run is */
+    const struct resent *resent; /* borrowed for the build */
+    size_t resent_count;
+    bool told_apart; /* the same account has a line for each call, those in a hole too */
 };
 
 struct calls {
@@ -118,6 +128,9 @@ struct calls {
 struct calls *calls_build(const struct history *h, const struct calls_config *config,
                           enum reading reading);
 void calls_destroy(struct calls *c);
+
+/* The first attempt of a call of which anything was read, else the first; NULL: it has none. */
+const struct attempt *calls_first_read(const struct calls *c, const struct call *call);
 
 /* The group of a call; of one that is alone, of itself. */
 struct call_group calls_group(const struct calls *c, const struct call *call);

@@ -67,6 +67,9 @@ enum standing join_standing(const struct build *b, const struct entry *e, int64_
 /* join.c: puts each entry into a call. Returns 0 or -ENOMEM. */
 int join_all(struct build *b);
 
+/* Whether the client's account shows what became of an attempt that nobody has read. */
+bool join_is_resent(const struct build *b, const struct attempt *lost);
+
 /* names.c: stores for the names of so many attempts. Returns 0 or -ENOMEM. */
 int names_init(struct build *b, size_t attempts);
 /* Which ids name no call, as more than one had them; before any is kept. */

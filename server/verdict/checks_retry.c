@@ -136,7 +136,8 @@ static enum tri has_failed(const struct scene *s, const struct attempt *a)
 {
     const struct fault *f = a->fault ? history_find_fault(s->h, a->fault) : NULL;
     enum trouble trouble = history_trouble(s->h, a);
-    if (trouble == TROUBLE_UNKNOWN || (a->fault && !f))
+    bool in_hole = a->presumed && f; /* nothing of it was read, but that it is lost is known */
+    if ((trouble == TROUBLE_UNKNOWN && !in_hole) || (a->fault && !f))
         return TRI_UNKNOWN;
     if (!f || trouble == TROUBLE_FINE)
         return TRI_NO;

@@ -47,7 +47,7 @@ static enum tri repeats_answer(const struct scene *s, const struct call *call)
 
 static void keyed_retry(const struct scene *s, struct finding *f, const struct call *call)
 {
-    const struct attempt *first = call_first(s, call);
+    const struct attempt *first = call_read(s, call);
     bool other_key = false, other_content = false;
     for (size_t i = 1; i < call->count; i++) {
         const struct attempt *a = call_members(s, call)[i].attempt;
@@ -108,7 +108,7 @@ static void keyless_retry(const struct scene *s, struct finding *f, const struct
  * then it is no key of one call. */
 static bool key_was_struck(const struct scene *s, const struct call *call)
 {
-    const struct attempt *first = call_first(s, call);
+    const struct attempt *first = call_read(s, call);
     for (size_t i = 1; key_of(first) && i < call->count; i++) {
         const struct attempt *a = call_members(s, call)[i].attempt;
         if (a->fault && !history_answered(s->h, a))
@@ -121,7 +121,7 @@ void check_safe_retry(const struct scene *s, struct finding *f)
 {
     for (size_t i = 0; i < s->calls->count; i++) {
         const struct call *call = &s->calls->calls[i];
-        const struct attempt *first = call_first(s, call);
+        const struct attempt *first = call_read(s, call);
         if (!scene_about(s, call) || !first)
             continue;
         if (call->exposure == EXPOSURE_UNKNOWN || (!first->method.bytes && first->unknown))
@@ -200,7 +200,7 @@ void check_executed_once(const struct scene *s, struct finding *f)
 {
     for (size_t i = 0; i < s->calls->count; i++) {
         const struct call *call = &s->calls->calls[i];
-        const struct attempt *first = call_first(s, call);
+        const struct attempt *first = call_read(s, call);
         if (scene_about(s, call) && first && !repeat_is_safe(first))
             executions_of(s, f, call);
     }

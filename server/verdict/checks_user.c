@@ -107,6 +107,20 @@ static void was_not_answered(const struct scene *s, struct finding *f, const str
     }
 }
 
+#define FAILED_UNREAD "request %d failed, says the client, and the server has read nothing of it"
+
+/* Its only attempt fell into a hole, and the client says that it failed. */
+static bool failed_in_hole(const struct scene *s, struct finding *f, const struct call *call)
+{
+    const struct account_line *line = s->notes[call - s->calls->calls].line;
+    const struct attempt *a = call_first(s, call);
+    if (!line || line->ok || call->count != 1 || !a->presumed || a->method.hash ||
+        strncmp(line->step, "post", 4) == 0)
+        return false;
+    found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, FAILED_UNREAD, line->n);
+    return true;
+}
+
 static void recover_bitten(const struct scene *s, struct finding *f, const struct call *call,
                            int64_t within)
 {
@@ -123,7 +137,7 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
         was_confirmed(s, f, call, took, within);
         return;
     }
-    if (is_open_question(s, f, call))
+    if (failed_in_hole(s, f, call) || is_open_question(s, f, call))
         return;
     if (!is_answered(call))
         was_not_answered(s, f, call, within);
@@ -184,7 +198,8 @@ static void died_inside(const struct scene *s, struct finding *f)
         ids_add(&who.seqs, line->seq);
         if (fault_stood(s, line->at))
             found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
-                  "request %d failed inside the client, without a byte on the wire", line->n);
+                  "request %d failed, says the client, and the server has read nothing of it",
+                  line->n);
         else
             found(f, OUTCOME_INCONCLUSIVE, REMEDY_COMMAND, UNTIL_THE_END, &who,
                   "request %d failed inside the client, before any fault", line->n);

@@ -48,14 +48,9 @@ static bool is_answered(const struct call *call)
     return call->state == CALL_ANSWERED || call->state == CALL_RECOVERED;
 }
 
-static const struct attempt *first_of(const struct work *w, const struct call *call)
-{
-    return call->count ? w->calls->members[call->first].attempt : NULL;
-}
-
 static const char *method_of(const struct work *w, const struct call *call)
 {
-    const struct attempt *a = first_of(w, call);
+    const struct attempt *a = calls_first_read(w->calls, call);
     return a && a->method.bytes ? a->method.bytes : "call";
 }
 
@@ -172,7 +167,7 @@ static void tally(struct tested *t, const char *method, bool answered)
 
 static void look_at(struct tested *t, const struct work *w, const struct call *call)
 {
-    const struct attempt *first = first_of(w, call);
+    const struct attempt *first = calls_first_read(w->calls, call);
     uint64_t id = call->left ? call->left : first ? first->connection : 0;
     const struct connection *c = history_find_connection(w->phase->h, id);
     const struct fault *f = call->fault ? history_find_fault(w->phase->h, call->fault) : NULL;

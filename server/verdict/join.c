@@ -454,7 +454,7 @@ static bool same_listener(const struct build *b, const struct attempt *x, const 
  * time (R7). */
 static size_t by_hole(const struct build *b, const struct entry *e)
 {
-    if (b->reading == READING_NARROW || !e->path || !b->blind_count)
+    if (b->reading == READING_NARROW || !e->path || !b->blind_count || b->config->told_apart)
         return NO_CALL;
     for (size_t i = 0; i < b->made_count; i++) {
         const struct made *call = &b->made[i];
@@ -462,6 +462,32 @@ static size_t by_hole(const struct build *b, const struct entry *e)
         if (lost && same_listener(b, lost, e->attempt) &&
             lost->connection != e->attempt->connection &&
             e->attempt->first_byte.from <= lost->first_byte.to + b->config->within)
+            return i;
+    }
+    return NO_CALL;
+}
+
+bool join_is_resent(const struct build *b, const struct attempt *lost)
+{
+    for (size_t i = 0; i < b->config->resent_count; i++) {
+        if (b->config->resent[i].lost == lost->number)
+            return true;
+    }
+    return false;
+}
+
+/* The call whose only attempt was lost in a hole and sent again by this one, as its client's own
+ * account shows. */
+static size_t by_account(const struct build *b, const struct entry *e)
+{
+    uint64_t lost = 0;
+    for (size_t i = 0; i < b->config->resent_count; i++) {
+        if (b->config->resent[i].again == e->attempt->number)
+            lost = b->config->resent[i].lost;
+    }
+    for (size_t i = 0; lost && i < b->made_count; i++) {
+        const struct made *call = &b->made[i];
+        if (call->blind && first_of(b, call)->attempt->number == lost)
             return i;
     }
     return NO_CALL;
@@ -494,7 +520,12 @@ static void begin_call(struct build *b, struct entry *e)
 static void join_one(struct build *b, struct entry *e)
 {
     enum join join = JOIN_NAMED;
-    size_t index = names_join(b, e, &join);
+    size_t index = by_account(b, e);
+    if (index != NO_CALL) {
+        add(b, index, e, JOIN_NAMED, ROLE_RETRY);
+        return;
+    }
+    index = names_join(b, e, &join);
     if (index == NO_CALL)
         index = by_likeness(b, e, &join);
     if (index == NO_CALL && (index = by_hole(b, e)) != NO_CALL)

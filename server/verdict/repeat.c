@@ -67,8 +67,8 @@ static struct tally tally(const struct history *h, const struct calls *c, const 
     struct tally t = { 0 };
     for (size_t i = 0; i < call->count; i++) {
         const struct attempt *a = c->members[call->first + i].attempt;
-        if (!is_lost(h, a))
-            continue;
+        if (!is_lost(h, a) || (call->count > 1 && a->presumed && !a->method.hash))
+            continue; /* it is the same request as another one, read or not */
         if (!a->method.bytes)
             t.unknown++;
         else if (repeat_is_idempotent(a) || has_key(a) || refused_for_sure(h, a))

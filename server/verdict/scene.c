@@ -6,7 +6,7 @@
 
 bool scene_about(const struct scene *s, const struct call *call)
 {
-    const struct attempt *a = call_first(s, call);
+    const struct attempt *a = call_read(s, call);
     if (!s->e->path[0])
         return true;
     if (!a || !a->method.bytes || !a->target.bytes)
@@ -31,6 +31,11 @@ const struct attempt *call_first(const struct scene *s, const struct call *call)
     return call->count ? call_members(s, call)->attempt : NULL;
 }
 
+const struct attempt *call_read(const struct scene *s, const struct call *call)
+{
+    return calls_first_read(s->calls, call);
+}
+
 const struct fault *call_fault(const struct scene *s, const struct call *call)
 {
     return call->fault ? history_find_fault(s->h, call->fault) : NULL;
@@ -38,7 +43,7 @@ const struct fault *call_fault(const struct scene *s, const struct call *call)
 
 const char *call_text(const struct scene *s, const struct call *call, char out[CALL_SIZE])
 {
-    const struct attempt *a = call_first(s, call);
+    const struct attempt *a = call_read(s, call);
     if (a && a->method.bytes && a->target.bytes)
         snprintf(out, CALL_SIZE, "%.16s %.64s", a->method.bytes, a->target.bytes);
     else

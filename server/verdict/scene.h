@@ -66,8 +66,11 @@ struct subject subject_of_attempt(const struct scene *s, const struct attempt *a
 #define CALL_SIZE 96
 const char *call_text(const struct scene *s, const struct call *call, char out[CALL_SIZE]);
 
-/* The first attempt; NULL: none. The members of a call are members[0] to members[count - 1]. */
+/* The first attempt, and the first of which anything was read, if one was (a black hole drops what
+ * the client's account shows to be an attempt); NULL: none. The members of a call are members[0] to
+ * members[count - 1]. */
 const struct attempt *call_first(const struct scene *s, const struct call *call);
+const struct attempt *call_read(const struct scene *s, const struct call *call);
 const struct member *call_members(const struct scene *s, const struct call *call);
 
 /* The sentence of a call of which the ledger lacks something. */

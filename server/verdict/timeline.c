@@ -63,15 +63,15 @@ static const char *step_text(const struct fault *f)
 static void fault_text(const struct fault *f, const struct attempt *struck, char *out, size_t size)
 {
     const char *where = "";
-    if (struck && f->seq < struck->first_seq)
+    if (f->trigger == TRIGGER_IDLE)
+        where = " while idle";
+    else if (struck && f->seq < struck->first_seq)
         where = " at its first byte";
     else if (struck && struck->reached[PROGRESS_ANSWERING] != NEVER &&
              struck->reached[PROGRESS_ANSWERING] <= f->at)
         where = " in its answer";
     else if (struck)
         where = " behind the request";
-    else if (f->trigger == TRIGGER_IDLE)
-        where = " while idle";
     snprintf(out, size, "%s%s", step_text(f), where);
 }
 
@@ -131,9 +131,12 @@ static bool place_of(const struct work *w, const struct attempt *a, size_t *call
 static json_t *request_json(const struct work *w, const struct attempt *a)
 {
     size_t call, place;
-    json_t *json = json_pack("{s:s, s:o}", "what", a->presumed ? "dropped" : "request", "text",
-                             json_sprintf("%.32s %.200s", a->method.bytes ? a->method.bytes : "?",
-                                          a->target.bytes ? a->target.bytes : "?"));
+    bool read = a->method.bytes || a->target.bytes;
+    json_t *text = read ? json_sprintf("%.32s %.200s", a->method.bytes ? a->method.bytes : "?",
+                                       a->target.bytes ? a->target.bytes : "?")
+                        : json_string("a request of which nothing was read");
+    json_t *json =
+        json_pack("{s:s, s:o}", "what", a->presumed ? "dropped" : "request", "text", text);
     if (!json)
         return NULL;
     if (a->status && a->progress >= PROGRESS_HANDED)

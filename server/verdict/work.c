@@ -287,11 +287,19 @@ static bool work_phase(struct verdict *v, struct phase *p, const struct phase *c
     struct work *w = &v->works[p->phase];
     history_now(p->h, p->ended != NEVER ? p->ended : v->age);
     *w = (struct work){ .phase = p, .client_gone = client_gone(p) };
-    const struct calls_config config = { .within = within_of(v->expect),
-                                         .control = control ? control->control : NULL,
-                                         .client_gone = w->client_gone,
-                                         .over = phase_over(v, p) };
+    struct calls_config config = { .within = within_of(v->expect),
+                                   .control = control ? control->control : NULL,
+                                   .client_gone = w->client_gone,
+                                   .over = phase_over(v, p) };
+    struct resent resent[RESENT_MAX];
     w->calls = calls_build(p->h, &config, READING_NARROW);
+    if (w->calls)
+        config.resent_count = account_resent(&p->account, p->h, w->calls, config.within, resent);
+    if (config.resent_count > 0) {
+        config.resent = resent;
+        calls_destroy(w->calls);
+        w->calls = calls_build(p->h, &config, READING_NARROW);
+    }
     if (!w->calls)
         return false;
     if (p->phase == PHASE_CONTROL) {
@@ -299,6 +307,7 @@ static bool work_phase(struct verdict *v, struct phase *p, const struct phase *c
         judge_control(v, w);
         return true;
     }
+    config.told_apart = account_tells_apart(&p->account, w->calls);
     struct calls *wide = calls_build(p->h, &config, READING_WIDE);
     bool done = wide && judge(v, w, control, wide);
     calls_destroy(wide);

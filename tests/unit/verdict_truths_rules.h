@@ -15,6 +15,23 @@
     at " " c " peer_fin fault=F\n" at " " c " connection_end by=fault how=fin fault=F\n"
 #define USER "[\"recovered\",\"user_wait\"]"
 
+/* A call is lost in a hole, and another one is answered elsewhere 3 s later, the client saying
+ * what. */
+#define HOLE(steps)                                                                                \
+    "9.000 command_start command=x steps=" steps "\n" DRIVER                                       \
+    "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "GET /a")                                \
+        REPORT("10.010", "1", "get", "true") "12.000 c101 black_hole\n12.500 c101 "                \
+                                             "segments_dropped segments=1 data=1 data_bytes=99 "   \
+                                             "first_data=12.5\n15.500 c102 open\n" ANSWERED(       \
+                                                 "15.500", "c102", "x1", "GET /a")
+#define TOOK(at, n, step, ok, ms)                                                                  \
+    at " report {\"n\":" n ",\"step\":\"" step "\",\"ok\":" ok ",\"ms\":" ms "}\n"
+#define HOLE_UNTOLD                                                                                \
+    "inconclusive recovered=inconclusive(report) retries=inconclusive(report) "                    \
+    "retry_elsewhere=inconclusive(report)"
+#define HOLE_ENDS                                                                                  \
+    CLOSES("15.600", "c102") "16.000 c101 connection_end by=client how=rst\n" EXIT("16.100")
+
 static const struct truth rules[] = {
     /* --- R1 */
     { "5: a POST with a time in its content is sent again", "[\"safe-retry\"]",
@@ -193,6 +210,20 @@ static const struct truth rules[] = {
           "13.001", "c101") "13.500 c102 open\n" ANSWERED("13.500", "c102", "x1", "GET /a")
           REPORT("13.510", "2", "get", "true"),
       "inconclusive~ recovered=inconclusive(control)~ user_wait=inconclusive(control)~", 0 },
+    { "R7: what fell into the hole was sent again, as its client says how long that took",
+      RETRY_ONCE, HOLE("get_pause_get") TOOK("15.520", "2", "get", "true", "3010") HOLE_ENDS,
+      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
+    { "R7: the next call took less than that: what fell into the hole was something else",
+      RETRY_ONCE, HOLE("get_pause_get") TOOK("15.520", "2", "get", "true", "15") HOLE_ENDS,
+      HOLE_UNTOLD, 0 },
+    { "R7: it does not say how long it took", RETRY_ONCE,
+      HOLE("get_pause_get") REPORT("15.520", "2", "get", "true") HOLE_ENDS, HOLE_UNTOLD, 0 },
+    { "R7: calls were made at once", RETRY_ONCE,
+      HOLE("get*2") TOOK("15.520", "2", "get", "true", "3010") HOLE_ENDS, HOLE_UNTOLD, 0 },
+    { "R7: a call failed in the hole, and the next was answered", RETRY_ONCE,
+      HOLE("get_pause_get_get") TOOK("15.400", "2", "get", "false", "2900")
+          TOOK("15.520", "3", "get", "true", "10") HOLE_ENDS,
+      "fail recovered=fail retries=inconclusive(report) retry_elsewhere=inconclusive(report)", 0 },
 
     /* --- R3 */
     { "28: the client looked at the socket just before the FIN", "[\"no_stale_use\"]",

@@ -161,10 +161,25 @@ static int64_t number_of(const struct script *s, int field, const char *value)
     return strtoll(value, NULL, 10);
 }
 
+/* The steps of a driver, in a script with _ between them. */
+static void write_steps(struct script *s, const char *value)
+{
+    char text[256];
+    size_t len = strlen(value);
+    assert_in_range(len, 1, sizeof text - 1);
+    for (size_t i = 0; i <= len; i++)
+        text[i] = value[i] == '_' ? ' ' : value[i];
+    ledger_text(s->ledger, F_STEPS, text);
+}
+
 static void write_field(struct script *s, int field, const char *value)
 {
     char list[LEDGER_LIST_SIZE];
     size_t len = 0;
+    if (field == F_STEPS) {
+        write_steps(s, value);
+        return;
+    }
     switch (fields[field].kind) {
     case LEDGER_TEXT:
     case LEDGER_JSON:
