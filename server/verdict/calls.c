@@ -109,6 +109,7 @@ static void count_members(const struct build *b, struct call *call, struct membe
 {
     for (size_t i = 0; i < call->count; i++) {
         const struct connection *c = connection_of(b, members[i].attempt);
+        call->quick |= members[i].quick;
         members[i].fresh = sum->bitten && c && c->opened != NEVER && c->opened >= sum->bitten_at;
         switch (members[i].role) {
         case ROLE_FIRST:

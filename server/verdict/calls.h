@@ -28,6 +28,7 @@ struct member {
     enum join join;
     enum role role;
     bool hopped; /* answered with a redirect that the next one follows: no answer of the call */
+    bool quick;  /* joined closely, but the client makes its next call as quickly as that */
     bool fresh;  /* on a connection that was opened after the call was first bitten */
 };
 
@@ -73,6 +74,7 @@ struct call {
     enum exposure exposure;
     enum exposure_reason why;
     bool exposure_proven; /* of avoided, pre-empted: this client does reuse at such a gap */
+    bool quick;           /* one of its members is */
     bool presumed;        /* its bite is presumed (R7): it cannot fail a check */
     bool anonymous;       /* it began before its first request (R7) */
     bool lacks_before, lacks_after; /* earlier, later attempts may be missing */

@@ -70,6 +70,11 @@ int join_all(struct build *b);
 /* Whether the client's account shows what became of an attempt that nobody has read. */
 bool join_is_resent(const struct build *b, const struct attempt *lost);
 
+/* quick.c: whether an attempt that begins at an age may be the next call as well as one more
+ * attempt of this one. */
+bool quick_find(const struct build *b, const struct made *call, const struct entry *e,
+                int64_t begun);
+
 /* names.c: stores for the names of so many attempts. Returns 0 or -ENOMEM. */
 int names_init(struct build *b, size_t attempts);
 /* Which ids name no call, as more than one had them; before any is kept. */

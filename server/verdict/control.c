@@ -13,7 +13,7 @@
 
 struct asked {
     uint64_t what;
-    int64_t at;
+    int64_t at, answered; /* answered: when its answer had gone out; NEVER */
 };
 
 struct control {
@@ -60,8 +60,9 @@ struct control *control_create(const struct history *h)
     }
     const struct attempt *a;
     for (size_t i = 0; (a = history_attempt(h, i)); i++)
-        control->asked[control->count++] =
-            (struct asked){ .what = what_of(a), .at = a->first_byte.from };
+        control->asked[control->count++] = (struct asked){
+            .what = what_of(a), .at = a->first_byte.from, .answered = a->reached[PROGRESS_HANDED]
+        };
     qsort(control->asked, control->count, sizeof *control->asked, by_what);
     find_reuses(control, h);
     return control;
@@ -109,6 +110,21 @@ struct habit control_habit(const struct control *control, const struct attempt *
     if (habit.smallest_gap >= mean - slack && widest <= mean + slack)
         habit.rhythm = mean;
     return habit;
+}
+
+int64_t control_pause(const struct control *control, const struct attempt *like)
+{
+    uint64_t what = what_of(like);
+    int64_t pause = NEVER;
+    for (size_t at = find(control, what) + 1;
+         at < control->count && control->asked[at].what == what; at++) {
+        const struct asked *before = &control->asked[at - 1];
+        int64_t gap = control->asked[at].at - before->answered;
+        if (before->answered != NEVER && before->what == what && gap >= 0 &&
+            (pause == NEVER || gap < pause))
+            pause = gap;
+    }
+    return pause;
 }
 
 int64_t control_reach(const struct control *control, const struct attempt *like, int64_t within)

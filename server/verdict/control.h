@@ -22,6 +22,10 @@ struct habit control_habit(const struct control *control, const struct attempt *
 /* Within what time of a loss an equal request is a retry (R1). within: of recovery, in ns. */
 int64_t control_reach(const struct control *control, const struct attempt *like, int64_t within);
 
+/* The shortest time from an answer to the next request that equals this one; NEVER: there was none.
+ */
+int64_t control_pause(const struct control *control, const struct attempt *like);
+
 /* The shortest idleness after which the client used a connection again; NEVER: it never did. */
 int64_t control_reuse_gap(const struct control *control);
 /* The longest: so long at least it keeps one that nobody ends. */

@@ -535,7 +535,9 @@ static void join_one(struct build *b, struct entry *e)
         return;
     }
     bool hop = join == JOIN_NAMED && follows(b, &b->made[index], e);
-    struct view view = view_of(b, &b->made[index], begun_beside(b, &b->made[index], e));
+    int64_t begun = begun_beside(b, &b->made[index], e);
+    struct view view = view_of(b, &b->made[index], begun);
+    e->member.quick = join == JOIN_CLOSE && quick_find(b, &b->made[index], e, begun);
     add(b, index, e, join, hop ? ROLE_HOP : role_in(&view));
 }
 

@@ -31,14 +31,35 @@ static int by_key(const void *x, const void *y)
     return (a->key > b->key) - (a->key < b->key);
 }
 
-/* All attempts of a history, or those that were answered. False: without memory. */
-static bool tally_up(const struct history *h, bool answered, struct tallies *out)
+static bool is_all(const struct history *h, const struct attempt *a)
+{
+    return true;
+}
+
+/* Its response went out whole: of a client that ends behind it nothing may show that it was read.
+ */
+static bool went_out(const struct history *h, const struct attempt *a)
+{
+    return a->progress >= PROGRESS_HANDED;
+}
+
+/* The same, and no fault stands in its way. */
+static bool arrived(const struct history *h, const struct attempt *a)
+{
+    return went_out(h, a) &&
+           (history_answered(h, a) || history_trouble(h, a) == TROUBLE_UNCONFIRMED);
+}
+
+/* Those attempts of a history. False: without memory. */
+static bool tally_up(const struct history *h,
+                     bool (*which)(const struct history *h, const struct attempt *a),
+                     struct tallies *out)
 {
     const struct attempt *a;
     out->count = 0;
     out->list = calloc(history_attempts(h) + 1, sizeof *out->list);
     for (size_t i = 0; out->list && (a = history_attempt(h, i)); i++) {
-        if (!answered || history_answered(h, a))
+        if (which(h, a))
             out->list[out->count++] = (struct tally){ key_of(a), a };
     }
     if (out->list && out->count)
@@ -93,7 +114,7 @@ static bool as_in_control(const struct phase *p, const struct phase *before,
     if (!control || !before || p->exited == NEVER || p->status != 0 || before->status != 0 ||
         before->gap || history_forgotten(before->h))
         return false;
-    bool same = tally_up(before->h, true, &there) && tally_up(p->h, true, &here) &&
+    bool same = tally_up(before->h, went_out, &there) && tally_up(p->h, arrived, &here) &&
                 answered_as_often(&there, &here, control);
     free(there.list);
     free(here.list);
@@ -200,7 +221,7 @@ static bool find_foreign(const struct scene *s, struct note *notes)
     struct tallies asked = { 0 };
     if (!s->control_history)
         return true;
-    if (!tally_up(s->control_history, false, &asked))
+    if (!tally_up(s->control_history, is_all, &asked))
         return false;
     for (size_t i = 0; i < s->calls->count; i++) {
         const struct call *call = &s->calls->calls[i];

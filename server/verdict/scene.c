@@ -105,6 +105,10 @@ void found_of(const struct scene *s, struct finding *f, const struct call *call,
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_DISAGREE, until, &who,
               "%.120s; but the client's own account of %.80s differs", sentence,
               call_text(s, call, name));
+    } else if (outcome == OUTCOME_PASS && call->quick && s->all_told != TRI_YES) {
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_CALL_NAME, UNTIL_THE_END, &who,
+              "%.100s, if the next %.80s was the same call: this client makes its next one as soon",
+              sentence, call_text(s, call, name));
     } else if (note->foreign && !s->e->path[0] && outcome == OUTCOME_PASS) {
         leave_out(f, REMEDY_FOR, &who, "%.80s met the fault, which the control did not ask",
                   call_text(s, call, name));

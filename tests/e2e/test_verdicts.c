@@ -46,7 +46,7 @@ static struct test make(const char *spec)
 
 static const char *path_of(const struct test *t, const char *rest)
 {
-    static char path[128];
+    static char path[1024];
     snprintf(path, sizeof path, "/v1/runs/%s%s", t->id, rest);
     return path;
 }

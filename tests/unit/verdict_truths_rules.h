@@ -32,6 +32,21 @@
 #define HOLE_ENDS                                                                                  \
     CLOSES("15.600", "c102") "16.000 c101 connection_end by=client how=rst\n" EXIT("16.100")
 
+/* A client that asks the same thrice in a row; of the second it meets a fault. */
+#define LOOP(at, c, third)                                                                         \
+    at ".000 " c " open\n" ANSWERED(at ".000", c, "x1", "GET /a")                                  \
+        ANSWERED(at ".011", c, "x2", "GET /a") third
+#define LOOP_CONTROL                                                                               \
+    "0.100 phase control\n0.100 command_start\n" LOOP(                                             \
+        "0", "c91",                                                                                \
+        ANSWERED("0.222", "c91", "x3", "GET /a")) "1.300 command_exit exit_status=0 live=0\n"      \
+                                                  "5.000 phase fault\n5.000 mode mode=m "          \
+                                                  "params={} time_scale=1\n5.000 command_start\n"
+#define LOOP_BITTEN                                                                                \
+    "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "GET /a")                                \
+        BITTEN("10.011", "c101", "x2", "GET /a")                                                   \
+            GONE("10.012", "c101") "10.013 c102 open\n" ANSWERED("10.014", "c102", "x1", "GET /a")
+
 static const struct truth rules[] = {
     /* --- R1 */
     { "5: a POST with a time in its content is sent again", "[\"safe-retry\"]",
@@ -224,6 +239,19 @@ static const struct truth rules[] = {
       HOLE("get_pause_get_get") TOOK("15.400", "2", "get", "false", "2900")
           TOOK("15.520", "3", "get", "true", "10") HOLE_ENDS,
       "fail recovered=fail retries=inconclusive(report) retry_elsewhere=inconclusive(report)", 0 },
+    { "R1: a tight loop without a retry: the next request is the next call", "[\"recovered\"]",
+      LOOP_CONTROL LOOP_BITTEN GONE("10.100", "c102") EXIT("10.200"),
+      "inconclusive recovered=inconclusive(hangup-call)", 0 },
+    { "R1: the same without a control", "[\"recovered\"]",
+      "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "GET /a")
+          ANSWERED("10.011", "c101", "x2", "GET /a") BITTEN("10.022", "c101", "x3", "GET /a")
+              GONE("10.023", "c101") "10.024 c102 open\n" ANSWERED("10.025", "c102", "x1", "GET /a")
+                  GONE("10.100", "c102"),
+      "inconclusive~ recovered=inconclusive(hangup-call)~", 0 },
+    { "R1: a tight loop with a retry: as much was answered as in the control", "[\"recovered\"]",
+      LOOP_CONTROL LOOP_BITTEN ANSWERED("10.025", "c102", "x2", "GET /a") GONE("10.100", "c102")
+          EXIT("10.200"),
+      "pass recovered=pass", 0 },
 
     /* --- R3 */
     { "28: the client looked at the socket just before the FIN", "[\"no_stale_use\"]",
