@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "verdict/calls_parts.h"
 
@@ -181,8 +182,12 @@ struct view {
     int64_t newest; /* when the last of them began */
 };
 
+/* What the client sends may wait for so long until it is read, behind what we have answered. */
+#define OPEN_NOISE (20 * NS_PER_MS)
+
 /* When an attempt began, beside a call: the client had decided on the first request of a connection
- * when it opened that, if that was after it had lost an attempt of the call. */
+ * when it opened that, which was somewhat before we accepted it, if that was after it had lost an
+ * attempt of the call. */
 static int64_t begun_beside(const struct build *b, const struct made *call, const struct entry *e)
 {
     const struct connection *c = history_find_connection(b->h, e->attempt->connection);
@@ -193,7 +198,7 @@ static int64_t begun_beside(const struct build *b, const struct made *call, cons
     for (; m; m = next_of(b, m)) {
         if (m->seen.from != NEVER && m->seen.from <= c->opened &&
             join_standing(b, m, c->opened) == IS_OUT)
-            return c->opened;
+            return m->seen.from > c->opened - OPEN_NOISE ? m->seen.from : c->opened - OPEN_NOISE;
     }
     return begun;
 }

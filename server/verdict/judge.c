@@ -281,9 +281,13 @@ struct span history_seen(const struct history *h, const struct attempt *a)
         break;
     }
     struct span seen = history_fault_seen(h, told);
-    if (seen.to != NEVER) /* nobody sees that it is lost before it is sent */
-        return (struct span){ later(seen.from, a->first_byte.from),
+    if (seen.to != NEVER) { /* nobody sees that it is lost before it is sent */
+        /* What must be read may be so before its kernel ACKs it, which may wait for up to 0.5 s
+         * (RFC 9293 3.8.6.3); a FIN is ACKed at once. */
+        bool read = kind_of(told->step)->visibility == SEEN_READ;
+        return (struct span){ later(read ? told->at : seen.from, a->first_byte.from),
                               later(seen.to, a->first_byte.to) };
+    }
     int64_t at = out ? later(out->since, told->at) : told->at;
     return (struct span){ later(told->at, a->first_byte.from), at + grace };
 }

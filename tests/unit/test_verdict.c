@@ -25,6 +25,13 @@ static const struct truth later[] = {
                   "10.600", "c104", "x1", "GET /s") GONE("10.750", "c101") GONE("10.750", "c102")
                   GONE("10.750", "c103") GONE("10.750", "c104") EXIT("10.800"),
       "inconclusive recovered=inconclusive(hangup-call)", 0 },
+    { "R1: two at once, of which one is read behind the answer to the other", "[\"retries\"]",
+      TWICE("GET /a") BITTEN("11.0000", "c101", "x2", "GET /a")
+          GONE("11.0010", "c101") "11.0050 c102 open\n" ANSWERED(
+              "11.0060", "c102", "x1", "GET /a") "11.0062 c103 open\n" ANSWERED("11.0063", "c103",
+                                                                                "x1", "GET /a")
+              GONE("11.1000", "c102") GONE("11.1000", "c103") EXIT("11.2000"),
+      "inconclusive retries=inconclusive(hangup-call)", 0 },
 };
 
 static void what_comes_later_decides(void **state)

@@ -252,6 +252,18 @@ static const struct truth rules[] = {
       LOOP_CONTROL LOOP_BITTEN ANSWERED("10.025", "c102", "x2", "GET /a") GONE("10.100", "c102")
           EXIT("10.200"),
       "pass recovered=pass", 0 },
+    { "R1: a reset stream is sent again before the kernel ACKs the RST_STREAM", "[\"recovered\"]",
+      "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "11.000 c101 x2 GET /a stream=3\n11.000 c101 x2 "
+                             "rst_stream -ack\n11.000 c101 x2 lost\n11.006 c102 open "
+                             "h2\n" ANSWERED("11.010", "c102", "x1",
+                                             "GET /a stream=1") "11.040 c101 "
+                                                                "fault_acked fault=F "
+                                                                "step=rst_stream "
+                                                                "from=11.012 "
+                                                                "to=11.040\n",
+      "pass recovered=pass", 0 },
 
     /* --- R3 */
     { "28: the client looked at the socket just before the FIN", "[\"no_stale_use\"]",
