@@ -28,11 +28,12 @@ static void tell_mark(struct exchanges *xs, const struct header *h, int64_t from
         ledger_commit(l);
         return;
     }
-    ledger_begin(l, EV_MARK, 0, 0);
+    int64_t to = exchange_now(xs);
+    ledger_begin_at(l, to, EV_MARK, 0, 0);
     ledger_text(l, F_NAME, mark);
     ledger_word(l, F_SOURCE, SOURCE_HEADER);
     ledger_int(l, F_FROM, ledger_age(l, from));
-    ledger_int(l, F_TO, ledger_age(l, clock_now()));
+    ledger_int(l, F_TO, ledger_age(l, to > from ? to : from));
     ledger_commit(l);
 }
 

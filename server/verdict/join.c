@@ -195,12 +195,15 @@ static int64_t begun_beside(const struct build *b, const struct made *call, cons
     if (!c || c->opened == NEVER || c->opened >= begun || e->attempt->reused != TRI_NO)
         return begun;
     const struct entry *m = call->recent ? &b->entries[call->recent - 1] : NULL;
+    int64_t since = NEVER;
     for (; m; m = next_of(b, m)) {
         if (m->seen.from != NEVER && m->seen.from <= c->opened &&
             join_standing(b, m, c->opened) == IS_OUT)
-            return m->seen.from > c->opened - OPEN_NOISE ? m->seen.from : c->opened - OPEN_NOISE;
+            since = m->seen.from > since ? m->seen.from : since;
     }
-    return begun;
+    if (since == NEVER)
+        return begun;
+    return since > c->opened - OPEN_NOISE ? since : c->opened - OPEN_NOISE;
 }
 
 /* When the client could see, by an age, that this one is lost. What is silent it may take for lost

@@ -103,6 +103,9 @@ static bool expected(int fd, uint32_t *number)
         off = 0;
         setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof off);
     }
+    /* Linux takes SO_REUSEADDR away with it: then nobody could listen on our port again, once
+     * a fault has made it refuse, as long as this connection is there. */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     return known;
 }
 

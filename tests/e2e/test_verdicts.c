@@ -104,15 +104,21 @@ static void bitten(const struct test *t, bool repeats)
     "{\"mode\":\"close-on-reuse\",\"listeners\":[\"http\"],\"expect\":[\"recovered\"],"            \
     "\"control\":true}"
 
+static void command(const struct test *t, const char *body)
+{
+    json_decref(post(t, "/command", 201, body));
+}
+
 static struct test bitten_after_control(bool repeats)
 {
     struct test t = make(SPEC);
+    command(&t, "{\"start\":{\"argv\":[\"test\"]}}");
     served_twice(&t);
+    command(&t, "{\"exit\":{\"status\":0}}");
     json_decref(post(&t, "/phase", 200, "{\"phase\":\"fault\"}"));
-    json_decref(post(&t, "/command", 201, "{\"start\":{\"argv\":[\"test\"]}}"));
+    command(&t, "{\"start\":{\"argv\":[\"test\"]}}");
     bitten(&t, repeats);
-    json_decref(post(&t, "/command", 201,
-                     repeats ? "{\"exit\":{\"status\":0}}" : "{\"exit\":{\"status\":1}}"));
+    command(&t, repeats ? "{\"exit\":{\"status\":0}}" : "{\"exit\":{\"status\":1}}");
     return t;
 }
 
@@ -306,14 +312,15 @@ static void runs_beside_each_other_are_judged_as_alone(void **state)
     struct test tests[32];
     for (int i = 0; i < 32; i++) {
         tests[i] = make(SPEC);
+        command(&tests[i], "{\"start\":{\"argv\":[\"test\"]}}");
         served_twice(&tests[i]);
+        command(&tests[i], "{\"exit\":{\"status\":0}}");
     }
     for (int i = 0; i < 32; i++)
         json_decref(post(&tests[i], "/phase", 200, "{\"phase\":\"fault\"}"));
     for (int i = 0; i < 32; i++) {
         bitten(&tests[i], i % 3 != 0);
-        json_decref(post(&tests[i], "/command", 201,
-                         i % 3 ? "{\"exit\":{\"status\":0}}" : "{\"exit\":{\"status\":1}}"));
+        command(&tests[i], i % 3 ? "{\"exit\":{\"status\":0}}" : "{\"exit\":{\"status\":1}}");
     }
     for (int i = 0; i < 32; i++)
         end_run(&tests[i]);
