@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include "harness/memcheck.h"
+#include "tests/skip.h"
 #include "verdict_truths_rules.h"
 
 static void each_cell_has_its_truth(void **state)
@@ -103,7 +104,7 @@ static void costs_little(unsigned count, void (*line)(struct buf *out, unsigned 
 static void a_verdict_costs_little(void **state)
 {
     if (under_memcheck())
-        skip();
+        skip_because("valgrind says nothing about time");
     costs_little(4000, open_at_once);
     costs_little(4000, of_one_call);
     costs_little(4000, answered_one_by_one);
