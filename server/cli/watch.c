@@ -176,7 +176,7 @@ static int show(struct watch *w, const json_t *page)
     json_array_foreach(json_object_get(page, "events"), i, event)
     {
         story_tell(&w->story, event, &line);
-        if (is_asked_for(w, event))
+        if (buf_len(&line) > 0 && is_asked_for(w, event))
             fwrite(buf_bytes(&line), 1, buf_len(&line), stdout);
         buf_consume(&line, buf_len(&line));
     }
