@@ -99,7 +99,8 @@ class Hangup:
 
     def __init__(self, setting, binary=None, *arguments):
         self.server = Server(binary or setting.binary, *setting.certificate_arguments(),
-                             *arguments, command_prefix=setting.pin_server)
+                             *arguments, command_prefix=setting.pin_server,
+                             run_ports=False)
 
     def url(self, listener):
         return self.server.url(listener, PATH)

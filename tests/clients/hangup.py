@@ -90,15 +90,17 @@ def watch_over(pid):
 
 class Server:
     """`hangup serve` on free loopback ports, with a state directory that goes with it. It does not
-    outlive this program."""
+    outlive this program. `run_ports`: runs get free ports too (builds from before runs have no such
+    option)."""
 
-    def __init__(self, binary, *arguments, command_prefix=()):
+    def __init__(self, binary, *arguments, command_prefix=(), run_ports=True):
         self._folder = tempfile.TemporaryDirectory(prefix='hangup-')
         self._log = open(pathlib.Path(self._folder.name, 'log'), 'w+')
         command = [*command_prefix, str(binary), 'serve', '--state', f'{self._folder.name}/state']
         for name in ('https', 'https1', 'http', 'admin'):
             command += [f'--{name}', '127.0.0.1:0']
-        command += ['--run-ports', '127.0.0.1:0', *arguments]
+        command += ['--run-ports', '127.0.0.1:0'] if run_ports else []
+        command += arguments
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
                                         stdout=subprocess.PIPE, stderr=self._log)
         self._guard = watch_over(self.process.pid)
