@@ -125,9 +125,6 @@ static int check(const struct prove_options *o, bool audits, struct refusal *why
                       "it cannot go with --no-control: the three are compared");
     if (!o->command)
         return refuse(why, "COMMAND", "-- COMMAND [ARGUMENT ...] at the end", "it is missing");
-    if (o->suite && o->ledger)
-        return refuse(why, "--ledger", "CASE, --mode or --plan with it",
-                      "a suite has a ledger for each row");
     return 0;
 }
 

@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from hangup import Server, Tap  # noqa: E402
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent.parent / 'examples'
 PYTHON = [sys.executable, str(EXAMPLES / 'driver.py')]
 CURL = [str(EXAMPLES / 'driver.sh')]
+NODE = ['node', str(EXAMPLES / 'driver.mjs')]
 WITHIN = 120  # seconds; nothing here takes as long
 PROVED, NOT_PROVED, USAGE, INCONCLUSIVE, FAILED, TIMED_OUT = 0, 1, 2, 3, 4, 124
 
@@ -87,6 +89,52 @@ def mitigations(tap, prove):
     status, said, errors = prove.run('--mode', 'close-on-reuse', '--over', 'h1', '--expect', 'connection-close',
                                      '--no-control', command=[*PYTHON, '--close'])
     tap.case('Connection: close is no failure', status in (PROVED, INCONCLUSIVE), f'{status}\n{said}{errors}')
+
+
+def sessions(tap, prove):
+    """What each option of the driver with an HTTP/2 session is worth."""
+    if not shutil.which('node'):
+        tap.skip('examples/driver.mjs', 'node is missing')
+        return
+    suite = prove.path('suspend.json')
+    pathlib.Path(suite).write_text(json.dumps({'name': 'suspend', 'summary': 'An app that is suspended.', 'rows': [
+        {'name': 'forgotten', 'mode': 'suspend', 'params': {'after': '100ms', 'how': 'forget'},
+         'steps': 'get get background pause foreground pause get'}]}))
+    silence = ['--mode', 'stall-on-reuse', '--over', 'h2', '--expect', 'ping_liveness;within=2s']
+    rows = [
+        ('a session without a retry', NOT_PROVED, ['01', '--over', 'h2'], []),
+        ('a session with a retry', PROVED, ['01', '--over', 'h2', '--expect', 'retry-once'], ['--retry', '1']),
+        ('an agent without a retry', NOT_PROVED, ['01', '--over', 'h1'], ['--h1']),
+        ('an agent with a retry', PROVED, ['01', '--over', 'h1', '--expect', 'retry-once'], ['--h1', '--retry', '1']),
+        ('an agent that keeps nothing', PROVED,
+         ['--mode', 'close-on-reuse', '--over', 'h1', '--expect', 'connection-close'], ['--h1', '--no-reuse']),
+        ('a session that GOAWAY surprises', NOT_PROVED, ['09'], []),
+        ('a session that obeys GOAWAY', PROVED, ['09'], ['--obey-goaway']),
+        ('a session that asks for no PING', NOT_PROVED, silence, ['--timeout', '3']),
+        ('a session that asks for PINGs', PROVED, silence, ['--ping-liveness', '0.3']),
+        ('a cut answer, over h2', PROVED, ['16', '--over', 'h2'], []),
+        ('a cut answer, over h1', PROVED, ['16', '--over', 'h1'], ['--h1']),
+        ('a session from before the foreground', NOT_PROVED,
+         ['--suite', suite, '--over', 'h2', '--expect', 'fresh-on-foreground'], []),
+        ('a session that is new in the foreground', PROVED,
+         ['--suite', suite, '--over', 'h2', '--expect', 'fresh-on-foreground'], ['--fresh-on-foreground']),
+    ]
+    for title, expected, words, options in rows:
+        status, said, errors = prove.run(*words, command=[*NODE, *options])
+        tap.case(f'{title}: {expected}', status == expected, f'{status}\n{said}{errors}')
+
+
+def suite_ledgers(tap, prove):
+    """A suite has a ledger for each of its rows."""
+    ledger, suite = prove.path('rows.ledger'), prove.path('rows.json')
+    pathlib.Path(suite).write_text(json.dumps({'name': 'two', 'summary': 'Two rows.', 'rows': [
+        {'name': mode, 'mode': mode, 'steps': 'get get'} for mode in ('close-on-reuse', 'empty-response')]}))
+    status, document = prove.document('--suite', suite, '--over', 'h1', '--ledger', ledger, command=PYTHON)
+    tap.case('a suite is judged with its ledgers kept', status == NOT_PROVED, f'{status} {document}')
+    for path, row in zip([ledger, f'{ledger}.2'], document.get('rows', [])):
+        status, said, errors = prove.run('--json', path, verb='verdict')
+        tap.case(f'the ledger of {row["name"]} is judged alike', json.loads(said or '0') == row['document'],
+                 f'{status}\n{said}{errors}')
 
 
 def both_protocols(tap, prove):
@@ -219,7 +267,7 @@ def whole(prove, command):
 def main():
     options = argparse.ArgumentParser(description='Real clients, proved and audited.')
     options.add_argument('--hangup', required=True, help='the binary to test')
-    parts = mitigations, both_protocols, statuses, processes, reports, elsewhere, audits, times
+    parts = mitigations, sessions, suite_ledgers, both_protocols, statuses, processes, reports, elsewhere, audits, times
     options.add_argument('--only', choices=[part.__name__ for part in parts], help='one part of it')
     given = options.parse_args()
     tap, prove = Tap(), Prove(given.hangup)
