@@ -10,6 +10,10 @@
  * PING that was sent behind the response: HTTP/2 keeps their order. A WINDOW_UPDATE shows nothing,
  * as clients also send it to have more room, whatever they have read.
  *
+ * A look costs a system call. Each request gets one as long as they come at the rate of an app; on
+ * a connection that is under load, and that no rule and no fault has anything to do with, it is one
+ * each LOOK_PACE, which says the same of all responses since the last one, a little later.
+ *
  * Only a connection for which something waits has a struct acks, and the waits come from a pool.
  */
 #include <stdlib.h>
@@ -23,7 +27,9 @@
 #define LOOK_FIRST (5 * NS_PER_MS) /* then a quarter of what waits longest has waited, up to */
 #define LOOK_LAST  NS_PER_S
 #define LOOK_AGAIN (50 * NS_PER_US) /* two looks are no nearer */
-#define LOOK_IDLY  NS_PER_MS        /* nor without a proof at hand: that costs a system call */
+#define LOOK_IDLY  NS_PER_MS        /* nor without a proof at hand */
+#define LOOK_PACE  (20 * NS_PER_MS) /* under load; */
+#define LOOK_BURST 64               /* that is when so many looks did not keep to it */
 #define PINGS_MAX  8 /* that wait for their ACK; once there were more, none proves anything */
 #define OPAQUE     8
 
@@ -50,6 +56,8 @@ struct acks {
     struct link unread;  /* responses that are ACKed */
     unsigned unread_count;
     int64_t looked_at;
+    int64_t spent;      /* until then its looks are spent, one each LOOK_PACE */
+    int64_t passed;     /* the last request that got no look; 0: none */
     struct ping *pings; /* PINGS_MAX, as they were sent; NULL: none was */
     unsigned ping_count;
     bool pings_lost; /* one was not noted */
@@ -147,10 +155,31 @@ static void look(struct acks *a, struct proof proof, int64_t now)
     }
 }
 
+/* Whether a request gets a look. Where a rule or a fault is about, always. */
+static bool afford(struct acks *a, int64_t now)
+{
+    const struct mode_conn *mode = a->xs->mode;
+    bool harmless = !mode->program->rule_count && !mode->said.seq && !mode->last.seq;
+    if (a->spent < now)
+        a->spent = now;
+    if (harmless && a->spent - now >= LOOK_BURST * LOOK_PACE) {
+        a->passed = now;
+        return false;
+    }
+    a->spent += LOOK_PACE;
+    a->passed = 0;
+    return true;
+}
+
+/* Under load it leaves it to the next request, which shows more. */
 static void look_due(struct timer *timer, int64_t late)
 {
     struct acks *a = link_entry(timer, struct acks, timer);
     int64_t now = clock_now();
+    if (now - a->passed < LOOK_PACE) {
+        timer_at(timer, a->passed + LOOK_PACE);
+        return;
+    }
     look(a, (struct proof){ .by = PROOF_NONE }, now);
     if (link_empty(&a->unacked))
         return;
@@ -217,12 +246,12 @@ void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step)
 
 void acks_look(struct exchanges *xs, int64_t now)
 {
-    if (xs->acks && now - xs->acks->looked_at >= LOOK_IDLY)
+    if (xs->acks && now - xs->acks->looked_at >= LOOK_IDLY && afford(xs->acks, now))
         look(xs->acks, (struct proof){ .by = PROOF_NONE }, now);
 }
 
-/* Of what is ACKed; then looks for more of that. */
-static void tell_read(struct acks *a, struct proof proof, int64_t now)
+/* Of what was seen to be ACKed. */
+static void tell_unread(struct acks *a, struct proof proof, int64_t now)
 {
     struct link *next;
     for (struct link *i = a->unread.next; i != &a->unread; i = next) {
@@ -234,7 +263,15 @@ static void tell_read(struct acks *a, struct proof proof, int64_t now)
         recycle(wait);
         a->unread_count--;
     }
-    look(a, proof, now);
+}
+
+/* One that came before the newest response left. Those of a list are in their order. */
+static bool came_before(const struct link *list, int64_t read_at)
+{
+    for (const struct link *i = list->prev; i != list; i = i->prev)
+        if (wait_at(i)->nth)
+            return read_at < wait_at(i)->since;
+    return false;
 }
 
 void acks_next_request(struct exchanges *xs, int64_t read_at, int64_t now)
@@ -242,14 +279,14 @@ void acks_next_request(struct exchanges *xs, int64_t read_at, int64_t now)
     struct acks *a = xs->acks;
     if (!a)
         return;
-    const struct link *const lists[] = { &a->unread, &a->unacked };
-    for (unsigned k = 0; k < 2; k++)
-        for (const struct link *i = lists[k]->next; i != lists[k]; i = i->next)
-            a->pipelines |= wait_at(i)->nth && read_at < wait_at(i)->since;
-    if (a->pipelines)
-        look(a, (struct proof){ .by = PROOF_NONE }, now);
-    else
-        tell_read(a, (struct proof){ PROOF_NEXT_REQUEST, wire_bytes_out(xs->wire) }, now);
+    a->pipelines |= came_before(&a->unread, read_at) || came_before(&a->unacked, read_at);
+    struct proof proof = { .by = PROOF_NONE };
+    if (!a->pipelines) {
+        proof = (struct proof){ PROOF_NEXT_REQUEST, wire_bytes_out(xs->wire) };
+        tell_unread(a, proof, now);
+    }
+    if (!link_empty(&a->unacked) && afford(a, now))
+        look(a, proof, now);
 }
 
 void acks_ping(struct exchanges *xs, const uint8_t opaque[OPAQUE], uint64_t before)
@@ -278,7 +315,10 @@ void acks_ping_ack(struct exchanges *xs, const char *opaque, size_t len)
         uint64_t before = a->pings[i].before;
         a->ping_count--;
         memmove(&a->pings[i], &a->pings[i + 1], (a->ping_count - i) * sizeof *a->pings);
-        tell_read(a, (struct proof){ PROOF_PING_ACK, before }, clock_now());
+        struct proof proof = { PROOF_PING_ACK, before };
+        int64_t now = clock_now();
+        tell_unread(a, proof, now);
+        look(a, proof, now);
         return;
     }
     look(a, (struct proof){ .by = PROOF_NONE }, clock_now());

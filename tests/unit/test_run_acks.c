@@ -280,6 +280,63 @@ static void a_pipelined_request_shows_nothing(void **state)
     end_client(client);
 }
 
+#define MANY       300
+#define BURST      64   /* as in run/acks.c */
+#define PACE_MS    20.0 /* the same */
+#define LATE_CLEAR 3    /* the first, the last, and one at the border of a pace */
+
+/* MANY requests without a pause. Of each the ledger says in the end that it is ACKED, before it
+ * tells the connection's end. Returns how many looks that took, and the time in *ms. */
+static size_t looks_of_many(const char *rules, double *ms)
+{
+    set_rules(rules);
+    since = now_in_ledger();
+    int64_t began = clock_now();
+    int client = connect_client();
+    for (int i = 0; i < MANY; i++)
+        assert_answered(client);
+    *ms = (double)(clock_now() - began) / (double)NS_PER_MS;
+    shutdown(client, SHUT_WR);
+    assert_true(run_until(is_empty, PATIENCE));
+    close(client);
+    json_t *events = events_since(since);
+    bool acked[MANY + 1] = { false }, over = false;
+    size_t i, looks = 0;
+    double last = -1;
+    json_t *e;
+    json_array_foreach(events, i, e)
+    {
+        over |= strcmp(json_string_value(json_object_get(e, "event")), "connection_end") == 0;
+        if (strcmp(json_string_value(json_object_get(e, "event")), "response_acked") != 0)
+            continue;
+        assert_false(over);
+        acked[number_in(e, "exchange")] = true;
+        looks += ms_in(e, "to_ms") != last;
+        last = ms_in(e, "to_ms");
+    }
+    json_decref(events);
+    for (int nth = 1; nth <= MANY; nth++)
+        assert_true(acked[nth]);
+    return looks;
+}
+
+/* A look costs a system call: under load not each request gets one. */
+static void under_load_there_is_a_look_now_and_then(void **state)
+{
+    double ms;
+    size_t looks = looks_of_many("[]", &ms);
+    assert_in_range(looks, 1, BURST + LATE_CLEAR + (size_t)(ms / PACE_MS));
+}
+
+/* But where a rule may strike, what was read before is known before. (Two looks are 50 us apart, as
+ * requests may not be.) */
+static void where_there_is_a_rule_each_request_gets_a_look(void **state)
+{
+    double ms;
+    looks_of_many("[{\"on\":\"idle\",\"after\":\"1h\",\"do\":[\"fin\"]}]", &ms);
+    assert_in_range(acked_count("next_request", 0), MANY / 3, MANY - 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, rig_reset)
@@ -292,6 +349,8 @@ int main(void)
         TEST(a_window_update_shows_nothing),
         TEST(a_ping_ack_shows_nothing_of_what_came_behind_the_ping),
         TEST(a_pipelined_request_shows_nothing),
+        TEST(under_load_there_is_a_look_now_and_then),
+        TEST(where_there_is_a_rule_each_request_gets_a_look),
     };
     return cmocka_run_group_tests_name("run acks", tests, rig_start, rig_stop);
 }
