@@ -20,20 +20,23 @@ int command_serve(int argc, char **argv);
  * with what it extends, prints what a mode can say as JSON (triggers, steps and their arguments),
  * lists the cases, or shows one. */
 int command_modes(int argc, char **argv);
+void modes_help(FILE *to); /* one line an option; likewise below */
 
 /* `hangup healthcheck [--admin ADDR] [--wait TIME]`: 0 when the admin API at ADDR (localhost:9000)
  * answers GET /healthz with 200 within 3 seconds, or is asked until it does for that long; else
  * 1. */
 int command_healthcheck(int argc, char **argv);
+void healthcheck_help(FILE *to);
 
 /* `hangup watch [--connection N] [--event E] [--run ID] [URL]`: follows the events of a server's
  * run (URL: its admin API, http://localhost:9000), until SIGINT or SIGTERM. */
 int command_watch(int argc, char **argv);
+void watch_help(FILE *to);
 
 /* `hangup verdict FILE` (verdict.c lists its options): judges a saved ledger, shows the verdict,
  * and writes reports. 0: proved, 1: not, 3: inconclusive. */
 int command_verdict(int argc, char **argv);
-void verdict_help(FILE *to); /* one line an option */
+void verdict_help(FILE *to);
 
 /* `hangup prove` and `hangup audit` (prove_options.c lists what they take): start COMMAND with a
  * server that misbehaves, and say whether its client does what is expected; what it does. Return 0,

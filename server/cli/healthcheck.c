@@ -11,7 +11,7 @@
 
 #include "base/address.h"
 #include "base/clock.h"
-#include "base/duration.h"
+#include "cli/option.h"
 
 #define PATIENCE (3 * NS_PER_S) /* for one response */
 #define PAUSE_US 50000          /* before it is asked again */
@@ -56,32 +56,28 @@ struct asked {
     int64_t wait; /* ns; 0: ask once */
 };
 
-/* Reads the options. Returns 0 or EXIT_USAGE. */
-static int read_arguments(int argc, char **argv, struct asked *out)
+static const struct option_row rows[] = {
+    { "--admin", "ADDR", "the address of its admin API (localhost:9000)", OPTION_TEXT,
+      offsetof(struct asked, address) },
+    { "--wait", "TIME", "ask again for so long, until it answers", OPTION_WAIT,
+      offsetof(struct asked, wait) },
+};
+static const struct option_table table = { rows, sizeof rows / sizeof *rows,
+                                           "hangup help healthcheck" };
+
+void healthcheck_help(FILE *to)
 {
-    for (int i = 0; i < argc; i += 2) {
-        bool wait = strcmp(argv[i], "--wait") == 0;
-        if (!wait && strcmp(argv[i], "--admin") != 0)
-            return command_error("healthcheck", "%s: only --admin ADDR and --wait TIME are allowed",
-                                 argv[i]);
-        if (i + 1 == argc)
-            return command_error("healthcheck", "%s: its value is missing", argv[i]);
-        if (!wait)
-            out->address = argv[i + 1];
-        else if (duration_parse(argv[i + 1], strlen(argv[i + 1]), &out->wait) != 0)
-            return command_error("healthcheck", "--wait: \"%s\" is no time; allowed: %s",
-                                 argv[i + 1], DURATION_ALLOWED);
-    }
-    return 0;
+    option_help(&table, to);
 }
 
 int command_healthcheck(int argc, char **argv)
 {
     struct asked asked = { .address = "localhost:9000" };
     union address to;
-    int status = read_arguments(argc, argv, &asked);
-    if (status)
-        return status;
+    struct refusal why;
+    int error = option_read_all(&table, argc, argv, &asked, NULL, NULL, &why);
+    if (error)
+        return command_refused("healthcheck", error, &why);
     if (!read_address(asked.address, &to))
         return command_error("healthcheck",
                              "--admin: \"%s\" is no address; allowed: " ADDRESS_SPEC_FORMS

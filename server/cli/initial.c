@@ -56,7 +56,7 @@ static int read_object(const json_t *file, struct initial *out, struct refusal *
         if (!json_is_integer(seed) || n < 0 || n > RUN_SEED_MAX)
             return refuse_file(why, "a whole number from 0 to 9007199254740992", "$.seed",
                                "is not a seed");
-        out->seed = (struct option_seed){ true, (uint64_t)n };
+        out->seed = (struct option_number){ true, (uint64_t)n };
     }
     out->plan = json_incref(json_object_get(file, "plan"));
     return 0;

@@ -11,12 +11,12 @@ struct catalogue;
 struct run;
 
 struct initial {
-    const char *option;      /* what names it, for refusals: "--plan" */
-    const char *mode;        /* NAME[;k=v]; NULL: a plan */
-    json_t *plan;            /* as plan_compile takes it */
-    bool bare;               /* the file is the plan: paths begin with "$" */
-    struct option_seed seed; /* of the plan */
-    char case_name[64];      /* the case that was meant; "": none */
+    const char *option;        /* what names it, for refusals: "--plan" */
+    const char *mode;          /* NAME[;k=v]; NULL: a plan */
+    json_t *plan;              /* as plan_compile takes it */
+    bool bare;                 /* the file is the plan: paths begin with "$" */
+    struct option_number seed; /* of the plan */
+    char case_name[64];        /* the case that was meant; "": none */
 };
 
 /* Reads the file or finds the case. Returns 0, BAD_INPUT, MODE_UNKNOWN (the option is named) or

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/option.h"
 #include "mode/about.h"
 #include "mode/cases.h"
 #include "mode/catalogue.h"
@@ -385,56 +386,32 @@ struct query {
     bool language, cases, suites, json;
 };
 
-static const struct {
-    const char *name, *value; /* value: of what; NULL: it takes none */
-    size_t place;             /* a text or a bool */
-} rows[] = {
-    { "--group", "GROUP", offsetof(struct query, filter.group) },
-    { "--over", "h1 or h2", offsetof(struct query, filter.over) },
-    { "--exercises", "MITIGATION", offsetof(struct query, filter.exercises) },
-    { "--json", NULL, offsetof(struct query, json) },
-    { "--language", NULL, offsetof(struct query, language) },
-    { "--cases", NULL, offsetof(struct query, cases) },
-    { "--case", "NAME", offsetof(struct query, case_name) },
-    { "--suites", NULL, offsetof(struct query, suites) },
-    { "--suite", "NAME", offsetof(struct query, suite) },
-};
-#define ROWS (sizeof rows / sizeof *rows)
+#define PLACE(member) offsetof(struct query, member)
 
-static int refuse_option(const char *given)
+static const struct option_row rows[] = {
+    { "--group", "GROUP", "only these", OPTION_TEXT, PLACE(filter.group) },
+    { "--over", "h1|h2", "only those of a protocol", OPTION_TEXT, PLACE(filter.over) },
+    { "--exercises", "MITIGATION", "only what exercises it", OPTION_TEXT, PLACE(filter.exercises) },
+    { "--json", NULL, "the list as JSON", OPTION_FLAG, PLACE(json) },
+    { "--language", NULL, "what a mode can say, as JSON", OPTION_FLAG, PLACE(language) },
+    { "--cases", NULL, "list the cases from real reports", OPTION_FLAG, PLACE(cases) },
+    { "--case", "NAME", "show one", OPTION_TEXT, PLACE(case_name) },
+    { "--suites", NULL, "list the suites", OPTION_FLAG, PLACE(suites) },
+    { "--suite", "NAME", "show one", OPTION_TEXT, PLACE(suite) },
+};
+static const struct option_table table = { rows, sizeof rows / sizeof *rows, "hangup help modes" };
+
+void modes_help(FILE *to)
 {
-    struct refusal why;
-    struct suggestions meant = { .word = given };
-    for (size_t i = 0; i < ROWS; i++)
-        suggest_offer(&meant, rows[i].name);
-    refuse(&why, given, "the options that `hangup help modes` lists", "there is no such option");
-    refuse_meant(&why, &meant);
-    return command_refused("modes", 1, &why);
+    option_help(&table, to);
 }
 
 static int read_arguments(int argc, char **argv, struct query *out)
 {
-    for (int i = 0; i < argc; i++) {
-        size_t k = 0;
-        if (argv[i][0] != '-') {
-            if (out->name)
-                return command_error("modes", "%s: one NAME at most", argv[i]);
-            out->name = argv[i];
-            continue;
-        }
-        while (k < ROWS && strcmp(rows[k].name, argv[i]) != 0)
-            k++;
-        if (k == ROWS)
-            return refuse_option(argv[i]);
-        void *place = (char *)out + rows[k].place;
-        if (!rows[k].value)
-            *(bool *)place = true;
-        else if (++i == argc)
-            return command_error("modes", "%s: its value is missing: %s", rows[k].name,
-                                 rows[k].value);
-        else
-            *(const char **)place = argv[i];
-    }
+    struct refusal why;
+    int error = option_read_all(&table, argc, argv, out, &out->name, "NAME", &why);
+    if (error)
+        return command_refused("modes", error, &why);
     bool filtered = out->filter.group || out->filter.over || out->filter.exercises || out->json;
     if ((out->name != NULL) + (out->case_name != NULL) + (out->suite != NULL) + out->language +
             out->cases + out->suites + filtered >

@@ -5,9 +5,13 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "engine/engine.h"
 #include "run/run.h"
 
-#define COUNT_MAX 1000000
+#define COUNT_MAX       1000000
+#define SIZE_LIMIT      (UINT64_C(1) << 40)
+#define FIELD_NAMES_MAX 16
+#define WORDS_MAX       8 /* of an option that is one of them */
 
 static int bad_value(struct refusal *why, const struct option_row *row, const char *value,
                      const char *allowed)
@@ -45,8 +49,8 @@ static int set_count(const struct option_row *row, const char *value, unsigned *
     return 0;
 }
 
-static int set_seed(const struct option_row *row, const char *value, struct option_number *out,
-                    struct refusal *why)
+static int set_number(const struct option_row *row, const char *value, struct option_number *out,
+                      struct refusal *why)
 {
     uint64_t n;
     if (!read_number(value, &n) || n > RUN_SEED_MAX)
@@ -55,38 +59,66 @@ static int set_seed(const struct option_row *row, const char *value, struct opti
     return 0;
 }
 
-static int set_span(const struct option_row *row, const char *value, int64_t *out,
+static int set_size(const struct option_row *row, const char *value, size_t *out,
+                    struct refusal *why)
+{
+    uint64_t n;
+    if (!read_number(value, &n) || n > SIZE_LIMIT)
+        return bad_value(why, row, value, "a whole number of bytes, at most 1099511627776");
+    *out = n;
+    return 0;
+}
+
+static int set_time(const struct option_row *row, const char *value, int64_t *out,
                     struct refusal *why)
 {
     int64_t ns;
-    if (duration_parse(value, strlen(value), &ns) || ns == DURATION_NEVER || ns == 0)
-        return bad_value(why, row, value, "a duration such as \"250ms\", \"3s\" or \"5m\"");
-    *out = ns;
+    bool span = row->kind == OPTION_SPAN;
+    if (duration_parse(value, strlen(value), &ns) || (span && (ns == DURATION_NEVER || ns == 0)))
+        return bad_value(why, row, value,
+                         span ? "a duration such as \"250ms\", \"3s\" or \"5m\""
+                              : DURATION_ALLOWED " or 0");
+    *out = row->kind == OPTION_LIMIT && ns == DURATION_NEVER ? 0 : ns;
     return 0;
 }
 
 static int set_word(const struct option_row *row, const char *value, const char **out,
                     struct refusal *why)
 {
-    size_t len = strlen(value);
-    for (const char *word = row->value; word; word = strchr(word, '|')) {
+    struct suggestions meant = { .word = value };
+    char words[WORDS_MAX][16];
+    size_t count = 0;
+    for (const char *word = row->value; word && count < WORDS_MAX; word = strchr(word, '|')) {
         word += *word == '|';
-        size_t n = strcspn(word, "|");
-        if (n == len && memcmp(word, value, n) == 0) {
+        snprintf(words[count], sizeof words[count], "%.*s", (int)strcspn(word, "|"), word);
+        if (strcmp(words[count], value) == 0) {
             *out = value;
             return 0;
         }
+        suggest_offer(&meant, words[count++]);
     }
-    return bad_value(why, row, value, row->value);
+    bad_value(why, row, value, row->value);
+    return refuse_meant(why, &meant);
 }
 
 static int add_text(const struct option_row *row, const char *value, struct option_texts *out,
-                    struct refusal *why)
+                    unsigned most, struct refusal *why)
 {
-    if (out->count == OPTION_TEXTS_MAX)
-        return refuse(why, row->name, "at most 64 of them", "there are too many of them");
+    char allowed[40];
+    snprintf(allowed, sizeof allowed, "at most %u of them", most);
+    if (out->count == most)
+        return refuse(why, row->name, allowed, "there are too many of them");
     out->list[out->count++] = value;
     return 0;
+}
+
+static int add_field_name(const struct option_row *row, const char *value, struct option_texts *out,
+                          struct refusal *why)
+{
+    if (!header_name_valid(value))
+        return bad_value(why, row, value,
+                         "the name of a header field: letters, digits and !#$%&'*+-.^_`|~");
+    return add_text(row, value, out, FIELD_NAMES_MAX, why);
 }
 
 static int set(const struct option_row *row, const char *value, void *place, struct refusal *why)
@@ -98,17 +130,23 @@ static int set(const struct option_row *row, const char *value, void *place, str
         *(const char **)place = value;
         return 0;
     case OPTION_TEXTS:
-        return add_text(row, value, place, why);
+        return add_text(row, value, place, OPTION_TEXTS_MAX, why);
+    case OPTION_FIELD_NAMES:
+        return add_field_name(row, value, place, why);
     case OPTION_WORD:
         return set_word(row, value, place, why);
     case OPTION_SCALE:
         return set_scale(row, value, place, why);
     case OPTION_COUNT:
         return set_count(row, value, place, why);
-    case OPTION_SEED:
-        return set_seed(row, value, place, why);
+    case OPTION_NUMBER:
+        return set_number(row, value, place, why);
+    case OPTION_SIZE:
+        return set_size(row, value, place, why);
     case OPTION_SPAN:
-        return set_span(row, value, place, why);
+    case OPTION_LIMIT:
+    case OPTION_WAIT:
+        return set_time(row, value, place, why);
     case OPTION_FLAG:
         *(bool *)place = true;
         return 0;
@@ -161,6 +199,28 @@ int option_read(const struct option_table *table, int argc, char **argv, int *at
     }
     ++*at;
     return set(row, value, (char *)out + row->place, why);
+}
+
+int option_read_all(const struct option_table *table, int argc, char **argv, void *out,
+                    const char **word, const char *what, struct refusal *why)
+{
+    for (int at = 0, error = 0; at < argc;) {
+        const char *argument = argv[at];
+        if (!word || (argument[0] == '-' && argument[1])) {
+            error = option_read(table, argc, argv, &at, out, why);
+            if (error)
+                return error;
+            continue;
+        }
+        if (*word) {
+            char allowed[40];
+            snprintf(allowed, sizeof allowed, "one %s at most", what);
+            return refuse(why, argument, allowed, "there is one already, %.100s", *word);
+        }
+        *word = argument;
+        at++;
+    }
+    return 0;
 }
 
 void option_help(const struct option_table *table, FILE *to)

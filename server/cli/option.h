@@ -12,14 +12,18 @@
 
 /* What a row's place is. */
 enum option_kind {
-    OPTION_TEXT,  /* const char *, not empty */
-    OPTION_TEXTS, /* struct option_texts: the option may be repeated */
-    OPTION_WORD,  /* const char *: one of value, parted by "|" */
-    OPTION_SCALE, /* double */
-    OPTION_COUNT, /* unsigned, from 1 */
-    OPTION_SEED,  /* struct option_number */
-    OPTION_SPAN,  /* int64_t, ns, above 0 and finite */
-    OPTION_FLAG,  /* bool */
+    OPTION_TEXT,        /* const char *, not empty */
+    OPTION_TEXTS,       /* struct option_texts: the option may be repeated */
+    OPTION_FIELD_NAMES, /* the same, of names of header fields */
+    OPTION_WORD,        /* const char *: one of value, parted by "|" */
+    OPTION_SCALE,       /* double */
+    OPTION_COUNT,       /* unsigned, from 1 */
+    OPTION_NUMBER,      /* struct option_number */
+    OPTION_SIZE,        /* size_t, bytes */
+    OPTION_SPAN,        /* int64_t, ns, above 0 and finite */
+    OPTION_LIMIT,       /* int64_t, ns; 0 is "never", too */
+    OPTION_WAIT,        /* int64_t, ns; DURATION_NEVER is one */
+    OPTION_FLAG,        /* bool */
 };
 
 struct option_row {
@@ -48,6 +52,11 @@ struct option_table {
  * argv. Returns 0 or BAD_INPUT: also when it is none of them. */
 int option_read(const struct option_table *table, int argc, char **argv, int *at, void *out,
                 struct refusal *why);
+
+/* Reads all of the arguments. One of them may be no option ("-" is none): it becomes *word; of a
+ * second one, or word NULL, the refusal says what it would be ("NAME"). Returns the same. */
+int option_read_all(const struct option_table *table, int argc, char **argv, void *out,
+                    const char **word, const char *what, struct refusal *why);
 
 /* One line an option. */
 void option_help(const struct option_table *table, FILE *to);

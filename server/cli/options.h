@@ -8,32 +8,23 @@
 
 #include "base/log.h"
 #include "base/refusal.h"
+#include "cli/option.h"
 #include "run/run.h"
-
-#define OPTION_NAMES_MAX       64
-#define OPTION_KEY_HEADERS_MAX 16
-
-struct option_seed {
-    bool given;
-    uint64_t value;
-};
 
 struct options {
     const char *https, *https1, *http, *admin; /* addresses; "off" leaves a listener out */
     const char *run_ports, *advertise;         /* advertise: NULL, or one of names, too */
     const char *mode;                          /* NAME[;k=v]; at most one of these three is set */
     const char *plan_file, *case_name;
-    struct option_seed seed; /* of a plan or case */
+    struct option_number seed; /* of a plan or case */
     const char *modes_dir, *stubs_dir, *state_dir;
     const char *cert, *key;
     const char *keylog, *ledger_dir;
     const char *admin_token, *admin_token_file;
     const char *token_source; /* what the token came from (admin_token.h) */
-    const char *names[OPTION_NAMES_MAX];
-    unsigned name_count;
-    const char *key_headers[OPTION_KEY_HEADERS_MAX];
-    unsigned key_header_count;
-    enum log_level log_level;
+    struct option_texts names, key_headers;
+    const char *level;
+    enum log_level log_level; /* the same */
     double time_scale;
     bool relayed;
     size_t body_limit, ledger_bytes;

@@ -243,20 +243,7 @@ static void close_place(struct place *p)
     free(e);
 }
 
-static const struct place_ops ops = {
-    .add = add,
-    .about = about,
-    .phase = phase,
-    .report = report,
-    .started = started,
-    .exited = exited,
-    .look = look,
-    .end = end,
-    .verdict = verdict,
-    .calls = calls,
-    .ledger = ledger,
-    .close = close_place,
-};
+PLACE_OPS(ops);
 
 int place_elsewhere(const struct prove_options *o, struct place **out, struct refusal *why)
 {

@@ -175,20 +175,7 @@ static void close_place(struct place *p)
     log_end();
 }
 
-static const struct place_ops ops = {
-    .add = add,
-    .about = about,
-    .phase = phase,
-    .report = report,
-    .started = started,
-    .exited = exited,
-    .look = look,
-    .end = end,
-    .verdict = verdict,
-    .calls = calls,
-    .ledger = ledger,
-    .close = close_place,
-};
+PLACE_OPS(ops);
 
 /* "127.0.0.1", or "[::1]" when there are colons in it. */
 static void write_host(const char *host, const char *port, char *out, size_t size)

@@ -43,6 +43,11 @@ struct place_ops {
     void (*close)(struct place *p);
 };
 
+/* The table of a file whose functions are named as the members. */
+#define PLACE_OPS(name)                                                                            \
+    static const struct place_ops name = { add,  about, phase,   report, started, exited,          \
+                                           look, end,   verdict, calls,  ledger,  close_place }
+
 struct place {
     const struct place_ops *ops;
     struct uv_loop_s *loop;

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "cli/audit.h"
 #include "cli/commands.h"
+#include "cli/report_file.h"
 #include "cli/standard.h"
 #include "cli/story.h"
 #include "verdict/report.h"
@@ -154,11 +154,6 @@ int prove_report_row(const struct prove_results *results, size_t i, const struct
 
 /* --- Files */
 
-static int refuse_file(struct refusal *why, const char *option, const char *path, int error)
-{
-    return refuse(why, option, "a file that can be written", "%.160s: %s", path, strerror(error));
-}
-
 int prove_report_check(const struct prove_options *o, struct refusal *why)
 {
     const struct {
@@ -172,37 +167,11 @@ int prove_report_check(const struct prove_options *o, struct refusal *why)
                      ? open(files[i].path, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666)
                      : -1;
         if (files[i].path && fd < 0 && errno != ENXIO) /* a FIFO that nobody reads yet */
-            return refuse_file(why, files[i].option, files[i].path, errno);
+            return report_file_refuse(why, files[i].option, files[i].path, errno);
         if (fd >= 0)
             close(fd);
     }
     return 0;
-}
-
-/* What could be written in part only is no report: it is removed. */
-static int close_file(FILE *file, const char *option, const char *path, struct refusal *why)
-{
-    struct stat is;
-    bool regular = fstat(fileno(file), &is) == 0 && S_ISREG(is.st_mode);
-    int error = fflush(file) != 0 || ferror(file) ? (errno ? errno : EIO) : 0;
-    if (fclose(file) != 0 && !error)
-        error = errno;
-    if (!error)
-        return 0;
-    if (regular)
-        unlink(path);
-    return refuse_file(why, option, path, error);
-}
-
-static int write_file(const char *option, const char *path, const char *how, const struct buf *text,
-                      struct refusal *why)
-{
-    FILE *file = fopen(path, how);
-    if (!file)
-        return refuse_file(why, option, path, errno);
-    errno = 0;
-    fwrite(buf_bytes(text), 1, buf_len(text), file);
-    return close_file(file, option, path, why);
 }
 
 int prove_report_ledger(struct place *place, size_t i, const struct prove_options *o,
@@ -212,10 +181,10 @@ int prove_report_ledger(struct place *place, size_t i, const struct prove_option
     snprintf(path, sizeof path, i ? "%s.%zu" : "%s", o->ledger, i + 1);
     FILE *file = fopen(path, "we");
     if (!file)
-        return refuse_file(why, "--ledger", path, errno);
+        return report_file_refuse(why, "--ledger", path, errno);
     errno = 0;
     int error = place->ops->ledger(place, file, why);
-    int closed = close_file(file, "--ledger", path, error ? NULL : why);
+    int closed = report_file_close(file, "--ledger", path, error ? NULL : why);
     return error ? error : closed;
 }
 
@@ -310,7 +279,7 @@ static int write_reports(const struct prove_results *results, const struct prove
             continue;
         error = render(results, 0, results->count, o, false, files[i].make, &text);
         if (!error)
-            error = write_file(files[i].option, files[i].path, files[i].how, &text, why);
+            error = report_file_write(files[i].option, files[i].path, files[i].how, &text, why);
         buf_free(&text);
     }
     return error;

@@ -12,6 +12,8 @@
 
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/option.h"
+#include "cli/report_file.h"
 #include "cli/story.h"
 #include "ledger/ledger.h"
 #include "verdict/expect.h"
@@ -20,7 +22,6 @@
 
 #define LINE_MAX_BYTES ((size_t)1 << 20)
 #define LEDGER_BYTES   ((size_t)4 << 20) /* of the newest records */
-#define EXPECTATIONS   32
 /* A file can be long: more than a live run keeps, so that nothing that it judged is forgotten. */
 #define KEPT_ATTEMPTS    65536
 #define KEPT_CONNECTIONS 65536
@@ -33,31 +34,29 @@
 struct arguments {
     const char *file;
     const char *junit, *markdown, *html;
-    const char *expect[EXPECTATIONS];
-    size_t expected;
+    struct option_texts expect;
     bool json, allow_inconclusive;
 };
 
-static const struct {
-    const char *name, *value, *about; /* value NULL: a flag */
-    size_t place;                     /* a text or a bool; 0 (the file's): an expectation */
-} rows[] = {
+#define PLACE(member) offsetof(struct arguments, member)
+
+static const struct option_row rows[] = {
     { "--expect", "NAME[;k=v]",
-      "judge by this check or mitigation instead of what the ledger says; may be repeated", 0 },
-    { "--json", NULL, "the verdict's document on stdout", offsetof(struct arguments, json) },
-    { "--junit", "FILE", "write JUnit XML", offsetof(struct arguments, junit) },
-    { "--markdown", "FILE", "append Markdown", offsetof(struct arguments, markdown) },
-    { "--html", "FILE", "write a page", offsetof(struct arguments, html) },
+      "judge by this check or mitigation instead of what the ledger says; may be repeated",
+      OPTION_TEXTS, PLACE(expect) },
+    { "--json", NULL, "the verdict's document on stdout", OPTION_FLAG, PLACE(json) },
+    { "--junit", "FILE", "write JUnit XML", OPTION_TEXT, PLACE(junit) },
+    { "--markdown", "FILE", "append Markdown", OPTION_TEXT, PLACE(markdown) },
+    { "--html", "FILE", "write a page", OPTION_TEXT, PLACE(html) },
     { "--allow-inconclusive", NULL, "in JUnit an inconclusive check is skipped, not an error",
-      offsetof(struct arguments, allow_inconclusive) },
+      OPTION_FLAG, PLACE(allow_inconclusive) },
 };
-#define ROWS (sizeof rows / sizeof *rows)
+static const struct option_table table = { rows, sizeof rows / sizeof *rows,
+                                           "hangup help verdict" };
 
 void verdict_help(FILE *to)
 {
-    for (size_t i = 0; i < ROWS; i++)
-        fprintf(to, "  %-21s %-11s %s\n", rows[i].name, rows[i].value ? rows[i].value : "",
-                rows[i].about);
+    option_help(&table, to);
     fputs(
         "\nFILE is a file of --ledger-dir, or what GET /v1/runs/{id}/events says as NDJSON; \"-\" "
         "is stdin.\nThe exit status is 0 when all is proved, 1 when it is not, 3 when it is "
@@ -65,52 +64,12 @@ void verdict_help(FILE *to)
         to);
 }
 
-static int refuse_option(const char *given)
-{
-    struct refusal why;
-    struct suggestions meant = { .word = given };
-    for (size_t i = 0; i < ROWS; i++)
-        suggest_offer(&meant, rows[i].name);
-    refuse(&why, given, "the options that `hangup help verdict` lists", "there is no such option");
-    refuse_meant(&why, &meant);
-    return command_refused("verdict", BAD_INPUT, &why);
-}
-
-static int take_option(struct arguments *out, size_t row, const char *value)
-{
-    void *place = (char *)out + rows[row].place;
-    if (!rows[row].value)
-        *(bool *)place = true;
-    else if (rows[row].place)
-        *(const char **)place = value;
-    else if (out->expected == EXPECTATIONS)
-        return command_error("verdict", "--expect: at most 32 of them");
-    else
-        out->expect[out->expected++] = value;
-    return 0;
-}
-
 static int read_arguments(int argc, char **argv, struct arguments *out)
 {
-    for (int i = 0; i < argc; i++) {
-        size_t k = 0;
-        if (argv[i][0] != '-' || !argv[i][1]) {
-            if (out->file)
-                return command_error("verdict", "%s: one FILE at most", argv[i]);
-            out->file = argv[i];
-            continue;
-        }
-        while (k < ROWS && strcmp(rows[k].name, argv[i]) != 0)
-            k++;
-        if (k == ROWS)
-            return refuse_option(argv[i]);
-        if (rows[k].value && ++i == argc)
-            return command_error("verdict", "%s: its value is missing: %s", rows[k].name,
-                                 rows[k].value);
-        int status = take_option(out, k, argv[i]);
-        if (status)
-            return status;
-    }
+    struct refusal why;
+    int error = option_read_all(&table, argc, argv, out, &out->file, "FILE", &why);
+    if (error)
+        return command_refused("verdict", error, &why);
     return out->file ? 0 : command_error("verdict", "a FILE is missing: a saved ledger");
 }
 
@@ -210,9 +169,9 @@ static int expect(const struct arguments *a, struct reading *r)
     struct expect *expected;
     struct refusal why;
     struct buf text = { 0 };
-    if (!a->expected)
+    if (!a->expect.count)
         return 0;
-    int error = expect_read_text(a->expect, a->expected, &expected, &why);
+    int error = expect_read_text(a->expect.list, a->expect.count, &expected, &why);
     if (error > 0)
         refuse_in(&why, "--expect", why.where);
     if (error)
@@ -239,33 +198,28 @@ static int expect(const struct arguments *a, struct reading *r)
 
 /* --- What comes of it */
 
-static int write_file(const char *option, const char *path, const char *how,
-                      void (*make)(const struct report *r, struct buf *out),
-                      const struct report *report)
-{
-    struct buf text = { 0 };
-    if (!path)
-        return 0;
-    make(report, &text);
-    FILE *file = text.failed ? NULL : fopen(path, how);
-    int error = file ? 0 : text.failed ? ENOMEM : errno;
-    if (file) {
-        errno = 0;
-        bool written = fwrite(buf_bytes(&text), 1, buf_len(&text), file) == buf_len(&text);
-        error = written ? 0 : errno;
-        if (fclose(file) != 0 && !error)
-            error = errno;
-    }
-    buf_free(&text);
-    return error ? command_error("verdict", "%s: %s: %s", option, path, strerror(error)) : 0;
-}
-
 static int write_all(const struct arguments *a, const struct report *report)
 {
-    int status = write_file("--junit", a->junit, "we", report_junit, report);
-    if (!status)
-        status = write_file("--markdown", a->markdown, "ae", report_markdown, report);
-    return status ? status : write_file("--html", a->html, "we", report_html, report);
+    const struct {
+        const char *option, *path, *how;
+        void (*make)(const struct report *r, struct buf *out);
+    } files[] = { { "--junit", a->junit, "we", report_junit },
+                  { "--markdown", a->markdown, "ae", report_markdown },
+                  { "--html", a->html, "we", report_html } };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct buf text = { 0 };
+        struct refusal why;
+        if (!files[i].path)
+            continue;
+        files[i].make(report, &text);
+        int error = text.failed ? -ENOMEM
+                                : report_file_write(files[i].option, files[i].path, files[i].how,
+                                                    &text, &why);
+        buf_free(&text);
+        if (error)
+            return command_refused("verdict", error, &why);
+    }
+    return 0;
 }
 
 static int show(const struct arguments *a, const json_t *document, const struct report *report)

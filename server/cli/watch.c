@@ -13,22 +13,28 @@
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/http.h"
+#include "cli/option.h"
 #include "cli/standard.h"
 #include "cli/story.h"
+#include "ledger/ledger.h"
 
-#define PATIENCE  (40 * NS_PER_S) /* a call waits for events up to half a minute */
-#define AGAIN_MS  500             /* before it is asked again, when it was not reached */
-#define LOOK_BACK 20              /* events that were there before */
-#define ID_MAX    64
+#define PATIENCE    (40 * NS_PER_S) /* a call waits for events up to half a minute */
+#define AGAIN_MS    500             /* before it is asked again, when it was not reached */
+#define LOOK_BACK   20              /* events that were there before */
+#define ID_MAX      64
+#define DEFAULT_RUN "default"
 
 struct watch {
     struct http http;
-    char run[ID_MAX + 1];
-    const char *event;     /* NULL: all that are told */
-    json_int_t connection; /* 0: all */
+    const char *url, *run;
+    const char *event;               /* NULL: all that are told */
+    struct option_number connection; /* not given: all */
     struct story story;
     json_int_t since;
-    bool away; /* it was said that the server is not reached */
+    char started[CLOCK_RFC3339_SIZE]; /* the run, so that another of its id is told apart */
+    bool away;                        /* it was said that the server is not reached */
+    bool over;                        /* the run is */
+    bool idle; /* nothing came: the wait is over, or the server ends, and another may be next */
 };
 
 static volatile sig_atomic_t stopped;
@@ -40,62 +46,65 @@ static void stop(int number)
 
 /* --- Arguments */
 
-static int read_connection(const char *text, json_int_t *out)
+#define PLACE(member) offsetof(struct watch, member)
+
+static const struct option_row rows[] = {
+    { "--connection", "N", "of this connection alone, by its number in the ledger", OPTION_NUMBER,
+      PLACE(connection) },
+    { "--event", "EVENT", "these events alone, by their name in the ledger", OPTION_TEXT,
+      PLACE(event) },
+    { "--run", "ID", "of this run (default)", OPTION_TEXT, PLACE(run) },
+};
+static const struct option_table table = { rows, sizeof rows / sizeof *rows, "hangup help watch" };
+
+void watch_help(FILE *to)
 {
-    char *end;
-    errno = 0;
-    *out = strtoll(text, &end, 10);
-    if (errno || *end || text[0] < '1' || text[0] > '9')
-        return command_error("watch",
-                             "--connection: \"%.40s\" is no connection; allowed: its "
-                             "number in the ledger, from 1",
-                             text);
-    return 0;
+    option_help(&table, to);
 }
 
-static int read_run(const char *text, char out[ID_MAX + 1])
+static int check_run(const char *text)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
     size_t len = strlen(text);
-    if (len == 0 || len > ID_MAX || strspn(text, allowed) != len)
+    if (len > ID_MAX || strspn(text, allowed) != len)
         return command_error("watch", "--run: \"%.80s\" is no run's id", text);
-    memcpy(out, text, len + 1);
     return 0;
 }
 
-static int read_arguments(int argc, char **argv, struct watch *w, const char **url)
+/* A name that no event has would be waited for in vain. */
+static int check_event(const char *text)
 {
-    static const char *const options[] = { "--connection", "--event", "--run" };
-    for (int i = 0; i < argc; i++) {
-        const char *value = NULL, *option = NULL;
-        for (size_t n = 0; n < 3 && !option; n++) {
-            size_t len = strlen(options[n]);
-            if (strncmp(argv[i], options[n], len) == 0 && (!argv[i][len] || argv[i][len] == '=')) {
-                option = options[n];
-                value = argv[i][len] ? argv[i] + len + 1 : i + 1 < argc ? argv[++i] : NULL;
-            }
-        }
-        if (!option && argv[i][0] == '-')
-            return command_error("watch",
-                                 "%s: only --connection N, --event E, --run ID and the "
-                                 "URL of an admin API are allowed",
-                                 argv[i]);
-        if (option && !value)
-            return command_error("watch", "%s: its value is missing", option);
-        int status = 0;
-        if (!option)
-            *url = argv[i];
-        else if (option == options[0])
-            status = read_connection(value, &w->connection);
-        else if (option == options[1])
-            w->event = value;
-        else
-            status = read_run(value, w->run);
-        if (status)
-            return status;
+    struct refusal why;
+    struct suggestions meant = { .word = text };
+    for (int event = 0; text && event < EV_COUNT; event++) {
+        const char *name = ledger_event_name((enum ledger_event)event);
+        if (strcmp(name, text) == 0)
+            return 0;
+        suggest_offer(&meant, name);
     }
-    return 0;
+    if (!text)
+        return 0;
+    refuse(&why, "--event", "an event's name: docs/ledger.md lists them",
+           "\"%.80s\" is no event's name", text);
+    refuse_meant(&why, &meant);
+    return command_refused("watch", BAD_INPUT, &why);
+}
+
+static int read_arguments(int argc, char **argv, struct watch *out)
+{
+    struct refusal why;
+    const char *url = NULL;
+    int error = option_read_all(&table, argc, argv, out, &url, "URL", &why);
+    if (url)
+        out->url = url;
+    if (error)
+        return command_refused("watch", error, &why);
+    if (out->connection.given && !out->connection.value)
+        return command_error("watch", "--connection: \"0\" is no connection; allowed: its number "
+                                      "in the ledger, from 1");
+    int status = check_run(out->run);
+    return status ? status : check_event(out->event);
 }
 
 /* --- Asking */
@@ -141,8 +150,8 @@ static int ask(struct watch *w, const char *path, json_t **out)
     return status;
 }
 
-/* Where to begin: a little before now. Also when the server was started anew: its events begin anew
- * as well. */
+/* Where to begin: a little before now; behind what was shown, if this is the run that was followed.
+ * When the server was started anew, its events begin anew as well. */
 static int begin(struct watch *w)
 {
     char path[ID_MAX + 32];
@@ -152,11 +161,20 @@ static int begin(struct watch *w)
     if (status)
         return status;
     json_int_t last = json_integer_value(json_object_get(json_object_get(run, "events"), "last"));
+    const char *started = json_string_value(json_object_get(run, "started"));
+    bool first = w->since < 0;
+    bool same = !first && w->since <= last && started && strcmp(started, w->started) == 0;
     if (w->away)
-        fprintf(stderr, "hangup watch: %s is reached\n", w->http.host);
-    if (w->since < 0 || w->since > last)
+        fprintf(stderr, "hangup watch: %s is reached%s\n", w->http.host,
+                same ? "" : "; its events begin anew");
+    else if (!first && !same)
+        fprintf(stderr, "hangup watch: the events of %s begin anew\n", w->http.host);
+    if (first)
         w->since = last > LOOK_BACK ? last - LOOK_BACK : 0;
-    w->away = false;
+    else if (!same)
+        w->since = 0;
+    snprintf(w->started, sizeof w->started, "%s", started ? started : "");
+    w->away = w->idle = false;
     return 0;
 }
 
@@ -165,7 +183,7 @@ static bool is_asked_for(const struct watch *w, const json_t *event)
     const char *name = json_string_value(json_object_get(event, "event"));
     json_int_t connection = json_integer_value(json_object_get(event, "connection"));
     return (!w->event || (name && strcmp(name, w->event) == 0)) &&
-           (!w->connection || connection == w->connection);
+           (!w->connection.given || (uint64_t)connection == w->connection.value);
 }
 
 static int show(struct watch *w, const json_t *page)
@@ -173,8 +191,11 @@ static int show(struct watch *w, const json_t *page)
     size_t i;
     const json_t *event;
     struct buf line = { 0 };
+    w->idle = json_array_size(json_object_get(page, "events")) == 0;
     json_array_foreach(json_object_get(page, "events"), i, event)
     {
+        const char *name = json_string_value(json_object_get(event, "event"));
+        w->over = w->over || (name && strcmp(name, "run_end") == 0);
         story_tell(&w->story, event, &line);
         if (buf_len(&line) > 0 && is_asked_for(w, event))
             fwrite(buf_bytes(&line), 1, buf_len(&line), stdout);
@@ -182,6 +203,19 @@ static int show(struct watch *w, const json_t *page)
     }
     buf_free(&line);
     return standard_flush() ? EXIT_USAGE : 0;
+}
+
+/* Says how many events are gone between two pages: the ledger had no room for them, or was reset.
+ */
+static void say_gap(const struct watch *w, const json_t *page)
+{
+    json_int_t first = json_integer_value(json_object_get(page, "first"));
+    json_int_t count = first - w->since - 1;
+    if (count > 0)
+        fprintf(stderr,
+                "hangup watch: %" JSON_INTEGER_FORMAT " event%s missing here: the ledger of %s "
+                "no longer had %s\n",
+                count, count == 1 ? " is" : "s are", w->http.host, count == 1 ? "it" : "them");
 }
 
 /* Waits for events, and shows them. Returns as ask. */
@@ -194,31 +228,36 @@ static int follow(struct watch *w)
     int status = ask(w, path, &page);
     if (status)
         return status;
+    say_gap(w, page);
     w->since = json_integer_value(json_object_get(page, "next"));
     return show(w, page);
 }
 
 int command_watch(int argc, char **argv)
 {
-    struct watch w = { .run = "default", .since = -1 };
-    const char *url = "http://localhost:9000";
+    struct watch w = { .url = "http://localhost:9000", .run = DEFAULT_RUN, .since = -1 };
     struct refusal why;
-    int status = read_arguments(argc, argv, &w, &url);
+    int status = read_arguments(argc, argv, &w);
     if (status)
         return status;
-    if (http_find(&w.http, url, "URL", &why))
+    if (http_find(&w.http, w.url, "URL", &why))
         return command_refused("watch", BAD_INPUT, &why);
     w.http.token = getenv("HANGUP_ADMIN_TOKEN");
     w.http.patience = PATIENCE;
     w.story.colour = story_colour(STDOUT_FILENO);
-    w.story.all = w.event || w.connection;
+    w.story.all = w.event || w.connection.given;
     const struct sigaction ends = { .sa_handler = stop }; /* it interrupts what waits */
     sigaction(SIGINT, &ends, NULL);
     sigaction(SIGTERM, &ends, NULL);
     bool begun = false;
     while (!stopped && status <= 0) {
         status = begun ? follow(&w) : begin(&w);
-        begun = status == 0;
+        begun = status == 0 && !w.over && !w.idle;
+        if (w.over && strcmp(w.run, DEFAULT_RUN) != 0) {
+            fprintf(stderr, "hangup watch: run %s is over\n", w.run);
+            break;
+        }
+        w.over = false;
         if (status < 0 && !stopped)
             nanosleep(&(struct timespec){ .tv_nsec = AGAIN_MS * NS_PER_MS }, NULL);
     }

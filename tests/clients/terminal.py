@@ -156,6 +156,60 @@ def watch_comes_back(tap, binary):
     again.stop()
 
 
+def watch_tells_servers_apart(tap, binary):
+    """The new server has more events by the time that it is seen than the old one had."""
+    server = Server(binary)
+    port = server.port('admin')
+    watch = Terminal(binary, 'watch', f'localhost:{port}', tty=False)
+    server.admin.set_mode('drip')
+    watch.read('mode: drip')
+    watch.process.send_signal(signal.SIGSTOP)
+    server.stop()
+    again = Server(binary, '--admin', f'127.0.0.1:{port}')
+    for number in range(60):
+        again.admin.ask('POST', '/v1/marks', {'mark': f'new-{number}'})
+    watch.process.send_signal(signal.SIGCONT)
+    tap.case('a server that was started anew is told apart', watch.read('begin anew'), watch.text)
+    tap.case('and none of its events is left out', watch.read('mark: new-59') and 'mark: new-0\n' in watch.text,
+             watch.text)
+    watch.end()
+    again.stop()
+
+
+def watch_says_what_is_missing(tap, binary):
+    server = Server(binary, '--ledger-limit', '20000')
+    watch = Terminal(binary, 'watch', f'localhost:{server.port("admin")}', tty=False)
+    server.admin.set_mode('drip')
+    watch.read('mode: drip')
+    watch.process.send_signal(signal.SIGSTOP)
+    for number in range(1500):
+        server.admin.ask('POST', '/v1/marks', {'mark': f'mark-{number:050}'})
+    watch.process.send_signal(signal.SIGCONT)
+    tap.case('the newest events are seen', watch.read('mark: mark-0*1499'), watch.text[-2000:])
+    tap.case('it says how many are missing', re.search(r'\d\d+ events are missing here', watch.text), watch.text[:2000])
+    before = watch.text.count('missing here')
+    server.admin.reset()
+    server.admin.set_mode('throttle')
+    tap.case('it goes on after a reset', watch.read('mode: throttle'), watch.text[-2000:])
+    tap.case('which is no reason to say it often', watch.text.count('missing here') <= before + 1, watch.text[-2000:])
+    watch.end()
+    server.stop()
+
+
+def watch_ends_with_its_run(tap, binary):
+    server = Server(binary)
+    run = server.admin.ask('POST', '/v1/runs', {'mode': 'normal'})['id']
+    watch = Terminal(binary, 'watch', '--run', run, f'localhost:{server.port("admin")}', tty=False)
+    watch.read('mode: normal')
+    server.admin.ask('DELETE', f'/v1/runs/{run}')
+    tap.case('it says that its run is over', watch.read(f'run {run} is over'), watch.text)
+    tap.case('and ends then', watch.process.wait(WITHIN) == 0, watch.text)
+    later = Terminal(binary, 'watch', '--run', run, f'localhost:{server.port("admin")}', tty=False)
+    tap.case('of one that is over it shows the last events', later.read(f'run {run} is over') and
+             'mode: normal' in later.text and later.process.wait(WITHIN) == 0, later.text)
+    server.stop()
+
+
 def watch_refuses(tap, binary, server):
     def run(*arguments, **environment):
         done = subprocess.run([binary, 'watch', *arguments], capture_output=True, text=True, timeout=60,
@@ -163,10 +217,11 @@ def watch_refuses(tap, binary, server):
         return done.returncode, done.stderr
 
     url = f'localhost:{server.port("admin")}'
-    for arguments, words in [(['--connection', 'x'], '"x" is no connection'), (['--connection', '0'], 'from 1'),
-                             (['--run', ''], 'is no run'), (['--run', '../x'], 'is no run'),
+    for arguments, words in [(['--connection', 'x'], '"x" is not a value'), (['--connection', '0'], 'from 1'),
+                             (['--run', ''], 'not a value'), (['--run', '../x'], 'is no run'),
                              (['--run', 'missing', url], 'has no run "missing"'), (['--event'], 'value is missing'),
-                             (['--nonsense'], 'only --connection N'), (['https://localhost'], 'speaks http'),
+                             (['--event', 'faults'], 'did you mean fault?'), (['a', 'b'], 'one URL at most'),
+                             (['--nonsense'], 'no such option'), (['https://localhost'], 'speaks http'),
                              (['localhost:x'], 'port'), (['localhost:9000/v1'], 'host and port alone'),
                              (['[::1:9000'], 'URL'), ([''], 'host and port')]:
         status, said = run(*arguments)
@@ -194,6 +249,9 @@ def main():
     watch_refuses(tap, binary, server)
     server.stop()
     watch_comes_back(tap, binary)
+    watch_tells_servers_apart(tap, binary)
+    watch_says_what_is_missing(tap, binary)
+    watch_ends_with_its_run(tap, binary)
     return tap.finish()
 
 

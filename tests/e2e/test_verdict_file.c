@@ -278,10 +278,12 @@ static void what_cannot_be_is_refused(void **state)
     } rows[] = {
         { { "--expect", "recoverd", NULL }, "did you mean recovered?" },
         { { "--expect", "recovered;within=soon", NULL }, "--expect" },
-        { { "--expect", NULL }, "--expect: its value is missing: NAME[;k=v]" },
+        { { "--expect", NULL }, "--expect: its value is missing; allowed: NAME[;k=v]" },
         { { "--jsno", NULL }, "did you mean --json?" },
         { { "another", NULL }, "one FILE at most" },
         { { "--junit", "/nonexistent/x.xml", NULL }, "/nonexistent/x.xml: No such file" },
+        { { "--junit", "/dev/full", NULL }, "--junit: /dev/full: No space left" },
+        { { "--json=yes", NULL }, "it takes no value" },
     };
     write_whole(scratch_path("ledger"), naive.bytes, naive.len);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
