@@ -32,6 +32,13 @@ static const char *const needs[] = {
 };
 _Static_assert(sizeof needs / sizeof *needs == CHECK_COUNT, "each check has its needs");
 
+/* What it needs as it is listed: a wait in silence needs some. */
+static const char *needs_of(const struct expected *one)
+{
+    bool in_silence = one->check == CHECK_USER_WAIT && one->number[1] == 1;
+    return in_silence ? "waits" : needs[one->check];
+}
+
 static int check_needs(const struct expect *e, const struct exercise *can, struct refusal *why)
 {
     int error = 0;
@@ -39,7 +46,7 @@ static int check_needs(const struct expect *e, const struct exercise *can, struc
         const struct expected *one = expect_at(e, i);
         char where[32];
         snprintf(where, sizeof where, "$.expect[%zu]", one->index);
-        error = exercise_refuse(can, needs[one->check], expect_name(e, one->index), where, why);
+        error = exercise_refuse(can, needs_of(one), expect_name(e, one->index), where, why);
     }
     return error;
 }

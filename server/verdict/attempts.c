@@ -192,6 +192,40 @@ static bool lists_close(const struct ledger_record *r)
     return false;
 }
 
+/* Fields that a proxy between client and server adds (RFC 9110 7.6.3, RFC 7239, RFC 8586), with "-"
+ * at the end: all that begin so. */
+static const char *const proxy_fields[] = { "via",      "forwarded", "x-forwarded-for",
+                                            "cdn-loop", "x-envoy-",  "l5d-" };
+
+static bool is_proxy_field(const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof proxy_fields / sizeof *proxy_fields; i++) {
+        size_t n = strlen(proxy_fields[i]);
+        bool family = proxy_fields[i][n - 1] == '-';
+        if (len >= n && (family || len == n) && strncasecmp(name, proxy_fields[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A proxy asks: what ACKs and what is done with connections is its doing, not the client's (R3). */
+static void look_for_proxy(struct history *h, struct connection *c, struct attempt *a,
+                           const struct ledger_record *r)
+{
+    struct ledger_value list;
+    const char *item;
+    size_t at = 0, len;
+    bool proxy = false;
+    if (!ledger_value(r, F_HEADERS, &list))
+        return;
+    while (!proxy && ledger_item_next(&list, &at, &item, &len))
+        proxy = is_proxy_field(item, len);
+    if (!proxy)
+        return;
+    h->proxied = true;
+    a->network = c->path = PATH_RELAYED;
+}
+
 static void read_head(struct attempt *a, const struct ledger_record *r)
 {
     struct ledger_value value;
@@ -294,6 +328,7 @@ void history_on_request(struct history *h, const struct ledger_record *r)
     struct connection *c = history_connection_of(h, r);
     struct attempt *a = attempt_read(h, c, r);
     read_head(a, r);
+    look_for_proxy(h, c, a, r);
     look_for_gaps(h, a);
     look_for_content(a, c, r);
     if (a->reused == TRI_UNKNOWN && c->opened != NEVER && !c->unknown)
@@ -320,6 +355,7 @@ static void came_out_of_hole(struct history *h, struct connection *c, const stru
     a->unknown = !fault;
     if (!told)
         read_head(a, r);
+    look_for_proxy(h, c, a, r);
     a->first_byte = sent;
     a->presumed = a->stale = true;
     a->last_seq = r->seq;
@@ -340,6 +376,7 @@ void history_on_stale_request(struct history *h, const struct ledger_record *r)
     }
     struct attempt *a = add_attempt(h, c, r);
     read_head(a, r);
+    look_for_proxy(h, c, a, r);
     look_for_gaps(h, a);
     if (look_for_content(a, c, r)) /* no request_complete follows */
         reach(a, PROGRESS_WHOLE, r);

@@ -311,6 +311,30 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
                  "%s was neither answered nor ended after %s", name, time_text(max, time));
 }
 
+/* Whether a fault leaves its client waiting: it says nothing, or not all, or not soon. */
+static bool is_silent(const struct fault *f)
+{
+    return f->class == CLASS_SILENCES || f->class == CLASS_HOLDS || f->class == CLASS_SHAPES ||
+           f->then_hold || f->then_silent ||
+           f->step == STEP_CLOSE_NOTIFY; /* TCP is as it was: who does not read it waits */
+}
+
+static bool met_silence(const struct scene *s, const struct call *call)
+{
+    if (call->anonymous || call->held)
+        return true;
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = call_members(s, call)[i].attempt;
+        const uint64_t seqs[] = { a->fault, a->last_fault, a->holding };
+        for (size_t k = 0; k < sizeof seqs / sizeof *seqs; k++) {
+            const struct fault *f = seqs[k] ? history_find_fault(s->h, seqs[k]) : NULL;
+            if (f && is_silent(f))
+                return true;
+        }
+    }
+    return false;
+}
+
 static void wait_of(const struct scene *s, struct finding *f, const struct call *call, int64_t max)
 {
     char name[CALL_SIZE], time[TIME_SIZE];
@@ -340,6 +364,7 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
 void check_user_wait(const struct scene *s, struct finding *f)
 {
     int64_t max = scene_number(s, 0);
+    bool in_silence = scene_number(s, 1) == 1, met = false;
     for (size_t i = 0; i < s->calls->count; i++) {
         const struct call *call = &s->calls->calls[i];
         char name[CALL_SIZE];
@@ -357,9 +382,13 @@ void check_user_wait(const struct scene *s, struct finding *f)
         else if (kept_off && call->state != CALL_ANSWERED)
             left_of(s, f, call, REMEDY_WAIT, "%s was kept off the fault, and not answered",
                     call_text(s, call, name));
-        else if (kept_off || call->exposure == EXPOSURE_BITTEN || call->held)
+        else if (kept_off || call->exposure == EXPOSURE_BITTEN || call->held) {
+            met |= !kept_off && met_silence(s, call);
             wait_of(s, f, call, max);
+        }
     }
+    if (in_silence && !met)
+        finding_doubt(f, REMEDY_MODE, UNTIL_THE_END, "no call met silence, or was kept waiting");
     finding_end(f, "no call met a fault");
 }
 

@@ -178,6 +178,8 @@ void history_on_fault(struct history *h, const struct ledger_record *r)
         .acked = SPAN_NEVER,
         .last_stream = ledger_number(r, F_LAST_STREAM, -1),
         .then_hold = ledger_number(r, F_STEP, STEP_WAIT) == STEP_GOAWAY && holds_after(r),
+        .then_silent = ledger_number(r, F_STEP, STEP_WAIT) == STEP_CUT &&
+                       has_text(r, F_ARGUMENTS, "\"stall\""),
         .srtt = ledger_number(r, F_SRTT, 0) * 1000,
         .retry_after = NEVER,
     };

@@ -111,10 +111,8 @@ void finding_end(struct finding *f, const char *none)
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_NO_EXPOSURE, UNTIL_THE_END, NULL, "%s", none);
 }
 
-void finding_doubt(struct finding *f, enum remedy remedy, int64_t until, const char *why)
+static void make_doubtful(struct finding *f, enum remedy remedy, int64_t until, const char *why)
 {
-    if (f->outcome != OUTCOME_PASS)
-        return;
     char was[SENTENCE_SIZE];
     snprintf(was, sizeof was, "%s", f->sentence);
     snprintf(f->sentence, sizeof f->sentence, "%.160s; but %.80s", was, why);
@@ -122,6 +120,20 @@ void finding_doubt(struct finding *f, enum remedy remedy, int64_t until, const c
     f->count[OUTCOME_INCONCLUSIVE]++;
     f->remedy = remedy;
     f->until = until > f->until ? until : f->until;
+}
+
+void finding_doubt(struct finding *f, enum remedy remedy, int64_t until, const char *why)
+{
+    if (f->outcome == OUTCOME_PASS)
+        make_doubtful(f, remedy, until, why);
+}
+
+void finding_foreign(struct finding *f, enum remedy remedy, int64_t until, const char *why)
+{
+    if (f->outcome == OUTCOME_PASS || f->outcome == OUTCOME_FAIL)
+        make_doubtful(f, remedy, until, why);
+    else if (f->outcome == OUTCOME_INCONCLUSIVE && f->remedy == REMEDY_RELAYED)
+        f->remedy = remedy;
 }
 
 struct finding finding_of_both(const struct finding *narrow, const struct finding *wide,

@@ -38,6 +38,9 @@
     X(RELAYED, "relayed",                                                                          \
       "something between client and server answers for the client: let it connect directly, or "   \
       "ask again on the same connection, so that it shows that it has read the answer")            \
+    X(PROXY, "proxy",                                                                              \
+      "a header field of a request (Via, Forwarded, X-Forwarded-For ...) says that a proxy has "   \
+      "sent it: let the client connect directly (NO_PROXY), or leave the field out")               \
     X(CONFIRM, "confirm",                                                                          \
       "nothing shows that the client has read the answer: keep the connection open, or let the "   \
       "test ask once more on it")                                                                  \
@@ -131,6 +134,10 @@ void found_none(struct finding *f, enum remedy remedy, const char *format, ...)
 void finding_end(struct finding *f, const char *none);
 /* A pass that cannot be one becomes inconclusive, with the sentence that says why. */
 void finding_doubt(struct finding *f, enum remedy remedy, int64_t until, const char *why);
+
+/* The same of a fail, too, as what was seen was perhaps not the client's doing. What is
+ * inconclusive for a relay has this remedy instead. */
+void finding_foreign(struct finding *f, enum remedy remedy, int64_t until, const char *why);
 
 /* What two readings found: the same outcome, or inconclusive. */
 struct finding finding_of_both(const struct finding *narrow, const struct finding *wide,

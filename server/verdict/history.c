@@ -256,6 +256,7 @@ static void cleared(struct history *h, const struct ledger_record *r)
         store_drop(&h->attempts);
     }
     struct connection *c;
+    h->proxied = false;
     for (size_t i = 0; (c = store_at(&h->connections, i)); i++)
         c->newest = c->presumed = 0;
 }
@@ -323,6 +324,11 @@ int64_t history_age(const struct history *h)
 int64_t history_grace(const struct history *h)
 {
     return h->config.grace;
+}
+
+bool history_proxied(const struct history *h)
+{
+    return h->proxied;
 }
 
 uint64_t history_forgotten(const struct history *h)

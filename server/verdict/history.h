@@ -196,6 +196,7 @@ struct fault {
     enum tri in_effect;
     int64_t last_stream; /* of goaway; -1 */
     bool then_hold;      /* of goaway */
+    bool then_silent;    /* of cut: nothing comes behind it, not even an end */
     int64_t srtt;        /* ns; 0: not known */
     int64_t retry_after; /* ns, of respond; NEVER: it does not say */
 };
@@ -245,9 +246,11 @@ void history_now(struct history *h, int64_t age);
 
 int64_t history_age(const struct history *h);
 int64_t history_grace(const struct history *h);
-/* How many attempts, connections and faults were forgotten for want of room or memory. */
+/* Whether a request says, by a header field such as Via, that a proxy has sent it. */
+bool history_proxied(const struct history *h);
 /* Whether a fault let a part of its answer out and not the rest. */
 bool attempt_was_cut(const struct history *h, const struct attempt *a);
+/* How many attempts, connections and faults were forgotten for want of room or memory. */
 uint64_t history_forgotten(const struct history *h);
 /* How many of these attempts were not answered: calls that are no longer told may be among them, so
  * that nothing can be said of every call. */

@@ -19,6 +19,7 @@ struct history {
     uint64_t last_number;  /* of an attempt */
     uint64_t forgotten, forgotten_unanswered, forgotten_struck;
     bool marks_forgotten;
+    bool proxied;  /* a request says that a proxy has sent it */
     bool gap_open; /* the newest gap lasts to the next record */
 };
 

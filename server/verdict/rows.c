@@ -9,6 +9,7 @@
     }
 
 static const char *const protocols[] = { "h1", "h2", NULL };
+static const char *const kinds_met[] = { "any", "silence", NULL };
 
 const struct check_row check_rows[CHECK_COUNT] = {
     [CHECK_RECOVERED] = {
@@ -141,7 +142,9 @@ const struct check_row check_rows[CHECK_COUNT] = {
         "each call that met a fault was answered, or ended by the client, in this time",
         "one took longer",
         "",
-        { { "max", PARAM_SPAN, "5s", "from the call's first byte (or SYN) to its end", NULL } },
+        { { "max", PARAM_SPAN, "5s", "from the call's first byte (or SYN) to its end", NULL },
+          { "met", PARAM_WORD, "any",
+            "silence: a pass needs a call that met silence, or was kept waiting", kinds_met } },
     },
     [CHECK_NO_STORM] = {
         "no_storm",
@@ -245,7 +248,7 @@ const struct mitigation_row mitigation_rows[] = {
     { "bounded-wait",
       "The user gets an answer or an error in bounded time.",
       "a call in silence (black-hole, stall, syn-drop) or slowness",
-      { { CHECK_USER_WAIT, NULL } },
+      { { CHECK_USER_WAIT, "met=silence" } },
       1 },
     { "goaway-aware",
       "After GOAWAY calls go to a new connection; what it refused is repeated, and the old "

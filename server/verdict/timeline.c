@@ -77,14 +77,14 @@ static void fault_text(const struct fault *f, const struct attempt *struck, char
 
 /* --- Events of a connection */
 
-struct moment {
+struct item {
     int64_t at;
     uint64_t seq;
     json_t *json;
 };
 
 struct line {
-    struct moment *moments;
+    struct item *items;
     size_t count, room;
     unsigned more;
 };
@@ -100,13 +100,13 @@ static void add(struct line *l, int64_t at, uint64_t seq, json_t *json)
         json_object_set_new(json, "ms", ms_json(at));
         if (seq)
             json_object_set_new(json, "seq", json_integer((json_int_t)seq));
-        l->moments[l->count++] = (struct moment){ at, seq, json };
+        l->items[l->count++] = (struct item){ at, seq, json };
     }
 }
 
 static int by_time(const void *x, const void *y)
 {
-    const struct moment *a = x, *b = y;
+    const struct item *a = x, *b = y;
     if (a->at != b->at)
         return a->at < b->at ? -1 : 1;
     return (a->seq > b->seq) - (a->seq < b->seq);
@@ -182,8 +182,8 @@ static const char *leaving_text(enum leaving left)
 
 static json_t *events_of(const struct work *w, const struct connection *c, unsigned *more)
 {
-    struct moment room[EVENTS_MAX];
-    struct line line = { .moments = room, .room = EVENTS_MAX };
+    struct item room[EVENTS_MAX];
+    struct line line = { .items = room, .room = EVENTS_MAX };
     const struct attempt *a = c->newest ? history_find_attempt(w->phase->h, c->newest) : NULL;
     const struct fault *f;
     add(&line, c->opened, c->first_seq, json_pack("{s:s}", "what", "open"));
@@ -201,7 +201,7 @@ static json_t *events_of(const struct work *w, const struct connection *c, unsig
         else
             line.more++;
     }
-    qsort(line.moments, line.count, sizeof *line.moments, by_time);
+    qsort(line.items, line.count, sizeof *line.items, by_time);
     json_t *list = json_array();
     for (size_t i = 0; i < line.count; i++)
         json_array_append_new(list, room[i].json);

@@ -130,6 +130,8 @@ static void work_out(const struct verdict *v, const struct scene *s, const struc
     if (may_differ(s))
         finding_doubt(f, REMEDY_CALL_NAME, UNTIL_THE_END,
                       "nobody can say to which calls the client's account belongs");
+    if (history_proxied(p->h))
+        finding_foreign(f, REMEDY_PROXY, UNTIL_THE_END, "a proxy has sent it");
     if (v->expected_unknown)
         finding_doubt(f, REMEDY_BEGIN, UNTIL_THE_END, "what is expected is not in the ledger");
 }
@@ -340,12 +342,34 @@ static bool differs_somewhere(const struct work *w)
     return false;
 }
 
-/* Whether a fault was met over the protocol that the run is to be about (R10). */
+/* Counts the connections on which a call met a fault, or which it was kept off: over a protocol,
+ * and over the other one. */
+static void count_met(const struct work *w, const struct call *call, bool h2, unsigned met[2])
+{
+    const struct history *h = w->phase->h;
+    const struct connection *c = call->left ? history_find_connection(h, call->left) : NULL;
+    if (c)
+        met[c->h2 == h2]++;
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = w->calls->members[call->first + i].attempt;
+        c = history_find_connection(h, a->connection);
+        if (c && (a->fault || a->holding))
+            met[c->h2 == h2]++;
+    }
+}
+
+/* Whether a fault was met over the protocol that the run is to be about (R10); where no call met
+ * one on a connection, whether the client spoke it. */
 static bool met_over(const struct verdict *v, const struct work *w)
 {
     bool h2 = strcmp(v->over, "h2") == 0;
+    unsigned met[2] = { 0 };
     if (!v->over[0])
         return true;
+    for (size_t i = 0; i < w->calls->count; i++)
+        count_met(w, &w->calls->calls[i], h2, met);
+    if (met[true] || met[false])
+        return met[true] > 0;
     const struct connection *c;
     for (size_t i = 0; (c = history_connection(w->phase->h, i)); i++) {
         if (c->requests > 0 && c->h2 == h2)
@@ -385,7 +409,7 @@ static void conclude(struct verdict *v)
     if (differs_somewhere(w))
         doubt(v, REMEDY_DISAGREE, "client and server differ");
     if (!met_over(v, w))
-        doubt(v, REMEDY_OVER, "the client never spoke the protocol that was asked for");
+        doubt(v, REMEDY_OVER, "no fault was met over the protocol that was asked for");
 }
 
 bool verdict_work(struct verdict *v)

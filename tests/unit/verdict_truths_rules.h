@@ -574,6 +574,26 @@ static const struct truth rules[] = {
       CONTROL("GET /a") TWICE("GET /a") "13.000 c101 black_hole\n"
                                         "18.000 c101 segments_dropped segments=1\n",
       "inconclusive~ user_wait=inconclusive(report)~", 12000 },
+    { "bounded-wait: an error at once is no wait in silence", "[\"bounded-wait\"]",
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
+          GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a"),
+      "inconclusive~ user_wait=inconclusive(mode)~", 0 },
+    { "bounded-wait: too long is too long, whatever was met",
+      "[{\"bounded-wait\":{\"max\":\"1s\"}}]",
+      TWICE("GET /a hangup_call=1") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=2")
+          GONE("11.004", "c101") "13.005 c102 open\n" ANSWERED("13.005", "c102", "x1",
+                                                               "GET /a hangup_call=2"),
+      "fail user_wait=fail", 0 },
+    { "bounded-wait: an answer that is cut, and then nothing", "[\"bounded-wait\"]",
+      TWICE("GET /a") "11.000 c101 x2 GET /a\n11.000 c101 x2 response_start status=200\n"
+                      "11.000 c101 cut arguments={\"bytes\":5,\"how\":\"stall\"}\n" GONE("13.000",
+                                                                                         "c101"),
+      "pass~ user_wait=pass~", 0 },
+    { "bounded-wait: the same with FIN", "[\"bounded-wait\"]",
+      TWICE("GET /a") "11.000 c101 x2 GET /a\n11.000 c101 x2 response_start status=200\n"
+                      "11.000 c101 cut arguments={\"bytes\":5,\"how\":\"fin\"}\n" GONE("13.000",
+                                                                                       "c101"),
+      "inconclusive~ user_wait=inconclusive(mode)~", 0 },
     { "58: a handshake that is never answered, and given up", "[\"user_wait\"]",
       "10.000 c101 connection_open\n10.000 c101 client_hello\n"
       "10.000 c101 stall trigger=client_hello\n13.000 c101 peer_fin\n",
@@ -703,6 +723,20 @@ static const struct truth rules[] = {
           "14.000", "c102", "x1", "GET /a"),
       "pass~ fresh_after_mark=pass~", 0 },
 
+    /* --- R3: a proxy's doing is not its client's */
+    { "29: a proxy has sent it again", "[\"recovered\",\"retries\"]",
+      "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /a headers=Host,Via")
+          GONE("10.001", "c101") "10.010 c102 open\n" ANSWERED("10.010", "c102", "x1",
+                                                               "GET /a headers=Host,Via"),
+      "inconclusive~ recovered=inconclusive(proxy)~ retries=inconclusive(proxy)~", 0 },
+    { "29: a proxy has used its connection again", "[\"connection-close\"]",
+      "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "GET /a headers=Host,X-Envoy-Internal")
+          ANSWERED("11.000", "c101", "x2", "GET /a headers=Host,X-Envoy-Internal"),
+      "inconclusive~ connection_close=inconclusive(proxy)~", 0 },
+    { "29: fields of the like are none", "[\"connection-close\"]",
+      "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "GET /a headers=Host,Viaduct,X-Envoy"),
+      "fail connection_close=fail", 0 },
+
     /* --- R10 */
     { "73: the protocol that was asked for was never spoken", "[\"recovered\"]",
       "0.000 run_start run=r version=0.1 rules=1 over=h1 time_scale=1 seed=1 "
@@ -710,6 +744,20 @@ static const struct truth rules[] = {
                                                                               "x1", "GET /a")
           GONE("10.001", "c101") "10.010 c102 open h2\n" ANSWERED("10.010", "c102", "x1", "GET /a"),
       "inconclusive recovered=pass", 0 },
+    { "73: it was spoken, and the fault was met over the other one", "[\"recovered\"]",
+      "0.000 run_start run=r version=0.1 rules=1 over=h2 time_scale=1 seed=1 "
+      "expectations=[\"recovered\"] origin=run\n10.000 c100 open h2\n" ANSWERED(
+          "10.000", "c100", "x1", "GET /b stream=1") "10.000 c101 open\n" BITTEN("10.000", "c101",
+                                                                                 "x1", "GET /a")
+          GONE("10.001", "c101") "10.010 c102 open\n" ANSWERED("10.010", "c102", "x1", "GET /a"),
+      "inconclusive recovered=pass", 0 },
+    { "73: it was met over both", "[\"recovered\"]",
+      "0.000 run_start run=r version=0.1 rules=1 over=h2 time_scale=1 seed=1 "
+      "expectations=[\"recovered\"] origin=run\n10.000 c101 open h2\n" BITTEN(
+          "10.000", "c101", "x1", "GET /a stream=1")
+          GONE("10.001", "c101") "10.010 c102 open\n" BITTEN("10.010", "c102", "x1", "GET /a") GONE(
+              "10.011", "c102") "10.020 c103 open\n" ANSWERED("10.020", "c103", "x1", "GET /a"),
+      "pass recovered=pass", 0 },
     { "74: falls back to HTTP/1.1", "[\"falls_back\"]",
       "10.000 c101 open h2\n10.000 c101 goaway last_stream=0\n10.000 c101 x1 GET /a "
       "stream=1\n" GONE("10.001", "c101") "10.010 c102 open\n" ANSWERED("10.010", "c102", "x1",
