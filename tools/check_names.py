@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Fails when a global symbol has no prefix of its own: check_names.py LIBRARY...
 
-Each LIBRARY is a static one of server/. A symbol begins with the name of its file (server/wire/tap.c:
+Each LIBRARY is a static one of server/, of which each folder has one that must be there. A symbol begins with the name of its file (server/wire/tap.c:
 tap_...) or of its folder (wire_...), or with one of the prefixes that PREFIXES has for the file or for
 its folder. What the linker sees of a file is looked at, so statics may have short names.
 """
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ PREFIXES = {
     "cli": ["command"],
     "engine": ["h1", "h2", "mhd"],
     "mode": ["step"],
+    "verdict": ["check"],
     # Files whose words are those of a struct, or of an enum, in their header.
     "base/gateway.c": ["gateways"],
     "base/refusal.c": ["refuse"],
@@ -31,6 +33,18 @@ PREFIXES = {
     "mode/sequence.c": ["steps"],
     "mode/triggers.c": ["trigger", "rule"],
     "mode/values.c": ["value"],
+    "verdict/anonymous.c": ["silence", "silences"],
+    "verdict/attempts.c": ["attempt", "history"],
+    "verdict/connections.c": ["connection", "history"],
+    "verdict/expect.c": ["expected"],
+    "verdict/expect_rows.c": ["expect", "expected"],
+    "verdict/faults.c": ["history"],
+    "verdict/finding.c": ["found", "ids", "remedy"],
+    "verdict/history.c": ["record"],
+    "verdict/judge.c": ["history"],
+    "verdict/kinds.c": ["kind"],
+    "verdict/rows.c": ["check", "mitigation"],
+    "verdict/scene.c": ["call", "subject", "found", "finding"],
     # What is made of data, with the name of the rule in server/meson.build.
     "case_data.c": ["case_files"],
     "catalogue_data.c": ["catalogue_files"],
@@ -56,10 +70,19 @@ def source(layer, member):
     return made[1] if made else re.sub(rf"^{layer}_", f"{layer}/", member)
 
 
+SERVER = pathlib.Path(__file__).resolve().parent.parent / "server"
+
+
+def layer_of(library):
+    return re.sub(r"^lib|\.a$", "", os.path.basename(library))
+
+
 def main():
-    wrong, count = [], 0
+    layers = {folder.name for folder in SERVER.iterdir() if folder.is_dir()}
+    left_out = layers - {layer_of(library) for library in sys.argv[1:]}
+    wrong, count = [f"server/{layer}: its library was not given" for layer in sorted(left_out)], 0
     for library in sys.argv[1:]:
-        layer = re.sub(r"^lib|\.a$", "", os.path.basename(library))
+        layer = layer_of(library)
         for member, symbol in symbols(library):
             path = source(layer, member)
             stem = os.path.basename(path).removesuffix(".c")

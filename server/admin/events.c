@@ -1,5 +1,5 @@
 /* events.c - the ledger of a run, as pages (JSON, NDJSON) that end where it ended when they were
- * asked for, or as a stream of server-sent events that goes on.
+ * asked for, or as a stream of server-sent events that continues.
  *
  * A page of all events is rendered from where it begins. With a filter the events are looked for
  * first, and then rendered one by one. All of it in small steps (work.c), and of each run, also one

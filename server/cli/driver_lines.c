@@ -123,7 +123,7 @@ void driver_lines_read(struct driver_lines *d, bool over)
     ssize_t n;
     int fd = *d->broken.where ? -1 : open_grown(d);
     if (fd >= 0 && d->from_out)
-        broke(d, "the report began on stdout, and goes on in the file");
+        broke(d, "the report began on stdout, and continues in the file");
     while (fd >= 0 && !*d->broken.where &&
            (n = pread(fd, bytes, sizeof bytes, (off_t)d->offset)) > 0) {
         d->from_file = true;

@@ -129,7 +129,7 @@ int64_t trial_changes(struct trial *t);
 json_t *trial_verdict_json(struct trial *t);
 json_t *trial_calls_json(struct trial *t);
 
-/* Ends a run, but for the default one; its connections gracefully for a moment. It has ended once
+/* Ends a run, but for the default one; its connections gracefully for a while. It has ended once
  * trial_is_settled. Again: no harm. */
 void trial_end(struct trial *t, enum ledger_reason reason);
 

@@ -319,7 +319,7 @@ bool account_tells_apart(struct account *a, const struct calls *calls)
 
 /* --- Where they differ */
 
-bool call_was_cut(const struct history *h, const struct calls *calls, const struct call *call)
+bool account_was_cut(const struct history *h, const struct calls *calls, const struct call *call)
 {
     bool cut = false;
     if (call->answered.to != NEVER)
@@ -351,7 +351,7 @@ enum differs account_differs(const struct account_line *line, const struct histo
         return DIFFERS_NOT;
     if (!line->ok)
         return answered && status / 100 == 2 ? DIFFERS_FAILED : DIFFERS_NOT;
-    if (call_was_cut(h, calls, call))
+    if (account_was_cut(h, calls, call))
         return DIFFERS_CUT;
     if (!status && !is_answered(call))
         return DIFFERS_UNANSWERED;

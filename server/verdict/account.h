@@ -66,4 +66,4 @@ enum differs {
 enum differs account_differs(const struct account_line *line, const struct history *h,
                              const struct calls *calls, const struct call *call);
 /* Whether the answer of one of its attempts was cut, and none whole came. */
-bool call_was_cut(const struct history *h, const struct calls *calls, const struct call *call);
+bool account_was_cut(const struct history *h, const struct calls *calls, const struct call *call);

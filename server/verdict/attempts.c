@@ -92,7 +92,7 @@ void attempt_forget(struct attempt *a)
     *a = (struct attempt){ 0 };
 }
 
-struct attempt *newest_attempt(struct history *h, const struct connection *c)
+struct attempt *attempt_newest(struct history *h, const struct connection *c)
 {
     return c->newest ? store_find(&h->attempts, c->newest) : NULL;
 }
@@ -104,7 +104,7 @@ struct attempt *attempt_before(struct history *h, const struct attempt *a)
 
 struct attempt *attempt_of(struct history *h, const struct connection *c, uint32_t exchange)
 {
-    struct attempt *a = newest_attempt(h, c);
+    struct attempt *a = attempt_newest(h, c);
     while (a && a->exchange != exchange)
         a = attempt_before(h, a);
     return a;
@@ -397,7 +397,7 @@ void history_on_request_complete(struct history *h, const struct ledger_record *
         a = attempt_told(h, c, r);
     } else {
         /* Of a stale request, which has a stream or none. */
-        a = newest_attempt(h, c);
+        a = attempt_newest(h, c);
         while (a && (a->exchange || !a->stale || (stream && a->stream != stream)))
             a = attempt_before(h, a);
         if (!a)
@@ -433,7 +433,7 @@ static void presume(struct history *h, struct connection *c, const struct ledger
                                       : (struct span){ from < since ? since : from, r->age };
     if (c->stale_bytes == NEVER)
         c->stale_bytes = came.to;
-    struct attempt *a = newest_attempt(h, c);
+    struct attempt *a = attempt_newest(h, c);
     if (a && (a->presumed || (!c->h2 && attempt_pending(a))))
         return; /* it is that one's, sent again */
     a = add_attempt(h, c, r);

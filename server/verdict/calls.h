@@ -140,10 +140,10 @@ struct call_group calls_group(const struct calls *c, const struct call *call);
 /* Whether another attempt of the call is safe by what the client could know (R5): its method is
  * idempotent, it has a key, or all that befell it said that it was not done. Whether there is
  * a connection that would serve it is the plan's to say. UNKNOWN: nothing of it was read. */
-enum tri call_repeatable(const struct history *h, const struct calls *c, const struct call *call);
+enum tri repeat_call(const struct history *h, const struct calls *c, const struct call *call);
 /* Whether one of its attempts may have been processed before it was lost, unsafe and without a key:
  * what safe_retry is about. */
-enum tri call_risky(const struct history *h, const struct calls *c, const struct call *call);
+enum tri repeat_call_risky(const struct history *h, const struct calls *c, const struct call *call);
 /* Whether an attempt was lost, or seemed to be, when it may have been processed, unsafe and without
  * a key. */
-bool attempt_is_risk(const struct history *h, const struct attempt *a);
+bool repeat_is_risk(const struct history *h, const struct attempt *a);

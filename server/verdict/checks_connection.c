@@ -73,13 +73,13 @@ static void kept_off_stale(const struct scene *s, struct finding *f, const struc
                  "connection %llu was reset: nobody can send on it any more",
                  (unsigned long long)c->id);
     else if (known.to == NEVER || known.to > call->begun.from)
-        left_of(s, f, call, fault->class == CLASS_SILENCES ? REMEDY_MODE : REMEDY_LATER,
-                "%s came before the client could know that connection %llu had ended", name,
-                (unsigned long long)c->id);
+        scene_leave(s, f, call, fault->class == CLASS_SILENCES ? REMEDY_MODE : REMEDY_LATER,
+                    "%s came before the client could know that connection %llu had ended", name,
+                    (unsigned long long)c->id);
     else if (!call->exposure_proven)
-        left_of(s, f, call, s->control ? REMEDY_REUSE : REMEDY_CONTROL,
-                "nothing shows that this client would have used connection %llu",
-                (unsigned long long)c->id);
+        scene_leave(s, f, call, s->control ? REMEDY_REUSE : REMEDY_CONTROL,
+                    "nothing shows that this client would have used connection %llu",
+                    (unsigned long long)c->id);
     else
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, c->ended == NEVER ? UNTIL_THE_END : NEVER,
                  "%s went to connection %llu", name,
@@ -166,7 +166,7 @@ void check_connection_close(const struct scene *s, struct finding *f)
 #define OPENING NS_PER_S /* from opening a connection to its first request, at most */
 
 /* A mark, and what lies before it. */
-struct moment {
+struct marked {
     const struct mark *mark;
     int64_t skew;
     int64_t away;     /* when the app went to the background, or the mark itself */
@@ -175,7 +175,7 @@ struct moment {
     int64_t next;     /* the next mark of this name; INT64_MAX */
 };
 
-static void look_before(const struct scene *s, struct moment *m)
+static void look_before(const struct scene *s, struct marked *m)
 {
     const struct attempt *a;
     m->last_use = NEVER;
@@ -191,12 +191,12 @@ static void look_before(const struct scene *s, struct moment *m)
     }
 }
 
-static bool find_moment(const struct scene *s, size_t *at, struct moment *m)
+static bool find_marked(const struct scene *s, size_t *at, struct marked *m)
 {
     const struct mark *mark;
     int64_t away = NEVER;
     const char *name = s->e->text[0];
-    *m = (struct moment){ .next = INT64_MAX };
+    *m = (struct marked){ .next = INT64_MAX };
     for (size_t i = 0; (mark = history_mark(s->h, i)); i++) {
         if (strcmp(mark->name, name) == 0 && m->mark) {
             m->next = mark->at.from;
@@ -219,7 +219,7 @@ static bool find_moment(const struct scene *s, size_t *at, struct moment *m)
 
 /* Whether its connection is from before the mark. The request that sets a mark itself comes over a
  * connection that was opened just before. */
-static enum tri is_old(const struct scene *s, const struct moment *m, const struct attempt *a)
+static enum tri is_old(const struct scene *s, const struct marked *m, const struct attempt *a)
 {
     const struct connection *c = connection_of(s, a);
     if (!c || c->opened == NEVER || c->unknown)
@@ -237,7 +237,7 @@ static enum tri is_old(const struct scene *s, const struct moment *m, const stru
     return c->opened < before ? TRI_YES : TRI_NO;
 }
 
-static void used_after(const struct scene *s, struct finding *f, const struct moment *m,
+static void used_after(const struct scene *s, struct finding *f, const struct marked *m,
                        const struct attempt *a)
 {
     struct subject who = subject_of_attempt(s, a);
@@ -262,15 +262,16 @@ static void used_after(const struct scene *s, struct finding *f, const struct mo
     else if (old == TRI_YES)
         return;
     else if (m->last_use == NEVER)
-        leave_out(f, REMEDY_MARK, &who, "no connection had been used before the mark");
+        finding_leave(f, REMEDY_MARK, &who, "no connection had been used before the mark");
     else if (m->blind)
-        leave_out(f, REMEDY_MODE, &who,
-                  "the connections from before the mark had visibly ended: there was no choice");
+        finding_leave(
+            f, REMEDY_MODE, &who,
+            "the connections from before the mark had visibly ended: there was no choice");
     else if (!history_answered(s->h, a))
-        leave_out(f, REMEDY_CONFIRM, &who, "%s was not answered", name);
+        finding_leave(f, REMEDY_CONFIRM, &who, "%s was not answered", name);
     else if (!scene_reuses(s, a->first_byte.from - m->last_use))
-        leave_out(f, s->control ? REMEDY_REUSE : REMEDY_CONTROL, &who,
-                  "nothing shows that this client would have used an older connection");
+        finding_leave(f, s->control ? REMEDY_REUSE : REMEDY_CONTROL, &who,
+                      "nothing shows that this client would have used an older connection");
     else
         found(f, OUTCOME_PASS, REMEDY_NONE, UNTIL_THE_END, &who,
               "%s went to connection %llu, opened after the mark", name,
@@ -279,10 +280,10 @@ static void used_after(const struct scene *s, struct finding *f, const struct mo
 
 void check_fresh_after_mark(const struct scene *s, struct finding *f)
 {
-    struct moment m;
+    struct marked m;
     size_t at = 0;
     bool any = false;
-    while (find_moment(s, &at, &m)) {
+    while (find_marked(s, &at, &m)) {
         const struct attempt *a;
         any = true;
         for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
@@ -361,7 +362,7 @@ static void reused_late(const struct scene *s, struct finding *f, const struct l
     else
         found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
               "%s was sent on connection %llu after %s of idleness", name,
-              (unsigned long long)c->id, time_text(idle, time));
+              (unsigned long long)c->id, finding_time(idle, time));
 }
 
 static void went_elsewhere(const struct scene *s, struct finding *f, const struct limit *l,
@@ -388,22 +389,22 @@ static void went_elsewhere(const struct scene *s, struct finding *f, const struc
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
     else if (told && (!left_in_time || c->dead <= c->left_at))
-        left_of(s, f, call, REMEDY_MODE,
-                "the server ended connection %llu, and the client may have seen that",
-                (unsigned long long)c->id);
+        scene_leave(s, f, call, REMEDY_MODE,
+                    "the server ended connection %llu, and the client may have seen that",
+                    (unsigned long long)c->id);
     else if (kept)
-        left_of(s, f, call, REMEDY_LATER,
-                "the client had kept connection %llu for longer: ask within that time",
-                (unsigned long long)c->id);
+        scene_leave(s, f, call, REMEDY_LATER,
+                    "the client had kept connection %llu for longer: ask within that time",
+                    (unsigned long long)c->id);
     else if (call->state != CALL_ANSWERED)
-        left_of(s, f, call, REMEDY_CONFIRM, "%s was not answered", name);
+        scene_leave(s, f, call, REMEDY_CONFIRM, "%s was not answered", name);
     else if (!scene_reuses(s, idle))
-        left_of(s, f, call, REMEDY_REUSE,
-                "nothing shows that this client would have used connection %llu",
-                (unsigned long long)c->id);
+        scene_leave(s, f, call, REMEDY_REUSE,
+                    "nothing shows that this client would have used connection %llu",
+                    (unsigned long long)c->id);
     else
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, UNTIL_THE_END,
-                 "after %s %s went to connection %llu", time_text(idle, time), name,
+                 "after %s %s went to connection %llu", finding_time(idle, time), name,
                  (unsigned long long)first->connection);
 }
 
@@ -417,8 +418,9 @@ static void check_idleness(const struct scene *s, struct finding *f, const struc
     }
     for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
         if (about(s, a) && a->presumed)
-            leave_out(f, REMEDY_REPORT, NULL,
-                      "something was sent into a silent connection, and perhaps it was a request");
+            finding_leave(
+                f, REMEDY_REPORT, NULL,
+                "something was sent into a silent connection, and perhaps it was a request");
         else if (about(s, a))
             reused_late(s, f, l, a);
     }

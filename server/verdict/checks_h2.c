@@ -102,11 +102,12 @@ static void calls_after(const struct scene *s, struct finding *f, const struct c
             found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
                      "what happened to %s is not all in the ledger", call_text(s, call, name));
         else if (!left_itself && ours != NEVER && first->first_byte.from >= ours)
-            left_of(s, f, call, REMEDY_GRACE,
-                    "the server had ended connection %llu before %s: there was no choice",
-                    (unsigned long long)c->id, call_text(s, call, name));
+            scene_leave(s, f, call, REMEDY_GRACE,
+                        "the server had ended connection %llu before %s: there was no choice",
+                        (unsigned long long)c->id, call_text(s, call, name));
         else if (call->answered.to == NEVER)
-            left_of(s, f, call, REMEDY_CONFIRM, "%s was not answered", call_text(s, call, name));
+            scene_leave(s, f, call, REMEDY_CONFIRM, "%s was not answered",
+                        call_text(s, call, name));
         else
             found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, UNTIL_THE_END,
                      "after GOAWAY %s went to connection %llu", call_text(s, call, name),
@@ -114,7 +115,7 @@ static void calls_after(const struct scene *s, struct finding *f, const struct c
     }
     struct subject who = subject_of_connection(c);
     if (!any)
-        leave_out(f, REMEDY_LATER, &who, "no request came after the client had the GOAWAY");
+        finding_leave(f, REMEDY_LATER, &who, "no request came after the client had the GOAWAY");
 }
 
 /* What it refused must come again; what was answered before must not. */
@@ -146,7 +147,8 @@ static void refused_ones(const struct scene *s, struct finding *f, const struct 
             found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                      "%s was refused by GOAWAY, and not sent again", name);
         else if (s->over)
-            left_of(s, f, call, REMEDY_ENDED_EARLY, "the run ended before %s was sent again", name);
+            scene_leave(s, f, call, REMEDY_ENDED_EARLY, "the run ended before %s was sent again",
+                        name);
         else
             found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline,
                      "%s was refused, and not sent again yet", name);
@@ -209,15 +211,16 @@ static void closing_of(const struct scene *s, struct finding *f, const struct co
         int64_t took = c->left_at - (since == NEVER ? goaway->at : since);
         found(f, took <= within ? OUTCOME_PASS : OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
               "connection %llu was closed %s after it was done", id,
-              time_text(took > 0 ? took : 0, time));
+              finding_time(took > 0 ? took : 0, time));
     } else if (known.to == NEVER)
-        leave_out(f, c->path != PATH_DIRECT ? REMEDY_RELAYED : REMEDY_LATER, &who,
-                  "nothing shows that the client had the GOAWAY of connection %llu", id);
+        finding_leave(f, c->path != PATH_DIRECT ? REMEDY_RELAYED : REMEDY_LATER, &who,
+                      "nothing shows that the client had the GOAWAY of connection %llu", id);
     else if (drained != NEVER && (ours == NEVER || ours > since + within) &&
              s->now > since + within &&
              (!by_exit || s->exited > since + within + history_grace(s->h)))
         found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
-              "connection %llu was still open %s after it was done", id, time_text(within, time));
+              "connection %llu was still open %s after it was done", id,
+              finding_time(within, time));
     else if (ours != NEVER && s->e->of)
         found(f, OUTCOME_NA, REMEDY_NONE, NEVER, &who, "the server ended connection %llu itself",
               id);
@@ -225,10 +228,10 @@ static void closing_of(const struct scene *s, struct finding *f, const struct co
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_GRACE, NEVER, &who,
               "the server ended connection %llu itself, before the client had to", id);
     else if (s->over || by_exit || s->client_gone != NEVER)
-        leave_out(f, REMEDY_ENDED_EARLY, &who,
-                  "the client ended before it had to close "
-                  "connection %llu",
-                  id);
+        finding_leave(f, REMEDY_ENDED_EARLY, &who,
+                      "the client ended before it had to close "
+                      "connection %llu",
+                      id);
     else
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_WAIT,
               drained == NEVER ? UNTIL_THE_END : since + within, &who,
@@ -262,7 +265,8 @@ static int64_t longest_silence(const struct scene *s, const struct connection *c
     *cancelled = NEVER;
     *lasts = false;
     for (; a; a = a->previous ? history_find_attempt(s->h, a->previous) : NULL) {
-        int64_t from = a->first_byte.to > c->deaf_at ? a->first_byte.to : c->deaf_at;
+        int64_t from =
+            a->first_byte.to > c->pings_ignored_at ? a->first_byte.to : c->pings_ignored_at;
         int64_t to = a->reached[PROGRESS_ANSWERING] != NEVER ? a->reached[PROGRESS_ANSWERING]
                      : a->out_count && a->outs[a->out_count - 1].trouble != TROUBLE_BITTEN
                          ? a->outs[a->out_count - 1].since
@@ -287,7 +291,7 @@ static void liveness_of(const struct scene *s, struct finding *f, const struct c
     struct subject who = subject_of_connection(c);
     unsigned long long id = c->id;
     char time[TIME_SIZE];
-    ids_add(&who.seqs, c->deaf);
+    ids_add(&who.seqs, c->pings_ignored);
     bool left = c->left != LEFT_NOT && c->left_at >= c->pinged;
     bool by_exit = left && s->exited != NEVER && c->left_at >= s->exited - history_grace(s->h);
     if (c->unknown)
@@ -295,29 +299,29 @@ static void liveness_of(const struct scene *s, struct finding *f, const struct c
               "what happened on connection %llu is not all in the ledger", id);
     else if (c->pinged == NEVER && silence > within)
         found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
-              "no PING came on connection %llu in %s of silence", id, time_text(silence, time));
+              "no PING came on connection %llu in %s of silence", id, finding_time(silence, time));
     else if (c->pinged == NEVER && lasts && !s->over && s->client_gone == NEVER)
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, s->now + within - silence, &who,
               "a call is open in silence, and no PING came yet");
     else if (c->pinged == NEVER)
-        leave_out(f, REMEDY_LONGER, &who, "no call was open for %s in silence",
-                  time_text(within, time));
+        finding_leave(f, REMEDY_LONGER, &who, "no call was open for %s in silence",
+                      finding_time(within, time));
     else if (left && cancelled != NEVER && cancelled < c->left_at)
-        leave_out(f, REMEDY_LONGER, &who,
-                  "connection %llu was left after a request had been given up: perhaps for that",
-                  id);
+        finding_leave(
+            f, REMEDY_LONGER, &who,
+            "connection %llu was left after a request had been given up: perhaps for that", id);
     else if (left && !by_exit && c->left_at - c->pinged <= within)
         found(f, OUTCOME_PASS, REMEDY_NONE, NEVER, &who,
               "connection %llu was left %s after a PING without an answer", id,
-              time_text(c->left_at - c->pinged, time));
+              finding_time(c->left_at - c->pinged, time));
     else if ((!left && s->now - c->pinged > within && c->ended == NEVER) ||
              (left && c->left_at - c->pinged > within))
         found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
               "connection %llu was still used %s after a PING without an answer", id,
-              time_text(within, time));
+              finding_time(within, time));
     else if (s->over || by_exit || c->ended != NEVER || s->client_gone != NEVER)
-        leave_out(f, REMEDY_ENDED_EARLY, &who,
-                  "connection %llu ended before the client had to leave it", id);
+        finding_leave(f, REMEDY_ENDED_EARLY, &who,
+                      "connection %llu ended before the client had to leave it", id);
     else
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, c->pinged + within, &who,
               "a PING on connection %llu is not answered yet", id);
@@ -332,7 +336,7 @@ void check_ping_liveness(const struct scene *s, struct finding *f)
         return;
     }
     for (size_t i = 0; (c = history_connection(s->h, i)); i++) {
-        if (c->deaf && c->h2)
+        if (c->pings_ignored && c->h2)
             liveness_of(s, f, c);
     }
     found_none(f, REMEDY_MODE, "PINGs were answered all the time");

@@ -66,9 +66,10 @@ static void fallback_of(const struct scene *s, struct finding *f, const struct c
     else if (answered || s->now > deadline || call->state == CALL_GIVEN_UP)
         found_of(s, f, call, call->lacks_after ? OUTCOME_INCONCLUSIVE : OUTCOME_FAIL,
                  call->lacks_after ? REMEDY_GAP : REMEDY_NONE, UNTIL_THE_END,
-                 "%s was not answered within %s", name, time_text(within, time));
+                 "%s was not answered within %s", name, finding_time(within, time));
     else if (s->over)
-        left_of(s, f, call, REMEDY_ENDED_EARLY, "%s was not answered yet when the run ended", name);
+        scene_leave(s, f, call, REMEDY_ENDED_EARLY, "%s was not answered yet when the run ended",
+                    name);
     else
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline, "%s is not answered yet",
                  name);
@@ -126,8 +127,8 @@ void check_detects_truncation(const struct scene *s, struct finding *f)
             found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
                      "the answer to %s was cut, and the client reported an error", name);
         else
-            left_of(s, f, call, REMEDY_REPORT,
-                    "the answer to %s was cut; what the client made of it is not seen", name);
+            scene_leave(s, f, call, REMEDY_REPORT,
+                        "the answer to %s was cut; what the client made of it is not seen", name);
     }
     finding_end(f, "no answer was cut");
 }

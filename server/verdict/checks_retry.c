@@ -57,13 +57,14 @@ static void too_few(const struct scene *s, struct finding *f, const struct call 
     bool answered = call->state == CALL_ANSWERED || call->state == CALL_RECOVERED;
     call_text(s, call, name);
     if (answered && made == 0)
-        left_of(s, f, call, REMEDY_NOT_STRUCK,
-                "%s was answered in the end, without another attempt", name);
+        scene_leave(s, f, call, REMEDY_NOT_STRUCK,
+                    "%s was answered in the end, without another attempt", name);
     else if (call->lacks_after || call->presumed)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, call->presumed ? REMEDY_REPORT : REMEDY_GAP,
                  UNTIL_THE_END, UNSAID, name);
     else if (!answered && s->now <= deadline && s->client_gone == NEVER && s->over)
-        left_of(s, f, call, REMEDY_ENDED_EARLY, "%s: the run ended before it was sent again", name);
+        scene_leave(s, f, call, REMEDY_ENDED_EARLY, "%s: the run ended before it was sent again",
+                    name);
     else if (!answered && s->now <= deadline && s->client_gone == NEVER)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline,
                  "%s was not sent again yet", name);
@@ -83,14 +84,14 @@ static void retries_of(const struct scene *s, struct finding *f, const struct ca
         least = group.retries_min;
         most = group.retries_max > most ? group.retries_max : most;
     }
-    enum tri repeatable = call->count ? call_repeatable(s->h, s->calls, call) : TRI_YES;
+    enum tri repeatable = call->count ? repeat_call(s->h, s->calls, call) : TRI_YES;
     if (least > max && !call->presumed)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%u (allowed: %lld)", least,
                  (long long)max);
     else if (too_soon(s, call, &asked))
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s was sent again before the %s of Retry-After were over", name,
-                 time_text(asked, time));
+                 finding_time(asked, time));
     else if (call->state == CALL_UNKNOWN || repeatable == TRI_UNKNOWN)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, call->presumed ? REMEDY_REPORT : REMEDY_GAP,
                  UNTIL_THE_END, UNSAID, name);
@@ -124,7 +125,7 @@ void check_retries(const struct scene *s, struct finding *f)
         else if (call->exposure == EXPOSURE_UNKNOWN)
             found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID, name);
         else if (call->exposure != EXPOSURE_UNTOUCHED)
-            left_of(s, f, call, REMEDY_NOT_STRUCK, "%s was kept off the dead connection", name);
+            scene_leave(s, f, call, REMEDY_NOT_STRUCK, "%s was kept off the dead connection", name);
     }
     finding_end(f, "no call was struck by a fault");
 }
@@ -202,8 +203,8 @@ void check_retry_elsewhere(const struct scene *s, struct finding *f)
             found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID,
                      call_text(s, call, name));
         else if (call->exposure != EXPOSURE_UNTOUCHED)
-            left_of(s, f, call, REMEDY_NOT_STRUCK, "%s was kept off the dead connection",
-                    call_text(s, call, name));
+            scene_leave(s, f, call, REMEDY_NOT_STRUCK, "%s was kept off the dead connection",
+                        call_text(s, call, name));
     }
     finding_end(f, "no call was struck by a fault");
 }
@@ -230,12 +231,12 @@ static void backoff_of(const struct scene *s, struct finding *f, const struct ca
     if (too_soon(s, call, &asked)) {
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s was sent again before the %s of Retry-After were over", name,
-                 time_text(asked, time));
+                 finding_time(asked, time));
         return;
     }
     if (gaps < BACKOFF_GAPS) {
-        left_of(s, f, call, REMEDY_LONGER, "%s made %zu attempts; five are needed", name,
-                call->count);
+        scene_leave(s, f, call, REMEDY_LONGER, "%s made %zu attempts; five are needed", name,
+                    call->count);
         return;
     }
     for (size_t i = 1; i <= gaps; i++) {
@@ -251,7 +252,8 @@ static void backoff_of(const struct scene *s, struct finding *f, const struct ca
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID, name);
     else if (least >= mean - slack && most <= mean + slack)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
-                 "%s: all pauses between its attempts are about %s", name, time_text(mean, time));
+                 "%s: all pauses between its attempts are about %s", name,
+                 finding_time(mean, time));
     else if (last <= first)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s: the pauses between its attempts do not grow", name);
@@ -260,7 +262,7 @@ static void backoff_of(const struct scene *s, struct finding *f, const struct ca
                  "%s: the pauses between its attempts grow by less than a half", name);
     else
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call), "the pauses grow to %s",
-                 time_text(most, time));
+                 finding_time(most, time));
 }
 
 void check_backoff(const struct scene *s, struct finding *f)

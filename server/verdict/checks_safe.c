@@ -86,15 +86,16 @@ static void keyless_retry(const struct scene *s, struct finding *f, const struct
 {
     size_t risk = 0;
     char name[CALL_SIZE];
-    while (risk < call->count && !attempt_is_risk(s->h, call_members(s, call)[risk].attempt))
+    while (risk < call->count && !repeat_is_risk(s->h, call_members(s, call)[risk].attempt))
         risk++;
     size_t after = risk < call->count ? call->count - risk - 1 : 0;
     call_text(s, call, name);
     if (after > 0)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s was sent again without a key, though it may have been done", name);
-    else if (call->state == CALL_UNKNOWN || call_risky(s->h, s->calls, call) == TRI_UNKNOWN ||
-             call->lacks_before || call->lacks_after)
+    else if (call->state == CALL_UNKNOWN ||
+             repeat_call_risky(s->h, s->calls, call) == TRI_UNKNOWN || call->lacks_before ||
+             call->lacks_after)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID, name);
     else if (risk == call->count)
         found_of(s, f, call, OUTCOME_NA, REMEDY_NONE, UNTIL_THE_END,
@@ -278,7 +279,7 @@ static void storm_of(const struct scene *s, struct finding *f, const struct call
         least = (group.attempts + group.calls - 1) / group.calls;
     bool flood = opened > w->spare + w->at_once;
     call_text(s, call, name);
-    time_text(within, time);
+    finding_time(within, time);
     if (least > max)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s made %u attempts in %s", name,
                  least, time);
@@ -292,7 +293,8 @@ static void storm_of(const struct scene *s, struct finding *f, const struct call
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, call->presumed ? REMEDY_REPORT : REMEDY_GAP,
                  UNTIL_THE_END, UNSAID, name);
     else if (s->over && s->client_gone == NEVER && s->now < end)
-        left_of(s, f, call, REMEDY_ENDED_EARLY, "the run ended less than %s after the fault", time);
+        scene_leave(s, f, call, REMEDY_ENDED_EARLY, "the run ended less than %s after the fault",
+                    time);
     else
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, end, "%u attempt%s, %u new connection%s",
                  attempts, attempts == 1 ? "" : "s", opened, opened == 1 ? "" : "s");

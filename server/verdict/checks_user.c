@@ -57,7 +57,7 @@ static void was_confirmed(const struct scene *s, struct finding *f, const struct
     char name[CALL_SIZE], time[TIME_SIZE];
     if (took <= limit)
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
-                 "answered after %s, by the client's own account", time_text(took, time));
+                 "answered after %s, by the client's own account", finding_time(took, time));
     else
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, NEVER,
                  "%s was answered at about its limit", call_text(s, call, name));
@@ -70,10 +70,11 @@ static bool is_open_question(const struct scene *s, struct finding *f, const str
     char name[CALL_SIZE];
     call_text(s, call, name);
     if (call->presumed && !told)
-        left_of(s, f, call, REMEDY_REPORT,
-                call->anonymous ? "%s: perhaps it was none, but a spare connection"
-                                : "something fell into a silent connection, and perhaps it was %s",
-                name);
+        scene_leave(s, f, call, REMEDY_REPORT,
+                    call->anonymous
+                        ? "%s: perhaps it was none, but a spare connection"
+                        : "something fell into a silent connection, and perhaps it was %s",
+                    name);
     else if (call->state == CALL_UNKNOWN || (is_answered(call) && call->lacks_before))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
@@ -98,9 +99,10 @@ static void was_not_answered(const struct scene *s, struct finding *f, const str
         found_of(s, f, call, outcome, outcome == OUTCOME_FAIL ? REMEDY_NONE : REMEDY_GAP,
                  UNTIL_THE_END, "%s was never answered%s%s", name,
                  call->state == CALL_GIVEN_UP ? ": the client has ended" : " within ",
-                 call->state == CALL_GIVEN_UP ? "" : time_text(within, time));
+                 call->state == CALL_GIVEN_UP ? "" : finding_time(within, time));
     } else if (s->over) {
-        left_of(s, f, call, REMEDY_ENDED_EARLY, "%s was not answered yet when the run ended", name);
+        scene_leave(s, f, call, REMEDY_ENDED_EARLY, "%s was not answered yet when the run ended",
+                    name);
     } else {
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline, "%s is not answered yet",
                  name);
@@ -125,7 +127,7 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
                            int64_t within)
 {
     char name[CALL_SIZE], time[TIME_SIZE];
-    enum tri repeatable = call->count ? call_repeatable(s->h, s->calls, call) : TRI_YES;
+    enum tri repeatable = call->count ? repeat_call(s->h, s->calls, call) : TRI_YES;
     call_text(s, call, name);
     if (repeatable == TRI_NO) {
         found_of(s, f, call, OUTCOME_NA, REMEDY_NONE, UNTIL_THE_END,
@@ -143,7 +145,7 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
         was_not_answered(s, f, call, within);
     else if (call->wait.from > within)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s was answered only after %s",
-                 name, time_text(call->wait.from, time));
+                 name, finding_time(call->wait.from, time));
     else if (call->wait.to > within)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, NEVER,
                  "%s was answered at about its limit", name);
@@ -151,7 +153,7 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
                  call->anonymous ? "answered %s after its first SYN or connection"
                                  : "answered %s after its first byte",
-                 time_text(call->wait.to, time));
+                 finding_time(call->wait.to, time));
 }
 
 /* Kept off the fault: by luck, or by the client's doing. */
@@ -162,15 +164,15 @@ static void recover_kept_off(const struct scene *s, struct finding *f, const str
     enum remedy remedy;
     char name[CALL_SIZE];
     call_text(s, call, name);
-    if (!exposure_counts(s, call, &why, &remedy))
-        left_of(s, f, call, remedy, "%s was kept off connection %llu, but %s", name,
-                (unsigned long long)call->left, why);
+    if (!scene_counts(s, call, &why, &remedy))
+        scene_leave(s, f, call, remedy, "%s was kept off connection %llu, but %s", name,
+                    (unsigned long long)call->left, why);
     else if (call->state == CALL_UNKNOWN || call->lacks_before)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
     else if (!is_answered(call) || call->wait.to > within)
-        left_of(s, f, call, REMEDY_WAIT, "%s was kept off connection %llu, and not answered", name,
-                (unsigned long long)call->left);
+        scene_leave(s, f, call, REMEDY_WAIT, "%s was kept off connection %llu, and not answered",
+                    name, (unsigned long long)call->left);
     else
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
                  "answered on a new connection: connection %llu %s", (unsigned long long)call->left,
@@ -227,8 +229,8 @@ void check_recovered(const struct scene *s, struct finding *f)
                 found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
                          "what happened to %s is not all in the ledger", call_text(s, call, name));
             else
-                left_of(s, f, call, REMEDY_GAP, "whether %s met a fault is not in the ledger",
-                        call_text(s, call, name));
+                scene_leave(s, f, call, REMEDY_GAP, "whether %s met a fault is not in the ledger",
+                            call_text(s, call, name));
             break;
         case EXPOSURE_UNTOUCHED:
             break;
@@ -288,10 +290,10 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
     if (find_end(s, call, &end)) {
         if (end.most <= max)
             found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call), "%s after %s",
-                     end.how, time_text(end.most, time));
+                     end.how, finding_time(end.most, time));
         else if (end.least != NEVER && end.least > max)
             found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s: %s only after %s", name,
-                     end.how, time_text(end.least, time));
+                     end.how, finding_time(end.least, time));
         else
             found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, UNTIL_THE_END,
                      "%s: when its user was told of the failure is not seen", name);
@@ -299,7 +301,7 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
     }
     int64_t deadline = call->begun.to + max;
     if (s->now <= deadline && s->over)
-        left_of(s, f, call, REMEDY_ENDED_EARLY, "%s was not over yet when the run ended", name);
+        scene_leave(s, f, call, REMEDY_ENDED_EARLY, "%s was not over yet when the run ended", name);
     else if (s->now <= deadline)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline, "%s is not over yet",
                  name);
@@ -308,7 +310,7 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
                  UNTIL_THE_END, "%s: when its user was told of the failure is not seen", name);
     else
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
-                 "%s was neither answered nor ended after %s", name, time_text(max, time));
+                 "%s was neither answered nor ended after %s", name, finding_time(max, time));
 }
 
 /* Whether a fault leaves its client waiting: it says nothing, or not all, or not soon. */
@@ -352,10 +354,10 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
         wait_unanswered(s, f, call, max);
     else if (call->wait.to <= max)
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER, "answered after %s",
-                 time_text(call->wait.to, time));
+                 finding_time(call->wait.to, time));
     else if (call->wait.from > max)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s was answered only after %s",
-                 call_text(s, call, name), time_text(call->wait.from, time));
+                 call_text(s, call, name), finding_time(call->wait.from, time));
     else
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, NEVER,
                  "%s was answered at about its limit", call_text(s, call, name));
@@ -376,12 +378,12 @@ void check_user_wait(const struct scene *s, struct finding *f)
         if (call->exposure == EXPOSURE_UNKNOWN)
             found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
                      "what happened to %s is not all in the ledger", call_text(s, call, name));
-        else if (kept_off && !exposure_counts(s, call, &why, &remedy))
-            left_of(s, f, call, remedy, "%s was kept off connection %llu, but %s",
-                    call_text(s, call, name), (unsigned long long)call->left, why);
+        else if (kept_off && !scene_counts(s, call, &why, &remedy))
+            scene_leave(s, f, call, remedy, "%s was kept off connection %llu, but %s",
+                        call_text(s, call, name), (unsigned long long)call->left, why);
         else if (kept_off && call->state != CALL_ANSWERED)
-            left_of(s, f, call, REMEDY_WAIT, "%s was kept off the fault, and not answered",
-                    call_text(s, call, name));
+            scene_leave(s, f, call, REMEDY_WAIT, "%s was kept off the fault, and not answered",
+                        call_text(s, call, name));
         else if (kept_off || call->exposure == EXPOSURE_BITTEN || call->held) {
             met |= !kept_off && met_silence(s, call);
             wait_of(s, f, call, max);
@@ -447,8 +449,8 @@ void check_waits(const struct scene *s, struct finding *f)
             found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
                      "%s began in the outage, and was answered after it", name);
         else
-            left_of(s, f, call, REMEDY_REPORT,
-                    "%s: whether its user saw an error is not seen on the wire", name);
+            scene_leave(s, f, call, REMEDY_REPORT,
+                        "%s: whether its user saw an error is not seen on the wire", name);
     }
     for (size_t i = 0; i < s->account->count; i++) {
         const struct account_line *line = &s->account->lines[i];

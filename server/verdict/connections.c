@@ -21,7 +21,7 @@ struct connection *history_connection_of(struct history *h, const struct ledger_
                                   .left_at = NEVER,
                                   .said_at = NEVER,
                                   .settings_acked = NEVER,
-                                  .deaf_at = NEVER,
+                                  .pings_ignored_at = NEVER,
                                   .pinged = NEVER,
                                   .hint = NEVER,
                                   .ended = NEVER,
@@ -141,7 +141,7 @@ void connection_left(struct history *h, struct connection *c, const struct ledge
     }
     if (how == LEFT_GOAWAY || how == LEFT_CLOSE_NOTIFY)
         return; /* it may still read */
-    struct attempt *a = newest_attempt(h, c);
+    struct attempt *a = attempt_newest(h, c);
     for (; a; a = attempt_before(h, a)) {
         if (attempt_abandonable(h, a))
             attempt_out(a, TROUBLE_ABANDONED, 0, r->age, r->seq);
@@ -191,7 +191,7 @@ void history_on_peer_ping(struct history *h, const struct ledger_record *r)
     struct connection *c = history_connection_of(h, r);
     c->pings++;
     no_use(c, r);
-    if (c->deaf && c->pinged == NEVER)
+    if (c->pings_ignored && c->pinged == NEVER)
         c->pinged = r->age;
 }
 
@@ -239,7 +239,7 @@ void history_on_stale_bytes(struct history *h, const struct ledger_record *r)
 void connection_doubt(struct history *h, struct connection *c, uint64_t fault, int64_t at,
                       uint64_t seq)
 {
-    struct attempt *a = newest_attempt(h, c);
+    struct attempt *a = attempt_newest(h, c);
     for (; a; a = attempt_before(h, a)) {
         int64_t handed = a->reached[PROGRESS_HANDED];
         if (handed != NEVER && a->progress < PROGRESS_CONFIRMED && at - handed <= h->config.grace)
@@ -264,7 +264,7 @@ void history_on_connection_end(struct history *h, const struct ledger_record *r)
     if (c->how == HOW_RST && c->by != BY_CLIENT)
         connection_doubt(h, c, fault, r->age, r->seq);
 
-    struct attempt *a = newest_attempt(h, c);
+    struct attempt *a = attempt_newest(h, c);
     for (; a; a = attempt_before(h, a)) {
         if (!attempt_pending(a))
             continue;

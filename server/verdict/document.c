@@ -9,7 +9,7 @@
 
 /* --- Small parts */
 
-json_t *shown_text(const char *text)
+json_t *document_text(const char *text)
 {
     char out[512];
     size_t len = strnlen(text, sizeof out - 1);
@@ -74,8 +74,8 @@ static json_t *phase_json(const struct work *w)
         snprintf(exited, sizeof exited, "; the command ended with %d", w->phase->status);
     if (w->phase->killed)
         snprintf(exited, sizeof exited, "; the command was killed");
-    return json_pack("{s:s, s:s, s:b, s:I, s:I, s:o}", "phase", phase_name(w->phase->phase),
-                     "verdict", outcome_name(w->outcome), "final", w->final, "requests",
+    return json_pack("{s:s, s:s, s:b, s:I, s:I, s:o}", "phase", verdict_phase_name(w->phase->phase),
+                     "verdict", verdict_outcome_name(w->outcome), "final", w->final, "requests",
                      (json_int_t)requests, "connections", (json_int_t)connections, "sentence",
                      json_sprintf("%zu request%s on %u connection%s%s", requests,
                                   requests == 1 ? "" : "s", connections,
@@ -89,10 +89,11 @@ static json_t *check_json(const struct work *w, const struct judged *one)
     const struct finding *f = &one->found;
     return json_pack("{s:s, s:s?, s:s, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "check",
                      check_rows[one->e->check].name, "of", one->e->of ? one->e->of->name : NULL,
-                     "phase", phase_name(w->phase->phase), "params", expected_params(one->e),
-                     "outcome", outcome_name(f->outcome), "final", one->final, "sentence",
-                     shown_text(f->sentence), "evidence", ids_json(&f->who.seqs), "connections",
-                     ids_json(&f->who.connections), "calls", ids_json(&f->who.calls), "remedy",
+                     "phase", verdict_phase_name(w->phase->phase), "params",
+                     expected_params(one->e), "outcome", verdict_outcome_name(f->outcome), "final",
+                     one->final, "sentence", document_text(f->sentence), "evidence",
+                     ids_json(&f->who.seqs), "connections", ids_json(&f->who.connections), "calls",
+                     ids_json(&f->who.calls), "remedy",
                      remedy_json(f->outcome == OUTCOME_INCONCLUSIVE ? f->remedy : REMEDY_NONE));
 }
 
@@ -128,8 +129,8 @@ static json_t *mitigations_json(const struct verdict *v, const struct work *w)
         enum outcome outcome = outcome_of(w, e->index);
         json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:o}", "name", e->of->name, "params",
                                               expect_params(v->expect, e->index), "outcome",
-                                              outcome_name(outcome), "sentence",
-                                              shown_text(sentence_of(w, e->index, outcome))));
+                                              verdict_outcome_name(outcome), "sentence",
+                                              document_text(sentence_of(w, e->index, outcome))));
     }
     return list;
 }
@@ -259,8 +260,8 @@ static json_t *difference(const struct account_line *line, const char *server, c
         len += (size_t)snprintf(client + len, sizeof client - len, ", %d", line->status);
     if (line->error[0])
         snprintf(client + len, sizeof client - len, ", %.60s", line->error);
-    return json_pack("{s:i, s:o, s:s, s:s}", "n", line->n, "client", shown_text(client), "server",
-                     server, "meaning", meaning);
+    return json_pack("{s:i, s:o, s:s, s:s}", "n", line->n, "client", document_text(client),
+                     "server", server, "meaning", meaning);
 }
 
 static json_t *disagreements_json(const struct work *w)
@@ -327,9 +328,9 @@ static json_t *head_json(struct verdict *v)
 {
     struct tested t = what_was_tested(verdict_work_of(v, PHASE_FAULT));
     return json_pack("{s:o, s:i, s:o, s:s, s:b, s:s?, s:o, s:f, s:b, s:o, s:o, s:s?, s:s?, s:o}",
-                     "hangup", shown_text(v->version[0] ? v->version : HANGUP_VERSION), "rules",
-                     VERDICT_RULES, "run", shown_text(v->run[0] ? v->run : "default"), "verdict",
-                     outcome_name(v->outcome), "final", v->final, "over",
+                     "hangup", document_text(v->version[0] ? v->version : HANGUP_VERSION), "rules",
+                     VERDICT_RULES, "run", document_text(v->run[0] ? v->run : "default"), "verdict",
+                     verdict_outcome_name(v->outcome), "final", v->final, "over",
                      v->over[0] ? v->over : NULL, "mode", mode_json(v), "time_scale", v->time_scale,
                      "relayed", v->relayed, "summary", summary_json(&t), "not_tested",
                      not_tested_json(&t), "attribution", attribution_of(v), "why", v->why, "remedy",

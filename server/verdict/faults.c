@@ -79,14 +79,14 @@ static void strike_connection(struct history *h, struct connection *c, struct fa
     }
     if (f->step == STEP_GOAWAY_NOTICE && !c->notice)
         c->notice = f->seq;
-    if ((f->step == STEP_IGNORE_PINGS || f->step == STEP_STALL) && !c->deaf) {
-        c->deaf = f->seq;
-        c->deaf_at = f->at;
+    if ((f->step == STEP_IGNORE_PINGS || f->step == STEP_STALL) && !c->pings_ignored) {
+        c->pings_ignored = f->seq;
+        c->pings_ignored_at = f->at;
     }
     if ((holds && kind_of(f->step)->holds != HOLDS_NOT) || f->then_hold)
         c->holding = f->seq;
 
-    struct attempt *a = newest_attempt(h, c);
+    struct attempt *a = attempt_newest(h, c);
     for (; a; a = attempt_before(h, a)) {
         if (attempt_pending(a))
             strike(a, f, f->at);
@@ -255,10 +255,10 @@ void faults_meet(struct history *h, struct connection *c, struct attempt *a, uin
 
 /* --- What becomes of it */
 
-/* Takes back what it did; what else stands on the connection goes on. */
+/* Takes back what it did; what else stands on the connection stays. */
 static void spare(struct history *h, struct connection *c, const struct fault *f)
 {
-    struct attempt *a = newest_attempt(h, c);
+    struct attempt *a = attempt_newest(h, c);
     for (; a; a = attempt_before(h, a))
         attempt_spared(a, f->seq);
     if (c->last_fault == f->seq)
@@ -269,22 +269,22 @@ static void spare(struct history *h, struct connection *c, const struct fault *f
         c->notice = 0;
     if (c->holding == f->seq)
         c->holding = 0;
-    if (c->deaf == f->seq)
-        c->deaf = 0;
+    if (c->pings_ignored == f->seq)
+        c->pings_ignored = 0;
     const struct fault *first = c->fault ? store_find(&h->faults, c->fault) : NULL;
     c->dead = first ? first->at : c->fault ? c->dead : NEVER;
 }
 
-/* `heal` and `resume`: what a black hole or a stall kept back goes on, as before. */
+/* `heal` and `resume`: what a black hole or a stall kept back continues, as before. */
 static void repair(struct history *h, struct connection *c, enum ledger_step repaired, int64_t age)
 {
     const struct fault *f;
     for (size_t i = 0; (f = store_back(&h->faults, i)); i++) {
         if (f->connection != c->id || f->step != repaired || f->in_effect == TRI_NO)
             continue;
-        if (c->deaf == f->seq)
-            c->deaf = 0;
-        struct attempt *a = newest_attempt(h, c);
+        if (c->pings_ignored == f->seq)
+            c->pings_ignored = 0;
+        struct attempt *a = attempt_newest(h, c);
         for (; a; a = attempt_before(h, a))
             attempt_repaired(a, f->seq, age);
         if (c->fault == f->seq)

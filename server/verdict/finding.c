@@ -71,8 +71,8 @@ void found(struct finding *f, enum outcome outcome, enum remedy remedy, int64_t 
     va_end(args);
 }
 
-static void leave_out_va(struct finding *f, enum remedy remedy, const struct subject *who,
-                         const char *format, va_list args)
+static void leave_va(struct finding *f, enum remedy remedy, const struct subject *who,
+                     const char *format, va_list args)
 {
     vsnprintf(f->left_sentence, sizeof f->left_sentence, format, args);
     f->left = true;
@@ -81,13 +81,13 @@ static void leave_out_va(struct finding *f, enum remedy remedy, const struct sub
         f->left_who = *who;
 }
 
-void leave_out(struct finding *f, enum remedy remedy, const struct subject *who, const char *format,
-               ...)
+void finding_leave(struct finding *f, enum remedy remedy, const struct subject *who,
+                   const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     if (!f->left)
-        leave_out_va(f, remedy, who, format, args);
+        leave_va(f, remedy, who, format, args);
     va_end(args);
 }
 
@@ -96,7 +96,7 @@ void found_none(struct finding *f, enum remedy remedy, const char *format, ...)
     va_list args;
     va_start(args, format);
     if (!f->left && f->outcome == OUTCOME_NA && !f->count[OUTCOME_NA])
-        leave_out_va(f, remedy, NULL, format, args);
+        leave_va(f, remedy, NULL, format, args);
     va_end(args);
 }
 
@@ -157,7 +157,7 @@ struct finding finding_of_both(const struct finding *narrow, const struct findin
     return both;
 }
 
-const char *time_text(int64_t ns, char out[TIME_SIZE])
+const char *finding_time(int64_t ns, char out[TIME_SIZE])
 {
     if (ns < NS_PER_S)
         snprintf(out, TIME_SIZE, "%lld ms", (long long)((ns + NS_PER_MS / 2) / NS_PER_MS));

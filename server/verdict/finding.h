@@ -124,8 +124,8 @@ void found_va(struct finding *f, enum outcome outcome, enum remedy remedy, int64
               const struct subject *who, const char *format, va_list args)
     __attribute__((format(printf, 6, 0)));
 /* The same of what is left out when anything else was found: it is inconclusive when it is all. */
-void leave_out(struct finding *f, enum remedy remedy, const struct subject *who, const char *format,
-               ...) __attribute__((format(printf, 4, 5)));
+void finding_leave(struct finding *f, enum remedy remedy, const struct subject *who,
+                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The same, if nothing at all was found before. */
 void found_none(struct finding *f, enum remedy remedy, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -145,4 +145,4 @@ struct finding finding_of_both(const struct finding *narrow, const struct findin
 
 /* A span of time for people: "16 ms", "1.5 s". */
 #define TIME_SIZE 32
-const char *time_text(int64_t ns, char out[TIME_SIZE]);
+const char *finding_time(int64_t ns, char out[TIME_SIZE]);

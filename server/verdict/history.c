@@ -183,7 +183,7 @@ static bool over(const struct history *h, const struct attempt *a)
 /* Of a connection that is forgotten: what is told of them from now on cannot be placed. */
 static void lose_sight(struct history *h, const struct connection *c)
 {
-    struct attempt *a = c ? newest_attempt(h, c) : NULL;
+    struct attempt *a = c ? attempt_newest(h, c) : NULL;
     for (; a; a = attempt_before(h, a))
         a->unknown |= !over(h, a);
     history_unknown(h, h->age);
@@ -243,7 +243,8 @@ void history_gap(struct history *h, uint64_t first, uint64_t last)
         h->last_seq = last;
 }
 
-/* A reset: the harness begins anew. What was open then may go on, and is not told of any more. */
+/* A reset: the harness begins anew. What was open then may continue, and is not told of any more.
+ */
 static void cleared(struct history *h, const struct ledger_record *r)
 {
     if (h->last_seq == 0 && r->seq > 1)

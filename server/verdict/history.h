@@ -151,10 +151,11 @@ struct connection {
     enum tri crossed; /* it left without being able to know of the fault */
     int64_t said_at;  /* the client's process itself has reacted to the fault; NEVER */
     uint64_t said_seq;
-    int64_t settings_acked;  /* NEVER */
-    uint64_t deaf;           /* the fault by which its PINGs are not answered (any more); 0 */
-    int64_t deaf_at, pinged; /* since when; the first PING of the client behind that. NEVER */
-    unsigned pings;          /* of the client, in all */
+    int64_t settings_acked; /* NEVER */
+    uint64_t pings_ignored; /* the fault by which its PINGs are not answered (any more); 0 */
+    int64_t pings_ignored_at,
+        pinged;     /* since when; the first PING of the client behind that. NEVER */
+    unsigned pings; /* of the client, in all */
     int64_t
         hint; /* ns: how long a Keep-Alive header has said that it may be idle; NEVER: none did */
     uint64_t ping_sent;    /* seq of our first PING behind the fault; 0: none */

@@ -57,7 +57,7 @@ void history_make_room(struct history *h, struct store *s);
 /* The connection of a record; one that the ledger has not told of is made, with nothing known. */
 struct connection *history_connection_of(struct history *h, const struct ledger_record *r);
 /* From the newest to the oldest of a connection: NULL at the end. */
-struct attempt *newest_attempt(struct history *h, const struct connection *c);
+struct attempt *attempt_newest(struct history *h, const struct connection *c);
 struct attempt *attempt_before(struct history *h, const struct attempt *a);
 struct attempt *attempt_of(struct history *h, const struct connection *c, uint32_t exchange);
 

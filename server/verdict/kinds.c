@@ -18,8 +18,7 @@ static const struct kind kinds[STEP_COUNT] = {
     [STEP_RST_STREAM] = { SEEN_READ, REPEAT_ANY, HOLDS_NOT, false },
     [STEP_REFUSE] = { SEEN_READ, REPEAT_ANY, HOLDS_NOT, false },
     [STEP_MAX_STREAMS] = { SEEN_READ, REPEAT_ANY, HOLDS_NOT, false },
-    [STEP_RESPOND] = { SEEN_READ, REPEAT_IDEMPOTENT, HOLDS_NOT,
-                       false }, /* but see call_repeatable */
+    [STEP_RESPOND] = { SEEN_READ, REPEAT_IDEMPOTENT, HOLDS_NOT, false }, /* but see repeat_call */
     [STEP_CUT] = { SEEN_END, REPEAT_IDEMPOTENT, HOLDS_NOT, true },
     [STEP_INJECT] = { SEEN_END, REPEAT_IDEMPOTENT, HOLDS_NOT, false },
     [STEP_DELAY] = { SEEN_NEVER, REPEAT_IDEMPOTENT, HOLDS_ANSWER, false },

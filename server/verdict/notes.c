@@ -122,8 +122,8 @@ static bool as_in_control(const struct phase *p, const struct phase *before,
 }
 
 /* Whether no call died inside the client, by its own account or its exit status. */
-enum tri all_told(const struct phase *p, const struct phase *before, const struct control *control,
-                  bool fits)
+enum tri notes_all_told(const struct phase *p, const struct phase *before,
+                        const struct control *control, bool fits)
 {
     const struct account *account = &p->account;
     bool lost = false, odd = false;
@@ -232,7 +232,7 @@ static bool find_foreign(const struct scene *s, struct note *notes)
     return true;
 }
 
-struct note *make_notes(const struct scene *s, const struct calls *narrow,
+struct note *notes_make(const struct scene *s, const struct calls *narrow,
                         const struct account *account, bool fits)
 {
     struct note *notes = calloc(s->calls->count + 1, sizeof *notes);

@@ -50,7 +50,7 @@ static bool is_lost(const struct history *h, const struct attempt *a)
     }
 }
 
-bool attempt_is_risk(const struct history *h, const struct attempt *a)
+bool repeat_is_risk(const struct history *h, const struct attempt *a)
 {
     bool struck = is_lost(h, a) || a->out_count > 0 || history_held(h, a);
     return struck && a->method.bytes && !repeat_is_idempotent(a) && !has_key(a) &&
@@ -79,7 +79,7 @@ static struct tally tally(const struct history *h, const struct calls *c, const 
     return t;
 }
 
-enum tri call_repeatable(const struct history *h, const struct calls *c, const struct call *call)
+enum tri repeat_call(const struct history *h, const struct calls *c, const struct call *call)
 {
     struct tally t = tally(h, c, call);
     if (t.may_not)
@@ -87,7 +87,7 @@ enum tri call_repeatable(const struct history *h, const struct calls *c, const s
     return t.unknown || call->count == 0 ? TRI_UNKNOWN : TRI_YES;
 }
 
-enum tri call_risky(const struct history *h, const struct calls *c, const struct call *call)
+enum tri repeat_call_risky(const struct history *h, const struct calls *c, const struct call *call)
 {
     struct tally t = tally(h, c, call);
     if (t.may_not)

@@ -75,7 +75,7 @@ const struct check_row check_rows[CHECK_COUNT] = {
     },
     [CHECK_IDLE_EVICTION] = {
         "idle_eviction",
-        "The client stops to use a connection that has been idle for so long.",
+        "The client stops using a connection that has been idle for so long.",
         "two requests with a shorter pause between them, then one after a longer pause, and a mode "
         "that does not end the connection before",
         "after the pause the request went to a new connection, and was answered",

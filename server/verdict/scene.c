@@ -110,8 +110,8 @@ void found_of(const struct scene *s, struct finding *f, const struct call *call,
               "%.100s, if the next %.80s was the same call: this client makes its next one as soon",
               sentence, call_text(s, call, name));
     } else if (note->foreign && !s->e->path[0] && outcome == OUTCOME_PASS) {
-        leave_out(f, REMEDY_FOR, &who, "%.80s met the fault, which the control did not ask",
-                  call_text(s, call, name));
+        finding_leave(f, REMEDY_FOR, &who, "%.80s met the fault, which the control did not ask",
+                      call_text(s, call, name));
     } else if (note->foreign && !s->e->path[0] && outcome == OUTCOME_FAIL) {
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_FOR, until, &who,
               "%.80s, which the control did not ask: %.140s", call_text(s, call, name), sentence);
@@ -120,8 +120,8 @@ void found_of(const struct scene *s, struct finding *f, const struct call *call,
     }
 }
 
-void left_of(const struct scene *s, struct finding *f, const struct call *call, enum remedy remedy,
-             const char *format, ...)
+void scene_leave(const struct scene *s, struct finding *f, const struct call *call,
+                 enum remedy remedy, const char *format, ...)
 {
     struct subject who = subject_of_call(s, call);
     char sentence[SENTENCE_SIZE];
@@ -129,7 +129,7 @@ void left_of(const struct scene *s, struct finding *f, const struct call *call, 
     va_start(args, format);
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    leave_out(f, remedy, &who, "%s", sentence);
+    finding_leave(f, remedy, &who, "%s", sentence);
 }
 
 static bool met_any(const struct scene *s)
@@ -159,8 +159,8 @@ struct call_group scene_group(const struct scene *s, const struct call *call)
 
 /* --- Rules */
 
-bool exposure_counts(const struct scene *s, const struct call *call, const char **why,
-                     enum remedy *remedy)
+bool scene_counts(const struct scene *s, const struct call *call, const char **why,
+                  enum remedy *remedy)
 {
     const struct fault *fault = call_fault(s, call);
     /* Who sees the end of a connection needs no clock of his own for that; that it came sooner

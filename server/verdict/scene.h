@@ -55,8 +55,8 @@ int64_t scene_number(const struct scene *s, size_t param);
 void found_of(const struct scene *s, struct finding *f, const struct call *call,
               enum outcome outcome, enum remedy remedy, int64_t until, const char *format, ...)
     __attribute__((format(printf, 7, 8)));
-void left_of(const struct scene *s, struct finding *f, const struct call *call, enum remedy remedy,
-             const char *format, ...) __attribute__((format(printf, 5, 6)));
+void scene_leave(const struct scene *s, struct finding *f, const struct call *call,
+                 enum remedy remedy, const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* Its evidence: what it was struck by, its attempts, its answer. */
 struct subject subject_of_call(const struct scene *s, const struct call *call);
 struct subject subject_of_connection(const struct connection *c);
@@ -82,8 +82,8 @@ struct call_group scene_group(const struct scene *s, const struct call *call);
 void finding_end_or_na(const struct scene *s, struct finding *f, const char *none);
 
 /* Whether an avoided or pre-empted call counts (R2); if not: *why, and *remedy. */
-bool exposure_counts(const struct scene *s, const struct call *call, const char **why,
-                     enum remedy *remedy);
+bool scene_counts(const struct scene *s, const struct call *call, const char **why,
+                  enum remedy *remedy);
 /* Until when more attempts of it may come. */
 int64_t call_until(const struct call *call);
 /* The fault that struck it first; NULL: none, or it is forgotten. */

@@ -218,9 +218,10 @@ static json_t *connection_json(const struct work *w, const struct connection *c)
 {
     unsigned more;
     json_t *events = events_of(w, c, &more);
-    json_t *json = json_pack("{s:I, s:s, s:s, s:s, s:o}", "id", (json_int_t)c->id, "phase",
-                             phase_name(w->phase->phase), "protocol", c->h2 ? "h2" : "http/1.1",
-                             "path", path_name(c->path), "events", events);
+    json_t *json =
+        json_pack("{s:I, s:s, s:s, s:s, s:o}", "id", (json_int_t)c->id, "phase",
+                  verdict_phase_name(w->phase->phase), "protocol", c->h2 ? "h2" : "http/1.1",
+                  "path", path_name(c->path), "events", events);
     if (json && more)
         json_object_set_new(json, "more", json_integer((json_int_t)more));
     return json;
@@ -348,15 +349,15 @@ static json_t *call_json(const struct work *w, size_t index)
     json_t *attempts = json_array();
     for (size_t i = 0; i < call->count && i < ATTEMPTS_MAX; i++)
         json_array_append_new(attempts, attempt_json(w, &members[i]));
-    json_t *json =
-        json_pack("{s:I, s:s, s:s?, s:s?, s:s, s:s, s:b, s:b, s:o, s:o, s:i, s:i, s:i, s:i, s:o}",
-                  "call", (json_int_t)index + 1, "phase", phase_name(w->phase->phase), "method",
-                  first ? first->method.bytes : NULL, "target", first ? first->target.bytes : NULL,
-                  "state", states[call->state], "exposure", exposures[call->exposure], "presumed",
-                  call->presumed, "anonymous", call->anonymous, "begun_ms", span_json(&call->begun),
-                  "wait_ms", span_json(&call->wait), "retries", (int)call->retries, "hedges",
-                  (int)call->hedges, "duplicates", (int)call->duplicates, "executions",
-                  (int)call->executions, "attempts", attempts);
+    json_t *json = json_pack(
+        "{s:I, s:s, s:s?, s:s?, s:s, s:s, s:b, s:b, s:o, s:o, s:i, s:i, s:i, s:i, s:o}", "call",
+        (json_int_t)index + 1, "phase", verdict_phase_name(w->phase->phase), "method",
+        first ? first->method.bytes : NULL, "target", first ? first->target.bytes : NULL, "state",
+        states[call->state], "exposure", exposures[call->exposure], "presumed", call->presumed,
+        "anonymous", call->anonymous, "begun_ms", span_json(&call->begun), "wait_ms",
+        span_json(&call->wait), "retries", (int)call->retries, "hedges", (int)call->hedges,
+        "duplicates", (int)call->duplicates, "executions", (int)call->executions, "attempts",
+        attempts);
     if (json && call->fault)
         json_object_set_new(json, "fault", json_integer((json_int_t)call->fault));
     if (json && first && first->hangup_call.bytes)

@@ -2,7 +2,7 @@
  * of itself.
  *
  * Each phase has a history of its own. A record of a connection belongs to the phase in which that
- * was opened, also when it comes later; all others to the phase that goes on.
+ * was opened, also when it comes later; all others to the current phase.
  */
 #include "verdict/verdict.h"
 
@@ -87,7 +87,7 @@ static struct phase *begin_phase(struct verdict *v, enum ledger_phase which, uin
     return p;
 }
 
-/* The phase that goes on; what says nothing of phases is one phase "fault". */
+/* The current phase; what says nothing of phases is one phase "fault". */
 static struct phase *current_phase(struct verdict *v, uint64_t seq)
 {
     return v->current || v->failed ? v->current : begin_phase(v, PHASE_FAULT, seq);
@@ -351,13 +351,13 @@ int64_t verdict_next(struct verdict *v)
     return verdict_work(v) ? v->next : NEVER;
 }
 
-const char *outcome_name(enum outcome outcome)
+const char *verdict_outcome_name(enum outcome outcome)
 {
     static const char *const names[] = { "n/a", "pass", "inconclusive", "fail" };
     return names[outcome];
 }
 
-const char *phase_name(enum ledger_phase phase)
+const char *verdict_phase_name(enum ledger_phase phase)
 {
     return ledger_word_name(F_PHASE, phase);
 }

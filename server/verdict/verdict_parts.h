@@ -14,7 +14,7 @@ struct phase {
     struct history *h;
     struct control *control; /* of a control phase that is over: what it shows; made when needed */
     uint64_t first_seq, first_connection;
-    int64_t begun, ended; /* NEVER: it goes on */
+    int64_t begun, ended; /* NEVER: it lasts */
     struct account account;
     int64_t exited; /* the command; NEVER */
     int status;     /* its exit status; -1: it was ended by a signal, or that is not known */
@@ -78,10 +78,10 @@ struct work *verdict_work_of(struct verdict *v, enum ledger_phase phase); /* NUL
 
 /* notes.c: whether no call died inside the client, by its own account (fits: its lines are put to
  * calls) or its exit status, as in the control before (NULL: none). */
-enum tri all_told(const struct phase *p, const struct phase *before, const struct control *control,
-                  bool fits);
+enum tri notes_all_told(const struct phase *p, const struct phase *before,
+                        const struct control *control, bool fits);
 /* A note for each call; the caller's. NULL without memory. */
-struct note *make_notes(const struct scene *s, const struct calls *narrow,
+struct note *notes_make(const struct scene *s, const struct calls *narrow,
                         const struct account *account, bool fits);
 
 /* timeline.c: the connections of the calls that met a fault, then others: { "connections": [],
@@ -89,6 +89,6 @@ struct note *make_notes(const struct scene *s, const struct calls *narrow,
 json_t *timeline_json(struct verdict *v);
 
 /* document.c: a text that may have been cut within a character. */
-json_t *shown_text(const char *text);
-const char *outcome_name(enum outcome outcome);
-const char *phase_name(enum ledger_phase phase);
+json_t *document_text(const char *text);
+const char *verdict_outcome_name(enum outcome outcome);
+const char *verdict_phase_name(enum ledger_phase phase);

@@ -219,11 +219,11 @@ static bool judge_reading(const struct verdict *v, struct work *w, struct scene 
                           struct note **notes)
 {
     s->account_fits = account_match(&w->phase->account, s->calls);
-    *notes = make_notes(s, w->calls, &w->phase->account, s->account_fits);
+    *notes = notes_make(s, w->calls, &w->phase->account, s->account_fits);
     if (!*notes)
         return false;
     s->notes = *notes;
-    s->all_told = all_told(w->phase, control, s->control, s->account_fits);
+    s->all_told = notes_all_told(w->phase, control, s->control, s->account_fits);
     for (size_t i = 0; i < expect_count(v->expect); i++) {
         s->e = expect_at(v->expect, i);
         work_out(v, s, w->phase, &findings[i]);

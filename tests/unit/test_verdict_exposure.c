@@ -142,8 +142,8 @@ static void a_call_may_be_repeated_by_what_its_client_could_know(void **state)
         struct calls_config config = rig_config();
         struct calls *c = calls_build(h, &config, READING_NARROW);
         assert_int_equal(c->count, 1);
-        enum tri repeatable = call_repeatable(h, c, &c->calls[0]);
-        enum tri risky = call_risky(h, c, &c->calls[0]);
+        enum tri repeatable = repeat_call(h, c, &c->calls[0]);
+        enum tri risky = repeat_call_risky(h, c, &c->calls[0]);
         if (repeatable != repeats[i].repeatable || risky != repeats[i].risky) {
             print_error("%s: %d, %d\n", repeats[i].title, repeatable, risky);
             all = false;
