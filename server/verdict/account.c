@@ -284,9 +284,11 @@ static const struct attempt *sent_again(const struct account *a, const struct hi
             line++;
     }
     const struct attempt *again = next ? first_of(calls, next) : NULL;
+    /* Nobody can know of the loss at once: then it is a request of its own, or no request. */
     if (!again || !is_surely_answered(next) || again->connection == lost->connection ||
-        !repeat_is_safe(again) || next->begun.from > lost->first_byte.to + within ||
-        !fits(&a->lines[line], calls, next) || a->lines[line].took == NEVER)
+        next->begun.from <= lost->first_byte.to + history_grace(h) || !repeat_is_safe(again) ||
+        next->begun.from > lost->first_byte.to + within || !fits(&a->lines[line], calls, next) ||
+        a->lines[line].took == NEVER)
         return NULL;
     int64_t since = next->answered.from - lost->first_byte.to;
     return a->lines[line].took >= since - history_grace(h) ? again : NULL;

@@ -422,6 +422,17 @@ static bool is_no_attempt(const struct connection *c, const struct ledger_record
                                 ledger_number(r, F_DATA_BYTES, INT64_MAX) <= CLOSE_NOTIFY_MAX);
 }
 
+/* Octets: GOAWAY of HTTP/2, in a record of TLS 1.2 or 1.3 of its own. */
+#define FAREWELL_MAX(tls) ((tls) ? 17 + 29 + CLOSE_NOTIFY_MAX : 17)
+
+bool attempt_is_farewell(const struct history *h, const struct attempt *a)
+{
+    const struct connection *c = history_find_connection(h, a->connection);
+    bool left = c && (c->left == LEFT_FIN || c->left == LEFT_RST);
+    return left && c->h2 && a->presumed && !a->method.hash && c->dropped > 0 &&
+           c->dropped <= FAREWELL_MAX(c->tls) && c->left_at <= a->first_byte.to + h->config.grace;
+}
+
 /* A request that nobody has read. */
 static void presume(struct history *h, struct connection *c, const struct ledger_record *r)
 {
@@ -449,6 +460,7 @@ static void presume(struct history *h, struct connection *c, const struct ledger
 void history_on_segments_dropped(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
+    c->dropped = ledger_number(r, F_DATA_BYTES, NEVER);
     if (!is_no_attempt(c, r))
         presume(h, c, r);
     if (ledger_number(r, F_FINS, 0) > 0 || ledger_number(r, F_RSTS, 0) > 0)

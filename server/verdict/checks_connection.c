@@ -417,6 +417,8 @@ static void check_idleness(const struct scene *s, struct finding *f, const struc
         return;
     }
     for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
+        if (attempt_is_farewell(s->h, a))
+            continue;
         if (about(s, a) && a->presumed)
             finding_leave(
                 f, REMEDY_REPORT, NULL,

@@ -16,6 +16,7 @@ struct connection *history_connection_of(struct history *h, const struct ledger_
                                   .idle_since = NEVER,
                                   .dead = NEVER,
                                   .stale_bytes = NEVER,
+                                  .dropped = NEVER,
                                   .stale_last = NEVER,
                                   .no_use_at = NEVER,
                                   .left_at = NEVER,

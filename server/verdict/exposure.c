@@ -27,7 +27,7 @@ static struct past look_back(const struct build *b, const struct connection *c, 
     struct past past = { .c = c, .answered = NEVER };
     const struct attempt *a = c->newest ? history_find_attempt(b->h, c->newest) : NULL;
     for (; a; a = a->previous ? history_find_attempt(b->h, a->previous) : NULL) {
-        if (a->first_byte.from > age)
+        if (a->first_byte.from > age || attempt_is_farewell(b->h, a))
             continue;
         int64_t handed = a->reached[PROGRESS_HANDED];
         bool done = handed != NEVER && handed <= age;
@@ -130,6 +130,13 @@ static bool left_unaware(const struct build *b, const struct past *past)
            !would_have_kept(b, past);
 }
 
+/* Whether all that came of the dead connection was its client leaving. */
+static bool said_farewell(const struct build *b, const struct connection *c)
+{
+    const struct attempt *a = c->newest ? history_find_attempt(b->h, c->newest) : NULL;
+    return a && attempt_is_farewell(b->h, a);
+}
+
 static void was_dead(const struct build *b, struct call *call, const struct past *past,
                      const struct connection *own)
 {
@@ -139,7 +146,7 @@ static void was_dead(const struct build *b, struct call *call, const struct past
     int64_t end = call->answered.to != NEVER ? call->answered.to : history_age(b->h);
     if (!f || f->in_effect == TRI_UNKNOWN)
         decide(call, EXPOSURE_UNKNOWN, WHY_MISSING);
-    else if (c->stale_bytes != NEVER && c->stale_bytes <= end)
+    else if (c->stale_bytes != NEVER && c->stale_bytes <= end && !said_farewell(b, c))
         decide(call, EXPOSURE_UNTOUCHED, WHY_NO_FAULT); /* it did try; that may be another call */
     else if (past->struck && f->step != STEP_GOAWAY)
         decide(call, EXPOSURE_UNTOUCHED, WHY_NO_FAULT);

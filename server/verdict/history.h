@@ -171,6 +171,7 @@ struct connection {
     uint64_t first_seq, last_seq;
     uint64_t newest;   /* number of its newest attempt; 0 */
     uint64_t presumed; /* number of the newest that is presumed, or was; 0 */
+    int64_t dropped;   /* octets of data that a black hole dropped; NEVER: it does not say */
 };
 
 /* The states of section 2. */
@@ -251,6 +252,9 @@ int64_t history_grace(const struct history *h);
 bool history_proxied(const struct history *h);
 /* Whether a fault let a part of its answer out and not the rest. */
 bool attempt_was_cut(const struct history *h, const struct attempt *a);
+/* Whether what a black hole dropped was no request (R7): over HTTP/2, just before its client's FIN,
+ * and no more than the GOAWAY and the close_notify by which it leaves. */
+bool attempt_is_farewell(const struct history *h, const struct attempt *a);
 /* How many attempts, connections and faults were forgotten for want of room or memory. */
 uint64_t history_forgotten(const struct history *h);
 /* How many of these attempts were not answered: calls that are no longer told may be among them, so

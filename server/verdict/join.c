@@ -564,7 +564,9 @@ int join_all(struct build *b)
     qsort(b->entries, count, sizeof *b->entries, by_first_byte);
     names_find_worn(b);
     find_askers(b);
-    for (size_t i = 0; i < count; i++)
-        join_one(b, &b->entries[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (!attempt_is_farewell(b->h, b->entries[i].attempt))
+            join_one(b, &b->entries[i]);
+    }
     return 0;
 }

@@ -122,6 +122,17 @@ def sessions(tap, prove):
     for title, expected, words, options in rows:
         status, said, errors = prove.run(*words, command=[*NODE, *options])
         tap.case(f'{title}: {expected}', status == expected, f'{status}\n{said}{errors}')
+    hole = prove.path('hole.json')
+    pathlib.Path(hole).write_text(json.dumps({'name': 'hole', 'summary': 'A path that changes.', 'rows': [
+        {'name': 'hole', 'mode': 'path-change', 'params': {'mark': 'background'},
+         'steps': 'get get background pause foreground get'}]}))
+    status, document = prove.document('--suite', hole, '--over', 'h2', '--expect', 'retry-once',
+                                      command=[*NODE, '--fresh-on-foreground'])
+    if status == USAGE:
+        tap.skip('leaving a black hole is no retry', 'it takes CAP_NET_ADMIN')
+    else:  # it says GOAWAY, which nobody reads, and asks on a new session at once
+        tap.case('leaving a black hole is no retry', status == INCONCLUSIVE and document['calls']['bitten'] == 0,
+                 f'{status} {document}')
 
 
 def suite_ledgers(tap, prove):

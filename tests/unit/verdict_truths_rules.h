@@ -47,6 +47,20 @@
         BITTEN("10.011", "c101", "x2", "GET /a")                                                   \
             GONE("10.012", "c101") "10.013 c102 open\n" ANSWERED("10.014", "c102", "x1", "GET /a")
 
+/* Over HTTP/2: octets are dropped, the client leaves, and asks elsewhere. */
+#define LEAVES_HOLE(dropped, octets, left)                                                         \
+    "9.000 command_start command=x steps=get_pause_get\n" DRIVER H2("10.000", "c101")              \
+        ANSWERED("10.000", "c101", "x1", "GET /a stream=1")                                        \
+            REPORT("10.010", "1", "get",                                                           \
+                   "true") "12.000 c101 black_hole\n" dropped                                      \
+                           " c101 segments_dropped segments=1 data=1 "                             \
+                           "data_bytes=" octets " first_data=" dropped "\n" left                   \
+                           " c101 segments_dropped "                                               \
+                           "segments=1 fins=1 data=0 data_bytes=" octets " first_data=" dropped    \
+                           "\n" H2("15.505", "c102")                                               \
+                               ANSWERED("15.510", "c102", "x1", "GET /a stream=1")                 \
+                                   TOOK("15.520", "2", "get", "true", "3010") HOLE_ENDS
+
 static const struct truth rules[] = {
     /* --- R1 */
     { "5: a POST with a time in its content is sent again", "[\"safe-retry\"]",
@@ -233,6 +247,17 @@ static const struct truth rules[] = {
       HOLE_UNTOLD, 0 },
     { "R7: it does not say how long it took", RETRY_ONCE,
       HOLE("get_pause_get") REPORT("15.520", "2", "get", "true") HOLE_ENDS, HOLE_UNTOLD, 0 },
+    { "R7: the client leaves a hole by GOAWAY and close_notify, and asks anew: nothing was sent "
+      "again",
+      RETRY_ONCE, LEAVES_HOLE("15.500", "17", "15.508"),
+      "inconclusive recovered=inconclusive(control) retries=inconclusive(not-struck) "
+      "retry_elsewhere=inconclusive(not-struck)",
+      0 },
+    { "R7: so much is no GOAWAY; but nobody sends again what he has only just sent", RETRY_ONCE,
+      LEAVES_HOLE("15.500", "99", "15.508"), HOLE_UNTOLD, 0 },
+    { "R7: it was sent long before its client left", RETRY_ONCE,
+      LEAVES_HOLE("12.500", "17", "15.490"),
+      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
     { "R7: calls were made at once", RETRY_ONCE,
       HOLE("get*2") TOOK("15.520", "2", "get", "true", "3010") HOLE_ENDS, HOLE_UNTOLD, 0 },
     { "R7: a call failed in the hole, and the next was answered", RETRY_ONCE,
