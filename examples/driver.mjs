@@ -152,7 +152,9 @@ const ask = async (method, headers, content) => {
   const safe = method === "GET" || "Idempotency-Key" in headers;
   for (let retry = 0; ; retry++) {
     try {
-      return await client.ask(method, headers, content, AbortSignal.timeout(timeout));
+      const status = await client.ask(method, headers, content, AbortSignal.timeout(timeout));
+      if (status !== 408 || retry >= retries || !safe) return status;
+      client.leave(); // 408: the server was about to close this connection
     } catch (error) {
       const most = error.refused && options["obey-goaway"] ? Math.max(retries, 1) : retries;
       if (retry >= most || !(safe || error.refused)) throw error;

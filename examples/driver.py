@@ -59,10 +59,13 @@ class Client:
         """Returns the status; raises what went wrong."""
         safe = method == 'GET' or 'Idempotency-Key' in headers
         for retry in range(self.options.retry + 1):
+            last = retry == self.options.retry or not safe
             try:
-                return self.ask_once(method, headers, content, fresh=retry > 0)
+                status = self.ask_once(method, headers, content, fresh=retry > 0)
+                if status != 408 or last:  # 408: the server was about to close this connection
+                    return status
             except (OSError, http.client.HTTPException):
-                if retry == self.options.retry or not safe:
+                if last:
                     raise
 
     def foreground(self):

@@ -14,11 +14,16 @@
 #include "cli/environment.h"
 #include "cli/sockets.h"
 
-#define LOOK_MS     20                  /* between two looks at the report, or at the verdict */
-#define SETTLE      (11 * NS_PER_S)     /* the longest window of a check, and a moment */
-#define PATIENCE    (10 * NS_PER_S)     /* of a signal, with COMMAND */
-#define SHOWN_MAX   ((size_t)64 * 1024) /* what may wait to be shown before COMMAND has to */
-#define SHORT_PAUSE "0.05"              /* in the control, where nothing waits for an idle spell */
+#define LOOK_MS   20                  /* between two looks at the report, or at the verdict */
+#define SETTLE    (11 * NS_PER_S)     /* the longest window of a check, and a moment */
+#define PATIENCE  (10 * NS_PER_S)     /* of a signal, with COMMAND */
+#define SHOWN_MAX ((size_t)64 * 1024) /* what may wait to be shown before COMMAND has to */
+/* In the control the step `pause` is a little shorter than where the fault comes, so that it shows
+ * that the client keeps an idle connection for so long, and leaves it because of the fault; unless
+ * that would take long. Seconds. */
+#define PAUSE_LESS    0.1
+#define PAUSE_SHORT   0.05
+#define PAUSE_CONTROL 3.0
 
 /* --- The loop, and signals */
 
@@ -117,10 +122,15 @@ static int make_environment(struct environment *e, const struct proving *p, cons
     set_text(e, "HANGUP_MARK_URL", run, "mark_url");
     set_text(e, "HANGUP_RUN", run, "id");
     set_text(e, "HANGUP_OVER", run, "over");
-    snprintf(pause, sizeof pause, "%.3f", json_number_value(json_object_get(run, "pause_s")));
+    double seconds = json_number_value(json_object_get(run, "pause_s"));
+    if (strcmp(phase, "control") == 0)
+        seconds = seconds > PAUSE_CONTROL || seconds < PAUSE_LESS + PAUSE_SHORT
+                      ? PAUSE_SHORT
+                      : seconds - PAUSE_LESS;
+    snprintf(pause, sizeof pause, "%.3f", seconds);
     for (char *c = pause; *c; c++)
         *c = *c == ',' ? '.' : *c; /* whatever the locale */
-    environment_set(e, "HANGUP_PAUSE", strcmp(phase, "control") == 0 ? SHORT_PAUSE : pause);
+    environment_set(e, "HANGUP_PAUSE", pause);
     environment_set(e, "HANGUP_PHASE", phase);
     environment_set(e, "HANGUP_MITIGATION", strcmp(phase, "without") == 0 ? "off" : "on");
     environment_set(e, "HANGUP_REPORT", report);

@@ -82,7 +82,7 @@ void account_add(struct account *a, const char *json, size_t len, uint64_t seq, 
 void account_steps(struct account *a, const char *steps, size_t len)
 {
     a->asked = 0;
-    a->at_once = false;
+    a->at_once = a->marks = false;
     for (size_t i = 0; i < len;) {
         size_t end = i;
         while (end < len && steps[end] != ' ')
@@ -92,6 +92,8 @@ void account_steps(struct account *a, const char *steps, size_t len)
         const char *star = memchr(steps + i, '*', end - i);
         long times = star ? strtol(star + 1, NULL, 10) : 1;
         a->at_once |= request && times != 1;
+        a->marks |= end - i == 10 && (memcmp(steps + i, "background", 10) == 0 ||
+                                      memcmp(steps + i, "foreground", 10) == 0);
         if (request && times > 0 && times <= ACCOUNT_MAX)
             a->asked += (size_t)times;
         i = end + 1;

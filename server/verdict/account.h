@@ -33,6 +33,7 @@ struct account {
     bool broken;  /* a line is no such line, or there were too many */
     size_t asked; /* requests that its steps ask for; 0: that is not known */
     bool at_once; /* some of them at the same time */
+    bool marks;   /* some of them are the marks of an app that goes and comes back */
     struct account_line *lines;
     size_t count, room;
 };

@@ -245,7 +245,9 @@ static void used_after(const struct scene *s, struct finding *f, const struct ma
     enum tri old = is_old(s, m, a);
     ids_add(&who.seqs, m->mark->seq);
     attempt_text(a, name);
-    bool surely_after = a->first_byte.from >= m->mark->at.to + m->skew ||
+    /* A driver waits for the answer before it goes on. */
+    int64_t skew = s->account->marks && account_whole(s->account) ? 0 : m->skew;
+    bool surely_after = a->first_byte.from >= m->mark->at.to + skew ||
                         (m->mark->exact && a->first_byte.from >= m->mark->at.from);
     if (a->first_byte.to < m->mark->at.from - m->skew || a->first_byte.from >= m->next)
         return;

@@ -127,7 +127,7 @@ void check_retries(const struct scene *s, struct finding *f)
         else if (call->exposure != EXPOSURE_UNTOUCHED)
             scene_leave(s, f, call, REMEDY_NOT_STRUCK, "%s was kept off the dead connection", name);
     }
-    finding_end(f, "no call was struck by a fault");
+    scene_end(s, f, "no call was struck by a fault");
 }
 
 /* --- retry_elsewhere */
@@ -206,7 +206,7 @@ void check_retry_elsewhere(const struct scene *s, struct finding *f)
             scene_leave(s, f, call, REMEDY_NOT_STRUCK, "%s was kept off the dead connection",
                         call_text(s, call, name));
     }
-    finding_end(f, "no call was struck by a fault");
+    scene_end(s, f, "no call was struck by a fault");
 }
 
 /* --- backoff */
@@ -272,5 +272,5 @@ void check_backoff(const struct scene *s, struct finding *f)
         if (scene_about(s, call) && call->exposure == EXPOSURE_BITTEN)
             backoff_of(s, f, call);
     }
-    finding_end(f, "no call was struck by a fault");
+    scene_end(s, f, "no call was struck by a fault");
 }

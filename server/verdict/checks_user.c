@@ -88,13 +88,24 @@ static bool is_open_question(const struct scene *s, struct finding *f, const str
 
 /* --- recovered */
 
+/* The status of a rule's by which its last attempt was refused; 0: none was. */
+static int refused_with(const struct scene *s, const struct call *call)
+{
+    const struct attempt *a = call->count ? call_members(s, call)[call->count - 1].attempt : NULL;
+    return a && a->by_rule && history_trouble(s->h, a) == TROUBLE_REFUSED ? a->status : 0;
+}
+
 static void was_not_answered(const struct scene *s, struct finding *f, const struct call *call,
                              int64_t within)
 {
     char name[CALL_SIZE], time[TIME_SIZE];
     int64_t deadline = call->begun.to + within;
+    int status = refused_with(s, call);
     call_text(s, call, name);
-    if (call->state == CALL_GIVEN_UP || s->now > deadline) {
+    if (status && (call->state == CALL_GIVEN_UP || s->now > deadline) && !call->lacks_after) {
+        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, UNTIL_THE_END,
+                 "%s was answered with %d, and not asked again", name, status);
+    } else if (call->state == CALL_GIVEN_UP || s->now > deadline) {
         enum outcome outcome = call->lacks_after ? OUTCOME_INCONCLUSIVE : OUTCOME_FAIL;
         found_of(s, f, call, outcome, outcome == OUTCOME_FAIL ? REMEDY_NONE : REMEDY_GAP,
                  UNTIL_THE_END, "%s was never answered%s%s", name,
@@ -237,7 +248,7 @@ void check_recovered(const struct scene *s, struct finding *f)
         }
     }
     died_inside(s, f);
-    finding_end(f, "no call met a fault");
+    scene_end(s, f, "no call met a fault");
 }
 
 /* --- user_wait */
@@ -391,7 +402,7 @@ void check_user_wait(const struct scene *s, struct finding *f)
     }
     if (in_silence && !met)
         finding_doubt(f, REMEDY_MODE, UNTIL_THE_END, "no call met silence, or was kept waiting");
-    finding_end(f, "no call met a fault");
+    scene_end(s, f, "no call met a fault");
 }
 
 /* --- waits_for_connection */
@@ -460,5 +471,5 @@ void check_waits(const struct scene *s, struct finding *f)
             found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who, "request %d failed in the outage",
                   line->n);
     }
-    finding_end(f, "no call is known to have begun in the outage");
+    scene_end(s, f, "no call is known to have begun in the outage");
 }

@@ -136,18 +136,31 @@ static bool met_any(const struct scene *s)
 {
     for (size_t i = 0; i < s->calls->count; i++) {
         enum exposure exposure = s->calls->calls[i].exposure;
-        if (scene_about(s, &s->calls->calls[i]) && exposure != EXPOSURE_UNTOUCHED &&
-            exposure != EXPOSURE_UNKNOWN)
+        if (scene_about(s, &s->calls->calls[i]) &&
+            ((exposure != EXPOSURE_UNTOUCHED && exposure != EXPOSURE_UNKNOWN) ||
+             s->calls->calls[i].held))
             return true;
     }
     return false;
+}
+
+void scene_end(const struct scene *s, struct finding *f, const char *none)
+{
+    for (size_t i = 0; i < s->calls->count; i++) {
+        const struct call *call = &s->calls->calls[i];
+        if (scene_about(s, call) && call->why == WHY_CROSSED)
+            found_none(f, REMEDY_NOT_STRUCK,
+                       "the client left its connection just as the fault came, "
+                       "perhaps by a limit of its own");
+    }
+    finding_end(f, none);
 }
 
 void finding_end_or_na(const struct scene *s, struct finding *f, const char *none)
 {
     if (f->outcome == OUTCOME_NA && !f->count[OUTCOME_NA] && !f->left && met_any(s))
         found(f, OUTCOME_NA, REMEDY_NONE, UNTIL_THE_END, NULL, "%s", none);
-    finding_end(f, "no call met a fault");
+    scene_end(s, f, "no call met a fault");
 }
 
 struct call_group scene_group(const struct scene *s, const struct call *call)

@@ -77,7 +77,9 @@ const struct member *call_members(const struct scene *s, const struct call *call
 #define UNSAID "what happened to %s is not all in the ledger"
 /* The group of a call, see calls_group; of one that is alone only calls is set. */
 struct call_group scene_group(const struct scene *s, const struct call *call);
-/* As finding_end; but where calls met a fault, and none of them is one that the check is about, it
+/* As finding_end; it also says that a call met no fault for its client had just left. */
+void scene_end(const struct scene *s, struct finding *f, const char *none);
+/* As scene_end; but where calls met a fault, and none of them is one that the check is about, it
  * is n/a. */
 void finding_end_or_na(const struct scene *s, struct finding *f, const char *none);
 

@@ -86,6 +86,11 @@ def mitigations(tap, prove):
                                       command=[*PYTHON, '--retry', '1'])
     tap.case('--without shows whose merit it is',
              status == PROVED and document.get('attribution') == 'the mitigation', f'{status} {document}')
+    for options, expected, words in ([], NOT_PROVED, 'was answered with 408, and not asked again'), \
+                                    (['--retry', '1'], PROVED, ': PROVED'):
+        status, said, errors = prove.run('--mode', 'timeout-408-on-reuse', '--over', 'h1', '--expect', 'recovered',
+                                         command=[*PYTHON, *options])
+        tap.case(f'408: {expected}', status == expected and words in said, f'{status}\n{said}{errors}')
     status, said, errors = prove.run('--mode', 'close-on-reuse', '--over', 'h1', '--expect', 'connection-close',
                                      '--no-control', command=[*PYTHON, '--close'])
     tap.case('Connection: close is no failure', status in (PROVED, INCONCLUSIVE), f'{status}\n{said}{errors}')
@@ -99,7 +104,7 @@ def sessions(tap, prove):
     suite = prove.path('suspend.json')
     pathlib.Path(suite).write_text(json.dumps({'name': 'suspend', 'summary': 'An app that is suspended.', 'rows': [
         {'name': 'forgotten', 'mode': 'suspend', 'params': {'after': '100ms', 'how': 'forget'},
-         'steps': 'get get background pause foreground pause get'}]}))
+         'steps': 'get get background pause foreground get'}]}))
     silence = ['--mode', 'stall-on-reuse', '--over', 'h2', '--expect', 'ping_liveness;within=2s']
     rows = [
         ('a session without a retry', NOT_PROVED, ['01', '--over', 'h2'], []),

@@ -297,7 +297,7 @@ static void it_gets_what_it_has_to_know(void **state)
     assert_has(text, "CURL_CA_BUNDLE=/ca.pem\nHANGUP_ADMIN=http://127.0.0.1:3/v1/runs/r1\n"
                      "HANGUP_CA=/ca.pem\nHANGUP_HTTP=http://127.0.0.1:2\n"
                      "HANGUP_MARK_URL=http://127.0.0.1:3/v1/runs/r1/marks\nHANGUP_MITIGATION=on\n"
-                     "HANGUP_PAUSE=0.05\nHANGUP_PHASE=control\nHANGUP_REPORT=/");
+                     "HANGUP_PAUSE=1.400\nHANGUP_PHASE=control\nHANGUP_REPORT=/");
     assert_has(text, "HANGUP_RUN=r1\nHANGUP_STEPS=get get pause get\n"
                      "HANGUP_URL=https://127.0.0.1:1\nNODE_EXTRA_CA_CERTS=/ca.pem\n"
                      "NO_PROXY=example.org,localhost,127.0.0.1,::1\nREQUESTS_CA_BUNDLE=/ca.pem\n"

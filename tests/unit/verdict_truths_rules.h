@@ -155,7 +155,7 @@ static const struct truth rules[] = {
                           "13.001 c101 connection_end by=fault how=fin fault=F\n13.500 c102 "
                           "open\n" ANSWERED("13.500", "c102", "x1", "GET /a")
                               CLOSES("13.600", "c102") EXIT("13.700"),
-      "inconclusive recovered=inconclusive(no-exposure) user_wait=inconclusive(no-exposure)", 0 },
+      "inconclusive recovered=inconclusive(not-struck) user_wait=inconclusive(not-struck)", 0 },
     { "pre-empted: it left long before the fault was due", USER,
       CONTROL("GET /a")
           TWICE("GET /a") "11.000 c101 peer_fin\n"
@@ -227,7 +227,7 @@ static const struct truth rules[] = {
       CONTROL("GET /a") TWICE("GET /a") "10.950 c101 fin\n" LEAVES(
           "10.952", "c101") "11.200 c102 open\n" ANSWERED("11.200", "c102", "x1", "GET /a")
           CLOSES("11.300", "c102") EXIT("11.400"),
-      "inconclusive recovered=inconclusive(no-exposure) user_wait=inconclusive(no-exposure)", 0 },
+      "inconclusive recovered=inconclusive(not-struck) user_wait=inconclusive(not-struck)", 0 },
     { "avoided, by its own account of all steps", USER,
       CONTROL("GET /a") "9.000 command_start command=x steps=get_pause_get\n" DRIVER TWICE("GET /a")
           REPORT("10.010", "1", "get", "true") "13.000 c101 fin\n" SAW(
@@ -719,6 +719,11 @@ static const struct truth rules[] = {
       CONTROL("GET /a")
           TWICE("GET /a") "13.000 mark foreground\n" ANSWERED("13.030", "c101", "x2", "GET /a"),
       "inconclusive~ fresh_after_mark=inconclusive(skew)~", 0 },
+    { "70: the same of a driver, which waits for the mark's answer", "[\"fresh-on-foreground\"]",
+      CONTROL("GET /a") "9.000 command_start command=x steps=get_background_foreground_get\n" DRIVER
+          TWICE("GET /a") REPORT("10.010", "1", "get", "true") "13.000 mark foreground\n" ANSWERED(
+              "13.030", "c101", "x2", "GET /a") REPORT("13.040", "2", "get", "true"),
+      "fail fresh_after_mark=fail", 0 },
     { "70: 1 s after it", "[\"fresh-on-foreground\"]",
       CONTROL("GET /a")
           TWICE("GET /a") "13.000 mark foreground\n" ANSWERED("14.000", "c101", "x2", "GET /a"),
