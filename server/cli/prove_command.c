@@ -13,9 +13,10 @@
 #include "cli/driver_lines.h"
 #include "cli/environment.h"
 #include "cli/sockets.h"
+#include "verdict/expect.h"
 
 #define LOOK_MS   20                  /* between two looks at the report, or at the verdict */
-#define SETTLE    (11 * NS_PER_S)     /* the longest window of a check, and a moment */
+#define SETTLE    (11 * NS_PER_S)     /* unless a check has a longer window than 10 s */
 #define PATIENCE  (10 * NS_PER_S)     /* of a signal, with COMMAND */
 #define SHOWN_MAX ((size_t)64 * 1024) /* what may wait to be shown before COMMAND has to */
 /* In the control the step `pause` is a little shorter than where the fault comes, so that it shows
@@ -247,12 +248,29 @@ static size_t count_held(const struct proving *p)
     return sockets_connected_to(ports, count);
 }
 
+/* For how long the longest window of what is expected lasts, and a second. */
+static int64_t settle_of(const struct proving *p)
+{
+    struct expect *expect = NULL;
+    json_t *run = NULL;
+    int64_t settle = SETTLE;
+    if (p->options->settle)
+        return p->options->settle;
+    if (p->place->ops->about(p->place, &run, NULL) == 0 &&
+        expect_read(json_object_get(run, "expect"), &expect, NULL) == 0) {
+        int64_t window = expect_window(expect) + NS_PER_S;
+        settle = window > settle ? window : settle;
+    }
+    expect_free(expect);
+    json_decref(run);
+    return settle;
+}
+
 /* Behind its end, until nothing more can come. */
 static int await_final(struct hearing *h, struct command_result *out, struct refusal *why)
 {
     struct proving *p = h->p;
-    int64_t settle = p->options->settle ? p->options->settle : SETTLE;
-    int64_t until = clock_now() + settle;
+    int64_t until = clock_now() + settle_of(p);
     size_t open;
     int error = 0;
     while (!error && !p->signal && clock_now() < until) {

@@ -24,7 +24,7 @@ static const struct option_row rows[] = {
     { "--seed", "N", "decides what the probabilities of a plan draw", OPTION_NUMBER, PLACE(seed) },
     { "--timeout", "TIME", "for COMMAND each time; then all of it is killed (10m)", OPTION_SPAN,
       PLACE(timeout) },
-    { "--settle", "TIME", "how long behind COMMAND to wait for what is not final yet (11s)",
+    { "--settle", "TIME", "how long behind COMMAND to wait for what is not final yet (11s, or the longest window)",
       OPTION_SPAN, PLACE(settle) },
     { "--server", "URL", "use this server (its admin API), not one inside", OPTION_TEXT,
       PLACE(server) },

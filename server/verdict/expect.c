@@ -502,6 +502,21 @@ int expect_read_text(const char *const *texts, size_t count, struct expect **out
 
 /* --- Reading them */
 
+int64_t expect_window(const struct expect *e)
+{
+    int64_t longest = 0;
+    for (size_t i = 0; i < expect_count(e); i++) {
+        const struct expected *one = expect_at(e, i);
+        const struct param_row *param = check_rows[one->check].params;
+        for (size_t k = 0; param[k].name; k++) {
+            bool window = strcmp(param[k].name, "within") == 0 || strcmp(param[k].name, "max") == 0;
+            if (window && param[k].kind == PARAM_SPAN && one->number[k] > longest)
+                longest = one->number[k];
+        }
+    }
+    return longest;
+}
+
 size_t expect_count(const struct expect *e)
 {
     return e->count;

@@ -56,6 +56,9 @@ const struct expected *expect_at(const struct expect *e, size_t i);
 size_t expect_listed(const struct expect *e);
 const char *expect_name(const struct expect *e, size_t index);
 json_t *expect_params(const struct expect *e, size_t index);
+/* ns: for how long behind a fault the client's next steps may matter to one of them, by its within
+ * or max; 0: to none. */
+int64_t expect_window(const struct expect *e);
 /* The parameters of one check, with its defaults: new reference, NULL without memory. */
 json_t *expected_params(const struct expected *one);
 /* Whether a call of this method and path is one that it is about. */

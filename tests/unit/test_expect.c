@@ -68,6 +68,25 @@ static void a_mitigation_is_taken_apart(void **state)
     expect_free(e);
 }
 
+static void the_longest_window_is_found(void **state)
+{
+    static const struct {
+        const char *list;
+        int64_t seconds;
+    } rows[] = {
+        { "[\"safe_retry\", \"connection-close\"]", 0 },
+        { "[\"bounded-wait\"]", 5 },
+        { "[\"recovered\", {\"user_wait\": {\"max\": \"40s\"}}, \"ping-liveness\"]", 40 },
+        { "[\"ping-liveness\", \"no_storm\"]", 20 },
+        { "[{\"idle-eviction\": {\"before\": \"60s\"}}]", 0 }, /* it is over when it is seen */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct expect *e = read_json(rows[i].list);
+        assert_int_equal(expect_window(e), rows[i].seconds * NS_PER_S);
+        expect_free(e);
+    }
+}
+
 /* As text, as JSON, and what is given back. */
 static const struct {
     const char *text, *json;
@@ -390,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_check_has_its_defaults),
         cmocka_unit_test(a_mitigation_is_taken_apart),
+        cmocka_unit_test(the_longest_window_is_found),
         cmocka_unit_test(text_and_json_say_the_same),
         cmocka_unit_test(the_usual_expectation_is_what_users_feel),
         cmocka_unit_test(for_says_which_calls_it_is_about),
