@@ -214,12 +214,44 @@ int input_accepts(const char *accept, const char *type);
  * the call answered (406). */
 int input_choose_type(struct call *call, const char *const *types, size_t count);
 
-/* --- admin.c */
+/* --- calls.c: what libmicrohttpd calls; arg is the admin */
 
 /* The segment of the path that its route calls "{name}", which it has. */
 const char *call_arg(const struct call *call, const char *name);
 
-/* Gives the caller this long from now; DURATION_NEVER: no limit. */
+/* The request line has come. Without memory there is no call, and the connection is closed. */
+void *calls_on_request_line(void *arg, const char *target, struct MHD_Connection *mhd);
+/* Its header section, part of its body, or its end. */
+enum MHD_Result calls_on_call(void *arg, struct MHD_Connection *mhd, const char *url,
+                              const char *method, const char *version, const char *bytes, size_t *n,
+                              void **context);
+/* It is over, and freed. */
+void calls_on_completed(void *arg, struct MHD_Connection *mhd, void **context,
+                        enum MHD_RequestTerminationCode code);
+
+/* --- callers.c */
+
+/* So many at a time. libmicrohttpd has room for twice as many, as it would refuse a newcomer before
+ * callers_make_place can do anything. */
+#define CALLERS_MAX 256
+
+/* A socket of a caller, which is this function's from here on; owner is the admin. */
+void callers_on_accepted(void *owner, int fd, const struct sockaddr *peer, socklen_t len);
+/* libmicrohttpd's connection begins or ends; arg is the admin. */
+void callers_on_connection(void *arg, struct MHD_Connection *mhd, void **context,
+                           enum MHD_ConnectionNotificationCode code);
+/* Waits for a request of it, or for more of one; span in ns, as call_allow. */
+void callers_listen_to(struct admin *a, struct caller *caller, int64_t span);
+/* A place for a new caller, who may be the health check: of those that have one it is who was
+ * answered and does not leave, or is quiet, or waits for events, and is answered now; the longest
+ * first. Then it is who does not take its response. Returns whether there is one. */
+bool callers_make_place(void *owner);
+/* The one that has been quiet for longest, and for so long (ns); NULL: there is none. */
+struct caller *callers_quietest(struct admin *a, int64_t span);
+/* Ends its connection; it is freed when libmicrohttpd has seen that. */
+void callers_end(struct admin *a, struct caller *caller);
+
+/* Gives the caller this long from now (ns); DURATION_NEVER: no limit. */
 void call_allow(struct call *call, int64_t span);
 /* The time that we need ourselves does not count. */
 void call_pause(struct call *call);
