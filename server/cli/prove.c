@@ -8,12 +8,16 @@
 #include "cli/audit.h"
 #include "cli/commands.h"
 #include "cli/prove_command.h"
+#include "cli/prove_ledger.h"
 #include "cli/prove_options.h"
 #include "cli/prove_place.h"
 #include "cli/prove_report.h"
 #include "cli/prove_rows.h"
 #include "mode/driver.h"
 #include "verdict/report.h"
+
+/* The phase "without" tells any command so; this is the same one as in the others. */
+#define SAME_COMMAND "HANGUP_MITIGATION=off"
 
 /* --- A round of a row */
 
@@ -55,6 +59,9 @@ static int check_driver(const struct command_result *r, const char *steps, struc
 static int run_command(struct proving *p, char *const *argv, const char *phase, const char *steps,
                        bool judged, struct command_result *out, struct refusal *why)
 {
+    if (p->signal)
+        return 0;
+    p->phase = phase;
     int error = command_run(p, argv, phase, steps, judged, out, why);
     if (!error && !p->signal)
         error = check_driver(out, steps, why);
@@ -150,7 +157,9 @@ static int run_phases(struct proving *p, const struct prove_row *row, struct pro
                       struct refusal *why)
 {
     const struct prove_options *o = p->options;
-    char *without[] = { (char *)"sh", (char *)"-c", (char *)o->without, NULL };
+    char *shell[] = { (char *)"sh", (char *)"-c", (char *)o->without, NULL };
+    bool same = o->without && strcmp(o->without, SAME_COMMAND) == 0;
+    char *const *without = same ? o->command : shell;
     struct command_result *r = &out->command, before = { .status = 0 };
     bool goes_on = true;
     int error = 0;
@@ -221,6 +230,7 @@ static int run_round(struct proving *p, const struct prove_row *row, unsigned ro
     int error = p->audits ? add_audit(p, row, round, why) : add(p, row, round, why);
     if (error)
         return error;
+    out->made = true;
     error = run_phases(p, row, out, why);
     int ending = ops->end(p->place, error ? NULL : why);
     error = error ? error : ending;
@@ -233,7 +243,8 @@ static int run_round(struct proving *p, const struct prove_row *row, unsigned ro
 
 /* --- All of it */
 
-static int status_of(const struct prove_options *o, const struct prove_result *r, bool audits)
+/* Sets inconclusive, too. */
+static int status_of(const struct prove_options *o, struct prove_result *r, bool audits)
 {
     const struct report_row row = { .document = r->verdict };
     enum outcome outcome = report_row_outcome(&row);
@@ -247,6 +258,7 @@ static int status_of(const struct prove_options *o, const struct prove_result *r
         return PROVE_COMMAND_FAILED;
     if (outcome == OUTCOME_PASS)
         return PROVE_PROVED;
+    r->inconclusive = true;
     return o->lenient ? PROVE_PROVED : PROVE_INCONCLUSIVE;
 }
 
@@ -282,41 +294,85 @@ static void say_error(const char *name, int error, const struct refusal *why,
         command_refused(name, error, why);
 }
 
+/* Of the row that was under way nothing is judged. */
+static void set_interrupted(const struct proving *p, struct prove_result *r)
+{
+    json_decref(r->verdict);
+    json_decref(r->calls);
+    r->verdict = r->calls = NULL;
+    r->status = 128 + p->signal;
+    snprintf(r->error, sizeof r->error, "interrupted by signal %d (%s)%s%s", p->signal,
+             strsignal(p->signal), p->phase ? " in the phase " : "", p->phase ? p->phase : "");
+}
+
 /* Runs a round, and says what came of it. */
 static int try(struct proving *p, const char *name, const struct prove_row *row, unsigned round,
                struct prove_results *results)
 {
     struct refusal why = { .where = "" };
     struct prove_result r = { .row = row, .round = round };
+    p->phase = NULL;
     int error = run_round(p, row, round, &r, &why);
     if (p->signal) {
-        json_decref(r.verdict);
-        json_decref(r.calls);
-        return 0;
+        set_interrupted(p, &r);
+    } else {
+        r.status = error ? EXIT_USAGE : status_of(p->options, &r, results->audit);
+        say_error(name, error, &why, &r, results->many);
+        warn_of_held(&r);
     }
-    r.status = error ? EXIT_USAGE : status_of(p->options, &r, results->audit);
-    say_error(name, error, &why, &r, results->many);
-    warn_of_held(&r);
+    results->signal = p->signal;
+    if (round > 0 && p->options->until && results->count > 0)
+        results->list[results->count - 1].superseded = true;
     return prove_results_add(results, &r);
 }
 
+/* What is said and written of the newest one. A file that cannot be written stops nothing. */
+static int tell(struct proving *p, const char *name, struct prove_results *results)
+{
+    struct refusal why;
+    size_t i = results->count - 1;
+    int error = prove_report_row(results, i, p->options);
+    if (error)
+        return error;
+    error = prove_ledger_write(p->place, results, i, p->options, &why);
+    if (error <= 0)
+        return error;
+    command_refused(name, error, &why);
+    results->unwritten = true;
+    return 0;
+}
+
+/* Is there another round of its row? */
+static bool goes_on(const struct prove_options *o, const struct prove_results *results,
+                    unsigned rounds)
+{
+    if (!o->until)
+        return rounds < o->repeat;
+    return rounds == 0 || (rounds < o->until && results->list[results->count - 1].inconclusive);
+}
+
 static int run_all(struct proving *p, const char *name, const struct prove_rows *rows,
-                   struct prove_results *results, struct refusal *why)
+                   struct prove_results *results)
 {
     const struct prove_options *o = p->options;
     int error = 0;
-    results->rounds = o->repeat;
-    results->many = rows->count * o->repeat > 1;
+    results->rounds = o->until ? o->until : o->repeat;
+    results->until = o->until > 0;
+    results->rows = rows->count;
+    results->many = rows->count * results->rounds > 1;
     for (size_t i = 0; !error && !p->signal && i < rows->count; i++)
-        for (unsigned round = 0; !error && !p->signal && round < o->repeat; round++) {
-            size_t before = results->count;
+        for (unsigned round = 0; !error && !p->signal && goes_on(o, results, round); round++) {
             error = try(p, name, &rows->list[i], round, results);
-            if (!error && results->count > before)
-                error = prove_report_row(results, before, o);
-            if (!error && o->ledger && results->count > before)
-                error = prove_report_ledger(p->place, before, o, why);
+            if (!error)
+                error = tell(p, name, results);
         }
     return error;
+}
+
+static int check_files(const struct prove_options *o, struct refusal *why)
+{
+    int error = prove_report_check(o, why);
+    return error ? error : prove_ledger_check(o, why);
 }
 
 static int prove(const char *name, const struct prove_options *o, const struct prove_rows *rows)
@@ -325,18 +381,21 @@ static int prove(const char *name, const struct prove_options *o, const struct p
     struct prove_results results = { .audit = strcmp(name, "audit") == 0 };
     p.audits = results.audit;
     struct refusal why = { .where = "" };
-    int error = prove_report_check(o, &why);
+    int error = check_files(o, &why);
     if (!error)
         error = o->server ? place_elsewhere(o, &p.place, &why) : place_inside(o, &p.place, &why);
     if (error)
         return command_refused(name, error, &why);
     error = proving_begin(&p);
     if (!error)
-        error = run_all(&p, name, rows, &results, &why);
-    if (!error && !p.signal)
-        error = prove_report_all(&results, o, &why);
+        error = run_all(&p, name, rows, &results);
+    if (p.signal)
+        proving_end(&p); /* the next one ends us, whoever does not read what is said now */
+    if (!error)
+        error = prove_report_all(&results, o, name);
     int status = error ? command_refused(name, error, &why) : prove_results_status(&results);
-    proving_end(&p);
+    if (!p.signal)
+        proving_end(&p);
     p.place->ops->close(p.place);
     prove_results_free(&results);
     return p.signal ? 128 + p.signal : status;

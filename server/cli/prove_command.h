@@ -21,6 +21,7 @@ struct proving {
     int signal;          /* that is to end us; 0: none */
     unsigned interrupts; /* how many of these came */
     struct child *child; /* NULL: none */
+    const char *phase;   /* the last one that was begun; NULL: none */
 };
 
 /* Signals are passed on to COMMAND from now on; those that end us are noted. Returns 0 or -errno.

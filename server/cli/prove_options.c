@@ -49,18 +49,31 @@ static const struct option_row rows[] = {
       OPTION_FLAG, PLACE(json) },
     { "--ledger", "FILE", "write the ledger there, for `hangup verdict`", OPTION_TEXT,
       PLACE(ledger) },
-#define EXPECT 21
+    { "--ledger-dir", "DIR", "write the ledger of each row and round to a file there", OPTION_TEXT,
+      PLACE(ledger_dir) },
+#define EXPECT 22
     { "--expect", "NAME[;k=v]", "a check or mitigation; may be repeated; --list has them",
       OPTION_TEXTS, PLACE(expect) },
-    { "--without", "COMMAND", "the same with the mitigation off (sh -c), to tell whose merit it is",
+    { "--without", "COMMAND",
+      "the same with the mitigation off (sh -c), to tell whose merit it is; "
+      "HANGUP_MITIGATION=off: COMMAND itself, told so",
       OPTION_TEXT, PLACE(without) },
     { "--repeat", "N", "so many times, each a fresh run (1)", OPTION_COUNT, PLACE(repeat) },
+    { "--until-conclusive", "N",
+      "while it is inconclusive do it again, each a fresh run; N times in all at most",
+      OPTION_COUNT, PLACE(until) },
     { "--junit", "FILE", "write JUnit XML there", OPTION_TEXT, PLACE(junit) },
     { "--html", "FILE", "write a page there", OPTION_TEXT, PLACE(html) },
     { "--markdown", "FILE", "append Markdown there, as for a job summary", OPTION_TEXT,
       PLACE(markdown) },
     { "--allow-inconclusive", NULL, "exit with 0 when nothing fails and something is inconclusive",
       OPTION_FLAG, PLACE(lenient) },
+    { "--keep-ledger-on-fail", NULL,
+      "write the ledgers of what is not proved: to --ledger-dir, or the current folder",
+      OPTION_FLAG, PLACE(keep_ledger) },
+    { "--annotations", "github|none",
+      "an annotation for what is not proved (github where GITHUB_ACTIONS is \"true\")", OPTION_WORD,
+      PLACE(annotations) },
     { "--list", NULL, "list the checks and mitigations", OPTION_FLAG, PLACE(list) },
     { "--explain", "NAME", "explain one of them", OPTION_TEXT, PLACE(explain) },
 };
@@ -114,6 +127,16 @@ static int check_server(const struct prove_options *o, struct refusal *why)
     return 0;
 }
 
+static int check_rounds(const struct prove_options *o, struct refusal *why)
+{
+    if (o->suite && o->ledger)
+        return refuse(why, "--ledger", "CASE, --mode or --plan with it; --ledger-dir with a suite",
+                      "a suite has a ledger for each row");
+    if (o->repeat && o->until)
+        return refuse(why, "--until-conclusive", "one of the two", "it cannot go with --repeat");
+    return 0;
+}
+
 static int check(const struct prove_options *o, bool audits, struct refusal *why)
 {
     int error = check_what(o, audits, why);
@@ -126,7 +149,7 @@ static int check(const struct prove_options *o, bool audits, struct refusal *why
                       "it cannot go with --no-control: the three are compared");
     if (!o->command)
         return refuse(why, "COMMAND", "-- COMMAND [ARGUMENT ...] at the end", "it is missing");
-    return 0;
+    return check_rounds(o, why);
 }
 
 int prove_options_read(const char *name, int argc, char **argv, struct prove_options *out,
@@ -134,7 +157,7 @@ int prove_options_read(const char *name, int argc, char **argv, struct prove_opt
 {
     bool audits = strcmp(name, "audit") == 0;
     const struct option_table *table = audits ? &audit : &prove;
-    struct prove_options o = { .repeat = 1, .timeout = TIMEOUT };
+    struct prove_options o = { .timeout = TIMEOUT };
     int at = 0, error = 0;
     while (!error && at < argc && strcmp(argv[at], "--") != 0) {
         if (argv[at][0] == '-' && argv[at][1]) {
@@ -150,6 +173,8 @@ int prove_options_read(const char *name, int argc, char **argv, struct prove_opt
         o.command = argv + at + 1;
     if (!error && !o.list && !o.explain)
         error = check(&o, audits, why);
+    if (!error && !o.repeat)
+        o.repeat = 1;
     if (!error)
         *out = o;
     return error;

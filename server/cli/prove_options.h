@@ -16,12 +16,15 @@ struct prove_options {
     bool no_control, no_trust, json, lenient; /* lenient: --allow-inconclusive */
     const char *without;                      /* for sh -c; NULL: none */
     double time_scale;                        /* 0: not said */
-    unsigned repeat;
+    unsigned repeat, until; /* until: conclusive, that many times at most; 0: not said */
     struct option_number seed;
     int64_t timeout, settle; /* ns; settle 0: not said */
     const char *server;      /* a URL; NULL: inside this process */
     const char *listen, *ports, *advertise;
     const char *junit, *html, *markdown, *ledger; /* files */
+    const char *ledger_dir;                       /* NULL: none */
+    bool keep_ledger;                             /* of what is not proved only */
+    const char *annotations;                      /* "github", "none"; NULL: as the environment */
     const char *state_dir, *modes_dir, *stubs_dir;
     struct option_texts key_headers;
     bool relayed, list;

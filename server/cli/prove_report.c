@@ -39,6 +39,8 @@ static int status_of_rounds(const struct prove_results *results, size_t i, size_
     const struct prove_row *row = results->list[i].row;
     for (; i < results->count && results->list[i].row == row; i++) {
         int status = results->list[i].status;
+        if (results->list[i].superseded)
+            continue;
         rounds++;
         passed += status == PROVE_PROVED;
         inconclusive += status == PROVE_INCONCLUSIVE;
@@ -54,6 +56,10 @@ static int status_of_rounds(const struct prove_results *results, size_t i, size_
 int prove_results_status(const struct prove_results *results)
 {
     size_t first = STATUSES - 1, i = 0;
+    if (results->signal)
+        return 128 + results->signal;
+    if (results->unwritten)
+        return EXIT_USAGE;
     while (i < results->count) {
         size_t one = rank(status_of_rounds(results, i, &i));
         first = one < first ? one : first;
@@ -79,57 +85,93 @@ void prove_results_free(struct prove_results *results)
     for (size_t i = 0; i < results->count; i++) {
         json_decref(results->list[i].verdict);
         json_decref(results->list[i].calls);
+        free(results->list[i].ledger);
     }
     free(results->list);
 }
 
 /* --- Rows of a report */
 
-#define NAME_SIZE 256
-
-static const char *row_name(const struct prove_results *results, size_t i, char out[NAME_SIZE])
+/* roundless: as a row that has one round, so that a report calls it the same each time. */
+static void write_name(const struct prove_results *results, size_t i, bool roundless,
+                       char out[PROVE_NAME_SIZE])
 {
     const struct prove_result *r = &results->list[i];
-    if (!results->many)
-        return NULL;
-    int n = snprintf(out, NAME_SIZE, "%s%s%s", r->row->name, r->row->over ? " over " : "",
+    int n = snprintf(out, PROVE_NAME_SIZE, "%s%s%s", r->row->name, r->row->over ? " over " : "",
                      r->row->over ? r->row->over : "");
-    if (results->rounds > 1)
-        snprintf(out + n, NAME_SIZE - (size_t)n, ", round %u", r->round + 1);
-    return out;
+    if (results->rounds > 1 && !roundless)
+        snprintf(out + n, PROVE_NAME_SIZE - (size_t)n, ", round %u", r->round + 1);
 }
 
-/* Makes a report of so many from the i-th on, and hands it to make. Returns 0 or -ENOMEM. */
-static int render(const struct prove_results *results, size_t i, size_t count,
-                  const struct prove_options *o, bool colour,
+void prove_report_name(const struct prove_results *results, size_t i, char out[PROVE_NAME_SIZE])
+{
+    write_name(results, i, false, out);
+}
+
+/* How many rounds of its row it makes up for. */
+static unsigned superseded_before(const struct prove_results *results, size_t i)
+{
+    unsigned count = 0;
+    while (i > count && results->list[i - count - 1].superseded &&
+           results->list[i - count - 1].row == results->list[i].row)
+        count++;
+    return count;
+}
+
+/* What of the results a report is about. */
+struct part {
+    size_t from, count;
+    bool whole; /* all of them, but those that were superseded */
+    bool colour;
+    bool named; /* also if there is only one */
+};
+
+static struct part whole(const struct prove_results *results)
+{
+    return (struct part){ .count = results->count, .whole = true };
+}
+
+static size_t make_rows(const struct prove_results *results, const struct part *part,
+                        char (*names)[PROVE_NAME_SIZE], struct report_row *rows)
+{
+    size_t used = 0;
+    for (size_t i = part->from; i < part->from + part->count; i++) {
+        const struct prove_result *r = &results->list[i];
+        if (r->superseded && part->whole)
+            continue;
+        write_name(results, i, part->whole && results->until, names[used]);
+        rows[used] = (struct report_row){ .name = results->many || part->named ? names[used] : NULL,
+                                          .document = r->verdict,
+                                          .error = *r->error ? r->error : NULL,
+                                          .before = superseded_before(results, i) };
+        used++;
+    }
+    return used;
+}
+
+/* Makes a report of them, and hands it to make. Returns 0 or -ENOMEM. */
+static int render(const struct prove_results *results, struct part part,
+                  const struct prove_options *o,
                   void (*make)(const struct report *r, struct buf *out), struct buf *out)
 {
-    char(*names)[NAME_SIZE] = malloc(count * sizeof *names), at[32];
-    struct report_row *rows = calloc(count, sizeof *rows);
+    char(*names)[PROVE_NAME_SIZE] = malloc((part.count + 1) * sizeof *names), at[32];
+    struct report_row *rows = calloc(part.count + 1, sizeof *rows);
     time_t now = time(NULL);
     struct tm utc;
-    if (!names || !rows) {
-        free(names);
-        free(rows);
-        return -ENOMEM;
-    }
-    for (size_t k = 0; k < count; k++) {
-        const struct prove_result *r = &results->list[i + k];
-        rows[k] = (struct report_row){ .name = row_name(results, i + k, names[k]),
-                                       .document = r->verdict,
-                                       .error = *r->error ? r->error : NULL };
-    }
     strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now, &utc));
-    const struct report report = { .title = o->suite ? o->suite : NULL,
-                                   .rows = rows,
-                                   .count = count,
-                                   .at = at,
-                                   .colour = colour,
-                                   .allow_inconclusive = o->lenient };
-    make(&report, out);
+    if (names && rows) {
+        const struct report report = { .title = o->suite ? o->suite : NULL,
+                                       .rows = rows,
+                                       .count = make_rows(results, &part, names, rows),
+                                       .at = at,
+                                       .colour = part.colour,
+                                       .allow_inconclusive = o->lenient };
+        make(&report, out);
+    }
+    int error = !names || !rows || out->failed ? -ENOMEM : 0;
     free(names);
     free(rows);
-    return out->failed ? -ENOMEM : 0;
+    return error;
 }
 
 int prove_report_row(const struct prove_results *results, size_t i, const struct prove_options *o)
@@ -137,14 +179,16 @@ int prove_report_row(const struct prove_results *results, size_t i, const struct
     struct buf text = { 0 };
     if (o->json)
         return 0;
-    char name[NAME_SIZE];
+    char name[PROVE_NAME_SIZE];
     int error = 0;
+    bool colour = story_colour(STDOUT_FILENO);
     if (results->audit) {
-        const char *of = row_name(results, i, name);
-        audit_row_text(&results->list[i], of ? of : results->list[i].row->name,
-                       story_colour(STDOUT_FILENO), &text);
+        prove_report_name(results, i, name);
+        audit_row_text(&results->list[i], results->many ? name : results->list[i].row->name, colour,
+                       &text);
     } else {
-        error = render(results, i, 1, o, story_colour(STDOUT_FILENO), report_text, &text);
+        const struct part one = { .from = i, .count = 1, .colour = colour };
+        error = render(results, one, o, report_text, &text);
     }
     if (!error)
         fwrite(buf_bytes(&text), 1, buf_len(&text), stdout);
@@ -174,20 +218,6 @@ int prove_report_check(const struct prove_options *o, struct refusal *why)
     return 0;
 }
 
-int prove_report_ledger(struct place *place, size_t i, const struct prove_options *o,
-                        struct refusal *why)
-{
-    char path[4200];
-    snprintf(path, sizeof path, i ? "%s.%zu" : "%s", o->ledger, i + 1);
-    FILE *file = fopen(path, "we");
-    if (!file)
-        return report_file_refuse(why, "--ledger", path, errno);
-    errno = 0;
-    int error = place->ops->ledger(place, file, why);
-    int closed = report_file_close(file, "--ledger", path, error ? NULL : why);
-    return error ? error : closed;
-}
-
 /* --- All of it */
 
 /* As far as documents agree. NULL without memory. */
@@ -201,6 +231,10 @@ static json_t *json_of_all(const struct prove_results *results)
                                 *r->error ? r->error : NULL, "document", r->verdict);
         if (row && results->audit)
             json_object_set_new(row, "audit", audit_row_json(r));
+        if (row && r->superseded)
+            json_object_set_new(row, "superseded", json_true());
+        if (row && r->ledger)
+            json_object_set_new(row, "ledger", json_string(r->ledger));
         json_array_append_new(rows, row);
     }
     json_t *all = json_pack("{s:s, s:i, s:i, s:o}", "hangup", HANGUP_VERSION, "rules",
@@ -229,7 +263,7 @@ static int say_json(const struct prove_results *results)
 /* "stale: 12 of 14 rows PROVED, 1 NOT PROVED, 1 INCONCLUSIVE" */
 static int say_counts(const struct prove_results *results, const struct prove_options *o)
 {
-    static const struct {
+    const struct {
         int status;
         const char *word;
     } words[] = { { PROVE_PROVED, "PROVED" },
@@ -237,18 +271,30 @@ static int say_counts(const struct prove_results *results, const struct prove_op
                   { PROVE_INCONCLUSIVE, "INCONCLUSIVE" },
                   { PROVE_COMMAND_FAILED, "COMMAND FAILED" },
                   { PROVE_TIMED_OUT, "TIMED OUT" },
-                  { EXIT_USAGE, "COULD NOT BE TRIED" } };
+                  { EXIT_USAGE, "COULD NOT BE TRIED" },
+                  { 128 + results->signal, "INTERRUPTED" } };
     const char *separator = "";
+    size_t superseded = 0, last = SIZE_MAX, tried = 0;
+    for (size_t i = 0; i < results->count; i++) {
+        superseded += results->list[i].superseded;
+        tried += i == 0 || results->list[i].row != results->list[last].row;
+        last = i;
+    }
     printf("\n%s%s", o->suite ? o->suite : "all", ": ");
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         size_t n = 0;
         for (size_t i = 0; i < results->count; i++)
-            n += results->list[i].status == words[k].status;
+            n += results->list[i].status == words[k].status && !results->list[i].superseded;
         if (n)
             printf("%s%zu %s", separator, n, words[k].word);
         separator = n ? ", " : separator;
     }
-    printf(" (of %zu)\n", results->count);
+    printf(" (of %zu", results->count - superseded);
+    if (superseded)
+        printf("; %zu rounds before them were inconclusive", superseded);
+    if (tried < results->rows)
+        printf("; %zu rows were not tried", results->rows - tried);
+    puts(")");
     return standard_flush();
 }
 
@@ -263,8 +309,8 @@ static int say_summary(const struct prove_results *results)
     return error;
 }
 
-static int write_reports(const struct prove_results *results, const struct prove_options *o,
-                         struct refusal *why)
+static int write_reports(struct prove_results *results, const struct prove_options *o,
+                         const char *command)
 {
     const struct {
         const char *option, *path, *how;
@@ -275,25 +321,47 @@ static int write_reports(const struct prove_results *results, const struct prove
     int error = 0;
     for (size_t i = 0; !error && i < sizeof files / sizeof *files; i++) {
         struct buf text = { 0 };
+        struct refusal why;
         if (!files[i].path)
             continue;
-        error = render(results, 0, results->count, o, false, files[i].make, &text);
-        if (!error)
-            error = report_file_write(files[i].option, files[i].path, files[i].how, &text, why);
+        error = render(results, whole(results), o, files[i].make, &text);
+        if (!error &&
+            report_file_write(files[i].option, files[i].path, files[i].how, &text, &why) != 0) {
+            command_refused(command, BAD_INPUT, &why);
+            results->unwritten = true;
+        }
         buf_free(&text);
     }
     return error;
 }
 
-int prove_report_all(const struct prove_results *results, const struct prove_options *o,
-                     struct refusal *why)
+/* Where nobody says it is done as the runner of a CI job expects. With --json stdout is taken. */
+static int annotate(const struct prove_results *results, const struct prove_options *o)
 {
-    int error = write_reports(results, o, why);
+    const char *runner = getenv("GITHUB_ACTIONS");
+    bool wanted = o->annotations ? strcmp(o->annotations, "github") == 0
+                                 : runner && strcmp(runner, "true") == 0;
+    struct part all = whole(results);
+    struct buf text = { 0 };
+    if (!wanted || results->audit)
+        return 0;
+    all.named = true;
+    int error = render(results, all, o, report_annotations, &text);
+    if (!error)
+        fwrite(buf_bytes(&text), 1, buf_len(&text), o->json ? stderr : stdout);
+    buf_free(&text);
+    return error ? error : standard_flush();
+}
+
+int prove_report_all(struct prove_results *results, const struct prove_options *o,
+                     const char *command)
+{
+    int error = write_reports(results, o, command);
     if (!error && o->json)
         error = say_json(results);
     else if (!error && results->audit)
         error = say_summary(results);
     else if (!error && results->many)
         error = say_counts(results, o);
-    return error;
+    return error ? error : annotate(results, o);
 }

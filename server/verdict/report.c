@@ -134,6 +134,9 @@ void report_remarks(const struct report_row *row, struct buf *out)
         append_list(out, not_tested);
         buf_text(out, ": not tested");
     }
+    if (row->before)
+        buf_printf(out, "%s%u round%s before it %s inconclusive", buf_len(out) ? "; " : "",
+                   row->before, row->before == 1 ? "" : "s", row->before == 1 ? "was" : "were");
 }
 
 /* Of a check, whether one before it has its name. */

@@ -1,4 +1,5 @@
-/* report.h - verdicts for people and for machines that run tests: text, Markdown, JUnit XML, HTML.
+/* report.h - verdicts for people and for machines that run tests: text, Markdown, JUnit XML, HTML,
+ * annotations.
  *
  * All of it is made from verdicts' documents alone (verdict_json, docs/verdict.md). Texts in these
  * come from clients and files: whatever they hold, a report is UTF-8, shows a control character as
@@ -21,6 +22,7 @@ struct report_row {
     const char *name;       /* of a suite's row, or a round; NULL: the document's run */
     const json_t *document; /* NULL: there is none */
     const char *error;      /* why there is none, or why COMMAND ended badly; NULL: nothing */
+    unsigned before;        /* rounds of it that were inconclusive, and are not in the report */
 };
 
 struct report {
@@ -45,6 +47,9 @@ void report_markdown(const struct report *r, struct buf *out);
 void report_junit(const struct report *r, struct buf *out);
 /* One file that needs no other, and no script. */
 void report_html(const struct report *r, struct buf *out);
+
+/* For the log of a job of GitHub's: a workflow command a row that is not proved, each a line. */
+void report_annotations(const struct report *r, struct buf *out);
 
 /* Appends a text of len octets from outside as one line that a terminal takes for text alone. */
 void report_plain(struct buf *out, const char *text, size_t len);

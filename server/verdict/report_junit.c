@@ -194,7 +194,7 @@ static void add_suite(const struct report *r, const struct report_row *row, size
 
 void report_junit(const struct report *r, struct buf *out)
 {
-    static const struct report_row nothing = { "hangup", NULL, "nothing was tested" };
+    static const struct report_row nothing = { .name = "hangup", .error = "nothing was tested" };
     buf_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for (size_t i = 0; i < r->count; i++)
         add_suite(r, &r->rows[i], i, out);

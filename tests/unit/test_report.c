@@ -125,7 +125,7 @@ static void assert_has(char *text, const char *part)
 static void text_shows_what_happened_and_the_verdict(void **state)
 {
     json_t *document = json(PROVED);
-    const struct report_row row = { NULL, document, NULL };
+    const struct report_row row = { NULL, document, NULL, 0 };
     const struct report r = { .rows = &row, .count = 1 };
     char *text = text_of(report_text, &r);
     assert_string_equal(
@@ -146,7 +146,7 @@ static void text_shows_what_happened_and_the_verdict(void **state)
 static void colour_is_there_when_it_is_wanted(void **state)
 {
     json_t *document = json(PROVED);
-    const struct report_row row = { NULL, document, NULL };
+    const struct report_row row = { NULL, document, NULL, 0 };
     struct report r = { .rows = &row, .count = 1, .colour = true };
     char *text = text_of(report_text, &r);
     assert_has(text, "\x1b[32mpass\x1b[0m         answered");
@@ -170,7 +170,7 @@ static void an_inconclusive_check_says_what_to_do(void **state)
                     " 'disagreements': [{'n': 2, 'client': 'ok, 200', 'server': 'never answered',"
                     " 'meaning': 'ask the server'}], 'missing': [{'first_seq': 7, 'last_seq': "
                     "9}]}");
-    const struct report_row row = { NULL, document, NULL };
+    const struct report_row row = { NULL, document, NULL, 0 };
     const struct report r = { .rows = &row, .count = 1 };
     void (*const formats[])(const struct report *, struct buf *) = { report_text, report_markdown,
                                                                      report_junit, report_html };
@@ -190,9 +190,9 @@ static void several_rows_end_with_the_counts(void **state)
 {
     json_t *good = json(PROVED),
            *bad = json(WITH("fail", "true", CHECK("recovered", "fail", "true")));
-    const struct report_row rows[] = { { "one", good, NULL },
-                                       { "two", bad, NULL },
-                                       { "three", NULL, "COMMAND cannot be started" } };
+    const struct report_row rows[] = { { "one", good, NULL, 0 },
+                                       { "two", bad, NULL, 0 },
+                                       { "three", NULL, "COMMAND cannot be started", 0 } };
     const struct report r = { .title = "stale", .rows = rows, .count = 3 };
     char *text = text_of(report_text, &r);
     assert_has(text, "one\n   control");
@@ -209,7 +209,7 @@ static void several_rows_end_with_the_counts(void **state)
 static enum outcome outcome_of(const char *document, const char *error)
 {
     json_t *made = document ? json(document) : NULL;
-    const struct report_row row = { NULL, made, error };
+    const struct report_row row = { NULL, made, error, 0 };
     enum outcome outcome = report_row_outcome(&row);
     json_decref(made);
     return outcome;
@@ -288,7 +288,7 @@ static struct counts junit(const struct report *r)
 static struct counts junit_of(const char *document, const char *error, bool allow)
 {
     json_t *made = document ? json(document) : NULL;
-    const struct report_row row = { "row", made, error };
+    const struct report_row row = { "row", made, error, 0 };
     const struct report r = { .rows = &row, .count = 1, .allow_inconclusive = allow };
     struct counts c = junit(&r);
     json_decref(made);
@@ -429,6 +429,28 @@ static void check_markdown(const char *text)
     assert_null(strpbrk(text, "`[]@~$\\"));
 }
 
+/* Each row that is not proved has a line, which is one command: the runner takes what comes up to
+ * the next "::" for its properties. */
+static void check_annotations(const struct report *r, const char *text)
+{
+    size_t count = 0, due = 0;
+    for (size_t i = 0; i < r->count; i++)
+        due += report_row_outcome(&r->rows[i]) != OUTCOME_PASS;
+    for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
+        bool error = strncmp(line, "::error title=hangup%3A ", 24) == 0;
+        assert_true(error || strncmp(line, "::warning title=hangup%3A ", 26) == 0);
+        const char *title = strchr(line, '='), *end = strstr(title, "::");
+        assert_non_null(end);
+        assert_true(end < strchr(line, '\n'));
+        assert_null(memchr(title, ',', (size_t)(end - title)));
+        assert_null(memchr(title, ':', (size_t)(end - title)));
+        assert_non_null(strchr(line, '\n'));
+        count++;
+    }
+    assert_null(strchr(text, '\r'));
+    assert_int_equal(count, due);
+}
+
 static void check_all(const struct report *r)
 {
     char *text = text_of(report_text, r);
@@ -440,6 +462,9 @@ static void check_all(const struct report *r)
     junit(r);
     text = text_of(report_html, r);
     markup_html(text, strlen(text), html_rules);
+    free(text);
+    text = text_of(report_annotations, r);
+    check_annotations(r, text);
     free(text);
 }
 
@@ -464,8 +489,8 @@ static void hostile_texts_are_shown_and_do_nothing(void **state)
                                 "events"),
                 1),
             "text", text);
-        const struct report_row row = { hostile[i], document, hostile[i] };
-        const struct report_row tame = { "x", plain, "x" };
+        const struct report_row row = { hostile[i], document, hostile[i], 0 };
+        const struct report_row tame = { "x", plain, "x", 0 };
         const struct report r = { .title = hostile[i], .rows = &row, .count = 1 };
         const struct report t = { .title = "x", .rows = &tame, .count = 1 };
         check_all(&r);
@@ -507,7 +532,8 @@ static void nothing_in_a_document_breaks_a_report(void **state)
             spoil(documents[i], 4 + next_random(30));
             rows[i] = (struct report_row){ next_random(2) ? hostile[next_random(HOSTILE)] : NULL,
                                            next_random(8) ? documents[i] : NULL,
-                                           next_random(3) ? NULL : hostile[next_random(HOSTILE)] };
+                                           next_random(3) ? NULL : hostile[next_random(HOSTILE)],
+                                           (unsigned)next_random(3) };
         }
         const struct report r = { .title = hostile[next_random(HOSTILE)],
                                   .rows = rows,
@@ -523,7 +549,7 @@ static void nothing_in_a_document_breaks_a_report(void **state)
 static void without_memory_a_report_has_failed(void **state)
 {
     json_t *document = json(PROVED);
-    const struct report_row rows[] = { { "a", document, NULL }, { "b", document, "e" } };
+    const struct report_row rows[] = { { "a", document, NULL, 0 }, { "b", document, "e", 0 } };
     const struct report r = { .rows = rows, .count = 2 };
     void (*const formats[])(const struct report *, struct buf *) = { report_text, report_markdown,
                                                                      report_junit, report_html };
