@@ -278,12 +278,15 @@ static const struct attempt *sent_again(const struct account *a, const struct hi
         const struct call *call = &calls->calls[c];
         if (is_blind(calls, call))
             continue;
-        if (call->begun.from > lost->first_byte.to)
+        if (call->begun.from > lost->first_byte.to) {
             next = call;
-        else if (!is_surely_answered(call) || call->answered.from > lost->first_byte.to)
+            continue;
+        }
+        bool told = a->lines[line].at <= lost->first_byte.to; /* of its success */
+        bool seen = is_surely_answered(call) && call->answered.from <= lost->first_byte.to;
+        if (!told && !seen)
             return NULL;
-        else
-            line++;
+        line++;
     }
     const struct attempt *again = next ? first_of(calls, next) : NULL;
     /* Nobody can know of the loss at once: then it is a request of its own, or no request. */
@@ -346,6 +349,19 @@ static int status_of(const struct calls *calls, const struct call *call)
     return status;
 }
 
+bool account_failed_before(const struct account_line *line, const struct calls *calls,
+                           const struct call *call)
+{
+    bool any = false;
+    for (size_t i = 0; i < call->count; i++) {
+        int64_t handed = calls->members[call->first + i].attempt->reached[PROGRESS_HANDED];
+        any |= handed != NEVER;
+        if (handed != NEVER && handed <= line->at)
+            return false;
+    }
+    return !line->ok && any && call->begun.to <= line->at;
+}
+
 enum differs account_differs(const struct account_line *line, const struct history *h,
                              const struct calls *calls, const struct call *call)
 {
@@ -354,7 +370,9 @@ enum differs account_differs(const struct account_line *line, const struct histo
     if (call->state == CALL_UNKNOWN)
         return DIFFERS_NOT;
     if (!line->ok)
-        return answered && status / 100 == 2 ? DIFFERS_FAILED : DIFFERS_NOT;
+        return answered && status / 100 == 2 && !account_failed_before(line, calls, call)
+                   ? DIFFERS_FAILED
+                   : DIFFERS_NOT;
     if (account_was_cut(h, calls, call))
         return DIFFERS_CUT;
     if (!status && !is_answered(call))

@@ -56,6 +56,9 @@ size_t account_resent(struct account *a, const struct history *h, const struct c
                       int64_t within, struct resent *out);
 /* Whether it has a line for each call, of requests that were made one after the other. */
 bool account_tells_apart(struct account *a, const struct calls *calls);
+/* Whether it is of a failure, when its call had begun, and all answers went out only later. */
+bool account_failed_before(const struct account_line *line, const struct calls *calls,
+                           const struct call *call);
 /* Where a line and the wire differ. */
 enum differs {
     DIFFERS_NOT,

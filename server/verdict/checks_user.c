@@ -63,9 +63,19 @@ static void was_confirmed(const struct scene *s, struct finding *f, const struct
                  "%s was answered at about its limit", call_text(s, call, name));
 }
 
+/* What came after its client's own account had it as failed, its user did not get. */
+static bool had_failed(const struct scene *s, const struct call *call)
+{
+    const struct account_line *line = s->notes[call - s->calls->calls].line;
+    return line && call->state != CALL_UNKNOWN && !call->lacks_before && !call->lacks_after &&
+           account_failed_before(line, s->calls, call);
+}
+
 /* What the ledger leaves open about a call, so that nothing else can be said of it. */
 static bool is_open_question(const struct scene *s, struct finding *f, const struct call *call)
 {
+    if (had_failed(s, call))
+        return false;
     bool told = s->notes[call - s->calls->calls].line != NULL;
     char name[CALL_SIZE];
     call_text(s, call, name);
@@ -148,6 +158,11 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
     int64_t took;
     if (!is_answered(call) && is_confirmed(s, call, &took)) {
         was_confirmed(s, f, call, took, within);
+        return;
+    }
+    if (had_failed(s, call) && is_answered(call)) {
+        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
+                 "%s had failed, says the client, before it was answered", name);
         return;
     }
     if (failed_in_hole(s, f, call) || is_open_question(s, f, call))
@@ -361,7 +376,7 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
     }
     if (!ended && is_open_question(s, f, call))
         return;
-    if (!is_answered(call))
+    if (!is_answered(call) || had_failed(s, call))
         wait_unanswered(s, f, call, max);
     else if (call->wait.to <= max)
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER, "answered after %s",

@@ -91,13 +91,24 @@ static void decide(struct call *call, enum exposure exposure, enum exposure_reas
 }
 
 /* The client ended it with no fault on it; or as the fault came, and perhaps for another reason. */
+/* Whether it was left when a GOAWAY had announced its end, and the client's kernel had that. */
+static bool was_announced(const struct build *b, const struct connection *c)
+{
+    const struct fault *notice = c->notice ? history_find_fault(b->h, c->notice) : NULL;
+    return notice && c->left != LEFT_NOT && notice->acked.to != NEVER &&
+           notice->acked.to <= c->left_at;
+}
+
 static void was_left(const struct build *b, struct call *call, const struct past *past,
                      const struct attempt *before)
 {
     const struct connection *c = past->c;
     int64_t grace = history_grace(b->h);
     bool declared = before && before->said_close;
-    if (!c->armed || (c->left == LEFT_NOT && !declared)) /* or the server ended it, in good order */
+    if (was_announced(b, c))
+        decide(call, EXPOSURE_PREEMPTED, WHY_LEFT_BEFORE);
+    else if (!c->armed ||
+             (c->left == LEFT_NOT && !declared)) /* or the server ended it, in good order */
         decide(call, EXPOSURE_UNTOUCHED, WHY_LEFT_UNARMED);
     else if (c->due_in != NEVER && c->due_in <= grace)
         decide(call, EXPOSURE_UNTOUCHED, WHY_CROSSED);
@@ -116,6 +127,20 @@ static bool would_have_kept(const struct build *b, const struct past *past)
                           past->c->left_at - past->answered + history_grace(b->h);
 }
 
+/* Whether a fault came so long after a mark, and not after something that the client did, and not
+ * so soon that it may be the mark of which the client left: no limit of its own falls together with
+ * that. */
+static bool is_of_a_mark(const struct build *b, const struct connection *c)
+{
+    const struct fault *f = history_find_fault(b->h, c->fault);
+    const struct mark *mark;
+    for (size_t i = 0; (mark = history_mark(b->h, i)); i++) {
+        if (mark->at.from <= c->left_at && c->left_at <= mark->at.to + history_grace(b->h))
+            return false;
+    }
+    return f && f->trigger == TRIGGER_MARK;
+}
+
 /* Whether the client had left it before it could know of the fault, so that it never met it. That
  * its FIN came right behind ours may be its own limit, unless the control shows that it has none.
  */
@@ -127,7 +152,7 @@ static bool left_unaware(const struct build *b, const struct past *past)
     if (c->left_at <= c->dead || c->crossed == TRI_YES)
         return true;
     return c->crossed == TRI_UNKNOWN && c->left_at <= c->dead + history_grace(b->h) &&
-           !would_have_kept(b, past);
+           !would_have_kept(b, past) && !is_of_a_mark(b, c);
 }
 
 /* Whether all that came of the dead connection was its client leaving. */

@@ -258,6 +258,63 @@ static const struct truth rules[] = {
     { "R7: it was sent long before its client left", RETRY_ONCE,
       LEAVES_HOLE("12.500", "17", "15.490"),
       "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
+    { "R7: the answers before it came in the background, but their lines before it", RETRY_ONCE,
+      "9.000 command_start command=x steps=get_background_pause_foreground_get\n" DRIVER
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_end status=200\n10.001 "
+      "mark background\n"
+      "10.020 c101 x1 response_acked proof=ack from=10.010 to=10.020\n" REPORT(
+          "10.010", "1", "get",
+          "true") "10.100 c101 black_hole\n12.490 mark foreground\n12.500 c101 segments_dropped "
+                  "segments=1 data=1 "
+                  "data_bytes=99 first_data=12.5\n15.500 c102 open\n" ANSWERED("15.500", "c102",
+                                                                               "x1", "GET /a")
+                      TOOK("15.520", "2", "get", "true", "3010") HOLE_ENDS,
+      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
+    { "R4: its client had failed by its own account when the hole healed and the answer went out",
+      USER,
+      "9.000 command_start command=x steps=get_pause_get\n" DRIVER
+      "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "GET /a hangup_call=1") REPORT(
+          "10.010", "1", "get",
+          "true") "12.000 c101 black_hole\n12.500 c101 segments_dropped segments=1 "
+                  "data=1 data_bytes=99 first_data=12.5\n" TOOK(
+                      "15.500", "2", "get", "false",
+                      "3000") "25.000 c101 heal\n25.500 c101 x2 GET /a hangup_call=2\n25.500 c101 "
+                              "x2 stale GET /a hangup_call=2 "
+                              "sent_into=black_holed fault=F1\n25.500 c101 x2 answer\n25.600 c101 "
+                              "connection_end by=client how=rst\n" EXIT("25.700"),
+      "fail recovered=fail user_wait=pass", 0 },
+    { "R2: it leaves as its suspended app's connection ends: that was no limit of its own", USER,
+      CONTROL("GET /a") DRIVER TWICE("GET /a") REPORT(
+          "10.010", "1", "get",
+          "true") "10.700 mark background\n10.950 c101 fin "
+                  "trigger=mark\n" LEAVES(
+                      "10.952",
+                      "c101") "11.100 mark foreground\n11.200 c102 open\n" ANSWERED("11.200",
+                                                                                    "c102", "x1",
+                                                                                    "GET /a")
+                      REPORT("11.210", "2", "get", "true") CLOSES("11.300", "c102") EXIT("11.400"),
+      "pass recovered=pass user_wait=pass", 0 },
+    { "R2: it leaves at the mark, as the connection ends", USER,
+      CONTROL("GET /a") DRIVER TWICE("GET /a") REPORT(
+          "10.010", "1", "get",
+          "true") "10.940 mark background\n10.950 c101 fin "
+                  "trigger=mark\n" LEAVES(
+                      "10.952",
+                      "c101") "11.100 mark foreground\n11.200 c102 open\n" ANSWERED("11.200",
+                                                                                    "c102", "x1",
+                                                                                    "GET /a")
+                      REPORT("11.210", "2", "get", "true") CLOSES("11.300", "c102") EXIT("11.400"),
+      "inconclusive recovered=inconclusive(not-struck) user_wait=inconclusive(not-struck)", 0 },
+    { "R2: it leaves when a GOAWAY has announced the end", USER,
+      CONTROL("GET /a") DRIVER H2("10.000", "c101")
+          ANSWERED("10.000", "c101", "x1", "GET /a stream=1")
+              REPORT("10.010", "1", "get",
+                     "true") "10.900 c101 goaway_notice\n10.910 c101 fault_acked from=10.905 "
+                             "to=10.910\n" LEAVES("10.950", "c101") H2("11.200", "c102")
+                                 ANSWERED("11.200", "c102", "x1", "GET /a stream=1")
+                                     REPORT("11.210", "2", "get", "true") CLOSES("11.300", "c102")
+                                         EXIT("11.400"),
+      "pass recovered=pass user_wait=pass", 0 },
     { "R7: calls were made at once", RETRY_ONCE,
       HOLE("get*2") TOOK("15.520", "2", "get", "true", "3010") HOLE_ENDS, HOLE_UNTOLD, 0 },
     { "R7: a call failed in the hole, and the next was answered", RETRY_ONCE,
