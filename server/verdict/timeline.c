@@ -364,6 +364,11 @@ static json_t *call_json(const struct work *w, size_t index)
         json_object_set_new(json, "fault", json_integer((json_int_t)call->fault));
     if (json && first && first->hangup_call.bytes)
         json_object_set_new(json, "hangup_call", json_string(first->hangup_call.bytes));
+    const struct account_line *line = w->notes ? w->notes[index].line : NULL;
+    if (json && line)
+        json_object_set_new(
+            json, "account",
+            json_pack("{s:i, s:b, s:i}", "n", line->n, "ok", line->ok, "status", line->status));
     if (json && call->count > ATTEMPTS_MAX)
         json_object_set_new(json, "more", json_integer((json_int_t)(call->count - ATTEMPTS_MAX)));
     return json;

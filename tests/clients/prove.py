@@ -259,6 +259,11 @@ def audits(tap, prove):
     tap.case('an audit passes whatever it finds', status == PROVED, f'{status}\n{said}{errors}')
     tap.case('it says what a client with a retry is', 'GET: repeated once, on another connection' in said, said)
     tap.case('and what it does not repeat', 'POST: never repeated' in said, said)
+    tap.case('and what its connections are without a fault', 'without a fault: used again' in said, said)
+    # It ends with TLS records unread: only its own account says that its last answer came.
+    status, said, errors = prove.run('--over', 'h1', '--suite', 'stale', verb='audit', command=CURL)
+    tap.case('of curl, too', 'POST: repeated once, on another connection; 1 of 1 that were struck were repeated, 1 answered'
+             in said and 'unclear' not in said, f'{status}\n{said}{errors}')
     status, said, errors = prove.run('--over', 'h1', '--mode', 'close-on-reuse', verb='audit', command=PYTHON)
     tap.case('and what one without is', 'GET: never repeated' in said and 'POST: not tested' in said, said + errors)
 

@@ -77,6 +77,14 @@ static void the_worst_call_is_the_outcome(void **state)
         { CALLS(RECOVERED "," CALL("GET", "bitten", "given_up", "")), 0, AUDIT_NO_ANSWER },
         { CALLS(RECOVERED "," CALL("GET", "bitten", "given_up", "")), 1, AUDIT_FAILED },
         { CALLS(CALL("GET", "bitten", "doubtful", "")), 0, AUDIT_UNCLEAR },
+        { CALLS(CALL("GET", "bitten", "doubtful", ",\"account\":{\"ok\":true}")), 0,
+          AUDIT_RECOVERED },
+        { CALLS(CALL("GET", "avoided", "doubtful", ",\"account\":{\"ok\":true}")), 0,
+          AUDIT_AVOIDED },
+        { CALLS(CALL("GET", "bitten", "doubtful", ",\"account\":{\"ok\":false}")), 0,
+          AUDIT_UNCLEAR },
+        { CALLS(CALL("GET", "bitten", "given_up", ",\"account\":{\"ok\":true}")), 0,
+          AUDIT_NO_ANSWER },
         { CALLS(CALL("GET", "unknown", "answered", "")), 0, AUDIT_UNCLEAR },
         { "{\"calls\":[],\"more\":1}", 0, AUDIT_UNCLEAR },
         { "{\"calls\":[{\"phase\":\"control\",\"exposure\":\"bitten\",\"state\":\"given_up\"}],"
@@ -157,7 +165,7 @@ static void checks_of_all_rows_are_counted(void **state)
 {
 #define CHECKED(outcome)                                                                           \
     "{\"checks\":[{\"check\":\"goaway_respected\",\"phase\":\"fault\",\"outcome\":\"" outcome      \
-    "\"},{\"check\":\"still_reuses\",\"phase\":\"control\",\"outcome\":\"pass\"}]}"
+    "\"},{\"check\":\"still_reuses\",\"phase\":\"fault\",\"outcome\":\"pass\"}]}"
     struct prove_result list[] = { result(CHECKED("pass"), CALLS("")),
                                    result(CHECKED("inconclusive"), CALLS("")),
                                    result(CHECKED("fail"), CALLS("")) };
@@ -165,7 +173,7 @@ static void checks_of_all_rows_are_counted(void **state)
     assert_true(says(&results, "GOAWAY: obeyed\n"));
     results.count = 3;
     assert_true(says(&results, "GOAWAY: obeyed in 1 rows, not obeyed in 1\n"));
-    assert_true(says(&results, "connections: used again\n"));
+    assert_true(says(&results, "connections, without a fault: used again\n"));
     for (size_t i = 0; i < 3; i++)
         drop(&list[i]);
 }
