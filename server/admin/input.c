@@ -57,7 +57,7 @@ int input_check_query(struct call *call)
         snprintf(where, sizeof where, "?%.*s", (int)(name_len < 60 ? name_len : 60), name);
         if (!listed(call->route->query, name, name_len)) {
             response_refuse(call, PROBLEM_QUERY, where,
-                            call->route->query ? call->route->query : "",
+                            call->route->query ? call->route->query : "no query",
                             "is no query parameter of this call");
             return BAD_INPUT;
         }
@@ -65,7 +65,7 @@ int input_check_query(struct call *call)
         size_t other_len;
         while (next_parameter(&rest, &other, &other_len, &value, &value_len)) {
             if (other_len == name_len && memcmp(other, name, name_len) == 0) {
-                response_refuse(call, PROBLEM_QUERY, where, "", "is there twice");
+                response_refuse(call, PROBLEM_QUERY, where, "one value", "is there twice");
                 return BAD_INPUT;
             }
         }

@@ -29,6 +29,7 @@
 #define AGAIN_MS  1
 #define LINGER_MS 2000 /* for the caller's FIN behind ours (RFC 9112 9.6) */
 #define DRAIN_MAX 16   /* reads */
+#define QUERY_MAX 100  /* parameters; for many more libmicrohttpd has no room, and no answer */
 
 struct side {
     uv_poll_t poll;
@@ -111,6 +112,20 @@ static void pass_head(struct relay *r)
     r->answered = false;
 }
 
+/* Its head is whole; more than is passed on breaks it. */
+static void check_query(struct h1_head *h)
+{
+    size_t parameters = 1;
+
+    for (const char *at = h->request.target; *at; at++)
+        parameters += *at == '&';
+    if (parameters <= QUERY_MAX)
+        return;
+    h->at = H1_BROKEN;
+    h->status = 414;
+    h->why = "query of more than 100 parameters";
+}
+
 static void take_request(struct relay *r, const uint8_t *bytes, size_t n)
 {
     struct h1_head *h = &r->head;
@@ -122,8 +137,11 @@ static void take_request(struct relay *r, const uint8_t *bytes, size_t n)
 
         if (was == H1_IN_BODY && !extension)
             buf_add(&r->inner.out, bytes, part);
-        if (was == H1_IN_HEAD && (h->at == H1_IN_BODY || h->at == H1_WHOLE))
-            pass_head(r);
+        if (was == H1_IN_HEAD && (h->at == H1_IN_BODY || h->at == H1_WHOLE)) {
+            check_query(h);
+            if (h->at != H1_BROKEN)
+                pass_head(r);
+        }
         if (h->at == H1_WHOLE) {
             r->in_message = false;
             h1_head_next(h);
