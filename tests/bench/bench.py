@@ -34,7 +34,7 @@ PATH = '/api/entitlement/get'
 # What is measured: title, listener, load generator, and the least ratio to each rival (None: shown
 # only).
 ROWS = [
-    ('h1 clear', 'http', ('wrk', '-t1', '-c32'), {'nginx': 0.55}),
+    ('h1 cleartext', 'http', ('wrk', '-t1', '-c32'), {'nginx': 0.55}),
     ('h1 TLS', 'https1', ('wrk', '-t1', '-c32'), {'nginx': 0.55}),
     ('h2 TLS -m32', 'https', ('h2load', '-t1', '-c8', '-m32'), {'nghttpd': 1.3, 'nginx': None}),
     ('h2 TLS -m1', 'https', ('h2load', '-t1', '-c8', '-m1'), {'nghttpd': 1.0, 'nginx': None}),
@@ -57,10 +57,10 @@ ARMED = {
     ],
 }
 COST = [(f'armed, {title}', listener, load, {'hangup': 0.98})
-        for title, listener, load, _ in ROWS if title in ('h1 clear', 'h1 TLS', 'h2 TLS -m32')]
+        for title, listener, load, _ in ROWS if title in ('h1 cleartext', 'h1 TLS', 'h2 TLS -m32')]
 # Title, listener, ALPN, the most kB a connection for hangup (None: shown only), and its rivals.
 MEMORY = [
-    ('memory, h1 clear', 'http', 'http/1.1', None, ('nginx',)),
+    ('memory, h1 cleartext', 'http', 'http/1.1', None, ('nginx',)),
     ('memory, h1 TLS', 'https1', 'http/1.1', 24, ('nginx',)),
     ('memory, h2c', 'http', 'h2', None, ('nghttpd',)),
     ('memory, h2 TLS', 'https', 'h2', 28, ('nginx', 'nghttpd')),

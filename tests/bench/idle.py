@@ -18,8 +18,8 @@ def literal(name_index, value):
 
 
 class Holder:
-    def __init__(self, port, alpn, path, clear):
-        self.port, self.alpn, self.path, self.clear = port, alpn, path, clear
+    def __init__(self, port, alpn, path, cleartext):
+        self.port, self.alpn, self.path, self.cleartext = port, alpn, path, cleartext
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.context.check_hostname = False
         self.context.verify_mode = ssl.CERT_NONE
@@ -36,7 +36,7 @@ class Holder:
     def open(self, count):
         for _ in range(count):
             connection = socket.create_connection(('127.0.0.1', self.port), timeout=10)
-            if not self.clear:
+            if not self.cleartext:
                 connection = self.context.wrap_socket(connection)
             self.held.append(connection)
             if self.alpn == 'h2':
@@ -57,7 +57,7 @@ class Holder:
 
     def _ask_h2(self, connection):
         # :method GET, :scheme http and https are in the static table as a whole.
-        fields = b'\x82' + (b'\x86' if self.clear else b'\x87') + literal(4, self.path) + literal(1, f'127.0.0.1:{self.port}')
+        fields = b'\x82' + (b'\x86' if self.cleartext else b'\x87') + literal(4, self.path) + literal(1, f'127.0.0.1:{self.port}')
         connection.sendall(PREFACE + frame(SETTINGS, 0, 0)
                            + frame(HEADERS, END_STREAM | END_HEADERS, 1, fields))
         got, ended = b'', False

@@ -4,7 +4,7 @@
     torture.py --hangup BINARY [--seed N] [--seconds S]
 
 Rules are made of every trigger and step that the server lists, and so are `do` calls. Clients speak
-HTTP/1.1 and HTTP/2, clear and over TLS, well and badly. What is asserted: no call of the API fails,
+HTTP/1.1 and HTTP/2, in cleartext and over TLS, well and badly. What is asserted: no call of the API fails,
 no event contradicts those before it, no connection outlives its client for long once a reset has let
 go of it, no descriptor is lost, and the server ends as it should with nothing worth a warning in its
 log. The seed decides what is tried; when it happens is up to the machine.

@@ -15,7 +15,7 @@ void capture_port(const struct stage *stage)
 
     if (no_capture)
         skip_because(no_capture);
-    capture_start(stage->seat->tls == CLIENT_CLEAR ? s->http : s->https);
+    capture_start(stage->seat->tls == CLIENT_CLEARTEXT ? s->http : s->https);
 }
 
 struct talk *watched(struct stage *stage, size_t *behind)

@@ -424,7 +424,7 @@ bool client_connect(struct client *c, const struct client_options *o)
     *c = (struct client){ .fd = -1, .alert = -1 };
     if (!tcp_connect(c, o))
         return false;
-    if (o->tls == CLIENT_CLEAR)
+    if (o->tls == CLIENT_CLEARTEXT)
         return true;
     int64_t until = in_ms(o->patience_ms ? o->patience_ms : PATIENCE_MS);
     if (!tls_prepare(c, o) || !tls_handshake(c, until))

@@ -1,5 +1,5 @@
-/* client.h - a raw client: one TCP connection, clear or TLS, with nothing between the test and the
- * wire.
+/* client.h - a raw client: one TCP connection, cleartext or TLS, with nothing between the test and
+ * the wire.
  *
  * It notes what comes, with the time it was seen: bytes, FIN, RST, TLS close_notify and alerts.
  * It never reacts by itself: no close on FIN, no alert, no retry. Times are on clock_now()'s
@@ -20,7 +20,7 @@
 #define LATE_MS     2000
 #define CONNECT_MS  60000 /* a SYN that finds no room is sent again after 1, 3, 7, 15, 31 s */
 
-enum client_tls { CLIENT_CLEAR, CLIENT_TLS12, CLIENT_TLS13 };
+enum client_tls { CLIENT_CLEARTEXT, CLIENT_TLS12, CLIENT_TLS13 };
 
 struct client_options {
     uint16_t port;

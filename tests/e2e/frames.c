@@ -56,7 +56,7 @@ void frames_end(struct talk *t)
     if (h2_next(&t->h2, in_ms(PATIENCE_MS)))
         fail_msg("a frame of type %u on stream %d", t->h2.frame.type, (int)t->h2.frame.stream);
     check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
-    assert_int_equal(t->c.close_notify, t->seat->tls != CLIENT_CLEAR);
+    assert_int_equal(t->c.close_notify, t->seat->tls != CLIENT_CLEARTEXT);
     assert_int_equal(buf_len(&t->c.in), 0);
 }
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const struct seat seats[] = {
-    { "h1 clear", false, CLIENT_CLEAR },   { "h1 TLS 1.3", false, CLIENT_TLS13 },
-    { "h2 clear", true, CLIENT_CLEAR },    { "h2 TLS 1.3", true, CLIENT_TLS13 },
+    { "h1 cleartext", false, CLIENT_CLEARTEXT }, { "h1 TLS 1.3", false, CLIENT_TLS13 },
+    { "h2 cleartext", true, CLIENT_CLEARTEXT },  { "h2 TLS 1.3", true, CLIENT_TLS13 },
     { "h1 TLS 1.2", false, CLIENT_TLS12 },
 };
 #define SEAT_COUNT (sizeof seats / sizeof seats[0])
@@ -18,7 +18,7 @@ struct talk *talk_try(struct stage *stage, int64_t patience_ms, bool *connected)
 {
     const struct seat *seat = stage->seat;
     struct client_options to = {
-        .port = seat->tls == CLIENT_CLEAR ? stage->server->http : stage->server->https,
+        .port = seat->tls == CLIENT_CLEARTEXT ? stage->server->http : stage->server->https,
         .tls = seat->tls,
         .alpn = { seat->h2 ? "h2" : "http/1.1" },
         .ca = stage->server->ca,
@@ -39,7 +39,7 @@ struct talk *talk_try(struct stage *stage, int64_t patience_ms, bool *connected)
     if (!*connected)
         return t;
     client_alpn(&t->c, alpn);
-    if (seat->tls != CLIENT_CLEAR)
+    if (seat->tls != CLIENT_CLEARTEXT)
         assert_string_equal(alpn, to.alpn[0]);
     if (seat->h2) {
         client_text(&t->c, H2_PREFACE);

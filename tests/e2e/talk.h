@@ -1,4 +1,4 @@
-/* talk.h - the same conversation from every seat: HTTP/1.1 or HTTP/2, clear or TLS.
+/* talk.h - the same conversation from every seat: HTTP/1.1 or HTTP/2, cleartext or TLS.
  *
  * A seat is where a client sits; a stage is one test at one seat, with its server and its
  * connections; a talk is one connection of it. A scenario is written once and runs from all seats
@@ -22,15 +22,15 @@ struct seat {
     enum client_tls tls;
 };
 
-#define SEAT_H1_CLEAR 1u
-#define SEAT_H1_TLS   2u
-#define SEAT_H2_CLEAR 4u
-#define SEAT_H2_TLS   8u
-#define SEAT_H1_TLS12 16u
-#define SEATS_H1      (SEAT_H1_CLEAR | SEAT_H1_TLS | SEAT_H1_TLS12)
-#define SEATS_H2      (SEAT_H2_CLEAR | SEAT_H2_TLS)
-#define SEATS_TLS     (SEAT_H1_TLS | SEAT_H2_TLS | SEAT_H1_TLS12)
-#define SEATS_ALL     (SEATS_H1 | SEATS_H2)
+#define SEAT_H1_CLEARTEXT 1u
+#define SEAT_H1_TLS       2u
+#define SEAT_H2_CLEARTEXT 4u
+#define SEAT_H2_TLS       8u
+#define SEAT_H1_TLS12     16u
+#define SEATS_H1          (SEAT_H1_CLEARTEXT | SEAT_H1_TLS | SEAT_H1_TLS12)
+#define SEATS_H2          (SEAT_H2_CLEARTEXT | SEAT_H2_TLS)
+#define SEATS_TLS         (SEAT_H1_TLS | SEAT_H2_TLS | SEAT_H1_TLS12)
+#define SEATS_ALL         (SEATS_H1 | SEATS_H2)
 
 struct talk {
     const struct seat *seat;

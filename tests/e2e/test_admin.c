@@ -109,7 +109,7 @@ static void do_acts_on_the_connection_now(struct stage *stage)
              "[{\"wait\":\"200ms\"},{\"fin\":{\"notify\":true}}]");
     assert_true(client_wait_end(&later->c, in_ms(200 + LATE_MS)));
     assert_true(later->c.fin_at - asked >= 200 * NS_PER_MS);
-    assert_int_equal(later->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
+    assert_int_equal(later->c.close_notify, stage->seat->tls != CLIENT_CLEARTEXT);
 }
 
 static void do_says_goaway_with_the_fields_it_is_given(struct stage *stage)
@@ -263,8 +263,9 @@ static void a_live_connection_can_be_looked_at(struct stage *stage)
     assert_string_equal(event_text(one, "protocol"), stage->seat->h2 ? "h2" : "http/1.1");
     assert_string_equal(event_text(one, "mode"), "normal");
     assert_string_equal(event_text(one, "listener"),
-                        stage->seat->tls == CLIENT_CLEAR ? "http" : "https");
-    assert_int_equal(json_is_null(json_object_get(one, "tls")), stage->seat->tls == CLIENT_CLEAR);
+                        stage->seat->tls == CLIENT_CLEARTEXT ? "http" : "https");
+    assert_int_equal(json_is_null(json_object_get(one, "tls")),
+                     stage->seat->tls == CLIENT_CLEARTEXT);
     assert_int_equal(json_integer_value(json_object_get(one, "exchanges")), 1);
     assert_int_equal(json_integer_value(json_object_get(one, "open_exchanges")), 0);
     assert_int_equal(json_integer_value(json_object_get(one, "bytes_out")), t->c.raw_in);
@@ -428,22 +429,22 @@ static void the_authority_is_handed_out(struct stage *stage)
 int main(void)
 {
     static const struct scenario list[] = {
-        SCENARIO(errors_are_problems_that_name_the_place, SEAT_H1_CLEAR),
-        SCENARIO(do_refuses_steps_it_does_not_know, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(errors_are_problems_that_name_the_place, SEAT_H1_CLEARTEXT),
+        SCENARIO(do_refuses_steps_it_does_not_know, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(do_acts_on_the_connection_now, SEATS_ALL),
         SCENARIO(do_says_goaway_with_the_fields_it_is_given, SEATS_H2),
         SCENARIO(do_says_close_notify_and_leaves_tcp_open, SEATS_TLS),
-        SCENARIO(the_mode_changes_for_all_or_for_new_connections, SEAT_H1_TLS | SEAT_H2_CLEAR),
-        SCENARIO(reset_brings_normal_mode_and_an_empty_ledger, SEAT_H1_CLEAR | SEAT_H2_TLS),
-        SCENARIO(a_waiting_call_wakes_on_an_event, SEAT_H1_CLEAR),
-        SCENARIO(a_waiting_call_ends_with_its_time, SEAT_H1_CLEAR),
+        SCENARIO(the_mode_changes_for_all_or_for_new_connections, SEAT_H1_TLS | SEAT_H2_CLEARTEXT),
+        SCENARIO(reset_brings_normal_mode_and_an_empty_ledger, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
+        SCENARIO(a_waiting_call_wakes_on_an_event, SEAT_H1_CLEARTEXT),
+        SCENARIO(a_waiting_call_ends_with_its_time, SEAT_H1_CLEARTEXT),
         SCENARIO(events_are_numbered_without_a_gap, SEAT_H1_TLS),
         SCENARIO(a_live_connection_can_be_looked_at, SEATS_ALL),
-        SCENARIO(numbers_are_shown_alike_everywhere, SEAT_H1_CLEAR),
-        SCENARIO(a_mode_of_ones_own_works_like_a_built_in_one, SEAT_H1_TLS | SEAT_H2_CLEAR),
-        SCENARIO(a_mode_can_hold_and_give_other_answers, SEAT_H1_CLEAR | SEAT_H2_TLS),
-        SCENARIO(the_catalogue_lists_the_modes_that_are_tested, SEAT_H1_CLEAR),
-        SCENARIO(the_authority_is_handed_out, SEAT_H1_CLEAR),
+        SCENARIO(numbers_are_shown_alike_everywhere, SEAT_H1_CLEARTEXT),
+        SCENARIO(a_mode_of_ones_own_works_like_a_built_in_one, SEAT_H1_TLS | SEAT_H2_CLEARTEXT),
+        SCENARIO(a_mode_can_hold_and_give_other_answers, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
+        SCENARIO(the_catalogue_lists_the_modes_that_are_tested, SEAT_H1_CLEARTEXT),
+        SCENARIO(the_authority_is_handed_out, SEAT_H1_CLEARTEXT),
     };
 
     return scenarios_run("the admin API", list, sizeof list / sizeof list[0], NULL);

@@ -173,10 +173,10 @@ int main(void)
     static const struct scenario list[] = {
         SCENARIO(a_plan_gives_each_connection_its_mode, SEATS_ALL),
         SCENARIO(a_case_is_its_plan, SEATS_ALL),
-        SCENARIO(the_time_scale_shortens_what_is_set_with_it, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(the_time_scale_shortens_what_is_set_with_it, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(a_mark_is_an_event_and_fires_rules, SEATS_ALL),
-        SCENARIO(mistakes_name_their_place_and_change_nothing, SEAT_H1_CLEAR),
-        SCENARIO(every_case_that_this_machine_can_do_can_be_set, SEAT_H1_CLEAR),
+        SCENARIO(mistakes_name_their_place_and_change_nothing, SEAT_H1_CLEARTEXT),
+        SCENARIO(every_case_that_this_machine_can_do_can_be_set, SEAT_H1_CLEARTEXT),
     };
 
     return scenarios_run("plans over the admin API", list, sizeof list / sizeof list[0], NULL);

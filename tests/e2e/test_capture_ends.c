@@ -49,7 +49,7 @@ static void an_orderly_end_has_close_notify_and_fin_both_ways(struct stage *stag
 {
     size_t behind;
     struct talk *t = settled(stage, &behind);
-    bool tls = t->seat->tls != CLIENT_CLEAR;
+    bool tls = t->seat->tls != CLIENT_CLEARTEXT;
 
     if (tls)
         client_bye(&t->c);
@@ -199,7 +199,7 @@ static void fin_with_notify_is_one_alert_and_then_fin(struct stage *stage)
     size_t behind;
     struct talk *t = closed_when_idle(stage, "{\"idle\":\"300ms\",\"notify\":true}", &behind);
 
-    assert_int_equal(t->c.close_notify, t->seat->tls != CLIENT_CLEAR);
+    assert_int_equal(t->c.close_notify, t->seat->tls != CLIENT_CLEARTEXT);
     if (t->c.close_notify) {
         check_segments(behind, "(ack )?DATA (ack )?FIN ack ");
         check_is_close_notify(t, next_of_server(behind));
@@ -293,10 +293,10 @@ int main(void)
         SCENARIO(an_orderly_end_has_close_notify_and_fin_both_ways, SEATS_ALL),
         SCENARIO(an_idle_connection_stays_as_it_is, SEATS_MOST),
         SCENARIO(fin_is_a_bare_fin, SEATS_ALL),
-        SCENARIO(fin_is_answered_with_fin_and_that_is_all, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(fin_is_answered_with_fin_and_that_is_all, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(fin_with_notify_is_one_alert_and_then_fin, SEATS_ALL),
         SCENARIO(rst_is_one_rst, SEATS_MOST),
-        SCENARIO(rst_on_demand_is_one_rst, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(rst_on_demand_is_one_rst, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(rst_behind_a_response_does_not_wait_for_the_ack, SEATS_MOST),
         SCENARIO(rst_with_drain_comes_when_all_is_acked, SEATS_MOST),
         SCENARIO(fin_exactly_draws_a_bare_rst, SEATS_MOST),

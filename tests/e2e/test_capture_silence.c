@@ -239,19 +239,20 @@ int main(void)
 {
     static const struct scenario list[] = {
         SCENARIO(forget_is_silence_until_the_client_speaks_and_then_rst, SEATS_MOST),
-        SCENARIO(forget_answers_the_clients_fin_with_rst, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(forget_answers_the_clients_fin_with_rst, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(forget_exactly_draws_a_bare_rst, SEATS_MOST),
         SCENARIO(black_hole_acks_nothing_until_it_heals, SEATS_MOST),
         SCENARIO(black_hole_fires_when_idle_and_swallows_the_clients_fin,
-                 SEAT_H1_CLEAR | SEAT_H2_TLS),
+                 SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(no_fin_nor_rst_leaves_a_black_hole_that_ends, SEATS_MOST),
-        SCENARIO(a_retransmission_draws_rst_when_the_hole_is_gone, SEAT_H1_TLS | SEAT_H2_CLEAR),
+        SCENARIO(a_retransmission_draws_rst_when_the_hole_is_gone, SEAT_H1_TLS | SEAT_H2_CLEARTEXT),
         SCENARIO(no_fin_nor_rst_leaves_a_black_hole_when_the_server_stops,
-                 SEAT_H1_CLEAR | SEAT_H2_TLS),
+                 SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(stall_acks_and_answers_nothing_until_resumed, SEATS_MOST),
-        SCENARIO(stall_acks_the_clients_fin_and_keeps_its_own, SEAT_H1_CLEAR | SEAT_H2_TLS),
-        SCENARIO(refused_syns_are_answered_with_rst_and_nothing_else, SEAT_H1_CLEAR | SEAT_H1_TLS),
-        SCENARIO(dropped_syns_are_not_answered_until_it_ends, SEAT_H1_CLEAR),
+        SCENARIO(stall_acks_the_clients_fin_and_keeps_its_own, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
+        SCENARIO(refused_syns_are_answered_with_rst_and_nothing_else,
+                 SEAT_H1_CLEARTEXT | SEAT_H1_TLS),
+        SCENARIO(dropped_syns_are_not_answered_until_it_ends, SEAT_H1_CLEARTEXT),
     };
 
     captured_enter();

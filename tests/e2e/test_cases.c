@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define DEVICE     "{\"device\":\"tv\"}"
-#define SEATS_FOUR (SEAT_H1_CLEAR | SEAT_H1_TLS | SEATS_H2)
+#define SEATS_FOUR (SEAT_H1_CLEARTEXT | SEAT_H1_TLS | SEATS_H2)
 
 /* Sets a case, with its times multiplied. */
 static void play(struct stage *stage, const char *name, double scale)
@@ -466,7 +466,7 @@ static void without_a_case_nothing_fails(struct stage *stage)
 int main(void)
 {
     static const struct scenario list[] = {
-        SCENARIO(every_case_has_its_test, SEAT_H1_CLEAR),
+        SCENARIO(every_case_has_its_test, SEAT_H1_CLEARTEXT),
         SCENARIO(without_a_case_nothing_fails, SEATS_FOUR),
         SCENARIO(case_01_answered_then_dead, SEATS_FOUR),
         SCENARIO(case_02_reused_no_bytes, SEATS_FOUR),
@@ -474,7 +474,7 @@ int main(void)
         SCENARIO(case_04_close_behind_response, SEATS_FOUR),
         SCENARIO(case_05_shorter_than_the_pool, SEATS_FOUR),
         SCENARIO(case_06_h2_black_hole, SEATS_H2),
-        SCENARIO(case_07_h2_send_buffer_full, SEAT_H2_CLEAR),
+        SCENARIO(case_07_h2_send_buffer_full, SEAT_H2_CLEARTEXT),
         SCENARIO(case_08_path_change, SEATS_FOUR),
         SCENARIO(case_09_goaway_below_streams_in_flight, SEATS_H2),
         SCENARIO(case_10_goaway_stream_never_ends, SEATS_H2),
@@ -484,7 +484,7 @@ int main(void)
         SCENARIO(case_14_post_processed_no_response, SEATS_FOUR),
         SCENARIO(case_15_408_and_stale_pool, SEATS_H1),
         SCENARIO(case_16_cut_without_close_notify, SEATS_FOUR),
-        SCENARIO(case_17_original_after_retry, SEAT_H1_TLS | SEAT_H2_CLEAR),
+        SCENARIO(case_17_original_after_retry, SEAT_H1_TLS | SEAT_H2_CLEARTEXT),
     };
 
     return scenarios_run("cases", list, sizeof list / sizeof list[0], NULL);

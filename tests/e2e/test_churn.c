@@ -26,8 +26,8 @@ static int teardown(void **state)
 }
 
 static const struct seat seats[] = {
-    { "h1 clear", false, CLIENT_CLEAR },   { "h2 clear", true, CLIENT_CLEAR },
-    { "h1 TLS", false, CLIENT_TLS13 },     { "h2 TLS", true, CLIENT_TLS13 },
+    { "h1 cleartext", false, CLIENT_CLEARTEXT }, { "h2 cleartext", true, CLIENT_CLEARTEXT },
+    { "h1 TLS", false, CLIENT_TLS13 },           { "h2 TLS", true, CLIENT_TLS13 },
     { "h1 TLS 1.2", false, CLIENT_TLS12 },
 };
 #define SEAT_COUNT (sizeof seats / sizeof seats[0])

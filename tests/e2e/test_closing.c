@@ -252,7 +252,7 @@ int main(void)
         SCENARIO(client_first_says_what_a_client_that_ends_is_told, SEATS_TLS),
         SCENARIO(late_close_notify_says_what_one_behind_our_fin_draws, SEATS_TLS),
         SCENARIO(who_wanted_the_end_is_told, SEATS_ALL),
-        SCENARIO(closing_is_shown_and_inherited, SEAT_H1_CLEAR),
+        SCENARIO(closing_is_shown_and_inherited, SEAT_H1_CLEARTEXT),
     };
 
     return scenarios_run("closing", list, sizeof list / sizeof list[0], NULL);

@@ -175,7 +175,7 @@ int main(void)
         SCENARIO(after_close_notify_requests_are_read_and_never_answered, SEATS_TLS),
         SCENARIO(a_step_that_ends_its_own_exchange_is_survived, SEATS_ALL),
         SCENARIO(reset_ends_what_rules_have_begun, SEATS_ALL),
-        SCENARIO(a_full_stall_costs_nothing_and_ends_with_the_client, SEAT_H1_CLEAR),
+        SCENARIO(a_full_stall_costs_nothing_and_ends_with_the_client, SEAT_H1_CLEARTEXT),
         SCENARIO(an_attempt_that_a_fault_cut_at_its_headers_counts, SEATS_ALL),
         SCENARIO(windows_that_open_behind_a_fault_cost_nothing, SEATS_H2),
     };

@@ -45,7 +45,7 @@ static void check_served(void)
 {
     struct stage stage = { .server = &server };
     static const struct seat seats[] = { { "h1 TLS", false, CLIENT_TLS13 },
-                                         { "h2 clear", true, CLIENT_CLEAR } };
+                                         { "h2 cleartext", true, CLIENT_CLEARTEXT } };
     for (int i = 0; i < 2; i++) {
         stage.seat = &seats[i];
         talk_served(talk_open(&stage));

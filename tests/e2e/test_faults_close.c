@@ -98,7 +98,7 @@ static void goaway_idle_says_goaway_and_after_its_grace_fin(struct stage *stage)
     assert_int_equal(t->h2.goaway.last, t->stream);
     assert_false(h2_next(&t->h2, in_ms(GRACE_MS + LATE_MS)));
     check(t->c.fin && !t->c.rst, "no FIN after the grace: %s", client_story(&t->c));
-    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
+    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEARTEXT);
     check_timer(t, t->c.fin_at, IDLE_MS + GRACE_MS);
     assert_int_equal(t->h2.goaways, 1);
     uint64_t goaway = check_fault(stage, t, "goaway-idle", "goaway", 0);
@@ -142,7 +142,7 @@ static void goaway_idle_ends_h1_with_an_orderly_fin(struct stage *stage)
 
     check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "no end: %s", client_story(&t->c));
     assert_true(t->c.fin);
-    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
+    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEARTEXT);
     check_timer(t, t->c.fin_at, IDLE_MS);
     check_fault(stage, t, "goaway-idle", "fin", IDLE_MS);
 }
@@ -181,7 +181,7 @@ int main(void)
         SCENARIO(idle_close_sends_a_bare_fin_and_nothing_else, SEATS_ALL),
         SCENARIO(idle_close_sees_a_request_sent_after_its_fin, SEATS_ALL),
         SCENARIO(idle_close_with_notify_says_close_notify_before_its_fin, SEATS_TLS),
-        SCENARIO(idle_close_counts_from_the_last_answer, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(idle_close_counts_from_the_last_answer, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(goaway_idle_says_goaway_and_after_its_grace_fin, SEATS_H2),
         SCENARIO(goaway_idle_can_send_a_ping_behind, SEATS_H2),
         SCENARIO(goaway_idle_ends_h1_with_an_orderly_fin, SEATS_H1),

@@ -197,9 +197,9 @@ int main(void)
         SCENARIO(stall_idle_acks_a_request_and_answers_when_resumed, SEATS_ALL),
         SCENARIO(stall_idle_lets_the_clients_fin_pass_without_a_word, SEATS_ALL),
         SCENARIO(black_hole_acks_nothing_until_healed, SEATS_ALL),
-        SCENARIO(black_hole_swallows_the_clients_fin, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(black_hole_swallows_the_clients_fin, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(what_a_black_hole_swallows_is_told_by_kind, SEATS_ALL),
-        SCENARIO(reset_of_the_run_lets_a_stalled_connection_go, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(reset_of_the_run_lets_a_stalled_connection_go, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
     };
 
     return scenarios_run("faults that say nothing", list, sizeof list / sizeof list[0], NULL);

@@ -140,7 +140,7 @@ static void throw_many(uint16_t port, void (*make)(struct buf *out), bool change
     server.token = NULL;
     admin_reset(&server);
     struct stage stage = { .server = &server };
-    static const struct seat seats[] = { { "h1 clear", false, CLIENT_CLEAR },
+    static const struct seat seats[] = { { "h1 cleartext", false, CLIENT_CLEARTEXT },
                                          { "h2 TLS", true, CLIENT_TLS13 } };
     for (int i = 0; i < 2; i++) {
         stage.seat = &seats[i];

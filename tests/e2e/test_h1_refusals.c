@@ -134,8 +134,8 @@ int main(void)
         SCENARIO(a_body_at_the_limit_is_read, SEATS_H1),
         SCENARIO(a_header_section_too_large_is_refused_with_431, SEATS_H1),
         SCENARIO(a_target_too_long_is_refused_with_414, SEATS_H1),
-        SCENARIO(what_is_no_request_is_refused_with_400, SEAT_H1_CLEAR | SEAT_H1_TLS),
-        SCENARIO(an_unfinished_request_is_left_open_and_the_next_client_served, SEAT_H1_CLEAR),
+        SCENARIO(what_is_no_request_is_refused_with_400, SEAT_H1_CLEARTEXT | SEAT_H1_TLS),
+        SCENARIO(an_unfinished_request_is_left_open_and_the_next_client_served, SEAT_H1_CLEARTEXT),
     };
 
     return scenarios_run("refusals over HTTP/1.1", list, sizeof list / sizeof list[0], NULL);

@@ -75,7 +75,8 @@ static void reset_all(struct stage *stage, struct talk *t)
 static const struct way ways[] = {
     { "FIN", SEATS_H1, "normal", "{}", send_fin, "client_fin", 10, false, NULL },
     { "FIN on a stream", SEATS_H2, "normal", "{}", send_fin, "client_fin", 10, false, NULL },
-    { "RST", SEAT_H1_CLEAR | SEAT_H2_CLEAR, HOLD, send_rst, "client_rst", -1, true, "delay" },
+    { "RST", SEAT_H1_CLEARTEXT | SEAT_H2_CLEARTEXT, HOLD, send_rst, "client_rst", -1, true,
+      "delay" },
     { "cancel", SEATS_H2, HOLD, send_cancel, "client_cancel", -1, true, "delay" },
     { "cancel of half", SEATS_H2, "normal", "{}", send_cancel, "client_cancel", 10, false, NULL },
     { "GOAWAY", SEATS_H2, "normal", "{}", send_goaway, "client_goaway", 10, false, NULL },
@@ -144,10 +145,10 @@ static void check_way(struct stage *stage, const struct way *way)
 static void each_loss_says_by_what(struct stage *stage)
 {
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        unsigned seat = stage->seat->h2
-                            ? (stage->seat->tls == CLIENT_CLEAR ? SEAT_H2_CLEAR : SEAT_H2_TLS)
-                        : stage->seat->tls == CLIENT_CLEAR ? SEAT_H1_CLEAR
-                                                           : SEAT_H1_TLS;
+        unsigned seat = stage->seat->h2 ? (stage->seat->tls == CLIENT_CLEARTEXT ? SEAT_H2_CLEARTEXT
+                                                                                : SEAT_H2_TLS)
+                        : stage->seat->tls == CLIENT_CLEARTEXT ? SEAT_H1_CLEARTEXT
+                                                               : SEAT_H1_TLS;
         if (!(ways[i].seats & seat))
             continue;
         check_way(stage, &ways[i]);
@@ -205,10 +206,11 @@ static void content_that_waits_for_a_window_is_told(struct stage *stage)
 int main(void)
 {
     static const struct scenario list[] = {
-        SCENARIO(each_loss_says_by_what, SEAT_H1_CLEAR | SEAT_H1_TLS | SEAT_H2_CLEAR | SEAT_H2_TLS),
-        SCENARIO(a_limit_is_none_of_the_clients_faults, SEAT_H1_CLEAR),
-        SCENARIO(a_broken_request_is_lost_by_protocol, SEAT_H1_CLEAR),
-        SCENARIO(content_that_waits_for_a_window_is_told, SEAT_H2_CLEAR),
+        SCENARIO(each_loss_says_by_what,
+                 SEAT_H1_CLEARTEXT | SEAT_H1_TLS | SEAT_H2_CLEARTEXT | SEAT_H2_TLS),
+        SCENARIO(a_limit_is_none_of_the_clients_faults, SEAT_H1_CLEARTEXT),
+        SCENARIO(a_broken_request_is_lost_by_protocol, SEAT_H1_CLEARTEXT),
+        SCENARIO(content_that_waits_for_a_window_is_told, SEAT_H2_CLEARTEXT),
     };
     static const char *const options[] = { "--body-timeout", "700ms", NULL };
 

@@ -8,7 +8,7 @@
 
 static bool is_tls(const struct stage *stage)
 {
-    return stage->seat->tls != CLIENT_CLEAR;
+    return stage->seat->tls != CLIENT_CLEARTEXT;
 }
 
 /* A connection that is looked at for a while, and may not come about. */
@@ -41,7 +41,7 @@ static void normal_mode_establishes_every_connection(struct stage *stage)
 static bool refused(const struct stage *stage)
 {
     struct client_options to = { .port = is_tls(stage) ? stage->server->https : stage->server->http,
-                                 .tls = CLIENT_CLEAR,
+                                 .tls = CLIENT_CLEARTEXT,
                                  .patience_ms = PATIENCE_MS };
     struct client c;
 
@@ -298,9 +298,9 @@ int main(void)
     static const struct scenario list[] = {
         SCENARIO(normal_mode_establishes_every_connection, SEATS_ALL),
         SCENARIO(refuse_answers_a_syn_with_rst_for_a_while, SEATS_ALL),
-        SCENARIO(refuse_for_ever_ends_with_the_next_mode, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(refuse_for_ever_ends_with_the_next_mode, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(syn_drop_answers_no_syn_for_a_while, SEATS_ALL),
-        SCENARIO(syn_drop_makes_the_client_send_its_syn_again, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(syn_drop_makes_the_client_send_its_syn_again, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(accept_silent_acks_and_says_nothing, SEATS_ALL),
         SCENARIO(accept_silent_can_come_to_its_senses, SEATS_ALL),
         SCENARIO(accept_close_sends_fin_without_a_byte, SEATS_ALL),
@@ -310,7 +310,7 @@ int main(void)
         SCENARIO(handshake_alert_answers_with_the_alert_and_fin, SEATS_TLS),
         SCENARIO(handshake_close_sends_fin_for_a_client_hello, SEATS_TLS),
         SCENARIO(handshake_close_sends_rst_for_a_client_hello, SEATS_TLS),
-        SCENARIO(without_tls_there_is_no_handshake_to_fail, SEAT_H1_CLEAR | SEAT_H2_CLEAR),
+        SCENARIO(without_tls_there_is_no_handshake_to_fail, SEAT_H1_CLEARTEXT | SEAT_H2_CLEARTEXT),
         SCENARIO(each_can_be_for_some_connections_alone, SEATS_ALL),
     };
 

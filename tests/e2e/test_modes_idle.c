@@ -56,9 +56,9 @@ static void idle_close_notify_ends_with_close_notify_and_fin(struct stage *stage
 
     check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "no end: %s", client_story(&t->c));
     check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
-    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
+    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEARTEXT);
     check_timer(t, t->c.fin_at, IDLE_MS);
-    if (stage->seat->tls == CLIENT_CLEAR)
+    if (stage->seat->tls == CLIENT_CLEARTEXT)
         check_nothing_read(t);
     uint64_t fault = check_fault(stage, t, "idle-close-notify", "fin", IDLE_MS);
     await_fin_acked(stage, t);
@@ -99,7 +99,7 @@ static void close_notify_only_sends_its_fin_after_the_grace(struct stage *stage)
           client_story(&t->c));
     check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
     check_timer(t, t->c.fin_at, IDLE_MS + GRACE_MS);
-    bool tls = stage->seat->tls != CLIENT_CLEAR;
+    bool tls = stage->seat->tls != CLIENT_CLEARTEXT;
     assert_int_equal(t->c.close_notify, tls);
     uint64_t fin = check_fault(stage, t, "close-notify-only", "fin", 0);
     if (tls) {
@@ -248,12 +248,13 @@ int main(void)
         SCENARIO(idle_close_notify_ends_with_close_notify_and_fin, SEATS_ALL),
         SCENARIO(close_notify_only_ends_tls_and_leaves_tcp_open, SEATS_TLS),
         SCENARIO(close_notify_only_sends_its_fin_after_the_grace, SEATS_ALL),
-        SCENARIO(close_notify_only_means_nothing_without_tls, SEAT_H1_CLEAR | SEAT_H2_CLEAR),
+        SCENARIO(close_notify_only_means_nothing_without_tls,
+                 SEAT_H1_CLEARTEXT | SEAT_H2_CLEARTEXT),
         SCENARIO(hint_lies_promises_a_minute_and_closes_sooner, SEATS_H1),
         SCENARIO(honest_hint_promises_what_it_does, SEATS_H1),
         SCENARIO(honest_hint_is_honest_by_default, SEAT_H1_TLS),
         SCENARIO(normal_mode_sends_no_keep_alive, SEATS_H1),
-        SCENARIO(a_client_that_says_close_gets_no_hint, SEAT_H1_CLEAR | SEAT_H1_TLS),
+        SCENARIO(a_client_that_says_close_gets_no_hint, SEAT_H1_CLEARTEXT | SEAT_H1_TLS),
         SCENARIO(hints_are_not_for_h2, SEATS_H2),
     };
 

@@ -86,7 +86,7 @@ static void close_after_response_can_be_polite_and_about_one_request(struct stag
     talk_served(t);
     check(client_wait_end(&t->c, in_ms(LATE_MS)), "no end: %s", client_story(&t->c));
     check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
-    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
+    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEARTEXT);
 }
 
 /* --- truncate */
@@ -230,7 +230,7 @@ static void truncate_notify_ends_in_the_content_orderly(struct stage *stage)
     assert_int_equal(talk_ask(t, NULL), 0);
     check(client_wait_end(&t->c, in_ms(LATE_MS)), "no end: %s", client_story(&t->c));
     check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
-    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
+    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEARTEXT);
     check_truncated(t, 100);
     check_cut(stage, t, "truncate-notify", "fin");
 }
@@ -285,7 +285,7 @@ static void record_truncated(struct stage *stage, const char *how)
     check(client_look(&t->c, in_ms(PATIENCE_MS)), "nothing came: %s", client_story(&t->c));
     check_how(t, how);
     assert_int_equal(t->c.raw_in - t->raw_answered, 33);
-    if (stage->seat->tls == CLIENT_CLEAR)
+    if (stage->seat->tls == CLIENT_CLEARTEXT)
         assert_int_equal(buf_len(&t->c.in), 33);
     else
         assert_int_equal(buf_len(&t->c.in), 0); /* not one octet could be decrypted */

@@ -191,7 +191,7 @@ static void timeout_408_on_reuse_answers_408_and_closes(struct stage *stage)
     check(strcasecmp(value, "close") == 0, "Connection is \"%s\"", value);
     check(client_wait_end(&t->c, in_ms(LATE_MS)), "no end: %s", client_story(&t->c));
     check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
-    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
+    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEARTEXT);
     assert_int_equal(buf_len(&t->c.in), 0);
     uint64_t fault = check_fault(stage, t, "timeout-408-on-reuse", "respond", 0);
     check_not_processed(stage, t, 2);
@@ -250,7 +250,7 @@ int main(void)
         SCENARIO(stall_on_reuse_can_answer_late, SEATS_ALL),
         SCENARIO(timeout_408_on_reuse_answers_408_and_closes, SEATS_H1),
         SCENARIO(timeout_408_on_reuse_is_not_for_h2, SEATS_H2),
-        SCENARIO(reuse_modes_can_be_for_idle_connections_alone, SEAT_H1_TLS | SEAT_H2_CLEAR),
+        SCENARIO(reuse_modes_can_be_for_idle_connections_alone, SEAT_H1_TLS | SEAT_H2_CLEARTEXT),
     };
 
     return scenarios_run("modes: reuse", list, sizeof list / sizeof list[0], NULL);

@@ -9,7 +9,7 @@
 
 #define AFTER_MS   150
 #define DEVICE     "{\"device\":\"tv\"}"
-#define SEATS_FOUR (SEAT_H1_CLEAR | SEAT_H1_TLS | SEATS_H2)
+#define SEATS_FOUR (SEAT_H1_CLEARTEXT | SEAT_H1_TLS | SEATS_H2)
 
 /* The fault came so long after the event with this sequence number, and not much later. */
 static void check_since(const struct stage *stage, const struct talk *t, const char *step,
@@ -249,7 +249,7 @@ static void check_bad(struct stage *stage, const char *how)
     uint64_t before = t->c.raw_in;
     assert_int_equal(talk_ask_for(t, "POST", ENTITLEMENT, "flapping", DEVICE), 0);
     check_how(t, how);
-    if (stage->seat->tls == CLIENT_CLEAR)
+    if (stage->seat->tls == CLIENT_CLEARTEXT)
         assert_int_equal(t->c.raw_in, before);
     assert_int_equal(buf_len(&t->c.in), 0);
     json_t *fault = ledger_await(stage->server, 0, "fault", how);
@@ -339,7 +339,7 @@ static void black_hole_on_request_acks_the_header_section_alone(struct stage *st
     }
     uint64_t before = t->c.raw_in;
     await_hole(stage, t, "black-hole-on-request");
-    if (stage->seat->tls == CLIENT_CLEAR) {
+    if (stage->seat->tls == CLIENT_CLEARTEXT) {
         check(fill(t) > 65536, "the send buffer is too small to show it");
     } else if (stage->seat->h2) {
         frame_content(t, DEVICE, sizeof DEVICE - 1, false);
@@ -375,9 +375,9 @@ int main(void)
         SCENARIO(suspend_is_called_off_by_a_timely_return, SEATS_FOUR),
         SCENARIO(suspend_is_not_called_off_by_a_late_return, SEATS_FOUR),
         SCENARIO(path_change_swallows_live_connections_alone, SEATS_FOUR),
-        SCENARIO(path_change_can_heal, SEAT_H1_TLS | SEAT_H2_CLEAR),
+        SCENARIO(path_change_can_heal, SEAT_H1_TLS | SEAT_H2_CLEARTEXT),
         SCENARIO(late_original_executes_after_its_retry, SEATS_FOUR),
-        SCENARIO(late_original_is_about_the_connections_it_names, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(late_original_is_about_the_connections_it_names, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(flap_ends_every_other_connection, SEATS_ALL),
         SCENARIO(flap_can_begin_well, SEATS_ALL),
         SCENARIO(normal_mode_acks_all_of_a_request, SEATS_ALL),

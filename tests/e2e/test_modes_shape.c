@@ -280,7 +280,7 @@ int main(void)
         SCENARIO(drip_sends_drops_with_a_pause_between, SEATS_ALL),
         SCENARIO(drip_stays_in_force_on_its_connection_alone, SEATS_ALL),
         SCENARIO(throttle_sends_so_many_bytes_a_second, SEATS_ALL),
-        SCENARIO(throttle_can_be_very_slow, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(throttle_can_be_very_slow, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(malformed_chunk_sends_one_good_chunk_and_then_none, SEATS_H1),
         SCENARIO(malformed_chunk_can_end_with_fin, SEATS_H1),
         SCENARIO(malformed_chunk_can_end_with_silence, SEATS_H1),

@@ -30,7 +30,7 @@ static void expect_close(struct talk *t)
     check(client_wait_end(&t->c, in_ms(PATIENCE_MS)), "no end: %s", client_story(&t->c));
     assert_true(t->c.fin);
     assert_false(t->c.rst);
-    assert_int_equal(t->c.close_notify, t->seat->tls != CLIENT_CLEAR);
+    assert_int_equal(t->c.close_notify, t->seat->tls != CLIENT_CLEARTEXT);
 }
 
 static void says(const struct h1_response *r, const char *name, const char *wanted)
@@ -261,7 +261,7 @@ int main(void)
 {
     static const struct scenario list[] = {
         SCENARIO(a_connection_is_kept_and_its_requests_counted, SEATS_H1),
-        SCENARIO(an_answer_has_its_date_length_and_type, SEAT_H1_CLEAR),
+        SCENARIO(an_answer_has_its_date_length_and_type, SEAT_H1_CLEARTEXT),
         SCENARIO(pipelined_requests_are_answered_in_order, SEATS_H1),
         SCENARIO(head_is_answered_without_a_body, SEATS_H1),
         SCENARIO(connection_close_is_honoured_and_answered, SEATS_H1),
@@ -269,10 +269,10 @@ int main(void)
         SCENARIO(a_chunked_request_body_is_read, SEATS_H1),
         SCENARIO(http_1_0_is_answered_and_closed, SEATS_H1),
         SCENARIO(a_request_may_come_byte_by_byte, SEATS_H1),
-        SCENARIO(empty_lines_before_a_request_are_skipped, SEAT_H1_CLEAR),
+        SCENARIO(empty_lines_before_a_request_are_skipped, SEAT_H1_CLEARTEXT),
         SCENARIO(a_client_that_has_sent_its_fin_is_still_answered, SEATS_H1),
         SCENARIO(a_client_that_closes_is_closed_towards, SEATS_H1),
-        SCENARIO(unknown_paths_and_methods_have_json_bodies, SEAT_H1_CLEAR),
+        SCENARIO(unknown_paths_and_methods_have_json_bodies, SEAT_H1_CLEARTEXT),
         SCENARIO(the_ledger_tells_the_exchange_from_begin_to_end, SEATS_H1),
     };
 

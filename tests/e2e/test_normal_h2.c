@@ -60,7 +60,7 @@ static void settings_and_pings_are_acked(struct stage *stage)
 static void a_header_block_may_continue_in_continuation_frames(struct stage *stage)
 {
     const char *fields[] = { ":method",    "GET",
-                             ":scheme",    stage->seat->tls == CLIENT_CLEAR ? "http" : "https",
+                             ":scheme",    stage->seat->tls == CLIENT_CLEARTEXT ? "http" : "https",
                              ":authority", "localhost",
                              ":path",      ENTITLEMENT,
                              "x-long",     "a value of some length",

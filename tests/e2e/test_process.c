@@ -26,9 +26,9 @@ static int teardown(void **state)
 }
 
 static const struct seat seats[] = {
-    { "h1 clear", false, CLIENT_CLEAR },
+    { "h1 cleartext", false, CLIENT_CLEARTEXT },
     { "h1 TLS", false, CLIENT_TLS13 },
-    { "h2 clear", true, CLIENT_CLEAR },
+    { "h2 cleartext", true, CLIENT_CLEARTEXT },
     { "h2 TLS", true, CLIENT_TLS13 },
 };
 #define SEAT_COUNT 4
@@ -66,7 +66,7 @@ static void ends_with_idle_connections_open(int signal)
         }
         check(client_wait_end(&t->c, in_ms(LATE_MS)), "%s: no end", t->seat->name);
         check(t->c.fin && !t->c.rst, "%s: RST, not FIN", t->seat->name);
-        check(t->c.close_notify == (t->seat->tls != CLIENT_CLEAR), "%s: close_notify is %d",
+        check(t->c.close_notify == (t->seat->tls != CLIENT_CLEARTEXT), "%s: close_notify is %d",
               t->seat->name, t->c.close_notify);
     }
     stage_clear(&stage);

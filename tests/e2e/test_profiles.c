@@ -151,7 +151,7 @@ static void check_goaways(struct talk *t, const struct profile *p)
 
 static void check_fin(struct stage *stage, struct talk *t, const struct profile *p, enum end end)
 {
-    bool notify = end != FIN && stage->seat->tls != CLIENT_CLEAR;
+    bool notify = end != FIN && stage->seat->tls != CLIENT_CLEARTEXT;
 
     check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "%s: no end: %s", p->name,
           client_story(&t->c));
@@ -326,7 +326,7 @@ static void profiles_close_in_order_as_the_real_ones(struct stage *stage)
         client_text(&t->c, "G");
         draws(t, p->profile, p->at_once);
         talk_close(t);
-        if (stage->seat->tls == CLIENT_CLEAR) {
+        if (stage->seat->tls == CLIENT_CLEARTEXT) {
             stage_clear(stage);
             continue;
         }
@@ -367,7 +367,7 @@ static void nginx_closes_with_its_last_request(struct stage *stage)
     check(strcasecmp(value, "close") == 0, "Connection is \"%s\"", value);
     check(client_wait_end(&t->c, in_ms(LATE_MS)), "no end: %s", client_story(&t->c));
     check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
-    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEAR);
+    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEARTEXT);
     assert_int_equal(buf_len(&t->c.in), 0);
 }
 
@@ -483,7 +483,7 @@ static void profiles_have_their_real_times_by_default(struct stage *stage)
 int main(void)
 {
     static const struct scenario list[] = {
-        SCENARIO(profiles_have_their_real_times_by_default, SEAT_H1_CLEAR),
+        SCENARIO(profiles_have_their_real_times_by_default, SEAT_H1_CLEARTEXT),
         SCENARIO(profiles_that_close_do_it_in_their_way, SEATS_ALL),
         SCENARIO(profiles_that_say_nothing_say_nothing, SEATS_ALL),
         SCENARIO(profiles_close_in_order_as_the_real_ones, SEATS_H1),

@@ -14,9 +14,9 @@
 #define IDLE      "2s" /* 40 ms with the scale */
 
 static const struct seat seats[SEATS] = {
-    { "h1 clear", false, CLIENT_CLEAR },
+    { "h1 cleartext", false, CLIENT_CLEARTEXT },
     { "h1 TLS", false, CLIENT_TLS13 },
-    { "h2 clear", true, CLIENT_CLEAR },
+    { "h2 cleartext", true, CLIENT_CLEARTEXT },
     { "h2 TLS", true, CLIENT_TLS13 },
 };
 
@@ -106,7 +106,7 @@ static bool fits_seat(const json_t *mode, const json_t *rule, const struct seat 
     const json_t *over = value_of(mode, json_object_get(rule, "over"));
     if (over && strcmp(json_string_value(over), seat->h2 ? "h2" : "h1") != 0)
         return false;
-    return seat->tls != CLIENT_CLEAR ||
+    return seat->tls != CLIENT_CLEARTEXT ||
            (!is_one_of(event_text(rule, "on"), in_tls) && !tls_alone(mode, rule));
 }
 
@@ -284,9 +284,9 @@ static void begin(struct cell *cells, size_t *count, const json_t *mode, enum wa
 static bool opens(const struct cell *c, const json_t *event)
 {
     const char *port = strrchr(event_text(event, "peer"), ':');
-    bool clear = c->stage.seat->tls == CLIENT_CLEAR;
+    bool cleartext = c->stage.seat->tls == CLIENT_CLEARTEXT;
     return port && c->stage.count > 0 && client_port(&c->stage.talks[0]->c) == atoi(port + 1) &&
-           strcmp(event_text(event, "listener"), clear ? "http" : "https") == 0;
+           strcmp(event_text(event, "listener"), cleartext ? "http" : "https") == 0;
 }
 
 static void note_event(struct cell *cells, size_t count, const json_t *event)

@@ -263,7 +263,7 @@ int main(int argc, char **argv)
         SCENARIO(any_rate_is_kept_over_an_answer_of_any_size, SEATS_ALL & ~SEAT_H1_TLS12),
         SCENARIO(drops_keep_to_their_times, SEATS_ALL & ~SEAT_H1_TLS12),
         SCENARIO(the_time_scale_multiplies_the_time_between_drops_and_no_rate,
-                 SEAT_H1_TLS | SEAT_H2_CLEAR),
+                 SEAT_H1_TLS | SEAT_H2_CLEARTEXT),
     };
     static const struct scenario fast_list[] = {
         SCENARIO(a_fast_rate_is_kept, SEATS_ALL & ~SEAT_H1_TLS12),

@@ -354,18 +354,18 @@ static void a_client_that_only_does_not_read_is_left_alone(struct stage *stage)
 int main(void)
 {
     static const struct scenario list[] = {
-        SCENARIO(half_a_message_is_not_waited_for, SEAT_H1_CLEAR),
+        SCENARIO(half_a_message_is_not_waited_for, SEAT_H1_CLEARTEXT),
         SCENARIO(an_unused_connection_is_ended, SEATS_ALL),
         SCENARIO(half_a_later_header_section_is_not_waited_for, SEATS_H1),
         SCENARIO(slow_clients_are_served, SEATS_H1),
         SCENARIO(an_idle_connection_stays_open, SEATS_ALL),
         SCENARIO(half_a_header_section_ends_with_goaway, SEATS_H2),
         SCENARIO(half_a_body_resets_its_stream_alone, SEATS_H2),
-        SCENARIO(what_a_rule_holds_is_left_to_it, SEAT_H1_CLEAR),
+        SCENARIO(what_a_rule_holds_is_left_to_it, SEAT_H1_CLEARTEXT),
         SCENARIO(a_stall_that_ends_leaves_the_client_its_time, SEATS_H1),
-        SCENARIO(a_client_that_has_vanished_is_noticed, SEAT_H1_CLEAR | SEAT_H2_TLS),
-        SCENARIO(an_answer_that_is_never_acknowledged_is_noticed, SEAT_H1_CLEAR | SEAT_H2_TLS),
-        SCENARIO(a_client_that_only_does_not_read_is_left_alone, SEAT_H1_CLEAR),
+        SCENARIO(a_client_that_has_vanished_is_noticed, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
+        SCENARIO(an_answer_that_is_never_acknowledged_is_noticed, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
+        SCENARIO(a_client_that_only_does_not_read_is_left_alone, SEAT_H1_CLEARTEXT),
     };
     return scenarios_run("timeouts", list, sizeof list / sizeof *list, options);
 }

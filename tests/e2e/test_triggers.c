@@ -22,8 +22,8 @@ static void set_rules(const struct stage *stage, const char *rules)
 /* Connects without expecting it to go well. */
 static bool try_connect(const struct stage *stage, struct client *c)
 {
-    bool clear = stage->seat->tls == CLIENT_CLEAR;
-    struct client_options to = { .port = clear ? stage->server->http : stage->server->https,
+    bool cleartext = stage->seat->tls == CLIENT_CLEARTEXT;
+    struct client_options to = { .port = cleartext ? stage->server->http : stage->server->https,
                                  .tls = stage->seat->tls,
                                  .alpn = { stage->seat->h2 ? "h2" : "http/1.1" } };
 

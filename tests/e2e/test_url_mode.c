@@ -133,7 +133,7 @@ a_prefix_with_a_value_too_long_is_refused_and_says_how_long_it_may_be(struct sta
     buf_add(&t->body, "", 1);
     check(strstr((const char *)buf_bytes(&t->body), "$.params.text") &&
               strstr((const char *)buf_bytes(&t->body), "4096"),
-          "not clear: %s", (const char *)buf_bytes(&t->body));
+          "not a clear error: %s", (const char *)buf_bytes(&t->body));
     buf_free(&target);
 }
 
@@ -233,9 +233,9 @@ static void a_mode_that_can_do_nothing_here_is_refused_with_409(struct stage *st
 
     for (size_t i = 0; i < 3; i++)
         talk_served(t);
-    unsigned seat = stage->seat->h2    ? stage->seat->tls ? SEAT_H2_TLS : SEAT_H2_CLEAR
+    unsigned seat = stage->seat->h2    ? stage->seat->tls ? SEAT_H2_TLS : SEAT_H2_CLEARTEXT
                     : stage->seat->tls ? SEAT_H1_TLS
-                                       : SEAT_H1_CLEAR;
+                                       : SEAT_H1_CLEARTEXT;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         /* Without the capability it would be refused for that. */
         bool holes = strcmp(cases[i].mode, "black-hole-on-request") == 0 ||
@@ -268,16 +268,17 @@ int main(void)
 {
     static const struct scenario list[] = {
         SCENARIO(the_url_sets_the_mode_of_its_connection_alone, SEATS_ALL),
-        SCENARIO(the_values_may_be_percent_encoded, SEAT_H1_CLEAR | SEAT_H2_TLS),
-        SCENARIO(the_separators_may_be_percent_encoded, SEAT_H1_CLEAR | SEAT_H2_TLS),
-        SCENARIO(the_same_prefix_again_does_not_begin_anew, SEAT_H1_TLS | SEAT_H2_CLEAR),
+        SCENARIO(the_values_may_be_percent_encoded, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
+        SCENARIO(the_separators_may_be_percent_encoded, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
+        SCENARIO(the_same_prefix_again_does_not_begin_anew, SEAT_H1_TLS | SEAT_H2_CLEARTEXT),
         SCENARIO(a_prefix_of_any_length_is_set_once, SEATS_ALL & ~SEAT_H1_TLS12),
         SCENARIO(a_prefix_with_a_value_too_long_is_refused_and_says_how_long_it_may_be,
-                 SEAT_H1_CLEAR | SEAT_H2_TLS),
-        SCENARIO(a_later_request_may_go_back_to_normal, SEAT_H1_CLEAR | SEAT_H2_TLS),
+                 SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
+        SCENARIO(a_later_request_may_go_back_to_normal, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(what_is_no_mode_is_refused_with_a_problem, SEATS_ALL),
         SCENARIO(a_mode_that_can_do_nothing_here_is_refused_with_409, SEATS_ALL),
-        SCENARIO(a_mode_without_its_capability_is_refused_with_409, SEAT_H1_CLEAR | SEAT_H2_TLS),
+        SCENARIO(a_mode_without_its_capability_is_refused_with_409,
+                 SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
     };
 
     return scenarios_run("modes by URL", list, sizeof list / sizeof list[0], NULL);

@@ -70,7 +70,7 @@ static char *hello_since(uint64_t since)
     return hello ? hello : strdup("");
 }
 
-static char *feed(const uint8_t *data, size_t size, bool clear, size_t piece)
+static char *feed(const uint8_t *data, size_t size, bool cleartext, size_t piece)
 {
     uint8_t first = 0;
     uint64_t since = ledger_last(run_ledger(run));
@@ -79,7 +79,7 @@ static char *feed(const uint8_t *data, size_t size, bool clear, size_t piece)
     struct sockaddr_in peer;
     socklen_t len = sizeof peer;
     int fd = accept4(listening, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    run_accept(&listeners[clear], fd, (struct sockaddr *)&peer, len);
+    run_accept(&listeners[cleartext], fd, (struct sockaddr *)&peer, len);
     for (size_t from = 0; from < size; from += piece) {
         size_t n = size - from < piece ? size - from : piece;
         if (send(client, data + from, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
@@ -88,7 +88,7 @@ static char *feed(const uint8_t *data, size_t size, bool clear, size_t piece)
     }
     turns(4);
     if (recv(client, &first, 1, MSG_DONTWAIT) == 1)
-        promise(first == 'H' || (clear ? first == 0 : first == 0x15 || first == 0x16),
+        promise(first == 'H' || (cleartext ? first == 0 : first == 0x15 || first == 0x16),
                 "the answer is an alert, a handshake, a response or a frame");
     drop_client(client);
     while (run_connection_count(run) > 0) {
@@ -104,9 +104,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         start();
     if (size < 2)
         return 0;
-    bool clear = data[0] & 1;
-    char *whole = feed(data + 1, size - 1, clear, size);
-    char *split = feed(data + 1, size - 1, clear, 1 + size / 7);
+    bool cleartext = data[0] & 1;
+    char *whole = feed(data + 1, size - 1, cleartext, size);
+    char *split = feed(data + 1, size - 1, cleartext, 1 + size / 7);
     if (strcmp(whole, split) != 0)
         fprintf(stderr, "--- at once\n%s\n--- in pieces\n%s\n", whole, split);
     promise(strcmp(whole, split) == 0, "a ClientHello is the same however it is split");

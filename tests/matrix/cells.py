@@ -46,7 +46,7 @@ class Cell:
     @property
     def name(self):
         parts = [self.family, self.client, self.steps.replace(' ', '+'), describe(self.spec), self.over,
-                 'tls' if self.tls else 'clear', '+'.join(self.truth)]
+                 'tls' if self.tls else 'cleartext', '+'.join(self.truth)]
         parts += [word for word, said in (('control', self.control), ('lines', self.account),
                                           ('named', self.named), ('without', self.without)) if said]
         return ' '.join(parts)

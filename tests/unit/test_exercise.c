@@ -43,9 +43,9 @@ static struct exercise of(const char *given, unsigned kinds)
     return exercise_of(json, kinds);
 }
 
-#define TLS_H1 KIND(OVER_H1, true)
-#define TLS_H2 KIND(OVER_H2, true)
-#define CLEAR  KIND(OVER_H1, false)
+#define TLS_H1    KIND(OVER_H1, true)
+#define TLS_H2    KIND(OVER_H2, true)
+#define CLEARTEXT KIND(OVER_H1, false)
 
 static void what_a_plan_can_make_a_client_meet(void **state)
 {
@@ -78,13 +78,14 @@ static void what_a_plan_can_make_a_client_meet(void **state)
         { "[{'mode': 'empty-response', 'probability': 0.5}]", TLS_H1, CAN(BITES) | CAN(SERVED), 0,
           0 },
         { "{'mode': 'flap'}", TLS_H1, CAN(BITES) | CAN(SERVED), 0, 0 },
-        { "{'mode': 'accept-silent'}", CLEAR, CAN(STRIKES) | CAN(WAITS), CAN(SERVED) | CAN(BITES),
+        { "{'mode': 'accept-silent'}", CLEARTEXT, CAN(STRIKES) | CAN(WAITS),
+          CAN(SERVED) | CAN(BITES), 0 },
+        { "{'mode': 'accept-silent', 'params': {'resume': '1s'}}", CLEARTEXT,
+          CAN(WAITS) | CAN(SERVED), 0, 0 },
+        { "{'mode': 'accept-silent', 'params': {'connections': '1'}}", CLEARTEXT, CAN(SERVED), 0,
           0 },
-        { "{'mode': 'accept-silent', 'params': {'resume': '1s'}}", CLEAR, CAN(WAITS) | CAN(SERVED),
-          0, 0 },
-        { "{'mode': 'accept-silent', 'params': {'connections': '1'}}", CLEAR, CAN(SERVED), 0, 0 },
         { "{'mode': 'handshake-close'}", TLS_H1, CAN(STRIKES), CAN(SERVED), 0 },
-        { "{'mode': 'handshake-close'}", CLEAR, CAN(SERVED), CAN(STRIKES), 0 },
+        { "{'mode': 'handshake-close'}", CLEARTEXT, CAN(SERVED), CAN(STRIKES), 0 },
         { "{'mode': 'slow-first-byte'}", TLS_H1, CAN(WAITS) | CAN(SERVED), CAN(TOLD), 0 },
         { "{'mode': 'lost-answer', 'params': {'how': 'hold'}}", TLS_H1, CAN(WAITS) | CAN(BITES),
           CAN(SERVED), 0 },

@@ -88,7 +88,7 @@ static void check(const struct cell *cells, size_t count)
         const struct cell *c = &cells[i];
         struct peer p;
         set_rules("[{\"on\":\"mark\",\"name\":\"strike\",\"over\":\"h2\",\"do\":[\"goaway\"]}]");
-        open_peer(&p, CLEAR, c->http);
+        open_peer(&p, CLEARTEXT, c->http);
         c->first(&p);
         assert_true(peer_sees(&p, c->shows, 1));
         loop_settle(&loop); /* a FIN of ours is out by then */

@@ -262,7 +262,7 @@ static void one(uint32_t seed)
     static struct client c;
     char rules[700], what[1000];
     dice = seed;
-    enum over over = random_below(2) ? TLS13 : CLEAR;
+    enum over over = random_below(2) ? TLS13 : CLEARTEXT;
     enum http http = random_below(2) ? H2 : H1;
     random_rules(rules, sizeof rules);
     snprintf(what, sizeof what, "HELD_SEED=%u HELD_RUNS=1 (%s %s, %s)", seed, over_names[over],

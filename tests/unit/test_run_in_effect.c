@@ -129,7 +129,7 @@ static void play(void)
 {
     struct buf request = { 0 };
     run_reset(run);
-    listener.tls = row->over != CLEAR;
+    listener.tls = row->over != CLEARTEXT;
     set_rules(row->rules);
     open_peer(&peer, row->over, row->http);
     peer_add_request(&peer, &request, 1);

@@ -11,7 +11,7 @@ static json_t *events;
 static void open_with(const char *rules, enum http http)
 {
     set_rules(rules);
-    open_peer(&peer, CLEAR, http);
+    open_peer(&peer, CLEARTEXT, http);
 }
 
 static void send_request(void)

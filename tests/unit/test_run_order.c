@@ -51,7 +51,7 @@ static void strike(enum http http, const char *verb, const struct buf *bytes, si
              read ? ", which were read" : "", rest ? "" : ", the last");
     snprintf(rules, sizeof rules, "[{\"on\":\"mark\",\"name\":\"strike\",\"do\":[%s]}]", verb);
     set_rules(rules);
-    open_peer(&p, CLEAR, http);
+    open_peer(&p, CLEARTEXT, http);
     to_be_read = bytes_in() + (json_int_t)split;
     peer_record(&p, buf_bytes(bytes), split);
     peer_send_out(&p);
@@ -103,7 +103,7 @@ static void a_stall_has_what_came_into_it(void **state)
                  "{\"on\":\"mark\",\"name\":\"end\",\"do\":[%s]}]",
                  ends[i / 2]);
         set_rules(rules);
-        open_peer(&p, CLEAR, http);
+        open_peer(&p, CLEARTEXT, http);
         peer_add_request(&p, &bytes, 0);
         mark("strike");
         peer_record(&p, buf_bytes(&bytes), buf_len(&bytes));
@@ -161,7 +161,7 @@ static void held_requests_keep_their_numbers(void **state)
                   "{\"on\":\"mark\",\"name\":\"away\",\"over\":\"h2\",\"do\":[{\"goaway\":{"
                   "\"last\":7}}]},"
                   "{\"on\":\"mark\",\"name\":\"again\",\"do\":[\"resume\"]}]");
-        open_peer(&p, CLEAR, H2);
+        open_peer(&p, CLEARTEXT, H2);
         if (goaway)
             mark("away"); /* which disowns the last one alone */
         if (!before)

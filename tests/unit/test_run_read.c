@@ -264,7 +264,7 @@ static bool is_sampled(void)
 
 static void what_is_read_is_in_the_ledger_and_counts(void **state)
 {
-    for (enum over over = CLEAR; over < OVERS; over += TLS13)
+    for (enum over over = CLEARTEXT; over < OVERS; over += TLS13)
         for (enum http http = H1; http < HTTPS; http++)
             for (size_t v = 0; v < COUNT(verbs); v++)
                 for (enum place place = FIRST_BYTE; place < PLACES; place++)

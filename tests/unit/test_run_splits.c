@@ -80,7 +80,7 @@ static void one_split(enum over over, enum http http, size_t place, unsigned nth
 static void what_comes_in_one_reading_was_sent_before_the_fault(void **state)
 {
     unsigned turn = 0;
-    for (enum over over = CLEAR; over < OVERS; over++)
+    for (enum over over = CLEARTEXT; over < OVERS; over++)
         for (enum http http = H1; http < HTTPS; http++)
             for (size_t place = 0; place < COUNT(places); place++)
                 for (unsigned requests = 1; requests <= 3; requests++)
@@ -93,7 +93,7 @@ static void what_comes_in_one_reading_was_sent_before_the_fault(void **state)
 /* From a timer or a call of the admin API: what the kernel has by then is read later. */
 static void what_the_kernel_held_was_sent_before_the_fault(void **state)
 {
-    for (enum over over = CLEAR; over < OVERS; over++)
+    for (enum over over = CLEARTEXT; over < OVERS; over++)
         for (enum http http = H1; http < HTTPS; http++)
             for (size_t v = 0; v < COUNT(verbs); v++) {
                 struct peer p;

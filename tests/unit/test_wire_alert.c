@@ -211,13 +211,13 @@ int __wrap_gnutls_handshake(gnutls_session_t session)
 
 static void tls_that_makes_no_progress_ends(void **state)
 {
-    for (unsigned shaken = 0; shaken < 2; shaken++) {
+    for (unsigned established = 0; established < 2; established++) {
         struct bench b;
         hello_begin(&b, TLS13, NULL);
-        if (shaken)
+        if (established)
             hello_works(&b);
         client_of_stuck = b.tls;
-        if (shaken)
+        if (established)
             assert_int_equal(gnutls_record_send(b.tls, "x", 1), 1);
         else
             gnutls_handshake(b.tls);

@@ -1,4 +1,4 @@
-/* A wire that is cut after so many bytes, from the client's seat, clear and TLS. */
+/* A wire that is cut after so many bytes, from the client's seat, cleartext and TLS. */
 #include "harness/memory.h"
 #include "harness/shape.h"
 
@@ -361,29 +361,29 @@ static void a_cut_that_cannot_be_moved_stays_where_it_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        clear(a_cut_lets_exactly_so_many_bytes_out_and_then_fin),
-        clear(a_cut_stays_armed_for_later_responses),
-        clear(a_cut_after_nothing_waits_for_what_is_queued),
-        clear(a_cut_after_nothing_on_a_quiet_connection_is_done_by_the_loop),
-        clear(a_cut_counts_behind_what_is_paced),
-        clear(a_cut_goes_before_the_orderly_end),
-        clear(a_connection_that_ends_before_the_cut_is_not_cut),
-        clear(another_cut_moves_the_first),
-        clear(what_a_moved_cut_lets_out_is_told_of),
-        clear(a_cut_holds_though_the_client_reads_late),
-        clear(a_cut_that_resets_does_so_when_all_is_acked),
-        clear(a_cut_that_stalls_lets_the_rest_out_when_resumed),
-        clear(a_fault_after_a_stalling_cut_drops_the_rest),
-        clear(a_stalling_cut_in_an_orderly_end_ends_it_when_resumed),
-        clear(a_verb_before_the_cut_takes_its_place),
-        clear(a_cut_is_still_there_after_a_stall_that_ended),
+        cleartext(a_cut_lets_exactly_so_many_bytes_out_and_then_fin),
+        cleartext(a_cut_stays_armed_for_later_responses),
+        cleartext(a_cut_after_nothing_waits_for_what_is_queued),
+        cleartext(a_cut_after_nothing_on_a_quiet_connection_is_done_by_the_loop),
+        cleartext(a_cut_counts_behind_what_is_paced),
+        cleartext(a_cut_goes_before_the_orderly_end),
+        cleartext(a_connection_that_ends_before_the_cut_is_not_cut),
+        cleartext(another_cut_moves_the_first),
+        cleartext(what_a_moved_cut_lets_out_is_told_of),
+        cleartext(a_cut_holds_though_the_client_reads_late),
+        cleartext(a_cut_that_resets_does_so_when_all_is_acked),
+        cleartext(a_cut_that_stalls_lets_the_rest_out_when_resumed),
+        cleartext(a_fault_after_a_stalling_cut_drops_the_rest),
+        cleartext(a_stalling_cut_in_an_orderly_end_ends_it_when_resumed),
+        cleartext(a_verb_before_the_cut_takes_its_place),
+        cleartext(a_cut_is_still_there_after_a_stall_that_ended),
         secured(a_cut_divides_a_tls_record_and_counts_only_whole_ones),
         secured(a_cut_in_a_large_tls_answer_is_exact),
         secured(a_stalling_cut_resumes_in_the_middle_of_a_tls_record),
         secured(no_close_notify_follows_half_a_record),
         secured(a_cut_counts_the_handshake),
-        clear(a_cut_without_memory_leaves_what_waits_alone),
-        clear(a_cut_that_cannot_be_moved_stays_where_it_is),
+        cleartext(a_cut_without_memory_leaves_what_waits_alone),
+        cleartext(a_cut_that_cannot_be_moved_stays_where_it_is),
     };
     return cmocka_run_group_tests(tests, shape_start, bench_stop);
 }

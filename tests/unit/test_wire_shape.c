@@ -1,5 +1,5 @@
 /* How a wire's bytes leave: paced, injected, and reset once they are ACKed; from the client's seat,
- * clear and TLS. */
+ * cleartext and TLS. */
 #include "harness/memory.h"
 #include "harness/shape.h"
 #include "tests/skip.h"
@@ -432,33 +432,33 @@ static void a_close_notify_that_cannot_be_kept_ends_the_wire(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        clear(without_a_pace_all_leaves_at_once),
-        clear(paced_bytes_leave_in_chunks_and_never_early),
-        clear(a_pace_holds_for_what_is_sent_later_and_does_not_stop_reading),
-        clear(another_pace_takes_over_what_waits_and_none_lets_it_out),
-        clear(a_fast_pace_is_not_held_up_by_what_may_wait),
-        clear(the_verbs_wait_until_the_pace_has_let_all_out),
-        clear(the_orderly_close_waits_for_the_pace),
-        clear(a_stall_begins_behind_what_is_paced),
-        clear(forget_waits_for_the_pace_also_when_the_client_has_closed_its_half),
-        clear(a_black_hole_begins_behind_what_is_paced),
-        clear(a_reset_does_not_wait_for_the_pace),
+        cleartext(without_a_pace_all_leaves_at_once),
+        cleartext(paced_bytes_leave_in_chunks_and_never_early),
+        cleartext(a_pace_holds_for_what_is_sent_later_and_does_not_stop_reading),
+        cleartext(another_pace_takes_over_what_waits_and_none_lets_it_out),
+        cleartext(a_fast_pace_is_not_held_up_by_what_may_wait),
+        cleartext(the_verbs_wait_until_the_pace_has_let_all_out),
+        cleartext(the_orderly_close_waits_for_the_pace),
+        cleartext(a_stall_begins_behind_what_is_paced),
+        cleartext(forget_waits_for_the_pace_also_when_the_client_has_closed_its_half),
+        cleartext(a_black_hole_begins_behind_what_is_paced),
+        cleartext(a_reset_does_not_wait_for_the_pace),
         secured(each_paced_chunk_is_a_tls_record),
         secured(without_a_pace_a_response_is_one_tls_record),
         secured(a_close_notify_waits_for_the_pace),
         secured(a_fin_with_close_notify_waits_for_the_pace),
         secured(paced_bytes_are_dropped_when_the_client_ends_tls),
-        clear(injected_bytes_go_out_in_their_place),
-        clear(nothing_can_be_injected_when_nothing_can_be_said),
+        cleartext(injected_bytes_go_out_in_their_place),
+        cleartext(nothing_can_be_injected_when_nothing_can_be_said),
         secured(bytes_are_injected_inside_tls_and_between_its_records),
         secured(before_tls_bytes_are_injected_as_they_are),
-        clear(a_drained_reset_waits_for_the_pace_and_the_acks),
-        clear(a_drained_reset_lets_a_slow_client_have_all_that_was_queued),
-        clear(a_drained_reset_lets_a_slow_client_have_all_that_the_kernel_took),
-        clear(a_reset_that_is_not_drained_does_not),
-        clear(a_client_that_does_not_read_is_reset_in_the_end),
-        clear(without_memory_nothing_is_shaped),
-        clear(a_wire_that_cannot_keep_what_waits_is_reset),
+        cleartext(a_drained_reset_waits_for_the_pace_and_the_acks),
+        cleartext(a_drained_reset_lets_a_slow_client_have_all_that_was_queued),
+        cleartext(a_drained_reset_lets_a_slow_client_have_all_that_the_kernel_took),
+        cleartext(a_reset_that_is_not_drained_does_not),
+        cleartext(a_client_that_does_not_read_is_reset_in_the_end),
+        cleartext(without_memory_nothing_is_shaped),
+        cleartext(a_wire_that_cannot_keep_what_waits_is_reset),
         secured(a_close_notify_that_cannot_be_kept_ends_the_wire),
     };
     return cmocka_run_group_tests(tests, shape_start, bench_stop);

@@ -40,7 +40,7 @@ struct random_client {
     struct ask asks[ASKS_MAX];
     unsigned count;
     struct buf bytes; /* all that it will say */
-    size_t sealed;    /* of these, in records (clear: in the queue) */
+    size_t sealed;    /* of these, in records (cleartext: in the queue) */
     size_t delivered; /* of these, surely with the kernel */
     struct buf in;
     unsigned answered;

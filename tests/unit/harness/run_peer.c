@@ -1,6 +1,6 @@
 #include "run_peer.h"
 
-const char *const over_names[OVERS] = { "clear", "TLS 1.2", "TLS 1.3" };
+const char *const over_names[OVERS] = { "cleartext", "TLS 1.2", "TLS 1.3" };
 const char *const http_names[2] = { "h1", "h2" };
 
 /* --- A client whose records are gathered, and sent when it says so */
@@ -26,11 +26,11 @@ static ssize_t pull(gnutls_transport_ptr_t transport, void *bytes, size_t n)
 static bool is_shaken(void *peer)
 {
     struct peer *p = peer;
-    p->shaken = gnutls_handshake(p->tls);
-    return p->shaken != GNUTLS_E_AGAIN;
+    p->handshaken = gnutls_handshake(p->tls);
+    return p->handshaken != GNUTLS_E_AGAIN;
 }
 
-static void shake(struct peer *p)
+static void handshake(struct peer *p)
 {
     static const char *const priorities[] = {
         [TLS12] = "NORMAL:-VERS-ALL:+VERS-TLS1.2", [TLS13] = "NORMAL:-VERS-ALL:+VERS-TLS1.3"
@@ -46,7 +46,7 @@ static void shake(struct peer *p)
     gnutls_transport_set_push_function(p->tls, push);
     gnutls_transport_set_pull_function(p->tls, pull);
     loop_until(&loop, is_shaken, p);
-    assert_int_equal(p->shaken, 0);
+    assert_int_equal(p->handshaken, 0);
 }
 
 void peer_record(struct peer *p, const void *bytes, size_t n)
@@ -91,12 +91,12 @@ static void greet(struct peer *p)
 void open_peer(struct peer *p, enum over over, enum http http)
 {
     *p = (struct peer){ .over = over, .http = http, .stream = 1, .since = now_in_ledger() };
-    listener.tls = over != CLEAR;
+    listener.tls = over != CLEARTEXT;
     int on = 1;
     p->fd = connect_client();
     setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (over != CLEAR) {
-        shake(p);
+    if (over != CLEARTEXT) {
+        handshake(p);
         assert_true(peer_sees(p, "tls_established", 1));
     }
     p->gathers = true;

@@ -1,5 +1,5 @@
-/* run_peer.h - a client of a run over h1 or h2, clear or TLS, that decides how its bytes are split
- * into records and segments.
+/* run_peer.h - a client of a run over h1 or h2, cleartext or TLS, that decides how its bytes are
+ * split into records and segments.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 #include "minted_server.h"
 #include "tests/count.h"
 
-enum over { CLEAR, TLS12, TLS13, OVERS };
+enum over { CLEARTEXT, TLS12, TLS13, OVERS };
 enum http { H1, H2, HTTPS };
 extern const char *const over_names[OVERS];
 extern const char *const http_names[2];
@@ -23,7 +23,7 @@ struct peer {
     enum http http;
     int fd;
     gnutls_session_t tls;
-    int shaken; /* what gnutls_handshake() said last */
+    int handshaken; /* what gnutls_handshake() said last */
     gnutls_certificate_credentials_t trust;
     struct buf out;
     bool gathers;
@@ -31,7 +31,7 @@ struct peer {
     uint64_t since; /* the ledger's last event when it connected */
 };
 
-/* One record (clear: no boundary) of these bytes. */
+/* One record (cleartext: no boundary) of these bytes. */
 void peer_record(struct peer *p, const void *bytes, size_t n);
 
 /* Records of at most each bytes. */
@@ -43,7 +43,7 @@ bool peer_sees(struct peer *p, const char *name, size_t count);
 /* All that was gathered, in one segment. */
 void peer_send_out(struct peer *p);
 
-/* Connects it; over TLS it has shaken hands, and over h2 exchanged SETTINGS. */
+/* Connects it; over TLS it has done the handshake, and over h2 exchanged SETTINGS. */
 void open_peer(struct peer *p, enum over over, enum http http);
 void close_peer(struct peer *p);
 

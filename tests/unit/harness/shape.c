@@ -184,7 +184,7 @@ static struct bench *set_up(bool tls)
     return b;
 }
 
-int shape_set_up_clear(void **state)
+int shape_set_up_cleartext(void **state)
 {
     *state = set_up(false);
     return 0;

@@ -1,4 +1,4 @@
-/* shape.h - a wire whose bytes are held back, and what its client reads, clear and TLS. */
+/* shape.h - a wire whose bytes are held back, and what its client reads, cleartext and TLS. */
 #pragma once
 
 #include "bench.h"
@@ -20,10 +20,11 @@ extern struct shape shape;
 int shape_start(void **state);
 
 /* Of a test: *state is a bench whose client is read as it comes. */
-int shape_set_up_clear(void **state);
+int shape_set_up_cleartext(void **state);
 int shape_set_up_tls(void **state);
 int shape_tear_down(void **state);
-#define clear(name)   cmocka_unit_test_setup_teardown(name, shape_set_up_clear, shape_tear_down)
+#define cleartext(name)                                                                            \
+    cmocka_unit_test_setup_teardown(name, shape_set_up_cleartext, shape_tear_down)
 #define secured(name) cmocka_unit_test_setup_teardown(name, shape_set_up_tls, shape_tear_down)
 
 /* The client reads no more; reads again. */
