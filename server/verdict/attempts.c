@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "verdict/spelling.h"
 
 /* --- Times out of service */
 
@@ -240,9 +241,8 @@ static void read_head(struct attempt *a, const struct ledger_record *r)
     record_hash(r, F_USER_AGENT, &a->user_agent);
     record_hash(r, F_FINGERPRINT, &a->fingerprint);
     if (ledger_value(r, F_TARGET, &value)) {
-        const char *query = memchr(value.bytes, '?', value.len);
-        size_t len = query ? (size_t)(query - value.bytes) : value.len;
-        a->path = (struct text){ .hash = more_hash(value.bytes, len), .len = (uint32_t)len };
+        a->asked = spelling_target(value.bytes, value.len);
+        a->path = spelling_path(value.bytes, value.len);
     }
     read_keys(a, r);
     a->content_length = ledger_number(r, F_CONTENT_LENGTH, -1);

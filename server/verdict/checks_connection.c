@@ -18,15 +18,6 @@ static const char *attempt_text(const struct attempt *a, char out[CALL_SIZE])
     return out;
 }
 
-static bool about(const struct scene *s, const struct attempt *a)
-{
-    if (!s->e->path[0] || !a->method.bytes || !a->target.bytes)
-        return true;
-    char path[PARAM_TEXT_MAX + 1];
-    snprintf(path, sizeof path, "%.*s", (int)strcspn(a->target.bytes, "?"), a->target.bytes);
-    return expected_for(s->e, a->method.bytes, path);
-}
-
 /* --- no_stale_use */
 
 static void used_stale(const struct scene *s, struct finding *f, const struct attempt *a)
@@ -90,7 +81,7 @@ void check_no_stale_use(const struct scene *s, struct finding *f)
 {
     const struct attempt *a;
     for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
-        if (about(s, a) && !a->presumed)
+        if (scene_asks(s, a) && !a->presumed)
             used_stale(s, f, a);
     }
     for (size_t i = 0; i < s->calls->count; i++) {
@@ -138,7 +129,7 @@ void check_connection_close(const struct scene *s, struct finding *f)
     unsigned answered = 0;
     bool in_turn = false, all = true;
     for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
-        if (!about(s, a))
+        if (!scene_asks(s, a))
             continue;
         closes(s, f, a);
         if (!history_answered(s->h, a)) {
@@ -289,7 +280,7 @@ void check_fresh_after_mark(const struct scene *s, struct finding *f)
         const struct attempt *a;
         any = true;
         for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
-            if (about(s, a) && !a->presumed)
+            if (scene_asks(s, a) && !a->presumed)
                 used_after(s, f, &m, a);
         }
     }
@@ -421,11 +412,11 @@ static void check_idleness(const struct scene *s, struct finding *f, const struc
     for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
         if (attempt_is_farewell(s->h, a))
             continue;
-        if (about(s, a) && a->presumed)
+        if (scene_asks(s, a) && a->presumed)
             finding_leave(
                 f, REMEDY_REPORT, NULL,
                 "something was sent into a silent connection, and perhaps it was a request");
-        else if (about(s, a))
+        else if (scene_asks(s, a))
             reused_late(s, f, l, a);
     }
     for (size_t i = 0; i < s->calls->count; i++) {

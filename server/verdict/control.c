@@ -24,7 +24,7 @@ struct control {
 
 static uint64_t what_of(const struct attempt *a)
 {
-    const uint64_t parts[] = { a->method.hash, a->target.hash, a->digest.hash };
+    const uint64_t parts[] = { a->method.hash, a->asked, a->digest.hash };
     return hash_more(HASH_START, parts, sizeof parts);
 }
 

@@ -82,7 +82,8 @@ struct attempt {
     int64_t stream;    /* 0: none */
     int network;       /* enum ledger_path, of its connection; -1: not known */
 
-    struct text method, target, path; /* path: the target up to its query */
+    struct text method, target;
+    uint64_t asked, path; /* target and path as hashes, the same in all spellings; 0: not known */
     struct text authority, hangup_call, idempotency_key;
     uint64_t other_keys[ATTEMPT_KEYS]; /* hashes of the headers given by --key; 0: none */
     struct text request_id, trace_id, content_type, user_agent, fingerprint;

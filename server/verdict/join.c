@@ -56,11 +56,11 @@ static void describe(const struct history *h, const struct attempt *a, struct en
 {
     *e = (struct entry){ .attempt = a, .trouble = history_trouble(h, a), .member.attempt = a };
     e->seen = history_seen(h, a);
-    if (!a->method.hash || !a->path.hash)
+    if (!a->method.hash || !a->path)
         return;
-    const uint64_t path[] = { a->method.hash, a->path.hash };
+    const uint64_t path[] = { a->method.hash, a->path };
     e->path = mixed(path, sizeof path);
-    const uint64_t what[] = { a->method.hash, a->target.hash, a->authority.hash, a->digest.hash };
+    const uint64_t what[] = { a->method.hash, a->asked, a->authority.hash, a->digest.hash };
     if (!a->partial && a->digest.hash)
         e->what = mixed(what, sizeof what);
 }

@@ -85,9 +85,22 @@ bool names_part(const struct made *call, const struct entry *e)
            call->named != e->attempt->hangup_call.hash;
 }
 
+/* A harness may give one Hangup-Call to one thing after another by mistake, as to all that a screen
+ * asks for. What it names for certain is what was asked before, and the next hop of a redirect. */
+static bool asks_else(const struct build *b, const struct made *call, const struct entry *e)
+{
+    const struct entry *m = &b->entries[call->first - 1];
+    const struct entry *last = &b->entries[call->last - 1];
+    if (!e->path || last->attempt->status / 100 == 3)
+        return false;
+    while (m && m->path && m->path != e->path)
+        m = m->next ? &b->entries[m->next - 1] : NULL;
+    return !m;
+}
+
 size_t names_join(const struct build *b, const struct entry *e, enum join *join)
 {
-    size_t worn_call = NO_CALL;
+    size_t perhaps = NO_CALL;
     uint64_t names[NAMES_MAX];
     size_t first_id, count = names_of(e, names, &first_id);
     for (size_t i = 0; i < count; i++) {
@@ -97,17 +110,19 @@ size_t names_join(const struct build *b, const struct entry *e, enum join *join)
         /* Whether it is worn can only be told when all before it is known. */
         bool worn = i >= first_id && (history_lacks(b->h, 0, e->attempt->first_byte.from) ||
                                       store_find(&b->worn, names[i]) != NULL);
-        if (!worn) {
+        bool else_asked =
+            i == 0 && e->attempt->hangup_call.hash && asks_else(b, &b->made[named->call], e);
+        if (!worn && !else_asked) {
             *join = JOIN_NAMED;
             return named->call;
         }
         /* What is done twice must not be overlooked. */
-        if (b->reading == READING_WIDE && !repeat_is_safe(e->attempt)) {
+        if (b->reading == READING_WIDE && (else_asked || !repeat_is_safe(e->attempt))) {
             *join = JOIN_LOOSE;
-            worn_call = named->call;
+            perhaps = named->call;
         }
     }
-    return worn_call;
+    return perhaps;
 }
 
 void names_keep(struct build *b, size_t index, const struct entry *e)

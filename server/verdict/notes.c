@@ -21,7 +21,7 @@ struct tallies {
 
 static uint64_t key_of(const struct attempt *a)
 {
-    const uint64_t parts[] = { a->method.hash, a->path.hash };
+    const uint64_t parts[] = { a->method.hash, a->path };
     return hash_more(HASH_START, parts, sizeof parts);
 }
 

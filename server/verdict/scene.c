@@ -4,16 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "verdict/spelling.h"
+
+bool scene_asks(const struct scene *s, const struct attempt *a)
+{
+    if (!s->e->path[0] || !a || !a->method.bytes || !a->target.bytes)
+        return true; /* nobody can say that it is not */
+    size_t len = strlen(a->target.bytes);
+    const char *at = spelling_origin(a->target.bytes, &len);
+    char path[PARAM_TEXT_MAX + 1];
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(at, "?"), at);
+    return expected_for(s->e, a->method.bytes, path);
+}
+
 bool scene_about(const struct scene *s, const struct call *call)
 {
-    const struct attempt *a = call_read(s, call);
-    if (!s->e->path[0])
-        return true;
-    if (!a || !a->method.bytes || !a->target.bytes)
-        return true; /* nobody can say that it is not */
-    char path[PARAM_TEXT_MAX + 1];
-    snprintf(path, sizeof path, "%.*s", (int)strcspn(a->target.bytes, "?"), a->target.bytes);
-    return expected_for(s->e, a->method.bytes, path);
+    return scene_asks(s, call_read(s, call));
 }
 
 int64_t scene_number(const struct scene *s, size_t param)

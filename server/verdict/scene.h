@@ -47,6 +47,7 @@ CHECKS(X)
 
 /* Whether a check is about this call: by its "for". */
 bool scene_about(const struct scene *s, const struct call *call);
+bool scene_asks(const struct scene *s, const struct attempt *a);
 /* The number of a parameter of the check, by its place in its row. */
 int64_t scene_number(const struct scene *s, size_t param);
 

@@ -163,7 +163,34 @@ __attribute__((unused)) static const struct scenario joins[] = {
     { "a name that is used again after an answer is no hop", NULL,
       C1 ANSWERED("0.000", "c1", "x1", "GET /a hangup_call=1")
           ANSWERED("4.000", "c1", "x2", "GET /b hangup_call=1"),
-      "GET /a answered untouched duplicates=1", NULL },
+      "GET /a answered untouched; GET /b answered untouched",
+      "GET /a answered untouched duplicates=1" },
+    { "a name that is given to what asks something else is perhaps a mistake", NULL,
+      C1 BITTEN("1.000", "c1", "x1", "GET /a hangup_call=1") C2("2.000")
+          ANSWERED("2.000", "c2", "x1", "GET /b hangup_call=1"),
+      "GET /a bitten bitten; GET /b answered untouched", "GET /a recovered bitten retries=1" },
+    { "and to another method", NULL,
+      C1 BITTEN("1.000", "c1", "x1", "GET /a hangup_call=1") C2("2.000")
+          ANSWERED("2.000", "c2", "x1", "HEAD /a hangup_call=1"),
+      "GET /a bitten bitten; HEAD /a answered untouched executions=1",
+      "GET /a recovered bitten retries=1 executions=1" },
+    { "what it asked before is its own", NULL,
+      C1 BITTEN("1.000", "c1", "x1", "GET /a?x hangup_call=1") C2("2.000")
+          ANSWERED("2.000", "c2", "x1", "GET /a?y hangup_call=1"),
+      "GET /a?x recovered bitten retries=1", "GET /a?x recovered bitten retries=1" },
+    { "the absolute form asks the same", NULL,
+      C1 BITTEN("1.000", "c1", "x1", "GET /a?b") C2("1.010")
+          ANSWERED("1.010", "c2", "x1", "GET http://a.test/a?b"),
+      "GET /a?b recovered bitten retries=1", "GET /a?b recovered bitten retries=1" },
+    { "and so do octets that are encoded without need", NULL,
+      C1 BITTEN("1.000", "c1", "x1", "GET /a/%3ab") C2("1.010")
+          ANSWERED("1.010", "c2", "x1", "GET /%61/%3Ab"),
+      "GET /a/%3ab recovered bitten retries=1", "GET /a/%3ab recovered bitten retries=1" },
+    { "with a slash more it perhaps asks the same", NULL,
+      C1 BITTEN("1.000", "c1", "x1", "GET /a/b") C2("1.010")
+          ANSWERED("1.010", "c2", "x1", "GET //a/./b/"),
+      "GET /a/b bitten bitten; GET //a/./b/ answered untouched",
+      "GET /a/b recovered bitten retries=1" },
     { "41: an answer that is cut, and not asked for again", NULL,
       C1 "1.000 c1 x1 GET /a\n1.000 c1 x1 response_start status=200\n1.000 c1 cut\n"
          "1.000 c1 x1 lost\n",
