@@ -248,6 +248,7 @@ struct ledger_record {
     bool cut;              /* a text was cut, or fields did not fit */
     const uint8_t *fields; /* for ledger_field_next */
     size_t fields_len;
+    const struct ledger_index *index; /* NULL: it has none */
 };
 
 /* A field of a record. */
@@ -266,6 +267,13 @@ struct ledger_value {
 bool ledger_field_next(const struct ledger_record *record, size_t *at, struct ledger_value *out);
 /* The same for the strings of a LIST; of one that was cut, the last may be short. */
 bool ledger_item_next(const struct ledger_value *list, size_t *at, const char **item, size_t *n);
+
+/* Where each field of a record is. For one of many fields that are looked for: with it each is
+ * found at once. It must live as long as the record. */
+struct ledger_index {
+    uint16_t at[F_COUNT]; /* the place + 1; 0: it has none */
+};
+void ledger_index(struct ledger_record *record, struct ledger_index *index);
 
 /* The field of a record, if it has it. Accessors of one kind: a number (INT, BOOL, SPAN, WORD) or
  * fallback; whether a text (TEXT, JSON) is there and the same as this. */

@@ -93,9 +93,23 @@ static size_t length_of(const uint8_t *p)
     return 1 + sizeof number + (number == WIDE ? sizeof(int64_t) : 0);
 }
 
+void ledger_index(struct ledger_record *record, struct ledger_index *index)
+{
+    *index = (struct ledger_index){ 0 };
+    record->index = index;
+    for (size_t at = 0; at < record->fields_len; at += length_of(record->fields + at)) {
+        uint16_t *place = &index->at[record->fields[at]];
+        *place = *place ? *place : (uint16_t)(at + 1); /* the first, if there are more */
+    }
+}
+
 bool ledger_value(const struct ledger_record *record, enum ledger_field field,
                   struct ledger_value *out)
 {
+    if (record->index) {
+        size_t at = record->index->at[field];
+        return at-- && ledger_field_next(record, &at, out);
+    }
     for (size_t at = 0; at < record->fields_len; at += length_of(record->fields + at))
         if (record->fields[at] == field)
             return ledger_field_next(record, &at, out);

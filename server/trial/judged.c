@@ -28,6 +28,7 @@ static bool feed_some(struct judged *j, int64_t until)
     return false;
 }
 
+/* Until it has caught up nobody need tell that there is more. */
 static void feed_due(struct timer *m, int64_t late)
 {
     struct judged *j = link_entry(m, struct judged, feed);
@@ -36,6 +37,8 @@ static void feed_due(struct timer *m, int64_t late)
         timer_at(m, clock_now() + (j->hurry ? 0 : GATHER));
         return;
     }
+    if (!j->watch.ledger)
+        ledger_watch_add(j->ledger, &j->watch);
     j->hurry = false;
     j->fed = NULL;
     if (fed)
@@ -53,6 +56,7 @@ void judged_hurry(struct judged *j)
 static void committed(struct ledger_watch *watch, const struct ledger_record *record)
 {
     struct judged *j = link_entry(watch, struct judged, watch);
+    ledger_watch_remove(watch);
     if (!timer_armed(&j->feed))
         timer_at(&j->feed, clock_now() + GATHER);
 }
@@ -67,10 +71,10 @@ int judged_begin(struct judged *j, struct ledger *ledger)
     j->verdict = verdict_create(&config);
     if (!j->verdict)
         return -ENOMEM;
+    j->ledger = ledger;
     j->cursor = (struct ledger_cursor){ .ledger = ledger };
     j->feed.reached = feed_due;
     j->watch.committed = committed;
-    ledger_watch_add(ledger, &j->watch);
     timer_at(&j->feed, clock_now());
     return 0;
 }

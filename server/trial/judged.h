@@ -12,8 +12,9 @@
 
 struct judged {
     struct verdict *verdict; /* NULL: it is not needed yet; or the run is over */
+    struct ledger *ledger;
     struct ledger_cursor cursor;
-    struct ledger_watch watch;
+    struct ledger_watch watch; /* while it has caught up */
     struct timer feed;
     bool hurry;                    /* somebody waits for it */
     void (*fed)(struct judged *j); /* called once it has caught up in a hurry; NULL: nobody */

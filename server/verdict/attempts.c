@@ -103,9 +103,19 @@ struct attempt *attempt_before(struct history *h, const struct attempt *a)
     return a->previous ? store_find(&h->attempts, a->previous) : NULL;
 }
 
+static uint64_t name_of(uint64_t connection, uint32_t exchange)
+{
+    return connection << 32 ^ exchange;
+}
+
 struct attempt *attempt_of(struct history *h, const struct connection *c, uint32_t exchange)
 {
-    struct attempt *a = attempt_newest(h, c);
+    struct attempt *a = exchange ? store_named(&h->attempts, name_of(c->id, exchange)) : NULL;
+    if (!a && exchange)
+        return NULL;
+    if (a && a->connection == c->id && a->exchange == exchange)
+        return c->newest && a->number >= c->oldest ? a : NULL;
+    a = attempt_newest(h, c);
     while (a && a->exchange != exchange)
         a = attempt_before(h, a);
     return a;
@@ -128,8 +138,11 @@ static struct attempt *add_attempt(struct history *h, struct connection *c,
         a->reached[i] = NEVER;
     a->first_seq = a->last_seq = r->seq;
     a->last_at = r->age;
+    if (a->exchange)
+        store_name(&h->attempts, a, name_of(c->id, a->exchange));
     a->previous = c->newest;
     c->newest = a->number;
+    c->oldest = c->oldest ? c->oldest : a->number;
     return a;
 }
 
@@ -201,6 +214,8 @@ static const char *const proxy_fields[] = { "via",      "forwarded", "x-forwarde
 static bool is_proxy_field(const char *name, size_t len)
 {
     for (size_t i = 0; i < sizeof proxy_fields / sizeof *proxy_fields; i++) {
+        if (!len || (name[0] | 0x20) != proxy_fields[i][0])
+            continue; /* most are told apart by that */
         size_t n = strlen(proxy_fields[i]);
         bool family = proxy_fields[i][n - 1] == '-';
         if (len >= n && (family || len == n) && strncasecmp(name, proxy_fields[i], n) == 0)
@@ -227,7 +242,8 @@ static void look_for_proxy(struct history *h, struct connection *c, struct attem
     a->network = c->path = PATH_RELAYED;
 }
 
-static void read_head(struct attempt *a, const struct ledger_record *r)
+/* What is only looked at when somebody asks. */
+static void read_texts(struct attempt *a, const struct ledger_record *r)
 {
     struct ledger_value value;
     if (!record_keep(r, F_METHOD, &a->method) || !record_keep(r, F_TARGET, &a->target) ||
@@ -245,9 +261,40 @@ static void read_head(struct attempt *a, const struct ledger_record *r)
         a->path = spelling_path(value.bytes, value.len);
     }
     read_keys(a, r);
+    a->said_close = lists_close(r);
+}
+
+static uint8_t *head_of(const struct history *h, const struct attempt *a)
+{
+    return h->heads + (a->number - 1) % h->config.attempts * HEAD_MAX;
+}
+
+void attempt_read_head(const struct history *h, struct attempt *a)
+{
+    struct ledger_index index;
+    struct ledger_record r = { .fields = head_of(h, a), .fields_len = a->head_len };
+    a->head_len = 0;
+    ledger_index(&r, &index);
+    read_texts(a, &r);
+}
+
+static void keep_head(struct history *h, struct attempt *a, const struct ledger_record *r)
+{
+    if (r->fields_len > HEAD_MAX) {
+        read_texts(a, r);
+        return;
+    }
+    memcpy(head_of(h, a), r->fields, r->fields_len);
+    a->head_len = (uint16_t)r->fields_len;
+}
+
+static void read_head(struct history *h, struct attempt *a, const struct ledger_record *r)
+{
+    struct ledger_value value;
+    keep_head(h, a, r);
+    record_hash(r, F_METHOD, &a->method);
     a->content_length = ledger_number(r, F_CONTENT_LENGTH, -1);
     a->has_range = ledger_value(r, F_RANGE, &value);
-    a->said_close = lists_close(r);
     a->partial = r->cut; /* what was cut cannot be compared */
     a->reused = record_tri(r, F_REUSED);
     a->idle_before = record_age(r, F_IDLE_BEFORE);
@@ -288,6 +335,8 @@ static struct attempt *attempt_read(struct history *h, struct connection *c,
     attempt_spared(a, a->outs[0].fault);
     a->presumed = a->partial = a->unknown = false;
     a->exchange = r->exchange;
+    if (a->exchange)
+        store_name(&h->attempts, a, name_of(c->id, a->exchange));
     a->last_seq = r->seq;
     a->last_at = r->age;
     for (int i = 0; i < PROGRESS_COUNT; i++)
@@ -310,13 +359,12 @@ static bool names_header(const struct ledger_record *r, const char *name)
 }
 
 /* A request whose head says that it has no content is whole with that. Without Content-Length one
- * over HTTP/2 may have some, but not one to read something. */
+ * over HTTP/2, which has no Transfer-Encoding, may have some, but not one to read something. */
 static bool look_for_content(struct attempt *a, const struct connection *c,
                              const struct ledger_record *r)
 {
-    bool declared = a->content_length >= 0 || names_header(r, "transfer-encoding");
-    bool reads = a->method.bytes &&
-                 (strcmp(a->method.bytes, "GET") == 0 || strcmp(a->method.bytes, "HEAD") == 0);
+    bool declared = a->content_length >= 0 || (!c->h2 && names_header(r, "transfer-encoding"));
+    bool reads = ledger_text_is(r, F_METHOD, "GET") || ledger_text_is(r, F_METHOD, "HEAD");
     if (a->reached[PROGRESS_TOLD] == NEVER || a->partial || declared || (c->h2 && !reads))
         return false;
     record_no_content(&a->digest);
@@ -327,7 +375,7 @@ void history_on_request(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
     struct attempt *a = attempt_read(h, c, r);
-    read_head(a, r);
+    read_head(h, a, r);
     look_for_proxy(h, c, a, r);
     look_for_gaps(h, a);
     look_for_content(a, c, r);
@@ -354,7 +402,7 @@ static void came_out_of_hole(struct history *h, struct connection *c, const stru
     struct span sent = a->sent.to ? a->sent : (struct span){ fault ? fault->at : 0, r->age };
     a->unknown = !fault;
     if (!told)
-        read_head(a, r);
+        read_head(h, a, r);
     look_for_proxy(h, c, a, r);
     a->first_byte = sent;
     a->presumed = a->stale = true;
@@ -375,7 +423,7 @@ void history_on_stale_request(struct history *h, const struct ledger_record *r)
         return;
     }
     struct attempt *a = add_attempt(h, c, r);
-    read_head(a, r);
+    read_head(h, a, r);
     look_for_proxy(h, c, a, r);
     look_for_gaps(h, a);
     if (look_for_content(a, c, r)) /* no request_complete follows */

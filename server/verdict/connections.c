@@ -6,7 +6,9 @@
 
 struct connection *history_connection_of(struct history *h, const struct ledger_record *r)
 {
-    struct connection *c = store_find(&h->connections, r->connection);
+    struct connection *c = h->recent;
+    if (!c || c->id != r->connection)
+        c = store_find(&h->connections, r->connection);
     if (!c) {
         history_make_room(h, &h->connections);
         c = store_add(&h->connections, r->connection);
@@ -31,6 +33,7 @@ struct connection *history_connection_of(struct history *h, const struct ledger_
                                   .first_seq = r->seq };
     }
     c->last_seq = r->seq;
+    h->recent = c;
     return c;
 }
 

@@ -56,7 +56,9 @@ struct history *history_create(const struct history_config *config)
         return NULL;
     h->config = *config;
     h->unknown_until = NEVER;
-    if (store_init(&h->attempts, sizeof(struct attempt), config->attempts) == 0 &&
+    h->heads = calloc(config->attempts, HEAD_MAX);
+    if (h->heads && store_init(&h->attempts, sizeof(struct attempt), config->attempts) == 0 &&
+        store_init_names(&h->attempts) == 0 &&
         store_init(&h->connections, sizeof(struct connection), config->connections) == 0 &&
         store_init(&h->faults, sizeof(struct fault), config->faults) == 0 &&
         store_init(&h->marks, sizeof(struct mark), config->faults) == 0 &&
@@ -74,6 +76,7 @@ void history_destroy(struct history *h)
     struct attempt *a;
     for (size_t i = 0; (a = store_at(&h->attempts, i)); i++)
         attempt_forget(a);
+    free(h->heads);
     store_finish(&h->attempts);
     store_finish(&h->connections);
     store_finish(&h->faults);
@@ -201,6 +204,7 @@ void history_make_room(struct history *h, struct store *s)
         h->forgotten_struck += !answered || a->fault || a->holding || a->out_count || a->stale;
         attempt_forget(a);
     } else if (s == &h->connections) {
+        h->recent = NULL;
         lose_sight(h, store_at(s, 0));
     } else if (s == &h->faults) {
         const struct fault *f = store_at(s, 0);
@@ -259,10 +263,19 @@ static void cleared(struct history *h, const struct ledger_record *r)
     struct connection *c;
     h->proxied = false;
     for (size_t i = 0; (c = store_at(&h->connections, i)); i++)
-        c->newest = c->presumed = 0;
+        c->oldest = c->newest = c->presumed = 0;
 }
 
 /* --- Records */
+
+/* One with many fields, of which many are asked for. */
+static void feed_indexed(struct history *h, const struct ledger_record *r)
+{
+    struct ledger_record record = *r;
+    struct ledger_index index;
+    ledger_index(&record, &index);
+    handlers[r->event](h, &record);
+}
 
 void history_feed(struct history *h, const struct ledger_record *r)
 {
@@ -285,7 +298,9 @@ void history_feed(struct history *h, const struct ledger_record *r)
     if (r->event == EV_CLEARED)
         cleared(h, r);
     h->last_seq = r->seq;
-    if (handlers[r->event])
+    if (r->event == EV_REQUEST || r->event == EV_STALE_REQUEST)
+        feed_indexed(h, r);
+    else if (handlers[r->event])
         handlers[r->event](h, r);
 }
 
@@ -367,9 +382,16 @@ size_t history_attempts(const struct history *h)
     return store_count(&h->attempts);
 }
 
+static const struct attempt *with_head(const struct history *h, struct attempt *a)
+{
+    if (a && a->head_len)
+        attempt_read_head(h, a);
+    return a;
+}
+
 const struct attempt *history_attempt(const struct history *h, size_t i)
 {
-    return store_at(&h->attempts, i);
+    return with_head(h, store_at(&h->attempts, i));
 }
 
 const struct connection *history_connection(const struct history *h, size_t i)
@@ -399,7 +421,7 @@ const struct lost_syns *history_lost_syns(const struct history *h, size_t i)
 
 const struct attempt *history_find_attempt(const struct history *h, uint64_t number)
 {
-    return store_find(&h->attempts, number);
+    return with_head(h, store_find(&h->attempts, number));
 }
 
 const struct connection *history_find_connection(const struct history *h, uint64_t id)

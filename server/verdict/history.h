@@ -116,8 +116,9 @@ struct attempt {
     bool by_rule;   /* a rule's `respond` answered it */
     bool cut_short; /* its exchange was lost, not to the client, with a part of its answer sent */
     bool processed;
-    enum tri effect; /* of processed: it changed something */
-    bool unknown;    /* the ledger lacks something of it */
+    enum tri effect;   /* of processed: it changed something */
+    bool unknown;      /* the ledger lacks something of it */
+    uint16_t head_len; /* of what is kept of its request to be read when it is asked for */
     uint64_t first_seq, last_seq;
     int64_t last_at;   /* age of the last event of it */
     uint64_t previous; /* number of the one before it on its connection; 0 */
@@ -170,6 +171,7 @@ struct connection {
     int64_t due_in; /* then: how soon it would have; NEVER: it does not wait for a time */
     bool unknown;   /* it lived through a gap */
     uint64_t first_seq, last_seq;
+    uint64_t oldest;   /* number of its first attempt since it is held, or since a reset; 0 */
     uint64_t newest;   /* number of its newest attempt; 0 */
     uint64_t presumed; /* number of the newest that is presumed, or was; 0 */
     int64_t dropped;   /* octets of data that a black hole dropped; NEVER: it does not say */

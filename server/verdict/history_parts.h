@@ -13,6 +13,8 @@ struct history {
     struct store faults;           /* by seq */
     struct store marks, lost_syns; /* by seq */
     struct store gaps;             /* by the first that is missing */
+    uint8_t *heads;                /* HEAD_MAX for each attempt, by its number */
+    struct connection *recent;     /* that a record was of; or NULL */
     uint64_t last_seq;             /* of the last record; 0: none yet */
     int64_t age;
     int64_t unknown_until; /* the last that was forgotten may have gone on so long; NEVER */
@@ -22,6 +24,10 @@ struct history {
     bool proxied;  /* a request says that a proxy has sent it */
     bool gap_open; /* the newest gap lasts to the next record */
 };
+
+/* Of most requests nobody ever asks what they said but whether there was a fault: it is kept as the
+ * ledger has it, and read when the attempt is looked at. One that is longer is read at once. */
+#define HEAD_MAX 512
 
 typedef void event_handler(struct history *h, const struct ledger_record *r);
 
@@ -73,6 +79,8 @@ void attempt_spared(struct attempt *a, uint64_t fault);
 /* Ends the times out of service by a fault. */
 void attempt_repaired(struct attempt *a, uint64_t fault, int64_t age);
 void attempt_forget(struct attempt *a);
+/* Reads what was kept of its request. */
+void attempt_read_head(const struct history *h, struct attempt *a);
 
 /* What the faults that stand on a connection do to a new attempt of it; named: the one that the
  * record names, or 0. */

@@ -73,6 +73,36 @@ static void an_event_is_not_before_an_earlier_one_whatever_its_time(void **state
     assert_int_equal(ages[2], ages[0] + NS_PER_S);
 }
 
+/* Each field is where the index says, and what the record lacks is nowhere. */
+static void a_field_is_the_same_by_index(void **state)
+{
+    struct ledger *l = *state;
+    struct ledger_cursor cursor = { .ledger = l };
+    struct ledger_record record, indexed;
+    struct ledger_index index;
+    ledger_begin(l, EV_REQUEST, 1, 1);
+    ledger_text(l, F_METHOD, "GET");
+    ledger_int(l, F_FIRST_BYTE, INT64_C(1) << 50);
+    ledger_text(l, F_TARGET, "");
+    ledger_hash(l, F_FINGERPRINT, 7);
+    ledger_int(l, F_REUSED, 1);
+    ledger_text(l, F_METHOD, "PUT"); /* no event has one twice; a file may */
+    ledger_commit(l);
+    assert_true(ledger_next(&cursor, &record));
+    assert_null(record.index);
+    indexed = record;
+    ledger_index(&indexed, &index);
+    unsigned found = 0;
+    for (int field = 0; field < F_COUNT; field++) {
+        struct ledger_value one = { 0 }, other = { 0 };
+        bool is = ledger_value(&record, field, &one);
+        assert_int_equal(is, ledger_value(&indexed, field, &other));
+        assert_memory_equal(&one, &other, sizeof one);
+        found += is;
+    }
+    assert_int_equal(found, 5);
+}
+
 /* The offset of the wall clock changes while a chunk fills, and at the border of two. */
 static void each_event_has_its_own_wall_time(void **state)
 {
@@ -410,6 +440,7 @@ int main(void)
         LEDGER_TEST(events_carry_wall_time_and_milliseconds_since_creation),
         LEDGER_TEST(an_event_is_not_before_an_earlier_one_whatever_its_time),
         LEDGER_TEST(each_event_has_its_own_wall_time),
+        LEDGER_TEST(a_field_is_the_same_by_index),
         LEDGER_TEST(a_poller_sees_each_event_once),
         LEDGER_TEST(reading_at_or_beyond_the_end_gives_nothing),
         LEDGER_TEST(reading_stops_at_both_limits),
