@@ -51,6 +51,22 @@ static int check_needs(const struct expect *e, const struct exercise *can, struc
     return error;
 }
 
+int expected_stays(const struct expected_of *given, const struct exercise *can, struct refusal *why)
+{
+    struct expect *e = NULL;
+    if (!(can->can & CAN(STRIKES)) || (can->can & CAN(SERVED)))
+        return 0;
+    int error = expect_read(given->list, &e, why);
+    for (size_t i = 0; !error && i < expect_count(e); i++) {
+        const struct expected *one = expect_at(e, i);
+        if (strstr(needs_of(one), "served"))
+            error = exercise_refuse(can, "served", expect_name(e, one->index), "$.expect", why);
+    }
+    if (e)
+        expect_free(e);
+    return error;
+}
+
 int expected_given(const json_t *list, const struct exercise *can, struct expected_of *out,
                    struct refusal *why)
 {
@@ -76,23 +92,37 @@ static json_t *document_of(const struct catalogue *c, const struct setting *s)
     return s->mode ? catalogue_resolved(c, json_string_value(s->mode)) : NULL;
 }
 
-static json_t *list_by_default(void)
+/* What a user feels; where no connection ever answers, not that he gets an answer. */
+static json_t *list_by_default(const struct exercise *can)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < EXPECT_DEFAULT_COUNT; i++)
+    bool denied = (can->can & CAN(STRIKES)) && !(can->can & CAN(SERVED));
+    for (size_t i = 0; i < EXPECT_DEFAULT_COUNT; i++) {
+        if (denied && strcmp(expect_default[i], check_rows[CHECK_RECOVERED].name) == 0)
+            continue;
         if (json_array_append_new(list, json_string(expect_default[i])) != 0) {
             json_decref(list);
             return NULL;
         }
+    }
     return list;
 }
 
-int expected_own(const struct catalogue *c, const struct setting *s, struct expected_of *out)
+bool expected_is_usual(const struct expected_of *e)
+{
+    bool usual = strcmp(e->origin, "default") == 0;
+    if (!e->list || !usual)
+        return usual;
+    return json_array_size(e->list) == EXPECT_DEFAULT_COUNT;
+}
+
+int expected_own(const struct catalogue *c, const struct setting *s, const struct exercise *can,
+                 struct expected_of *out)
 {
     json_auto_t *document = document_of(c, s);
     json_t *own = json_object_get(document, "expect");
     out->by_user = false;
-    out->list = own ? json_incref(own) : list_by_default();
+    out->list = own ? json_incref(own) : list_by_default(can);
     if (own)
         setting_name(s, out->origin);
     else

@@ -19,8 +19,16 @@ struct expected_of {
  * (places begin with "$.expect") or -ENOMEM. */
 int expected_given(const json_t *list, const struct exercise *can, struct expected_of *out,
                    struct refusal *why);
-/* What the case or the mode expects by itself; else what a user feels. Returns 0 or -ENOMEM. */
-int expected_own(const struct catalogue *c, const struct setting *s, struct expected_of *out);
+/* What a user gave before, with another plan: whether it may still be judged, as this one lets a
+ * later connection answer, or strikes nothing. Returns 0, BAD_INPUT or -ENOMEM. */
+int expected_stays(const struct expected_of *given, const struct exercise *can,
+                   struct refusal *why);
+/* What the case or the mode expects by itself; else what a user feels, as far as the plan lets him.
+ * Returns 0 or -ENOMEM. */
+int expected_own(const struct catalogue *c, const struct setting *s, const struct exercise *can,
+                 struct expected_of *out);
+/* Whether it is what a verdict judges by of which nothing is said: all that a user feels. */
+bool expected_is_usual(const struct expected_of *e);
 /* Another reference. */
 struct expected_of expected_ref(const struct expected_of *e);
 void expected_free(struct expected_of *e);

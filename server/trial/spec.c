@@ -146,12 +146,12 @@ static int read_expected(struct trial *t, const struct spec *s, const struct pla
                          struct refusal *why)
 {
     struct exercise can;
-    int error = expected_own(t->trials->config.catalogue, &s->setting, &t->own);
+    run_exercise(t->run, plan, &can);
+    int error = expected_own(t->trials->config.catalogue, &s->setting, &can, &t->own);
     if (!error && !s->expect)
         t->expected = expected_ref(&t->own);
     if (error || !s->expect)
         return error;
-    run_exercise(t->run, plan, &can);
     return expected_given(s->expect, &can, &t->expected, why);
 }
 

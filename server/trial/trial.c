@@ -194,19 +194,28 @@ static int read_expected(const struct trial *t, const json_t *given, const struc
 {
     struct exercise can;
     bool stays = !given && t->expected.by_user;
-    if (stays || !json_is_array(given)) {
-        *out = expected_ref(stays ? &t->expected : own);
-        return 0;
-    }
     run_exercise(t->run, plan, &can);
+    if (stays || !json_is_array(given)) {
+        int error = stays ? expected_stays(&t->expected, &can, why) : 0;
+        if (!error)
+            *out = expected_ref(stays ? &t->expected : own);
+        return error;
+    }
     return expected_given(given, &can, out, why);
+}
+
+static int own_of(const struct trial *t, const struct setting *s, const struct plan *plan,
+                  struct expected_of *out)
+{
+    struct exercise can;
+    run_exercise(t->run, plan, &can);
+    return expected_own(t->trials->config.catalogue, s, &can, out);
 }
 
 /* Takes it over. */
 static void expect(struct trial *t, struct expected_of *e)
 {
-    bool same = t->expected.list ? json_equal(t->expected.list, e->list)
-                                 : strcmp(e->origin, "default") == 0;
+    bool same = t->expected.list ? json_equal(t->expected.list, e->list) : expected_is_usual(e);
     struct expected_of before = t->expected;
     t->expected = *e;
     expected_free(&before);
@@ -225,7 +234,7 @@ static int set(struct trial *t, const struct setting *s, struct refusal *why)
     int error = setting_compile(s, t->run, &plan, why);
     if (error)
         return error;
-    error = expected_own(t->trials->config.catalogue, s, &own);
+    error = own_of(t, s, plan, &own);
     if (!error)
         error = read_expected(t, s->expect, plan, &own, &expected, why);
     if (error) {
@@ -252,7 +261,7 @@ static int set_expected(struct trial *t, const json_t *given, struct refusal *wh
     struct expected_of expected = { .list = NULL };
     if (!json_is_array(given) && !json_is_null(given))
         return refuse(why, "$.expect", "an array", "is of another type");
-    int error = t->own.list ? 0 : expected_own(t->trials->config.catalogue, &nothing, &t->own);
+    int error = t->own.list ? 0 : own_of(t, &nothing, run_plan(t->run), &t->own);
     if (!error)
         error =
             read_expected(t, given, t->plan ? t->plan : run_plan(t->run), &t->own, &expected, why);

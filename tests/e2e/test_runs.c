@@ -239,6 +239,51 @@ static void what_cannot_be_is_refused_with_its_place(void **state)
     admin_problem(&server, 400, "POST", "/v1/phase", "{}", "$.phase");
 }
 
+/* What is expected, with whose it is, and by what the verdict judges. */
+static void check_expects(const char *id, const char *expected)
+{
+    json_t *run = look(id, ""), *verdict = look(id, "/verdict"), *check;
+    char *list = json_dumps(json_object_get(run, "expect"), JSON_COMPACT), judged[160] = "";
+    size_t i;
+    json_array_foreach(json_object_get(verdict, "checks"), i, check)
+        snprintf(judged + strlen(judged), sizeof judged - strlen(judged), "%s\"%s\"", i ? "," : "",
+                 event_text(check, "check"));
+    assert_string_equal(event_text(run, "expect_of"), "default");
+    assert_string_equal(list, expected);
+    check(strncmp(judged, expected + 1, strlen(judged)) == 0, "judged by %s", judged);
+    free(list);
+    json_decref(run);
+    json_decref(verdict);
+}
+
+static void nothing_is_expected_that_the_plan_makes_impossible(void **state)
+{
+    static const char denies[] = "{\"plan\":[{\"mode\":\"empty-response\"}]}",
+                      serves[] = "{\"plan\":[{\"connection\":\"1\",\"mode\":\"empty-response\"}]}",
+                      all[] = "[\"recovered\",\"executed_once\",\"user_wait\",\"no_storm\"]",
+                      some[] = "[\"executed_once\",\"user_wait\",\"no_storm\"]";
+    for (int i = 0; i < 2; i++) {
+        char id[16];
+        json_decref(make(i ? denies : serves, id));
+        check_expects(id, i ? some : all);
+        end(id);
+    }
+    json_decref(admin_call(&server, 200, "PUT", "/v1/mode", denies));
+    check_expects("default", some);
+    json_decref(admin_call(&server, 200, "PUT", "/v1/mode", serves));
+    check_expects("default", all);
+    /* What the user gave stays, if it can be met. */
+    char id[16];
+    json_decref(make("{\"mode\":\"close-on-reuse\",\"expect\":[\"no_storm\",\"recovered\"]}", id));
+    char path[32];
+    snprintf(path, sizeof path, "/v1/runs/%s/mode", id);
+    admin_problem(&server, 400, "PUT", path, denies, "$.expect");
+    json_decref(admin_call(&server, 200, "PUT", path, "{\"mode\":\"normal\"}"));
+    json_decref(admin_call(&server, 200, "PUT", path, serves));
+    json_decref(admin_call(&server, 200, "PUT", path,
+                           "{\"mode\":\"empty-response\",\"expect\":[\"no_storm\"]}"));
+}
+
 static void no_more_than_32_runs_are_there_at_once(void **state)
 {
     char ids[RUNS_MAX][16];
@@ -471,6 +516,7 @@ int main(void)
         TEST(a_run_is_a_server_of_its_own),
         TEST(over_h1_nothing_else_is_offered),
         TEST(what_cannot_be_is_refused_with_its_place),
+        TEST(nothing_is_expected_that_the_plan_makes_impossible),
         TEST(no_more_than_32_runs_are_there_at_once),
         TEST(it_is_said_when_no_port_is_left),
         TEST(urls_have_the_host_that_is_advertised),
