@@ -266,6 +266,21 @@ static bool tells_each(const struct account *a, const struct calls *calls)
     return true;
 }
 
+/* Whether all that was read was asked one after the other, and answered. */
+static bool is_in_turn(const struct calls *calls)
+{
+    int64_t answered = NEVER;
+    for (size_t c = 0; c < calls->count; c++) {
+        const struct call *call = &calls->calls[c];
+        if (is_blind(calls, call))
+            continue;
+        if (call->begun.from < answered || call->answered.from == NEVER)
+            return false;
+        answered = call->answered.from;
+    }
+    return true;
+}
+
 /* The call that began next, in time and on another connection, all before it being answered; its
  * line lasted from then on. */
 static const struct attempt *sent_again(const struct account *a, const struct history *h,
@@ -282,7 +297,7 @@ static const struct attempt *sent_again(const struct account *a, const struct hi
             next = call;
             continue;
         }
-        bool told = a->lines[line].at <= lost->first_byte.to; /* of its success */
+        bool told = a->count && a->lines[line].at <= lost->first_byte.to; /* of its success */
         bool seen = is_surely_answered(call) && call->answered.from <= lost->first_byte.to;
         if (!told && !seen)
             return NULL;
@@ -292,19 +307,22 @@ static const struct attempt *sent_again(const struct account *a, const struct hi
     /* Nobody can know of the loss at once: then it is a request of its own, or no request. */
     if (!again || !is_surely_answered(next) || again->connection == lost->connection ||
         next->begun.from <= lost->first_byte.to + history_grace(h) || !repeat_is_safe(again) ||
-        next->begun.from > lost->first_byte.to + within || !fits(&a->lines[line], calls, next) ||
-        a->lines[line].took == NEVER)
+        next->begun.from > lost->first_byte.to + within)
+        return NULL;
+    if (!a->count)
+        return attempt_is_request(h, lost) ? again : NULL;
+    if (!fits(&a->lines[line], calls, next) || a->lines[line].took == NEVER)
         return NULL;
     int64_t since = next->answered.from - lost->first_byte.to;
     return a->lines[line].took >= since - history_grace(h) ? again : NULL;
 }
 
 size_t account_resent(struct account *a, const struct history *h, const struct calls *calls,
-                      int64_t within, struct resent *out)
+                      int64_t within, bool as_in_control, struct resent *out)
 {
     size_t count = 0;
     sort_lines(a);
-    if (!tells_each(a, calls))
+    if (!(as_in_control ? is_in_turn(calls) : tells_each(a, calls)))
         return 0;
     for (size_t c = 0; c < calls->count && count < RESENT_MAX; c++) {
         const struct attempt *lost = first_of(calls, &calls->calls[c]);

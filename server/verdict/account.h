@@ -51,9 +51,10 @@ bool account_whole(const struct account *a);
 bool account_match(struct account *a, const struct calls *calls);
 /* What was lost in a black hole without being read, and sent again elsewhere (R7): where the client
  * asks for one thing after the other, says that all of it succeeded, and says of the call that
- * began next that it took since then. Returns how many, at most RESENT_MAX. */
+ * began next that it took since then; or where, without an account, its command did the same as in
+ * the control, and so much was lost that it was a request. Returns how many, at most RESENT_MAX. */
 size_t account_resent(struct account *a, const struct history *h, const struct calls *calls,
-                      int64_t within, struct resent *out);
+                      int64_t within, bool as_in_control, struct resent *out);
 /* Whether it has a line for each call, of requests that were made one after the other. */
 bool account_tells_apart(struct account *a, const struct calls *calls);
 /* Whether it is of a failure, when its call had begun, and all answers went out only later. */

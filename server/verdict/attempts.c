@@ -481,6 +481,13 @@ bool attempt_is_farewell(const struct history *h, const struct attempt *a)
            c->dropped <= FAREWELL_MAX(c->tls) && c->left_at <= a->first_byte.to + h->config.grace;
 }
 
+bool attempt_is_request(const struct history *h, const struct attempt *a)
+{
+    const struct connection *c = history_find_connection(h, a->connection);
+    int64_t most = !c ? INT64_MAX : c->h2 ? FAREWELL_MAX(c->tls) : c->tls ? CLOSE_NOTIFY_MAX : 0;
+    return a->presumed && a->dropped > most;
+}
+
 /* A request that nobody has read. */
 static void presume(struct history *h, struct connection *c, const struct ledger_record *r)
 {
@@ -498,6 +505,7 @@ static void presume(struct history *h, struct connection *c, const struct ledger
     a = add_attempt(h, c, r);
     c->presumed = a->number;
     a->presumed = a->partial = a->unknown = true;
+    a->dropped = c->dropped;
     a->first_byte = came;
     a->reached[PROGRESS_BEGUN] = a->first_byte.to;
     a->seqs[PROGRESS_BEGUN] = r->seq;

@@ -191,7 +191,8 @@ static void executions_of(const struct scene *s, struct finding *f, const struct
     else if (call->exposure == EXPOSURE_UNKNOWN || call->state == CALL_UNKNOWN ||
              (call->exposure == EXPOSURE_BITTEN &&
               (call->executions_unknown || call->lacks_before || call->lacks_after)))
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID, name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, call->presumed ? REMEDY_REPORT : REMEDY_GAP,
+                 UNTIL_THE_END, UNSAID, name);
     else if (call->exposure == EXPOSURE_BITTEN)
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call), "%s took effect %s", name,
                  effects ? "once" : "not at all");

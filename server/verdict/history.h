@@ -109,12 +109,13 @@ struct attempt {
     uint64_t fault,
         last_fault; /* what first made it unanswerable, and what came last; 0: nothing */
 
-    bool closed;    /* nothing more is to be told of it but what its client does */
-    bool stale;     /* sent after the fault (stale_request) */
-    bool partial;   /* it was never whole: its content cannot be compared */
-    bool presumed;  /* the server has not read a byte of it (R7) */
-    bool by_rule;   /* a rule's `respond` answered it */
-    bool cut_short; /* its exchange was lost, not to the client, with a part of its answer sent */
+    bool closed;     /* nothing more is to be told of it but what its client does */
+    bool stale;      /* sent after the fault (stale_request) */
+    bool partial;    /* it was never whole: its content cannot be compared */
+    bool presumed;   /* the server has not read a byte of it (R7) */
+    int64_t dropped; /* octets of it that a black hole dropped first; NEVER: it does not say */
+    bool by_rule;    /* a rule's `respond` answered it */
+    bool cut_short;  /* its exchange was lost, not to the client, with a part of its answer sent */
     bool processed;
     enum tri effect;   /* of processed: it changed something */
     bool unknown;      /* the ledger lacks something of it */
@@ -258,6 +259,8 @@ bool attempt_was_cut(const struct history *h, const struct attempt *a);
 /* Whether what a black hole dropped was no request (R7): over HTTP/2, just before its client's FIN,
  * and no more than the GOAWAY and the close_notify by which it leaves. */
 bool attempt_is_farewell(const struct history *h, const struct attempt *a);
+/* Whether it was a request for sure: there is too much of it for anything else. */
+bool attempt_is_request(const struct history *h, const struct attempt *a);
 /* How many attempts, connections and faults were forgotten for want of room or memory. */
 uint64_t history_forgotten(const struct history *h);
 /* How many of these attempts were not answered: calls that are no longer told may be among them, so

@@ -121,6 +121,25 @@ static bool as_in_control(const struct phase *p, const struct phase *before,
     return same;
 }
 
+static bool was_read(const struct history *h, const struct attempt *a)
+{
+    return !a->presumed || a->method.hash;
+}
+
+bool notes_same_as_control(const struct phase *p, const struct phase *before,
+                           const struct control *control)
+{
+    struct tallies there = { 0 }, here = { 0 };
+    bool same = !p->account.driver && !p->gap && !history_forgotten(p->h) &&
+                as_in_control(p, before, control) && tally_up(before->h, is_all, &there) &&
+                tally_up(p->h, was_read, &here) && there.count == here.count;
+    for (size_t i = 0; same && i < here.count; i++)
+        same = here.list[i].key == there.list[i].key && arrived(p->h, here.list[i].attempt);
+    free(there.list);
+    free(here.list);
+    return same;
+}
+
 /* Whether no call died inside the client, by its own account or its exit status. */
 enum tri notes_all_told(const struct phase *p, const struct phase *before,
                         const struct control *control, bool fits)

@@ -76,6 +76,11 @@ bool verdict_work(struct verdict *v);
 void verdict_drop_work(struct verdict *v);
 struct work *verdict_work_of(struct verdict *v, enum ledger_phase phase); /* NULL: no such phase */
 
+/* Whether the command has no account of its own, ended with 0 as in the control, and what was read
+ * of it is just what was read there, all answered: what a black hole dropped beside that was sent
+ * again. */
+bool notes_same_as_control(const struct phase *p, const struct phase *before,
+                           const struct control *control);
 /* notes.c: whether no call died inside the client, by its own account (fits: its lines are put to
  * calls) or its exit status, as in the control before (NULL: none). */
 enum tri notes_all_told(const struct phase *p, const struct phase *before,

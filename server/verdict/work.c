@@ -296,7 +296,9 @@ static bool work_phase(struct verdict *v, struct phase *p, const struct phase *c
     struct resent resent[RESENT_MAX];
     w->calls = calls_build(p->h, &config, READING_NARROW);
     if (w->calls)
-        config.resent_count = account_resent(&p->account, p->h, w->calls, config.within, resent);
+        config.resent_count =
+            account_resent(&p->account, p->h, w->calls, config.within,
+                           control && notes_same_as_control(p, control, config.control), resent);
     if (config.resent_count > 0) {
         config.resent = resent;
         calls_destroy(w->calls);

@@ -47,6 +47,17 @@
         BITTEN("10.011", "c101", "x2", "GET /a")                                                   \
             GONE("10.012", "c101") "10.013 c102 open\n" ANSWERED("10.014", "c102", "x1", "GET /a")
 
+/* The same of a command that gives no account: so many octets are dropped, and that is asked next.
+ */
+#define HOLE_BARE(octets, next)                                                                    \
+    "10.000 c101 open\n" ANSWERED(                                                                 \
+        "10.000", "c101", "x1",                                                                    \
+        "GET /a") "12.000 c101 black_hole\n"                                                       \
+                  "12.500 c101 segments_dropped segments=1 data=1 data_bytes=" octets              \
+                  " first_data=12.5\n"                                                             \
+                  "15.500 c102 open\n" ANSWERED("15.500", "c102", "x1", next)                      \
+                      CLOSES("15.600", "c102") "16.000 c101 connection_end by=client how=rst\n"
+
 /* Over HTTP/2: octets are dropped, the client leaves, and asks elsewhere. */
 #define LEAVES_HOLE(dropped, octets, left)                                                         \
     "9.000 command_start command=x steps=get_pause_get\n" DRIVER H2("10.000", "c101")              \
@@ -315,6 +326,25 @@ static const struct truth rules[] = {
                                      REPORT("11.210", "2", "get", "true") CLOSES("11.300", "c102")
                                          EXIT("11.400"),
       "pass recovered=pass user_wait=pass", 0 },
+    { "R7: a command without an account did the same as in the control", RETRY_ONCE,
+      CONTROL("GET /a") HOLE_BARE("125", "GET /a") EXIT("16.100"),
+      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
+    { "R7: it ended with an error", RETRY_ONCE,
+      CONTROL("GET /a") HOLE_BARE("125", "GET /a") "16.100 command_exit exit_status=1 live=0\n",
+      HOLE_UNTOLD, 0 },
+    { "R7: it asked for something else than in the control", RETRY_ONCE,
+      CONTROL("GET /a") HOLE_BARE("125", "GET /b") EXIT("16.100"), HOLE_UNTOLD, 0 },
+    { "R7: it asked once more than in the control", RETRY_ONCE,
+      CONTROL("GET /a") HOLE_BARE("125", "GET /a") ANSWERED("15.800", "c102", "x2", "GET /a")
+          EXIT("16.100"),
+      HOLE_UNTOLD, 0 },
+    { "R7: over HTTP/2 so little may have been a PING", RETRY_ONCE,
+      CONTROL("GET /a") H2("10.000", "c101") ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "12.000 c101 black_hole\n12.500 c101 segments_dropped segments=1 "
+                             "data=1 data_bytes=17 first_data=12.5\n" H2("15.500", "c102")
+                                 ANSWERED("15.500", "c102", "x1", "GET /a stream=1") HOLE_ENDS,
+      HOLE_UNTOLD, 0 },
     { "R7: calls were made at once", RETRY_ONCE,
       HOLE("get*2") TOOK("15.520", "2", "get", "true", "3010") HOLE_ENDS, HOLE_UNTOLD, 0 },
     { "R7: a call failed in the hole, and the next was answered", RETRY_ONCE,
