@@ -33,12 +33,39 @@ static const uint8_t *get(const uint8_t *p, void *out, size_t n)
     return p + n;
 }
 
+/* Of the field there, its id too. */
+static inline size_t length_of(const uint8_t *p)
+{
+    enum ledger_kind kind = kind_of(*p);
+    int32_t number;
+    uint16_t len;
+    if (is_text(kind)) {
+        get(p + 1, &len, sizeof len);
+        return 1 + sizeof len + len;
+    }
+    if (kind == LEDGER_HASH || kind == LEDGER_REAL)
+        return 1 + sizeof(uint64_t);
+    get(p + 1, &number, sizeof number);
+    return 1 + sizeof number + (number == WIDE ? sizeof(int64_t) : 0);
+}
+
+/* Of one that is no text, hash or real, behind its id. */
+static inline int64_t number_at(const uint8_t *p, enum ledger_kind kind)
+{
+    int32_t number;
+    int64_t wide;
+    p = get(p, &number, sizeof number);
+    wide = number;
+    if (number == WIDE)
+        get(p, &wide, sizeof wide);
+    return kind == LEDGER_SPAN ? wide * NS_PER_US : wide;
+}
+
 bool ledger_field_next(const struct ledger_record *record, size_t *at, struct ledger_value *out)
 {
     if (*at >= record->fields_len)
         return false;
     const uint8_t *p = record->fields + *at;
-    int32_t number;
     uint16_t len;
     *out = (struct ledger_value){ .field = *p, .kind = kind_of(*p) };
     p++;
@@ -52,12 +79,8 @@ bool ledger_field_next(const struct ledger_record *record, size_t *at, struct le
     } else if (out->kind == LEDGER_REAL) {
         p = get(p, &out->real, sizeof out->real);
     } else {
-        p = get(p, &number, sizeof number);
-        out->number = number;
-        if (number == WIDE)
-            p = get(p, &out->number, sizeof out->number);
-        if (out->kind == LEDGER_SPAN)
-            out->number *= NS_PER_US;
+        out->number = number_at(p, out->kind);
+        p += length_of(p - 1) - 1;
     }
     *at = (size_t)(p - record->fields);
     return true;
@@ -77,22 +100,6 @@ bool ledger_item_next(const struct ledger_value *list, size_t *at, const char **
     return true;
 }
 
-/* Of the field there, its id too. */
-static size_t length_of(const uint8_t *p)
-{
-    enum ledger_kind kind = kind_of(*p);
-    int32_t number;
-    uint16_t len;
-    if (is_text(kind)) {
-        get(p + 1, &len, sizeof len);
-        return 1 + sizeof len + len;
-    }
-    if (kind == LEDGER_HASH || kind == LEDGER_REAL)
-        return 1 + sizeof(uint64_t);
-    get(p + 1, &number, sizeof number);
-    return 1 + sizeof number + (number == WIDE ? sizeof(int64_t) : 0);
-}
-
 void ledger_index(struct ledger_record *record, struct ledger_index *index)
 {
     *index = (struct ledger_index){ 0 };
@@ -103,25 +110,31 @@ void ledger_index(struct ledger_record *record, struct ledger_index *index)
     }
 }
 
+/* Where a field of a record is; NULL: it has none. */
+static inline const uint8_t *find(const struct ledger_record *record, enum ledger_field field)
+{
+    const uint8_t *p = record->fields, *end = p + record->fields_len;
+    if (record->index)
+        return record->index->at[field] ? p + record->index->at[field] - 1 : NULL;
+    while (p < end && *p != field)
+        p += length_of(p);
+    return p < end ? p : NULL;
+}
+
 bool ledger_value(const struct ledger_record *record, enum ledger_field field,
                   struct ledger_value *out)
 {
-    if (record->index) {
-        size_t at = record->index->at[field];
-        return at-- && ledger_field_next(record, &at, out);
-    }
-    for (size_t at = 0; at < record->fields_len; at += length_of(record->fields + at))
-        if (record->fields[at] == field)
-            return ledger_field_next(record, &at, out);
-    return false;
+    const uint8_t *p = find(record, field);
+    size_t at = p ? (size_t)(p - record->fields) : 0;
+    return p && ledger_field_next(record, &at, out);
 }
 
 int64_t ledger_number(const struct ledger_record *record, enum ledger_field field, int64_t fallback)
 {
-    struct ledger_value value;
-    assert(!is_text(kind_of(field)) && kind_of(field) != LEDGER_REAL &&
-           kind_of(field) != LEDGER_HASH);
-    return ledger_value(record, field, &value) ? value.number : fallback;
+    enum ledger_kind kind = kind_of(field);
+    assert(!is_text(kind) && kind != LEDGER_REAL && kind != LEDGER_HASH);
+    const uint8_t *p = find(record, field);
+    return p ? number_at(p + 1, kind) : fallback;
 }
 
 bool ledger_text_is(const struct ledger_record *record, enum ledger_field field, const char *text)

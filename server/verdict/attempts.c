@@ -90,7 +90,6 @@ void attempt_forget(struct attempt *a)
                             &a->idempotency_key };
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         free((char *)kept[i]->bytes);
-    *a = (struct attempt){ 0 };
 }
 
 struct attempt *attempt_newest(struct history *h, const struct connection *c)

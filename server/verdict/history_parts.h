@@ -78,6 +78,7 @@ void attempt_out(struct attempt *a, enum trouble trouble, uint64_t fault, int64_
 void attempt_spared(struct attempt *a, uint64_t fault);
 /* Ends the times out of service by a fault. */
 void attempt_repaired(struct attempt *a, uint64_t fault, int64_t age);
+/* Before it is dropped. */
 void attempt_forget(struct attempt *a);
 /* Reads what was kept of its request. */
 void attempt_read_head(const struct history *h, struct attempt *a);

@@ -6,6 +6,7 @@
  */
 #include "verdict/verdict.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,9 +305,34 @@ static bool is_aside(enum ledger_event event)
            event == EV_PLAN || event == EV_WARNING || event == EV_RUN_END;
 }
 
+#define OF(event) (UINT64_C(1) << (event))
+/* What is about the run, or is not of one connection. */
+static const uint64_t about_all = OF(EV_RUN_START) | OF(EV_EXPECTATIONS) | OF(EV_PHASE) |
+                                  OF(EV_MODE) | OF(EV_PLAN) | OF(EV_COMMAND_START) |
+                                  OF(EV_COMMAND_EXIT) | OF(EV_REPORT) | OF(EV_CLEARED) |
+                                  OF(EV_RUN_END) | OF(EV_WARNING) | OF(EV_GAP);
+static_assert(EV_COUNT <= 64, "each event has a bit");
+
+/* Nearly all records: the next one, of a connection of the phase that goes on. */
+static bool feed_usual(struct verdict *v, const struct ledger_record *r)
+{
+    struct phase *p = v->current;
+    if (!p || v->failed || about_all >> r->event & 1 || r->seq != v->last_seq + 1 ||
+        r->connection < p->first_connection)
+        return false;
+    v->last_seq = r->seq;
+    v->age = r->age > v->age ? r->age : v->age;
+    v->dirty = true;
+    if (r->connection > v->last_connection)
+        v->last_connection = r->connection;
+    history_skip(p->h, r->seq - 1);
+    history_feed(p->h, r);
+    return true;
+}
+
 void verdict_feed(struct verdict *v, const struct ledger_record *r)
 {
-    if (v->failed)
+    if (v->failed || feed_usual(v, r))
         return;
     if (r->event == EV_GAP) {
         verdict_gap(v, (uint64_t)ledger_number(r, F_FIRST_SEQ, 1),

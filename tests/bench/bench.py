@@ -58,6 +58,9 @@ ARMED = {
 }
 COST = [(f'armed, {title}', listener, load, {'hangup': 0.98})
         for title, listener, load, _ in ROWS if title in ('h1 cleartext', 'h1 TLS', 'h2 TLS -m32')]
+# What a verdict costs that is fed all that happens: the same server with one and without.
+WITNESS = [(f'witness, {title}', listener, load, {'hangup': 0.95})
+           for title, listener, load, _ in ROWS if title in ('h1 cleartext', 'h2 TLS -m32', 'h2c -m32')]
 # Title, listener, ALPN, the most kB a connection for hangup (None: shown only), and its rivals.
 MEMORY = [
     ('memory, h1 cleartext', 'http', 'http/1.1', None, ('nginx',)),
@@ -114,6 +117,9 @@ class Hangup:
     def settle(self):
         self.server.admin.reset()
 
+    def remark(self):
+        """What is to be said of it behind a table, or nothing."""
+
     def stop(self):
         if self.server.stop() != 0:
             raise RuntimeError('hangup did not end cleanly')
@@ -128,6 +134,22 @@ class Armed(Hangup):
         folder.mkdir(exist_ok=True)
         (folder / f'{ARMED["name"]}.json').write_text(json.dumps(ARMED))
         super().__init__(setting, None, '--modes', str(folder), '--mode', ARMED['name'])
+
+
+class Witness(Hangup):
+    """Hangup whose default run has a verdict: from when it is first asked for."""
+    name = 'witness'
+
+    def __init__(self, setting):
+        super().__init__(setting)
+        self.server.admin.ask('GET', '/v1/verdict')
+
+    def remark(self):
+        """How much of what happened it was not fed. Asking feeds it the rest."""
+        gaps = self.server.admin.ask('GET', '/v1/verdict')['missing']
+        missing = sum(gap['last_seq'] - gap['first_seq'] + 1 for gap in gaps)
+        last = self.server.admin.ask('GET', '/v1/runs/default/events?last=1')['events'][-1]['seq']
+        return f'of {last} events, {missing} at most were dropped before the verdict was fed them'
 
 
 class Before(Hangup):
@@ -162,6 +184,9 @@ class Rival:
         return f'{scheme}://127.0.0.1:{self.ports[listener]}{PATH}'
 
     def settle(self):
+        pass
+
+    def remark(self):
         pass
 
     def stop(self):
@@ -315,7 +340,7 @@ def compare(title, ours, rival, rates, shares, bar):
 def bench_speed(setting, measured, seconds, rounds, kinds):
     """The first of the kinds of server beside those of the others that the rows name."""
     first, *others = servers = [kind(setting) for kind in kinds]
-    rows = []
+    rows, remarks = [], []
     try:
         for title, listener, load, bars in measured:
             print(f'{title}: {rounds} rounds', file=sys.stderr)
@@ -332,10 +357,14 @@ def bench_speed(setting, measured, seconds, rounds, kinds):
             for rival in rivals:
                 rows.append(compare(title, first.name, rival.name, rates, shares,
                                     bars[rival.name]))
+        remarks = [(server.name, server.remark()) for server in servers]
     finally:
         for server in servers:
             server.stop()
     table(['requests/s', first.name, 'beside', '', 'ratio', 'range', 'by CPU time', 'target'], rows)
+    for name, remark in remarks:
+        if remark:
+            print(f'{name}: {remark}\n')
 
 
 def resident(pid):
@@ -381,16 +410,18 @@ def main():
     options.add_argument('--connections', type=int, default=2000,
                          help='to hold for the memory (default 2000)')
     options.add_argument('--only', default='', metavar='TITLE',
-                         help='only rows whose title begins so: "h1", "h2 TLS", "armed", "memory"')
+                         help='only rows whose title begins so: "h1", "h2 TLS", "armed", "witness", '
+                              '"memory"')
     options.add_argument('--before', metavar='BINARY',
                          help='only this: beside another build of hangup, without a target')
     args = options.parse_args()
-    tables = [ROWS, COST, MEMORY]
+    tables = [ROWS, COST, WITNESS, MEMORY]
     if args.before:
-        tables = [[(*row[:3], {'before': None}) for row in ROWS], [],
+        tables = [[(*row[:3], {'before': None}) for row in ROWS], [], [],
                   [(*row[:3], None, ('before',)) for row in MEMORY]]
-    speed, cost, memory = ([row for row in rows if row[0].startswith(args.only)] for rows in tables)
-    if not speed and not cost and not memory:
+    speed, cost, witness, memory = ([row for row in rows if row[0].startswith(args.only)]
+                                    for rows in tables)
+    if not speed and not cost and not witness and not memory:
         options.error(f'no row begins with "{args.only}"')
     with tempfile.TemporaryDirectory(prefix='hangup-bench-') as folder:
         os.chmod(folder, 0o755)
@@ -402,6 +433,8 @@ def main():
             bench_speed(setting, speed, args.seconds, args.rounds, (Hangup, *rivals))
         if cost:
             bench_speed(setting, cost, args.seconds, args.rounds, (Armed, Hangup))
+        if witness:
+            bench_speed(setting, witness, args.seconds, args.rounds, (Witness, Hangup))
         if memory:
             bench_memory(setting, memory, args.connections, rivals)
 
