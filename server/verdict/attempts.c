@@ -362,9 +362,10 @@ static bool names_header(const struct ledger_record *r, const char *name)
 static bool look_for_content(struct attempt *a, const struct connection *c,
                              const struct ledger_record *r)
 {
-    bool declared = a->content_length >= 0 || (!c->h2 && names_header(r, "transfer-encoding"));
+    bool none = a->content_length == 0; /* it says so: Java does with GET */
+    bool declared = a->content_length > 0 || (!c->h2 && names_header(r, "transfer-encoding"));
     bool reads = ledger_text_is(r, F_METHOD, "GET") || ledger_text_is(r, F_METHOD, "HEAD");
-    if (a->reached[PROGRESS_TOLD] == NEVER || a->partial || declared || (c->h2 && !reads))
+    if (a->reached[PROGRESS_TOLD] == NEVER || a->partial || declared || (c->h2 && !reads && !none))
         return false;
     record_no_content(&a->digest);
     return true;

@@ -259,6 +259,13 @@ static const struct truth cells[] = {
                           "14.010", "c102", "x1", "GET /a digest=") GONE("14.050", "c102")
                           EXIT("14.060"),
       "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
+    { "the same, and it says that it has none", RETRY_ONCE,
+      TWICE("GET /a") "12.000 c101 fin\n14.000 c101 stale GET /a headers=Content-Length,Host "
+                      "content_length=0 -whole\n"
+                      "14.001 c101 connection_end by=fault how=fin\n14.006 c102 open\n" ANSWERED(
+                          "14.010", "c102", "x1", "GET /a content_length=0 digest=")
+                          GONE("14.050", "c102") EXIT("14.060"),
+      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
     { "19: it sees the FIN when it looks, and its TLS answers with an alert: no use",
       "[\"recovered\"]",
       CONTROL("GET /a") TWICE("GET /a")
