@@ -71,7 +71,10 @@
     X(FOR, "for", "say which calls it is about: for=METHOD PATH")                                  \
     X(LONGER, "longer", "let the fault last for longer, so that the client tries more often")      \
     X(COMMAND, "command", "the test fails without the fault: mend it first")                       \
-    X(BEGIN, "begin", "the ledger does not say what is expected: keep it from its beginning")
+    X(BEGIN, "begin", "the ledger does not say what is expected: keep it from its beginning")      \
+    X(DISTURBED, "disturbed",                                                                      \
+      "let nothing begin a phase, reset the run or change what is expected while the command "     \
+      "runs")
 
 enum remedy {
 #define X(symbol, code, what) REMEDY_##symbol,

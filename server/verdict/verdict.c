@@ -81,6 +81,8 @@ static struct phase *begin_phase(struct verdict *v, enum ledger_phase which, uin
                          .gap = v->missing_count > 0 }; /* a control may have been in it */
     if (v->current && v->current->ended == NEVER)
         v->current->ended = v->age;
+    if (v->current && v->current->running)
+        v->current->disturbed = p->disturbed = p->running = true;
     verdict_drop_work(v); /* which points into a phase that may go now */
     phase_destroy(v->phases[which]);
     v->phases[which] = v->current = p;
@@ -216,6 +218,8 @@ static void on_command_exit(struct verdict *v, const struct ledger_record *r)
     struct phase *p = current_phase(v, r->seq);
     if (!p)
         return;
+    p->disturbed |= !p->running && v->cleared; /* it was started before the reset */
+    p->running = false;
     p->exited = r->age;
     p->status = (int)ledger_number(r, F_EXIT_STATUS, -1);
     p->killed = ledger_number(r, F_KILLED, 0) != 0;
@@ -237,6 +241,9 @@ static void on_command_start(struct verdict *v, const struct ledger_record *r)
 {
     struct phase *p = current_phase(v, r->seq);
     struct ledger_value steps;
+    if (p)
+        p->running = true;
+    v->cleared = false;
     if (p && ledger_value(r, F_STEPS, &steps))
         account_steps(&p->account, steps.bytes, steps.len);
 }
@@ -245,11 +252,13 @@ static void on_command_start(struct verdict *v, const struct ledger_record *r)
 static void on_cleared(struct verdict *v, const struct ledger_record *r)
 {
     v->missing_count = 0;
+    v->cleared = true;
     if (!v->current) {
         v->expected_unknown |= r->seq > 1 && !v->started;
         return;
     }
     account_finish(&v->current->account);
+    v->current->disturbed = v->current->running;
     v->current->exited = NEVER;
     v->current->status = -1;
     v->current->gap = false;
@@ -266,6 +275,8 @@ static void about_run(struct verdict *v, const struct ledger_record *r)
         break;
     case EV_EXPECTATIONS:
         on_expectations(v, r);
+        if (v->current && v->current->running)
+            v->current->disturbed = true;
         break;
     case EV_PHASE:
         begin_phase(v, (enum ledger_phase)ledger_number(r, F_PHASE, PHASE_FAULT), r->seq);

@@ -19,6 +19,9 @@ struct phase {
     int64_t exited; /* the command; NEVER */
     int status;     /* its exit status; -1: it was ended by a signal, or that is not known */
     bool killed;    /* by us */
+    bool running;   /* the command: it was started, and has not ended */
+    bool disturbed; /* while it ran a phase began, the run was reset, or was expected something else
+                     */
     bool gap;       /* events are missing, of it or before it */
 };
 
@@ -51,6 +54,7 @@ struct verdict {
     char run[80], version[40], over[8];
     double time_scale;
     bool relayed, control_meant, run_over;
+    bool cleared;          /* the run was reset, and no command was started since */
     bool expected_unknown; /* the expectations are not in the ledger */
     json_t *mode, *params; /* of the mode event: texts and an object; NULL */
     struct expect *expect;

@@ -408,6 +408,8 @@ static void conclude(struct verdict *v)
     }
     if (control && control->outcome == OUTCOME_FAIL)
         doubt(v, REMEDY_COMMAND, "the test fails in the control, without a fault");
+    if (w->phase->disturbed)
+        doubt(v, REMEDY_DISTURBED, "the test was changed while its command ran");
     if (differs_somewhere(w))
         doubt(v, REMEDY_DISAGREE, "client and server differ");
     if (!met_over(v, w))

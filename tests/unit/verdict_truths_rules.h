@@ -72,6 +72,14 @@
                                ANSWERED("15.510", "c102", "x1", "GET /a stream=1")                 \
                                    TOOK("15.520", "2", "get", "true", "3010") HOLE_ENDS
 
+/* One retry, as it should be, and the command's end. */
+#define RETRIED                                                                                    \
+    TWICE("GET /a")                                                                                \
+    BITTEN("11.000", "c101", "x2", "GET /a")                                                       \
+    GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a")
+#define ENDS_WELL RETRIED EXIT("15.000") GONE("15.100", "c102")
+#define UNDECIDED "inconclusive recovered=pass retries=pass retry_elsewhere=pass"
+
 static const struct truth rules[] = {
     /* --- R1 */
     { "5: a POST with a time in its content is sent again", "[\"safe-retry\"]",
@@ -982,6 +990,23 @@ static const struct truth rules[] = {
               GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a")
                   REPORT("11.010", "2", "get", "true"),
       "inconclusive recovered=pass", 0 },
+    { "a phase that begins while the command runs", RETRY_ONCE,
+      CONTROL("GET /a") "9.000 phase fault\n" ENDS_WELL, UNDECIDED, 0 },
+    { "a phase that begins when the command has ended", RETRY_ONCE,
+      CONTROL("GET /a") "9.000 command_exit exit_status=0 live=0\n9.100 phase fault\n"
+                        "9.200 command_start\n" ENDS_WELL,
+      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
+    { "the phase is over, and the command goes on", RETRY_ONCE,
+      CONTROL("GET /a") RETRIED "14.000 phase without\n" EXIT("15.000"), UNDECIDED, 0 },
+    { "something else is expected while the command runs", RETRY_ONCE,
+      CONTROL("GET /a") "9.000 expectations expectations=[\"retry-once\"] origin=run\n" ENDS_WELL,
+      UNDECIDED, 0 },
+    { "a reset while the command runs", RETRY_ONCE, CONTROL("GET /a") "9.000 cleared\n" ENDS_WELL,
+      UNDECIDED, 0 },
+    { "a reset when the command has ended", RETRY_ONCE,
+      CONTROL("GET /a") "9.000 command_exit exit_status=0 live=0\n9.100 cleared\n"
+                        "9.200 command_start\n" ENDS_WELL,
+      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
     { "the control fails", "[\"recovered\"]",
       "0.100 phase control\n0.200 c91 open\n" ANSWERED(
           "0.200", "c91", "x1",
