@@ -9,6 +9,7 @@
 // --timeout SECONDS        gives an attempt up after that (10)
 // --obey-goaway            after GOAWAY asks on a new session, and repeats there what it refused. Without
 //                          it the session is used until it breaks
+// --fall-back              asks over HTTP/1.1 when the server has said that it requires that
 // --ping-liveness SECONDS  asks by PING, while a request waits, whether the connection is alive, and
 //                          leaves it when that is not answered for as long
 // --fresh-on-foreground    drops its connections when the app comes to the foreground
@@ -33,6 +34,7 @@ const { values: options } = parseArgs({
     timeout: { type: "string", default: "10" },
     "ping-liveness": { type: "string" },
     "obey-goaway": { type: "boolean" },
+    "fall-back": { type: "boolean" },
     "fresh-on-foreground": { type: "boolean" },
     "no-reuse": { type: "boolean" },
     h1: { type: "boolean" },
@@ -58,7 +60,8 @@ class Http2 {
     const session = http2.connect(this.url.origin);
     session.waiting = 0; // requests that have no answer yet
     session.on("error", () => {}); // each stream says it, too
-    session.on("goaway", (code, last) => Object.assign(session, { last }));
+    session.on("goaway", (code, last) =>
+      Object.assign(session, { last, requiresH1: code === http2.constants.NGHTTP2_HTTP_1_1_REQUIRED }));
     if (pingEvery) this.pingWhileWaiting(session);
     return session;
   }
@@ -145,7 +148,7 @@ class Http1 {
 }
 
 const url = new URL(process.env.HANGUP_URL);
-const client = options.h1 ? new Http1(url) : new Http2(url);
+let client = options.h1 ? new Http1(url) : new Http2(url);
 
 /** Returns the status; throws what went wrong. */
 const ask = async (method, headers, content) => {
@@ -156,9 +159,11 @@ const ask = async (method, headers, content) => {
       if (status !== 408 || retry >= retries || !safe) return status;
       client.leave(); // 408: the server was about to close this connection
     } catch (error) {
-      const most = error.refused && options["obey-goaway"] ? Math.max(retries, 1) : retries;
+      const fallBack = options["fall-back"] && error.from?.requiresH1;
+      const most = fallBack || (error.refused && options["obey-goaway"]) ? Math.max(retries, 1) : retries;
       if (retry >= most || !(safe || error.refused)) throw error;
       client.leave(error.from);
+      if (fallBack) client = new Http1(url);
     }
   }
 };

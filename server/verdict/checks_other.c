@@ -63,6 +63,9 @@ static void fallback_of(const struct scene *s, struct finding *f, const struct c
     else if (answered && call->wait.to <= within)
         found_of(s, f, call, answered->h2 == h2 ? OUTCOME_PASS : OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s was answered over %s", name, answered->h2 ? "HTTP/2" : "HTTP/1.1");
+    else if (call->state == CALL_GIVEN_UP && !answered && !call->lacks_after)
+        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, UNTIL_THE_END,
+                 "%s was never answered: the client has ended", name);
     else if (answered || s->now > deadline || call->state == CALL_GIVEN_UP)
         found_of(s, f, call, call->lacks_after ? OUTCOME_INCONCLUSIVE : OUTCOME_FAIL,
                  call->lacks_after ? REMEDY_GAP : REMEDY_NONE, UNTIL_THE_END,

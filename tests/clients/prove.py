@@ -115,6 +115,8 @@ def sessions(tap, prove):
          ['--mode', 'close-on-reuse', '--over', 'h1', '--expect', 'connection-close'], ['--h1', '--no-reuse']),
         ('a session that GOAWAY surprises', NOT_PROVED, ['09'], []),
         ('a session that obeys GOAWAY', PROVED, ['09'], ['--obey-goaway']),
+        ('a session that keeps to HTTP/2', NOT_PROVED, ['12'], ['--retry', '1']),
+        ('a session that falls back', PROVED, ['12'], ['--fall-back']),
         ('a session that asks for no PING', NOT_PROVED, silence, ['--timeout', '3']),
         ('a session that asks for PINGs', PROVED, silence, ['--ping-liveness', '0.3']),
         ('a cut answer, over h2', PROVED, ['16', '--over', 'h2'], []),
