@@ -427,7 +427,7 @@
     X(SYN_DROPPED, "listener? peer? attempts? segments? total? why?")                              \
     X(SEGMENTS_DROPPED, "connection segments total sampled_ms after_fault_ms fault? data? "        \
                         "data_bytes? first_data_ms? fins? rsts? probes? acks?")                    \
-    X(PEER_FIN, "connection fault? last_fault? idle_ms? after_fault_ms? crossed?")                 \
+    X(PEER_FIN, "connection bytes? fault? last_fault? idle_ms? after_fault_ms? crossed?")          \
     X(PEER_RST, "connection why? fault? last_fault? idle_ms? after_fault_ms? crossed?")            \
     X(PEER_CLOSE_NOTIFY, "connection fault?")                                                      \
     X(PEER_ALERT, "connection alert fault?")                                                       \

@@ -46,15 +46,17 @@ struct exchanges {
     int64_t now; /* the newest exchange in that began now; 0: none did. Of what is told of exchanges
                     meanwhile this is the time: see exchange_now */
 
-    int64_t from_hole_until; /* a request that is whole by then was sent into a black hole */
-    int64_t idle_since;      /* TIME_NONE: busy, or nothing can be asked of it yet */
-    int64_t quiet_since;     /* the same, also under a fault, until something comes */
-    uint32_t answered;       /* exchanges whose response is with the kernel */
-    struct acks *acks;       /* what the client may not have yet (acks.c); NULL: nothing */
-    uint32_t begun;          /* exchanges so far */
-    uint32_t numbered;       /* and of requests that have not begun, but for stale ones */
-    uint32_t open;           /* of these, not over yet */
-    uint32_t stops;          /* of these, stopped at a place that is not with the kernel yet */
+    int64_t from_hole_until; /* what is whole by then, and */
+    int64_t from_hole_at; /* came with the first since the hole healed (TIME_NONE: nothing did), was
+                             sent into a black hole */
+    int64_t idle_since;   /* TIME_NONE: busy, or nothing can be asked of it yet */
+    int64_t quiet_since;  /* the same, also under a fault, until something comes */
+    uint32_t answered;    /* exchanges whose response is with the kernel */
+    struct acks *acks;    /* what the client may not have yet (acks.c); NULL: nothing */
+    uint32_t begun;       /* exchanges so far */
+    uint32_t numbered;    /* and of requests that have not begun, but for stale ones */
+    uint32_t open;        /* of these, not over yet */
+    uint32_t stops;       /* of these, stopped at a place that is not with the kernel yet */
     struct link unanswered;
     struct link leaving; /* answered; their last bytes are on the way to the kernel */
     struct link unbegun; /* struct unbegun, in the order in which they came */

@@ -186,6 +186,8 @@ static bool sniff(struct session *s, const uint8_t *bytes, size_t n)
 
 static void input(struct session *s, const uint8_t *bytes, size_t n)
 {
+    if (s->xs.from_hole_until && s->xs.from_hole_at == TIME_NONE)
+        s->xs.from_hole_at = clock_now();
     if (s->xs.engine || sniff(s, bytes, n))
         exchange_input(&s->xs, bytes, n);
 }
@@ -397,15 +399,20 @@ static void held(struct session *s)
         engine_watch(s->xs.engine, WATCH_HOLD);
 }
 
+/* The client's kernel sends again what it sent in vain, each time after twice as long (RFC 6298
+ * 5.5); the first time after this at most, unless its path is very slow. */
+#define FROM_HOLE (1250 * NS_PER_MS)
+
 /* It serves again, after a stall or a hole. */
 static void resumed(struct session *s, bool hole)
 {
     int64_t now = clock_now(), used = wire_black_hole_used(s->xs.wire);
     s->xs.from_hole_until = 0;
+    s->xs.from_hole_at = TIME_NONE;
     if (hole)
         s->mode.changed = true; /* its client may have gone, unheard */
     if (hole && used != TIME_NONE)
-        s->xs.from_hole_until = now + 2 * (now - used) + 250 * NS_PER_MS;
+        s->xs.from_hole_until = now + 2 * (now - used) + FROM_HOLE;
     s->xs.stale_seen = false;
     witness_resumes(&s->xs);
     patience_begin(s);

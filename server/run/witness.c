@@ -69,12 +69,16 @@ static void add_fault(struct exchanges *xs, uint64_t fault)
         ledger_int(xs->ledger, F_FAULT, (int64_t)fault);
 }
 
-/* It was sent into the hole when it came soon after the healing: within the time in which the
- * client's kernel has sent again what it sent in vain. */
+#define FROM_HOLE_TOGETHER (50 * NS_PER_MS) /* what was sent into a hole comes out of it so */
+
+/* It was sent into the hole when it came soon after the healing, within the time in which the
+ * client's kernel has sent again what it sent in vain; and with the first that came: what is behind
+ * a PING or another request that was swallowed is new. */
 void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
                        const struct exchange *ex)
 {
-    bool late = clock_now() > xs->from_hole_until;
+    bool late = clock_now() > xs->from_hole_until || xs->from_hole_at == TIME_NONE ||
+                sx->read.begun_at > xs->from_hole_at + FROM_HOLE_TOGETHER;
     xs->from_hole_until = 0;
     if (late)
         return;

@@ -48,6 +48,7 @@ enum exposure_reason {
     WHY_OPENED_BEFORE,  /* untouched: its connection was opened before the fault */
     WHY_CROSSED,        /* untouched: the client left as the fault came, unaware of it */
     WHY_LEFT_UNARMED,   /* untouched: the client left a connection that nothing was to befall */
+    WHY_NOT_DUE,        /* untouched: the fault would have come only after the call */
     WHY_HELD_ON,        /* untouched: held, then released */
     WHY_STRUCK,         /* bitten */
     WHY_DEAD_NOT_USED,  /* avoided */

@@ -379,7 +379,7 @@ static void went_elsewhere(const struct scene *s, struct finding *f, const struc
     bool told = dead && dead->class != CLASS_SILENCES && c->dead <= first->first_byte.from;
     call_text(s, call, name);
     if (c->unknown || first->unknown || call->state == CALL_UNKNOWN)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
     else if (told && (!left_in_time || c->dead <= c->left_at))
         scene_leave(s, f, call, REMEDY_MODE,

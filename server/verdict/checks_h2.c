@@ -15,11 +15,18 @@ static const struct fault *goaway_of(const struct scene *s, const struct connect
     return final && final->in_effect != TRI_NO ? final : NULL;
 }
 
-/* When the client surely has it; NEVER: nothing shows that. */
+/* When the client has it, by what its kernel ACKed; NEVER: nothing shows that. */
+static struct span acked_of(const struct scene *s, const struct connection *c,
+                            const struct fault *goaway)
+{
+    return c->path == PATH_DIRECT ? history_fault_seen(s->h, goaway) : SPAN_NEVER;
+}
+
+/* When it surely has it: also by what its process said. */
 static struct span known_of(const struct scene *s, const struct connection *c,
                             const struct fault *goaway)
 {
-    struct span seen = c->path == PATH_DIRECT ? history_fault_seen(s->h, goaway) : SPAN_NEVER;
+    struct span seen = acked_of(s, c, goaway);
     if (c->said_at != NEVER && (seen.to == NEVER || c->said_at < seen.to)) {
         seen.to = c->said_at;
         seen.from = seen.from == NEVER || seen.from > seen.to ? goaway->at : seen.from;
@@ -27,6 +34,7 @@ static struct span known_of(const struct scene *s, const struct connection *c,
     return seen;
 }
 
+/* What it says behind a stream, in the same write too, does not show that it knew before (R3). */
 static enum tri knew(const struct connection *c, const struct span *known, const struct attempt *a)
 {
     if (c->said_seq && a->first_seq > c->said_seq)
@@ -43,15 +51,16 @@ static enum tri knew(const struct connection *c, const struct span *known, const
 #define REPEAT_WITHIN (10 * NS_PER_S)
 
 static void streams_after(const struct scene *s, struct finding *f, const struct connection *c,
-                          const struct fault *goaway, const struct span *known)
+                          const struct fault *goaway)
 {
     const struct attempt *a = c->newest ? history_find_attempt(s->h, c->newest) : NULL;
+    const struct span acked = acked_of(s, c, goaway);
     for (; a; a = a->previous ? history_find_attempt(s->h, a->previous) : NULL) {
         struct subject who = subject_of_attempt(s, a);
         ids_add(&who.seqs, goaway->seq);
         if (a->first_byte.to <= goaway->at)
             continue;
-        enum tri did = a->unknown ? TRI_UNKNOWN : knew(c, known, a);
+        enum tri did = a->unknown ? TRI_UNKNOWN : knew(c, &acked, a);
         if (did == TRI_YES)
             found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
                   "stream %lld was opened on connection %llu, whose GOAWAY the client had",
@@ -99,7 +108,7 @@ static void calls_after(const struct scene *s, struct finding *f, const struct c
             continue;
         any = true;
         if (call->state == CALL_UNKNOWN)
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                      "what happened to %s is not all in the ledger", call_text(s, call, name));
         else if (!left_itself && ours != NEVER && first->first_byte.from >= ours)
             scene_leave(s, f, call, REMEDY_GRACE,
@@ -141,7 +150,7 @@ static void refused_ones(const struct scene *s, struct finding *f, const struct 
             continue;
         int64_t deadline = a->first_byte.to + REPEAT_WITHIN;
         if (call->lacks_after || call->state == CALL_UNKNOWN)
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                      "what happened to %s is not all in the ledger", name);
         else if (s->now > deadline || s->client_gone != NEVER)
             found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
@@ -163,7 +172,7 @@ void check_goaway_respected(const struct scene *s, struct finding *f)
         if (!goaway)
             continue;
         struct span known = known_of(s, c, goaway);
-        streams_after(s, f, c, goaway, &known);
+        streams_after(s, f, c, goaway);
         calls_after(s, f, c, goaway, &known);
     }
     for (size_t i = 0; i < s->calls->count; i++) {

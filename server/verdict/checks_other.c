@@ -55,11 +55,12 @@ static void fallback_of(const struct scene *s, struct finding *f, const struct c
     int64_t deadline = call->begun.to + within;
     call_text(s, call, name);
     if (call->state == CALL_UNKNOWN || (answered && answered->unknown))
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
     else if (call->state == CALL_DOUBTFUL || call->presumed || call->lacks_before)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_CONFIRM, UNTIL_THE_END,
-                 "whether %s was answered is not seen", name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE,
+                 call->presumed || call->lacks_before ? scene_unsaid(s, call) : REMEDY_CONFIRM,
+                 UNTIL_THE_END, "whether %s was answered is not seen", name);
     else if (answered && call->wait.to <= within)
         found_of(s, f, call, answered->h2 == h2 ? OUTCOME_PASS : OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s was answered over %s", name, answered->h2 ? "HTTP/2" : "HTTP/1.1");
@@ -121,7 +122,7 @@ void check_detects_truncation(const struct scene *s, struct finding *f)
             found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                      "the answer to %s was cut, and the client reported a success", name);
         else if (call->state == CALL_UNKNOWN || call->lacks_after)
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                      "what happened to %s is not all in the ledger", name);
         else if (call->count > cut)
             found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,

@@ -54,14 +54,19 @@ static void too_few(const struct scene *s, struct finding *f, const struct call 
 {
     char name[CALL_SIZE];
     int64_t deadline = call->begun.to + 10 * NS_PER_S;
+    const struct note *note = &s->notes[call - s->calls->calls];
+    bool said = note->line && note->line->ok && note->differs == DIFFERS_NOT;
     bool answered = call->state == CALL_ANSWERED || call->state == CALL_RECOVERED;
     call_text(s, call, name);
-    if (answered && made == 0)
+    if (call->state == CALL_DOUBTFUL && made == 0 && !said)
+        scene_leave(s, f, call, REMEDY_CONFIRM,
+                    "%s was perhaps answered, and then there was nothing to send again", name);
+    else if ((answered || (call->state == CALL_DOUBTFUL && said)) && made == 0)
         scene_leave(s, f, call, REMEDY_NOT_STRUCK,
                     "%s was answered in the end, without another attempt", name);
     else if (call->lacks_after || call->presumed)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, call->presumed ? REMEDY_REPORT : REMEDY_GAP,
-                 UNTIL_THE_END, UNSAID, name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (!answered && s->now <= deadline && s->client_gone == NEVER && s->over)
         scene_leave(s, f, call, REMEDY_ENDED_EARLY, "%s: the run ended before it was sent again",
                     name);
@@ -93,8 +98,8 @@ static void retries_of(const struct scene *s, struct finding *f, const struct ca
                  "%s was sent again before the %s of Retry-After were over", name,
                  finding_time(asked, time));
     else if (call->state == CALL_UNKNOWN || repeatable == TRI_UNKNOWN)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, call->presumed ? REMEDY_REPORT : REMEDY_GAP,
-                 UNTIL_THE_END, UNSAID, name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (repeatable == TRI_NO)
         found_of(s, f, call, OUTCOME_NA, REMEDY_NONE, UNTIL_THE_END,
                  "%s may have been done, and has no key: no second attempt is safe", name);
@@ -105,8 +110,8 @@ static void retries_of(const struct scene *s, struct finding *f, const struct ca
                  "%u to %u, as equal calls were open at once (allowed: %lld)", least, most,
                  (long long)max);
     else if (call->lacks_before || call->lacks_after || call->presumed)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, call->presumed ? REMEDY_REPORT : REMEDY_GAP,
-                 UNTIL_THE_END, UNSAID, name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call), "%u (allowed: %lld)",
                  most, (long long)max);
@@ -123,7 +128,8 @@ void check_retries(const struct scene *s, struct finding *f)
         if (call->exposure == EXPOSURE_BITTEN)
             retries_of(s, f, call);
         else if (call->exposure == EXPOSURE_UNKNOWN)
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID, name);
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                     name);
         else if (call->exposure != EXPOSURE_UNTOUCHED)
             scene_leave(s, f, call, REMEDY_NOT_STRUCK, "%s was kept off the dead connection", name);
     }
@@ -174,8 +180,8 @@ static void elsewhere_of(const struct scene *s, struct finding *f, const struct 
                  "%s was sent again on the connection that had failed it", name);
     else if (call->state == CALL_UNKNOWN || failed == TRI_UNKNOWN || call->lacks_before ||
              call->presumed)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, call->presumed ? REMEDY_REPORT : REMEDY_GAP,
-                 UNTIL_THE_END, UNSAID, name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (call->count > LOOKED_AT)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_RESET, UNTIL_THE_END,
                  "%s made too many attempts to look at each", name);
@@ -200,7 +206,7 @@ void check_retry_elsewhere(const struct scene *s, struct finding *f)
         if (call->exposure == EXPOSURE_BITTEN)
             elsewhere_of(s, f, call);
         else if (call->exposure == EXPOSURE_UNKNOWN)
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID,
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
                      call_text(s, call, name));
         else if (call->exposure != EXPOSURE_UNTOUCHED)
             scene_leave(s, f, call, REMEDY_NOT_STRUCK, "%s was kept off the dead connection",
@@ -249,7 +255,8 @@ static void backoff_of(const struct scene *s, struct finding *f, const struct ca
     int64_t first = pause_before(s, members, 1) + pause_before(s, members, 2);
     int64_t last = pause_before(s, members, gaps) + pause_before(s, members, gaps - 1);
     if (call->state == CALL_UNKNOWN || call->lacks_before || call->presumed)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID, name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (least >= mean - slack && most <= mean + slack)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s: all pauses between its attempts are about %s", name,

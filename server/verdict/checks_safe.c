@@ -72,7 +72,7 @@ static void keyed_retry(const struct scene *s, struct finding *f, const struct c
     else if (again == TRI_UNKNOWN || call->state == CALL_UNKNOWN || call->lacks_before ||
              call->lacks_after)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE,
-                 again == TRI_UNKNOWN ? REMEDY_CONFIRM : REMEDY_GAP, UNTIL_THE_END,
+                 again == TRI_UNKNOWN ? REMEDY_CONFIRM : scene_unsaid(s, call), UNTIL_THE_END,
                  again == TRI_UNKNOWN ? "%s was sent again, and perhaps it had been answered"
                                       : UNSAID,
                  name);
@@ -96,7 +96,8 @@ static void keyless_retry(const struct scene *s, struct finding *f, const struct
     else if (call->state == CALL_UNKNOWN ||
              repeat_call_risky(s->h, s->calls, call) == TRI_UNKNOWN || call->lacks_before ||
              call->lacks_after)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID, name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (risk == call->count)
         found_of(s, f, call, OUTCOME_NA, REMEDY_NONE, UNTIL_THE_END,
                  "%s was refused, so that it may be sent again", name);
@@ -126,10 +127,11 @@ void check_safe_retry(const struct scene *s, struct finding *f)
         if (!scene_about(s, call) || !first)
             continue;
         if (call->exposure == EXPOSURE_UNKNOWN || (!first->method.bytes && first->unknown))
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                      "what happened to a call is not all in the ledger");
         else if (repeat_is_idempotent(first) ||
-                 (call->exposure != EXPOSURE_BITTEN && !key_was_struck(s, call)))
+                 (call->exposure != EXPOSURE_BITTEN && !key_was_struck(s, call) &&
+                  !(call->held && call->count > 1))) /* sent again while its answer was held */
             continue;
         else if (key_of(first))
             keyed_retry(s, f, call);
@@ -191,11 +193,11 @@ static void executions_of(const struct scene *s, struct finding *f, const struct
     else if (call->exposure == EXPOSURE_UNKNOWN || call->state == CALL_UNKNOWN ||
              (call->exposure == EXPOSURE_BITTEN &&
               (call->executions_unknown || call->lacks_before || call->lacks_after)))
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, call->presumed ? REMEDY_REPORT : REMEDY_GAP,
-                 UNTIL_THE_END, UNSAID, name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (call->exposure == EXPOSURE_BITTEN)
-        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call), "%s took effect %s", name,
-                 effects ? "once" : "not at all");
+        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call),
+                 effects ? "%s took effect once" : "%s had no effect", name);
 }
 
 void check_executed_once(const struct scene *s, struct finding *f)
@@ -278,21 +280,23 @@ static void storm_of(const struct scene *s, struct finding *f, const struct call
     unsigned opened = w->opened;
     if (group.calls > 1)
         least = (group.attempts + group.calls - 1) / group.calls;
-    bool flood = opened > w->spare + w->at_once;
+    bool flood = opened > w->spare + w->at_once, sure = !scene_may_be_two(s, call);
     call_text(s, call, name);
     finding_time(within, time);
-    if (least > max)
+    if (least > max && sure)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s made %u attempts in %s", name,
                  least, time);
     else if (flood)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%u connections were opened in %s",
                  opened, time);
     else if (attempts > max)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_CALL_NAME, end,
-                 "up to %u attempts, as equal calls were open at once", attempts);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_CALL_NAME, end, "up to %u attempts, %s",
+                 attempts,
+                 sure ? "as equal calls were open at once"
+                      : "if they were all of one call: this client makes its next one as soon");
     else if (call->state == CALL_UNKNOWN || call->lacks_after || call->presumed)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, call->presumed ? REMEDY_REPORT : REMEDY_GAP,
-                 UNTIL_THE_END, UNSAID, name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (s->over && s->client_gone == NEVER && s->now < end)
         scene_leave(s, f, call, REMEDY_ENDED_EARLY, "the run ended less than %s after the fault",
                     time);
@@ -312,7 +316,7 @@ void check_no_storm(const struct scene *s, struct finding *f)
         if (call->exposure == EXPOSURE_BITTEN)
             storm_of(s, f, call, &w);
         else if (call->exposure == EXPOSURE_UNKNOWN)
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID,
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
                      call_text(s, call, name));
     }
     finding_end_or_na(s, f, "calls were kept off the fault");

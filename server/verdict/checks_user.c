@@ -86,7 +86,7 @@ static bool is_open_question(const struct scene *s, struct finding *f, const str
                         : "something fell into a silent connection, and perhaps it was %s",
                     name);
     else if (call->state == CALL_UNKNOWN || (is_answered(call) && call->lacks_before))
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
     else if (call->state == CALL_DOUBTFUL || (!is_answered(call) && handed_out(s, call)))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, confirm(s, call), UNTIL_THE_END,
@@ -132,13 +132,20 @@ static void was_not_answered(const struct scene *s, struct finding *f, const str
 
 #define FAILED_UNREAD "request %d failed, says the client, and the server has read nothing of it"
 
-/* Its only attempt fell into a hole, and the client says that it failed. */
-static bool failed_in_hole(const struct scene *s, struct finding *f, const struct call *call)
+/* Its only attempt fell into a hole, and there is a line for it in the client's account, of a
+ * failure. */
+static const struct account_line *line_of_hole(const struct scene *s, const struct call *call)
 {
     const struct account_line *line = s->notes[call - s->calls->calls].line;
     const struct attempt *a = call_first(s, call);
-    if (!line || line->ok || call->count != 1 || !a->presumed || a->method.hash ||
-        strncmp(line->step, "post", 4) == 0)
+    bool unread = call->count == 1 && a->presumed && !a->method.hash;
+    return line && !line->ok && unread ? line : NULL;
+}
+
+static bool failed_in_hole(const struct scene *s, struct finding *f, const struct call *call)
+{
+    const struct account_line *line = line_of_hole(s, call);
+    if (!line || strncmp(line->step, "post", 4) == 0)
         return false;
     found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, FAILED_UNREAD, line->n);
     return true;
@@ -182,23 +189,33 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
                  finding_time(call->wait.to, time));
 }
 
+/* What helps a call that no fault struck, and that was not answered. */
+static enum remedy unanswered(const struct scene *s, const struct call *call)
+{
+    if (call->state == CALL_DOUBTFUL || handed_out(s, call))
+        return confirm(s, call);
+    return s->over || s->client_gone != NEVER ? REMEDY_ENDED_EARLY : REMEDY_WAIT;
+}
+
 /* Kept off the fault: by luck, or by the client's doing. */
 static void recover_kept_off(const struct scene *s, struct finding *f, const struct call *call,
                              int64_t within)
 {
-    const char *why, *how = call->exposure == EXPOSURE_AVOIDED ? "had died" : "it had left itself";
+    char why[WHY_SIZE];
+    const char *how = call->exposure == EXPOSURE_AVOIDED ? "had died" : "it had left itself";
     enum remedy remedy;
     char name[CALL_SIZE];
     call_text(s, call, name);
-    if (!scene_counts(s, call, &why, &remedy))
+    if (!scene_counts(s, call, why, &remedy))
         scene_leave(s, f, call, remedy, "%s was kept off connection %llu, but %s", name,
                     (unsigned long long)call->left, why);
     else if (call->state == CALL_UNKNOWN || call->lacks_before)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
     else if (!is_answered(call) || call->wait.to > within)
-        scene_leave(s, f, call, REMEDY_WAIT, "%s was kept off connection %llu, and not answered",
-                    name, (unsigned long long)call->left);
+        scene_leave(s, f, call, unanswered(s, call),
+                    "%s was kept off connection %llu, and not answered", name,
+                    (unsigned long long)call->left);
     else
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
                  "answered on a new connection: connection %llu %s", (unsigned long long)call->left,
@@ -252,7 +269,7 @@ void check_recovered(const struct scene *s, struct finding *f)
             break;
         case EXPOSURE_UNKNOWN:
             if (!is_answered(call) || call->lacks_before)
-                found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+                found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                          "what happened to %s is not all in the ledger", call_text(s, call, name));
             else
                 scene_leave(s, f, call, REMEDY_GAP, "whether %s met a fault is not in the ledger",
@@ -272,6 +289,7 @@ void check_recovered(const struct scene *s, struct finding *f)
 struct ended {
     int64_t least, most; /* least: NEVER: that is not known */
     const char *how;
+    bool told; /* by the client's own account: then nothing of that call comes any more */
 };
 
 static bool find_end(const struct scene *s, const struct call *call, struct ended *end)
@@ -279,17 +297,18 @@ static bool find_end(const struct scene *s, const struct call *call, struct ende
     const struct account_line *line = s->notes[call - s->calls->calls].line;
     if (line && !line->ok) {
         int64_t most = line->took != NEVER ? line->took : line->at - call->begun.from;
-        *end = (struct ended){ line->took, most, "the client reported an error" };
+        *end = (struct ended){ line->took, most, "the client reported an error", true };
         return true;
     }
     if (call->ended_by_client != NEVER) {
         int64_t least = call->ended_by_client - call->begun.to;
         *end = (struct ended){ least < 0 ? 0 : least, call->ended_by_client - call->begun.from,
-                               "the client ended it" };
+                               "the client ended it", false };
         return true;
     }
     if (s->client_gone != NEVER) {
-        *end = (struct ended){ NEVER, s->client_gone - call->begun.from, "the client ended" };
+        *end =
+            (struct ended){ NEVER, s->client_gone - call->begun.from, "the client ended", false };
         return true;
     }
     return false;
@@ -315,8 +334,8 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
     call_text(s, call, name);
     if (find_end(s, call, &end)) {
         if (end.most <= max)
-            found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call), "%s after %s",
-                     end.how, finding_time(end.most, time));
+            found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, end.told ? NEVER : call_until(call),
+                     "%s after %s", end.how, finding_time(end.most, time));
         else if (end.least != NEVER && end.least > max)
             found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s: %s only after %s", name,
                      end.how, finding_time(end.least, time));
@@ -332,8 +351,9 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline, "%s is not over yet",
                  name);
     else if (call->lacks_after || nothing_to_end(s, call))
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, call->lacks_after ? REMEDY_GAP : REMEDY_REPORT,
-                 UNTIL_THE_END, "%s: when its user was told of the failure is not seen", name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE,
+                 call->lacks_after ? scene_unsaid(s, call) : REMEDY_REPORT, UNTIL_THE_END,
+                 "%s: when its user was told of the failure is not seen", name);
     else
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s was neither answered nor ended after %s", name, finding_time(max, time));
@@ -374,7 +394,7 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
         was_confirmed(s, f, call, took, max);
         return;
     }
-    if (!ended && is_open_question(s, f, call))
+    if (!ended && !line_of_hole(s, call) && is_open_question(s, f, call))
         return;
     if (!is_answered(call) || had_failed(s, call))
         wait_unanswered(s, f, call, max);
@@ -396,20 +416,20 @@ void check_user_wait(const struct scene *s, struct finding *f)
     for (size_t i = 0; i < s->calls->count; i++) {
         const struct call *call = &s->calls->calls[i];
         char name[CALL_SIZE];
-        const char *why;
+        char why[WHY_SIZE];
         enum remedy remedy;
         bool kept_off = call->exposure == EXPOSURE_AVOIDED || call->exposure == EXPOSURE_PREEMPTED;
         if (!scene_about(s, call))
             continue;
         if (call->exposure == EXPOSURE_UNKNOWN)
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END,
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                      "what happened to %s is not all in the ledger", call_text(s, call, name));
-        else if (kept_off && !scene_counts(s, call, &why, &remedy))
+        else if (kept_off && !scene_counts(s, call, why, &remedy))
             scene_leave(s, f, call, remedy, "%s was kept off connection %llu, but %s",
                         call_text(s, call, name), (unsigned long long)call->left, why);
         else if (kept_off && call->state != CALL_ANSWERED)
-            scene_leave(s, f, call, REMEDY_WAIT, "%s was kept off the fault, and not answered",
-                        call_text(s, call, name));
+            scene_leave(s, f, call, unanswered(s, call),
+                        "%s was kept off the fault, and not answered", call_text(s, call, name));
         else if (kept_off || call->exposure == EXPOSURE_BITTEN || call->held) {
             met |= !kept_off && met_silence(s, call);
             wait_of(s, f, call, max);

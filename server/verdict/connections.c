@@ -155,6 +155,7 @@ void connection_left(struct history *h, struct connection *c, const struct ledge
 void history_on_peer_fin(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
+    c->spoke |= ledger_number(r, F_BYTES, 0) > 0;
     connection_left(h, c, r, LEFT_FIN);
     if (c->crossed == TRI_NO)
         said(c, r);

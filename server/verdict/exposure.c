@@ -90,7 +90,6 @@ static void decide(struct call *call, enum exposure exposure, enum exposure_reas
     call->why = why;
 }
 
-/* The client ended it with no fault on it; or as the fault came, and perhaps for another reason. */
 /* Whether it was left when a GOAWAY had announced its end, and the client's kernel had that. */
 static bool was_announced(const struct build *b, const struct connection *c)
 {
@@ -99,8 +98,10 @@ static bool was_announced(const struct build *b, const struct connection *c)
            notice->acked.to <= c->left_at;
 }
 
+/* The client ended it with no fault on it; or as the fault came, and perhaps for another reason; or
+ * so long before that the fault would not have been there yet when the call came. */
 static void was_left(const struct build *b, struct call *call, const struct past *past,
-                     const struct attempt *before)
+                     const struct attempt *before, int64_t age)
 {
     const struct connection *c = past->c;
     int64_t grace = history_grace(b->h);
@@ -112,6 +113,8 @@ static void was_left(const struct build *b, struct call *call, const struct past
         decide(call, EXPOSURE_UNTOUCHED, WHY_LEFT_UNARMED);
     else if (c->due_in != NEVER && c->due_in <= grace)
         decide(call, EXPOSURE_UNTOUCHED, WHY_CROSSED);
+    else if (c->due_in != NEVER && c->ended != NEVER && c->ended + c->due_in + grace > age)
+        decide(call, EXPOSURE_UNTOUCHED, WHY_NOT_DUE);
     else if (declared)
         decide(call, EXPOSURE_PREEMPTED, WHY_DECLARED_CLOSE);
     else
@@ -183,13 +186,12 @@ static void was_dead(const struct build *b, struct call *call, const struct past
         decide(call, EXPOSURE_AVOIDED, WHY_DEAD_NOT_USED);
 }
 
-/* The client has been seen to reuse a connection after at most such an idleness: in the control, or
- * here, by who uses the same listener (R2). */
+/* The client has been seen to reuse a connection: in the control, after whatever idleness; or here,
+ * by who uses the same listener, after at most such an idleness (R2). */
 static bool reuses(const struct build *b, const struct connection *own, int64_t idle)
 {
-    int64_t there = b->config->control ? control_reuse_gap(b->config->control) : NEVER;
-    if (there != NEVER && there <= idle)
-        return true;
+    if (b->config->control && control_reuse_gap(b->config->control) != NEVER)
+        return true; /* after a longer one: then after a shorter one all the more */
     const struct attempt *a;
     for (size_t i = 0; (a = history_attempt(b->h, i)); i++) {
         if (a->reused != TRI_YES || a->unknown || a->idle_before == NEVER || a->idle_before > idle)
@@ -226,7 +228,7 @@ void exposure_find(const struct build *b, struct call *call, const struct entry 
     else if (dead_at(c, age))
         was_dead(b, call, &past, own);
     else if (gone_at(c, age))
-        was_left(b, call, &past, before);
+        was_left(b, call, &past, before, age);
     if (call->exposure == EXPOSURE_AVOIDED || call->exposure == EXPOSURE_PREEMPTED) {
         call->left = c->id;
         call->fault = call->exposure == EXPOSURE_AVOIDED ? c->fault : 0;

@@ -128,6 +128,12 @@ void finding_doubt(struct finding *f, enum remedy remedy, int64_t until, const c
         make_doubtful(f, remedy, until, why);
 }
 
+void finding_say(struct finding *f, enum remedy remedy, const char *why)
+{
+    snprintf(f->sentence, sizeof f->sentence, "%s", why);
+    f->remedy = remedy;
+}
+
 void finding_foreign(struct finding *f, enum remedy remedy, int64_t until, const char *why)
 {
     if (f->outcome == OUTCOME_PASS || f->outcome == OUTCOME_FAIL)

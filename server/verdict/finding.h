@@ -71,7 +71,8 @@
     X(FOR, "for", "say which calls it is about: for=METHOD PATH")                                  \
     X(LONGER, "longer", "let the fault last for longer, so that the client tries more often")      \
     X(COMMAND, "command", "the test fails without the fault: mend it first")                       \
-    X(BEGIN, "begin", "the ledger does not say what is expected: keep it from its beginning")      \
+    X(BEGIN, "begin",                                                                              \
+      "the ledger does not say what is expected: keep it from its beginning (--ledger-dir)")       \
     X(DISTURBED, "disturbed",                                                                      \
       "let nothing begin a phase, reset the run or change what is expected while the command "     \
       "runs")
@@ -141,6 +142,8 @@ void finding_doubt(struct finding *f, enum remedy remedy, int64_t until, const c
 /* The same of a fail, too, as what was seen was perhaps not the client's doing. What is
  * inconclusive for a relay has this remedy instead. */
 void finding_foreign(struct finding *f, enum remedy remedy, int64_t until, const char *why);
+/* Why it is inconclusive, instead of what was said. */
+void finding_say(struct finding *f, enum remedy remedy, const char *why);
 
 /* What two readings found: the same outcome, or inconclusive. */
 struct finding finding_of_both(const struct finding *narrow, const struct finding *wide,

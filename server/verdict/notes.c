@@ -92,30 +92,32 @@ static size_t tally_of(const struct tallies *t, uint64_t key)
 #define RHYTHM_LEAST 4
 
 /* All that the control asked was answered here as often; what it repeats by the clock may be one
- * short. */
+ * short. *lacking: what was not; NULL. */
 static bool answered_as_often(const struct tallies *there, const struct tallies *here,
-                              const struct control *control)
+                              const struct control *control, const struct attempt **lacking)
 {
     for (size_t i = 0, n; i < there->count; i += n) {
         const struct tally *one = &there->list[i];
         n = tally_of(there, one->key);
         bool by_clock = n >= RHYTHM_LEAST && control_habit(control, one->attempt).rhythm != NEVER;
-        if (tally_of(here, one->key) + by_clock < n)
+        if (tally_of(here, one->key) + by_clock < n) {
+            *lacking = one->attempt;
             return false;
+        }
     }
     return true;
 }
 
 /* The command succeeded as in the control, and all was answered as there (R2). */
 static bool as_in_control(const struct phase *p, const struct phase *before,
-                          const struct control *control)
+                          const struct control *control, const struct attempt **lacking)
 {
     struct tallies there = { 0 }, here = { 0 };
     if (!control || !before || p->exited == NEVER || p->status != 0 || before->status != 0 ||
         before->gap || history_forgotten(before->h))
         return false;
     bool same = tally_up(before->h, went_out, &there) && tally_up(p->h, arrived, &here) &&
-                answered_as_often(&there, &here, control);
+                answered_as_often(&there, &here, control, lacking);
     free(there.list);
     free(here.list);
     return same;
@@ -130,9 +132,11 @@ bool notes_same_as_control(const struct phase *p, const struct phase *before,
                            const struct control *control)
 {
     struct tallies there = { 0 }, here = { 0 };
+    const struct attempt *lacking;
     bool same = !p->account.driver && !p->gap && !history_forgotten(p->h) &&
-                as_in_control(p, before, control) && tally_up(before->h, is_all, &there) &&
-                tally_up(p->h, was_read, &here) && there.count == here.count;
+                as_in_control(p, before, control, &lacking) &&
+                tally_up(before->h, is_all, &there) && tally_up(p->h, was_read, &here) &&
+                there.count == here.count;
     for (size_t i = 0; same && i < here.count; i++)
         same = here.list[i].key == there.list[i].key && arrived(p->h, here.list[i].attempt);
     free(there.list);
@@ -142,8 +146,9 @@ bool notes_same_as_control(const struct phase *p, const struct phase *before,
 
 /* Whether no call died inside the client, by its own account or its exit status. */
 enum tri notes_all_told(const struct phase *p, const struct phase *before,
-                        const struct control *control, bool fits)
+                        const struct control *control, bool fits, const struct attempt **lacking)
 {
+    *lacking = NULL;
     const struct account *account = &p->account;
     bool lost = false, odd = false;
     for (size_t i = 0; i < account->count; i++) {
@@ -156,7 +161,7 @@ enum tri notes_all_told(const struct phase *p, const struct phase *before,
         return TRI_UNKNOWN;
     if (account->driver)
         return account_whole(account) && fits && !odd && account->count > 0 ? TRI_YES : TRI_UNKNOWN;
-    return as_in_control(p, before, control) ? TRI_YES : TRI_UNKNOWN;
+    return as_in_control(p, before, control, lacking) ? TRI_YES : TRI_UNKNOWN;
 }
 
 /* --- Notes */

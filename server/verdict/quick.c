@@ -1,7 +1,8 @@
 /* quick.c - whether what was joined to a call without a name may as well be the client's next call.
  *
  * A client that asks the same in a tight loop, and never retries, sends its next request as soon
- * behind a loss as behind an answer; it then looks like one that retries.
+ * behind a loss as behind an answer; it then looks like one that retries. That makes a pass
+ * doubtful, and also a fail for too many attempts (see found_of).
  */
 #include "base/clock.h"
 #include "verdict/calls_parts.h"

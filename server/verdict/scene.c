@@ -96,6 +96,36 @@ struct subject subject_of_connection(const struct connection *c)
 
 /* --- What was found of calls */
 
+bool scene_may_be_two(const struct scene *s, const struct call *call)
+{
+    return call->quick && s->all_told != TRI_YES;
+}
+
+enum remedy scene_unsaid(const struct scene *s, const struct call *call)
+{
+    if (!call->presumed || s->gap)
+        return REMEDY_GAP;
+    return s->notes[call - s->calls->calls].line ? REMEDY_MODE : REMEDY_REPORT;
+}
+
+/* Whether a client fails the check by what it sent more than once, or by how long all of that took:
+ * then it has done nothing wrong if these were several calls. What was never answered was not
+ * answered either way. */
+static bool blames_for_more(enum check check)
+{
+    switch (check) {
+    case CHECK_RETRIES:
+    case CHECK_RETRY_ELSEWHERE:
+    case CHECK_SAFE_RETRY:
+    case CHECK_EXECUTED_ONCE:
+    case CHECK_USER_WAIT:
+    case CHECK_BACKOFF:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void found_of(const struct scene *s, struct finding *f, const struct call *call,
               enum outcome outcome, enum remedy remedy, int64_t until, const char *format, ...)
 {
@@ -111,7 +141,14 @@ void found_of(const struct scene *s, struct finding *f, const struct call *call,
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_DISAGREE, until, &who,
               "%.120s; but the client's own account of %.80s differs", sentence,
               call_text(s, call, name));
-    } else if (outcome == OUTCOME_PASS && call->quick && s->all_told != TRI_YES) {
+    } else if (outcome == OUTCOME_FAIL && note->differs == DIFFERS_UNANSWERED) {
+        ids_add(&who.seqs, note->line->seq);
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_DISAGREE, until, &who,
+              "%.120s; but by its own account something has answered %.80s", sentence,
+              call_text(s, call, name));
+    } else if (scene_may_be_two(s, call) &&
+               (outcome == OUTCOME_PASS ||
+                (outcome == OUTCOME_FAIL && blames_for_more(s->e->check)))) {
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_CALL_NAME, UNTIL_THE_END, &who,
               "%.100s, if the next %.80s was the same call: this client makes its next one as soon",
               sentence, call_text(s, call, name));
@@ -178,7 +215,7 @@ struct call_group scene_group(const struct scene *s, const struct call *call)
 
 /* --- Rules */
 
-bool scene_counts(const struct scene *s, const struct call *call, const char **why,
+bool scene_counts(const struct scene *s, const struct call *call, char why[WHY_SIZE],
                   enum remedy *remedy)
 {
     const struct fault *fault = call_fault(s, call);
@@ -186,23 +223,29 @@ bool scene_counts(const struct scene *s, const struct call *call, const char **w
      * than in earnest helps nobody. */
     bool seen = call->exposure == EXPOSURE_AVOIDED && fault && fault->class != CLASS_SILENCES &&
                 s->time_scale < 1;
+    const struct attempt *lacking = s->lacking;
     if (!call->exposure_proven) {
-        *why = "nothing shows that this client would have used that connection";
+        strcpy(why, "nothing shows that this client would have used that connection");
         *remedy = s->control ? REMEDY_REUSE : REMEDY_CONTROL;
         return false;
     }
     if (s->time_scale != 1 && !seen && !s->account->scaled) {
-        *why = "the time scale is not 1, and its clocks may not be scaled";
+        strcpy(why, "the time scale is not 1, and its clocks may not be scaled");
         *remedy = REMEDY_TIME_SCALE;
         return false;
     }
-    if (s->all_told != TRI_YES) {
-        *why = s->all_told == TRI_NO ? "a request died inside the client"
-                                     : "a call may have died inside the client, without a byte";
-        *remedy = s->gap ? REMEDY_GAP : REMEDY_REPORT;
-        return false;
-    }
-    return true;
+    if (s->all_told == TRI_YES)
+        return true;
+    *remedy = s->gap ? REMEDY_GAP : REMEDY_REPORT;
+    if (s->all_told == TRI_NO)
+        strcpy(why, "a request died inside the client");
+    else if (lacking && lacking->method.bytes && lacking->target.bytes)
+        snprintf(why, WHY_SIZE, "%.16s %.*s was answered less often than in the control",
+                 lacking->method.bytes, (int)strnlen(lacking->target.bytes, 48),
+                 lacking->target.bytes);
+    else
+        strcpy(why, "a call may have died inside the client, without a byte");
+    return false;
 }
 
 int64_t call_until(const struct call *call)
@@ -212,9 +255,8 @@ int64_t call_until(const struct call *call)
 
 bool scene_reuses(const struct scene *s, int64_t idle)
 {
-    int64_t there = s->control ? control_reuse_gap(s->control) : NEVER;
-    if (there != NEVER && there <= idle)
-        return true;
+    if (s->control && control_reuse_gap(s->control) != NEVER)
+        return true; /* after a longer one: then after a shorter one all the more */
     const struct attempt *a;
     for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
         if (a->reused == TRI_YES && !a->unknown && a->idle_before != NEVER &&

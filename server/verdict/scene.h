@@ -27,8 +27,9 @@ struct scene {
     const struct control *control;         /* NULL: there was none */
     const struct history *control_history; /* the same */
     const struct account *account;
-    bool account_fits; /* each of its lines is put to a call, or to none */
-    enum tri all_told; /* no call died inside the client, without a byte */
+    bool account_fits;             /* each of its lines is put to a call, or to none */
+    enum tri all_told;             /* no call died inside the client, without a byte */
+    const struct attempt *lacking; /* of the control: it was not answered here as often; NULL */
 
     int64_t begun; /* of the phase */
     int64_t now;
@@ -51,8 +52,13 @@ bool scene_asks(const struct scene *s, const struct attempt *a);
 /* The number of a parameter of the check, by its place in its row. */
 int64_t scene_number(const struct scene *s, size_t param);
 
+/* An attempt was joined to it that may as well be the client's next call (quick.c), and nothing
+ * says how many calls there were. */
+bool scene_may_be_two(const struct scene *s, const struct call *call);
+
 /* Adds what was found of a call. What the client's account contradicts is no pass; what the control
- * did not ask does not count, but if it is bad it leaves a doubt. */
+ * did not ask does not count, but if it is bad it leaves a doubt. What may be two calls leaves one
+ * where it matters. */
 void found_of(const struct scene *s, struct finding *f, const struct call *call,
               enum outcome outcome, enum remedy remedy, int64_t until, const char *format, ...)
     __attribute__((format(printf, 7, 8)));
@@ -76,6 +82,9 @@ const struct member *call_members(const struct scene *s, const struct call *call
 
 /* The sentence of a call of which the ledger lacks something. */
 #define UNSAID "what happened to %s is not all in the ledger"
+/* And what helps: the client's own account, where nothing was read of it; if it has that, a mode in
+ * which it is read. */
+enum remedy scene_unsaid(const struct scene *s, const struct call *call);
 /* The group of a call, see calls_group; of one that is alone only calls is set. */
 struct call_group scene_group(const struct scene *s, const struct call *call);
 /* As finding_end; it also says that a call met no fault for its client had just left. */
@@ -84,13 +93,14 @@ void scene_end(const struct scene *s, struct finding *f, const char *none);
  * is n/a. */
 void finding_end_or_na(const struct scene *s, struct finding *f, const char *none);
 
-/* Whether an avoided or pre-empted call counts (R2); if not: *why, and *remedy. */
-bool scene_counts(const struct scene *s, const struct call *call, const char **why,
+/* Whether an avoided or pre-empted call counts (R2); if not: why, and *remedy. */
+#define WHY_SIZE 128
+bool scene_counts(const struct scene *s, const struct call *call, char why[WHY_SIZE],
                   enum remedy *remedy);
 /* Until when more attempts of it may come. */
 int64_t call_until(const struct call *call);
 /* The fault that struck it first; NULL: none, or it is forgotten. */
 const struct fault *call_fault(const struct scene *s, const struct call *call);
-/* The control, or this phase before an age (NEVER: all of it), shows that the client uses a
- * connection again after at most such an idleness. */
+/* The control shows that the client uses a connection again, or this phase does, after at most such
+ * an idleness. */
 bool scene_reuses(const struct scene *s, int64_t idle);

@@ -41,6 +41,7 @@ struct work {
     size_t check_count;
     enum outcome outcome;
     bool final;
+    int64_t heard_out; /* from then on nothing comes of it but out of black holes; NEVER */
     int64_t client_gone;
 };
 
@@ -86,9 +87,10 @@ struct work *verdict_work_of(struct verdict *v, enum ledger_phase phase); /* NUL
 bool notes_same_as_control(const struct phase *p, const struct phase *before,
                            const struct control *control);
 /* notes.c: whether no call died inside the client, by its own account (fits: its lines are put to
- * calls) or its exit status, as in the control before (NULL: none). */
+ * calls) or its exit status, as in the control before (NULL: none). *lacking: what the control
+ * asked and was not answered here as often, where that is why not; NULL. */
 enum tri notes_all_told(const struct phase *p, const struct phase *before,
-                        const struct control *control, bool fits);
+                        const struct control *control, bool fits, const struct attempt **lacking);
 /* A note for each call; the caller's. NULL without memory. */
 struct note *notes_make(const struct scene *s, const struct calls *narrow,
                         const struct account *account, bool fits);

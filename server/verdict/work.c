@@ -39,9 +39,12 @@ static int64_t client_gone(const struct phase *p)
     if (p->exited == NEVER || p->killed)
         return NEVER;
     for (size_t i = 0; (c = history_connection(p->h, i)); i++) {
-        if (c->ended == NEVER)
+        /* Behind its FIN nothing comes, though a stall may keep the connection. */
+        bool left = (c->left == LEFT_FIN || c->left == LEFT_RST) && c->open == 0;
+        int64_t over = c->ended != NEVER ? c->ended : left ? c->left_at : NEVER;
+        if (over == NEVER)
             return NEVER;
-        gone = c->ended > gone ? c->ended : gone;
+        gone = over > gone ? over : gone;
     }
     return gone;
 }
@@ -49,6 +52,29 @@ static int64_t client_gone(const struct phase *p)
 static bool phase_over(const struct verdict *v, const struct phase *p)
 {
     return v->run_over || p->ended != NEVER || (p->exited != NEVER && p->killed);
+}
+
+/* Whether nothing but a black hole keeps it open: what its client does is not heard. */
+static bool is_unheard(const struct phase *p, const struct connection *c)
+{
+    const struct fault *f = c->fault ? history_find_fault(p->h, c->fault) : NULL;
+    return c->dead != NEVER && f && f->step == STEP_BLACK_HOLE;
+}
+
+/* From when on no more is to be heard of a client that has ended, though connections of it are in
+ * black holes: no end of theirs comes out of these (R8). NEVER: that is not so. */
+static int64_t heard_out(const struct phase *p, int64_t within)
+{
+    const struct connection *c;
+    int64_t last = p->exited;
+    if (p->exited == NEVER || p->killed)
+        return NEVER;
+    for (size_t i = 0; (c = history_connection(p->h, i)); i++) {
+        if (c->ended == NEVER && !is_unheard(p, c))
+            return NEVER;
+        last = c->ended > last ? c->ended : last;
+    }
+    return last + within;
 }
 
 static int64_t within_of(const struct expect *e)
@@ -123,8 +149,15 @@ static void work_out(const struct verdict *v, const struct scene *s, const struc
 {
     finding_begin(f);
     functions[s->e->check](s, f);
+    if (v->expected_unknown)
+        finding_doubt(f, REMEDY_BEGIN, UNTIL_THE_END, "what is expected is not in the ledger");
+    if (v->expected_unknown && f->outcome == OUTCOME_INCONCLUSIVE && f->remedy == REMEDY_GAP)
+        f->remedy = REMEDY_BEGIN; /* that is missing, too */
     if (p->gap)
         finding_doubt(f, REMEDY_GAP, UNTIL_THE_END, "events are missing");
+    if (f->outcome == OUTCOME_INCONCLUSIVE && f->remedy == REMEDY_NO_EXPOSURE &&
+        history_forgotten_struck(p->h))
+        finding_say(f, REMEDY_RESET, "the calls that met a fault are not kept any more");
     if (history_forgotten_struck(p->h) || (needs_all(s->e->check) && history_forgotten(p->h)))
         finding_doubt(f, REMEDY_RESET, UNTIL_THE_END, "not all calls are kept any more");
     if (may_differ(s))
@@ -132,8 +165,6 @@ static void work_out(const struct verdict *v, const struct scene *s, const struc
                       "nobody can say to which calls the client's account belongs");
     if (history_proxied(p->h))
         finding_foreign(f, REMEDY_PROXY, UNTIL_THE_END, "a proxy has sent it");
-    if (v->expected_unknown)
-        finding_doubt(f, REMEDY_BEGIN, UNTIL_THE_END, "what is expected is not in the ledger");
 }
 
 /* The first attempt that belongs to its call in one reading only, and that call. */
@@ -157,11 +188,27 @@ static struct subject joined_loosely(const struct scene *wide, char text[CALL_SI
     return (struct subject){ 0 };
 }
 
-static bool is_final(const struct work *w, const struct verdict *v, const struct finding *f,
+/* Whether a hole that heals may undo a pass: what it keeps back is done, or was another request. */
+static bool may_be_undone(const struct work *w, enum check check)
+{
+    const struct attempt *a;
+    if (check == CHECK_EXECUTED_ONCE)
+        return true;
+    for (size_t i = 0; (a = history_attempt(w->phase->h, i)); i++) {
+        if (a->presumed)
+            return true;
+    }
+    return false;
+}
+
+static bool is_final(const struct work *w, const struct verdict *v, const struct judged *one,
                      bool over)
 {
+    const struct finding *f = &one->found;
+    bool heard = w->heard_out != NEVER && v->age > w->heard_out &&
+                 (f->outcome != OUTCOME_PASS || !may_be_undone(w, one->e->check));
     return f->outcome == OUTCOME_FAIL || over || w->client_gone != NEVER || f->until == NEVER ||
-           (f->until != UNTIL_THE_END && v->age > f->until);
+           heard || (f->until != UNTIL_THE_END && v->age > f->until);
 }
 
 /* --- Phases */
@@ -223,7 +270,7 @@ static bool judge_reading(const struct verdict *v, struct work *w, struct scene 
     if (!*notes)
         return false;
     s->notes = *notes;
-    s->all_told = notes_all_told(w->phase, control, s->control, s->account_fits);
+    s->all_told = notes_all_told(w->phase, control, s->control, s->account_fits, &s->lacking);
     for (size_t i = 0; i < expect_count(v->expect); i++) {
         s->e = expect_at(v->expect, i);
         work_out(v, s, w->phase, &findings[i]);
@@ -253,11 +300,14 @@ static bool judge(struct verdict *v, struct work *w, const struct phase *control
         struct judged *one = &w->checks[i];
         one->e = expect_at(v->expect, i);
         one->found = finding_of_both(&findings[i], &findings[count + i], text, &joined);
-        one->final = is_final(w, v, &one->found, s.over);
+        one->final = is_final(w, v, one, s.over);
         w->final &= one->final;
-        int64_t until = one->found.until;
-        if (!one->final && until != UNTIL_THE_END && (v->next == NEVER || until + 1 < v->next))
-            v->next = until + 1;
+        const int64_t times[] = { one->found.until, w->heard_out };
+        for (int k = 0; k < 2 && !one->final; k++) {
+            if (times[k] != NEVER && times[k] != UNTIL_THE_END && times[k] >= v->age &&
+                (v->next == NEVER || times[k] + 1 < v->next))
+                v->next = times[k] + 1;
+        }
     }
     w->check_count = done ? count : 0;
     w->outcome = sum_up(w->checks, w->check_count);
@@ -288,7 +338,9 @@ static bool work_phase(struct verdict *v, struct phase *p, const struct phase *c
 {
     struct work *w = &v->works[p->phase];
     history_now(p->h, p->ended != NEVER ? p->ended : v->age);
-    *w = (struct work){ .phase = p, .client_gone = client_gone(p) };
+    *w = (struct work){ .phase = p,
+                        .client_gone = client_gone(p),
+                        .heard_out = heard_out(p, within_of(v->expect)) };
     struct calls_config config = { .within = within_of(v->expect),
                                    .control = control ? control->control : NULL,
                                    .client_gone = w->client_gone,

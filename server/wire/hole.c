@@ -196,8 +196,6 @@ static void count_drops(struct wire *w)
     if (drops == w->drops_seen)
         return;
     int64_t since = h && h->any && h->since > looked_at ? h->since : looked_at;
-    if (w->black_hole_used_at == TIME_NONE)
-        w->black_hole_used_at = now;
     ledger_begin(w->ledger, EV_SEGMENTS_DROPPED, w->id, 0);
     ledger_int(w->ledger, F_SEGMENTS, drops - w->drops_seen);
     ledger_int(w->ledger, F_TOTAL, drops - w->drops_before);
@@ -207,6 +205,9 @@ static void count_drops(struct wire *w)
         add_kinds(w, h, now);
     wire_ledger_fault(w);
     ledger_commit(w->ledger);
+    bool exact = h && !h->inexact; /* then probes and such are told from data */
+    if (w->black_hole_used_at == TIME_NONE && (!exact || h->first_data != TIME_NONE))
+        w->black_hole_used_at = exact ? h->first_data : now;
     w->drops_seen = drops;
 }
 

@@ -207,6 +207,9 @@ static void fin_received(struct wire *w)
     w->peer_fin = true;
     w->peer_fin_at = clock_now();
     ledger_begin(w->ledger, EV_PEER_FIN, w->id, 0);
+    int unread = wire_unread(w); /* kept out by a stall: it had something to say */
+    if (unread > 0)
+        ledger_int(w->ledger, F_BYTES, unread);
     wire_add_fields(w, EV_PEER_FIN);
     ledger_commit(w->ledger);
     if (wire_row(w)->peer_fin)

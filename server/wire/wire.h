@@ -314,9 +314,9 @@ struct wire_sent_into {
 struct wire_sent_into wire_sent_into(const struct wire *w);
 /* How they relate to our FIN. */
 enum ledger_fin_acked wire_fin_acked(const struct wire *w);
-/* When the last black hole was first seen to swallow a segment (TIME_NONE: it did not). The
- * kernel counts them per socket; the count is read every 20 ms at first, every 1/100 of the black
- * hole's age later, so this is late by at most that. */
+/* When the last black hole first swallowed data (TIME_NONE: it did not). Without a tap, when it was
+ * first seen to swallow any segment: the kernel counts them per socket; the count is read every
+ * 20 ms at first, every 1/100 of the black hole's age later, so this is late by at most that. */
 int64_t wire_black_hole_used(const struct wire *w);
 /* Has the client ended it, as far as that was seen (its FIN; or, while its bytes are not read, both
  * directions)? */

@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 
-from wire import H1, H2, HTTP_1_1_REQUIRED, Dead, Result
+from wire import H1, H2, HTTP_1_1_REQUIRED, SETTINGS_TIMEOUT, Dead, Result
 
 GET_TARGET = '/api/entitlement/get'
 POST_TARGET = '/orders'  # a stub that answers POST with 201
@@ -51,6 +51,11 @@ class Policy:
     ranged: bool = False          # asks for the rest with Range
     falls_back: bool = False      # over http/1.1 after HTTP_1_1_REQUIRED
     alpn: tuple = ()              # what it offers, if not only the protocol of the cell
+    settings: float = 0.0         # leaves a connection whose SETTINGS ACK has not come after so long
+    pong: str = ''                # its ACK of a PING goes out with its next request: before it, behind it
+    expect: bool = False          # a POST says Expect: 100-continue, and waits for that
+    via: bool = False             # as if a proxy had sent it
+    cached: bool = False          # says that it was answered, whatever came
     again: float = 0.0            # asks once more, though it was answered, after so long
     agent: str = ''               # User-Agent, and other header fields in another order
 
@@ -81,6 +86,8 @@ class App:
         address = self.v6 if v6 else self.address
         conn = kind(address, self.tls, self.policy.limit, alpn)
         conn.id = self.connections
+        if kind is H2:
+            conn.pong = self.policy.pong
         return conn
 
     def take(self, fresh=False, v6=False):
@@ -123,11 +130,15 @@ class App:
                         self.left.append(conn)
                     else:
                         conn.close()
+                elif policy.settings and isinstance(conn, H2) and now - conn.io.opened > policy.settings and not conn.settled:
+                    self.pool.remove(conn)
+                    conn.goaway(SETTINGS_TIMEOUT)
+                    conn.close()
                 elif policy.ping and now >= next_ping and isinstance(conn, H2):
                     self.alive(conn)
             if now >= next_ping:
                 next_ping = now + policy.ping
-            fine = policy.evict or policy.watch or policy.ping
+            fine = policy.evict or policy.watch or policy.ping or policy.settings
             time.sleep(min(left, 0.02) if fine else left)
 
     def alive(self, conn):
@@ -160,6 +171,8 @@ class App:
             fields.append(('hangup-call', call))
         if key:
             fields.append(('idempotency-key', key))
+        if policy.via:
+            fields.append(('via', '1.1 proxy.test'))
         if policy.ids == 'request-id':
             fields.append(('x-request-id', str(uuid.uuid4())))
         if policy.ids == 'trace':
@@ -239,7 +252,7 @@ class App:
         return rule != 'never'
 
     def good(self, result):
-        return result.kind == 'ok' or result.kind == 'cut' and self.policy.cut_ok
+        return result.kind == 'ok' or result.kind == 'cut' and self.policy.cut_ok or self.policy.cached
 
     def call(self, step, method, target):
         """One call: all its attempts, and its line in the account."""
@@ -253,6 +266,8 @@ class App:
         result = Result('connect')
         while True:
             fields = self.fields(name, key)
+            if policy.expect and method == 'POST':
+                fields.append(('expect', '100-continue'))
             if policy.ranged and attempts:
                 fields = fields + [('range', 'bytes=100-')]
             if policy.where == 'two' and attempts == 1:
@@ -443,6 +458,21 @@ CLIENTS = {
     'gives-up-cancel-retry': Policy(limit=0.5, retries=1, give_up='cancel'),
     'gives-up-late': Policy(limit=2.5),
     'gives-up-post': Policy(limit=0.5, retries=1, retry_post='keyless'),
+    'gives-up-slowly': Policy(limit=1.5),
+    'gives-up-slowly-retry': Policy(limit=1.5, retries=1),
+    'gives-up-key': Policy(limit=0.5, retries=1, retry_post='key'),
+    'gives-up-watch': Policy(limit=0.5, retries=1, look=True, watch=True),
+    'watch-retry': Policy(look=True, watch=True, retries=1),
+    'key-twice': Policy(retries=2, retry_post='key'),
+    'retry-backoff-5': Policy(retries=5, delay=0.05, backoff=2.0),
+    'waits': Policy(retries=60, delay=0.1),
+    'cached': Policy(cached=True),
+    'via': Policy(retries=1, via=True),
+    'expects': Policy(expect=True),
+    'expects-keyless': Policy(expect=True, retries=1, retry_post='keyless'),
+    'pong-before': Policy(pong='before'),
+    'pong-behind': Policy(pong='behind'),
+    'leaves-deaf': Policy(settings=0.5),
     'falls-back': Policy(retries=1, falls_back=True, alpn=('h2', 'http/1.1')),
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The matrix: scripted clients in modes, each with the verdict that it must get (cells.py).
+"""The matrix: scripted clients in modes, each with the verdict that it must get (cells_*.py).
 
     matrix.py --hangup BINARY [--judge BINARY] [--quick] [--family NAME] [--match TEXT] [--every N]
               [--relay] [--mutate] [--out DIR]
@@ -11,6 +11,7 @@ ledger. A false pass is the worst of all. With --tap it is a test program: a cas
 import argparse
 import collections
 import concurrent.futures
+import dataclasses
 import json
 import pathlib
 import re
@@ -29,11 +30,12 @@ from hangup import Server, Tap
 from mutate import Judge, mutate, outcomes as outcomes_of, turned
 from races import races
 from relay import Relay
-from remedies import pairs
+from remedies import codes as remedy_codes, pairs
 from runs import Api, Outcome, Runner
 
 AT_ONCE = 30
 AT_ONCE_QUICK = 12
+PAIRS_AT_ONCE = 6
 SAMPLE = 10  # ledgers that are mutated, unless all are
 ROUNDS = 3  # in how many a cell may come about
 
@@ -90,8 +92,10 @@ class Judged:
                     self.remedies[code] += 1
                     if not code or not one['remedy'].get('do'):
                         self.wrong.append(('no remedy', outcome, one['check'], 'I'))
-            if outcome.verdict.get('final') is not True:
-                self.counts['not final'] += 1
+            if outcome.verdict.get('final') is not True and not outcome.relayed:
+                open_ones = [one['check'] for one in outcome.verdict.get('checks', ()) if not one['final']]
+                self.wrong.append(('not final', outcome, ', '.join(open_ones) or 'the verdict', '-'))
+                self.keep(outcome)
 
     def keep(self, outcome):
         self.file(outcome, 'wrong').write_text(outcome.ledger)
@@ -128,7 +132,7 @@ def report(judged, cells, seconds):
     for kind, outcome, name, letter in sorted(judged.wrong, key=lambda entry: (entry[0], entry[1].cell.name)):
         cell = outcome.cell
         print(f'{kind.upper()}: {cell.name}\n    {name} is {letter}, must be one of {cell.truth.get(name, "-")}: {cell.why}\n'
-              f'    {outcome.said(name)}\n    {judged.file(outcome, "wrong")}')
+              f'    {"; ".join(outcome.said(one) for one in name.split(", "))}\n    {judged.file(outcome, "wrong")}')
     for outcome in judged.unbuilt[:20]:
         print(f'NOT THIS CELL: {outcome.cell.name}: {outcome.unlike}')
     for refused, count in collections.Counter(outcome.refused for outcome in judged.refused).most_common(20):
@@ -137,9 +141,10 @@ def report(judged, cells, seconds):
     print(f'{len(cells)} cells, {judged.counts["judgements"]} judgements in {seconds:.0f} s: '
           f'{kinds["false pass"]} false pass, {kinds["false fail"]} false fail, '
           f'{len(due)} inconclusive where a verdict was due, '
-          f'{sum(kinds.values()) - kinds["false pass"] - kinds["false fail"] - len(due)} other; '
-          f'{len(judged.unbuilt)} did not come about, {len(judged.refused)} were refused, '
-          f'{judged.counts["not final"]} were not final')
+          f'{sum(kinds.values()) - kinds["false pass"] - kinds["false fail"] - kinds["not final"] - len(due)} other; '
+          f'{kinds["not final"]} never final, '
+          f'{len(judged.unbuilt)} did not come about, {len(judged.refused)} were refused')
+    print('\n'.join(table.lacking(table.table())) or 'each mode and case has its cells')
     print('remedies: ' + ', '.join(f'{code} {count}' for code, count in judged.remedies.most_common()))
 
 
@@ -172,6 +177,8 @@ def tell_tap(tap, judged):
         tap.case(f'{family}: {count} cells get the verdict that the table says', not of[family], '\n'.join(of[family]))
     for outcome in judged.unbuilt:
         tap.note(f'it did not come about: {outcome.cell.name}: {outcome.unlike}')
+    lacking = table.lacking(table.table())
+    tap.case('each mode and case has a good client, a naive one, and one with a mitigation', not lacking, '\n'.join(lacking))
     tap.case('nearly all cells came about', len(judged.unbuilt) * 4 <= len(judged.outcomes))
 
 
@@ -190,8 +197,8 @@ def judge_again(judged, options, say):
     for outcome, after in zip(there, again):
         lines = [line for line in outcome.ledger.splitlines() if line]
         before = outcomes_of(outcome.verdict)
-        if outcome.verdict.get('final') and after != before:
-            bad.append((outcome, f'saved: {after.get("error") or difference(before, after)}'))
+        if outcome.verdict.get('final') and ('error' in after or settled(outcome, after) != settled(outcome, before)):
+            bad.append((outcome, f'saved: {after.get("error") or difference(settled(outcome, before), settled(outcome, after))}'))
         bad += [(outcome, f'with no room: {what}') for what in turned(before, outcomes_of(small.judge(lines)))]
     for outcome, what in bad:
         judged.keep(outcome)
@@ -199,6 +206,12 @@ def judge_again(judged, options, say):
     say(f'{len(there)} ledgers judged again, and at the smallest bound: {len(bad)} differ')
     small.close()
     return bad
+
+
+def settled(outcome, found):
+    """Without what was not final: a fail is, whatever else waits."""
+    waiting = [f'{one.get("of") or ""}/{one["check"]}/' for one in outcome.verdict['checks'] if not one['final']]
+    return {name: letter for name, letter in found.items() if not name.startswith(tuple(waiting))}
 
 
 def difference(before, after):
@@ -222,38 +235,64 @@ def mutations(judged, options, say):
     return bad
 
 
-def met(runner, cell, early):
-    """A cell, once it gets what its truth says, or as it is in the last round."""
-    for _ in range(ROUNDS):
-        outcome = runner.run(cell, wait='0s' if early else None)
-        if outcome.refused or all(outcome.letter(name) in letters for name, letters in cell.truth.items()):
-            break
+def judged_saved(binary, outcome, folder, arguments):
+    """The same outcome, by its saved ledger: the file of --ledger-dir, if it has one, else what GET .../events gave."""
+    run = outcome.verdict['run']
+    files = [path for path in folder.glob('*.ndjson') if path.name.startswith(f'{run}-')]
+    if not files:
+        (folder / 'saved.ndjson').write_text(outcome.ledger)
+        files = [folder / 'saved.ndjson']
+    done = subprocess.run([binary, 'verdict', str(files[0]), '--json', *arguments], capture_output=True, text=True, check=False)
+    if done.returncode == 2:
+        return dataclasses.replace(outcome, refused=done.stderr.strip())
+    return dataclasses.replace(outcome, verdict=json.loads(done.stdout))
+
+
+def met_pair(options, stubs, pair, which, judged):
+    """The first (0) or second (1) cell of a pair, once it gets what its truth says, or as it is in the last round."""
+    cell = (pair.before, pair.after)[which]
+    with tempfile.TemporaryDirectory(prefix='hangup-remedy-') as folder:
+        more = [folder if word == 'DIR' else word for word in (pair.options + pair.more if which else pair.options)]
+        server = Server(options.hangup, '--stubs', stubs, '--run-ports', '[::]:0', *more)
+        runner = Runner(Api(server.port('admin')))
+        for _ in range(ROUNDS):
+            outcome = runner.run(cell, wait='0s' if pair.early and not which else None)
+            if pair.saved and not outcome.refused:
+                outcome = judged_saved(options.hangup, outcome, pathlib.Path(folder), pair.judge)
+            if outcome.refused or all(outcome.letter(name) in letters for name, letters in cell.truth.items()):
+                break
+        server.stop()
+    judged.keep(outcome)
     return outcome
 
 
-def remedy_pairs(options, folder, judged):
-    """What an inconclusive verdict tells its reader to do makes it conclusive."""
-    bad = []
-    for pair in pairs():
-        if options.match and pair.code not in options.match:
-            continue
-        server = Server(options.hangup, '--stubs', folder, '--run-ports', '127.0.0.1:0', *pair.options)
-        runner = Runner(Api(server.port('admin')))
-        first, second = (met(runner, cell, early) for cell, early in ((pair.before, pair.early), (pair.after, False)))
-        for outcome in (first, second):
-            judged.keep(outcome)
-        codes = {(one.get('remedy') or {}).get('code') for one in first.verdict.get('checks', ())
-                 if pair.about in (one['check'], one.get('of')) and one['outcome'] == 'inconclusive'}
-        why = first.refused or second.refused
-        if not why and (first.letter(pair.about) != 'I' or pair.code not in codes):
-            why = f'before: {first.letter(pair.about)}, {codes}: {first.said(pair.about)}'
-        if not why and second.letter(pair.about) not in pair.after.truth[pair.about]:
-            why = f'after: {second.letter(pair.about)}: {second.said(pair.about)}'
-        print(f'remedy {pair.code}: {why or "followed, it is " + second.letter(pair.about)}', flush=True)
-        if why:
-            bad.append((pair.code, why))
-        server.stop()
-    return bad
+def remedy_of(options, stubs, pair, judged):
+    """Why what a remedy tells its reader to do does not help; '': it does."""
+    before, after = (met_pair(options, stubs, pair, which, judged) for which in (0, 1))
+    if before.refused or after.refused:
+        return before.refused or after.refused
+    if before.letter(pair.about) != 'I' or pair.code not in before.codes(pair.about):
+        return f'before: {before.letter(pair.about)}, {before.codes(pair.about)}: {before.said(pair.about)}'
+    wrong = [name for name, letters in pair.after.truth.items() if after.letter(name) not in letters]
+    return '; '.join(f'after: {name} is {after.letter(name)}: {after.said(name)}' for name in wrong)
+
+
+def remedy_pairs(options, stubs, judged, tap):
+    """What an inconclusive verdict tells its reader to do makes it conclusive; of each remedy."""
+    wanted = [pair for pair in pairs() if not options.match or pair.code in options.match]
+    with concurrent.futures.ThreadPoolExecutor(PAIRS_AT_ONCE) as pool:
+        found = list(pool.map(lambda pair: remedy_of(options, stubs, pair, judged), wanted))
+    without = sorted(remedy_codes() - {pair.code for pair in pairs()})
+    for pair, why in zip(wanted, found):
+        if tap:
+            tap.case(f'remedy {pair.code}: once it was followed, the verdict is conclusive', not why, why)
+        else:
+            print(f'remedy {pair.code}: {why or "followed, it is conclusive"}')
+    if tap:
+        tap.case('each remedy has a pair of cells', not without, ', '.join(without))
+    elif without:
+        print('remedies without a pair: ' + ', '.join(without))
+    return sum(map(bool, found)) + len(without)
 
 
 def run_table(options, folder, tap):
@@ -318,7 +357,7 @@ def main():
                 print(f'no races here: {why}')
                 return 1
         elif options.remedies:
-            bad = len(remedy_pairs(options, folder, Judged(pathlib.Path(options.out))))
+            bad = remedy_pairs(options, folder, Judged(pathlib.Path(options.out)), tap)
         else:
             bad = run_table(options, folder, tap)
     if temporary:

@@ -2,8 +2,10 @@
 done, which must be conclusive.
 """
 import dataclasses
+import pathlib
+import re
 
-from cells import GAP, IDLE, IDLE_STEPS, SCENE, cell, first, mode
+from cell import GAP, IDLE, IDLE_STEPS, SCENE, cell, first, mode
 from clients import evicting
 
 
@@ -13,9 +15,18 @@ class Pair:
     about: str           # the expectation
     before: object       # a cell: inconclusive, with this code
     after: object        # a cell: as its truth says
-    options: tuple = ()  # of the server of the first
+    options: tuple = ()  # of the server
+    more: tuple = ()     # of the server of the second besides
     early: bool = False  # the verdict of the first is asked for at once
-    server: dict = dataclasses.field(default_factory=dict)
+    saved: bool = False  # what is judged is the ledger, saved
+    judge: tuple = ()    # options of `hangup verdict`
+
+
+def codes():
+    """All that server/verdict may say."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / 'server/verdict/finding.h').read_text()
+    text = text[text.index('#define REMEDIES(X)'):text.index('enum remedy')]
+    return set(re.findall(r'X\([A-Z0-9_]+,\s*"([a-z0-9-]+)"', text.replace('\\\n', ' ')))
 
 
 def one(client, steps, spec, over, tls, truth, **more):
@@ -77,4 +88,48 @@ def pairs():
              options=('--relayed',)),
         Pair('wait', 'recovered', one('gives-up-late', GAP, mode('stall-on-reuse'), 'h1', False, {'recovered': 'I'}),
              one('gives-up-late', GAP, mode('stall-on-reuse'), 'h1', False, {'recovered': 'F'}), early=True),
+    ] + more_pairs(bare, reuse, before)
+
+
+BUSY = ' poll*700:0'  # more events than a small ledger has room for
+
+
+def more_pairs(bare, reuse, before):
+    stall, late = mode('stall-on-reuse'), 'get pause:0.4 mark:background get'
+    keep = {'named': True, 'control': False, 'account': False}
+    return [
+        Pair('ended-early', 'recovered', one('gives-up', GAP, stall, 'h1', False, {'recovered': 'I'}, killed=True),
+             one('gives-up', GAP + ' pause:2.5', stall, 'h1', False, {'recovered': 'F'}, killed=True)),
+        Pair('gap', 'recovered', one('retry', GAP + BUSY, first(reuse), 'h1', False, {'recovered': 'I'}, **keep),
+             one('retry', GAP + BUSY, first(reuse), 'h1', False, {'recovered': 'P'}, **keep),
+             options=('--ledger-limit', '300000'), more=('--ledger-dir', 'DIR'), saved=True,
+             judge=('--expect', 'recovered;within=2s')),
+        Pair('begin', 'recovered', one('retry', GAP + BUSY, first(reuse), 'h1', False, {'recovered': 'I'}, **keep),
+             one('retry', GAP + BUSY, first(reuse), 'h1', False, {'recovered': 'P'}, **keep),
+             options=('--ledger-limit', '300000'), more=('--ledger-dir', 'DIR'), saved=True),
+        Pair('reset', 'recovered',
+             one('retry', GAP + ' poll*2100:0', first(reuse), 'h1', False, {'recovered': 'I'}, **keep),
+             one('retry', GAP, first(reuse), 'h1', False, {'recovered': 'P'}, reset=True, **keep)),
+        Pair('confirm', 'recovered', one('retry', late, first(reuse), 'h1', False, {'recovered': 'I'}, **bare),
+             one('retry', late + ' mark:foreground pause:0.3 get', first(reuse), 'h1', False, {'recovered': 'P'}, **bare)),
+        Pair('disturbed', 'verdict', one('retry', GAP, first(reuse), 'h1', False, {'recovered': 'P'}, disturbed=True),
+             one('retry', GAP, first(reuse), 'h1', False, {'verdict': 'P', 'recovered': 'P'})),
+        Pair('proxy', 'recovered', one('via', GAP, first(reuse), 'h1', False, {'recovered': 'I'}),
+             one('retry', GAP, first(reuse), 'h1', False, {'recovered': 'P'})),
+        Pair('disagree', 'recovered', one('cached', GAP, reuse, 'h1', False, {'recovered': 'I'}),
+             one('naive', GAP, reuse, 'h1', False, {'recovered': 'F'})),
+        Pair('mode', 'idle-eviction',
+             one('look', IDLE_STEPS, mode('idle-close', idle=IDLE), 'h1', False, {'idle-eviction': 'I'},
+                 params={'idle-eviction': {'before': '1s'}}),
+             one('look', IDLE_STEPS, mode('half-open', idle=IDLE), 'h1', False, {'idle-eviction': 'F'},
+                 params={'idle-eviction': {'before': '1s'}})),
+        Pair('over', 'verdict', one('retry', GAP, first(reuse), 'h1', True, {'recovered': 'P'}, meant='h2'),
+             one('retry', GAP, first(reuse), 'h2', True, {'verdict': 'P', 'recovered': 'P'}, meant='h2')),
+        Pair('for', 'recovered',
+             one('post-key', 'post pause:0.4 post', first(reuse), 'h1', False, {'recovered': 'I'}, control_steps=GAP),
+             one('post-key', 'post pause:0.4 post', first(reuse), 'h1', False, {'recovered': 'P'}, control_steps=GAP,
+                 params={'recovered': {'for': 'POST /orders'}})),
+        Pair('command', 'verdict',
+             one('retry', GAP, first(reuse), 'h1', False, {'recovered': 'P'}, control_steps='get pause:0.4 get:/api/none'),
+             one('retry', GAP, first(reuse), 'h1', False, {'verdict': 'P', 'recovered': 'P'})),
     ]

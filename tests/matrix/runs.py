@@ -61,7 +61,9 @@ class Outcome:
     relayed: bool = False
 
     def letter(self, name):
-        """What the verdict says of one expectation; None when it says nothing."""
+        """What the verdict says of one expectation, or of all; None when it says nothing."""
+        if name == 'verdict':
+            return LETTERS[self.verdict['verdict']]
         for one in self.verdict.get('mitigations', ()):
             if one['name'] == name:
                 return LETTERS[one['outcome']]
@@ -69,8 +71,17 @@ class Outcome:
         own = [one for one in found if one.get('of') is None] or found
         return LETTERS[own[0]['outcome']] if own else None
 
+    def codes(self, name):
+        """Of the remedies of what is inconclusive."""
+        parts = [self.verdict] if name == 'verdict' else [
+            one for one in self.verdict.get('checks', ()) if name in (one['check'], one.get('of'))]
+        return {(one.get('remedy') or {}).get('code') for one in parts
+                if 'inconclusive' in (one.get('outcome'), one.get('verdict'))}
+
     def said(self, name):
         """The sentences behind it."""
+        if name == 'verdict':
+            return f'{self.verdict["verdict"]}: {self.verdict.get("why")} [{self.verdict.get("remedy")}]'
         parts = [one for one in self.verdict.get('checks', ()) if name in (one['check'], one.get('of'))]
         return '; '.join(f'{one["check"]} {one["outcome"]}: {one["sentence"]}' +
                          (f' [{one["remedy"]["code"]}]' if one.get('remedy') else '') for one in parts)
@@ -78,7 +89,7 @@ class Outcome:
 
 def port_of(run, cell):
     if cell.tls:
-        name = 'https1' if cell.over == 'h1' and cell.listener != 'both' else 'https'
+        name = 'https1' if (cell.meant or cell.over) == 'h1' and cell.listener != 'both' else 'https'
     else:
         name = 'http'
     url = run['urls'][name]
@@ -91,11 +102,11 @@ class Runner:
 
     def run(self, cell, wait=None):
         """wait: for the verdict; '0s': as it is at once, while the client still runs."""
-        listener = 'http' if not cell.tls else 'https1' if cell.over == 'h1' else 'https'
+        listener = 'http' if not cell.tls else 'https1' if (cell.meant or cell.over) == 'h1' else 'https'
         spec = dict(cell.spec, name=cell.family, expect=cell.expect, listeners=[listener], ttl='3m',
                     control=cell.control)
         if cell.listener != 'both':
-            spec['over'] = cell.over
+            spec['over'] = cell.meant or cell.over
         status, run = self.api.call('POST', '/v1/runs', spec)
         if status != 201:
             return Outcome(cell, {}, '', {}, refused=f'{status} {run.get("where", "")}: {run.get("detail", run)}')
@@ -113,6 +124,9 @@ class Runner:
         if self.relay:
             port = self.relay.open(port)
         apps = {}
+        if cell.reset:
+            self.api.ask('POST', f'{path}/reset')
+            self.api.ask('PUT', f'{path}/mode', cell.spec)
         phases = (['control'] if cell.control else []) + ['fault'] + (['without'] if cell.without else [])
         for phase in phases:
             if phase != phases[0]:
@@ -126,6 +140,8 @@ class Runner:
     def command(self, cell, policy, path, port, phase, wait):
         """What `prove` does with COMMAND."""
         self.api.ask('POST', f'{path}/command', {'start': {'argv': ['client'], 'steps': cell.steps}})
+        if cell.disturbed and phase == 'fault':
+            self.api.ask('POST', f'{path}/phase', {'phase': phase})
         app = App(policy, cell.over, cell.tls, ('127.0.0.1', port), cell.named,
                   mark=lambda name: self.api.ask('POST', f'{path}/marks', {'mark': name}), v6=('::1', port))
         if wait and phase == 'fault':
@@ -135,11 +151,12 @@ class Runner:
         if cell.account:
             lines = [{'driver': 1}] + app.all_lines()
             self.api.ask('POST', f'{path}/reports', '\n'.join(json.dumps(line) for line in lines) + '\n')
-        self.api.ask('POST', f'{path}/command', {'exit': {'status': 0 if good else 1}})
+        self.api.ask('POST', f'{path}/command', {'exit': {'signal': 9, 'killed': True} if cell.killed
+                                                 else {'status': 0 if good else 1}})
         return app
 
 
-BLIND = ('hole', 'setup', 'late', 'path', 'streams', 'syn')  # what was sent there need not have been read
+BLIND = ('hole', 'setup', 'late', 'path', 'streams', 'syn', 'refuse', 'case-hole', 'first-hole')  # what was sent there need not have been read
 
 
 def unlike(cell, apps, ledger):
@@ -147,6 +164,9 @@ def unlike(cell, apps, ledger):
     machine that is busy may make a retry late."""
     seen = [one for one in apps['fault'].attempts]
     kinds = [one.kind for one in seen]
+    if 'connects' in cell.wire:  # how often it had to try is of no matter
+        kinds = ['connects' if kind == 'connect' else kind for kind, before in zip(kinds, [''] + kinds)
+                 if not kind == before == 'connect']
     if len(kinds) != len(cell.wire) or any(kind not in (want if isinstance(want, tuple) else (want,))
                                            for kind, want in zip(kinds, cell.wire)):
         return f'its client saw {kinds}'

@@ -22,6 +22,8 @@ Result = collections.namedtuple('Result', 'kind status detail', defaults=(0, '')
 REFUSED_STREAM = 7
 CANCEL = 8
 HTTP_1_1_REQUIRED = 13
+SETTINGS_TIMEOUT = 4
+INITIAL_WINDOW_SIZE = 4
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
 
@@ -113,6 +115,7 @@ class Socket:
 class H1:
     """One HTTP/1.1 connection: a request at a time."""
     protocol = 'http/1.1'
+    waiting = b''  # content that waits for 100 Continue
 
     def __init__(self, address, tls, limit=5.0, alpn=('http/1.1',)):
         self.io = Socket(address, alpn if tls else None, limit)
@@ -127,7 +130,8 @@ class H1:
         lines += [f'{name}: {value}' for name, value in headers]
         if body:
             lines.append(f'Content-Length: {len(body)}')
-        self.io.send('\r\n'.join(lines).encode() + b'\r\n\r\n' + body)
+        self.waiting = body if ('expect', '100-continue') in headers else b''
+        self.io.send('\r\n'.join(lines).encode() + b'\r\n\r\n' + (b'' if self.waiting else body))
         self.head = method == 'HEAD'
         return 1
 
@@ -149,6 +153,8 @@ class H1:
             got += more
 
     def _ended(self, got, how):
+        while got.startswith(b'HTTP/1.1 1') and b'\r\n\r\n' in got:  # an interim answer is none
+            got = got.partition(b'\r\n\r\n')[2]
         if not got:
             return Result('empty' if how == 'eof' else how)
         return Result('cut' if got.startswith(b'HTTP/1.1 ') or b'HTTP/1.1 '.startswith(got) else 'bad',
@@ -164,6 +170,9 @@ class H1:
             return None
         status = int(head[9:12])
         if status == 100:
+            if self.waiting:
+                self.io.send(self.waiting)
+                self.waiting = b''
             return self._parse(content)
         fields = {}
         for line in head.split(b'\r\n')[1:]:
@@ -240,7 +249,8 @@ def status_of(block):
 
 
 class Stream:
-    def __init__(self):
+    def __init__(self, body=b''):
+        self.body = body  # not sent yet, as the window is shut
         self.status = 0
         self.octets = 0
         self.done = False
@@ -258,6 +268,10 @@ class H2:
         self.next = 1
         self.served = 0
         self.pongs = 0
+        self.window = 65535  # for the content of each stream
+        self.settled = False  # our SETTINGS are ACKed
+        self.pong = ''  # before, behind: ACKs of PINGs wait, and go out with the next request, on that side of it
+        self.pings = []
         self.goaways = []  # (last stream, error)
         self.over = False
         self.ended = None  # eof, rst, bad
@@ -275,10 +289,15 @@ class H2:
             block += literal('content-length', str(len(body)))
         stream, self.next = self.next, self.next + 2
         octets = frame(HEADERS, 4 if body else 5, stream, block)
-        if body:
+        fits = len(body) <= self.window
+        if body and fits:
             octets += frame(DATA, 1, stream, body)
+        if self.pong:
+            self.look()
+            acks = b''.join(frame(PING, 1, 0, payload) for payload in self.pings)
+            octets, self.pings = acks + octets if self.pong == 'before' else octets + acks, []
         self.io.send(octets)
-        self.streams[stream] = Stream()
+        self.streams[stream] = Stream(b'' if fits else body)
         return stream
 
     def result(self, stream, until):
@@ -329,10 +348,18 @@ class H2:
     def _frame(self, kind, flags, stream, payload):
         it = self.streams.get(stream)
         if kind == SETTINGS and not flags & 1:
+            for i in range(0, len(payload) - 5, 6):
+                setting, value = struct.unpack('>HI', payload[i:i + 6])
+                if setting == INITIAL_WINDOW_SIZE:
+                    self.window = value
             self._say(frame(SETTINGS, 1, 0, b''))
+        elif kind == SETTINGS:
+            self.settled = True
         elif kind == PING:
             if flags & 1:
                 self.pongs += 1
+            elif self.pong:
+                self.pings.append(payload)
             else:
                 self._say(frame(PING, 1, 0, payload))
         elif kind == GOAWAY:
@@ -358,6 +385,9 @@ class H2:
             self.io.send(octets)
         except Dead:
             pass
+
+    def goaway(self, error):
+        self._say(frame(GOAWAY, 0, 0, struct.pack('>II', 0, error)))
 
     def ping(self):
         self.io.send(frame(PING, 0, 0, b'liveness'))

@@ -5,14 +5,10 @@
 #include "tests/skip.h"
 #include "verdict_truths_rules.h"
 
-static void each_cell_has_its_truth(void **state)
+static void each_run_has_its_truth(void **state)
 {
-    rig_judge_all(cells, sizeof cells / sizeof *cells);
-}
-
-static void each_rule_decides_its_scenarios(void **state)
-{
-    rig_judge_all(rules, sizeof rules / sizeof *rules);
+    for (size_t i = 0; i < TRUTH_LISTS; i++)
+        rig_judge_all(truths[i].list, truths[i].count);
 }
 
 /* What comes later shows it, so that no beginning of it can: it is not among those that are cut. */
@@ -34,6 +30,40 @@ static const struct truth later[] = {
               GONE("11.1000", "c102") GONE("11.1000", "c103") EXIT("11.2000"),
       "inconclusive retries=inconclusive(hangup-call)", 0 },
 };
+
+/* Of scenario 76: which requests of the control did not come. */
+static void what_is_missing_is_named(void **state)
+{
+    size_t i = 0;
+    while (i < truth_count() && strncmp(truth_at(i)->title, "76:", 3) != 0)
+        i++;
+    assert_true(i < truth_count());
+    char *script = rig_run_script(truth_at(i)->expect, truth_at(i)->script);
+    struct ledger *l = script_ledger(script);
+    struct verdict *v = rig_verdict();
+    rig_feed_verdict(v, l);
+    json_t *doc = verdict_json(v);
+    const char *sentence = json_string_value(
+        json_object_get(json_array_get(json_object_get(doc, "checks"), 0), "sentence"));
+    assert_non_null(strstr(sentence, "GET /b was answered less often than in the control"));
+    json_decref(doc);
+    verdict_destroy(v);
+    ledger_destroy(l);
+    free(script);
+}
+
+/* All scenarios of the rules have a row under their number, here or among the states and joins. */
+static void each_scenario_has_a_row(void **state)
+{
+    static const int numbers[] = { 31, 38, 47, 56, 76, 79, 80 };
+    for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++) {
+        char prefix[8];
+        size_t i = 0, len = (size_t)snprintf(prefix, sizeof prefix, "%d:", numbers[n]);
+        while (i < truth_count() && strncmp(truth_at(i)->title, prefix, len) != 0)
+            i++;
+        assert_true(i < truth_count());
+    }
+}
 
 static void what_comes_later_decides(void **state)
 {
@@ -128,11 +158,9 @@ static void odd_bytes_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_cell_has_its_truth),
-        cmocka_unit_test(each_rule_decides_its_scenarios),
-        cmocka_unit_test(what_comes_later_decides),
-        cmocka_unit_test(a_verdict_costs_little),
-        cmocka_unit_test(odd_bytes_are_told),
+        cmocka_unit_test(each_run_has_its_truth),  cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(each_scenario_has_a_row), cmocka_unit_test(what_comes_later_decides),
+        cmocka_unit_test(a_verdict_costs_little),  cmocka_unit_test(odd_bytes_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,7 +122,7 @@ static void each_truth(void (*each)(const struct truth *t, const struct ledger *
                                     const struct outcomes *base))
 {
     wrong = 0;
-    for (size_t i = 0; i < truth_count; i += under_memcheck() ? 13 : 1) {
+    for (size_t i = 0; i < truth_count(); i += under_memcheck() ? 13 : 1) {
         const struct truth *t = truth_at(i);
         struct ledger *l = ledger_of(t);
         const struct feeding whole = { .later = t->later * NS_PER_MS };

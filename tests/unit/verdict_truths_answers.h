@@ -1,0 +1,226 @@
+/* verdict_truths_answers.h - runs with a known truth: scenarios of the rules R4 (answered), R5
+ * (repeating) and R6 (class and scope), under their numbers. */
+#pragma once
+
+#include "verdict_truths_calls.h"
+
+static const struct truth of_answers[] = {
+    /* --- R4 */
+    { "35: the answer comes while the app is suspended", USER,
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 stall\n10.500 mark background\n"
+      "11.000 c101 resume\n11.000 c101 x1 answer\n",
+      "inconclusive~ recovered=inconclusive(confirm)~ user_wait=inconclusive(confirm)~", 12000 },
+    { "37: the answer was read, and an RST came instead of its ACK: the client says ok", USER,
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true") BITTEN("11.000", "c101", "x2",
+                                                                         "GET /a")
+          GONE("11.004", "c101") "11.005 c102 open\n"
+                                 "11.005 c102 x1 GET /a\n11.005 c102 x1 response_start status=200\n"
+                                 "11.005 c102 x1 response_end status=200\n11.010 c102 peer_rst\n"
+                                 "11.010 c102 connection_end by=client how=rst\n" REPORT(
+                                     "11.020", "2", "get", "true"),
+      "inconclusive~ recovered=inconclusive(confirm)~ user_wait=inconclusive(confirm)~", 12000 },
+    { "37: the same, and it says which status came, and when", USER,
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true")
+          BITTEN("11.000", "c101", "x2", "GET /a") GONE(
+              "11.004", "c101") "11.005 c102 open\n11.005 c102 x1 GET /a\n11.005 c102 x1 "
+                                "response_start status=200\n"
+                                "11.005 c102 x1 response_end status=200\n11.010 c102 peer_rst\n"
+                                "11.010 c102 connection_end by=client how=rst\n"
+                                "11.020 report "
+                                "{\"n\":2,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":12}\n",
+      "pass recovered=pass user_wait=pass", 12000 },
+    { "37: it says another status", USER,
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true")
+          BITTEN("11.000", "c101", "x2", "GET /a") GONE(
+              "11.004", "c101") "11.005 c102 open\n11.005 c102 x1 GET /a\n11.005 c102 x1 "
+                                "response_start status=200\n"
+                                "11.005 c102 x1 response_end status=200\n11.010 c102 peer_rst\n"
+                                "11.010 c102 connection_end by=client how=rst\n"
+                                "11.020 report "
+                                "{\"n\":2,\"step\":\"get\",\"ok\":true,\"status\":204,\"ms\":12}\n",
+      "inconclusive~ recovered=inconclusive(confirm)~ user_wait=inconclusive(confirm)~", 12000 },
+    { "37: it says that it took longer than the user waits", USER,
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true")
+          BITTEN("11.000", "c101", "x2", "GET /a")
+              GONE("11.004",
+                   "c101") "11.005 c102 open\n11.005 c102 x1 GET /a\n11.005 c102 x1 response_start "
+                           "status=200\n"
+                           "11.005 c102 x1 response_end status=200\n11.010 c102 peer_rst\n"
+                           "11.010 c102 connection_end by=client how=rst\n"
+                           "11.020 report "
+                           "{\"n\":2,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":6000}\n",
+      "inconclusive recovered=pass user_wait=inconclusive(report)", 12000 },
+    { "40: a Range is answered with 200", USER,
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+      "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE(
+          "10.001", "c101") "10.010 c102 open\n" ANSWERED("10.010", "c102", "x1",
+                                                          "GET /a range=bytes=100-"),
+      "inconclusive~ recovered=inconclusive(confirm)~ user_wait=inconclusive(confirm)~", 12000 },
+    { "41, 25: a cut answer is taken for a whole one", "[\"detects_truncation\"]",
+      DRIVER "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+             "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE("10.001", "c101")
+                 REPORT("10.010", "1", "get", "true"),
+      "fail detects_truncation=fail", 0 },
+    { "25: an error is reported", "[\"detects_truncation\"]",
+      DRIVER "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+             "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE("10.001", "c101")
+                 REPORT("10.010", "1", "get", "false"),
+      "pass detects_truncation=pass", 0 },
+    { "25: it is asked again", "[\"detects_truncation\"]",
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+      "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE(
+          "10.001", "c101") "10.010 c102 open\n" ANSWERED("10.010", "c102", "x1", "GET /a"),
+      "pass detects_truncation=pass", 0 },
+    { "a part of the answer is out when the connection ends", "[\"detects_truncation\"]",
+      DRIVER
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+      "10.000 c101 fin\n10.000 c101 x1 exchange_lost lost_by=fault fault=F sent=20 of=183\n" GONE(
+          "10.001", "c101") REPORT("10.010", "1", "get", "false"),
+      "pass detects_truncation=pass", 0 },
+    { "the same, and it is taken for a whole one", "[\"detects_truncation\"]",
+      DRIVER
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+      "10.000 c101 fin\n10.000 c101 x1 exchange_lost lost_by=fault fault=F sent=20 of=183\n" GONE(
+          "10.001", "c101") REPORT("10.010", "1", "get", "true"),
+      "fail detects_truncation=fail", 0 },
+    { "the client itself ended it before it was whole", "[\"detects_truncation\"]",
+      DRIVER "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+             "10.000 c101 delay\n10.500 c101 x1 exchange_lost lost_by=client_fin fault=F sent=20 "
+             "of=183\n" GONE("10.001", "c101") REPORT("10.010", "1", "get", "false"),
+      "inconclusive~ detects_truncation=inconclusive(no-exposure)~", 0 },
+    { "25: nobody says what the client made of it", "[\"detects_truncation\"]",
+      "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
+      "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE("10.001", "c101"),
+      "inconclusive~ detects_truncation=inconclusive(report)~", 0 },
+
+    /* --- R5 */
+    { "44: a GET is done twice: that has no effect", NULL,
+      "10.000 c101 open h2\n10.000 c101 x1 delay\n10.000 c101 x1 GET /a stream=1\n"
+      "11.000 c101 x1 peer_rst_stream\n11.000 c101 x1 exchange_lost lost_by=client_cancel fault=F\n"
+      "11.000 c101 x2 GET /a stream=3\n11.010 c101 x2 answer\n",
+      "pass~ recovered=pass executed_once=n/a~ user_wait=pass no_storm=pass~", 0 },
+    { "46: a POST is sent elsewhere, while the first is in a black hole that heals",
+      "[\"safe-retry\"]",
+      "10.000 c101 open h2\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "11.000 c101 black_hole\n12.000 c101 segments_dropped "
+                             "segments=1\n22.000 c102 open h2\n" ANSWERED("22.000", "c102", "x1",
+                                                                          "POST /b stream=1 "
+                                                                          "digest=d") "25.000 c101 "
+                                                                                      "heal\n"
+                                                                                      "25.000 c101 "
+                                                                                      "x2 stale "
+                                                                                      "POST /b "
+                                                                                      "stream=3 "
+                                                                                      "digest=d "
+                                                                                      "sent_into="
+                                                                                      "black_holed "
+                                                                                      "fault=F1\n"
+                                                                                      "25.000 c101 "
+                                                                                      "x2 "
+                                                                                      "processed "
+                                                                                      "effect="
+                                                                                      "true\n",
+      "inconclusive~ safe_retry=inconclusive(hangup-call)~ "
+      "executed_once=inconclusive(hangup-call)~",
+      0 },
+    { "46: a POST is sent elsewhere, while the first is in a black hole that heals: named",
+      "[\"safe-retry\"]",
+      "10.000 c101 open h2\n" ANSWERED("10.000", "c101", "x1",
+                                       "GET /a stream=1") "11.000 c101 "
+                                                          "black_hole\n12."
+                                                          "000 c101 "
+                                                          "segments_"
+                                                          "dropped "
+                                                          "segments=1\n22."
+                                                          "000 c102 open "
+                                                          "h2\n" ANSWERED("22.000", "c102", "x1",
+                                                                          "POST /b "
+                                                                          "stream=1 "
+                                                                          "digest=d "
+                                                                          "hangup_call="
+                                                                          "1") "25.000 "
+                                                                               "c101 "
+                                                                               "heal\n"
+                                                                               "25.000 "
+                                                                               "c101 "
+                                                                               "x2 "
+                                                                               "stale "
+                                                                               "POST "
+                                                                               "/b "
+                                                                               "stream="
+                                                                               "3 "
+                                                                               "digest="
+                                                                               "d "
+                                                                               "hangup_"
+                                                                               "call=1 "
+                                                                               "sent_"
+                                                                               "into="
+                                                                               "black_"
+                                                                               "holed "
+                                                                               "fault="
+                                                                               "F1\n"
+                                                                               "25.000 "
+                                                                               "c101 "
+                                                                               "x2 "
+                                                                               "process"
+                                                                               "ed "
+                                                                               "effect="
+                                                                               "true\n",
+      "fail safe_retry=fail executed_once=fail", 0 },
+    { "49: a GET is struck, and no POST was sent", "[\"safe_retry\"]",
+      "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /a"),
+      "inconclusive~ safe_retry=n/a~", 0 },
+    { "49: nothing is struck", "[\"safe_retry\"]", TWICE("POST /a"),
+      "inconclusive~ safe_retry=inconclusive(no-exposure)~", 0 },
+
+    /* --- R6 */
+    { "52: an app with traffic: no storm", "[\"no_storm\"]",
+      "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /a")
+          GONE("10.001", "c101") "10.010 c102 open\n" ANSWERED(
+              "10.010", "c102", "x1",
+              "GET /a") "11.000 c103 open\n11.000 c104 open\n11.000 c105 open\n11.000 c106 "
+                        "open\n11.000 c107 open\n"
+                        "11.000 c103 x1 GET /b\n11.000 c104 x1 GET /c\n11.000 c105 x1 GET "
+                        "/d\n11.000 c106 x1 GET /e\n"
+                        "11.000 c107 x1 GET /f\n11.100 c103 x1 answer\n11.100 c104 x1 "
+                        "answer\n11.100 c105 x1 answer\n"
+                        "11.100 c106 x1 answer\n11.100 c107 x1 answer\n",
+      "pass no_storm=pass", 20000 },
+    { "52: a client that opens connections in a loop", "[\"no_storm\"]",
+      "10.000 c101 open h2\n" BITTEN("10.000", "c101", "x1", "GET /a")
+          GONE("10.001", "c101") "10.010 c102 open h2\n10.020 c103 open h2\n10.030 c104 open "
+                                 "h2\n10.040 c105 open h2\n"
+                                 "10.050 c106 open h2\n" ANSWERED("10.060", "c106", "x1", "GET /a"),
+      "fail no_storm=fail", 20000 },
+    { "six attempts", "[\"no_storm\"]",
+      "10.000 c101 open h2\n10.000 c101 x1 refuse\n10.000 c101 x1 GET /a\n" LOST("10.000", "c101", "x1") "10.010 c101 x2 refuse\n10.010 c101 x2 GET /a\n" LOST(
+          "10.010", "c101",
+          "x2") "10.020 c101 x3 refuse\n10.020 c101 x3 GET /a\n" LOST("10.020", "c101",
+                                                                      "x3") "10.030 c101 x4 "
+                                                                            "refuse\n10.030 c101 "
+                                                                            "x4 GET /a\n" LOST(
+                                                                                "10."
+                                                                                "03"
+                                                                                "0",
+                                                                                "c10"
+                                                                                "1",
+                                                                                "x4") "10.040 c101 "
+                                                                                      "x5 "
+                                                                                      "refuse\n10."
+                                                                                      "040 c101 x5 "
+                                                                                      "GET "
+                                                                                      "/a\n" LOST(
+                                                                                          "10.040",
+                                                                                          "c101",
+                                                                                          "x5")
+                                                                                          ANSWERED(
+                                                                                              "10."
+                                                                                              "050",
+                                                                                              "c10"
+                                                                                              "1",
+                                                                                              "x6",
+                                                                                              "GET "
+                                                                                              "/a"),
+      "fail no_storm=fail", 20000 },
+};
