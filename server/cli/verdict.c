@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,14 +21,11 @@
 #include "verdict/report.h"
 #include "verdict/verdict.h"
 
-#define LINE_MAX_BYTES ((size_t)1 << 20)
-#define LEDGER_BYTES   ((size_t)4 << 20) /* of the newest records */
-/* A file can be long: more than a live run keeps, so that nothing that it judged is forgotten. */
-#define KEPT_ATTEMPTS    65536
-#define KEPT_CONNECTIONS 65536
-#define KEPT_FAULTS      16384
-#define EXIT_NOT_PROVED  1
-#define EXIT_UNCLEAR     3
+#define LINE_MAX_BYTES  ((size_t)1 << 20)
+#define LEDGER_BYTES    ((size_t)4 << 20) /* of the newest records */
+#define KEPT_MAX        1000000
+#define EXIT_NOT_PROVED 1
+#define EXIT_UNCLEAR    3
 
 /* --- The arguments */
 
@@ -35,6 +33,7 @@ struct arguments {
     const char *file;
     const char *junit, *markdown, *html;
     struct option_texts expect;
+    unsigned kept; /* 0: as many as the server kept */
     bool json, allow_inconclusive;
 };
 
@@ -44,6 +43,8 @@ static const struct option_row rows[] = {
     { "--expect", "NAME[;k=v]",
       "judge by this check or mitigation instead of what the ledger says; may be repeated",
       OPTION_TEXTS, PLACE(expect) },
+    { "--kept", "N", "remember so many attempts, connections and faults of a phase (as the server)",
+      OPTION_COUNT, PLACE(kept) },
     { "--json", NULL, "the verdict's document on stdout", OPTION_FLAG, PLACE(json) },
     { "--junit", "FILE", "write JUnit XML", OPTION_TEXT, PLACE(junit) },
     { "--markdown", "FILE", "append Markdown", OPTION_TEXT, PLACE(markdown) },
@@ -77,7 +78,9 @@ static int read_arguments(int argc, char **argv, struct arguments *out)
 
 struct reading {
     struct ledger *ledger;
-    struct verdict *verdict;
+    struct verdict *verdict; /* NULL: no event yet */
+    unsigned kept;           /* 0: what run_start says */
+    bool out_of_memory;
     struct ledger_watch watch;
     struct ledger_record last; /* its fields aside; event EV_COUNT: none yet */
     bool any;
@@ -85,12 +88,27 @@ struct reading {
     unsigned long line;
 };
 
+/* It keeps as many as the run whose first event this is, so that it forgets what was forgotten
+ * there: else the two could differ. */
+static struct verdict *begin_verdict(unsigned asked, const struct ledger_record *first)
+{
+    int64_t said = first->event == EV_RUN_START ? ledger_number(first, F_KEPT, 0) : 0;
+    size_t kept = asked ? asked : said >= 1 && said <= KEPT_MAX ? (size_t)said : VERDICT_KEPT;
+    const struct verdict_config config = { kept, kept, kept };
+    return verdict_create(&config);
+}
+
 static void committed(struct ledger_watch *watch, const struct ledger_record *record)
 {
     struct reading *r = link_entry(watch, struct reading, watch);
     r->last = *record;
     r->any = true;
-    verdict_feed(r->verdict, record);
+    if (!r->verdict)
+        r->verdict = begin_verdict(r->kept, record);
+    if (r->verdict)
+        verdict_feed(r->verdict, record);
+    else
+        r->out_of_memory = true;
 }
 
 static int refuse_line(const struct arguments *a, const struct reading *r,
@@ -104,58 +122,113 @@ static int refuse_line(const struct arguments *a, const struct reading *r,
     return command_refused("verdict", BAD_INPUT, &why);
 }
 
+/* What a file begins with that is no text of a ledger. */
+static const char *other_kind(const char *line, size_t len)
+{
+    static const struct {
+        const char *begin, *what;
+    } kinds[] = { { "\x1f\x8b", "is compressed: gzip -dc FILE | hangup verdict -" },
+                  { "\x28\xb5\x2f\xfd", "is compressed: zstd -dc FILE | hangup verdict -" },
+                  { "\xfd"
+                    "7zXZ",
+                    "is compressed: xz -dc FILE | hangup verdict -" },
+                  { "BZh", "is compressed: bzip2 -dc FILE | hangup verdict -" },
+                  { "PK\x03\x04", "is a zip archive: unzip -p FILE | hangup verdict -" },
+                  { "\xff\xfe", "is UTF-16" },
+                  { "\xfe\xff", "is UTF-16" },
+                  { "\xef\xbb\xbf", "begins with a byte order mark" } };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t n = strlen(kinds[i].begin);
+        if (len >= n && memcmp(line, kinds[i].begin, n) == 0)
+            return kinds[i].what;
+    }
+    return memchr(line, '\0', len) ? "is no text: there are octets of 0 in it" : NULL;
+}
+
 /* len: without the line's end. whole: it had one. */
 static int take_line(const struct arguments *a, struct reading *r, const char *line, size_t len,
                      bool whole)
 {
     struct refusal why = { 0 };
+    const char *other = r->line == 1 ? other_kind(line, len) : NULL;
+    if (other) {
+        refuse(&why, "", "one event of a ledger, a JSON object in a line, in UTF-8", "the file %s",
+               other);
+        return refuse_line(a, r, &why);
+    }
     if (len && line[len - 1] == '\r')
         len--;
     if (len == 0)
         return 0;
-    if (len > LINE_MAX_BYTES) {
-        refuse(&why, "", "lines of at most 1 MiB", "the line is too long");
-        return refuse_line(a, r, &why);
-    }
     int error = ledger_load(r->ledger, line, len, &why);
+    if (error < 0 || r->out_of_memory)
+        return command_error("verdict", "out of memory");
     if (error == 0)
         return 0;
-    if (error < 0)
-        return command_error("verdict", "out of memory");
     if (whole)
         return refuse_line(a, r, &why);
     r->cut = true; /* its writer was ended; what it told is missing */
     return 0;
 }
 
+/* Reads a line, its end included, of at most this size. Returns its length, 0 at the end of the
+ * file. */
+static size_t read_line(FILE *from, char *line, size_t size)
+{
+    size_t len = 0;
+    int c;
+    while (len < size && (c = getc_unlocked(from)) != EOF) {
+        line[len++] = (char)c;
+        if (c == '\n')
+            break;
+    }
+    return len;
+}
+
 static int read_lines(const struct arguments *a, struct reading *r, FILE *from)
 {
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t len;
-    int status = 0;
-    while (!status && (errno = 0, len = getline(&line, &size, from)) > 0) {
+    size_t size = LINE_MAX_BYTES + 2, len;
+    char *line = malloc(size);
+    int status = line ? 0 : command_error("verdict", "out of memory");
+    while (!status && (errno = 0, len = read_line(from, line, size)) > 0) {
         bool whole = line[len - 1] == '\n';
+        struct refusal why = { 0 };
         r->line++;
-        status = take_line(a, r, line, (size_t)len - whole, whole);
+        if (len < size || whole) {
+            status = take_line(a, r, line, len - whole, whole);
+            continue;
+        }
+        refuse(&why, "", "lines of at most 1 MiB", "the line is too long");
+        status = refuse_line(a, r, &why);
     }
-    if (!status && (ferror(from) || errno == ENOMEM))
+    if (!status && ferror(from))
         status = command_error("verdict", "%s: %s", a->file, strerror(errno));
     free(line);
     return status;
 }
 
+/* A FIFO is opened when somebody writes to it. */
+static FILE *open_file(const char *path)
+{
+    struct stat is;
+    if (stat(path, &is) == 0 && S_ISFIFO(is.st_mode) && strncmp(path, "/dev/fd/", 8) != 0 &&
+        strncmp(path, "/proc/", 6) != 0)
+        fprintf(stderr, "hangup verdict: %s: a FIFO; waiting until it is written to\n", path);
+    return fopen(path, "re");
+}
+
 static int read_file(const struct arguments *a, struct reading *r)
 {
     bool standard = strcmp(a->file, "-") == 0;
-    FILE *from = standard ? stdin : fopen(a->file, "re");
+    FILE *from = standard ? stdin : open_file(a->file);
     if (!from)
         return command_error("verdict", "%s: %s", a->file, strerror(errno));
     int status = read_lines(a, r, from);
     if (!standard)
         fclose(from);
     if (!status && !r->any)
-        status = command_error("verdict", "%s: there is no event in it", a->file);
+        status = command_error("verdict", "%s: there is no event in it%s", a->file,
+                               r->cut ? ", its only line is cut" : "");
     if (!status && r->cut) {
         fprintf(stderr, "hangup verdict: %s: the last line is cut, and left out\n", a->file);
         verdict_gap(r->verdict, r->last.seq + 1, r->last.seq + 1);
@@ -263,15 +336,14 @@ static int tell(const struct arguments *a, struct verdict *verdict)
 
 int command_verdict(int argc, char **argv)
 {
-    static const struct verdict_config config = { KEPT_ATTEMPTS, KEPT_CONNECTIONS, KEPT_FAULTS };
     struct arguments arguments = { 0 };
     int status = read_arguments(argc, argv, &arguments);
     if (status)
         return status;
     struct reading r = { .ledger = ledger_create(LEDGER_BYTES),
-                         .verdict = verdict_create(&config),
+                         .kept = arguments.kept,
                          .watch = { .committed = committed } };
-    if (r.ledger && r.verdict) {
+    if (r.ledger) {
         ledger_watch_add(r.ledger, &r.watch);
         status = read_file(&arguments, &r);
         if (!status)

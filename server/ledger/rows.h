@@ -183,6 +183,7 @@
     X(ORIGIN, "origin", TEXT)                                                                      \
     X(RELAYED, "relayed", BOOL)                                                                    \
     X(CONTROL, "control", BOOL)                                                                    \
+    X(KEPT, "kept", INT)                                                                           \
     X(PHASE, "phase", WORD)                                                                        \
     X(COMMAND, "command", LIST)                                                                    \
     X(PID, "pid", INT)                                                                             \
@@ -450,7 +451,7 @@
     X(WARNING, "connection? exchange? mode? name? why")                                            \
     X(MARK, "name source from_ms to_ms")                                                           \
     X(RUN_START, "run version rules over? expectations? origin? time_scale seed relayed? "         \
-                 "control?")                                                                       \
+                 "control? kept")                                                                  \
     X(EXPECTATIONS, "expectations? origin")                                                        \
     X(PHASE, "phase")                                                                              \
     X(COMMAND_START, "command pid? steps?")                                                        \

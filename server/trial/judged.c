@@ -6,12 +6,6 @@
 #include "base/clock.h"
 #include "base/json.h"
 
-/* Of each phase: a test has far fewer, and what is judged at once blocks the loop (some 20 ms, of a
- * storm 100). */
-#define ATTEMPTS    2048
-#define CONNECTIONS 2048
-#define FAULTS      2048
-
 #define GATHER  (5 * NS_PER_MS) /* nobody looks sooner than when asked */
 #define AT_ONCE 256             /* events that take no time to speak of */
 #define STEP    16              /* records between two looks at the time */
@@ -63,9 +57,7 @@ static void committed(struct ledger_watch *watch, const struct ledger_record *re
 
 int judged_begin(struct judged *j, struct ledger *ledger)
 {
-    const struct verdict_config config = { .attempts = ATTEMPTS,
-                                           .connections = CONNECTIONS,
-                                           .faults = FAULTS };
+    static const struct verdict_config config = { VERDICT_KEPT, VERDICT_KEPT, VERDICT_KEPT };
     if (j->verdict)
         return 0;
     j->verdict = verdict_create(&config);

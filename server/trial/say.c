@@ -40,6 +40,7 @@ void say_start(struct trial *t)
         ledger_int(l, F_RELAYED, true);
     if (t->control)
         ledger_int(l, F_CONTROL, true);
+    ledger_int(l, F_KEPT, VERDICT_KEPT);
     ledger_commit(l);
 }
 

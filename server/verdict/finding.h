@@ -34,7 +34,8 @@
     X(GAP, "gap",                                                                                  \
       "events are missing: give the ledger more room (--ledger-limit), or use --ledger-dir")       \
     X(RESET, "reset",                                                                              \
-      "more calls were made than are kept: begin a new run, or reset this one before the test")    \
+      "more calls were made than are kept: begin a new run, or reset this one before the test; "   \
+      "of a saved ledger, hangup verdict --kept keeps more")                                       \
     X(RELAYED, "relayed",                                                                          \
       "something between client and server answers for the client: let it connect directly, or "   \
       "ask again on the same connection, so that it shows that it has read the answer")            \

@@ -240,6 +240,13 @@ def reports(tap, prove):
     status, said, errors = prove.run('--json', files['ledger'], verb='verdict')
     tap.case('a saved ledger is judged alike', json.loads(said) == document if said else False,
              f'{status}\n{said}{errors}\n{json.dumps(document)}')
+    prove.run('01', '--over', 'h1', '--expect', 'retry-once', '--ledger', files['ledger'], command=[*PYTHON, '--retry', '1'])
+    ledger = pathlib.Path(files['ledger'])
+    ledger.write_text(ledger.read_text().replace('"kept":2048', '"kept":1'))
+    for more, expected in ([], INCONCLUSIVE), (['--kept', '2048'], PROVED):
+        status, said, errors = prove.run(str(ledger), *more, verb='verdict')
+        tap.case(f'a ledger is judged by as much as its server kept: {expected}', status == expected,
+                 f'{status}\n{said}{errors}')
 
 
 def elsewhere(tap, prove):

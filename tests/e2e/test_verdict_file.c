@@ -270,6 +270,61 @@ static void a_line_that_is_missing_makes_no_pass(void **state)
     buf_free(&err);
 }
 
+static void what_is_no_ledger_is_said(void **state)
+{
+    struct buf out = { .data = NULL }, err = { .data = NULL };
+    static char long_line[(1 << 20) + 3];
+    memset(long_line, 'a', sizeof long_line);
+    const struct {
+        const char *bytes;
+        size_t len;
+        const char *text;
+    } rows[] = {
+        { "", 0, "there is no event in it" },
+        { "\n\n", 2, "there is no event in it" },
+        { "{\"seq\":1,\"ev", 12, "there is no event in it, its only line is cut" },
+        { "\x1f\x8b\x08", 3, "line 1: the file is compressed: gzip -dc FILE | hangup verdict -" },
+        { "\x28\xb5\x2f\xfd", 4, "zstd -dc" },
+        { "\xff\xfe{", 3, "is UTF-16" },
+        { "\xef\xbb\xbf{}", 5, "a byte order mark" },
+        { "ab\0cd\n", 6, "is no text" },
+        { "[1]\n", 4, "line 1: $: this is JSON, but no object" },
+        { long_line, sizeof long_line, "line 1: the line is too long" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        write_whole(scratch_path("ledger"), rows[i].bytes, rows[i].len);
+        int status = verdict(NULL, &out, &err);
+        check(status == EXIT_SETUP, "%zu: %d", i, status);
+        assert_text(&err, rows[i].text);
+    }
+    unlink(scratch_path("ledger"));
+    buf_free(&out);
+    buf_free(&err);
+    const char *const folder[] = { "verdict", scratch, NULL };
+    assert_int_equal(server_run(folder, &out, &err), EXIT_SETUP);
+    assert_text(&err, "Is a directory");
+    buf_free(&out);
+    buf_free(&err);
+    const char *const endless[] = { "verdict", "/dev/zero", NULL };
+    assert_int_equal(server_run(endless, &out, &err), EXIT_SETUP);
+    buf_free(&out);
+    buf_free(&err);
+}
+
+static void more_or_less_can_be_kept(void **state)
+{
+    struct buf out = { .data = NULL }, err = { .data = NULL };
+    const char *const as_it_was[] = { "--expect", RECOVERED, NULL };
+    const char *const less[] = { "--expect", RECOVERED, "--kept", "1", NULL };
+    write_whole(scratch_path("ledger"), retried.bytes, retried.len);
+    int status = verdict(less, &out, &err);
+    check(status == 3, "%d: %s", status, (const char *)buf_bytes(&out));
+    status = verdict(as_it_was, &out, &err);
+    check(status == 0, "%d: %s", status, (const char *)buf_bytes(&out));
+    buf_free(&out);
+    buf_free(&err);
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
     struct buf out = { .data = NULL }, err = { .data = NULL };
@@ -315,6 +370,8 @@ int main(void)
         cmocka_unit_test(a_ledger_that_was_cut_is_judged_up_to_there),
         cmocka_unit_test(damage_is_named_with_its_line),
         cmocka_unit_test(a_line_that_is_missing_makes_no_pass),
+        cmocka_unit_test(what_is_no_ledger_is_said),
+        cmocka_unit_test(more_or_less_can_be_kept),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
     return cmocka_run_group_tests_name("verdict-file", tests, set_up, tear_down);
