@@ -22,6 +22,7 @@ struct elsewhere {
     struct http http;
     uv_loop_t loop;
     char run[ID_MAX + 1]; /* "": none yet */
+    int status;           /* of its last answer */
     char ca[160];         /* a file that goes at the end; "": none */
 };
 
@@ -74,6 +75,7 @@ static int call(struct elsewhere *e, const char *method, const char *part, json_
     if (error)
         return refuse(why, "--server", "the admin API of a hangup that runs", "%s: %s",
                       e->http.host, strerror(-error));
+    e->status = r.status;
     if (r.status < 200 || r.status > 299)
         error = refused(e, &r, why);
     else if (out)
@@ -102,7 +104,11 @@ static int add(struct place *p, const json_t *spec, struct refusal *why)
 {
     struct elsewhere *e = of(p);
     json_t *run = NULL;
+    e->status = 0;
     int error = call_json(e, "POST", "/v1/runs", json_deep_copy(spec), &run, why);
+    if (error > 0 && (e->status == 404 || e->status == 405))
+        return refuse(why, "--server", "the admin API of a hangup of this version, " HANGUP_VERSION,
+                      "%s is of another version: it knows no runs", e->http.host);
     const char *id = json_string_value(json_object_get(run, "id"));
     if (!error && (!id || strlen(id) > ID_MAX))
         error = refuse(why, "--server", "the admin API of a hangup of this version",

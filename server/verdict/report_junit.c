@@ -1,5 +1,5 @@
 /* report_junit.c - JUnit XML, as Jenkins, GitLab and others read it, and by the schema of Ant's
- * report (JUnit.xsd): with all members that it wants, and none that it does not know.
+ * report (tests/unit/junit.xsd): with all members that it wants, and none that it does not know.
  *
  * No consumer knows "inconclusive", and "skipped" is green in all of them: so it is an <error>. A
  * testcase "verdict" of each row fails when the row does, so that a run of which no check came to
@@ -50,11 +50,17 @@ static void add_outcome(struct junit *j, enum outcome outcome, const char *kind,
     buf_printf(j->out, "</%s>\n", element);
 }
 
+/* A name of something: the schema wants one. */
+static void add_label(struct buf *out, const char *text)
+{
+    report_xml_text(out, text[strspn(text, " \t\r\n")] ? text : "unnamed");
+}
+
 static void begin_case(struct junit *j, const struct report_row *row, const char *name,
                        const char *of, const char *phase)
 {
     buf_text(j->out, "    <testcase name=\"");
-    report_xml_text(j->out, name);
+    add_label(j->out, name);
     if (*of || *phase) {
         buf_text(j->out, " (");
         report_xml_text(j->out, of);
@@ -175,9 +181,9 @@ static void add_suite(const struct report *r, const struct report_row *row, size
         add_check(&j, row, check);
     add_verdict(&j, row);
     buf_text(out, "  <testsuite name=\"");
-    report_xml_text(out, report_row_name(row));
+    add_label(out, report_row_name(row));
     buf_text(out, "\" package=\"");
-    report_xml_text(out, report_title(r));
+    add_label(out, report_title(r));
     buf_printf(out,
                "\" id=\"%zu\" timestamp=\"%s\" hostname=\"localhost\" tests=\"%zu\" "
                "failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\" time=\"0\">\n",

@@ -18,24 +18,6 @@
 
 #include "verdict/report.h"
 
-/* The members that the schema of JUnit knows: Ant's (all of its required ones), with Jenkins'
- * skipped.
- */
-static const struct markup_rule junit_rules[] = {
-    { "testsuites", NULL, NULL, NULL },
-    { "testsuite", "testsuites",
-      "name package id timestamp hostname tests failures errors skipped time", NULL },
-    { "properties", "testsuite", NULL, NULL },
-    { "property", "properties", "name value", NULL },
-    { "testcase", "testsuite", "name classname time", NULL },
-    { "failure", "testcase", "message type", NULL },
-    { "error", "testcase", "message type", NULL },
-    { "skipped", "testcase", "message", NULL },
-    { "system-out", "testsuite", NULL, NULL },
-    { "system-err", "testsuite", NULL, NULL },
-    { 0 },
-};
-
 static const struct markup_rule html_rules[] = {
     { "html", NULL, "lang", NULL },
     { "head", NULL, NULL, NULL },
@@ -272,11 +254,102 @@ static void count_elements(void *arg, const char *name, const char *attributes)
     c->said_skipped += said(attributes, "skipped=");
 }
 
+/* --- The schema of JUnit XML: all that was written in this program is held against it at the end.
+ */
+
+static char folder[] = "/tmp/hangup-test-XXXXXX";
+static unsigned kept;
+
+static int set_up_folder(void **state)
+{
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int tear_down_folder(void **state)
+{
+    char command[80];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+static void keep_for_schema(const char *text)
+{
+    char path[80];
+    snprintf(path, sizeof path, "%s/%u.xml", folder, kept++);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* How many documents xmllint found to be invalid, of which it says the first few. */
+static int against_schema(const char *files)
+{
+    char command[600], line[400];
+    int invalid = 0;
+    snprintf(command, sizeof command,
+             "exec 2>&1; xmllint --nonet --noout --schema \"$SOURCE_ROOT/tests/unit/junit.xsd\" %s",
+             files);
+    FILE *pipe = popen(command, "re");
+    assert_non_null(pipe);
+    while (fgets(line, sizeof line, pipe))
+        if (!strstr(line, " validates\n") && invalid++ < 5)
+            print_message("# %s", line);
+    int status = pclose(pipe);
+    return invalid ? invalid : status;
+}
+
+static void junit_follows_the_schema(void **state)
+{
+    char files[80];
+    assert_true(kept > 1000);
+    snprintf(files, sizeof files, "%s/*.xml", folder);
+    assert_int_equal(against_schema(files), 0);
+}
+
+/* What it would not do to let pass. */
+static void the_schema_finds_what_is_wrong(void **state)
+{
+    static const struct {
+        const char *old, *new;
+    } rows[] = {
+        { " hostname=\"localhost\"", "" },
+        { "<testcase ", "<testcase status=\"ok\" " },
+        { " id=\"0\"", " id=\"one\"" },
+        { "tests=\"", "tests=\"-" },
+        { " time=\"0\">", " time=\"soon\">" },
+        { "T04:45:07\"", "T04:45:07Z\"" },
+        { "<system-err>", "<system-out/><system-err>" },
+        { " classname=\"", " class=\"" },
+        { "</testcase>", "<failure type=\"a\"/><error type=\"a\"/></testcase>" },
+        { "</testcase>", "<failure/></testcase>" },
+    };
+    json_t *document = json(PROVED);
+    const struct report_row row = { "row", document, NULL, 0 };
+    const struct report r = { .rows = &row, .count = 1, .at = "2026-11-30T04:45:07" };
+    char *text = text_of(report_junit, &r), path[80];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *at = strstr(text, rows[i].old);
+        if (!at)
+            fail_msg("\"%s\" is not in it", rows[i].old);
+        snprintf(path, sizeof path, "%s/wrong", folder);
+        FILE *file = fopen(path, "we");
+        assert_non_null(file);
+        fprintf(file, "%.*s%s%s", (int)(at - text), text, rows[i].new, at + strlen(rows[i].old));
+        assert_int_equal(fclose(file), 0);
+        if (against_schema(path) == 0)
+            fail_msg("\"%s\" instead of \"%s\" is valid", rows[i].new, rows[i].old);
+    }
+    free(text);
+    json_decref(document);
+}
+
 static struct counts junit(const struct report *r)
 {
     struct counts c = { 0 };
     char *text = text_of(report_junit, r);
-    markup_xml(text, strlen(text), junit_rules, count_elements, &c);
+    markup_xml(text, strlen(text), NULL, count_elements, &c);
+    keep_for_schema(text);
     assert_int_equal(c.tests, c.said_tests);
     assert_int_equal(c.failures, c.said_failures);
     assert_int_equal(c.errors, c.said_errors);
@@ -593,6 +666,8 @@ int main(void)
         cmocka_unit_test(control_characters_are_shown_by_their_numbers),
         cmocka_unit_test(nothing_in_a_document_breaks_a_report),
         cmocka_unit_test(without_memory_a_report_has_failed),
+        cmocka_unit_test(junit_follows_the_schema), /* the last ones */
+        cmocka_unit_test(the_schema_finds_what_is_wrong),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up_folder, tear_down_folder);
 }

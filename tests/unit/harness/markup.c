@@ -87,6 +87,8 @@ static bool has_word(const char *list, const char *word)
 static const struct markup_rule *rule_of(const struct reader *r, const char *element)
 {
     const char *parent = r->depth ? r->open[r->depth - 1] : NULL;
+    if (!r->rules)
+        return NULL;
     for (const struct markup_rule *rule = r->rules; rule->element; rule++)
         if (strcmp(rule->element, element) == 0 &&
             (r->html || (rule->parent && parent ? strcmp(rule->parent, parent) == 0
@@ -105,9 +107,9 @@ static void attributes(struct reader *r, const struct markup_rule *rule, char *o
         char key[32];
         r->at++;
         name(r, key);
-        if (!has_word(rule->required, key) && !has_word(rule->optional, key))
+        if (rule && !has_word(rule->required, key) && !has_word(rule->optional, key))
             fail_here(r, "an attribute that is not known, before");
-        required += has_word(rule->required, key);
+        required += rule && has_word(rule->required, key);
         if (!begins(r, "=\""))
             fail_here(r, "no value");
         r->at += 2;
@@ -126,7 +128,7 @@ static void attributes(struct reader *r, const struct markup_rule *rule, char *o
         r->at++;
     }
     size_t wanted = 0;
-    for (const char *c = rule->required; c && *c; wanted++)
+    for (const char *c = rule ? rule->required : NULL; c && *c; wanted++)
         c = strchr(c, ' ') ? strchr(c, ' ') + 1 : "";
     if (required != wanted)
         fail_here(r, "an attribute is missing, before");

@@ -14,8 +14,8 @@ struct markup_rule {
 
 /* Reads a text of len octets as XML 1.0: well-formed (of entities the five that are built in, and
  * &#39;), UTF-8, no control characters but line ends, elements and attributes as the rules say (a
- * NULL element ends them). Calls element (NULL is fine) with each, its parent and its attributes
- * "name=value\n...". */
+ * NULL element ends them; rules NULL: any). Calls element (NULL is fine) with each, its parent and
+ * its attributes "name=value\n...". */
 void markup_xml(const char *text, size_t len, const struct markup_rule *rules,
                 void (*element)(void *arg, const char *name, const char *attributes), void *arg);
 
