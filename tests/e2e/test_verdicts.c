@@ -7,6 +7,7 @@
 #include "talk.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -343,6 +344,23 @@ static void file_of(const char *dir, const char *run, char *out, size_t size)
     check(out[0], "no file of %s", run);
 }
 
+/* The file is written behind what happens: waits until it has the run's end. */
+static void await_end(const char *path)
+{
+    int64_t until = in_ms(20000);
+    char line[65536];
+    for (bool ended = false; !ended;) {
+        FILE *f = fopen(path, "re");
+        assert_non_null(f);
+        while (fgets(line, sizeof line, f))
+            ended = strstr(line, "\"event\":\"run_end\"") && strchr(line, '\n');
+        fclose(f);
+        check(ended || clock_now() < until, "%s has no end", path);
+        if (!ended)
+            poll(NULL, 0, 5);
+    }
+}
+
 static void a_saved_ledger_judges_itself_to_the_same(void **state)
 {
     char dir[64], path[400];
@@ -356,6 +374,7 @@ static void a_saved_ledger_judges_itself_to_the_same(void **state)
         json_t *live = verdict(&t, "");
         struct buf out = { 0 }, err = { 0 };
         file_of(dir, t.id, path, sizeof path);
+        await_end(path);
         server_run((const char *const[]){ "verdict", "--json", path, NULL }, &out, &err);
         json_t *saved =
             json_loadb((const char *)buf_bytes(&out), strlen((char *)out.data), 0, NULL);
