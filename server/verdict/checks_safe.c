@@ -205,10 +205,10 @@ void check_executed_once(const struct scene *s, struct finding *f)
     for (size_t i = 0; i < s->calls->count; i++) {
         const struct call *call = &s->calls->calls[i];
         const struct attempt *first = call_read(s, call);
-        if (scene_about(s, call) && first && !repeat_is_safe(first))
+        if (scene_about(s, call) && first && !repeat_is_idempotent(first))
             executions_of(s, f, call);
     }
-    finding_end_or_na(s, f, "no request with an effect was struck");
+    finding_end_or_na(s, f, "nothing that must not be done twice was struck");
 }
 
 /* --- no_storm */

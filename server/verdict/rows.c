@@ -127,12 +127,13 @@ const struct check_row check_rows[CHECK_COUNT] = {
     },
     [CHECK_EXECUTED_ONCE] = {
         "executed_once",
-        "No call takes effect twice (with one Idempotency-Key in all attempts it counts once).",
+        "No call takes effect twice (a PUT or DELETE may; with one Idempotency-Key in all attempts "
+        "it counts once).",
         "a POST that is struck after the server may have done it; wait until its connections are "
         "over",
         "each call that a fault struck took effect at most once",
         "one took effect more than once",
-        "no request with an effect was struck",
+        "nothing that must not be done twice was struck",
         { { 0 } },
     },
     [CHECK_USER_WAIT] = {

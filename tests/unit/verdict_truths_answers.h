@@ -168,6 +168,13 @@ static const struct truth of_answers[] = {
                                                                                "effect="
                                                                                "true\n",
       "fail safe_retry=fail executed_once=fail", 0 },
+    { "R5: a PUT that is done twice is done once", NULL,
+      "10.000 c101 open\n10.000 c101 x1 PUT /a\n10.000 c101 x1 processed effect=true\n"
+      "10.000 c101 fin\n" LOST("10.000", "c101", "x1")
+          GONE("10.001", "c101") "10.010 c102 open\n10.010 c102 x1 PUT /a\n"
+                                 "10.010 c102 x1 processed effect=true\n"
+                                 "10.010 c102 x1 answer\n" CLOSES("10.100", "c102") EXIT("10.200"),
+      "pass recovered=pass executed_once=n/a user_wait=pass no_storm=pass", 0 },
     { "49: a GET is struck, and no POST was sent", "[\"safe_retry\"]",
       "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /a"),
       "inconclusive~ safe_retry=n/a~", 0 },
