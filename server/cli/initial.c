@@ -59,6 +59,7 @@ static int read_object(const json_t *file, struct initial *out, struct refusal *
         out->seed = (struct option_number){ true, (uint64_t)n };
     }
     out->plan = json_incref(json_object_get(file, "plan"));
+    out->file = json_incref((json_t *)file);
     return 0;
 }
 
@@ -117,13 +118,13 @@ int initial_read(const struct options *o, struct initial *out, struct refusal *w
 void initial_free(struct initial *i)
 {
     json_decref(i->plan);
-    i->plan = NULL;
+    json_decref(i->file);
+    i->plan = i->file = NULL;
 }
 
 /* --- Setting it */
 
-/* What was refused is said with the option's name, and its place as the file has it. */
-static int in_option(const struct initial *i, int error, struct refusal *why)
+int initial_refused(const struct initial *i, int error, struct refusal *why)
 {
     if (error <= 0)
         return error;
@@ -143,16 +144,16 @@ int initial_check(const struct initial *i, const struct catalogue *c, double sca
                         : plan_compile(c, i->plan, scale, 0, &plan, why);
     mode_unref(program);
     plan_unref(plan);
-    return in_option(i, error, why);
+    return initial_refused(i, error, why);
 }
 
 int initial_set(const struct initial *i, struct run *run, struct refusal *why)
 {
     if (!i->mode)
-        return in_option(
+        return initial_refused(
             i, run_set_plan(run, i->plan, i->seed.given ? &i->seed.value : NULL, APPLY_ALL, why),
             why);
     if (strcmp(i->mode, "normal") == 0)
         return 0; /* what a run begins with */
-    return in_option(i, run_set_mode_text(run, i->mode, why), why);
+    return initial_refused(i, run_set_mode_text(run, i->mode, why), why);
 }

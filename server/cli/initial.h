@@ -11,10 +11,11 @@ struct catalogue;
 struct run;
 
 struct initial {
-    const char *option;        /* what names it, for refusals: "--plan" */
-    const char *mode;          /* NAME[;k=v]; NULL: a plan */
-    json_t *plan;              /* as plan_compile takes it */
-    bool bare;                 /* the file is the plan: paths begin with "$" */
+    const char *option; /* what names it, for refusals: "--plan" */
+    const char *mode;   /* NAME[;k=v]; NULL: a plan */
+    json_t *plan;       /* as plan_compile takes it */
+    json_t *file;       /* the plan's, with what a case has beside its plan; NULL: the plan alone */
+    bool bare;          /* the file is the plan: paths begin with "$" */
     struct option_number seed; /* of the plan */
     char case_name[64];        /* the case that was meant; "": none */
 };
@@ -30,3 +31,7 @@ int initial_check(const struct initial *i, const struct catalogue *c, double sca
 
 /* Sets it. Returns the same. */
 int initial_set(const struct initial *i, struct run *run, struct refusal *why);
+
+/* What was refused is said with the option's name, and its place as the file has it. Returns error.
+ */
+int initial_refused(const struct initial *i, int error, struct refusal *why);

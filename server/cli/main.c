@@ -18,6 +18,7 @@
 #include "cli/standard.h"
 #include "run/run.h"
 #include "server.h"
+#include "trial/trial.h"
 #include "wire/caps.h"
 #include "wire/listener.h"
 
@@ -116,6 +117,19 @@ static int create(struct serve *s, struct refusal *why)
     return server_create(&config, &s->server, why);
 }
 
+/* What the mode, plan or case expects of clients. */
+static int expect(struct serve *s, struct refusal *why)
+{
+    const struct initial *i = &s->initial;
+    if (i->mode && strcmp(i->mode, "normal") == 0)
+        return 0;
+    return initial_refused(i,
+                           trial_began_with(trials_default(server_trials(s->server)),
+                                            *i->case_name ? i->case_name : NULL,
+                                            json_object_get(i->file, "expect"), why),
+                           why);
+}
+
 static int start(struct serve *s, struct refusal *why)
 {
     const struct options *o = &s->options;
@@ -132,7 +146,7 @@ static int start(struct serve *s, struct refusal *why)
         refuse_in(why, o->token_source, NULL);
     if (!error)
         error = initial_set(&s->initial, server_default_run(s->server), why);
-    return error;
+    return error ? error : expect(s, why);
 }
 
 static void finish(struct serve *s)

@@ -13,6 +13,7 @@
 #include "cli/initial.h"
 #include "mode/cases.h"
 #include "mode/catalogue.h"
+#include "mode/driver.h"
 #include "mode/suites.h"
 #include "verdict/expect.h"
 #include "wire/caps.h"
@@ -50,6 +51,30 @@ static int read_mode(const struct prove_options *o, const struct catalogue *c, j
     return error;
 }
 
+/* What a case has beside its plan, of a file that is one: with what it is to be proved. */
+static int take_members(const json_t *file, json_t *row, struct refusal *why)
+{
+    static const char *const names[] = { "steps", "over", "expect" };
+    struct driver_step list[DRIVER_STEPS_MAX];
+    json_t *steps = json_object_get(file, "steps"), *over = json_object_get(file, "over");
+    const char *text = json_string_value(over);
+    size_t count;
+    if (over && (!text ||
+                 (strcmp(text, "h1") != 0 && strcmp(text, "h2") != 0 && strcmp(text, "both") != 0)))
+        return refuse(why, "--plan", "\"h1\", \"h2\" or \"both\"", "$.over is none of these");
+    if (steps && !json_is_string(steps))
+        return refuse(why, "--plan", "a text", "$.steps is of another type");
+    int error =
+        steps ? driver_steps_read(json_string_value(steps), "--plan: $.steps", list, &count, why)
+              : 0;
+    for (size_t i = 0; !error && i < sizeof names / sizeof *names; i++) {
+        json_t *member = json_object_get(file, names[i]);
+        if (member && json_object_set(row, names[i], member))
+            error = -ENOMEM;
+    }
+    return error;
+}
+
 static int read_plan(const struct prove_options *o, json_t *row, struct refusal *why)
 {
     const struct options options = { .plan_file = o->plan };
@@ -63,6 +88,8 @@ static int read_plan(const struct prove_options *o, json_t *row, struct refusal 
     if (!error && initial.seed.given &&
         json_object_set_new(row, "seed", json_integer((json_int_t)initial.seed.value)))
         error = -ENOMEM;
+    if (!error && initial.file)
+        error = take_members(initial.file, row, why);
     initial_free(&initial);
     return error;
 }

@@ -272,6 +272,30 @@ static int set_expected(struct trial *t, const json_t *given, struct refusal *wh
     return 0;
 }
 
+int trial_began_with(struct trial *t, const char *case_name, const json_t *given,
+                     struct refusal *why)
+{
+    json_t *now = run_mode(t->run), *mode = json_object_get(now, "mode");
+    struct setting s = { .case_name = case_name ? json_string(case_name) : NULL };
+    if (!case_name && json_is_string(mode))
+        s.mode = json_incref(mode);
+    struct plan *plan = run_plan(t->run);
+    struct expected_of own = { .list = NULL }, expected = { .list = NULL };
+    int error = now && (!case_name || s.case_name) ? own_of(t, &s, plan, &own) : -ENOMEM;
+    if (!error)
+        error = read_expected(t, given, plan, &own, &expected, why);
+    json_decref(now);
+    setting_free(&s);
+    if (error) {
+        expected_free(&own);
+        return error;
+    }
+    expected_free(&t->own);
+    t->own = own;
+    expect(t, &expected);
+    return 0;
+}
+
 int trial_set(struct trial *t, const json_t *body, bool patch, struct refusal *why)
 {
     struct setting s = { 0 };

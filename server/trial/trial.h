@@ -93,6 +93,10 @@ json_t *trial_mode(const struct trial *t);
  * "normal". It is what the phases "fault" and "without" have from now on. Returns as run_set_plan.
  */
 int trial_set(struct trial *t, const json_t *body, bool patch, struct refusal *why);
+/* What was set on its run when the server began: expects what that does by itself, or what is given
+ * (NULL: nothing). case_name: the case that it is; NULL: a mode or a plan. Returns as trial_set. */
+int trial_began_with(struct trial *t, const char *case_name, const json_t *given,
+                     struct refusal *why);
 /* As run_reset; the trial's phase and expectations stay, and are in the ledger again once it is
  * empty. */
 int trial_reset(struct trial *t);

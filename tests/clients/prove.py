@@ -191,6 +191,24 @@ def statuses(tap, prove):
         tap.case(f'{title}: {expected}', status == expected, f'{status}\n{said}{errors}')
 
 
+def plans(tap, prove):
+    """A plan's file may have what a case has: how it is tested, and what is expected."""
+    plan = {'plan': [{'connection': '1', 'mode': 'close-on-reuse'}, {'mode': 'normal'}],
+            'steps': 'get pause get', 'over': 'h1', 'expect': ['retry-once']}
+    path = pathlib.Path(prove.path('plan.json'))
+    path.write_text(json.dumps(plan))
+    status, document = prove.document('--plan', str(path), command=[*PYTHON, '--retry', '1'])
+    tap.case('a plan says how it is tested and what is expected',
+             status == PROVED and document.get('over') == 'h1'
+             and [row['name'] for row in document['mitigations']] == ['retry-once']
+             and document['phases'][0]['requests'] == 2, f'{status} {document}')
+    for name, value, place in (('steps', 'get gett', '$.steps: word 2'), ('steps', 7, '$.steps'),
+                               ('over', 'h3', '$.over'), ('expect', ['retry-one'], '$.expect[0]')):
+        path.write_text(json.dumps({**plan, name: value}))
+        status, said, errors = prove.run('--plan', str(path), command=PYTHON)
+        tap.case(f'{name} {value} is refused', status == USAGE and place in errors, f'{status}\n{said}{errors}')
+
+
 def processes(tap, prove):
     pid_file = prove.path('pid')
     script = f'setsid sh -c \'echo $$ > {pid_file}; trap "" TERM; while :; do sleep 1; done\' & ' \
@@ -303,7 +321,8 @@ def whole(prove, command):
 def main():
     options = argparse.ArgumentParser(description='Real clients, proved and audited.')
     options.add_argument('--hangup', required=True, help='the binary to test')
-    parts = mitigations, sessions, suite_ledgers, both_protocols, statuses, processes, reports, elsewhere, audits, times
+    parts = (mitigations, sessions, suite_ledgers, both_protocols, statuses,
+             plans, processes, reports, elsewhere, audits, times)
     options.add_argument('--only', choices=[part.__name__ for part in parts], help='one part of it')
     given = options.parse_args()
     tap, prove = Tap(), Prove(given.hangup)

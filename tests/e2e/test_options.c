@@ -412,6 +412,40 @@ static void a_case_is_found_by_its_number_or_a_part(void **state)
     }
 }
 
+/* As when it is set over the API. */
+static void a_mode_case_or_plan_expects_what_it_says(void **state)
+{
+    const char *plan =
+        scratch_file("plan.json", "{\"plan\":[{\"connection\":1,\"mode\":\"idle-close\"}],"
+                                  "\"expect\":[\"no_storm\"]}");
+    const struct {
+        const char *option, *value, *of, *first;
+    } rows[] = {
+        { "--mode", "normal", NULL, NULL },
+        { "--mode", "idle-close;idle=3s", "default", "recovered" },
+        { "--mode", "empty-response", "mode empty-response", "user_wait" },
+        { "--case", "14", "case 14-post-processed-no-response", "safe_retry" },
+        { "--plan", plan, "run", "no_storm" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct server server = { .pid = 0 };
+        server_start(&server, (const char *const[]){ rows[i].option, rows[i].value, NULL });
+        json_t *run = admin_call(&server, 200, "GET", "/v1/runs/default", NULL);
+        const char *of = json_string_value(json_object_get(run, "expect_of"));
+        const char *first = json_string_value(json_array_get(json_object_get(run, "expect"), 0));
+        check(!strcmp(of ? of : "-", rows[i].of ? rows[i].of : "-"), "%s %s: of %s", rows[i].option,
+              rows[i].value, of ? of : "nobody");
+        check(!strcmp(first ? first : "-", rows[i].first ? rows[i].first : "-"), "%s %s: %s",
+              rows[i].option, rows[i].value, first ? first : "nothing");
+        json_decref(run);
+        server_stop(&server);
+    }
+    plan = scratch_file("plan.json", "{\"plan\":[{\"mode\":\"empty-response\"}],"
+                                     "\"expect\":[\"recovered\"]}");
+    refused("--plan: $.expect[0]: recovered could never be judged here", "--plan", plan, NULL,
+            NULL);
+}
+
 static void one_listener_at_least_is_on(void **state)
 {
     const char *const arguments[] = { "serve", "--https", "off", "--https1",
@@ -544,6 +578,7 @@ int main(void)
         cmocka_unit_test(the_ready_line_says_what_is_set),
         cmocka_unit_test(filters_leave_what_was_asked_for),
         cmocka_unit_test(a_case_is_found_by_its_number_or_a_part),
+        cmocka_unit_test(a_mode_case_or_plan_expects_what_it_says),
         cmocka_unit_test(one_listener_at_least_is_on),
         cmocka_unit_test(a_port_in_use_is_refused),
         cmocka_unit_test(commands_without_a_server_say_what_they_are_asked),
