@@ -525,7 +525,7 @@ static void commands_without_a_server_say_what_they_are_asked(void **state)
         { { "modes", "--case", "14" }, 0, "Expects: safe_retry, executed_once", NULL },
         { { "modes", "throttle" }, 0, "Expects: user_wait, executed_once", NULL },
         { { "modes", "--suites" }, 0, "stale      Connections that die", NULL },
-        { { "modes", "--suite", "stale" }, 0, "half-open;idle=500ms\n  get get pause get\n", NULL },
+        { { "modes", "--suite", "stale" }, 0, "half-open;idle=300ms\n  get get pause get\n", NULL },
         { { "modes", "--suite", "all" }, 0, "case-14, over both, as the case is", NULL },
         { { "modes", "--suite", "stael" }, EXIT_SETUP, NULL, "mean stale" },
         { { "prove", "--list" }, 0, "\n  retry-once ", NULL },
