@@ -203,7 +203,14 @@ void report_notes(const json_t *document, void (*each)(void *arg, struct buf *li
     json_t *one;
     double scale = json_number_value(json_object_get(document, "time_scale"));
     json_int_t more = json_integer_value(json_object_get(document, "more"));
+    const char *why = report_member(document, "why");
     struct buf line = { 0 };
+    if (*why) {
+        buf_printf(&line, "%s -> %s", why,
+                   report_member(json_object_get(document, "remedy"), "do"));
+        each(arg, &line);
+        line.start = line.end = 0;
+    }
     json_array_foreach(json_object_get(document, "disagreements"), i, one)
     {
         buf_text(&line, "they disagree: ");

@@ -102,7 +102,9 @@ static void add_verdict(struct junit *j, const struct report_row *row)
                 outcome == OUTCOME_FAIL ? "failed"
                 : row->error            ? "set-up"
                                         : "inconclusive",
-                &message, row->error ? row->error : "");
+                &message,
+                row->error ? row->error
+                           : report_member(json_object_get(row->document, "remedy"), "do"));
     buf_text(j->out, "    </testcase>\n");
     buf_free(&message);
 }

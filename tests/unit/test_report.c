@@ -151,7 +151,8 @@ static void an_inconclusive_check_says_what_to_do(void **state)
             "true") "],"
                     " 'disagreements': [{'n': 2, 'client': 'ok, 200', 'server': 'never answered',"
                     " 'meaning': 'ask the server'}], 'missing': [{'first_seq': 7, 'last_seq': "
-                    "9}]}");
+                    "9}], 'why': 'all of it was new', 'remedy': {'code': 'x', 'do': 'begin "
+                    "anew'}}");
     const struct report_row row = { NULL, document, NULL, 0 };
     const struct report r = { .rows = &row, .count = 1 };
     void (*const formats[])(const struct report *, struct buf *) = { report_text, report_markdown,
@@ -159,6 +160,8 @@ static void an_inconclusive_check_says_what_to_do(void **state)
     for (size_t i = 0; i < 4; i++) {
         char *text = text_of(formats[i], &r);
         assert_has(text, "do this");
+        assert_has(text, "all of it was new");
+        assert_has(text, "begin anew");
         assert_has(text, "7 to 9");
         assert_has(text, "never answered");
         if (i != 2) /* whose words are <error> */

@@ -46,7 +46,8 @@ json_t *newest_connection(void)
         len = buf_len(&text);
     }
     run_cursor_close(&cursor);
-    json_t *last = json_loadb((const char *)buf_bytes(&text) + before, len - before, 0, NULL);
+    json_t *last =
+        len ? json_loadb((const char *)buf_bytes(&text) + before, len - before, 0, NULL) : NULL;
     buf_free(&text);
     return last;
 }
