@@ -135,7 +135,7 @@ struct audit_row audit_read(const struct prove_result *r)
     if (complained && row.outcome < AUDIT_FAILED) /* also for what left no byte on the wire */
         row.outcome = AUDIT_FAILED;
     row.storm = fails(r->verdict, "no_storm");
-    row.stale = fails(r->verdict, "no_stale_use") || fails(r->verdict, "goaway_respected");
+    row.stale = fails(r->verdict, "no_stale_use"); /* of what GOAWAY has ended, too */
     row.twice = row.twice || fails(r->verdict, "executed_once");
     row.connections = connections_of(r->verdict, "fault");
     return row;
@@ -276,7 +276,8 @@ static void add_kind(json_t *list, const char *name, const struct kind *k)
     if (k->struck == 0)
         fact(list, "%s: not tested", name);
     else if (k->repeated == 0)
-        fact(list, "%s: never repeated (%u were struck)", name, k->struck);
+        fact(list, "%s: never repeated (%u %s struck)", name, k->struck,
+             k->struck == 1 ? "was" : "were");
     else
         fact(list, "%s: repeated %s%s; %u of %u that were struck were repeated, %u answered", name,
              k->most == 1 ? "once" : "more than once",

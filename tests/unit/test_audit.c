@@ -125,6 +125,17 @@ static void facts_stand_beside_it(void **state)
     drop(&r);
 }
 
+/* What GOAWAY refused and is not sent again is not well either, but no use of what has ended. */
+static void a_refused_stream_that_is_not_repeated_is_no_stale_use(void **state)
+{
+    struct prove_result r =
+        result("{\"phases\":[],\"checks\":[{\"check\":\"goaway_respected\",\"phase\":\"fault\","
+               "\"outcome\":\"fail\"}]}",
+               CALLS(CALL("GET", "bitten", "given_up", "")));
+    assert_false(audit_read(&r).stale);
+    drop(&r);
+}
+
 static bool says(const struct prove_results *results, const char *line)
 {
     buf_consume(&out, buf_len(&out));
@@ -149,13 +160,13 @@ static void a_post_that_is_not_repeated_is_said_only_of_one_that_was_struck(void
         result(DOCUMENT, CALLS(RECOVERED "," CALL("POST", "bitten", "given_up", ",\"retries\":0")));
     const struct prove_results results = { .list = &r, .count = 1 };
     row.steps = (char *)"get get pause post";
-    assert_true(says(&results, "POST: never repeated (1 were struck)"));
+    assert_true(says(&results, "POST: never repeated (1 was struck)"));
     assert_true(says(&results, "POST with a key: not tested"));
     assert_true(
         says(&results, "GET: repeated once; 1 of 1 that were struck were repeated, 1 answered"));
     row.steps = (char *)"get post-key";
     assert_true(says(&results, "POST: not tested"));
-    assert_true(says(&results, "POST with a key: never repeated (1 were struck)"));
+    assert_true(says(&results, "POST with a key: never repeated (1 was struck)"));
     row.steps = (char *)"post post-key"; /* which of the two it was is not known */
     assert_true(says(&results, "POST: not tested\n   POST with a key: not tested"));
     drop(&r);
@@ -184,6 +195,7 @@ int main(void)
         cmocka_unit_test_teardown(the_worst_call_is_the_outcome, teardown),
         cmocka_unit_test_teardown(a_row_without_documents_is_unclear, teardown),
         cmocka_unit_test_teardown(facts_stand_beside_it, teardown),
+        cmocka_unit_test_teardown(a_refused_stream_that_is_not_repeated_is_no_stale_use, teardown),
         cmocka_unit_test_teardown(what_was_not_seen_is_not_tested, teardown),
         cmocka_unit_test_teardown(a_post_that_is_not_repeated_is_said_only_of_one_that_was_struck,
                                   teardown),

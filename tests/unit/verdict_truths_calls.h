@@ -324,6 +324,15 @@ static const struct truth of_calls[] = {
                                                                                     "GET /a")
                       REPORT("11.210", "2", "get", "true") CLOSES("11.300", "c102") EXIT("11.400"),
       "inconclusive recovered=inconclusive(not-struck) user_wait=inconclusive(not-struck)", 0 },
+    { "a stream on a connection that GOAWAY has ended is a stale use, though TCP is as it was",
+      "[\"no_stale_use\"]",
+      CONTROL("GET /a") H2("10.000", "c101")
+          ANSWERED("10.000", "c101", "x1",
+                   "GET /a stream=1") "12.000 c101 goaway last_stream=1\n12.010 c101 fault_acked "
+                                      "from=12.005 to=12.010\n"
+                                      "13.000 c101 x2 GET /a stream=3\n" EXIT("14.000")
+                                          GONE("14.000", "c101"),
+      "fail no_stale_use=fail", 0 },
     { "R2: it leaves when a GOAWAY has announced the end", USER,
       CONTROL("GET /a") DRIVER H2("10.000", "c101")
           ANSWERED("10.000", "c101", "x1", "GET /a stream=1")
