@@ -305,11 +305,29 @@ def times(tap, prove):
     best = min(whole(prove, shell(ask)) for _ in range(5))
     tap.note(f'a run of one case, without its control: {best * 1000:.0f} ms, load {share:.1f}')
     tap.case('a run takes less than 300 ms', best < 0.3 * share, best)
+    ready = sorted(until_command(prove) for _ in range(10))
+    nothing = min(until_nothing(prove) for _ in range(10))
+    tap.note(f'until COMMAND begins, with a server that is ready: {ready[0] * 1000:.0f} ms; '
+             f'`hangup version`, which only loads the libraries: {nothing * 1000:.0f} ms')
+    tap.case('COMMAND begins within 50 ms', ready[0] < 0.05 * max(share, nothing / 0.015), ready)
     begin = time.monotonic()
     status, said, errors = prove.run('--suite', 'stale', '--over', 'h1', command=[*PYTHON, '--retry', '1'])
     took = time.monotonic() - begin
     tap.note(f'the suite stale, over h1: {took:.1f} s, load {share:.1f}')
     tap.case('a suite takes less than 30 s', took < 30 * share, f'{took}\n{said}{errors}')
+
+
+def until_command(prove):
+    told, begin = prove.path('told'), time.time_ns()
+    prove.run('01', '--no-control', command=shell(f'date +%s%N > {told}'))
+    return (int(pathlib.Path(told).read_text()) - begin) / 1e9
+
+
+def until_nothing(prove):
+    """How long a start of the program takes here, whatever the machine does, and as it was built."""
+    begin = time.monotonic()
+    prove.run(verb='version')
+    return time.monotonic() - begin
 
 
 def whole(prove, command):
