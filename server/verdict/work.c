@@ -39,8 +39,8 @@ static int64_t client_gone(const struct phase *p)
     if (p->exited == NEVER || p->killed)
         return NEVER;
     for (size_t i = 0; (c = history_connection(p->h, i)); i++) {
-        /* Behind its FIN nothing comes, though a stall may keep the connection. */
-        bool left = (c->left == LEFT_FIN || c->left == LEFT_RST) && c->open == 0;
+        /* Behind its FIN no first request comes, though a stall may keep the connection. */
+        bool left = (c->left == LEFT_FIN || c->left == LEFT_RST) && !c->requests && !c->newest;
         int64_t over = c->ended != NEVER ? c->ended : left ? c->left_at : NEVER;
         if (over == NEVER)
             return NEVER;

@@ -241,7 +241,7 @@ static const struct truth cells[] = {
           "GET /a") "12.000 c101 forget\n13.000 c101 stale_bytes bytes=0 sent_into=forgotten\n"
                     "15.000 c102 open\n" ANSWERED("15.000", "c102", "x1", "GET /a")
                         GONE("15.100", "c102") EXIT("15.200"),
-      "inconclusive idle_eviction=inconclusive(later)", 0 },
+      "inconclusive~ idle_eviction=inconclusive(later)~", 0 },
     { "17: the original executes when the hole heals, after its retry", "[\"safe-retry\"]",
       TWICE("GET /a") "12.000 c101 black_hole\n12.500 c101 segments_dropped segments=1 total=1 "
                       "sampled=0.020 fault=F1\n"

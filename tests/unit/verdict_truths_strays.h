@@ -339,4 +339,11 @@ static const struct truth of_strays[] = {
       "10.000 c101 connection_open\n10.000 c101 stall trigger=accept\n11.000 c101 peer_fin "
       "bytes=99\n" EXIT("11.100"),
       "inconclusive no_storm=inconclusive(report)", 0 },
+    { "R8: with a request in it, it is not over before the server sees that it is",
+      "[\"recovered\"]",
+      "10.000 c101 open\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a") "11.000 c101 stall\n12.000 "
+                    "c101 stale GET /a sent_into=stalled\n12.500 c101 peer_fin\n" EXIT("12.600"),
+      "inconclusive~ recovered=inconclusive(wait)~", 0 },
 };
