@@ -69,27 +69,10 @@ static enum ledger_fin_acked fin_state(const struct wire *w)
     }
 }
 
-static void tell_fin_acked(struct wire *w)
-{
-    if (w->state != WIRE_FIN_SENT)
-        return; /* the ACK of an orderly end's FIN is no news */
-    ledger_begin(w->ledger, EV_FAULT_ACKED, w->id, 0);
-    wire_ledger_fault(w);
-    ledger_word(w->ledger, F_STEP, STEP_FIN);
-    ledger_int(w->ledger, F_FROM, ledger_age(w->ledger, w->fin_looked_at));
-    ledger_int(w->ledger, F_TO, ledger_age(w->ledger, w->fin_acked_at));
-    ledger_int(w->ledger, F_AFTER_FAULT, w->fin_acked_at - w->drained_at);
-    ledger_commit(w->ledger);
-}
-
 static void fin_sample(struct timer *m, int64_t late)
 {
     struct wire *w = link_entry(m, struct wire, sample);
     int64_t now = clock_now();
-    if (w->fin_acked_at != TIME_NONE) { /* it was as it was sent */
-        tell_fin_acked(w);
-        return;
-    }
     switch (fin_state(w)) {
     case FIN_CROSSED: {
         w->fin_looked_at = now;
@@ -102,7 +85,15 @@ static void fin_sample(struct timer *m, int64_t late)
         if (wire_unread(w) > 0)
             break; /* bytes came too, perhaps before the ACK: it stays unclear */
         w->fin_acked_at = now;
-        tell_fin_acked(w);
+        if (w->state != WIRE_FIN_SENT)
+            break; /* the ACK of an orderly end's FIN is no news */
+        ledger_begin(w->ledger, EV_FAULT_ACKED, w->id, 0);
+        wire_ledger_fault(w);
+        ledger_word(w->ledger, F_STEP, STEP_FIN);
+        ledger_int(w->ledger, F_FROM, ledger_age(w->ledger, w->fin_looked_at));
+        ledger_int(w->ledger, F_TO, ledger_age(w->ledger, now));
+        ledger_int(w->ledger, F_AFTER_FAULT, now - w->drained_at);
+        ledger_commit(w->ledger);
         break;
     default:
         break;
@@ -113,10 +104,6 @@ void wire_watch_fin(struct wire *w)
 {
     w->sample.reached = fin_sample;
     w->fin_looked_at = clock_now();
-    /* On this machine or a near one it is ACKed by now: so that what a quick client does next is
-     * known to come behind that. */
-    if (fin_state(w) == FIN_ACKED && wire_unread(w) == 0)
-        w->fin_acked_at = w->fin_looked_at;
     timer_at(&w->sample, clock_now() + FIN_SAMPLE);
 }
 

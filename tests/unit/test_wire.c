@@ -305,6 +305,34 @@ static void a_black_hole_acks_nothing_and_heals(void **state)
     assert_int_equal(buf_len(&b->received), 4);
 }
 
+/* With a tap a keep-alive probe is told from data: nothing that comes later was sent into the hole.
+ */
+static void a_probe_that_a_black_hole_drops_is_no_data(void **state)
+{
+    struct bench *b = *state;
+    int on = 1, second = 1;
+    if (!caps_have(CAP_BLACK_HOLE))
+        skip_because(caps_row(CAP_BLACK_HOLE)->why_not);
+    if (!caps_have(CAP_TAP))
+        skip_because(caps_row(CAP_TAP)->why_not);
+    assert_int_equal(wire_black_hole(b->wire), 0);
+    setsockopt(b->client, IPPROTO_TCP, TCP_KEEPIDLE, &second, sizeof second);
+    setsockopt(b->client, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    bench_await(b, "\"event\":\"segments_dropped\"");
+    assert_true(bench_ledger_has(b, "\"probes\":1"));
+    assert_int_equal(wire_black_hole_used(b->wire), TIME_NONE);
+}
+
+static void what_a_stall_keeps_out_is_told_with_the_clients_fin(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(wire_stall(b->wire), 0);
+    client_sends(b, "hello", 5);
+    shutdown(b->client, SHUT_WR);
+    bench_await(b, "\"event\":\"peer_fin\"");
+    assert_true(bench_ledger_has(b, "\"bytes\":5"));
+}
+
 /* A client that ended with RST in the hole was not heard, and is never heard of again. */
 static void a_client_is_probed_after_a_black_hole(void **state)
 {
@@ -455,6 +483,8 @@ int main(void)
         scenario(a_client_that_closed_its_half_is_probed_but_in_a_fault),
         cmocka_unit_test(a_client_that_was_gone_had_ended_with_its_fin),
         scenario(a_black_hole_acks_nothing_and_heals),
+        scenario(a_probe_that_a_black_hole_drops_is_no_data),
+        scenario(what_a_stall_keeps_out_is_told_with_the_clients_fin),
         scenario(a_client_is_probed_after_a_black_hole),
         scenario(a_reset_in_a_black_hole_looks_at_what_came_before_it),
         scenario(what_a_black_hole_dropped_is_not_for_the_reset_that_ends_it),
