@@ -178,6 +178,8 @@ def unlike(cell, apps, ledger):
     late = strayed(cell.steps, seen)
     if late:
         return late
+    if cell.spec.get('mode') == 'syn-drop' and '"event":"syn_dropped"' not in ledger:
+        return 'it came when SYNs were no longer dropped'
     if cell.family in BLIND:
         return ''
     on_wire = sum(1 for app in apps.values() for who in [app] + list(app.others.values()) for one in who.attempts
