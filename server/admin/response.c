@@ -115,6 +115,11 @@ void response_outcome(struct call *call, int outcome, const struct refusal *why)
         response_refuse(call, PROBLEM_RUN_ENDED, call->target.path,
                         "a run whose state is \"running\"", "the run has ended");
         break;
+    case -EMFILE:
+    case -ENFILE:
+        response_refuse(call, PROBLEM_NO_DESCRIPTOR, "", "fewer connections, or a higher limit",
+                        "no file descriptor is left");
+        break;
     case -ENOMEM:
         response_refuse(call, PROBLEM_NO_MEMORY, "", "", "the server is out of memory");
         break;

@@ -70,6 +70,8 @@
     X(NO_PORT, 503, "no-port", "No port left",                                                     \
       "Each port that runs may have (--run-ports) is in use.")                                     \
     X(TOO_MANY, 503, "too-many-runs", "Too many runs", "As many runs as there may be are there.")  \
+    X(NO_DESCRIPTOR, 503, "no-descriptor", "No file descriptor left",                              \
+      "The server has as many files and connections open as it may (RLIMIT_NOFILE).")              \
     X(NO_MEMORY, 503, "out-of-memory", "Out of memory",                                            \
       "The server is out of memory; nothing was changed.")
 

@@ -26,8 +26,8 @@ struct ledger_file {
     struct buf lines; /* a thread writes them; left alone until it has */
     struct buf next;  /* to be written behind them */
     int64_t offset;   /* where lines go */
-    uv_file fd;
-    bool writing; /* a thread is at it */
+    uv_file fd;       /* -1: there is no file yet */
+    bool writing;     /* a thread is at it */
     bool failing;
     char path[];
 };
@@ -43,6 +43,11 @@ static int refuse_directory(struct refusal *why, const char *path, int error)
     return refuse(why, path, "a directory in which files can be made", "%s", strerror(error));
 }
 
+static int make(const char *path)
+{
+    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+}
+
 static int open_new(struct ledger_file *f, size_t size, const char *directory, const char *name)
 {
     char at[CLOCK_RFC3339_SIZE];
@@ -53,7 +58,7 @@ static int open_new(struct ledger_file *f, size_t size, const char *directory, c
             snprintf(again, sizeof again, "-%d", n);
         snprintf(f->path, size, "%s/%s-%.4s%.2s%.5s%.2s%.2sZ%s.ndjson", directory, name, at, at + 5,
                  at + 8, at + 14, at + 17, again);
-        f->fd = open(f->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        f->fd = make(f->path);
         if (f->fd >= 0 || errno != EEXIST)
             break;
     }
@@ -102,7 +107,8 @@ static void render(struct ledger_file *f, size_t most, int64_t until)
 
 static void destroy(struct ledger_file *f)
 {
-    close(f->fd);
+    if (f->fd >= 0)
+        close(f->fd);
     buf_free(&f->lines);
     buf_free(&f->next);
     free(f);
@@ -169,6 +175,10 @@ static void write_on(struct ledger_file *f)
             timer_at(&f->timer, clock_now() + RETRY);
         return;
     }
+    if (f->fd < 0 && (f->fd = make(f->path)) < 0) {
+        failed(f, -errno);
+        return;
+    }
     uv_buf_t piece = uv_buf_init((char *)buf_bytes(&f->lines), (unsigned)buf_len(&f->lines));
     int error = uv_fs_write(f->loop, &f->request, f->fd, &piece, 1, f->offset, written);
     f->writing = !error;
@@ -205,7 +215,7 @@ int ledger_file_open(struct uv_loop_s *loop, struct ledger *ledger, const char *
     f->timer.reached = due;
     f->watch.committed = committed;
     int error = open_new(f, size, directory, name);
-    if (error) {
+    if (error && why) {
         free(f);
         return refuse_directory(why, directory, error);
     }

@@ -15,7 +15,9 @@ struct uv_loop_s;
 
 /* Makes a file for the ledger in a directory: NAME-20260102T030405Z.ndjson, with -2, -3 ... behind
  * the time if that is there. The ledger's events, from the first that it has, go into it from the
- * loop's next turn on. Returns 0, BAD_INPUT for what is wrong with the directory, or -ENOMEM. */
+ * loop's next turn on. Returns 0, BAD_INPUT for what is wrong with the directory, or -ENOMEM. With
+ * why NULL a file that cannot be made is no error: that is treated as if it could not be written.
+ */
 int ledger_file_open(struct uv_loop_s *loop, struct ledger *ledger, const char *directory,
                      const char *name, struct ledger_file **out, struct refusal *why);
 

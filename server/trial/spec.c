@@ -174,7 +174,7 @@ static int begin(struct trials *t, const char *id, struct run *run, const struct
     if (!error)
         error = fill(made, s);
     if (!error && t->ledger_dir)
-        error = runs_save(t->runs, run, t->ledger_dir, why);
+        error = runs_save(t->runs, run, t->ledger_dir, NULL);
     if (error) {
         if (made)
             trial_destroy(made);

@@ -27,7 +27,7 @@ from hangup import Server, Tap  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DOCUMENT = json.loads((ROOT / 'docs/openapi.json').read_text())
-BUSY = {'no-port', 'too-many-runs', 'out-of-memory'}  # the only problems with 5xx
+BUSY = {'no-port', 'too-many-runs', 'no-descriptor', 'out-of-memory'}  # the only problems with 5xx
 PLACED = {'invalid-value', 'invalid-query', 'unknown-mode', 'unknown-case'}  # say where
 HTTP_ITSELF = (400, 414, 431)  # what is no HTTP, or too much of it, has no problem of its own
 ANSWERED_WITHIN = 20  # seconds; a sanitizer on a busy machine is slow
