@@ -185,6 +185,8 @@
     X(CONTROL, "control", BOOL)                                                                    \
     X(KEPT, "kept", INT)                                                                           \
     X(PHASE, "phase", WORD)                                                                        \
+    X(PHASE_SEQ, "phase_seq", INT)                                                                 \
+    X(EXPECTED_SEQ, "expected_seq", INT)                                                           \
     X(COMMAND, "command", LIST)                                                                    \
     X(PID, "pid", INT)                                                                             \
     X(STEPS, "steps", TEXT)                                                                        \
@@ -453,11 +455,11 @@
     X(RUN_START, "run version rules over? expectations? origin? time_scale seed relayed? "         \
                  "control? kept")                                                                  \
     X(EXPECTATIONS, "expectations? origin")                                                        \
-    X(PHASE, "phase")                                                                              \
-    X(COMMAND_START, "command pid? steps?")                                                        \
-    X(COMMAND_EXIT, "exit_status? signal? killed? live")                                           \
+    X(PHASE, "phase phase_seq? expected_seq?")                                                     \
+    X(COMMAND_START, "command pid? steps? phase_seq? expected_seq?")                               \
+    X(COMMAND_EXIT, "exit_status? signal? killed? live phase_seq? expected_seq?")                  \
     X(REPORT, "report?")                                                                           \
-    X(RUN_END, "reason")                                                                           \
+    X(RUN_END, "reason phase_seq? expected_seq?")                                                  \
     X(CLEARED, "")                                                                                 \
     X(GAP, "first_seq last_seq")                                                                   \
     X(OUT_OF_DESCRIPTORS, "")

@@ -135,6 +135,7 @@ static void look(struct acks *a, struct proof proof, int64_t now)
     if (link_empty(&a->unacked) || now - a->looked_at < LOOK_AGAIN)
         return;
     uint64_t acked = wire_acked(xs->wire), handed = wire_handed(xs->wire);
+    bool unread = wire_unread(xs->wire) > 0; /* these may have come before what is ACKed */
     struct link *next;
     a->looked_at = now;
     for (struct link *i = a->unacked.next; i != &a->unacked; i = next) {
@@ -146,6 +147,8 @@ static void look(struct acks *a, struct proof proof, int64_t now)
             wait->not_then = now;
             continue;
         }
+        if (!wait->nth && unread)
+            continue; /* nobody is blamed for bytes that crossed it: not before they are read */
         bool read = proof.by && wait->offset <= proof.up_to;
         tell(a, wait, read ? proof.by : PROOF_ACK, now);
         if (wait->nth && !read)

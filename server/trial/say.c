@@ -25,6 +25,16 @@ static void put_expectations(struct trial *t)
     ledger_text(t->ledger, F_ORIGIN, t->expected.origin);
 }
 
+/* By what the events around this one are to be judged: a reader that lacks some sees whether the
+ * one that says it is among them. */
+static void put_circumstances(struct trial *t)
+{
+    if (t->phase_seq)
+        ledger_int(t->ledger, F_PHASE_SEQ, (int64_t)t->phase_seq);
+    if (t->expected_seq)
+        ledger_int(t->ledger, F_EXPECTED_SEQ, (int64_t)t->expected_seq);
+}
+
 void say_start(struct trial *t)
 {
     struct ledger *l = t->ledger;
@@ -41,27 +51,29 @@ void say_start(struct trial *t)
     if (t->control)
         ledger_int(l, F_CONTROL, true);
     ledger_int(l, F_KEPT, VERDICT_KEPT);
-    ledger_commit(l);
+    t->expected_seq = ledger_commit(l);
 }
 
 void say_expectations(struct trial *t)
 {
     ledger_begin(t->ledger, EV_EXPECTATIONS, 0, 0);
     put_expectations(t);
-    ledger_commit(t->ledger);
+    t->expected_seq = ledger_commit(t->ledger);
 }
 
 void say_phase(struct trial *t)
 {
     ledger_begin(t->ledger, EV_PHASE, 0, 0);
     ledger_word(t->ledger, F_PHASE, t->phase);
-    ledger_commit(t->ledger);
+    put_circumstances(t);
+    t->phase_seq = ledger_commit(t->ledger);
 }
 
 void say_end(struct trial *t)
 {
     ledger_begin(t->ledger, EV_RUN_END, 0, 0);
     ledger_word(t->ledger, F_REASON, t->reason);
+    put_circumstances(t);
     ledger_commit(t->ledger);
 }
 
@@ -78,6 +90,7 @@ void trial_command_start(struct trial *t, char *const *argv, int64_t pid, const 
     if (pid)
         ledger_int(t->ledger, F_PID, pid);
     ledger_text(t->ledger, F_STEPS, steps);
+    put_circumstances(t);
     ledger_commit(t->ledger);
 }
 
@@ -90,6 +103,7 @@ void trial_command_exit(struct trial *t, int status, int signal, bool killed)
     if (killed)
         ledger_int(t->ledger, F_KILLED, true);
     ledger_int(t->ledger, F_LIVE, (int64_t)run_connection_count(t->run));
+    put_circumstances(t);
     ledger_commit(t->ledger);
 }
 

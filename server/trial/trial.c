@@ -317,6 +317,7 @@ int trial_set(struct trial *t, const json_t *body, bool patch, struct refusal *w
 static void say_again(struct trial *t)
 {
     t->resetting = false;
+    t->expected_seq = t->phase_seq = 0;
     if (t->ttl != DURATION_NEVER) {
         say_start(t);
     } else { /* the default run begins anew, with an empty ledger */

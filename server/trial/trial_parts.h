@@ -83,6 +83,7 @@ struct trial {
     struct expected_of own;      /* the same of what was set last, by itself */
 
     bool unsaid; /* its ledger was emptied, and does not say what is expected */
+    uint64_t expected_seq, phase_seq; /* the events that say what is expected, and the phase; 0 */
 
     struct judged judged;
     struct tally_watch tally;

@@ -141,7 +141,9 @@ static void refused_ones(const struct scene *s, struct finding *f, const struct 
             history_answered(s->h, members[i - 1].attempt)) {
             const struct connection *c =
                 history_find_connection(s->h, members[i - 1].attempt->connection);
-            if (c && goaway_of(s, c, true))
+            bool knew = members[i - 1].attempt->acked.to + history_grace(s->h) <=
+                        members[i].attempt->first_byte.from;
+            if (c && knew && goaway_of(s, c, true))
                 found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                          "%s was sent again although it had been answered", name);
         }

@@ -64,9 +64,10 @@ static void too_few(const struct scene *s, struct finding *f, const struct call 
     else if ((answered || (call->state == CALL_DOUBTFUL && said)) && made == 0)
         scene_leave(s, f, call, REMEDY_NOT_STRUCK,
                     "%s was answered in the end, without another attempt", name);
-    else if (call->lacks_after || call->presumed)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
-                 name);
+    else if (s->gap || s->forgotten || call->lacks_after || call->presumed)
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE,
+                 s->forgotten && !s->gap ? REMEDY_RESET : scene_unsaid(s, call), UNTIL_THE_END,
+                 UNSAID, name);
     else if (!answered && s->now <= deadline && s->client_gone == NEVER && s->over)
         scene_leave(s, f, call, REMEDY_ENDED_EARLY, "%s: the run ended before it was sent again",
                     name);

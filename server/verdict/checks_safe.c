@@ -38,7 +38,7 @@ static enum tri repeats_answer(const struct scene *s, const struct call *call)
         for (size_t k = 0; k < i; k++) {
             const struct attempt *before = call_members(s, call)[k].attempt;
             if (history_answered(s->h, before) && !call_members(s, call)[k].hopped &&
-                before->acked.to <= member->attempt->first_byte.from)
+                before->acked.to + history_grace(s->h) <= member->attempt->first_byte.from)
                 worst = TRI_YES;
         }
     }
@@ -89,8 +89,11 @@ static void keyless_retry(const struct scene *s, struct finding *f, const struct
     while (risk < call->count && !repeat_is_risk(s->h, call_members(s, call)[risk].attempt))
         risk++;
     size_t after = risk < call->count ? call->count - risk - 1 : 0;
+    bool known = risk < call->count && !call_members(s, call)[risk].attempt->unknown;
     call_text(s, call, name);
-    if (after > 0)
+    if (after > 0 && !known) /* it may have been told that it was not done */
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID, name);
+    else if (after > 0)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s was sent again without a key, though it may have been done", name);
     else if (call->state == CALL_UNKNOWN ||
@@ -225,16 +228,27 @@ static unsigned open_at_once(const struct scene *s, int64_t from, int64_t to)
     return most;
 }
 
-/* Connections that were opened in a span, and how many would be too many. */
-static unsigned opened_in(const struct scene *s, int64_t from, int64_t to, bool *h1)
+/* Whether something was answered on a connection: then a call had need of it. */
+static bool has_served(const struct scene *s, const struct connection *c)
+{
+    const struct attempt *a = c->answered ? history_find_attempt(s->h, c->newest) : NULL;
+    while (a && !history_answered(s->h, a))
+        a = a->previous ? history_find_attempt(s->h, a->previous) : NULL;
+    return a != NULL;
+}
+
+/* Connections that were opened in a span, and those of them that served nothing. */
+static unsigned opened_in(const struct scene *s, int64_t from, int64_t to, unsigned *vain, bool *h1)
 {
     const struct connection *c;
     unsigned opened = 0;
     *h1 = false;
+    *vain = 0;
     for (size_t i = 0; (c = history_connection(s->h, i)); i++) {
         if (c->opened == NEVER || c->opened < from || c->opened > to)
             continue;
         opened++;
+        *vain += !has_served(s, c);
         *h1 |= !c->h2;
     }
     return opened;
@@ -251,7 +265,7 @@ static unsigned attempts_until(const struct scene *s, const struct call *call, i
 /* What came about in the time behind a fault. Times that begin within 100 ms are looked at once. */
 struct window {
     int64_t from;
-    unsigned opened, spare, at_once;
+    unsigned opened, vain, spare, at_once; /* vain: of those that were opened */
 };
 #define ALIKE (100 * NS_PER_MS)
 
@@ -261,9 +275,9 @@ static void look_behind(const struct scene *s, int64_t from, int64_t within, str
     if (w->from != NEVER && from >= w->from && from <= w->from + ALIKE)
         return;
     w->from = from;
-    w->opened = opened_in(s, from, from + within, &h1);
+    w->opened = opened_in(s, from, from + within, &w->vain, &h1);
     w->spare = h1 ? 6 : 2;
-    w->at_once = w->opened > w->spare + 1 ? open_at_once(s, from, from + within) : 1;
+    w->at_once = w->vain > w->spare + 1 ? open_at_once(s, from, from + within) : 1;
 }
 
 static void storm_of(const struct scene *s, struct finding *f, const struct call *call,
@@ -280,15 +294,16 @@ static void storm_of(const struct scene *s, struct finding *f, const struct call
     unsigned opened = w->opened;
     if (group.calls > 1)
         least = (group.attempts + group.calls - 1) / group.calls;
-    bool flood = opened > w->spare + w->at_once, sure = !scene_may_be_two(s, call);
+    bool flood = w->vain > w->spare + w->at_once, sure = !scene_may_be_two(s, call);
     call_text(s, call, name);
     finding_time(within, time);
     if (least > max && sure)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s made %u attempts in %s", name,
                  least, time);
     else if (flood)
-        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%u connections were opened in %s",
-                 opened, time);
+        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
+                 "%u connections were opened in %s, and nothing was answered on %u of them", opened,
+                 time, w->vain);
     else if (attempts > max)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_CALL_NAME, end, "up to %u attempts, %s",
                  attempts,

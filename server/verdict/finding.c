@@ -142,6 +142,12 @@ void finding_foreign(struct finding *f, enum remedy remedy, int64_t until, const
         f->remedy = remedy;
 }
 
+void finding_withdraw(struct finding *f, enum remedy remedy, const char *why)
+{
+    if (f->outcome != OUTCOME_INCONCLUSIVE)
+        make_doubtful(f, remedy, UNTIL_THE_END, why);
+}
+
 struct finding finding_of_both(const struct finding *narrow, const struct finding *wide,
                                const char *differ, const struct subject *joined)
 {

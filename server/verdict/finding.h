@@ -139,6 +139,8 @@ void found_none(struct finding *f, enum remedy remedy, const char *format, ...)
 void finding_end(struct finding *f, const char *none);
 /* A pass that cannot be one becomes inconclusive, with the sentence that says why. */
 void finding_doubt(struct finding *f, enum remedy remedy, int64_t until, const char *why);
+/* Whatever it is, nothing can be said of it. */
+void finding_withdraw(struct finding *f, enum remedy remedy, const char *why);
 
 /* The same of a fail, too, as what was seen was perhaps not the client's doing. What is
  * inconclusive for a relay has this remedy instead. */

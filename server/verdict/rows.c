@@ -151,8 +151,9 @@ const struct check_row check_rows[CHECK_COUNT] = {
         "no_storm",
         "A fault does not set off a storm of attempts or connections.",
         "a call that a fault strikes, and so long a time after that",
-        "no call made more attempts, and no more connections were opened than calls need (one for "
-        "each call open at once, and 6 over HTTP/1.1, 2 over HTTP/2)",
+        "no call made more attempts, and no more connections were opened on which nothing was "
+        "answered than calls need (one for each call open at once, and 6 over HTTP/1.1, 2 over "
+        "HTTP/2)",
         "there were more",
         "calls were kept off the fault, so that none was struck",
         { { "attempts", PARAM_COUNT, "5", "at most so many of one call", NULL },

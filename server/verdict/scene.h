@@ -37,8 +37,9 @@ struct scene {
     int64_t exited;      /* the client's process is; NEVER */
     int64_t client_gone; /* its process and connections are; NEVER */
     double time_scale;
-    int64_t idle; /* ns: the mode's parameter of this name, as it runs; NEVER */
-    bool gap;     /* events of the phase are missing */
+    int64_t idle;   /* ns: the mode's parameter of this name, as it runs; NEVER */
+    bool gap;       /* events of the phase, or of the control, are missing */
+    bool forgotten; /* attempts or connections are not kept any more */
 };
 
 typedef void check_function(const struct scene *s, struct finding *f);

@@ -78,7 +78,8 @@ static struct phase *begin_phase(struct verdict *v, enum ledger_phase which, uin
                          .ended = NEVER,
                          .exited = NEVER,
                          .status = -1,
-                         .gap = v->missing_count > 0 }; /* a control may have been in it */
+                         .gap = v->missing_count > 0, /* a control may have been in it */
+                         .untold = v->missing_count > 0 };
     if (v->current && v->current->ended == NEVER)
         v->current->ended = v->age;
     if (v->current && v->current->running)
@@ -140,6 +141,25 @@ void verdict_gap(struct verdict *v, uint64_t first, uint64_t last)
     v->dirty = true;
 }
 
+/* Events come behind a gap. What is expected may have been changed in it, and a phase begun, until
+ * an event says by what it is judged. */
+static void behind_gap(struct verdict *v)
+{
+    v->expected_untold = true;
+    if (v->current)
+        v->current->untold = true;
+}
+
+static void on_circumstances(struct verdict *v, const struct ledger_record *r)
+{
+    struct ledger_value expected;
+    if (!ledger_value(r, F_EXPECTED_SEQ, &expected))
+        return;
+    v->expected_untold = (uint64_t)expected.number != v->expected_seq;
+    if (v->current)
+        v->current->untold = (uint64_t)ledger_number(r, F_PHASE_SEQ, 0) != v->current->seq;
+}
+
 /* --- What the run says of itself */
 
 static void keep_text(const struct ledger_record *r, enum ledger_field field, char *out,
@@ -176,6 +196,8 @@ static void on_expectations(struct verdict *v, const struct ledger_record *r)
                 : usual ? expect_read_text(expect_default, EXPECT_DEFAULT_COUNT, &expect, NULL)
                         : -1;
     json_decref(list);
+    v->expected_seq = r->seq;
+    v->expected_untold = false;
     v->expected_unknown = error != 0;
     if (error)
         return;
@@ -248,15 +270,26 @@ static void on_command_start(struct verdict *v, const struct ledger_record *r)
         account_steps(&p->account, steps.bytes, steps.len);
 }
 
-/* The harness begins anew, and what was missing before does not matter any more. */
+/* The harness begins anew, and what was missing before does not matter any more. What is expected,
+ * if it is not the usual, is said again behind it. */
 static void on_cleared(struct verdict *v, const struct ledger_record *r)
 {
     v->missing_count = 0;
     v->cleared = true;
-    if (!v->current) {
-        v->expected_unknown |= r->seq > 1 && !v->started;
+    struct expect *usual;
+    if (expect_read_text(expect_default, EXPECT_DEFAULT_COUNT, &usual, NULL) != 0) {
+        v->failed = true;
         return;
     }
+    verdict_drop_work(v);
+    expect_free(v->expect);
+    v->expect = usual;
+    v->expected_unknown = v->expected_untold = false;
+    v->expected_seq = 0;
+    if (!v->current)
+        return;
+    v->current->untold = false;
+    v->current->seq = 0;
     account_finish(&v->current->account);
     v->current->disturbed = v->current->running;
     v->current->exited = NEVER;
@@ -266,9 +299,20 @@ static void on_cleared(struct verdict *v, const struct ledger_record *r)
     v->current->first_seq = r->seq;
 }
 
+static void on_phase(struct verdict *v, const struct ledger_record *r)
+{
+    struct phase *p =
+        begin_phase(v, (enum ledger_phase)ledger_number(r, F_PHASE, PHASE_FAULT), r->seq);
+    if (p) {
+        p->seq = r->seq;
+        p->untold = false;
+    }
+}
+
 /* What is about the run and not about a connection. */
 static void about_run(struct verdict *v, const struct ledger_record *r)
 {
+    on_circumstances(v, r);
     switch (r->event) {
     case EV_RUN_START:
         on_run_start(v, r);
@@ -279,7 +323,7 @@ static void about_run(struct verdict *v, const struct ledger_record *r)
             v->current->disturbed = true;
         break;
     case EV_PHASE:
-        begin_phase(v, (enum ledger_phase)ledger_number(r, F_PHASE, PHASE_FAULT), r->seq);
+        on_phase(v, r);
         break;
     case EV_MODE:
         on_mode(v, r);
@@ -349,12 +393,15 @@ void verdict_feed(struct verdict *v, const struct ledger_record *r)
         verdict_gap(v, (uint64_t)ledger_number(r, F_FIRST_SEQ, 1),
                     (uint64_t)ledger_number(r, F_LAST_SEQ, 0));
         v->last_seq = r->seq > v->last_seq ? r->seq : v->last_seq;
+        behind_gap(v);
         return;
     }
     if (r->seq <= v->last_seq)
         return;
-    if (r->seq > v->last_seq + 1 && !(r->event == EV_CLEARED && v->last_seq == 0))
+    if (r->seq > v->last_seq + 1 && !(r->event == EV_CLEARED && v->last_seq == 0)) {
         verdict_gap(v, v->last_seq + 1, r->seq - 1);
+        behind_gap(v);
+    }
     v->last_seq = r->seq;
     v->age = r->age > v->age ? r->age : v->age;
     v->dirty = true;

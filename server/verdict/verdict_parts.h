@@ -23,6 +23,8 @@ struct phase {
     bool disturbed; /* while it ran a phase began, the run was reset, or was expected something else
                      */
     bool gap;       /* events are missing, of it or before it */
+    bool untold;    /* another may have begun in those: what came since may not be of this one */
+    uint64_t seq;   /* of the event that began it; 0: it was taken for granted */
 };
 
 /* What was worked out of a check. */
@@ -57,6 +59,8 @@ struct verdict {
     bool relayed, control_meant, run_over;
     bool cleared;          /* the run was reset, and no command was started since */
     bool expected_unknown; /* the expectations are not in the ledger */
+    bool expected_untold;  /* others may have been, in what is missing */
+    uint64_t expected_seq; /* the event that says what they are; 0 */
     json_t *mode, *params; /* of the mode event: texts and an object; NULL */
     struct expect *expect;
 

@@ -160,11 +160,17 @@ static void work_out(const struct verdict *v, const struct scene *s, const struc
         finding_say(f, REMEDY_RESET, "the calls that met a fault are not kept any more");
     if (history_forgotten_struck(p->h) || (needs_all(s->e->check) && history_forgotten(p->h)))
         finding_doubt(f, REMEDY_RESET, UNTIL_THE_END, "not all calls are kept any more");
+    if (s->e->check == CHECK_CLOSES_AFTER_GOAWAY && s->forgotten && f->outcome == OUTCOME_FAIL)
+        finding_withdraw(f, REMEDY_RESET, "not all streams are kept any more");
     if (may_differ(s))
         finding_doubt(f, REMEDY_CALL_NAME, UNTIL_THE_END,
                       "nobody can say to which calls the client's account belongs");
     if (history_proxied(p->h))
         finding_foreign(f, REMEDY_PROXY, UNTIL_THE_END, "a proxy has sent it");
+    if (p->untold || v->expected_untold)
+        finding_withdraw(f, REMEDY_GAP, "another phase may have begun in what is missing");
+    if (v->expected_unknown)
+        finding_withdraw(f, REMEDY_BEGIN, "what is expected is not in the ledger");
 }
 
 /* The first attempt that belongs to its call in one reading only, and that call. */
@@ -232,7 +238,7 @@ static void judge_control(struct verdict *v, struct work *w)
         enum call_state state = w->calls->calls[i].state;
         lost |= state != CALL_ANSWERED && state != CALL_RECOVERED && state != CALL_DOUBTFUL;
     }
-    if (p->exited != NEVER && p->status != 0)
+    if (p->exited != NEVER && p->status != 0 && !p->untold)
         w->outcome = OUTCOME_FAIL;
     else if (w->calls->count == 0 || lost || p->gap)
         w->outcome = OUTCOME_INCONCLUSIVE;
@@ -257,7 +263,8 @@ static struct scene scene_of(const struct verdict *v, const struct work *w,
                            .client_gone = w->client_gone,
                            .time_scale = v->time_scale,
                            .idle = idle_of(v),
-                           .gap = p->gap };
+                           .gap = p->gap || (control && control->gap),
+                           .forgotten = history_forgotten(p->h) > 0 };
 }
 
 /* All checks in one reading. *notes: the caller's. */
@@ -265,7 +272,8 @@ static bool judge_reading(const struct verdict *v, struct work *w, struct scene 
                           const struct phase *control, struct finding *findings,
                           struct note **notes)
 {
-    s->account_fits = account_match(&w->phase->account, s->calls);
+    s->account_fits =
+        account_match(&w->phase->account, s->calls) && !w->phase->gap && !s->forgotten;
     *notes = notes_make(s, w->calls, &w->phase->account, s->account_fits);
     if (!*notes)
         return false;

@@ -150,6 +150,14 @@ class Server:
         self._folder.cleanup()
         return status
 
+    def kill(self):
+        """Ends it with SIGKILL, whatever it is at."""
+        self.process.kill()
+        self._ended()
+        self.process.stdout.close()
+        self._log.close()
+        self._folder.cleanup()
+
 
 class Tap:
     """Cases, told as TAP."""

@@ -17,6 +17,7 @@ import time
 SERVER, CLIENT = '10.77.0.1', '10.77.0.2'
 TUNSETIFF, IFF_TUN_NO_PI = 0x400454ca, 0x1001
 CLONE_NEWNET = 0x40000000
+SYN = 2
 libc = ctypes.CDLL(None, use_errno=True)
 
 HOLDER = 'import ctypes,sys; sys.exit(1) if ctypes.CDLL(None).unshare(0x40000000) else print(flush=True); sys.stdin.read()'
@@ -86,28 +87,41 @@ class Far:
         self.client.close()
 
 
+def take(orders, last):
+    """What is to be lost from now on. False: nobody holds the other end of orders."""
+    try:
+        while order := os.read(orders, 2):
+            last.add(order)
+    except BlockingIOError:
+        return True
+    return False
+
+
 def carry(server, client, delay, orders):
     """Until nobody holds the other end of orders."""
     waiting, count, last, lost = [], 0, set(), set()
+    os.set_blocking(orders, False)
     while True:
         left = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
         ready = select.select([server, client, orders], [], [], left)[0]
-        if orders in ready:
-            order = os.read(orders, 2)
-            if not order:
-                return
-            last.add(order)
         for device, other in ((server, client), (client, server)):
             if device in ready:
                 packet = os.read(device, 65536)
                 start = (packet[0] & 15) * 4
                 port = packet[start:start + 2]
+                if device == client:
+                    take(orders, last)  # an order that was given before it was sent
+                if device == client and packet[start + 13] & SYN:
+                    lost.discard(port)  # a new connection, whose port an old one had
                 if device == client and port in lost:
                     continue
                 if device == client and port in last and len(packet) > start + (packet[start + 12] >> 4) * 4:
                     lost.add(port)
+                    last.discard(port)
                 count += 1
                 heapq.heappush(waiting, (time.monotonic() + delay, count, other, packet))
+        if orders in ready and not take(orders, last):
+            return
         while waiting and waiting[0][0] <= time.monotonic():
             _, _, device, packet = heapq.heappop(waiting)
             try:

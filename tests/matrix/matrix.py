@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The matrix: scripted clients in modes, each with the verdict that it must get (cells_*.py).
 
-    matrix.py --hangup BINARY [--judge BINARY] [--quick] [--family NAME] [--match TEXT] [--every N]
-              [--relay] [--mutate] [--out DIR]
-    matrix.py --hangup BINARY --remedies | --races [N]
+    matrix.py --hangup BINARY [--judge BINARY --mutants BINARY] [--quick] [--family NAME] [--match TEXT]
+              [--every N] [--relay] [--mutate] [--seed N] [--out DIR]
+    matrix.py --hangup BINARY --judge BINARY --mutants BINARY --saved DIR [--seed N]
+    matrix.py --hangup BINARY --remedies | --races [N] | --crowd [N] | --kills [N]
 
 Prints how many cells there were, and each that was judged wrongly, with the sentence and the place of its
 ledger. A false pass is the worst of all. With --tap it is a test program: a case a family.
@@ -25,9 +26,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / 'clients')]
 
 import cells as table
+from crowd import crowds, kills
 from far import Unavailable
 from hangup import Server, Tap
-from mutate import Judge, mutate, outcomes as outcomes_of, turned
+from mutate import BOUNDS, Judge, mutate, outcomes as outcomes_of, turned
+from properties import PROPERTIES, properties
 from races import races
 from relay import Relay
 from remedies import codes as remedy_codes, pairs
@@ -36,7 +39,8 @@ from runs import Api, Outcome, Runner
 AT_ONCE = 30
 AT_ONCE_QUICK = 12
 PAIRS_AT_ONCE = 6
-SAMPLE = 10  # ledgers that are mutated, unless all are
+SAMPLE = 40  # one mutation in so many is made, unless all are
+TOLD_AGAIN = 10  # ledgers that are told in other ways, unless all are
 ROUNDS = 3  # in how many a cell may come about
 
 
@@ -127,14 +131,18 @@ def run_cells(runner, cells, judged, at_once):
         list(pool.map(one, cells))
 
 
-def report(judged, cells, seconds):
-    kinds = collections.Counter(kind for kind, *_ in judged.wrong)
+def tell_wrong(judged):
     for kind, outcome, name, letter in sorted(judged.wrong, key=lambda entry: (entry[0], entry[1].cell.name)):
         cell = outcome.cell
         print(f'{kind.upper()}: {cell.name}\n    {name} is {letter}, must be one of {cell.truth.get(name, "-")}: {cell.why}\n'
               f'    {"; ".join(outcome.said(one) for one in name.split(", "))}\n    {judged.file(outcome, "wrong")}')
     for outcome in judged.unbuilt[:20]:
         print(f'NOT THIS CELL: {outcome.cell.name}: {outcome.unlike}')
+
+
+def report(judged, cells, seconds):
+    kinds = collections.Counter(kind for kind, *_ in judged.wrong)
+    tell_wrong(judged)
     for refused, count in collections.Counter(outcome.refused for outcome in judged.refused).most_common(20):
         print(f'REFUSED {count} times: {refused}')
     due = [entry for entry in judged.wrong if entry[0] == 'inconclusive' and entry[1].cell.due]
@@ -220,18 +228,51 @@ def difference(before, after):
                      if before.get(name) != after.get(name))
 
 
-def mutations(judged, options, say):
-    """All mutations of a sample of ledgers, or of all."""
-    files = [judged.file(outcome) for outcome in judged.outcomes if not outcome.unlike and not outcome.refused]
-    judge = Judge(options.judge)
+def mutations(files, options, say):
+    """All mutations of all ledgers, with all rooms; or a sample."""
     begin = time.monotonic()
-    chosen = files if options.mutate else files[::1 + len(files) // SAMPLE]
-    count, bad, _ = mutate(judge, chosen, None if options.mutate else 40)
-    judge.close()
+    every = options.mutate or options.saved
+    count, bad = mutate(options.mutants, files, 1 if every else SAMPLE, options.seed)
     for file, name, what in bad[:40]:
         say(f'MUTATION: {name}: {what}\n    {file}')
-    say(f'{count} mutations of {len(chosen)} ledgers in {time.monotonic() - begin:.0f} s: '
-          f'{len(bad)} were turned into a pass')
+    say(f'{count} mutations of {len(files)} ledgers, with room for {" or ".join(BOUNDS)} attempts, connections and '
+        f'faults, in {time.monotonic() - begin:.0f} s: {len(bad)} became what they must not')
+    return bad
+
+
+def told_again(files, options, say):
+    """What must not matter."""
+    begin, judge = time.monotonic(), Judge(options.judge)
+    if not (options.mutate or options.saved):
+        files = files[::1 + len(files) // TOLD_AGAIN]
+    count, bad = properties(judge, files, options.seed)
+    judge.close()
+    for file, name, what in bad[:40]:
+        say(f'MATTERS: {name}: {what}\n    {file}')
+    say(f'{len(files)} ledgers told in {len(PROPERTIES)} other ways, {count} judged in {time.monotonic() - begin:.0f} s: '
+        f'{len(bad)} differ')
+    return bad
+
+
+def saved_ledgers(options):
+    files = sorted(pathlib.Path(options.saved).glob('*.ndjson'))[::options.every]
+    return len(mutations(files, options, print)) + len(told_again(files, options, print)) + (not files)
+
+
+def many(options, folder):
+    """Crowds and killed servers."""
+    bad, cells = 0, table.table()
+    if options.crowd:
+        server = Server(options.hangup, '--stubs', folder, '--run-ports', '[::]:0')
+        judged = Judged(pathlib.Path(options.out))
+        crowds(Api(server.port('admin')), judged, cells, rounds=options.crowd)
+        tell_wrong(judged)
+        bad += len(judged.wrong) + len(judged.unbuilt) + (server.stop() != 0)
+    if options.kills:
+        wrong_ones = kills(lambda more: Server(options.hangup, '--stubs', folder, *more), options.hangup, cells,
+                           options.kills, options.seed)
+        print('\n'.join(wrong_ones[:40]))
+        bad += len(wrong_ones)
     return bad
 
 
@@ -305,19 +346,26 @@ def run_table(options, folder, tap):
     if len(there) < len(cells):
         say(f'{len(cells) - len(there)} cells need capabilities that are missing here')
     at_once = min(options.at_once, AT_ONCE_QUICK) if tap else options.at_once  # other tests run beside it
-    run_cells(Runner(api, Relay() if options.relay else None), there, judged, at_once)
+    relay = Relay() if options.relay else None
+    run_cells(Runner(api, relay), there, judged, at_once)
+    if relay:
+        relay.end()
     if tap:
         tell_tap(tap, judged)
     else:
         report(judged, there, time.monotonic() - begin)
     bad = len(judged.wrong) + len(judged.refused) + (0 if tap else len(judged.unbuilt))
-    if options.judge and not options.relay:
-        again, turned_ones = judge_again(judged, options, say), mutations(judged, options, say)
-        bad += len(again) + len(turned_ones)
+    if options.judge and options.mutants and not options.relay:
+        files = [judged.file(outcome) for outcome in judged.outcomes if not outcome.unlike and not outcome.refused]
+        again = judge_again(judged, options, say)
+        turned_ones, matters = mutations(files, options, say), told_again(files, options, say)
+        bad += len(again) + len(turned_ones) + len(matters)
         if tap:
             tap.case('each saved ledger gets the same verdict', not again, '\n'.join(what for _, what in again))
-            tap.case('no mutation makes a pass of a fail', not turned_ones,
-                     '\n'.join(f'{file}: {name}: {what}' for file, name, what in turned_ones))
+            tap.case('no mutation makes a pass of a fail, and what is missing makes nothing but inconclusive',
+                     not turned_ones, '\n'.join(f'{file}: {name}: {what}' for file, name, what in turned_ones))
+            tap.case('what does not matter does not', not matters,
+                     '\n'.join(f'{file}: {name}: {what}' for file, name, what in matters))
     status = server.stop()
     if tap:
         tap.case('the server ends in good order', status == 0)
@@ -328,6 +376,7 @@ def options_of(arguments=None):
     options = argparse.ArgumentParser(description='The matrix: clients in modes, and the verdict each must get.')
     options.add_argument('--hangup', required=True, help='the server')
     options.add_argument('--judge', help='what judges saved ledgers (tests/matrix/judge.c)')
+    options.add_argument('--mutants', help='what judges their mutations (tests/matrix/mutants.c)')
     options.add_argument('--quick', action='store_true', help='a cell of each kind')
     options.add_argument('--tap', action='store_true', help='as a test program')
     options.add_argument('--family', help='only these, separated by commas')
@@ -336,6 +385,10 @@ def options_of(arguments=None):
     options.add_argument('--relay', action='store_true', help='behind a relay that ACKs by itself: no cell may pass that is none')
     options.add_argument('--mutate', action='store_true', help='all mutations of all ledgers, not a sample')
     options.add_argument('--remedies', action='store_true', help='instead: what inconclusive verdicts say is to be done')
+    options.add_argument('--saved', help='instead: all mutations of the ledgers in this folder, and what must not matter to them')
+    options.add_argument('--seed', type=int, default=1, help='of what is drawn')
+    options.add_argument('--crowd', type=int, nargs='?', const=1, help='instead: 32 runs of 8 clients at once, so many times (1)')
+    options.add_argument('--kills', type=int, nargs='?', const=20, help='instead: so many servers are killed while they write (20)')
     options.add_argument('--races', type=int, nargs='?', const=1000, help='instead: so many rounds of each race (1000)')
     options.add_argument('--at-once', type=int, default=AT_ONCE)
     options.add_argument('--out', default='build/matrix', help='for ledgers and verdicts')
@@ -351,11 +404,15 @@ def main():
     with stubs() as folder:
         if options.races:
             try:
-                bad = races(lambda prefix, more: Server(options.hangup, *more, command_prefix=prefix), options.races,
-                            pathlib.Path(options.out))
+                bad = len(races(lambda prefix, more: Server(options.hangup, *more, command_prefix=prefix),
+                                options.races, pathlib.Path(options.out)))
             except Unavailable as why:
                 print(f'no races here: {why}')
                 return 1
+        elif options.saved:
+            bad = saved_ledgers(options)
+        elif options.crowd or options.kills:
+            bad = many(options, folder)
         elif options.remedies:
             bad = remedy_pairs(options, folder, Judged(pathlib.Path(options.out)), tap)
         else:

@@ -1,11 +1,14 @@
-"""Mutations of the oracle: ledgers whose verdict is known lose an event, have two events change places, or
-end early or begin late. What was a pass may become inconclusive; what was a fail may never become a pass.
+"""Saved ledgers whose verdict is known: judged again as they are (Judge), and with an event missing or in
+another place (mutants.c). What was a pass may become inconclusive; what was a fail never becomes a pass.
 """
-import collections
+import concurrent.futures
 import json
 import subprocess
 
 LETTERS = {'pass': 'P', 'fail': 'F', 'inconclusive': 'I', 'n/a': 'N'}
+BOUNDS = ('4096,1024,1024', '3,2,2', '1,1,1')  # room for attempts, connections, faults
+AT_ONCE = 2
+TOGETHER = 50  # ledgers that a process judges
 
 
 class Judge:
@@ -40,64 +43,32 @@ def outcomes(verdict):
     return found
 
 
-def without(lines):
-    """One event is missing, which its number tells."""
-    for i in range(len(lines)):
-        yield f'without {i}', lines[:i] + lines[i + 1:]
-
-
-def early(lines):
-    """It ends early."""
-    for i in range(1, len(lines)):
-        yield f'ends at {i}', lines[:i]
-
-
-def late(lines):
-    """It begins late."""
-    for i in range(1, len(lines)):
-        yield f'begins at {i}', lines[i:]
-
-
-KEEPS = ('run_start', 'expectations')  # what is judged is no part of what happened
-
-
-def swapped(lines):
-    """Two events, next to each other and of different connections, have changed places: it is nobody's
-    business which of them was first, as far as they are not the same connection's."""
-    events = [json.loads(line) for line in lines]
-    for i in range(len(events) - 1):
-        one, two = events[i], events[i + 1]
-        if one.get('connection') and two.get('connection') and one['connection'] != two['connection']:
-            one, two = dict(one), dict(two)
-            for member in ('seq', 'at', 'ms'):
-                one[member], two[member] = two[member], one[member]
-            yield f'swapped {i}', lines[:i] + [json.dumps(two), json.dumps(one)] + lines[i + 2:]
-
-
-MUTATIONS = (without, early, late, swapped)
-LACKING = (without, late)  # of these nothing that is no pass may become one
-
-
 def turned(before, after, those='F'):
-    """What a mutation must never do: those outcomes became a pass."""
+    """What must never be: those outcomes became a pass."""
     return [f'{name}: {before[name]} became P' for name, letter in after.items()
             if letter == 'P' and before.get(name, 'P') in those]
 
 
-def mutate(judge, files, limit=None):
-    """Judges each mutation of each ledger. Returns (how many, [(file, mutation, what)])."""
-    count, bad, seen = 0, [], collections.Counter()
-    for file in files:
-        lines = [line for line in file.read_text().splitlines() if line]
-        before = outcomes(judge.judge(lines))
-        for kind in MUTATIONS:
-            for name, changed in list(kind(lines))[:limit]:
-                verdict = judge.judge(changed)
-                count += 1
-                if 'error' in verdict:
-                    bad.append((file, name, verdict['error']))
-                    continue
-                for what in turned(before, outcomes(verdict), 'FI' if kind in LACKING else 'F'):
-                    seen[kind.__name__] += 1
-                    bad.append((file, name, what))
-    return count, bad, seen
+def mutate(binary, files, of=1, seed=1, bounds=BOUNDS):
+    """Judges each mutation of each ledger (of: one in so many) with each room. Returns (how many, [(file,
+    mutation, what)])."""
+    def some(job):
+        bound, part = job
+        done = subprocess.run([binary, '--of', str(of), '--seed', str(seed), '--bound', bound, *map(str, part)],
+                              capture_output=True, text=True, check=False)
+        *wrong, last = done.stdout.splitlines() or ['']
+        if done.returncode != 0 or done.stderr or not last.startswith('mutants '):
+            return 0, [(part[0], f'with room for {bound}', f'it ended with {done.returncode}: {done.stderr[-300:]}')]
+        found = []
+        for line in wrong:
+            file, kind, place, event, about, before, after = line.split('\t')
+            found.append((file, f'{kind} {place} ({event}), with room for {bound}', f'{about}: {before} became {after}'))
+        return int(last.split()[1]), found
+
+    jobs = [(bound, files[i:i + TOGETHER]) for bound in bounds for i in range(0, len(files), TOGETHER)]
+    count, bad = 0, []
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        for made, wrong in pool.map(some, jobs):
+            count += made
+            bad += wrong
+    return count, bad

@@ -99,6 +99,7 @@ def port_of(run, cell):
 class Runner:
     def __init__(self, api, relay=None):
         self.api, self.relay = api, relay
+        self.ports = {}  # of the relay, by run
 
     def run(self, cell, wait=None):
         """wait: for the verdict; '0s': as it is at once, while the client still runs."""
@@ -115,6 +116,8 @@ class Runner:
             apps, verdict = self.in_run(cell, run, path, wait)
         finally:
             self.api.call('DELETE', path)
+            if self.relay:
+                self.relay.close(self.ports.pop(path))
         ledger = self.api.ask('GET', f'{path}/events?max=10000', accept='application/x-ndjson')
         return Outcome(cell, verdict, ledger, apps, unlike='' if self.relay else unlike(cell, apps, ledger),
                        relayed=bool(self.relay))
@@ -122,7 +125,7 @@ class Runner:
     def in_run(self, cell, run, path, wait):
         port = port_of(run, cell)
         if self.relay:
-            port = self.relay.open(port)
+            port = self.ports[path] = self.relay.open(port)
         apps = {}
         if cell.reset:
             self.api.ask('POST', f'{path}/reset')

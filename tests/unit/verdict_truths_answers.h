@@ -194,6 +194,26 @@ static const struct truth of_answers[] = {
                         "answer\n11.100 c105 x1 answer\n"
                         "11.100 c106 x1 answer\n11.100 c107 x1 answer\n",
       "pass no_storm=pass", 20000 },
+    { "52: an app with a connection for each request", "[\"no_storm\"]",
+      "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /a")
+          GONE("10.001", "c101") "10.010 c102 open\n" ANSWERED(
+              "10.010", "c102", "x1", "GET /a") "11.000 c103 open\n11.000 c103 x1 GET /0\n"
+                                                "11.001 c103 x1 answer\n"
+                                                "12.000 c104 open\n12.000 c104 x1 GET /1\n"
+                                                "12.001 c104 x1 answer\n"
+                                                "13.000 c105 open\n13.000 c105 x1 GET /2\n"
+                                                "13.001 c105 x1 answer\n"
+                                                "14.000 c106 open\n14.000 c106 x1 GET /3\n"
+                                                "14.001 c106 x1 answer\n"
+                                                "15.000 c107 open\n15.000 c107 x1 GET /4\n"
+                                                "15.001 c107 x1 answer\n"
+                                                "16.000 c108 open\n16.000 c108 x1 GET /5\n"
+                                                "16.001 c108 x1 answer\n"
+                                                "17.000 c109 open\n17.000 c109 x1 GET /6\n"
+                                                "17.001 c109 x1 answer\n"
+                                                "18.000 c110 open\n18.000 c110 x1 GET /7\n"
+                                                "18.001 c110 x1 answer\n",
+      "pass no_storm=pass", 20000 },
     { "52: a client that opens connections in a loop", "[\"no_storm\"]",
       "10.000 c101 open h2\n" BITTEN("10.000", "c101", "x1", "GET /a")
           GONE("10.001", "c101") "10.010 c102 open h2\n10.020 c103 open h2\n10.030 c104 open "
