@@ -270,24 +270,16 @@ static void on_command_start(struct verdict *v, const struct ledger_record *r)
         account_steps(&p->account, steps.bytes, steps.len);
 }
 
-/* The harness begins anew, and what was missing before does not matter any more. What is expected,
- * if it is not the usual, is said again behind it. */
+/* The harness begins anew, and what was missing before does not matter any more, but for what may
+ * have been expected in it. */
 static void on_cleared(struct verdict *v, const struct ledger_record *r)
 {
     v->missing_count = 0;
     v->cleared = true;
-    struct expect *usual;
-    if (expect_read_text(expect_default, EXPECT_DEFAULT_COUNT, &usual, NULL) != 0) {
-        v->failed = true;
+    if (!v->current) {
+        v->expected_unknown |= r->seq > 1 && !v->started;
         return;
     }
-    verdict_drop_work(v);
-    expect_free(v->expect);
-    v->expect = usual;
-    v->expected_unknown = v->expected_untold = false;
-    v->expected_seq = 0;
-    if (!v->current)
-        return;
     v->current->untold = false;
     v->current->seq = 0;
     account_finish(&v->current->account);
