@@ -280,6 +280,14 @@ static void look_behind(const struct scene *s, int64_t from, int64_t within, str
     w->at_once = w->vain > w->spare + 1 ? open_at_once(s, from, from + within) : 1;
 }
 
+/* Connections that were opened from then on may be forgotten. */
+static bool lacks_connections(const struct scene *s, int64_t from)
+{
+    const struct connection *oldest = history_connection(s->h, 0);
+    return history_forgotten(s->h) &&
+           (!oldest || oldest->opened == NEVER || oldest->opened > from - ALIKE);
+}
+
 static void storm_of(const struct scene *s, struct finding *f, const struct call *call,
                      struct window *w)
 {
@@ -312,6 +320,9 @@ static void storm_of(const struct scene *s, struct finding *f, const struct call
     else if (call->state == CALL_UNKNOWN || call->lacks_after || call->presumed)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
                  name);
+    else if (!flood && lacks_connections(s, bite))
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_RESET, UNTIL_THE_END,
+                 "not all connections of that time are kept any more");
     else if (s->over && s->client_gone == NEVER && s->now < end)
         scene_leave(s, f, call, REMEDY_ENDED_EARLY, "the run ended less than %s after the fault",
                     time);

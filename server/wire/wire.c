@@ -207,7 +207,10 @@ static void fin_received(struct wire *w)
     w->peer_fin = true;
     w->peer_fin_at = clock_now();
     ledger_begin(w->ledger, EV_PEER_FIN, w->id, 0);
-    int unread = wire_unread(w); /* kept out by a stall: it had something to say */
+    /* Kept out by a stall, or before a handshake that it holds up: it had something to say. */
+    int64_t unread = wire_unread(w);
+    if (w->tls && !w->established)
+        unread += (int64_t)w->bytes_in;
     if (unread > 0)
         ledger_int(w->ledger, F_BYTES, unread);
     wire_add_fields(w, EV_PEER_FIN);

@@ -64,7 +64,7 @@ def silent_family(t):
           params=limit, **hole)
     c.add('It gave up after half a second and was answered elsewhere.', 'gives-up-retry', steps,
           {'recovered': 'P', 'bounded-wait': 'P'}, ('ok', 'ok', 'timeout', 'ok'), params=limit, **hole)
-    c.add('It had closed the connection before the hole came.', 'evicts', steps, {'recovered': 'P', 'bounded-wait': 'P'},
+    c.add('It had closed the connection before the hole came.', 'evicts', steps, {'recovered': 'P'},
           ('ok', 'ok', 'ok'), policy=evicting(0.6), params=limit, **hole)
     c = Case(t, '07-h2-send-buffer-full', ('h2',))
     steps = 'get pause:0.4 post'
@@ -133,7 +133,7 @@ def answers_family(t):
     c.add('Whatever its pool gave it was dead, and that was all.', 'naive', steps, {'recovered': 'F', 'retry-once': 'F'},
           ('ok', 'ok', 'ok', TOLD))
     c.add('Whatever its pool gave it was dead; sent again on connection 4.', 'retry', steps, {'recovered': 'P', 'retry-once': 'P'},
-          ('ok', 'ok', 'ok', TOLD, 'ok'))
+          ('ok', 'ok', 'ok', TOLD, 'ok'), named=True)
     c = Case(t, '16-cut-without-close-notify', BOTH)
     c.add('The answer was cut, and it said so.', 'naive', 'get', {'detects_truncation': 'P', 'recovered': 'F'}, (CUT,))
     c.add('The answer was cut; asked again.', 'retry', 'get', {'detects_truncation': 'P', 'recovered': 'P', 'retry-once': 'P'}, (CUT, 'ok'))
