@@ -324,12 +324,14 @@ void report_numbered(struct buf *out, uint32_t code)
 
 void report_plain(struct buf *out, const char *text, size_t len)
 {
-    uint32_t code;
+    uint32_t code, before = 0;
     while (report_next(&text, &len, &code)) {
-        if (report_is_control(code))
+        /* "##[" and "##vso[" are commands to CI, wherever in a line they are. */
+        if (report_is_control(code) || (code == '#' && before == '#'))
             report_numbered(out, code);
         else
             report_utf8(out, code);
+        before = code;
     }
 }
 

@@ -589,11 +589,12 @@ static void control_characters_are_shown_by_their_numbers(void **state)
 {
     struct buf out = { 0 };
     static const char text[] = "a\x1b[31m\n\xc2\x9b\xe2\x80\xae\xff"
-                               "z\xef\xbf\xbf\xc3\xa9";
+                               "z\xef\xbf\xbf\xc3\xa9#1##vso[x]###[y]";
     report_plain(&out, text, sizeof text - 1);
     buf_add(&out, "", 1);
     assert_string_equal((const char *)buf_bytes(&out),
-                        "a\\x1b[31m\\x0a\\x9b\\u202e\xef\xbf\xbdz\\uffff\xc3\xa9");
+                        "a\\x1b[31m\\x0a\\x9b\\u202e\xef\xbf\xbdz\\uffff\xc3\xa9"
+                        "#1#\\x23vso[x]#\\x23\\x23[y]");
     buf_free(&out);
 }
 
