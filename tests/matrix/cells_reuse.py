@@ -92,8 +92,8 @@ def reuse_family(t):
             t.spread('for-ever', 'The pauses are all alike, by what a busy machine leaves of that: never a pass.', 'retry-ever-slow', GAP, plan, over, tls,
                      {'backoff': 'FI'}, wire=('ok',) + (LOSSES,) * 8 + ('ok',), due=False)
             plan = {'plan': [dict(spec, connection='1'), dict(mode('empty-response'), connection='2-5'), NORMAL]}
-            t.spread('for-ever', 'Each pause is twice the one before.', 'retry-backoff', GAP, plan, over, tls,
-                     {'backoff': 'P'}, wire=('ok',) + (LOSSES,) * 5 + ('ok',))
+            t.add('for-ever', 'Each pause is twice the one before.', 'retry-backoff', GAP, plan, over, tls,
+                     {'backoff': 'P'}, named=True, wire=('ok',) + (LOSSES,) * 5 + ('ok',))
         spec = mode('flap')
         t.spread('flap', 'Every other connection is bad: one retry on a fresh one is answered.', 'retry', 'get',
                  spec, over, tls, {'recovered': 'P', 'retry-once': 'P'}, wire=(LOSSES, 'ok'))
