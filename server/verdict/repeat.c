@@ -23,9 +23,11 @@ bool repeat_is_idempotent(const struct attempt *a)
     return repeat_is_safe(a) || is_one_of(&a->method, others);
 }
 
+/* A header given by --key-header names a call; that a server does such calls once it does not say.
+ */
 static bool has_key(const struct attempt *a)
 {
-    return a->idempotency_key.hash || a->other_keys[0];
+    return a->idempotency_key.hash;
 }
 
 /* Whether it was told, in a way that the client could read, that it was not done. */

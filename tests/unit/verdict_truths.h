@@ -310,6 +310,14 @@ static const struct truth cells[] = {
                   "11.005", "c102", "x1", "POST /p digest=b idempotency_key=k")
                   GONE("11.050", "c102") EXIT("11.060"),
       "fail safe_retry=fail", 0 },
+    { "a header given by --key-header names a call, and makes no repetition safe",
+      "[\"recovered\",\"safe_retry\"]",
+      "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "GET /a")
+          BITTEN("11.000", "c101", "x2", "POST /p digest=a other_keys=amz:1")
+              GONE("11.001", "c101") "11.005 c102 open\n" ANSWERED(
+                  "11.005", "c102", "x1", "POST /p digest=a other_keys=amz:1")
+                  GONE("11.050", "c102") EXIT("11.060"),
+      "fail recovered=n/a safe_retry=fail", 0 },
     { "7: two attempts at once after the loss, and the first is answered before the second is read",
       "[\"retries\"]",
       TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
