@@ -62,8 +62,9 @@ static void fallback_of(const struct scene *s, struct finding *f, const struct c
                  call->presumed || call->lacks_before ? scene_unsaid(s, call) : REMEDY_CONFIRM,
                  UNTIL_THE_END, "whether %s was answered is not seen", name);
     else if (answered && call->wait.to <= within)
-        found_of(s, f, call, answered->h2 == h2 ? OUTCOME_PASS : OUTCOME_FAIL, REMEDY_NONE, NEVER,
-                 "%s was answered over %s", name, answered->h2 ? "HTTP/2" : "HTTP/1.1");
+        found_of(s, f, call, answered->h2 == h2 ? OUTCOME_PASS : OUTCOME_FAIL, REMEDY_NONE,
+                 call_answered_until(s, call), "%s was answered over %s", name,
+                 answered->h2 ? "HTTP/2" : "HTTP/1.1");
     else if (call->state == CALL_GIVEN_UP && !answered && !call->lacks_after)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, UNTIL_THE_END,
                  "%s was never answered: the client has ended", name);

@@ -95,7 +95,8 @@ static void keyless_retry(const struct scene *s, struct finding *f, const struct
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID, name);
     else if (after > 0)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
-                 "%s was sent again without an Idempotency-Key, though it may have been done", name);
+                 "%s was sent again without an Idempotency-Key, though it may have been done",
+                 name);
     else if (call->state == CALL_UNKNOWN ||
              repeat_call_risky(s->h, s->calls, call) == TRI_UNKNOWN || call->lacks_before ||
              call->lacks_after)

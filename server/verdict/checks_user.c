@@ -183,7 +183,7 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, NEVER,
                  "%s was answered at about its limit", name);
     else
-        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
+        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_answered_until(s, call),
                  call->anonymous ? "answered %s after its first SYN or connection"
                                  : "answered %s after its first byte",
                  finding_time(call->wait.to, time));
@@ -217,7 +217,7 @@ static void recover_kept_off(const struct scene *s, struct finding *f, const str
                     "%s was kept off connection %llu, and not answered", name,
                     (unsigned long long)call->left);
     else
-        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
+        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_answered_until(s, call),
                  "answered on a new connection: connection %llu %s", (unsigned long long)call->left,
                  how);
 }
@@ -399,8 +399,8 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
     if (!is_answered(call) || had_failed(s, call))
         wait_unanswered(s, f, call, max);
     else if (call->wait.to <= max)
-        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER, "answered after %s",
-                 finding_time(call->wait.to, time));
+        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_answered_until(s, call),
+                 "answered after %s", finding_time(call->wait.to, time));
     else if (call->wait.from > max)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s was answered only after %s",
                  call_text(s, call, name), finding_time(call->wait.from, time));
@@ -492,7 +492,7 @@ void check_waits(const struct scene *s, struct finding *f)
         if (line && !line->ok)
             found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s failed", name);
         else if (is_answered(call) && line && call->answered.from >= outage.to)
-            found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
+            found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_answered_until(s, call),
                      "%s began in the outage, and was answered after it", name);
         else
             scene_leave(s, f, call, REMEDY_REPORT,

@@ -142,6 +142,15 @@ enum tri history_suspended(const struct history *h, struct span when)
     return found;
 }
 
+/* The client's RST came right behind its kernel's ACK: a close that leaves octets unread sends one
+ * (RFC 1122 4.2.2.13), and what was unread may be the answer. */
+static bool is_left_unread(const struct history *h, const struct connection *c,
+                           const struct attempt *a)
+{
+    return c && c->left == LEFT_RST && c->left_at >= a->reached[PROGRESS_HANDED] &&
+           c->left_at <= a->acked.to + h->config.grace;
+}
+
 /* The trouble of an answer that went out: how well it is shown to have been read. */
 static enum trouble trouble_of_answer(const struct history *h, const struct attempt *a)
 {
@@ -152,7 +161,8 @@ static enum trouble trouble_of_answer(const struct history *h, const struct atte
         return TROUBLE_FINE;
     if (a->progress == PROGRESS_HANDED)
         return c && c->ended == NEVER ? TROUBLE_FINE : TROUBLE_UNCONFIRMED;
-    return a->network == PATH_DIRECT && history_suspended(h, a->acked) == TRI_NO
+    return a->network == PATH_DIRECT && !is_left_unread(h, c, a) &&
+                   history_suspended(h, a->acked) == TRI_NO
                ? TROUBLE_FINE
                : TROUBLE_UNCONFIRMED;
 }

@@ -253,6 +253,16 @@ int64_t call_until(const struct call *call)
     return call->until == NEVER ? UNTIL_THE_END : call->until;
 }
 
+int64_t call_answered_until(const struct scene *s, const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = call_members(s, call)[i].attempt;
+        if (a->progress == PROGRESS_CONFIRMED && history_answered(s->h, a))
+            return NEVER;
+    }
+    return call->answered.to == NEVER ? NEVER : call->answered.to + history_grace(s->h);
+}
+
 bool scene_reuses(const struct scene *s, int64_t idle)
 {
     if (s->control && control_reuse_gap(s->control) != NEVER)

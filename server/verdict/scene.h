@@ -100,6 +100,8 @@ bool scene_counts(const struct scene *s, const struct call *call, char why[WHY_S
                   enum remedy *remedy);
 /* Until when more attempts of it may come. */
 int64_t call_until(const struct call *call);
+/* Until when an RST may make its answer doubtful; NEVER: it was seen to be read. */
+int64_t call_answered_until(const struct scene *s, const struct call *call);
 /* The fault that struck it first; NULL: none, or it is forgotten. */
 const struct fault *call_fault(const struct scene *s, const struct call *call);
 /* The control shows that the client uses a connection again, or this phase does, after at most such

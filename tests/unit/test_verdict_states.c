@@ -33,6 +33,18 @@ static const struct row attempts[] = {
                "1.105 c1 connection_end by=client how=rst\n",
       "handed unconfirmed", NULL },
     { "ACKed on a direct path", H1 GET_A "1.100 c1 x1 answer\n", "acked fine", NULL },
+    { "ACKed, and the client's RST right behind that",
+      H1 GET_A "1.100 c1 x1 answer\n1.101 c1 peer_rst\n"
+               "1.101 c1 connection_end by=client how=rst\n",
+      "acked unconfirmed", NULL },
+    { "ACKed, and the client's RST long after",
+      H1 GET_A "1.100 c1 x1 answer\n1.250 c1 peer_rst\n"
+               "1.250 c1 connection_end by=client how=rst\n",
+      "acked fine", NULL },
+    { "confirmed, and the client's RST right behind that",
+      H1 GET_A "1.100 c1 x1 answer\n1.101 c1 x1 response_acked proof=next_request\n"
+               "1.102 c1 peer_rst\n1.102 c1 connection_end by=client how=rst\n",
+      "confirmed fine", NULL },
     { "ACKed by a relay", "0.000 c1 open path=relayed\n" GET_A "1.100 c1 x1 answer\n",
       "acked unconfirmed", NULL },
     { "ACKed by a gateway", "0.000 c1 open path=gateway\n" GET_A "1.100 c1 x1 answer\n",

@@ -50,6 +50,13 @@ static const struct truth of_answers[] = {
                            "11.020 report "
                            "{\"n\":2,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":6000}\n",
       "inconclusive recovered=pass user_wait=inconclusive(report)", 12000 },
+    { "the answer's ACK came, and then the client's RST: perhaps it has not read it",
+      "[\"retry-once\"]",
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
+          GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED(
+              "11.005", "c102", "x1", "GET /a") "11.006 c102 peer_rst\n11.006 c102 connection_end "
+                                                "by=client how=rst\n" EXIT("11.020"),
+      "inconclusive recovered=inconclusive(confirm) retries=pass retry_elsewhere=pass", 0 },
     { "40: a Range is answered with 200", USER,
       "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
       "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE(
@@ -98,7 +105,7 @@ static const struct truth of_answers[] = {
       "10.000 c101 open h2\n10.000 c101 x1 delay\n10.000 c101 x1 GET /a stream=1\n"
       "11.000 c101 x1 peer_rst_stream\n11.000 c101 x1 exchange_lost lost_by=client_cancel fault=F\n"
       "11.000 c101 x2 GET /a stream=3\n11.010 c101 x2 answer\n",
-      "pass~ recovered=pass executed_once=n/a~ user_wait=pass no_storm=pass~", 0 },
+      "pass~ recovered=pass~ executed_once=n/a~ user_wait=pass~ no_storm=pass~", 0 },
     { "46: a POST is sent elsewhere, while the first is in a black hole that heals",
       "[\"safe-retry\"]",
       "10.000 c101 open h2\n" ANSWERED(
