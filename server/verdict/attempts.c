@@ -290,8 +290,8 @@ static void keep_head(struct history *h, struct attempt *a, const struct ledger_
 static void read_head(struct history *h, struct attempt *a, const struct ledger_record *r)
 {
     struct ledger_value value;
-    keep_head(h, a, r);
     record_hash(r, F_METHOD, &a->method);
+    keep_head(h, a, r);
     a->content_length = ledger_number(r, F_CONTENT_LENGTH, -1);
     a->has_range = ledger_value(r, F_RANGE, &value);
     a->partial = r->cut; /* what was cut cannot be compared */

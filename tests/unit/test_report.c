@@ -90,7 +90,7 @@ static char *text_of(void (*format)(const struct report *r, struct buf *out),
     struct buf out = { 0 };
     format(r, &out);
     assert_false(out.failed);
-    assert_null(memchr(buf_bytes(&out), 0, buf_len(&out)));
+    assert_true(!buf_len(&out) || !memchr(buf_bytes(&out), 0, buf_len(&out)));
     buf_add(&out, "", 1);
     assert_int_equal(out.start, 0);
     return (char *)out.data;

@@ -105,7 +105,7 @@ static const struct truth of_answers[] = {
       "10.000 c101 open h2\n10.000 c101 x1 delay\n10.000 c101 x1 GET /a stream=1\n"
       "11.000 c101 x1 peer_rst_stream\n11.000 c101 x1 exchange_lost lost_by=client_cancel fault=F\n"
       "11.000 c101 x2 GET /a stream=3\n11.010 c101 x2 answer\n",
-      "pass~ recovered=pass~ executed_once=n/a~ user_wait=pass~ no_storm=pass~", 0 },
+      "pass~ recovered=pass executed_once=n/a~ user_wait=pass no_storm=pass~", 0 },
     { "46: a POST is sent elsewhere, while the first is in a black hole that heals",
       "[\"safe-retry\"]",
       "10.000 c101 open h2\n" ANSWERED(
