@@ -271,12 +271,14 @@ static void end_page(struct call *call, struct buf *out)
 {
     const struct ledger *l = trial_ledger(call->trial);
     struct page *page = &call->page;
+    char started[CLOCK_RFC3339_SIZE];
+    clock_rfc3339(trial_started(call->trial), started);
     if (page->as == AS_JSON)
         buf_printf(out,
                    "%s],\"next\":%" PRIu64 ",\"first\":%" PRIu64 ",\"last\":%" PRIu64
-                   ",\"dropped\":%" PRIu64 "}\n",
+                   ",\"started\":\"%s\",\"dropped\":%" PRIu64 "}\n",
                    page->begun ? "" : "{\"events\":[", page->last, ledger_first(l), ledger_last(l),
-                   ledger_dropped(l));
+                   started, ledger_dropped(l));
     else if (page->begun)
         buf_text(out, "\n");
 }

@@ -228,6 +228,11 @@ static int follow(struct watch *w)
     int status = ask(w, path, &page);
     if (status)
         return status;
+    const char *started = json_string_value(json_object_get(page, "started"));
+    if (started && strcmp(started, w->started) != 0) {
+        w->idle = true; /* it is another server or run: begin() says so */
+        return 0;
+    }
     say_gap(w, page);
     w->since = json_integer_value(json_object_get(page, "next"));
     return show(w, page);

@@ -92,6 +92,11 @@ struct run *trial_run(const struct trial *t)
     return t->state == TRIAL_RUNNING ? t->run : NULL;
 }
 
+int64_t trial_started(const struct trial *t)
+{
+    return t->started;
+}
+
 struct ledger *trial_ledger(const struct trial *t)
 {
     return t->run ? run_ledger(t->run) : t->ledger;

@@ -16,8 +16,12 @@ static size_t event_count(void)
 static void events_are_read_page_by_page(void **state)
 {
     assert_int_equal(rig_get("/v1/runs/default/events"), 200);
-    assert_string_equal(reply.body,
-                        "{\"events\":[],\"next\":0,\"first\":0,\"last\":0,\"dropped\":0}\n");
+    const char *started = strstr(reply.body, "\"started\":\"");
+    assert_non_null(started);
+    const char *dropped = strchr(started, ',');
+    assert_string_equal(dropped, ",\"dropped\":0}\n");
+    assert_memory_equal(reply.body, "{\"events\":[],\"next\":0,\"first\":0,\"last\":0,",
+                        (size_t)(started - reply.body));
     for (int i = 0; i < 25; i++) {
         char name[8];
         snprintf(name, sizeof name, "m%d", i);
