@@ -390,7 +390,8 @@ static void aws_alb_closes_at_an_age_however_busy(struct stage *stage)
     json_t *open = ledger_await(stage->server, t->connection, "connection_open", NULL);
     assert_string_equal(event_text(fault, "trigger"), "age");
     double age = event_ms(fault, "ms") - event_ms(open, "ms");
-    check(age >= 400 - LEDGER_MS && age <= 400 + LATE_MS, "it was %.3f ms old", age);
+    /* The event of its opening is written somewhat behind that. */
+    check(age >= 400 - 1 && age <= 400 + LATE_MS, "it was %.3f ms old", age);
     json_decref(fault);
     json_decref(open);
 }
