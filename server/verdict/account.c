@@ -182,6 +182,7 @@ static void match_named(struct account *a, const struct calls *calls)
         if (line) {
             line->matched = MATCHED_CALL;
             line->call = c;
+            line->named = true;
         }
     }
 }
@@ -212,8 +213,10 @@ bool account_match(struct account *a, const struct calls *calls)
 {
     size_t named = 0;
     sort_lines(a);
-    for (size_t i = 0; i < a->count; i++)
+    for (size_t i = 0; i < a->count; i++) {
         a->lines[i].matched = MATCHED_NOT;
+        a->lines[i].named = false;
+    }
     for (size_t c = 0; c < calls->count; c++)
         named += name_of(calls, &calls->calls[c]) != NULL;
     bool all = !a->broken;

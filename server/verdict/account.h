@@ -25,6 +25,7 @@ struct account_line {
     int64_t at; /* the age at which the line came: it was over by then */
     enum matched matched;
     size_t call; /* of MATCHED_CALL: its index */
+    bool named;  /* by a name, not by its place among the others */
 };
 
 struct account {

@@ -274,7 +274,8 @@ struct note *notes_make(const struct scene *s, const struct calls *narrow,
     }
     for (size_t i = 0; i < account->count; i++) {
         const struct account_line *line = &account->lines[i];
-        if (line->matched != MATCHED_CALL)
+        /* Where calls may be missing, a place among them says nothing. */
+        if (line->matched != MATCHED_CALL || (!fits && !line->named))
             continue;
         notes[line->call].line = line;
         notes[line->call].differs =

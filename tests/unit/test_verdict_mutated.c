@@ -407,7 +407,7 @@ static void has_other_ids(const struct truth *t, const struct ledger *l,
     struct ledger_record record = { 0 };
     while (ledger_next(&cursor, &record))
         verdict_feed(v, &record);
-    verdict_now(v, record.age + t->later * NS_PER_MS);
+    verdict_now(v, record.age + rig_later(t));
     says_the_same(t, v, "with other ids");
     verdict_destroy(v);
     ledger_destroy(copy);
@@ -432,7 +432,7 @@ static void is_asked_often(const struct truth *t, const struct ledger *l,
         verdict_outcome(v, NULL);
         verdict_next(v);
     }
-    verdict_now(v, record.age + t->later * NS_PER_MS);
+    verdict_now(v, record.age + rig_later(t));
     says_the_same(t, v, "asked often");
     verdict_destroy(v);
 }

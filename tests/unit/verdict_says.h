@@ -68,8 +68,14 @@ static inline char *rig_says(struct verdict *v)
 /* A run with a known truth. */
 struct truth {
     const char *title, *expect, *script, *says;
-    int64_t later; /* ms after the last event at which it is asked */
+    int64_t later; /* ms after the last event at which it is asked; 0: see rig_later */
 };
+
+/* By itself a run is asked when no RST can make its last answer doubtful any more. */
+static inline int64_t rig_later(const struct truth *t)
+{
+    return (t->later ? t->later : 101) * NS_PER_MS;
+}
 
 static inline char *rig_judge(const struct truth *t)
 {
@@ -80,8 +86,7 @@ static inline char *rig_judge(const struct truth *t)
     struct ledger_record record = { 0 };
     while (ledger_next(&cursor, &record))
         verdict_feed(v, &record);
-    /* By itself when no RST can make the last answer doubtful any more. */
-    verdict_now(v, record.age + (t->later ? t->later : 101) * NS_PER_MS);
+    verdict_now(v, record.age + rig_later(t));
     char *says = rig_says(v);
     verdict_destroy(v);
     ledger_destroy(l);
