@@ -196,7 +196,7 @@ static void look_due(struct timer *timer, int64_t late)
 static struct acks *acks_of(struct exchanges *xs)
 {
     struct acks *a = xs->acks;
-    if (a)
+    if (a || xs->acks_ended)
         return a;
     a = xs->acks = calloc(1, sizeof *a);
     if (!a)
@@ -346,6 +346,7 @@ enum ledger_fin_acked acks_fault_acked(struct exchanges *xs, uint64_t fault)
 void acks_end(struct exchanges *xs)
 {
     struct acks *a = xs->acks;
+    xs->acks_ended = true; /* what is still told of the connection finds nobody who could look */
     if (!a)
         return;
     a->looked_at = 0;

@@ -53,6 +53,7 @@ struct exchanges {
     int64_t quiet_since;  /* the same, also under a fault, until something comes */
     uint32_t answered;    /* exchanges whose response is with the kernel */
     struct acks *acks;    /* what the client may not have yet (acks.c); NULL: nothing */
+    bool acks_ended;      /* acks_end() was called: nothing waits any more */
     uint32_t begun;       /* exchanges so far */
     uint32_t numbered;    /* and of requests that have not begun, but for stale ones */
     uint32_t open;        /* of these, not over yet */
