@@ -180,7 +180,7 @@ def statuses(tap, prove):
         ('a bounded wait where nothing is silent', USAGE, ['--mode', 'close-on-reuse', '--expect', 'bounded-wait'],
          shell(ask)),
         ('the same check, of any fault', PROVED,
-         ['--mode', 'close-on-reuse', '--expect', 'user_wait', '--over', 'h1'], shell(ask)),
+         ['--mode', 'close-on-reuse', '--expect', 'user_wait', '--over', 'h1'], [*PYTHON, '--retry', '1']),
         ('a command that does not end', TIMED_OUT, ['01', '--timeout', '300ms', '--no-control'],
          shell(f'{ask}; exec sleep 60')),
         ('a fault that does not come', INCONCLUSIVE, ['--mode', 'normal', '--expect', 'executed_once', '--settle', '200ms'],
