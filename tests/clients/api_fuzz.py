@@ -30,6 +30,7 @@ DOCUMENT = json.loads((ROOT / 'docs/openapi.json').read_text())
 BUSY = {'no-port', 'too-many-runs', 'no-descriptor', 'out-of-memory'}  # the only problems with 5xx
 PLACED = {'invalid-value', 'invalid-query', 'unknown-mode', 'unknown-case'}  # say where
 HTTP_ITSELF = (400, 414, 431)  # what is no HTTP, or too much of it, has no problem of its own
+PAIR = 2  # descriptors of the socketpair that the server keeps for the next exchange over HTTP/1.1
 ANSWERED_WITHIN = 20  # seconds; a sanitizer on a busy machine is slow
 
 
@@ -349,7 +350,7 @@ def main():
     server = Server(given.hangup)
     try:
         ask(server.port('admin'), Request('GET', '/v1'))
-        before = len(links(server.pid))
+        before = len(links(server.pid)) + PAIR
         for path, item in DOCUMENT['paths'].items():
             for method, operation in item.items() if given.match in path else ():
                 # So that there is a connection to ask about.
