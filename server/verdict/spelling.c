@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/hex.h"
 
 const char *spelling_origin(const char *target, size_t *len)
 {
@@ -22,14 +23,6 @@ const char *spelling_origin(const char *target, size_t *len)
     return at;
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_unreserved(int c)
 {
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' ||
@@ -40,18 +33,17 @@ static bool is_unreserved(int c)
 static size_t next_octet(const char **at, const char *end, char out[3])
 {
     const char *p = *at;
-    int high = end - p >= 3 && *p == '%' ? digit(p[1]) : -1;
-    int low = high >= 0 ? digit(p[2]) : -1;
-    *at += low >= 0 ? 3 : 1;
+    int octet = end - p >= 3 && *p == '%' ? hex_octet(p + 1) : -1;
+    *at += octet >= 0 ? 3 : 1;
     out[0] = *p;
-    if (low < 0)
+    if (octet < 0)
         return 1;
-    out[0] = (char)(high << 4 | low);
-    if (is_unreserved((unsigned char)out[0]))
+    out[0] = (char)octet;
+    if (is_unreserved(octet))
         return 1;
     out[0] = '%';
-    out[1] = "0123456789ABCDEF"[high];
-    out[2] = "0123456789ABCDEF"[low];
+    out[1] = "0123456789ABCDEF"[octet >> 4];
+    out[2] = "0123456789ABCDEF"[octet & 15];
     return 3;
 }
 

@@ -340,11 +340,10 @@ def whole(prove, command):
     return time.monotonic() - begin
 
 
-def main():
-    options = argparse.ArgumentParser(description='Real clients, proved and audited.')
+def run_parts(description, parts):
+    """What a test program of prove does: its parts, or the one that is asked for. Its exit status."""
+    options = argparse.ArgumentParser(description=description)
     options.add_argument('--hangup', required=True, help='the binary to test')
-    parts = (mitigations, sessions, suite_ledgers, both_protocols, statuses,
-             plans, processes, reports, elsewhere, audits, times)
     options.add_argument('--only', choices=[part.__name__ for part in parts], help='one part of it')
     given = options.parse_args()
     tap, prove = Tap(), Prove(given.hangup)
@@ -352,6 +351,12 @@ def main():
         if given.only in (None, part.__name__):
             part(tap, prove)
     return tap.finish()
+
+
+def main():
+    return run_parts('Real clients, proved and audited.',
+                     (mitigations, sessions, suite_ledgers, both_protocols, statuses,
+                      plans, processes, reports, elsewhere, audits, times))
 
 
 if __name__ == '__main__':

@@ -4,7 +4,6 @@ are full, servers that die, and the options that say where it listens.
 
     prove_trouble.py --hangup BINARY
 """
-import argparse
 import contextlib
 import http.server
 import json
@@ -21,8 +20,8 @@ import time
 import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from hangup import Server, Tap  # noqa: E402
-from prove import INCONCLUSIVE, NOT_PROVED, PROVED, PYTHON, USAGE, WITHIN, Prove, shell  # noqa: E402
+from hangup import Server  # noqa: E402
+from prove import INCONCLUSIVE, NOT_PROVED, PROVED, PYTHON, USAGE, WITHIN, run_parts, shell  # noqa: E402
 
 RETRIES = [*PYTHON, '--retry', '1']
 ASK = 'curl -s -o /dev/null $HANGUP_URL/api/entitlement/get -o /dev/null $HANGUP_URL/api/entitlement/get'
@@ -299,16 +298,8 @@ def elsewhere(tap, prove):
 
 
 def main():
-    options = argparse.ArgumentParser(description='Where things go wrong.')
-    options.add_argument('--hangup', required=True, help='the binary to test')
-    parts = processes, unprivileged, full_disk, standard_output, places, trees, elsewhere
-    options.add_argument('--only', choices=[part.__name__ for part in parts], help='one part of it')
-    given = options.parse_args()
-    tap, prove = Tap(), Prove(given.hangup)
-    for part in parts:
-        if given.only in (None, part.__name__):
-            part(tap, prove)
-    return tap.finish()
+    return run_parts('Where things go wrong.',
+                     (processes, unprivileged, full_disk, standard_output, places, trees, elsewhere))
 
 
 if __name__ == '__main__':
