@@ -76,7 +76,8 @@ void proving_turn(struct proving *p, int64_t until)
 {
     int64_t left = until - clock_now();
     uv_update_time(p->place->loop);
-    uv_timer_start(&p->tick, ticked, left > 0 ? (uint64_t)(left / NS_PER_MS + 1) : 0, 0);
+    /* It repeats: one that is due before the poll is over by then, and would not end it. */
+    uv_timer_start(&p->tick, ticked, left > 0 ? (uint64_t)(left / NS_PER_MS + 1) : 0, 1);
     uv_run(p->place->loop, UV_RUN_ONCE);
     uv_timer_stop(&p->tick);
 }

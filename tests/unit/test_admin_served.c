@@ -277,8 +277,7 @@ static void who_does_not_take_the_rest_costs_nothing(void **state)
 
 static void restart(void)
 {
-    while (admin)
-        uv_run(&loop, UV_RUN_ONCE);
+    rig_await_stop();
     rig_start(&(struct admin_config){ 0 });
 }
 
@@ -321,8 +320,7 @@ static void who_takes_nothing_is_not_waited_for_when_it_stops(void **state)
     call_patience.stop = 200 * NS_PER_MS;
     admin_stop(admin, rig_stopped, NULL);
     assert_int_equal(read_on(idle, 0, 5000), 0);
-    while (admin)
-        uv_run(&loop, UV_RUN_ONCE);
+    rig_await_stop();
     assert_true(clock_now() - began >= 200 * NS_PER_MS);
     size_t n = read_on(fd, 0, 5000);
     assert_true(n > 0 && memcmp(got + n - 5, "0\r\n\r\n", 5) != 0); /* as one that was cut */

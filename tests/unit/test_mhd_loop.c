@@ -66,13 +66,14 @@ static void on_tick(uv_timer_t *timer)
 {
 }
 
-/* Runs the loop, at most so many ms. */
+/* Runs the loop, at most so many ms. The timer repeats: libuv counts from when the loop ran last,
+ * so it may be due before the poll, and one that is over does not end the poll. */
 static void turn(unsigned ms)
 {
     uv_timer_t timer;
 
     uv_timer_init(&loop, &timer);
-    uv_timer_start(&timer, on_tick, ms, 0);
+    uv_timer_start(&timer, on_tick, ms, ms);
     uv_run(&loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&timer, NULL);
     uv_run(&loop, UV_RUN_NOWAIT);

@@ -306,11 +306,20 @@ void rig_stopped(void *arg)
     admin = NULL;
 }
 
+static bool is_gone(void *unused)
+{
+    return !admin;
+}
+
+void rig_await_stop(void)
+{
+    loop_until(&loop, is_gone, NULL);
+}
+
 void stop_admin(void)
 {
     admin_stop(admin, rig_stopped, NULL);
-    while (admin)
-        uv_run(&loop, UV_RUN_ONCE);
+    rig_await_stop();
     uv_run(&loop, UV_RUN_NOWAIT);
 }
 

@@ -89,6 +89,9 @@ int rig_tear_down(void **state);
 void stop_admin(void);
 void rig_stopped(void *arg);
 
+/* Runs the loop until the admin that was told to stop has. */
+void rig_await_stop(void);
+
 int open_client(void);
 
 void send_text(int fd, const char *text, size_t n);
