@@ -22,15 +22,16 @@
 #include "base/hex.h"
 #include "run/exchange.h"
 
-#define POOL_MAX   256
+#define POOL_MAX   4096
 #define UNREAD_MAX 64              /* responses of a connection that are ACKed; the oldest go */
 #define LOOK_FIRST (5 * NS_PER_MS) /* then a quarter of what waits longest has waited, up to */
 #define LOOK_LAST  NS_PER_S
 #define LOOK_AGAIN (50 * NS_PER_US) /* two looks are no nearer */
 #define LOOK_IDLY  NS_PER_MS        /* nor without a proof at hand */
-#define LOOK_PACE  (20 * NS_PER_MS) /* under load; */
-#define LOOK_BURST 64               /* that is when so many looks did not keep to it */
-#define PINGS_MAX  8 /* that wait for their ACK; once there were more, none proves anything */
+#define LOOK_PACE  (50 * NS_PER_MS) /* under load, or when so many wait; */
+#define LOOK_FULL  256
+#define LOOK_BURST 64 /* it is under load when so many looks did not keep to the pace */
+#define PINGS_MAX  8  /* that wait for their ACK; once there were more, none proves anything */
 #define OPAQUE     8
 
 struct wait {
@@ -54,7 +55,7 @@ struct acks {
     struct timer timer;
     struct link unacked; /* struct wait, as they were said */
     struct link unread;  /* responses that are ACKed */
-    unsigned unread_count;
+    unsigned unacked_count, unread_count;
     int64_t looked_at;
     int64_t spent;      /* until then its looks are spent, one each LOOK_PACE */
     int64_t passed;     /* the last request that got no look; 0: none */
@@ -135,7 +136,7 @@ static void look(struct acks *a, struct proof proof, int64_t now)
     if (link_empty(&a->unacked) || now - a->looked_at < LOOK_AGAIN)
         return;
     uint64_t acked = wire_acked(xs->wire), handed = wire_handed(xs->wire);
-    bool unread = wire_unread(xs->wire) > 0; /* these may have come before what is ACKed */
+    int unread = -1; /* whether there are bytes yet to be read, where it matters */
     struct link *next;
     a->looked_at = now;
     for (struct link *i = a->unacked.next; i != &a->unacked; i = next) {
@@ -147,8 +148,11 @@ static void look(struct acks *a, struct proof proof, int64_t now)
             wait->not_then = now;
             continue;
         }
+        if (!wait->nth && unread < 0)
+            unread = wire_unread(xs->wire) > 0;
         if (!wait->nth && unread)
             continue; /* nobody is blamed for bytes that crossed it: not before they are read */
+        a->unacked_count--;
         bool read = proof.by && wait->offset <= proof.up_to;
         tell(a, wait, read ? proof.by : PROOF_ACK, now);
         if (wait->nth && !read)
@@ -165,11 +169,12 @@ static bool afford(struct acks *a, int64_t now)
     bool harmless = !mode->program->rule_count && !mode->said.seq && !mode->last.seq;
     if (a->spent < now)
         a->spent = now;
-    if (harmless && a->spent - now >= LOOK_BURST * LOOK_PACE) {
+    bool paced = harmless && a->spent - now >= LOOK_BURST * LOOK_PACE;
+    if (paced && a->unacked_count < LOOK_FULL) {
         a->passed = now;
         return false;
     }
-    a->spent += LOOK_PACE;
+    a->spent += paced ? 0 : LOOK_PACE;
     a->passed = 0;
     return true;
 }
@@ -228,6 +233,7 @@ static void add(struct exchanges *xs, const struct wait *as, int64_t now)
     *wait = *as;
     wait->since = wait->not_then = now;
     link_append(&a->unacked, &wait->link);
+    a->unacked_count++;
     if (!timer_armed(&a->timer))
         timer_at(&a->timer, now + LOOK_FIRST);
 }
