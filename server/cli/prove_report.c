@@ -200,13 +200,11 @@ int prove_report_row(const struct prove_results *results, size_t i, const struct
 
 int prove_report_check(const struct prove_options *o, struct refusal *why)
 {
-    const struct {
-        const char *option, *path;
-    } files[] = { { "--junit", o->junit },
-                  { "--html", o->html },
-                  { "--markdown", o->markdown },
-                  { "--ledger", o->ledger } };
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    struct report_file files[REPORT_FILES + 1] = {
+        [REPORT_FILES] = { .option = "--ledger", .path = o->ledger },
+    };
+    report_file_kinds(o->junit, o->html, o->markdown, files);
+    for (size_t i = 0; i <= REPORT_FILES; i++) {
         int fd = files[i].path
                      ? open(files[i].path, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666)
                      : -1;
@@ -312,21 +310,16 @@ static int say_summary(const struct prove_results *results)
 static int write_reports(struct prove_results *results, const struct prove_options *o,
                          const char *command)
 {
-    const struct {
-        const char *option, *path, *how;
-        void (*make)(const struct report *r, struct buf *out);
-    } files[] = { { "--junit", o->junit, "we", report_junit },
-                  { "--html", o->html, "we", report_html },
-                  { "--markdown", o->markdown, "ae", report_markdown } };
+    struct report_file files[REPORT_FILES];
     int error = 0;
-    for (size_t i = 0; !error && i < sizeof files / sizeof *files; i++) {
+    report_file_kinds(o->junit, o->html, o->markdown, files);
+    for (size_t i = 0; !error && i < REPORT_FILES; i++) {
         struct buf text = { 0 };
         struct refusal why;
         if (!files[i].path)
             continue;
         error = render(results, whole(results), o, files[i].make, &text);
-        if (!error &&
-            report_file_write(files[i].option, files[i].path, files[i].how, &text, &why) != 0) {
+        if (!error && report_file_write(&files[i], &text, &why) != 0) {
             command_refused(command, BAD_INPUT, &why);
             results->unwritten = true;
         }

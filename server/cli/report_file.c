@@ -25,13 +25,20 @@ int report_file_close(FILE *file, const char *option, const char *path, struct r
     return report_file_refuse(why, option, path, error);
 }
 
-int report_file_write(const char *option, const char *path, const char *how, const struct buf *text,
-                      struct refusal *why)
+int report_file_write(const struct report_file *file, const struct buf *text, struct refusal *why)
 {
-    FILE *file = fopen(path, how);
-    if (!file)
-        return report_file_refuse(why, option, path, errno);
+    FILE *to = fopen(file->path, file->how);
+    if (!to)
+        return report_file_refuse(why, file->option, file->path, errno);
     errno = 0;
-    fwrite(buf_bytes(text), 1, buf_len(text), file);
-    return report_file_close(file, option, path, why);
+    fwrite(buf_bytes(text), 1, buf_len(text), to);
+    return report_file_close(to, file->option, file->path, why);
+}
+
+void report_file_kinds(const char *junit, const char *html, const char *markdown,
+                       struct report_file out[REPORT_FILES])
+{
+    out[0] = (struct report_file){ "--junit", junit, "we", report_junit };
+    out[1] = (struct report_file){ "--html", html, "we", report_html };
+    out[2] = (struct report_file){ "--markdown", markdown, "ae", report_markdown };
 }

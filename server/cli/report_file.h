@@ -5,12 +5,21 @@
 
 #include "base/buf.h"
 #include "base/refusal.h"
+#include "verdict/report.h"
+
+/* What is written of a report where an option names a file. */
+struct report_file {
+    const char *option, *path; /* NULL: it is not written */
+    const char *how;           /* as of fopen */
+    void (*make)(const struct report *report, struct buf *out);
+};
+#define REPORT_FILES 3
+void report_file_kinds(const char *junit, const char *html, const char *markdown,
+                       struct report_file out[REPORT_FILES]);
 
 /* option: what named the file. Each returns 0 or BAD_INPUT. */
 
 int report_file_refuse(struct refusal *why, const char *option, const char *path, int error);
 /* Closes it. What could be written in part only is no report: it is removed. */
 int report_file_close(FILE *file, const char *option, const char *path, struct refusal *why);
-/* how: as of fopen. */
-int report_file_write(const char *option, const char *path, const char *how, const struct buf *text,
-                      struct refusal *why);
+int report_file_write(const struct report_file *file, const struct buf *text, struct refusal *why);

@@ -273,21 +273,15 @@ static int expect(const struct arguments *a, struct reading *r)
 
 static int write_all(const struct arguments *a, const struct report *report)
 {
-    const struct {
-        const char *option, *path, *how;
-        void (*make)(const struct report *r, struct buf *out);
-    } files[] = { { "--junit", a->junit, "we", report_junit },
-                  { "--markdown", a->markdown, "ae", report_markdown },
-                  { "--html", a->html, "we", report_html } };
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    struct report_file files[REPORT_FILES];
+    report_file_kinds(a->junit, a->html, a->markdown, files);
+    for (size_t i = 0; i < REPORT_FILES; i++) {
         struct buf text = { 0 };
         struct refusal why;
         if (!files[i].path)
             continue;
         files[i].make(report, &text);
-        int error = text.failed ? -ENOMEM
-                                : report_file_write(files[i].option, files[i].path, files[i].how,
-                                                    &text, &why);
+        int error = text.failed ? -ENOMEM : report_file_write(&files[i], &text, &why);
         buf_free(&text);
         if (error)
             return command_refused("verdict", error, &why);
