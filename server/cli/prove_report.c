@@ -191,7 +191,7 @@ int prove_report_row(const struct prove_results *results, size_t i, const struct
         error = render(results, one, o, report_text, &text);
     }
     if (!error)
-        fwrite(buf_bytes(&text), 1, buf_len(&text), stdout);
+        standard_write(&text, stdout);
     buf_free(&text);
     return error ? error : standard_flush();
 }
@@ -250,7 +250,7 @@ static int say_json(const struct prove_results *results)
     int error = json_write(&text, all);
     json_decref(all);
     if (!error) {
-        fwrite(buf_bytes(&text), 1, buf_len(&text), stdout);
+        standard_write(&text, stdout);
         putchar('\n');
         error = standard_flush();
     }
@@ -301,7 +301,7 @@ static int say_summary(const struct prove_results *results)
     struct buf text = { 0 };
     audit_summary(results, &text);
     if (!text.failed)
-        fwrite(buf_bytes(&text), 1, buf_len(&text), stdout);
+        standard_write(&text, stdout);
     int error = text.failed ? -ENOMEM : standard_flush();
     buf_free(&text);
     return error;
@@ -341,7 +341,7 @@ static int annotate(const struct prove_results *results, const struct prove_opti
     all.named = true;
     int error = render(results, all, o, report_annotations, &text);
     if (!error)
-        fwrite(buf_bytes(&text), 1, buf_len(&text), o->json ? stderr : stdout);
+        standard_write(&text, o->json ? stderr : stdout);
     buf_free(&text);
     return error ? error : standard_flush();
 }

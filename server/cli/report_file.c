@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/standard.h"
+
 int report_file_refuse(struct refusal *why, const char *option, const char *path, int error)
 {
     return refuse(why, option, "a file that can be written", "%.160s: %s", path, strerror(error));
@@ -31,7 +33,7 @@ int report_file_write(const struct report_file *file, const struct buf *text, st
     if (!to)
         return report_file_refuse(why, file->option, file->path, errno);
     errno = 0;
-    fwrite(buf_bytes(text), 1, buf_len(text), to);
+    standard_write(text, to);
     return report_file_close(to, file->option, file->path, why);
 }
 

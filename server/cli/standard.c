@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -38,4 +37,10 @@ int standard_flush(void)
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
     return errno ? -errno : -EIO;
+}
+
+void standard_write(const struct buf *text, FILE *to)
+{
+    if (buf_len(text))
+        fwrite(buf_bytes(text), 1, buf_len(text), to);
 }

@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/option.h"
 #include "cli/report_file.h"
+#include "cli/standard.h"
 #include "cli/story.h"
 #include "ledger/ledger.h"
 #include "verdict/expect.h"
@@ -299,7 +300,7 @@ static int show(const struct arguments *a, const json_t *document, const struct 
     }
     report_text(report, &text);
     if (!text.failed)
-        fwrite(buf_bytes(&text), 1, buf_len(&text), stdout);
+        standard_write(&text, stdout);
     int status = text.failed ? command_error("verdict", "out of memory") : 0;
     buf_free(&text);
     return status;
