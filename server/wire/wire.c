@@ -16,7 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "wire/wire_impl.h"
+
+#define FIN_BEHIND_NOTIFY (30 * NS_PER_MS) /* so long a client may take from one to the other */
 
 /* --- Reading */
 
@@ -252,13 +255,19 @@ static bool read_once(struct wire *w)
     return n > 0;
 }
 
-/* After a close_notify: the FIN that most clients send right behind it is looked for first, so that
- * what we answer is answered to all of it. */
+/* After a close_notify: the FIN that most clients send right behind it is waited for, so that what
+ * we answer is answered to all of it. A close_notify of ours that came before the client closes its
+ * socket would be unread then, and draw a RST, as an unread response does (RFC 1122 4.2.2.13): they
+ * could not be told apart. When the time is over, wire_take_held() goes on. */
 static void input_over(struct wire *w)
 {
-    if (wants_to_read(w))
+    bool reads = wants_to_read(w);
+    if (reads)
         read_once(w);
-    wire_tell_peer_closed(w, true);
+    if (reads && w->state == WIRE_OPEN && !w->peer_closed_told && !timer_armed(&w->limit))
+        timer_at(&w->limit, clock_now() + FIN_BEHIND_NOTIFY);
+    else if (!timer_armed(&w->limit))
+        wire_tell_peer_closed(w, true);
 }
 
 static void failed(struct wire *w)

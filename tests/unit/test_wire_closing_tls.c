@@ -196,6 +196,39 @@ static void who_ends_first_is_answered_as_asked_for(void **state)
     }
 }
 
+/* Between its close_notify and its FIN there is nothing of ours that a client would leave unread:
+ * its close() would draw an RST, as if it had left its answer. Without a FIN it is answered. */
+static void our_close_notify_waits_for_the_clients_fin(void **state)
+{
+    struct wire_owner owner = bench_calls;
+    owner.peer_closed = close_as_the_engine_does;
+    for (size_t v = 0; v < COUNT(versions); v++) {
+        for (int leaves = 0; leaves < 2; leaves++) {
+            struct bench b;
+            bench_open(&b, &owner, true);
+            hello_client(&b, hello_kinds[versions[v]].priority);
+            hello_offer_h2(&b);
+            hello_works(&b);
+            int64_t since = clock_now();
+            notify(&b);
+            bench_await(&b, "\"event\":\"peer_close_notify\"");
+            if (leaves)
+                shutdown(b.client, SHUT_WR);
+            else
+                loop_until(&loop, client_has_more, &b);
+            int64_t took = clock_now() - since;
+            assert_true(leaves ? !client_has_more(&b) || took >= 30 * NS_PER_MS
+                               : took >= 30 * NS_PER_MS);
+            assert_in_range(octets_until_fin(&b), 5 + 2 + 16, 5 + 8 + 2 + 16);
+            if (!leaves)
+                shutdown(b.client, SHUT_WR);
+            loop_until(&loop, is_set, &b.closed);
+            assert_true(bench_ledger_has(&b, "\"by\":\"client\",\"how\":\"fin\""));
+            bench_close(&b);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +236,7 @@ int main(void)
         cmocka_unit_test(any_record_in_a_stall_is_told),
         cmocka_unit_test(a_late_close_notify_is_ignored_or_draws_rst),
         cmocka_unit_test(who_ends_first_is_answered_as_asked_for),
+        cmocka_unit_test(our_close_notify_waits_for_the_clients_fin),
     };
     return cmocka_run_group_tests(tests, bench_start_tls, bench_stop);
 }
