@@ -204,6 +204,7 @@ static void recover_kept_off(const struct scene *s, struct finding *f, const str
     char why[WHY_SIZE];
     const char *how = call->exposure == EXPOSURE_AVOIDED ? "had died" : "it had left itself";
     enum remedy remedy;
+    int64_t took;
     char name[CALL_SIZE];
     call_text(s, call, name);
     if (!scene_counts(s, call, why, &remedy))
@@ -212,6 +213,8 @@ static void recover_kept_off(const struct scene *s, struct finding *f, const str
     else if (call->state == CALL_UNKNOWN || call->lacks_before)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
+    else if (!is_answered(call) && is_confirmed(s, call, &took))
+        was_confirmed(s, f, call, took, within);
     else if (!is_answered(call) || call->wait.to > within)
         scene_leave(s, f, call, unanswered(s, call),
                     "%s was kept off connection %llu, and not answered", name,
@@ -418,6 +421,7 @@ void check_user_wait(const struct scene *s, struct finding *f)
         char name[CALL_SIZE];
         char why[WHY_SIZE];
         enum remedy remedy;
+        int64_t took;
         bool kept_off = call->exposure == EXPOSURE_AVOIDED || call->exposure == EXPOSURE_PREEMPTED;
         if (!scene_about(s, call))
             continue;
@@ -427,7 +431,7 @@ void check_user_wait(const struct scene *s, struct finding *f)
         else if (kept_off && !scene_counts(s, call, why, &remedy))
             scene_leave(s, f, call, remedy, "%s was kept off connection %llu, but %s",
                         call_text(s, call, name), (unsigned long long)call->left, why);
-        else if (kept_off && call->state != CALL_ANSWERED)
+        else if (kept_off && call->state != CALL_ANSWERED && !is_confirmed(s, call, &took))
             scene_leave(s, f, call, unanswered(s, call),
                         "%s was kept off the fault, and not answered", call_text(s, call, name));
         else if (kept_off || call->exposure == EXPOSURE_BITTEN || call->held) {

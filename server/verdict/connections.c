@@ -22,6 +22,7 @@ struct connection *history_connection_of(struct history *h, const struct ledger_
                                   .stale_last = NEVER,
                                   .no_use_at = NEVER,
                                   .left_at = NEVER,
+                                  .reset_at = NEVER,
                                   .said_at = NEVER,
                                   .settings_acked = NEVER,
                                   .pings_ignored_at = NEVER,
@@ -143,6 +144,8 @@ void connection_left(struct history *h, struct connection *c, const struct ledge
         c->left_at = r->age;
         c->crossed = record_tri(r, F_CROSSED);
     }
+    if (how == LEFT_RST && c->reset_at == NEVER)
+        c->reset_at = r->age;
     if (how == LEFT_GOAWAY || how == LEFT_CLOSE_NOTIFY)
         return; /* it may still read */
     struct attempt *a = attempt_newest(h, c);

@@ -44,7 +44,8 @@
       "sent it: let the client connect directly (NO_PROXY), or leave the field out")               \
     X(CONFIRM, "confirm",                                                                          \
       "nothing shows that the client has read the answer: keep the connection open, or let the "   \
-      "test ask once more on it")                                                                  \
+      "test ask once more on it (HTTP/1.1), or write its own account with the status that it got " \
+      "(HANGUP_REPORT)")                                                                           \
     X(TIME_SCALE, "time-scale",                                                                    \
       "run it with time_scale 1: the client's own clocks are not scaled (or let the driver say "   \
       "{\"driver\":1,\"scaled\":true} if they are)")                                               \

@@ -149,8 +149,9 @@ struct connection {
     int64_t stale_last;  /* of any use or not: when the last bytes came; NEVER */
     int64_t no_use_at;   /* when something was last read that is no use; NEVER */
 
-    enum leaving left;
+    enum leaving left; /* what it did first */
     int64_t left_at;
+    int64_t reset_at; /* its RST, first or not; NEVER */
     enum tri crossed; /* it left without being able to know of the fault */
     int64_t said_at;  /* the client's process itself has reacted to the fault; NEVER */
     uint64_t said_seq;

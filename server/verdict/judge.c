@@ -143,12 +143,13 @@ enum tri history_suspended(const struct history *h, struct span when)
 }
 
 /* The client's RST came right behind its kernel's ACK: a close that leaves octets unread sends one
- * (RFC 1122 4.2.2.13), and what was unread may be the answer. */
+ * (RFC 1122 4.2.2.13), and what was unread may be the answer. It may as well be something behind
+ * that, such as our close_notify; nothing on the wire tells which, nor does a close_notify, FIN or
+ * GOAWAY that the client sends before its RST, whatever it has read. */
 static bool is_left_unread(const struct history *h, const struct connection *c,
                            const struct attempt *a)
 {
-    return c && c->left == LEFT_RST && c->left_at >= a->reached[PROGRESS_HANDED] &&
-           c->left_at <= a->acked.to + h->config.grace;
+    return c && c->reset_at != NEVER && c->reset_at <= a->acked.to + h->config.grace;
 }
 
 /* The trouble of an answer that went out: how well it is shown to have been read. */

@@ -1,5 +1,5 @@
 """Cells of answers that are cut, that are no HTTP, and that say that the request was not done."""
-from cell import BOTH, GAP, LOSSES, WIRES, mode
+from cell import BOTH, GAP, LOSSES, WIRES, first, mode
 
 
 def told_family(t):
@@ -52,4 +52,15 @@ def garbage_family(t):
                  wire=('ok', ('bad', 'cut')))
 
 
-FAMILIES = (told_family, cut_family, garbage_family)
+def unread_family(t):
+    spec = first(mode('empty-response'))
+    for over, tls in WIRES:
+        for account in (False, True):
+            t.add('unread', 'It resets each answer unread, in the control, too, and ends with 0: never a pass.', 'unread', 'get',
+                  spec, over, tls, {'recovered': 'I', 'retry-once': 'I'}, account=account, wire=('empty', 'ok'),
+                  remedy='confirm', due=False)
+            t.add('unread', 'It reads each answer, and closes at once.', 'at-once', 'get', spec, over, tls,
+                  {'recovered': 'P', 'retry-once': 'P'}, account=account, wire=('empty', 'ok'))
+
+
+FAMILIES = (told_family, cut_family, garbage_family, unread_family)

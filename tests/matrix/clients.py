@@ -57,6 +57,8 @@ class Policy:
     via: bool = False             # as if a proxy had sent it
     cached: bool = False          # says that it was answered, whatever came
     again: float = 0.0            # asks once more, though it was answered, after so long
+    unread: bool = False          # leaves what comes unread, and closes: an RST. It says that all is well, whatever came
+    at_once: bool = False         # closes as soon as it is answered, by a close_notify and without a look at what else came
     agent: str = ''               # User-Agent, and other header fields in another order
 
 
@@ -109,7 +111,11 @@ class App:
         return self.dial(v6)
 
     def put(self, conn):
-        if self.policy.close or getattr(conn, 'ended', None):
+        if self.policy.at_once or self.policy.unread:
+            conn.close('unread' if self.policy.unread else 'at-once')
+            if self.policy.unread:  # an RST that comes long after the answer says nothing of it
+                self.behind = max(self.behind, time.monotonic() - conn.asked)
+        elif self.policy.close or getattr(conn, 'ended', None):
             conn.close()
         elif conn not in self.pool:
             self.pool.append(conn)
@@ -189,6 +195,9 @@ class App:
             stream = conn.send(method, target, fields, body, policy.limit)
         except Dead as dead:
             return Result('unsent', detail=str(dead))
+        if policy.unread:
+            conn.asked = time.monotonic()
+            return Result('ok' if conn.io.told(conn.asked + 0.03) == 'octets' else 'empty')
         if policy.hedge:
             return self.hedged(conn, stream, until, (method, target, fields, body))
         if policy.ping and isinstance(conn, H2):
@@ -467,6 +476,8 @@ CLIENTS = {
     'retry-backoff-5': Policy(retries=5, delay=0.05, backoff=2.0),
     'waits': Policy(retries=60, delay=0.1),
     'cached': Policy(cached=True),
+    'unread': Policy(retries=1, unread=True),
+    'at-once': Policy(retries=1, at_once=True),
     'via': Policy(retries=1, via=True),
     'expects': Policy(expect=True),
     'expects-keyless': Policy(expect=True, retries=1, retry_post='keyless'),

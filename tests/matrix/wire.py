@@ -96,13 +96,31 @@ class Socket:
                 raise Dead('eof')
             return octets
 
+    def told(self, until):
+        """Waits, and reads nothing: fin, or by then some octets or none. Of TLS there are some from the handshake."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLRDHUP | select.POLLERR)
+        if poll.poll(max(0.0, until - time.monotonic()) * 1000):
+            return 'fin'
+        return 'octets' if select.select([self.sock], [], [], 0)[0] else ''
+
     def close(self, how='fin'):
-        """fin, or rst. What has come is read first: else the kernel would make an RST of the FIN."""
+        """fin, or rst. What has come is read first: else the kernel would make an RST of the FIN. unread: it is not;
+        at-once: nor is it, and a close_notify goes ahead, as far ahead as another process may come between."""
         if self.closed:
             return
         try:
             if how == 'rst':
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            elif how == 'unread':
+                pass
+            elif how == 'at-once':
+                if isinstance(self.sock, ssl.SSLSocket):
+                    self.sock.settimeout(0)
+                    try:
+                        self.sock.unwrap()
+                    except ssl.SSLWantReadError:
+                        time.sleep(0.005)
             else:
                 while self.read(0) is not None:
                     pass

@@ -4,6 +4,27 @@
 
 #include "verdict_truths_calls.h"
 
+/* An answer that is ACKed, and the client's RST at once, perhaps behind what it says before. */
+#define RESETS(at, c, how)                                                                         \
+    at " " c " open\n" ANSWERED(at, c, "x1", "GET /a") at                                          \
+        " " c " " how "\n" at " " c " peer_rst\n" at " " c " connection_end by=client how=rst\n"
+#define RESET_CONTROL(how)                                                                         \
+    "0.100 phase control\n0.100 command_start\n" RESETS(                                           \
+        "0.200", "c91", how) "0.300 command_exit exit_status=0 live=0\n5.000 phase fault\n"        \
+                             "5.000 mode mode=m params={} time_scale=1\n5.000 command_start\n"
+/* It saw the FIN of an idle connection that it had used twice, and asks elsewhere. */
+#define RESETS_ELSEWHERE(line)                                                                     \
+    "9.000 command_start command=x steps=get get pause get\n" DRIVER TWICE("GET /a")               \
+        ANSWERED("10.100", "c101", "x2", "GET /a") "11.000 c101 fin\n" SAW("11.001", "c101")       \
+            RESETS("11.100", "c102", "peer_close_notify") "11.200 report "                         \
+                                                          "{\"n\":1,\"step\":\"get\",\"ok\":true," \
+                                                          "\"status\":200,\"ms\":2}\n"             \
+                                                          "11.200 report "                         \
+                                                          "{\"n\":2,\"step\":\"get\",\"ok\":true," \
+                                                          "\"status\":200,\"ms\":2}\n"             \
+                                                          "11.200 report " line                    \
+                                                          "\n" EXIT("11.210")
+
 static const struct truth of_answers[] = {
     /* --- R4 */
     { "35: the answer comes while the app is suspended", USER,
@@ -57,6 +78,23 @@ static const struct truth of_answers[] = {
               "11.005", "c102", "x1", "GET /a") "11.006 c102 peer_rst\n11.006 c102 connection_end "
                                                 "by=client how=rst\n" EXIT("11.020"),
       "inconclusive recovered=inconclusive(confirm) retries=pass retry_elsewhere=pass", 0 },
+    { "37: the client that resets with its answer unread does so in the control, too, and ends "
+      "with 0",
+      "[\"retry-once\"]",
+      RESET_CONTROL("peer_rst") "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /a")
+          GONE("10.004", "c101") RESETS("10.005", "c102", "peer_rst") EXIT("10.020"),
+      "inconclusive recovered=inconclusive(confirm) retries=pass retry_elsewhere=pass", 0 },
+    { "37: the same, with a close_notify before its RST", "[\"retry-once\"]",
+      RESET_CONTROL("peer_close_notify") "10.000 c101 open\n" BITTEN("10.000", "c101", "x1",
+                                                                     "GET /a")
+          GONE("10.004", "c101") RESETS("10.005", "c102", "peer_close_notify") EXIT("10.020"),
+      "inconclusive recovered=inconclusive(confirm) retries=pass retry_elsewhere=pass", 0 },
+    { "37: kept off a dead connection, it resets behind its answer: its account has the status",
+      USER, RESETS_ELSEWHERE("{\"n\":3,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":2}"),
+      "pass recovered=pass user_wait=pass", 0 },
+    { "37: the same, and its account has no status", USER,
+      RESETS_ELSEWHERE("{\"n\":3,\"step\":\"get\",\"ok\":true}"),
+      "inconclusive recovered=inconclusive(confirm) user_wait=inconclusive(confirm)", 0 },
     { "40: a Range is answered with 200", USER,
       "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
       "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE(
