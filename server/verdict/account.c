@@ -383,6 +383,24 @@ bool account_failed_before(const struct account_line *line, const struct calls *
     return !line->ok && any && call->begun.to <= line->at;
 }
 
+bool account_confirms(const struct account_line *line, const struct history *h,
+                      const struct calls *calls, const struct call *call)
+{
+    if (!line || !line->ok || !line->has_status || line->status / 100 != 2 || call->presumed ||
+        call->state == CALL_UNKNOWN || call->lacks_before || call->lacks_after)
+        return false;
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = calls->members[call->first + i].attempt;
+        enum trouble trouble = history_trouble(h, a);
+        bool out = trouble == TROUBLE_FINE || trouble == TROUBLE_UNCONFIRMED ||
+                   trouble == TROUBLE_DOUBTFUL;
+        if (out && a->progress >= PROGRESS_HANDED && a->status == line->status && !a->by_rule &&
+            !a->has_range)
+            return true;
+    }
+    return false;
+}
+
 enum differs account_differs(const struct account_line *line, const struct history *h,
                              const struct calls *calls, const struct call *call)
 {

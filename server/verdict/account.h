@@ -61,6 +61,10 @@ bool account_tells_apart(struct account *a, const struct calls *calls);
 /* Whether it is of a failure, when its call had begun, and all answers went out only later. */
 bool account_failed_before(const struct account_line *line, const struct calls *calls,
                            const struct call *call);
+/* Whether a line (NULL: none) shows that an answer which went out has come (R4): it is of a
+ * success, with the status of one that the endpoint gave. */
+bool account_confirms(const struct account_line *line, const struct history *h,
+                      const struct calls *calls, const struct call *call);
 /* Where a line and the wire differ. */
 enum differs {
     DIFFERS_NOT,

@@ -28,25 +28,15 @@ static enum remedy confirm(const struct scene *s, const struct call *call)
     return a && a->network != PATH_DIRECT ? REMEDY_RELAYED : REMEDY_CONFIRM;
 }
 
-/* Whether the client's own account shows that an answer which went out has come (R4): it has the
- * status of one that the endpoint gave. *took: how long that took at most. */
+/* Whether the client's own account shows that it was answered. *took: how long that took at most.
+ */
 static bool is_confirmed(const struct scene *s, const struct call *call, int64_t *took)
 {
     const struct account_line *line = s->notes[call - s->calls->calls].line;
-    if (!line || !line->ok || !line->has_status || line->status / 100 != 2 || call->presumed ||
-        call->state == CALL_UNKNOWN || call->lacks_before || call->lacks_after)
+    if (!account_confirms(line, s->h, s->calls, call))
         return false;
     *took = line->took != NEVER ? line->took : line->at - call->begun.from;
-    for (size_t i = 0; i < call->count; i++) {
-        const struct attempt *a = call_members(s, call)[i].attempt;
-        enum trouble trouble = history_trouble(s->h, a);
-        bool out = trouble == TROUBLE_FINE || trouble == TROUBLE_UNCONFIRMED ||
-                   trouble == TROUBLE_DOUBTFUL;
-        if (out && a->progress >= PROGRESS_HANDED && a->status == line->status && !a->by_rule &&
-            !a->has_range)
-            return true;
-    }
-    return false;
+    return true;
 }
 
 /* By its own account it was answered in this time, or at about its end: the client's clock began

@@ -172,12 +172,14 @@ static void look_at(struct tested *t, const struct work *w, const struct call *c
     uint64_t id = call->left ? call->left : first ? first->connection : 0;
     const struct connection *c = history_find_connection(w->phase->h, id);
     const struct fault *f = call->fault ? history_find_fault(w->phase->h, call->fault) : NULL;
+    const struct account_line *line = w->notes ? w->notes[call - w->calls->calls].line : NULL;
     bool struck = call->exposure == EXPOSURE_BITTEN;
     t->calls++;
     if (call->exposure == EXPOSURE_UNTOUCHED || call->exposure == EXPOSURE_UNKNOWN)
         return;
     if (struck)
-        tally(t, method_of(w, call), is_answered(call));
+        tally(t, method_of(w, call),
+              is_answered(call) || account_confirms(line, w->phase->h, w->calls, call));
     else
         t->kept_off++;
     t->h1 |= c && !c->h2;

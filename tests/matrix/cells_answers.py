@@ -59,6 +59,10 @@ def unread_family(t):
             t.add('unread', 'It resets each answer unread, in the control, too, and ends with 0: never a pass.', 'unread', 'get',
                   spec, over, tls, {'recovered': 'I', 'retry-once': 'I'}, account=account, wire=('empty', 'ok'),
                   remedy='confirm', due=False)
+            t.add('unread', 'It reads each answer, and resets: who does not say which status came is not told from one that '
+                  'reads nothing.', 'at-once-rst', 'get', spec, over, tls,
+                  {'recovered': 'P' if account else 'I', 'retry-once': 'P' if account else 'I'}, account=account,
+                  wire=('empty', 'ok'), remedy='' if account else 'confirm')
             t.add('unread', 'It reads each answer, and closes at once.', 'at-once', 'get', spec, over, tls,
                   {'recovered': 'P', 'retry-once': 'P'}, account=account, wire=('empty', 'ok'))
 

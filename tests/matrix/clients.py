@@ -58,7 +58,7 @@ class Policy:
     cached: bool = False          # says that it was answered, whatever came
     again: float = 0.0            # asks once more, though it was answered, after so long
     unread: bool = False          # leaves what comes unread, and closes: an RST. It says that all is well, whatever came
-    at_once: bool = False         # closes as soon as it is answered, by a close_notify and without a look at what else came
+    at_once: str = ''             # closes as soon as it is answered: at-once (close_notify, and no look at what else came), rst
     agent: str = ''               # User-Agent, and other header fields in another order
 
 
@@ -112,7 +112,7 @@ class App:
 
     def put(self, conn):
         if self.policy.at_once or self.policy.unread:
-            conn.close('unread' if self.policy.unread else 'at-once')
+            conn.close(self.policy.at_once or 'unread')
             if self.policy.unread:  # an RST that comes long after the answer says nothing of it
                 self.behind = max(self.behind, time.monotonic() - conn.asked)
         elif self.policy.close or getattr(conn, 'ended', None):
@@ -477,7 +477,8 @@ CLIENTS = {
     'waits': Policy(retries=60, delay=0.1),
     'cached': Policy(cached=True),
     'unread': Policy(retries=1, unread=True),
-    'at-once': Policy(retries=1, at_once=True),
+    'at-once': Policy(retries=1, at_once='at-once'),
+    'at-once-rst': Policy(retries=1, at_once='rst'),
     'via': Policy(retries=1, via=True),
     'expects': Policy(expect=True),
     'expects-keyless': Policy(expect=True, retries=1, retry_post='keyless'),

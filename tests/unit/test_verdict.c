@@ -31,11 +31,11 @@ static const struct truth later[] = {
       "inconclusive retries=inconclusive(hangup-call)", 0 },
 };
 
-/* Of scenario 76: which requests of the control did not come. */
-static void what_is_missing_is_named(void **state)
+/* The document of the first truth whose title begins so. */
+static json_t *document_of(const char *title)
 {
     size_t i = 0;
-    while (i < truth_count() && strncmp(truth_at(i)->title, "76:", 3) != 0)
+    while (i < truth_count() && strncmp(truth_at(i)->title, title, strlen(title)) != 0)
         i++;
     assert_true(i < truth_count());
     char *script = rig_run_script(truth_at(i)->expect, truth_at(i)->script);
@@ -43,13 +43,36 @@ static void what_is_missing_is_named(void **state)
     struct verdict *v = rig_verdict();
     rig_feed_verdict(v, l);
     json_t *doc = verdict_json(v);
+    verdict_destroy(v);
+    ledger_destroy(l);
+    free(script);
+    return doc;
+}
+
+/* An answer that the client's own account confirms is one in the summary, too. */
+static void what_the_account_confirms_is_summed_up(void **state)
+{
+    static const struct {
+        const char *title, *says;
+    } rows[] = {
+        { "37: the same, and it says which status came", "1 of 1 bitten GETs over h1, direct" },
+        { "37: it says another status", "0 of 1 bitten GETs over h1, direct" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *doc = document_of(rows[i].title);
+        assert_string_equal(json_string_value(json_object_get(doc, "summary")), rows[i].says);
+        json_decref(doc);
+    }
+}
+
+/* Of scenario 76: which requests of the control did not come. */
+static void what_is_missing_is_named(void **state)
+{
+    json_t *doc = document_of("76:");
     const char *sentence = json_string_value(
         json_object_get(json_array_get(json_object_get(doc, "checks"), 0), "sentence"));
     assert_non_null(strstr(sentence, "GET /b was answered less often than in the control"));
     json_decref(doc);
-    verdict_destroy(v);
-    ledger_destroy(l);
-    free(script);
 }
 
 /* All scenarios of the rules have a row under their number, here or among the states and joins. */
@@ -158,9 +181,13 @@ static void odd_bytes_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_run_has_its_truth),  cmocka_unit_test(what_is_missing_is_named),
-        cmocka_unit_test(each_scenario_has_a_row), cmocka_unit_test(what_comes_later_decides),
-        cmocka_unit_test(a_verdict_costs_little),  cmocka_unit_test(odd_bytes_are_told),
+        cmocka_unit_test(each_run_has_its_truth),
+        cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(what_the_account_confirms_is_summed_up),
+        cmocka_unit_test(each_scenario_has_a_row),
+        cmocka_unit_test(what_comes_later_decides),
+        cmocka_unit_test(a_verdict_costs_little),
+        cmocka_unit_test(odd_bytes_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
