@@ -56,6 +56,7 @@ struct request {
     size_t header_count;
     uint64_t pseudo;  /* hash of the names of its h2 pseudo-header fields, in order; 0: none */
     int64_t begun_at; /* clock_now() when its first octet was read, if that was kept; 0: just now */
+    size_t read;      /* as it begins: so many octets were read from its first one on; 0: just it */
     bool content;     /* once its header section is whole: it has content */
 };
 
@@ -77,6 +78,10 @@ const struct header *request_header(const struct request *request, const char *n
 /* Is text what Host and :authority may be: uri-host [ ":" port ] (RFC 9110 7.2, RFC 3986 3.2.2) and
  * neither empty nor with userinfo? */
 bool request_authority_valid(const char *text, size_t len);
+
+/* What stands in a request target, or a :path, that must not in any form of it: a control
+ * character, a space, a fragment (RFC 9112 3.2, RFC 9113 8.3.1). NULL: nothing. */
+const char *request_target_wrong(const char *text, size_t len);
 
 struct response {
     int status;

@@ -124,13 +124,8 @@ static const char *parse_absolute(struct h1_head *h, const char *target, size_t 
 /* The four forms of RFC 9112 3.2. */
 static bool parse_target(struct h1_head *h, const char *target, size_t len)
 {
-    const char *method = h->request.method, *wrong = NULL;
+    const char *method = h->request.method, *wrong = request_target_wrong(target, len);
 
-    for (const char *p = target; p < target + len && !wrong; p++)
-        if ((uint8_t)*p <= 0x20 || *p == 0x7f)
-            wrong = "request target with a control character";
-        else if (*p == '#')
-            wrong = "request target with a fragment";
     if (wrong)
         ;
     else if (strcmp(method, "CONNECT") == 0)

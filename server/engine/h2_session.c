@@ -129,19 +129,20 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
     return 0;
 }
 
-/* RFC 9113 8.3.1: no userinfo, and what RFC 9110 4.2 says of a host; nghttp2 looks at its octets.
- * The same for Host, where it stands in. */
-static bool has_host(struct h2 *h, struct h2_exchange *ex)
+/* RFC 9113 8.3.1: no userinfo, and what RFC 9110 4.2 says of a host, also of Host, where it stands
+ * in; and no fragment in :path. nghttp2 looks at their octets, and at the forms of :path. */
+static bool is_well_formed(struct h2 *h, struct h2_exchange *ex)
 {
-    const char *authority = ex->pub.request.authority;
-    if (h->watch == H2_WATCHING || ex->stale ||
-        request_authority_valid(authority, strlen(authority)))
+    const char *authority = ex->pub.request.authority, *path = ex->pub.request.target;
+    const char *wrong = request_target_wrong(path, strlen(path));
+    bool host = request_authority_valid(authority, strlen(authority));
+    if (h->watch == H2_WATCHING || ex->stale || (host && !wrong))
         return true;
     h2_exchange_abort(ex, NGHTTP2_PROTOCOL_ERROR, LOST_BY_PROTOCOL, "the request was malformed");
     h->news->error_code = NGHTTP2_PROTOCOL_ERROR;
     snprintf(h->news->error, sizeof h->news->error,
-             "stream %d: malformed request: \"%.100s\" is no host and port (RFC 9113 8.3.1)",
-             ex->pub.stream, authority);
+             "stream %d: malformed request: \"%.100s\" is %s%s (RFC 9113 8.3.1)", ex->pub.stream,
+             host ? path : authority, host ? "a " : "no host and port", host ? wrong : "");
     return false;
 }
 
@@ -152,7 +153,7 @@ static void message_read(struct h2 *h, nghttp2_session *session, const nghttp2_f
         return;
     h->news->ex = ex;
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        if (!has_host(h, ex))
+        if (!is_well_formed(h, ex))
             return;
         h2_exchange_request(ex);
         ex->pub.request.content = !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM);

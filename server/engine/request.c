@@ -130,3 +130,14 @@ bool request_authority_valid(const char *text, size_t len)
             ;
     return i == len;
 }
+
+const char *request_target_wrong(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if ((uint8_t)text[i] <= 0x20 || text[i] == 0x7f)
+            return "request target with a control character";
+        if (text[i] == '#')
+            return "request target with a fragment";
+    }
+    return NULL;
+}

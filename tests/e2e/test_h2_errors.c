@@ -104,6 +104,7 @@ static const struct {
     { "no :method", BLOCK(HTTP PATH AUTHORITY) },
     { "no :scheme", BLOCK(GET PATH AUTHORITY) },
     { "an empty :path", BLOCK(GET HTTP "\x04\x00" AUTHORITY) },
+    { "a fragment in :path", BLOCK(GET HTTP "\x04\x03/#a" AUTHORITY) },
     { "two :method", BLOCK(GET GET HTTP PATH AUTHORITY) },
     { "a pseudo-header after a field", BLOCK(GET HTTP PATH "\x00\x01x\x01y" AUTHORITY) },
     { "an unknown pseudo-header", BLOCK(REQUEST "\x00\x05:nope\x01v") },
