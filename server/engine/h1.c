@@ -77,10 +77,11 @@ static void finish(struct h1 *h)
 
 /* --- Exchanges */
 
-static void begin(struct h1 *h)
+static void begin(struct h1 *h, size_t read)
 {
     h->ex = (struct exchange){ .engine = &h->base, .nth = ++h->nth };
     h->ex.request.begun_at = h->kept_at;
+    h->ex.request.read = read;
     h->open = true;
     h->seen = h->completed = h->answered = h->own = false;
     h->lost_why = NULL;
@@ -178,7 +179,7 @@ static size_t serve(struct h1 *h, const uint8_t *bytes, size_t n)
         used += part;
         h->told -= part < h->told ? part : h->told;
         if (was == H1_BETWEEN && h->in.at == H1_IN_HEAD)
-            begin(h);
+            begin(h, n - used);
         else if (h->in.at == H1_BROKEN)
             refuse_request(h, h->in.status, h->in.why);
         else if (was == H1_IN_HEAD && h->in.at != H1_IN_HEAD)

@@ -316,6 +316,8 @@ void exchange_drop_all(struct exchanges *xs)
 
 void exchange_input(struct exchanges *xs, const uint8_t *bytes, size_t n)
 {
+    xs->fed += n;
+    witness_from_hole(xs);
     xs->reading = true;
     engine_input(xs->engine, bytes, n);
     xs->reading = false;
@@ -348,6 +350,7 @@ static void begin(void *host, struct exchange *ex)
     ex->nth = witness_begins(xs, ex->stream, &sx->read);
     if (!sx->read.begun_at)
         sx->read.begun_at = ex->request.begun_at ? ex->request.begun_at : now;
+    sx->from_hole = witness_begins_in_hole(xs, &ex->request);
     sx->copy = *ex;
     sx->mx.idle_before = xs->idle_since == TIME_NONE ? 0 : now - xs->idle_since;
     ex->data = sx;
@@ -439,7 +442,7 @@ static void complete(void *host, struct exchange *ex)
     }
     if (!r->attempt)
         r->attempt = attempts_begin(xs->attempts, sx->key.hash);
-    if (xs->from_hole_until && !counted)
+    if ((sx->from_hole || (xs->reading && xs->from_hole)) && !counted)
         witness_came_late(xs, sx, ex);
     if (!r->complete_told) {
         ledger_begin_at(xs->ledger, exchange_now(xs), EV_REQUEST_COMPLETE, xs->id, ex->nth);

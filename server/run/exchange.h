@@ -46,18 +46,22 @@ struct exchanges {
     int64_t now; /* the newest exchange in that began now; 0: none did. Of what is told of exchanges
                     meanwhile this is the time: see exchange_now */
 
-    int64_t from_hole_until; /* what is whole by then, and */
-    int64_t from_hole_at; /* came with the first since the hole healed (TIME_NONE: nothing did), was
-                             sent into a black hole */
-    int64_t idle_since;   /* TIME_NONE: busy, or nothing can be asked of it yet */
-    int64_t quiet_since;  /* the same, also under a fault, until something comes */
-    uint32_t answered;    /* exchanges whose response is with the kernel */
-    struct acks *acks;    /* what the client may not have yet (acks.c); NULL: nothing */
-    bool acks_ended;      /* acks_end() was called: nothing waits any more */
-    uint32_t begun;       /* exchanges so far */
-    uint32_t numbered;    /* and of requests that have not begun, but for stale ones */
-    uint32_t open;        /* of these, not over yet */
-    uint32_t stops;       /* of these, stopped at a place that is not with the kernel yet */
+    /* What comes out of a black hole, see witness_from_hole(). */
+    int64_t from_hole_until;     /* without from_hole_end: it comes by then; 0: nothing does */
+    uint64_t from_hole_end;      /* up to this octet of all that is received (0: not known) */
+    uint64_t healed, from_holed; /* of fed: when the hole healed, and behind what came out of it */
+    uint64_t fed;                /* octets that the engine was given */
+    bool from_hole;              /* what was given to it last was sent into the hole */
+
+    int64_t idle_since;  /* TIME_NONE: busy, or nothing can be asked of it yet */
+    int64_t quiet_since; /* the same, also under a fault, until something comes */
+    uint32_t answered;   /* exchanges whose response is with the kernel */
+    struct acks *acks;   /* what the client may not have yet (acks.c); NULL: nothing */
+    bool acks_ended;     /* acks_end() was called: nothing waits any more */
+    uint32_t begun;      /* exchanges so far */
+    uint32_t numbered;   /* and of requests that have not begun, but for stale ones */
+    uint32_t open;       /* of these, not over yet */
+    uint32_t stops;      /* of these, stopped at a place that is not with the kernel yet */
     struct link unanswered;
     struct link leaving; /* answered; their last bytes are on the way to the kernel */
     struct link unbegun; /* struct unbegun, in the order in which they came */
@@ -107,6 +111,7 @@ struct session_exchange {
     bool over;      /* only pins keep its memory */
     uint32_t tried; /* by which respond_all() */
     struct reading read;
+    bool from_hole; /* it began in what was sent into a black hole */
     bool start_fired, end_told;
     int64_t heard_at; /* its first byte, the end of its header section, or the last of its body */
     uint64_t body_bytes, digest;
@@ -296,7 +301,11 @@ void witness_request(struct exchanges *xs, enum ledger_event event, const struct
                      char mark[MODE_NAME_SIZE]);
 /* Notes when a request says that it is the last (RFC 9112 9.6). */
 void witness_last_request(struct exchanges *xs, const struct request *request);
-/* Ledgers a request that came late, out of a black hole. */
+/* Something was read, and is about to be given to the engine: was it sent into a black hole? */
+void witness_from_hole(struct exchanges *xs);
+/* Has a request that begins now come out of it? */
+bool witness_begins_in_hole(const struct exchanges *xs, const struct request *request);
+/* Ledgers that a request, which is whole now, was sent into a black hole. */
 void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
                        const struct exchange *ex);
 void witness_stale_request(void *host, struct exchange *ex, const struct request *request,

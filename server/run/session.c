@@ -186,8 +186,6 @@ static bool sniff(struct session *s, const uint8_t *bytes, size_t n)
 
 static void input(struct session *s, const uint8_t *bytes, size_t n)
 {
-    if (s->xs.from_hole_until && s->xs.from_hole_at == TIME_NONE)
-        s->xs.from_hole_at = clock_now();
     if (s->xs.engine || sniff(s, bytes, n))
         exchange_input(&s->xs, bytes, n);
 }
@@ -408,11 +406,14 @@ static void resumed(struct session *s, bool hole)
 {
     int64_t now = clock_now(), used = wire_black_hole_used(s->xs.wire);
     s->xs.from_hole_until = 0;
-    s->xs.from_hole_at = TIME_NONE;
+    s->xs.from_hole = false;
     if (hole)
         s->mode.changed = true; /* its client may have gone, unheard */
-    if (hole && used != TIME_NONE)
+    if (hole && used != TIME_NONE) {
+        s->xs.healed = s->xs.from_holed = s->xs.fed;
         s->xs.from_hole_until = now + 2 * (now - used) + FROM_HOLE;
+        s->xs.from_hole_end = wire_black_hole_end(s->xs.wire);
+    }
     s->xs.stale_seen = false;
     witness_resumes(&s->xs);
     patience_begin(s);

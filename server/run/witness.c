@@ -69,19 +69,31 @@ static void add_fault(struct exchanges *xs, uint64_t fault)
         ledger_int(xs->ledger, F_FAULT, (int64_t)fault);
 }
 
-#define FROM_HOLE_TOGETHER (50 * NS_PER_MS) /* what was sent into a hole comes out of it so */
+/* The wire knows up to which octet the client has sent into the hole, if a tap has shown all that
+ * was swallowed. Else what was sent into it is the first reading from which something comes, when
+ * that is soon after the healing, within the time in which the client's kernel has sent again what
+ * it sent in vain: nothing that was read with it can follow from an answer. */
+void witness_from_hole(struct exchanges *xs)
+{
+    if (!xs->from_hole_until)
+        return;
+    uint64_t come = wire_bytes_in(xs->wire); /* this reading with it */
+    if (!xs->from_hole_end)
+        xs->from_hole_end = clock_now() <= xs->from_hole_until ? come : come - 1;
+    xs->from_hole = come <= xs->from_hole_end;
+    if (xs->from_hole)
+        xs->from_holed = xs->fed;
+}
 
-/* It was sent into the hole when it came soon after the healing, within the time in which the
- * client's kernel has sent again what it sent in vain; and with the first that came: what is behind
- * a PING or another request that was swallowed is new. */
+bool witness_begins_in_hole(const struct exchanges *xs, const struct request *request)
+{
+    uint64_t first = xs->fed - (request->read ? request->read : 1);
+    return first >= xs->healed && first < xs->from_holed;
+}
+
 void witness_came_late(struct exchanges *xs, const struct session_exchange *sx,
                        const struct exchange *ex)
 {
-    bool late = clock_now() > xs->from_hole_until || xs->from_hole_at == TIME_NONE ||
-                sx->read.begun_at > xs->from_hole_at + FROM_HOLE_TOGETHER;
-    xs->from_hole_until = 0;
-    if (late)
-        return;
     witness_request(xs, EV_STALE_REQUEST, &ex->request, &sx->read, ex->stream, ex->nth, true, NULL);
     ledger_word(xs->ledger, F_SENT_INTO, INTO_BLACK_HOLED);
     add_fault(xs, wire_fault(xs->wire));

@@ -30,6 +30,7 @@ struct hole {
     bool any;           /* one was seen since the last event */
     uint32_t begin;     /* the first sequence number that the client had not sent when it began */
     uint32_t next;      /* and by now */
+    uint64_t offset;    /* of begin: so many octets of the client's stream came before the hole */
     int64_t first_data; /* TIME_NONE: none yet */
     int64_t since;      /* of the segments since the last event: when the first came */
     int64_t data, fins, rsts, probes, acks; /* of these */
@@ -132,6 +133,7 @@ static void open_tap(struct wire *w)
     struct tap_config config = { .loop = w->poll.loop, .port_count = 1, .seen = seen, .owner = h };
     if (expected(w->fd, &h->begin) && addresses(h, w->fd)) {
         h->next = h->begin;
+        h->offset = w->bytes_in + (uint64_t)wire_unread(w);
         config.ports[0] = address_port(&h->server);
         config.from_port = address_port(&h->client);
         if (tap_open(&config, &h->tap) == 0) {
@@ -224,6 +226,7 @@ void wire_watch_black_hole(struct wire *w)
     w->drops_before = w->drops_seen = segments_dropped(w);
     w->drops_looked_at = clock_now();
     w->black_hole_used_at = TIME_NONE;
+    w->black_hole_end = 0;
     w->sample.reached = hole_sample;
     open_tap(w);
     if (w->hole)
@@ -237,10 +240,18 @@ void wire_watch_black_hole_end(struct wire *w)
         count_drops(w);
         timer_cancel(&w->sample);
     }
+    const struct hole *h = w->hole;
+    if (h && !h->inexact && h->first_data != TIME_NONE)
+        w->black_hole_end = h->offset + (h->next - h->begin);
     close_tap(w);
 }
 
 int64_t wire_black_hole_used(const struct wire *w)
 {
     return w->black_hole_used_at;
+}
+
+uint64_t wire_black_hole_end(const struct wire *w)
+{
+    return w->black_hole_end;
 }

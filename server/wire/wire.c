@@ -243,6 +243,8 @@ static bool read_once(struct wire *w)
         most = early; /* what came later is another reading */
     if (w->reset_left > 0 && w->reset_left < most)
         most = w->reset_left; /* and behind the reset there is none */
+    if (w->black_hole_end > w->bytes_in && w->black_hole_end - w->bytes_in < most)
+        most = w->black_hole_end - w->bytes_in; /* the same of what was sent into a black hole */
     ssize_t n = recv(w->fd, bytes, most, 0);
     if (n > 0) {
         w->bytes_in += (uint64_t)n;

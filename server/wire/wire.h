@@ -318,6 +318,10 @@ enum ledger_fin_acked wire_fin_acked(const struct wire *w);
  * first seen to swallow any segment: the kernel counts them per socket; the count is read every
  * 20 ms at first, every 1/100 of the black hole's age later, so this is late by at most that. */
 int64_t wire_black_hole_used(const struct wire *w);
+/* Up to which octet of all that is received (wire_bytes_in) the client had sent by the end of the
+ * last black hole, data that it swallowed among it; no reading goes beyond it. 0: that is not
+ * known, as without a tap, or there was none. */
+uint64_t wire_black_hole_end(const struct wire *w);
 /* Has the client ended it, as far as that was seen (its FIN; or, while its bytes are not read, both
  * directions)? */
 bool wire_peer_gone(const struct wire *w);

@@ -104,6 +104,7 @@ struct wire {
                               behind it; resetting: or the kernel last took some of it */
     int64_t linger;        /* fin_sent: how long what comes is discarded */
     uint32_t drops_before, drops_seen;
+    uint64_t black_hole_end; /* wire_black_hole_end */
     struct hole *hole; /* what is seen of a black hole (hole.c); NULL: nothing */
     int64_t drops_looked_at;
     struct timer limit; /* of the state: linger, watch, drain */

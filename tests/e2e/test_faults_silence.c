@@ -181,6 +181,66 @@ static void what_a_black_hole_swallows_is_told_by_kind(struct stage *stage)
     assert_int_equal(swallowed(stage, asks, "rsts"), 0);
 }
 
+/* How many requests with this key are told as sent into a black hole. */
+static unsigned came_out(struct stage *stage, const struct talk *t, const char *key)
+{
+    uint64_t next;
+    unsigned count = 0;
+    json_t *events = admin_events(stage->server, 0, 0, &next), *e;
+    size_t i;
+
+    json_array_foreach(events, i, e)
+    {
+        count += strcmp(event_text(e, "event"), "stale_request") == 0 &&
+                 event_ms(e, "connection") == (double)t->connection &&
+                 strcmp(event_text(e, "sent_into"), "black_holed") == 0 &&
+                 strcmp(event_text(e, "idempotency_key"), key) == 0;
+    }
+    json_decref(events);
+    return count;
+}
+
+/* Pipelined, or on streams: all that was sent into the hole is told so, and nothing that was sent
+ * behind it, though it waits for what was. */
+static void each_request_that_a_black_hole_kept_back_is_told(struct stage *stage)
+{
+    static const char *const keys[] = { "one", "two", "three", "healed" };
+    struct buf two = { .data = NULL };
+
+    admin_needs(stage->server, "black_hole");
+    struct talk *t = silenced(stage, "black-hole", "black_hole");
+    bool tap = admin_capability(stage->server, "tap");
+    int32_t streams[4];
+    talk_compose(t, &two, "GET", ENTITLEMENT, keys[0], NULL);
+    streams[0] = t->stream;
+    talk_compose(t, &two, "GET", ENTITLEMENT, keys[1], NULL);
+    streams[1] = t->stream;
+    assert_int_equal(client_send(&t->c, buf_bytes(&two), buf_len(&two)), 0);
+    buf_free(&two);
+    assert_int_equal(talk_ask(t, keys[2]), 0);
+    streams[2] = t->stream;
+    check(client_silent(&t->c, in_ms(300)), "not silent: %s", client_story(&t->c));
+    json_decref(admin_call(stage->server, 200, "PUT", "/v1/mode",
+                           "{\"mode\":\"idle-close\",\"params\":{\"idle\":\"1h\"}}"));
+    admin_do(stage->server, t->connection, "[\"heal\"]");
+    assert_int_equal(talk_ask(t, keys[3]), 0);
+    bool waits = client_unacked(&t->c) > 0; /* its kernel has yet to send again */
+    streams[3] = t->stream;
+    for (int i = 0; i < 4; i++) {
+        t->stream = streams[i];
+        check(talk_answer(t, in_ms(PATIENCE_MS)), "no answer: %s", client_story(&t->c));
+        assert_int_equal(t->status, 200);
+    }
+    talk_served(t);
+    for (int i = 0; i < 2; i++)
+        check(came_out(stage, t, keys[i]) == 1, "%s: told %u times", keys[i],
+              came_out(stage, t, keys[i]));
+    if (!tap) /* it is not known what came behind the first reading */
+        return;
+    check(came_out(stage, t, keys[2]) == 1, "not told");
+    check(!waits || came_out(stage, t, keys[3]) == 0, "told, though it was sent later");
+}
+
 static void reset_of_the_run_lets_a_stalled_connection_go(struct stage *stage)
 {
     struct talk *t = silenced(stage, "stall-idle", "stall");
@@ -199,6 +259,7 @@ int main(void)
         SCENARIO(black_hole_acks_nothing_until_healed, SEATS_ALL),
         SCENARIO(black_hole_swallows_the_clients_fin, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(what_a_black_hole_swallows_is_told_by_kind, SEATS_ALL),
+        SCENARIO(each_request_that_a_black_hole_kept_back_is_told, SEATS_ALL),
         SCENARIO(reset_of_the_run_lets_a_stalled_connection_go, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
     };
 
