@@ -6,7 +6,7 @@
 
 /* --- What either says */
 
-static void our_goaway(struct peer *p)
+static void strike(struct peer *p)
 {
     struct refusal why;
     uint64_t seq;
@@ -110,9 +110,9 @@ static void check(const struct cell *cells, size_t count)
 static void who_ended_what_http_ends(void **state)
 {
     static const struct cell cells[] = {
-        { H2, our_goaway, "fault", their_fin, "client", "fin", NULL },
-        { H2, our_goaway, "fault", their_rst, "client", "rst", NULL },
-        { H2, our_goaway, "fault", their_goaway_and_fin, "client", "fin", NULL },
+        { H2, strike, "fault", their_fin, "client", "fin", NULL },
+        { H2, strike, "fault", their_rst, "client", "rst", NULL },
+        { H2, strike, "fault", their_goaway_and_fin, "client", "fin", NULL },
         { H2, their_goaway, "peer_goaway", their_fin, "client", "fin", NULL },
         { H2, their_goaway, "peer_goaway", their_rst, "client", "rst", NULL },
         { H1, their_last_request, "response_end", their_fin, "client", "fin", NULL },
@@ -139,6 +139,32 @@ static void a_timeout_is_our_end(void **state)
     check(cells, COUNT(cells));
 }
 
+/* The client's RST has come, unread, when a step says something: sending it ends the connection.
+ * Nobody may wait for its ACK then: what waits is freed with the connection (a sanitizer sees it).
+ */
+static void nothing_waits_for_an_ack_of_what_a_step_has_ended(void **state)
+{
+    static const char *const steps[] = { "goaway", "fin" };
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        char rules[100];
+        struct peer p;
+        snprintf(rules, sizeof rules,
+                 "[{\"on\":\"mark\",\"name\":\"strike\",\"over\":\"h2\",\"do\":[\"%s\"]}]",
+                 steps[i]);
+        set_rules(rules);
+        open_peer(&p, CLEARTEXT, H2);
+        their_rst(&p);
+        strike(&p);
+        assert_true(peer_sees(&p, "connection_end", 1));
+        run_until(NULL, 50 * REAL_MS); /* the first look is 5 ms later */
+        json_t *events = events_since(p.since);
+        assert_null(event_called(events, "fault_acked"));
+        assert_non_null(event_called(events, "fault"));
+        json_decref(events);
+        close_peer(&p);
+    }
+}
+
 static int start_patient(void **state)
 {
     rig_patience = (struct run_patience){ 0 };
@@ -161,6 +187,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_ended_what_http_ends, start_patient, stop),
         cmocka_unit_test_setup_teardown(a_timeout_is_our_end, start_impatient, stop),
+        cmocka_unit_test_setup_teardown(nothing_waits_for_an_ack_of_what_a_step_has_ended,
+                                        start_patient, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
