@@ -11,6 +11,7 @@
 #include "admin/call.h"
 #include "base/clock.h"
 #include "base/number.h"
+#include "run/ledger_file.h"
 #include "trial/tally.h"
 
 #define TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -71,12 +72,13 @@ static void write_events(const struct tally *t, struct buf *out)
 static void write_verdicts(const struct tally *t, struct buf *out)
 {
     static const char *const outcomes[] = { "n/a", "pass", "inconclusive", "fail" };
-    head(out, "hangup_verdicts_total", "counter", "Verdicts of runs that have ended.");
+    head(out, "hangup_verdicts_total", "counter",
+         "Verdicts of runs that have ended; those under way are in none.");
     for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
         buf_printf(out, "hangup_verdicts_total{verdict=\"%s\"} %" PRIu64 "\n", outcomes[i],
                    t->verdicts[i]);
     head(out, "hangup_calls_total", "counter",
-         "Calls of runs that have ended, by what became of them.");
+         "Calls of runs that have ended, by what became of them; not of those under way.");
     for (size_t i = 0; i < TALLY_STATES; i++)
         buf_printf(out, "hangup_calls_total{outcome=\"%s\"} %" PRIu64 "\n", tally_states[i],
                    t->calls[i]);
@@ -105,6 +107,9 @@ static void write_runs(const struct trials *trials, const struct tally *tally, s
     one(out, "hangup_ledger_events_total", "counter", "Events that ledgers were told.", events);
     one(out, "hangup_ledger_dropped_total", "counter",
         "Events that ledgers have dropped for want of room.", dropped);
+    one(out, "hangup_ledger_files_lost_total", "counter",
+        "Files of ledgers that were deleted, replaced or cut while they were written.",
+        ledger_files_lost());
     one(out, "hangup_ledger_bytes", "gauge", "Memory of ledgers.", bytes);
 }
 

@@ -14,7 +14,8 @@
 
 #define PIECE     (64u * 1024) /* about as much is given to a thread at a time */
 #define RETRY     NS_PER_S
-#define NAMES_MAX 1000 /* of one second */
+#define NAMES_MAX 1000              /* of one second */
+#define LOOK      (100 * NS_PER_MS) /* behind a piece it is looked whether the file is still there */
 
 struct ledger_file {
     struct uv_loop_s *loop;
@@ -26,11 +27,17 @@ struct ledger_file {
     struct buf lines; /* a thread writes them; left alone until it has */
     struct buf next;  /* to be written behind them */
     int64_t offset;   /* where lines go */
-    uv_file fd;       /* -1: there is no file yet */
-    bool writing;     /* a thread is at it */
+    int64_t looked_at;
+    uv_file fd;   /* -1: there is no file yet */
+    bool writing; /* a thread is at it */
     bool failing;
-    char path[];
+    size_t stem; /* the part of the path that comes before the time */
+    char path[]; /* with PATH_TAIL octets behind that */
 };
+
+#define PATH_TAIL 40
+
+static uint64_t lost; /* files, see ledger_files_lost() */
 
 static void write_on(struct ledger_file *f);
 
@@ -43,20 +50,23 @@ static int refuse_directory(struct refusal *why, const char *path, int error)
     return refuse(why, path, "a directory in which files can be made", "%s", strerror(error));
 }
 
+/* What is written goes behind what is there: a file that was cut stays short, and whole. */
 static int make(const char *path)
 {
-    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
 }
 
-static int open_new(struct ledger_file *f, size_t size, const char *directory, const char *name)
+static int open_new(struct ledger_file *f)
 {
     char at[CLOCK_RFC3339_SIZE];
     clock_rfc3339(clock_wall(clock_now()), at);
+    f->looked_at = clock_now();
+    f->offset = 0;
     for (int n = 1; n <= NAMES_MAX; n++) {
         char again[12] = "";
         if (n > 1)
             snprintf(again, sizeof again, "-%d", n);
-        snprintf(f->path, size, "%s/%s-%.4s%.2s%.5s%.2s%.2sZ%s.ndjson", directory, name, at, at + 5,
+        snprintf(f->path + f->stem, PATH_TAIL, "-%.4s%.2s%.5s%.2s%.2sZ%s.ndjson", at, at + 5,
                  at + 8, at + 14, at + 17, again);
         f->fd = make(f->path);
         if (f->fd >= 0 || errno != EEXIST)
@@ -133,6 +143,49 @@ static void failed(struct ledger_file *f, int error)
     timer_at(&f->timer, clock_now() + RETRY);
 }
 
+/* What was written is gone: the ledger goes on in a new file, with all that it still has. Of a
+ * ledger that has ended nothing is left to do so with. */
+static void begin_anew(struct ledger_file *f)
+{
+    lost++;
+    if (!f->ledger) {
+        log_error("%s was deleted, or cut, while the ledger was written to it: it is lost",
+                  f->path);
+        return;
+    }
+    ledger_begin(f->ledger, EV_WARNING, 0, 0);
+    ledger_text(f->ledger, F_NAME, f->path);
+    ledger_text(f->ledger, F_WHY,
+                "the ledger's file was deleted, or cut, while it was written; it goes on in a new "
+                "one, from the first event that is kept");
+    ledger_commit(f->ledger);
+    close(f->fd);
+    buf_free(&f->lines);
+    buf_free(&f->next);
+    f->cursor = (struct ledger_cursor){ .ledger = f->ledger };
+    char *was = strdup(f->path);
+    int error = open_new(f);
+    log_error("%s was deleted, or cut, while the ledger was written to it; it goes on in %s",
+              was ? was : "the ledger's file", f->path);
+    free(was);
+    if (error)
+        failed(f, -error);
+}
+
+static void looked(uv_fs_t *request)
+{
+    struct ledger_file *f = request->data;
+    const uv_stat_t *st = &request->statbuf;
+    bool gone = request->result == 0 && (st->st_nlink == 0 || st->st_size < (uint64_t)f->offset);
+    uv_fs_req_cleanup(request);
+    f->writing = false;
+    f->looked_at = clock_now();
+    if (gone)
+        begin_anew(f);
+    if (!f->failing)
+        write_on(f);
+}
+
 static void written(uv_fs_t *request)
 {
     struct ledger_file *f = request->data;
@@ -148,7 +201,12 @@ static void written(uv_fs_t *request)
     f->failing = false;
     f->offset += n;
     buf_consume(&f->lines, (size_t)n);
-    write_on(f);
+    bool due = f->ledger ? clock_now() - f->looked_at >= LOOK
+                         : buf_len(&f->lines) == 0 && buf_len(&f->next) == 0;
+    if (due)
+        f->writing = uv_fs_fstat(f->loop, &f->request, f->fd, looked) == 0;
+    if (!f->writing)
+        write_on(f);
 }
 
 /* What is to be written next, if lines are. */
@@ -204,17 +262,19 @@ static void committed(struct ledger_watch *watch, const struct ledger_record *re
 int ledger_file_open(struct uv_loop_s *loop, struct ledger *ledger, const char *directory,
                      const char *name, struct ledger_file **out, struct refusal *why)
 {
-    size_t size = strlen(directory) + strlen(name) + 48;
-    struct ledger_file *f = calloc(1, sizeof *f + size);
+    size_t stem = strlen(directory) + 1 + strlen(name);
+    struct ledger_file *f = calloc(1, sizeof *f + stem + PATH_TAIL);
     if (!f)
         return -ENOMEM;
+    f->stem = stem;
+    snprintf(f->path, stem + 1, "%s/%s", directory, name);
     f->loop = loop;
     f->ledger = ledger;
     f->cursor.ledger = ledger;
     f->request.data = f;
     f->timer.reached = due;
     f->watch.committed = committed;
-    int error = open_new(f, size, directory, name);
+    int error = open_new(f);
     if (error && why) {
         free(f);
         return refuse_directory(why, directory, error);
@@ -239,4 +299,9 @@ void ledger_file_close(struct ledger_file *f)
 const char *ledger_file_path(const struct ledger_file *f)
 {
     return f->path;
+}
+
+uint64_t ledger_files_lost(void)
+{
+    return lost;
 }

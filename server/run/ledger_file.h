@@ -4,6 +4,10 @@
  * the file cannot be written (the disk is full, or read-only by now), that is said in the log and
  * in the ledger, and tried again each second from where it stopped; events that the ledger has
  * dropped by then are a "gap" in the file. What is in the file is whole up to its last line.
+ *
+ * Behind what is written it is looked, at most each 100 ms, whether the file is still there. When
+ * it was deleted, replaced or cut, that is said in the log and in the ledger, and all that the
+ * ledger still has goes into a new file. One that was moved is written where it is.
  */
 #pragma once
 
@@ -25,5 +29,8 @@ int ledger_file_open(struct uv_loop_s *loop, struct ledger *ledger, const char *
  * file is closed behind that. Needs the loop, no timers. NULL is fine. */
 void ledger_file_close(struct ledger_file *f);
 
-/* Where it is. */
+/* Where it is; another place when it was lost. */
 const char *ledger_file_path(const struct ledger_file *f);
+
+/* How many files were deleted, replaced or cut while they were written, of all ledgers. */
+uint64_t ledger_files_lost(void);

@@ -229,6 +229,127 @@ static void a_full_disk_loses_only_what_the_ledger_drops(void **state)
     ledger_destroy(l);
 }
 
+/* Marks, a few at most: the ledger has room for all. */
+static uint64_t mark_for_a_while(struct ledger *l, const char *name)
+{
+    uint64_t seq = mark(l, name);
+    timer_at(&awake, clock_now());
+    for (int64_t until = clock_now() + 20 * NS_PER_MS; clock_now() < until;)
+        uv_run(&loop, UV_RUN_ONCE);
+    return seq;
+}
+
+/* What becomes of the file at its path while it is written. */
+static void is_deleted(const char *path)
+{
+    assert_int_equal(unlink(path), 0);
+}
+
+static void is_replaced(const char *path)
+{
+    char other[310];
+    snprintf(other, sizeof other, "%s.other", path);
+    close(open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+    assert_int_equal(rename(other, path), 0);
+}
+
+static void is_cut(const char *path)
+{
+    assert_int_equal(truncate(path, 0), 0);
+}
+
+static unsigned warnings(const struct ledger *l)
+{
+    unsigned count = 0;
+    struct ledger_cursor cursor = { .ledger = l };
+    struct ledger_record record;
+    while (ledger_next(&cursor, &record))
+        count += record.event == EV_WARNING;
+    return count;
+}
+
+/* All that the ledger has is in another file then, and it is said once. */
+static void a_file_that_is_lost_is_begun_anew(void **state)
+{
+    static void (*const losses[])(const char *path) = { is_deleted, is_replaced, is_cut };
+    struct bench *b = *state;
+    for (unsigned i = 0; i < sizeof losses / sizeof *losses; i++) {
+        char path[300];
+        uint64_t lost = ledger_files_lost();
+        snprintf(path, sizeof path, "%s", ledger_file_path(b->file));
+        ledger_destroy(await(path, mark(b->ledger, "before")));
+        losses[i](path);
+        int64_t until = clock_now() + PATIENCE;
+        while (ledger_files_lost() == lost && clock_now() < until)
+            mark_for_a_while(b->ledger, "into what is lost");
+        bool in_its_place = strcmp(ledger_file_path(b->file), path) == 0;
+        assert_false(in_its_place && i > 0); /* what is there is left alone */
+        struct ledger *l = await(ledger_file_path(b->file), mark(b->ledger, "after"));
+        assert_same(b->ledger, l);
+        ledger_destroy(l);
+        assert_int_equal(ledger_files_lost(), lost + 1);
+        assert_int_equal(warnings(b->ledger), i + 1);
+        if (!in_its_place)
+            unlink(path);
+    }
+}
+
+/* A file that was moved is still the ledger's. */
+static void a_file_that_is_moved_is_written_where_it_is(void **state)
+{
+    struct bench *b = *state;
+    char moved[310];
+    uint64_t lost = ledger_files_lost(), last = 0;
+    ledger_destroy(await(ledger_file_path(b->file), mark(b->ledger, "before")));
+    snprintf(moved, sizeof moved, "%s.moved", ledger_file_path(b->file));
+    assert_int_equal(rename(ledger_file_path(b->file), moved), 0);
+    for (int i = 0; i < 15; i++) /* more than one look */
+        last = mark_for_a_while(b->ledger, "moved");
+    struct ledger *l = await(moved, last);
+    assert_same(b->ledger, l);
+    ledger_destroy(l);
+    assert_int_equal(ledger_files_lost(), lost);
+    unlink(moved);
+}
+
+/* Deleted when the ledger has ended: there is nothing to begin anew with, which is counted. */
+static void a_file_that_is_lost_at_the_end_is_counted(void **state)
+{
+    struct bench *b = *state;
+    uint64_t lost = ledger_files_lost();
+    ledger_destroy(await(ledger_file_path(b->file), mark(b->ledger, "before")));
+    unlink(ledger_file_path(b->file));
+    mark(b->ledger, "the last one");
+    ledger_file_close(b->file);
+    b->file = NULL;
+    timer_at(&awake, clock_now());
+    for (int64_t until = clock_now() + PATIENCE;
+         ledger_files_lost() == lost && clock_now() < until;)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(ledger_files_lost(), lost + 1);
+}
+
+/* Its directory too: it is tried again until that is there. */
+static void a_file_that_is_lost_with_its_directory_comes_back(void **state)
+{
+    struct bench *b = *state;
+    uint64_t lost = ledger_files_lost();
+    ledger_destroy(await(ledger_file_path(b->file), mark(b->ledger, "before")));
+    unlink(ledger_file_path(b->file));
+    assert_int_equal(rmdir(dir), 0);
+    int64_t until = clock_now() + PATIENCE;
+    while (ledger_files_lost() == lost && clock_now() < until)
+        mark_for_a_while(b->ledger, "into what is lost");
+    assert_int_equal(mkdir(dir, 0700), 0);
+    uint64_t last = mark(b->ledger, "after");
+    while (access(ledger_file_path(b->file), F_OK) && clock_now() < until)
+        uv_run(&loop, UV_RUN_ONCE);
+    struct ledger *l = await(ledger_file_path(b->file), last);
+    assert_same(b->ledger, l);
+    ledger_destroy(l);
+    assert_int_equal(ledger_files_lost(), lost + 1);
+}
+
 static void without_memory_events_are_written_later(void **state)
 {
     struct bench *b = *state;
@@ -303,6 +424,10 @@ int main(void)
         TEST(many_events_are_there_in_order),
         TEST(what_is_not_written_at_the_end_is_written_then),
         TEST(a_full_disk_loses_only_what_the_ledger_drops),
+        TEST(a_file_that_is_lost_is_begun_anew),
+        TEST(a_file_that_is_moved_is_written_where_it_is),
+        TEST(a_file_that_is_lost_at_the_end_is_counted),
+        TEST(a_file_that_is_lost_with_its_directory_comes_back),
         TEST(without_memory_events_are_written_later),
         TEST(files_of_one_second_have_names_of_their_own),
         TEST(a_directory_that_cannot_be_written_to_is_refused),
