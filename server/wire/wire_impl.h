@@ -105,7 +105,7 @@ struct wire {
     int64_t linger;        /* fin_sent: how long what comes is discarded */
     uint32_t drops_before, drops_seen;
     uint64_t black_hole_end; /* wire_black_hole_end */
-    struct hole *hole; /* what is seen of a black hole (hole.c); NULL: nothing */
+    struct hole *hole;       /* what is seen of a black hole (hole.c); NULL: nothing */
     int64_t drops_looked_at;
     struct timer limit; /* of the state: linger, watch, drain */
     struct timer sample;
