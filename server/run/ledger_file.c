@@ -37,7 +37,7 @@ struct ledger_file {
 
 #define PATH_TAIL 40
 
-static uint64_t lost; /* files, see ledger_files_lost() */
+static uint64_t lost; /* files, see ledger_file_losses() */
 
 static void write_on(struct ledger_file *f);
 
@@ -301,7 +301,7 @@ const char *ledger_file_path(const struct ledger_file *f)
     return f->path;
 }
 
-uint64_t ledger_files_lost(void)
+uint64_t ledger_file_losses(void)
 {
     return lost;
 }

@@ -33,4 +33,4 @@ void ledger_file_close(struct ledger_file *f);
 const char *ledger_file_path(const struct ledger_file *f);
 
 /* How many files were deleted, replaced or cut while they were written, of all ledgers. */
-uint64_t ledger_files_lost(void);
+uint64_t ledger_file_losses(void);

@@ -275,19 +275,19 @@ static void a_file_that_is_lost_is_begun_anew(void **state)
     struct bench *b = *state;
     for (unsigned i = 0; i < sizeof losses / sizeof *losses; i++) {
         char path[300];
-        uint64_t lost = ledger_files_lost();
+        uint64_t lost = ledger_file_losses();
         snprintf(path, sizeof path, "%s", ledger_file_path(b->file));
         ledger_destroy(await(path, mark(b->ledger, "before")));
         losses[i](path);
         int64_t until = clock_now() + PATIENCE;
-        while (ledger_files_lost() == lost && clock_now() < until)
+        while (ledger_file_losses() == lost && clock_now() < until)
             mark_for_a_while(b->ledger, "into what is lost");
         bool in_its_place = strcmp(ledger_file_path(b->file), path) == 0;
         assert_false(in_its_place && i > 0); /* what is there is left alone */
         struct ledger *l = await(ledger_file_path(b->file), mark(b->ledger, "after"));
         assert_same(b->ledger, l);
         ledger_destroy(l);
-        assert_int_equal(ledger_files_lost(), lost + 1);
+        assert_int_equal(ledger_file_losses(), lost + 1);
         assert_int_equal(warnings(b->ledger), i + 1);
         if (!in_its_place)
             unlink(path);
@@ -299,7 +299,7 @@ static void a_file_that_is_moved_is_written_where_it_is(void **state)
 {
     struct bench *b = *state;
     char moved[310];
-    uint64_t lost = ledger_files_lost(), last = 0;
+    uint64_t lost = ledger_file_losses(), last = 0;
     ledger_destroy(await(ledger_file_path(b->file), mark(b->ledger, "before")));
     snprintf(moved, sizeof moved, "%s.moved", ledger_file_path(b->file));
     assert_int_equal(rename(ledger_file_path(b->file), moved), 0);
@@ -308,7 +308,7 @@ static void a_file_that_is_moved_is_written_where_it_is(void **state)
     struct ledger *l = await(moved, last);
     assert_same(b->ledger, l);
     ledger_destroy(l);
-    assert_int_equal(ledger_files_lost(), lost);
+    assert_int_equal(ledger_file_losses(), lost);
     unlink(moved);
 }
 
@@ -316,7 +316,7 @@ static void a_file_that_is_moved_is_written_where_it_is(void **state)
 static void a_file_that_is_lost_at_the_end_is_counted(void **state)
 {
     struct bench *b = *state;
-    uint64_t lost = ledger_files_lost();
+    uint64_t lost = ledger_file_losses();
     ledger_destroy(await(ledger_file_path(b->file), mark(b->ledger, "before")));
     unlink(ledger_file_path(b->file));
     mark(b->ledger, "the last one");
@@ -324,21 +324,21 @@ static void a_file_that_is_lost_at_the_end_is_counted(void **state)
     b->file = NULL;
     timer_at(&awake, clock_now());
     for (int64_t until = clock_now() + PATIENCE;
-         ledger_files_lost() == lost && clock_now() < until;)
+         ledger_file_losses() == lost && clock_now() < until;)
         uv_run(&loop, UV_RUN_ONCE);
-    assert_int_equal(ledger_files_lost(), lost + 1);
+    assert_int_equal(ledger_file_losses(), lost + 1);
 }
 
 /* Its directory too: it is tried again until that is there. */
 static void a_file_that_is_lost_with_its_directory_comes_back(void **state)
 {
     struct bench *b = *state;
-    uint64_t lost = ledger_files_lost();
+    uint64_t lost = ledger_file_losses();
     ledger_destroy(await(ledger_file_path(b->file), mark(b->ledger, "before")));
     unlink(ledger_file_path(b->file));
     assert_int_equal(rmdir(dir), 0);
     int64_t until = clock_now() + PATIENCE;
-    while (ledger_files_lost() == lost && clock_now() < until)
+    while (ledger_file_losses() == lost && clock_now() < until)
         mark_for_a_while(b->ledger, "into what is lost");
     assert_int_equal(mkdir(dir, 0700), 0);
     uint64_t last = mark(b->ledger, "after");
@@ -347,7 +347,7 @@ static void a_file_that_is_lost_with_its_directory_comes_back(void **state)
     struct ledger *l = await(ledger_file_path(b->file), last);
     assert_same(b->ledger, l);
     ledger_destroy(l);
-    assert_int_equal(ledger_files_lost(), lost + 1);
+    assert_int_equal(ledger_file_losses(), lost + 1);
 }
 
 static void without_memory_events_are_written_later(void **state)
