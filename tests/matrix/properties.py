@@ -9,18 +9,35 @@ FOREVER = 2**31 - 1
 MOMENTS = ('ms', 'first_byte_ms', 'from_ms', 'to_ms', 'first_data_ms')  # of the server's clock; others are spans
 
 
+REFERENCES = ('fault', 'last_fault')  # members that name an event by its seq
+
+
 def crossed(events, dice):
-    """Events of different connections that came at about the same time, in another order."""
-    events = [dict(event) for event in events]
+    """Events of different connections that came at about the same time, in another order. Each is told at most NEAR
+    from its own time, however often it changes its place: beyond that one may follow from the other."""
+    events = [dict(event, was=event['seq'], came=event['ms']) for event in events]
     for _ in range(3):
         for i in range(len(events) - 1):
             one, two = events[i], events[i + 1]
             apart = one.get('connection') and two.get('connection') and one['connection'] != two['connection']
-            if apart and two['ms'] - one['ms'] <= NEAR and dice.random() < 0.5:
+            near = two['ms'] - one['came'] <= NEAR and two['came'] - one['ms'] <= NEAR
+            if apart and near and dice.random() < 0.5:
                 for member in ('seq', 'at', 'ms'):
                     one[member], two[member] = two[member], one[member]
                 events[i], events[i + 1] = two, one
+    is_now = {event.pop('was'): event['seq'] for event in events}
+    for event in events:
+        del event['came']
+        event.update({name: is_now.get(event[name], event[name]) for name in REFERENCES if name in event})
     return events
+
+
+def misled(events):
+    """How many events name one as their fault that is there, and is none or another connection's."""
+    by_seq = {event['seq']: event for event in events}
+    named = [(event, by_seq[event[name]]) for event in events for name in REFERENCES if event.get(name) in by_seq]
+    return sum(fault['event'] != 'fault' or fault.get('connection', event.get('connection')) != event.get('connection')
+               for event, fault in named)
 
 
 def beside_others(events, dice):
@@ -94,8 +111,11 @@ def properties(judge, files, seed=1):
         events = [json.loads(line) for line in lines]
         before = outcomes(judge.judge(lines))
         for told in PROPERTIES:
-            verdict = judge.judge([json.dumps(event) for event in told(events, dice)])
+            again = told(events, dice)
+            verdict = judge.judge([json.dumps(event) for event in again])
             count += 1
+            if misled(again) > misled(events):
+                bad.append((file, told.__name__, 'it is no ledger: an event names what is not its fault'))
             after = {'error': verdict['error']} if 'error' in verdict else outcomes(verdict)
             if after != before:
                 bad.append((file, told.__name__, ', '.join(f'{name} was {before.get(name)}, is {after.get(name)}'
