@@ -17,6 +17,7 @@
 
 #define LOOK_MS   20                  /* between two looks at the report, or at the verdict */
 #define SETTLE    (11 * NS_PER_S)     /* unless a check has a longer window than 10 s */
+#define LEAVES    (250 * NS_PER_MS)   /* behind COMMAND's end its last FIN is seen so soon */
 #define PATIENCE  (10 * NS_PER_S)     /* of a signal, with COMMAND */
 #define SHOWN_MAX ((size_t)64 * 1024) /* what may wait to be shown before COMMAND has to */
 /* In the control the step `pause` is a little shorter than where the fault comes, so that it shows
@@ -267,16 +268,28 @@ static int64_t settle_of(const struct proving *p)
     return settle;
 }
 
+/* Whether nothing more can come of COMMAND, whose processes are gone: its connections are over, or
+ * a fault keeps them silent for good (run_is_awaited) and the client had left them. What leaves one
+ * only later lives outside of COMMAND (a simulator), and may ask again elsewhere: that is waited
+ * for. */
+static bool is_all(int64_t gone_at, size_t open, bool awaited)
+{
+    return open == 0 || (!awaited && clock_now() - gone_at <= LEAVES);
+}
+
 /* Behind its end, until nothing more can come. */
 static int await_final(struct hearing *h, struct command_result *out, struct refusal *why)
 {
     struct proving *p = h->p;
-    int64_t until = clock_now() + settle_of(p);
+    int64_t until = clock_now() + settle_of(p), gone_at = TIME_NONE;
     size_t open;
+    bool awaited;
     int error = 0;
     while (!error && !p->signal && clock_now() < until) {
-        error = p->place->ops->look(p->place, &out->final, &open, why);
-        if (error || out->final || (h->gone && open == 0))
+        if (h->gone && gone_at == TIME_NONE)
+            gone_at = clock_now();
+        error = p->place->ops->look(p->place, &out->final, &open, &awaited, why);
+        if (error || out->final || (gone_at != TIME_NONE && is_all(gone_at, open, awaited)))
             return error;
         proving_turn(p, clock_now() + LOOK_MS * NS_PER_MS);
         driver_lines_read(&h->lines, false);

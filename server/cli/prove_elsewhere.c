@@ -169,7 +169,8 @@ static int calls(struct place *p, json_t **out, struct refusal *why)
     return call_json(of(p), "GET", "/calls", NULL, out, why);
 }
 
-static int look(struct place *p, bool *final, size_t *connections, struct refusal *why)
+static int look(struct place *p, bool *final, size_t *connections, bool *awaited,
+                struct refusal *why)
 {
     json_t *document = NULL, *run = NULL;
     int error = verdict(p, &document, why);
@@ -177,6 +178,8 @@ static int look(struct place *p, bool *final, size_t *connections, struct refusa
         error = about(p, &run, why);
     *final = json_is_true(json_object_get(document, "final"));
     *connections = (size_t)json_integer_value(json_object_get(run, "connections"));
+    const json_t *say = json_object_get(run, "awaited"); /* older servers do not say */
+    *awaited = say ? json_is_true(say) : *connections > 0;
     json_decref(document);
     json_decref(run);
     return error;

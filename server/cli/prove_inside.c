@@ -111,11 +111,13 @@ static int exited(struct place *p, int status, int signal, bool killed, struct r
     return 0;
 }
 
-static int look(struct place *p, bool *final, size_t *connections, struct refusal *why)
+static int look(struct place *p, bool *final, size_t *connections, bool *awaited,
+                struct refusal *why)
 {
     struct run *run = trial_run(of(p)->trial);
     trial_outcome(of(p)->trial, final);
     *connections = run ? run_connection_count(run) : 0;
+    *awaited = trial_is_awaited(of(p)->trial);
     return 0;
 }
 

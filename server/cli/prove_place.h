@@ -30,8 +30,10 @@ struct place_ops {
                    struct refusal *why);
     /* signal 0: it ended with status. */
     int (*exited)(struct place *p, int status, int signal, bool killed, struct refusal *why);
-    /* Whether the verdict is final, and how many connections are open. */
-    int (*look)(struct place *p, bool *final, size_t *connections, struct refusal *why);
+    /* Whether the verdict is final, how many connections are open, and whether something
+     * may still come from one of them (run_is_awaited). */
+    int (*look)(struct place *p, bool *final, size_t *connections, bool *awaited,
+                struct refusal *why);
     /* Ends the run; its verdict and ledger stay. */
     int (*end)(struct place *p, struct refusal *why);
     /* The document (docs/verdict.md); a new reference. */

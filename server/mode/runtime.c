@@ -20,6 +20,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/log.h"
 #include "ledger/ledger.h"
 #include "mode/runtime_impl.h"
@@ -336,6 +337,27 @@ const struct mode_rule *mode_armed(const struct mode_conn *mc, uint32_t nth, int
     next = armed_for_request(mc, nth);
     *due_in = next.due_in > 0 ? next.due_in : -1;
     return next.rule;
+}
+
+/* Whether its steps come to one that ends a silence: not behind a pause that never ends. */
+static bool brings_back(const struct mode_rule *rule)
+{
+    for (unsigned i = 0; i < rule->step_count; i++) {
+        const struct mode_step *step = &rule->steps[i];
+        if (step->row->effect == EFFECT_RESUMES)
+            return true;
+        if (step->row->pauses && step->arg[0].number == DURATION_NEVER)
+            return false;
+    }
+    return false;
+}
+
+bool mode_may_go_on(const struct mode_conn *mc)
+{
+    bool may = !link_empty(&mc->scripts);
+    for (unsigned i = 0; !may && i < mc->program->rule_count; i++)
+        may = brings_back(&mc->program->rules[i]);
+    return may;
 }
 
 /* --- Marks */

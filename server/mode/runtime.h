@@ -158,6 +158,10 @@ void mode_conn_strikes(struct mode_conn *mc, uint64_t fault);
  * or its response, which would be number nth, with *due_in -1, or how long it is until it does.
  * NULL: there is none. */
 const struct mode_rule *mode_armed(const struct mode_conn *mc, uint32_t nth, int64_t *due_in);
+/* Whether anything of its rules may still change what is served on a silent connection: something
+ * runs or waits on it (what has come may yet be executed, say), or a rule of its mode, also one
+ * that has fired, would bring it back (heal, resume). */
+bool mode_may_go_on(const struct mode_conn *mc);
 /* Ledgers the rules of idle (and of age, if it ends) that are due and have not run
  * (EV_FAULT_MISSED): the server's loop comes to them too late, as something of the client's came
  * first. why: what that is, a clause. ends: it ends the connection. Before mode_busy. */

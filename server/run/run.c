@@ -448,6 +448,15 @@ size_t run_connection_count(const struct run *run)
     return run->session_count;
 }
 
+bool run_is_awaited(const struct run *run)
+{
+    for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next) {
+        if (!session_is_settled(link_entry(i, struct session, link)))
+            return true;
+    }
+    return false;
+}
+
 size_t run_open_exchanges(const struct run *run)
 {
     size_t count = 0;

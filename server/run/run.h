@@ -124,6 +124,8 @@ bool run_cursor_write(struct run_cursor *cursor, const char *separator, struct b
 /* Appends one. Returns 0, RUN_NO_CONNECTION or -ENOMEM. */
 int run_connection(const struct run *run, uint64_t id, struct buf *out);
 size_t run_connection_count(const struct run *run);
+/* Whether something may still come from one of them: one of which not session_is_settled. */
+bool run_is_awaited(const struct run *run);
 /* How many requests were begun and are not answered or lost yet, on all of them. */
 size_t run_open_exchanges(const struct run *run);
 

@@ -74,6 +74,12 @@ bool session_catch_up(struct session *s)
     return true;
 }
 
+bool session_is_settled(struct session *s)
+{
+    return s->setting == s->shared->setting && !s->undecided && !timer_armed(&s->losing) &&
+           !mode_may_go_on(&s->mode) && wire_left_in_silence(s->xs.wire);
+}
+
 static int url_mode(struct exchanges *xs, const struct exchange *ex, const char *spec, size_t len,
                     struct refusal *why)
 {

@@ -76,6 +76,10 @@ void session_begin(struct session *s);
 void session_set_mode(struct session *s, struct mode_program *program, int entry);
 /* Gives it what was set for all since it last came here. Returns whether there was something. */
 bool session_catch_up(struct session *s);
+/* Whether nothing can come of it any more by itself, though it is open: a fault keeps it silent,
+ * its client has left, and no rule of its mode goes on or brings it back. Only who sets another
+ * mode or does something to it (the admin API) could change that. */
+bool session_is_settled(struct session *s);
 /* Ends what a rule has begun here, and a connection that a fault holds or has changed for good;
  * others stay open. by: for the ledger. */
 void session_end_faults(struct session *s, enum ledger_by by);

@@ -129,14 +129,16 @@ static json_t *show_state(const struct trial *t)
     const struct ledger *l = t->ledger;
     double pause = t->run ? show_pause(t->run, run_plan(t->run)) : t->pause;
     size_t connections = t->run ? run_connection_count(t->run) : 0;
+    bool awaited = trial_is_awaited(t);
     if (t->plan && t->phase == PHASE_CONTROL && t->run)
         pause = show_pause(t->run, t->plan);
-    return json_pack(
-        "{s:O?, s:s?, s:f, s:s?, s:I, s:{s:I, s:I, s:I, s:o}}", "expect", t->expected.list,
-        "expect_of", t->expected.list ? t->expected.origin : NULL, "pause_s", pause, "reason",
-        over ? ledger_word_name(F_REASON, t->reason) : NULL, "connections", (json_int_t)connections,
-        "events", "first", (json_int_t)ledger_first(l), "last", (json_int_t)ledger_last(l),
-        "dropped", (json_int_t)ledger_dropped(l), "dropped_by", dropped_by(l));
+    return json_pack("{s:O?, s:s?, s:f, s:s?, s:I, s:b, s:{s:I, s:I, s:I, s:o}}", "expect",
+                     t->expected.list, "expect_of", t->expected.list ? t->expected.origin : NULL,
+                     "pause_s", pause, "reason",
+                     over ? ledger_word_name(F_REASON, t->reason) : NULL, "connections",
+                     (json_int_t)connections, "awaited", (int)awaited, "events", "first",
+                     (json_int_t)ledger_first(l), "last", (json_int_t)ledger_last(l), "dropped",
+                     (json_int_t)ledger_dropped(l), "dropped_by", dropped_by(l));
 }
 
 json_t *trial_json(struct trial *t)

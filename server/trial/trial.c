@@ -117,6 +117,14 @@ json_t *trial_mode(const struct trial *t)
     return t->run ? run_mode(t->run) : json_incref(t->at_end);
 }
 
+/* What was set for a time ends every silence when that is over. */
+bool trial_is_awaited(const struct trial *t)
+{
+    if (!t->run || run_connection_count(t->run) == 0)
+        return false;
+    return timer_armed(&t->mode_over) || t->changing || run_is_awaited(t->run);
+}
+
 /* --- Waiting */
 
 bool trial_is_settled(const struct trial *t)

@@ -85,6 +85,8 @@ bool trial_is_live(const struct trial *t);
 struct ledger *trial_ledger(const struct trial *t);
 /* When it began: wall time, in ns since 1970. */
 int64_t trial_started(const struct trial *t);
+/* As run_is_awaited; false: it has ended. */
+bool trial_is_awaited(const struct trial *t);
 /* As GET /v1/runs/{id}. New reference; NULL without memory. */
 json_t *trial_json(struct trial *t);
 /* As GET /v1/mode: what is in force, or was at its end. */

@@ -178,6 +178,7 @@ static void add_kinds(struct wire *w, struct hole *h, int64_t now)
         ledger_int(l, F_RSTS, h->rsts);
         ledger_int(l, F_PROBES, h->probes);
         ledger_int(l, F_ACKS, h->acks);
+        w->left_hole |= h->fins > 0 || h->rsts > 0;
         if (h->first_data != TIME_NONE) {
             ledger_int(l, F_DATA_BYTES, h->next - h->begin);
             ledger_int(l, F_FIRST_DATA, ledger_age(l, h->first_data));
@@ -227,6 +228,7 @@ void wire_watch_black_hole(struct wire *w)
     w->drops_looked_at = clock_now();
     w->black_hole_used_at = TIME_NONE;
     w->black_hole_end = 0;
+    w->left_hole = false;
     w->sample.reached = hole_sample;
     open_tap(w);
     if (w->hole)

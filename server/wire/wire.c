@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/duration.h"
+#include "wire/client_socket.h"
 #include "wire/wire_impl.h"
 
 #define FIN_BEHIND_NOTIFY (30 * NS_PER_MS) /* so long a client may take from one to the other */
@@ -421,6 +422,15 @@ bool wire_reset_due(const struct wire *w)
 bool wire_peer_gone(const struct wire *w)
 {
     return w->peer_fin || w->hup_seen;
+}
+
+bool wire_left_in_silence(struct wire *w)
+{
+    if (w->effect != WIRE_IN_EFFECT)
+        return false;
+    if (w->state == WIRE_BLACK_HOLED && !w->left_hole)
+        w->left_hole = client_socket_is_left(w->fd);
+    return w->state == WIRE_STALLED ? w->peer_fin : w->state == WIRE_BLACK_HOLED && w->left_hole;
 }
 
 bool wire_can_send(const struct wire *w)

@@ -325,6 +325,11 @@ uint64_t wire_black_hole_end(const struct wire *w);
 /* Has the client ended it, as far as that was seen (its FIN; or, while its bytes are not read, both
  * directions)? */
 bool wire_peer_gone(const struct wire *w);
+/* Stalled or black-holed, and its client has left: its FIN was read in the stall, and so all before
+ * it; a tap saw its FIN or RST fall into the hole; or the kernel says that it has closed its
+ * socket, when that is on this machine. What comes now is only what it has sent before. Asks the
+ * kernel, as long as the client has not left its hole. */
+bool wire_left_in_silence(struct wire *w);
 /* Would the kernel, without us, answer the client as we do: our FIN is out, or the connection is
  * forgotten, and the kernel lets us end it with nothing said? */
 bool wire_kernel_does_the_same(const struct wire *w);

@@ -61,6 +61,7 @@ struct wire {
     bool corked;         /* in a callback: flush once, at its end */
     bool peer_rst;       /* its RST was, not in answer to a probe */
     bool peer_fin;       /* the client's FIN was read */
+    bool left_hole;      /* black-holed: the client has left, see wire_left_in_silence */
     bool probing;        /* wire_keepalive_probe */
     bool peer_closed_told;
     bool to_kernel;        /* behind our FIN the socket is to be closed, and the kernel answers */

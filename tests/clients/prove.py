@@ -142,6 +142,79 @@ def sessions(tap, prove):
                  f'{status} {document}')
 
 
+# A client that sends its POST again when it had no answer for a second, as late as it is told.
+LATE = '''
+import http.client, os, sys, time
+def ask(connection, method, n):
+    connection.request(method, '/api/entitlement/get', b'{}' if method == 'POST' else None, {'Hangup-Call': n})
+    connection.getresponse().read()
+def new():
+    return http.client.HTTPConnection(os.environ['HANGUP_HTTP'].split('//')[1], timeout=1)
+first = new()
+ask(first, 'GET', '1')
+ask(first, 'GET', '2')
+time.sleep(float(os.environ['HANGUP_PAUSE']))
+try:
+    ask(first, 'POST', '3')
+except OSError:
+    first.close()
+    time.sleep(float(sys.argv[1]))
+    ask(new(), 'POST', '3')
+'''
+
+
+def left_in_silence(tap, prove):
+    """A client that has ended in silence is waited for no longer; what may still come is."""
+    late = prove.path('late.py')
+    pathlib.Path(late).write_text(LATE)
+    for mode, ends in ('stall-idle;idle=300ms', 'resume'), ('black-hole;idle=300ms', 'heal'), \
+                      ('black-hole-on-request;nth=3', None):
+        words = ['--mode', mode, '--over', 'h1']
+        if prove.run(*words, '--no-control', '--allow-inconclusive', command=shell('exit 0'))[0] == USAGE:
+            tap.skip(f'an end in {mode}', 'it takes CAP_NET_ADMIN')
+            continue
+        it_ends_soon(tap, prove, words)
+        it_asks_again(tap, prove, words, f'"{sys.executable}" "{late}" 1.5')
+        if ends:  # the first one may come after all, and be done as well
+            ledger = prove.path('ends.ndjson')
+            status, said, errors = prove.run('--mode', f'{mode};{ends}=4s', '--over', 'h1', '--expect', 'executed_once',
+                                             '--no-control', '--ledger', ledger,
+                                             command=[sys.executable, late, '0'])
+            tap.case(f'{mode};{ends}=4s is waited for', f'"step":"{ends}"' in pathlib.Path(ledger).read_text() and
+                     status in (NOT_PROVED, INCONCLUSIVE), f'{status}\n{said}{errors}')
+
+
+def it_ends_soon(tap, prove, words):
+    ledger, share = prove.path('silence.ndjson'), max(1, os.getloadavg()[0] / os.cpu_count())
+    for options, expected in (['--retry', '1'], PROVED), ([], NOT_PROVED):
+        status, said, errors = prove.run(*words, '--ledger', ledger, '--expect', 'recovered', '--expect', 'user_wait',
+                                         command=[*PYTHON, '--timeout', '1', *options])
+        events = {event['event']: event['ms'] for event in map(json.loads, pathlib.Path(ledger).read_text().splitlines())}
+        took = (events['run_end'] - events['command_exit']) / 1000
+        tap.case(f'{words[1]}: {expected}', status == expected, f'{status}\n{said}{errors}')
+        tap.case(f'and nobody waits for more: {expected}', took < min(3 * share, 9), f'{took} s\n{said}')
+
+
+def it_asks_again(tap, prove, words, client):
+    """Behind the end of COMMAND, from a process that it has left behind, and from outside of it."""
+    ledger, told = prove.path('again.ndjson'), prove.path('told.sh')
+    words = [*words, '--no-control', '--expect', 'safe_retry', '--ledger', ledger]
+    tell = f'(echo "export HANGUP_HTTP=$HANGUP_HTTP HANGUP_PAUSE=$HANGUP_PAUSE") > {told}.new; mv {told}.new {told}'
+    for where, command in ('left behind by', f'{client} & sleep 1'), ('outside of', f'{tell}; sleep 1'):
+        outside = where == 'outside of' and subprocess.Popen(
+            shell(f'while [ ! -e {told} ]; do sleep 0.02; done; . {told}; exec {client}'))
+        status, said, errors = prove.run(*words, command=shell(command))
+        if outside:
+            outside.wait()
+            os.remove(told)
+        events = list(map(json.loads, pathlib.Path(ledger).read_text().splitlines()))
+        exited = next(event['ms'] for event in events if event['event'] == 'command_exit')
+        again = [event for event in events if event['event'] == 'request' and event['method'] == 'POST' and
+                 event['ms'] > exited]
+        tap.case(f'a client {where} COMMAND asks again in {words[1]}', again and status in (NOT_PROVED, INCONCLUSIVE),
+                 f'{status}\n{said}{errors}')
+
+
 def suite_ledgers(tap, prove):
     """A suite has a ledger for each of its rows."""
     folder, suite = prove.path('rows'), prove.path('rows.json')
@@ -355,7 +428,7 @@ def run_parts(description, parts):
 
 def main():
     return run_parts('Real clients, proved and audited.',
-                     (mitigations, sessions, suite_ledgers, both_protocols, statuses,
+                     (mitigations, sessions, left_in_silence, suite_ledgers, both_protocols, statuses,
                       plans, processes, reports, elsewhere, audits, times))
 
 

@@ -242,7 +242,11 @@ static void what_is_not_final_is_waited_for(void **state)
     int64_t began = clock_now();
     assert_int_equal(RUN("--mode", "normal", "--no-control", "--settle", "300ms", SH("exit 0")), 0);
     assert_true(clock_now() - began >= 300 * NS_PER_MS);
-    fake.open = 0; /* and all of COMMAND is gone */
+    fake.left = true; /* in silence, and all of COMMAND is gone */
+    began = clock_now();
+    assert_int_equal(RUN("--mode", "normal", "--no-control", "--settle", "20s", SH("exit 0")), 0);
+    assert_true(clock_now() - began < 10 * NS_PER_S);
+    fake.open = 0; /* over */
     began = clock_now();
     assert_int_equal(RUN("--mode", "normal", "--no-control", "--settle", "20s", SH("exit 0")), 0);
     assert_true(clock_now() - began < 10 * NS_PER_S);

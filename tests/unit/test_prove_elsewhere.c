@@ -37,7 +37,7 @@ static const struct answer works[] = {
     { "GET /v1 ", OK("{\"calls\":[]}") },
     { "GET /v1/ca.pem ", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n", "-----PEM\n" },
     { "POST /v1/runs ", OK("{\"id\":\"r7\"}") },
-    { "GET /v1/runs/r7 ", OK("{\"id\":\"r7\",\"connections\":3}") },
+    { "GET /v1/runs/r7 ", OK("{\"id\":\"r7\",\"connections\":3,\"awaited\":false}") },
     { "POST /v1/runs/r7/phase ", OK("{}") },
     { "POST /v1/runs/r7/reports ", OK("{}") },
     { "POST /v1/runs/r7/command ", OK("{}") },
@@ -174,7 +174,7 @@ static void a_run_is_made_led_and_ended(void **state)
     struct place *p;
     struct refusal why;
     json_t *out = NULL;
-    bool final = false;
+    bool final = false, awaited = true;
     size_t open = 0, size = 0;
     char *text = NULL;
     serve(NULL);
@@ -191,9 +191,10 @@ static void a_run_is_made_led_and_ended(void **state)
     assert_int_equal(p->ops->report(p, "{\"n\":1}", 7, &why), 0);
     assert_int_equal(p->ops->exited(p, 3, 0, false, &why), 0);
     assert_int_equal(p->ops->exited(p, -1, 9, true, &why), 0);
-    assert_int_equal(p->ops->look(p, &final, &open, &why), 0);
+    assert_int_equal(p->ops->look(p, &final, &open, &awaited, &why), 0);
     assert_true(final);
     assert_int_equal(open, 3);
+    assert_false(awaited);
     assert_int_equal(p->ops->end(p, &why), 0);
     assert_int_equal(p->ops->verdict(p, &out, &why), 0);
     json_decref(out);
@@ -285,7 +286,7 @@ static void a_server_that_dies_is_said_by_each_call(void **state)
     struct place *p;
     struct refusal why;
     json_t *out = NULL;
-    bool final;
+    bool final, awaited;
     size_t open;
     serve(NULL);
     assert_int_equal(open_place(&p, &why), 0);
@@ -296,7 +297,7 @@ static void a_server_that_dies_is_said_by_each_call(void **state)
     assert_true(p->ops->started(p, (char *const *)argv, 12, NULL, &why) > 0);
     assert_true(p->ops->report(p, "{}", 2, &why) > 0);
     assert_true(p->ops->exited(p, 0, 0, false, &why) > 0);
-    assert_true(p->ops->look(p, &final, &open, &why) > 0);
+    assert_true(p->ops->look(p, &final, &open, &awaited, &why) > 0);
     assert_true(p->ops->end(p, NULL) > 0);
     assert_true(p->ops->verdict(p, &out, &why) > 0);
     assert_true(p->ops->calls(p, &out, &why) > 0);

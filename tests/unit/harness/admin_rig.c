@@ -205,6 +205,11 @@ void run_settle(struct run *run)
     }
 }
 
+bool run_is_awaited(const struct run *run)
+{
+    return run_connection_count(run) > 0;
+}
+
 void run_end_connections(struct run *run, int64_t grace_ns, struct run_waiter *over)
 {
     over->settled(over);

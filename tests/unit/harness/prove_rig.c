@@ -79,10 +79,12 @@ static int exited(struct place *p, int status, int signal, bool killed, struct r
     return 0;
 }
 
-static int look(struct place *p, bool *final, size_t *connections, struct refusal *why)
+static int look(struct place *p, bool *final, size_t *connections, bool *awaited,
+                struct refusal *why)
 {
     *final = fake.final;
     *connections = fake.open;
+    *awaited = fake.open > 0 && !fake.left;
     return 0;
 }
 

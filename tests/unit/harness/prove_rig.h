@@ -13,6 +13,7 @@ extern struct prove_fake {
     int requests;        /* that came in the control */
     bool final;
     size_t open;
+    bool left;   /* these: in silence for good */
     int refuses; /* what add returns */
     unsigned runs;
     const char *second;                    /* the verdict of the second run; NULL: the same */
