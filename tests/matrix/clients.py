@@ -113,8 +113,6 @@ class App:
     def put(self, conn):
         if self.policy.at_once or self.policy.unread:
             conn.close(self.policy.at_once or 'unread')
-            if self.policy.unread:  # an RST that comes long after the answer says nothing of it
-                self.behind = max(self.behind, time.monotonic() - conn.asked)
         elif self.policy.close or getattr(conn, 'ended', None):
             conn.close()
         elif conn not in self.pool:
@@ -196,8 +194,7 @@ class App:
         except Dead as dead:
             return Result('unsent', detail=str(dead))
         if policy.unread:
-            conn.asked = time.monotonic()
-            return Result('ok' if conn.io.told(conn.asked + 0.03) == 'octets' else 'empty')
+            return Result('ok' if conn.io.told(time.monotonic() + 0.03) == 'octets' else 'empty')
         if policy.hedge:
             return self.hedged(conn, stream, until, (method, target, fields, body))
         if policy.ping and isinstance(conn, H2):

@@ -178,7 +178,7 @@ def unlike(cell, apps, ledger):
             return f'its retry began {two.begin - one.end:.3f} s after the loss'
     if apps['fault'].behind > 0.1:
         return f'its client was {apps["fault"].behind:.2f} s late'
-    late = strayed(cell.steps, seen)
+    late = strayed(cell.steps, seen) or (cell.policy.unread or cell.policy.at_once == 'rst') and late_reset(ledger)
     if late:
         return late
     if cell.spec.get('mode') == 'syn-drop' and '"event":"syn_dropped"' not in ledger:
@@ -221,6 +221,15 @@ def late_server(seen, ledger):
             return 'its client took a response late'
     spread = max(ways, default=0) - min(ways, default=0)
     return f'the server saw a request {spread:.0f} ms late' if spread > 100 and len(sent) == len(rest) else ''
+
+
+def late_reset(ledger):
+    """An RST that comes when grace (100 ms) is over says nothing of the answer before it, or this machine was busy."""
+    events = [json.loads(line) for line in ledger.splitlines() if line]
+    ends = {event.get('connection'): event['ms'] for event in events if event['event'] == 'response_end'}
+    late = max((event['ms'] - ends.get(event.get('connection'), event['ms']) for event in events if event['event'] == 'peer_rst'),
+               default=0)
+    return f'its RST came {late:.0f} ms behind the answer' if late > 95 else ''
 
 
 def strayed(steps, seen):
