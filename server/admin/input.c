@@ -96,7 +96,8 @@ int input_query_number(struct call *call, const char *name, uint64_t min, uint64
     snprintf(where, sizeof where, "?%s", name);
     snprintf(allowed, sizeof allowed, "a number from %llu to %llu", (unsigned long long)min,
              (unsigned long long)max);
-    response_refuse(call, PROBLEM_QUERY, where, allowed, "is not in range");
+    response_refuse(call, PROBLEM_QUERY, where, allowed, "\"%.*s\" is not in range",
+                    (int)(len < 64 ? len : 64), text);
     return BAD_INPUT;
 }
 

@@ -123,7 +123,8 @@ static int add_field_name(const struct option_row *row, const char *value, struc
 
 static int set(const struct option_row *row, const char *value, void *place, struct refusal *why)
 {
-    if (row->kind != OPTION_FLAG && !*value)
+    bool text = row->kind == OPTION_TEXT || row->kind == OPTION_TEXTS || row->kind == OPTION_WORD;
+    if (text && !*value)
         return bad_value(why, row, value, row->value);
     switch (row->kind) {
     case OPTION_TEXT:

@@ -186,14 +186,26 @@ static void write_host(const char *host, const char *port, char *out, size_t siz
     snprintf(out, size, v6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
+static int refuse_ports(const struct prove_options *o, struct refusal *why)
+{
+    return refuse(why, "--ports", "FIRST-LAST, such as 9100-9131, or 0 for any free ports",
+                  "\"%.100s\" is not a value for it", o->ports);
+}
+
 static int open_server(struct inside *in, const struct prove_options *o, struct refusal *why)
 {
     const char *host = o->listen ? o->listen : "127.0.0.1", *state = o->state_dir;
     union address address;
+    struct address_spec spec;
     int error = state ? 0 : options_state_dir(&state, why);
     if (error)
         return error;
     write_host(host, "0", in->admin, sizeof in->admin);
+    if (!address_read_spec(in->admin, &spec))
+        return refuse(why, "--listen", "an IP address (\"0.0.0.0\", \"::1\") or localhost",
+                      "\"%.100s\" is not an address to listen on", host);
+    if (o->ports && strchr(o->ports, ':'))
+        return refuse_ports(o, why);
     write_host(host, o->ports ? o->ports : "0", in->ports, sizeof in->ports);
     if (o->advertise ||
         (o->listen && address_read(o->listen, &address) && !address_is_any(&address)))
@@ -222,10 +234,10 @@ static int open_server(struct inside *in, const struct prove_options *o, struct 
 }
 
 /* Refusals are told by the names of our options. */
-static void rename_options(struct refusal *why)
+static void rename_options(const struct prove_options *o, struct refusal *why)
 {
     if (strcmp(why->where, "--run-ports") == 0)
-        refuse_in(why, "--ports", NULL);
+        refuse_ports(o, why);
     else if (strcmp(why->where, "--admin") == 0)
         refuse_in(why, "--listen", NULL);
     else if (strcmp(why->where, "--name") == 0)
@@ -242,7 +254,7 @@ int place_inside(const struct prove_options *o, struct place **out, struct refus
     caps_probe();
     int error = open_server(in, o, why);
     if (error > 0)
-        rename_options(why);
+        rename_options(o, why);
     if (error) {
         server_destroy(in->server);
         free(in);

@@ -66,16 +66,25 @@ void verdict_help(FILE *to)
         to);
 }
 
+#define FILE_ALLOWED "a saved ledger, or \"-\" for stdin"
+
 static int read_arguments(int argc, char **argv, struct arguments *out)
 {
     struct refusal why;
     int error = option_read_all(&table, argc, argv, out, &out->file, "FILE", &why);
     if (error)
         return command_refused("verdict", error, &why);
-    return out->file ? 0 : command_error("verdict", "a FILE is missing: a saved ledger");
+    return out->file ? 0 : command_error("verdict", "FILE: it is missing; allowed: " FILE_ALLOWED);
 }
 
 /* --- The file */
+
+/* By errno. */
+static int cannot_be_read(const struct arguments *a)
+{
+    return command_error("verdict", "FILE: \"%s\": %s; allowed: " FILE_ALLOWED, a->file,
+                         strerror(errno));
+}
 
 struct reading {
     struct ledger *ledger;
@@ -203,7 +212,7 @@ static int read_lines(const struct arguments *a, struct reading *r, FILE *from)
         status = refuse_line(a, r, &why);
     }
     if (!status && ferror(from))
-        status = command_error("verdict", "%s: %s", a->file, strerror(errno));
+        status = cannot_be_read(a);
     free(line);
     return status;
 }
@@ -223,7 +232,7 @@ static int read_file(const struct arguments *a, struct reading *r)
     bool standard = strcmp(a->file, "-") == 0;
     FILE *from = standard ? stdin : open_file(a->file);
     if (!from)
-        return command_error("verdict", "%s: %s", a->file, strerror(errno));
+        return cannot_be_read(a);
     int status = read_lines(a, r, from);
     if (!standard)
         fclose(from);

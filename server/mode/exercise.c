@@ -228,8 +228,8 @@ int exercise_refuse(const struct exercise *e, const char *needs, const char *nam
             while (first >> i > 1)
                 i++;
             return refuse(why, where, "what the mode or plan exercises (`hangup prove --list`)",
-                          "%.63s could never be judged here: it needs that %s, and no connection "
-                          "of this plan has that",
+                          "\"%.63s\" could never be judged here: it needs that %s, and no "
+                          "connection of this plan has that",
                           name, words[i].about);
         }
         at += len;

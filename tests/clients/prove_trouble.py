@@ -198,6 +198,11 @@ def places(tap, prove):
     with socket.create_server(('127.0.0.1', first)):
         status, said, errors = prove.run('--mode', 'normal', '--ports', f'{first}-{first}', command=shell(ASK))
     tap.case('a port in use is said', status == USAGE and str(first) in errors, said_of((status, said, errors)))
+    for option, value in [('--listen', '-1'), ('--listen', '127.0.0.1:80'), ('--ports', '-1'), ('--ports', '0.0.0.0:9100'),
+                          ('--advertise', 'a..b'), ('--repeat', ''), ('--settle', '')]:
+        result = prove.run('--mode', 'normal', option, value, command=shell(ASK))
+        tap.case(f'{option} {value!r} is refused by its name and as it was given',
+                 result[0] == USAGE and f'{option}: "{value}" ' in result[2] and '; allowed: ' in result[2], said_of(result))
     url, all_of_it = told('--mode', 'normal', '--advertise', 'client.example', command=(
         'printenv HANGUP_URL; port=${HANGUP_URL##*:}; curl -sf --connect-to "client.example:$port:127.0.0.1:$port" '
         '$HANGUP_URL/api/entitlement/get >/dev/null && echo served'))

@@ -37,7 +37,7 @@ static void errors_are_problems_that_name_the_place(struct stage *stage)
         { 400, "PUT", "/v1/mode", "{\"mode\":\"idle-close\",\"params\":{\"notify\":\"true\"}}",
           "$.params.notify" },
         { 404, "POST", "/v1/connections/999999999/do", "{\"do\":[\"rst\"]}", "" },
-        { 400, "GET", "/v1/runs/default/events?since=x", NULL, "since" },
+        { 400, "GET", "/v1/runs/default/events?since=x", NULL, "\\\"x\\\" is not in range" },
         { 400, "GET", "/v1/runs/default/events?since=-1", NULL, "since" },
         { 400, "GET", "/v1/runs/default/events?wait=soon", NULL, "wait" },
         { 400, "GET", "/v1/runs/default/events?wait=2h", NULL, "wait" },

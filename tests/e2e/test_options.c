@@ -143,7 +143,10 @@ static void bad_values_are_refused(void **state)
         { "--seed", "-1", "--seed" },
         { "--seed", "x", "--seed" },
         { "--seed", "1.5", "--seed" },
-        { "--seed", "", "--seed" },
+        { "--seed", "", "--seed: \"\" is not a value for it; allowed: a whole number" },
+        { "--header-timeout", "", "--header-timeout: \"\" is not a value for it; allowed: a dur" },
+        { "--advertise", "-1", "--advertise: \"-1\"" },
+        { "--advertise", "a..b", "--advertise: \"a..b\"" },
         { "--seed", "9007199254740993", "--seed" },
         { "--seed", "99999999999999999999", "--seed" },
         { "--time-scale", "0", "--time-scale" },
@@ -442,7 +445,7 @@ static void a_mode_case_or_plan_expects_what_it_says(void **state)
     }
     plan = scratch_file("plan.json", "{\"plan\":[{\"mode\":\"empty-response\"}],"
                                      "\"expect\":[\"recovered\"]}");
-    refused("--plan: $.expect[0]: recovered could never be judged here", "--plan", plan, NULL,
+    refused("--plan: $.expect[0]: \"recovered\" could never be judged here", "--plan", plan, NULL,
             NULL);
 }
 

@@ -348,11 +348,12 @@ static void what_cannot_be_is_refused(void **state)
     }
     unlink(scratch_path("ledger"));
     assert_int_equal(verdict(NULL, &out, &err), EXIT_SETUP);
-    assert_text(&err, "No such file");
+    assert_text(&err, "FILE: \"");
+    assert_text(&err, "\": No such file or directory; allowed: a saved ledger");
     buf_free(&out);
     buf_free(&err);
     assert_int_equal(server_run((const char *const[]){ "verdict", NULL }, &out, &err), EXIT_SETUP);
-    assert_text(&err, "a FILE is missing");
+    assert_text(&err, "FILE: it is missing; allowed: a saved ledger");
     buf_free(&out);
     buf_free(&err);
     assert_int_equal(server_run((const char *const[]){ "verdict", "--help", NULL }, &out, &err), 0);
