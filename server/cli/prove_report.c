@@ -289,9 +289,10 @@ static int say_counts(const struct prove_results *results, const struct prove_op
     }
     printf(" (of %zu", results->count - superseded);
     if (superseded)
-        printf("; %zu rounds before them were inconclusive", superseded);
+        printf("; %zu round%s before them inconclusive", superseded, superseded > 1 ? "s" : "");
     if (tried < results->rows)
-        printf("; %zu rows were not tried", results->rows - tried);
+        printf("; %zu row%s not tried", results->rows - tried,
+               results->rows - tried > 1 ? "s" : "");
     puts(")");
     return standard_flush();
 }

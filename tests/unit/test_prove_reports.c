@@ -99,7 +99,7 @@ static void only_the_last_round_is_reported(void **state)
     assert_null(strstr(text, "<error"));
     assert_null(strstr(strstr(text, "<testsuite ") + 1, "<testsuite "));
     assert_has(file(out_path), "normal, round 3");
-    assert_has(text, "1 PROVED (of 1; 2 rounds before them were inconclusive)");
+    assert_has(text, "1 PROVED (of 1; 2 rounds before them inconclusive)");
 }
 
 static void inconclusive_is_so_however_it_is_counted(void **state)
