@@ -337,7 +337,7 @@ enum ledger_fin_acked acks_fault_acked(struct exchanges *xs, uint64_t fault)
 {
     struct acks *a = xs->acks;
     if (!a)
-        return FIN_ACKED;
+        return FIN_UNCLEAR; /* without memory nothing was noted: nobody is blamed */
     for (struct link *i = a->unacked.next; i != &a->unacked; i = i->next) {
         const struct wait *wait = wait_at(i);
         if (wait->nth || wait->fault != fault)

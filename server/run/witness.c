@@ -338,10 +338,7 @@ static enum ledger_fin_acked knows_of(struct exchanges *xs, uint64_t fault, bool
 {
     if (!silenced)
         return fault == xs->mode->said.seq ? acks_fault_acked(xs, fault) : FIN_NONE;
-    if (wire_state(xs->wire) != WIRE_FIN_SENT)
-        return FIN_NONE;
-    bool has_left = wire_kernel_does_the_same(xs->wire);
-    return has_left ? wire_fin_acked(xs->wire) : FIN_CROSSED;
+    return wire_state(xs->wire) == WIRE_FIN_SENT ? wire_fin_acked(xs->wire) : FIN_NONE;
 }
 
 void witness_leaves(struct exchanges *xs)

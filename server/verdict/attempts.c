@@ -415,6 +415,20 @@ static void came_out_of_hole(struct history *h, struct connection *c, const stru
         c->open++;
 }
 
+/* Our FIN was not ACKed yet when the request was read: its client could not know of it (R3). */
+static void note_crossing(struct history *h, const struct connection *c, const struct attempt *a,
+                          const struct ledger_record *r)
+{
+    const uint64_t seqs[] = { c->fault, c->last_fault };
+    if (ledger_number(r, F_FIN_ACKED_BEFORE, FIN_NONE) != FIN_CROSSED)
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        struct fault *f = seqs[i] ? store_find(&h->faults, seqs[i]) : NULL;
+        if (f && f->step == STEP_FIN && f->acked.to == NEVER)
+            f->crossed = r->age > a->first_byte.to ? r->age : a->first_byte.to;
+    }
+}
+
 void history_on_stale_request(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
@@ -433,6 +447,7 @@ void history_on_stale_request(struct history *h, const struct ledger_record *r)
     if (c->stale_bytes == NEVER)
         c->stale_bytes = a->first_byte.from;
     c->stale_last = NEVER; /* a use for sure */
+    note_crossing(h, c, a, r);
     faults_meet(h, c, a, (uint64_t)ledger_number(r, F_FAULT, 0));
 }
 

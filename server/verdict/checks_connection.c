@@ -162,7 +162,8 @@ struct marked {
     int64_t skew;
     int64_t away;     /* when the app went to the background, or the mark itself */
     int64_t last_use; /* of a connection, before that; NEVER: none */
-    bool blind;       /* all connections that were used had visibly ended by the mark */
+    bool blind;       /* all connections that were used had visibly ended by the mark, or the client
+                         had left them before it went away */
     int64_t next;     /* the next mark of this name; INT64_MAX */
 };
 
@@ -178,7 +179,8 @@ static void look_before(const struct scene *s, struct marked *m)
         int64_t handed = a->reached[PROGRESS_HANDED];
         const struct fault *dead = c->fault ? history_find_fault(s->h, c->fault) : NULL;
         m->last_use = handed > m->last_use ? handed : m->last_use;
-        m->blind &= dead && dead->class == CLASS_ENDS && c->dead <= m->mark->at.from;
+        bool was_left = c->left != LEFT_NOT && c->left_at < m->away - m->skew;
+        m->blind &= was_left || (dead && dead->class == CLASS_ENDS && c->dead <= m->mark->at.from);
     }
 }
 
@@ -259,7 +261,7 @@ static void used_after(const struct scene *s, struct finding *f, const struct ma
     else if (m->blind)
         finding_leave(
             f, REMEDY_MODE, &who,
-            "the connections from before the mark had visibly ended: there was no choice");
+            "the connections from before the mark had ended before it: there was no choice");
     else if (!history_answered(s->h, a))
         finding_leave(f, REMEDY_CONFIRM, &who, "%s was not answered", name);
     else if (!scene_reuses(s, a->first_byte.from - m->last_use))
@@ -385,6 +387,10 @@ static void went_elsewhere(const struct scene *s, struct finding *f, const struc
         scene_leave(s, f, call, REMEDY_MODE,
                     "the server ended connection %llu, and the client may have seen that",
                     (unsigned long long)c->id);
+    else if (!own || first->first_byte.from - own->opened > limit)
+        scene_leave(s, f, call, REMEDY_MORE_CALLS,
+                    "%s went to connection %llu, which was idle for as long, and not used before",
+                    name, (unsigned long long)first->connection);
     else if (kept)
         scene_leave(s, f, call, REMEDY_LATER,
                     "the client had kept connection %llu for longer: ask within that time",

@@ -1,6 +1,7 @@
 /* checks_h2.c - what a client makes of GOAWAY and of PINGs without an answer: goaway_respected,
  * closes_after_goaway, ping_liveness. */
 #include "base/clock.h"
+#include "verdict/calls_parts.h"
 #include "verdict/scene.h"
 
 /* The first GOAWAY of a connection, also one that only announces the end; NULL. */
@@ -91,6 +92,21 @@ static int64_t ended_by_us(const struct scene *s, const struct connection *c,
     return c->left == LEFT_NOT ? c->ended : NEVER;
 }
 
+/* Whether the client had another connection by then: what goes there shows nothing of GOAWAY. */
+static bool had_another(const struct scene *s, const struct attempt *a, const struct fault *goaway)
+{
+    const struct connection *own = history_find_connection(s->h, a->connection);
+    return !own || own->opened == NEVER || own->opened < goaway->at;
+}
+
+/* Whether it goes on using a connection (R2): else each of its calls goes to a new one anyway. */
+static bool would_have_used(const struct scene *s, const struct connection *c,
+                            const struct attempt *a)
+{
+    int64_t idle = a->first_byte.from - history_last_use(s->h, c, a->first_byte.from);
+    return scene_reuses(s, idle);
+}
+
 /* A call that began when the GOAWAY was known, and went elsewhere. When the server had ended the
  * connection by then, and not the client, there was no choice. */
 static void calls_after(const struct scene *s, struct finding *f, const struct connection *c,
@@ -114,9 +130,17 @@ static void calls_after(const struct scene *s, struct finding *f, const struct c
             scene_leave(s, f, call, REMEDY_GRACE,
                         "the server had ended connection %llu before %s: there was no choice",
                         (unsigned long long)c->id, call_text(s, call, name));
+        else if (had_another(s, first, goaway))
+            scene_leave(s, f, call, REMEDY_MORE_CALLS,
+                        "%s went to a connection that was there before the GOAWAY",
+                        call_text(s, call, name));
         else if (call->answered.to == NEVER)
             scene_leave(s, f, call, REMEDY_CONFIRM, "%s was not answered",
                         call_text(s, call, name));
+        else if (!would_have_used(s, c, first))
+            scene_leave(s, f, call, s->control ? REMEDY_REUSE : REMEDY_CONTROL,
+                        "nothing shows that this client would have used connection %llu",
+                        (unsigned long long)c->id);
         else
             found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, UNTIL_THE_END,
                      "after GOAWAY %s went to connection %llu", call_text(s, call, name),
@@ -127,43 +151,123 @@ static void calls_after(const struct scene *s, struct finding *f, const struct c
         finding_leave(f, REMEDY_LATER, &who, "no request came after the client had the GOAWAY");
 }
 
-/* What it refused must come again; what was answered before must not. */
-static void refused_ones(const struct scene *s, struct finding *f, const struct call *call)
+/* The GOAWAY of an attempt's connection, if it had been sent by an age; NULL. */
+static const struct fault *goaway_by(const struct scene *s, const struct attempt *a, int64_t age)
+{
+    const struct connection *c = history_find_connection(s->h, a->connection);
+    const struct fault *goaway = c ? goaway_of(s, c, true) : NULL;
+    return goaway && goaway->at <= age ? goaway : NULL;
+}
+
+static bool refused_by_goaway(const struct scene *s, const struct attempt *a)
+{
+    const struct fault *fault = a->fault ? history_find_fault(s->h, a->fault) : NULL;
+    return fault && fault->step == STEP_GOAWAY && history_trouble(s->h, a) == TROUBLE_REFUSED;
+}
+
+static bool safe_to_repeat(const struct attempt *a)
+{
+    return !a->method.bytes || repeat_is_idempotent(a) || a->idempotency_key.hash;
+}
+
+/* What is wrong with an attempt that came when the client had sent its call elsewhere before. */
+enum wrong { WRONG_NOT, WRONG_ANSWERED, WRONG_TWICE, WRONG_UNSAFE };
+
+/* By one before it. once: that was sent when GOAWAY had refused another one before, so that this is
+ * the second time. */
+static enum wrong wrong_by(const struct scene *s, const struct attempt *before, bool once,
+                           const struct attempt *a)
+{
+    int64_t age = a->first_byte.from;
+    bool had_answer =
+        history_answered(s->h, before) && before->acked.to + history_grace(s->h) <= age;
+    bool out = history_out(s->h, before, age) != TROUBLE_FINE;
+    bool at_once = age <= before->first_byte.to + history_grace(s->h);
+    if (before->unknown || before->presumed)
+        return WRONG_NOT;
+    if (had_answer)
+        return WRONG_ANSWERED;
+    if (once && !out && (at_once || !safe_to_repeat(a)))
+        return WRONG_TWICE;
+    /* RFC 9113 6.8: what is not above the last stream may have been done. */
+    return goaway_by(s, before, age) && !safe_to_repeat(before) &&
+                   history_trouble(s->h, before) != TROUBLE_REFUSED
+               ? WRONG_UNSAFE
+               : WRONG_NOT;
+}
+
+/* Of the i-th attempt of a call. */
+static enum wrong wrong_with(const struct scene *s, const struct call *call, size_t i)
 {
     const struct member *members = call_members(s, call);
-    char name[CALL_SIZE];
-    call_text(s, call, name);
-    for (size_t i = 0; i < call->count; i++) {
-        const struct attempt *a = members[i].attempt;
-        const struct fault *fault = a->fault ? history_find_fault(s->h, a->fault) : NULL;
-        bool last = i + 1 == call->count;
-        if (members[i].role == ROLE_DUPLICATE && i > 0 &&
-            history_answered(s->h, members[i - 1].attempt)) {
-            const struct connection *c =
-                history_find_connection(s->h, members[i - 1].attempt->connection);
-            bool knew = members[i - 1].attempt->acked.to + history_grace(s->h) <=
-                        members[i].attempt->first_byte.from;
-            if (c && knew && goaway_of(s, c, true))
-                found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
-                         "%s was sent again although it had been answered", name);
-        }
-        if (!fault || fault->step != STEP_GOAWAY || !last ||
-            history_trouble(s->h, a) != TROUBLE_REFUSED)
+    const struct attempt *a = members[i].attempt;
+    enum wrong worst = WRONG_NOT;
+    bool goaway = false;
+    int64_t refused = NEVER; /* since when one of them was */
+    if (members[i].role == ROLE_HOP)
+        return WRONG_NOT;
+    for (size_t k = 0; k < i; k++) {
+        const struct attempt *before = members[k].attempt;
+        if (members[k].hopped)
             continue;
-        int64_t deadline = a->first_byte.to + REPEAT_WITHIN;
-        if (call->lacks_after || call->state == CALL_UNKNOWN)
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
-                     "what happened to %s is not all in the ledger", name);
-        else if (s->now > deadline || s->client_gone != NEVER)
-            found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
-                     "%s was refused by GOAWAY, and not sent again", name);
-        else if (s->over)
-            scene_leave(s, f, call, REMEDY_ENDED_EARLY, "the run ended before %s was sent again",
-                        name);
-        else
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline,
-                     "%s was refused, and not sent again yet", name);
+        bool once = refused != NEVER && before->first_byte.from >= refused;
+        enum wrong wrong = wrong_by(s, before, once, a);
+        worst = worst == WRONG_NOT ? wrong : worst;
+        const struct fault *by = goaway_by(s, before, a->first_byte.from);
+        goaway |= by != NULL;
+        if (by && refused_by_goaway(s, before))
+            refused = by->at;
     }
+    return goaway ? worst : WRONG_NOT;
+}
+
+/* Once in a call is enough. */
+static void repeated_ones(const struct scene *s, struct finding *f, const struct call *call)
+{
+    static const char *const why[] = {
+        [WRONG_ANSWERED] = "%s was sent again although it had been answered",
+        [WRONG_TWICE] = "%s was refused by GOAWAY, and sent again twice",
+        [WRONG_UNSAFE] = "%s was sent again without a key, and GOAWAY had not refused it",
+    };
+    char name[CALL_SIZE];
+    for (size_t i = 0; call->count > 1 && i < call->count; i++) {
+        if (call_members(s, call)[i].attempt->unknown)
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                     call_text(s, call, name));
+    }
+    for (size_t i = 1; i < call->count; i++) {
+        enum wrong wrong = wrong_with(s, call, i);
+        if (wrong == WRONG_NOT)
+            continue;
+        bool sure = !scene_may_be_two(s, call) && scene_group(s, call).calls == 1;
+        found_of(s, f, call, sure ? OUTCOME_FAIL : OUTCOME_INCONCLUSIVE,
+                 sure ? REMEDY_NONE : REMEDY_CALL_NAME, sure ? NEVER : UNTIL_THE_END, why[wrong],
+                 call_text(s, call, name));
+        return;
+    }
+}
+
+/* What it refused last must come again. */
+static void refused_ones(const struct scene *s, struct finding *f, const struct call *call)
+{
+    const struct attempt *a = call->count ? call_members(s, call)[call->count - 1].attempt : NULL;
+    char name[CALL_SIZE];
+    if (!a || !refused_by_goaway(s, a))
+        return;
+    call_text(s, call, name);
+    int64_t at = history_find_fault(s->h, a->fault)->at;
+    int64_t deadline = (a->first_byte.to > at ? a->first_byte.to : at) + REPEAT_WITHIN;
+    if (call->lacks_after || call->state == CALL_UNKNOWN)
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
+                 "what happened to %s is not all in the ledger", name);
+    else if (s->now > deadline || s->client_gone != NEVER)
+        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
+                 "%s was refused by GOAWAY, and not sent again", name);
+    else if (s->over)
+        scene_leave(s, f, call, REMEDY_ENDED_EARLY, "the run ended before %s was sent again", name);
+    else
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline,
+                 "%s was refused, and not sent again yet", name);
 }
 
 void check_goaway_respected(const struct scene *s, struct finding *f)
@@ -178,11 +282,15 @@ void check_goaway_respected(const struct scene *s, struct finding *f)
         calls_after(s, f, c, goaway, &known);
     }
     for (size_t i = 0; i < s->calls->count; i++) {
-        if (scene_about(s, &s->calls->calls[i]))
-            refused_ones(s, f, &s->calls->calls[i]);
+        if (!scene_about(s, &s->calls->calls[i]))
+            continue;
+        repeated_ones(s, f, &s->calls->calls[i]);
+        refused_ones(s, f, &s->calls->calls[i]);
     }
     found_none(f, REMEDY_MODE, "no GOAWAY was sent");
     finding_end(f, "");
+    if (history_forgotten(s->h)) /* perhaps a stream, or one more attempt */
+        finding_doubt(f, REMEDY_RESET, UNTIL_THE_END, "not all requests are kept any more");
 }
 
 /* --- closes_after_goaway */
@@ -220,9 +328,16 @@ static void closing_of(const struct scene *s, struct finding *f, const struct co
               "what happened on connection %llu is not all in the ledger", id);
     else if (left && (ours == NEVER || c->left_at < ours) && !by_exit && drained != NEVER) {
         int64_t took = c->left_at - (since == NEVER ? goaway->at : since);
-        found(f, took <= within ? OUTCOME_PASS : OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
-              "connection %llu was closed %s after it was done", id,
-              finding_time(took > 0 ? took : 0, time));
+        int64_t idle = c->left_at - history_last_use(s->h, c, c->left_at);
+        if (took <= within && scene_kept(s, c) < idle)
+            finding_leave(f, s->control ? REMEDY_LATER : REMEDY_CONTROL, &who,
+                          "nothing shows that this client keeps a connection for %s when there is "
+                          "no GOAWAY",
+                          finding_time(idle, time));
+        else
+            found(f, took <= within ? OUTCOME_PASS : OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+                  "connection %llu was closed %s after it was done", id,
+                  finding_time(took > 0 ? took : 0, time));
     } else if (known.to == NEVER)
         finding_leave(f, c->path != PATH_DIRECT ? REMEDY_RELAYED : REMEDY_LATER, &who,
                       "nothing shows that the client had the GOAWAY of connection %llu", id);
@@ -294,6 +409,44 @@ static int64_t longest_silence(const struct scene *s, const struct connection *c
     return longest;
 }
 
+/* Whether a request waited on it when the client left it. */
+static bool left_a_request(const struct scene *s, const struct connection *c)
+{
+    const struct attempt *a = c->newest ? history_find_attempt(s->h, c->newest) : NULL;
+    for (; a; a = a->previous ? history_find_attempt(s->h, a->previous) : NULL) {
+        int64_t handed = a->reached[PROGRESS_HANDED];
+        if (a->first_byte.from <= c->left_at && (handed == NEVER || handed > c->left_at))
+            return true;
+    }
+    return false;
+}
+
+/* It left in time. Does that show that it left for the PING? A client that PINGs anyway may leave
+ * by the limit of its request, and one that keeps no connection for long leaves each. */
+static void left_in_time(const struct scene *s, struct finding *f, const struct connection *c,
+                         const struct subject *who)
+{
+    bool open = left_a_request(s, c);
+    int64_t took = c->left_at - c->pinged;
+    int64_t kept = open ? took : c->left_at - history_last_use(s->h, c, c->left_at);
+    unsigned long long id = c->id;
+    char time[TIME_SIZE];
+    if (open && c->pings_unanswered > 1)
+        finding_leave(f, REMEDY_LATER, who,
+                      "connection %llu was left after %u PINGs without an answer, while a request "
+                      "waited: perhaps by the limit of that",
+                      id, c->pings_unanswered);
+    else if (scene_kept(s, c) < kept)
+        finding_leave(f, s->control ? REMEDY_LATER : REMEDY_CONTROL, who,
+                      "nothing shows that this client keeps a connection for %s when its PINGs "
+                      "are answered",
+                      finding_time(kept, time));
+    else
+        found(f, OUTCOME_PASS, REMEDY_NONE, NEVER, who,
+              "connection %llu was left %s after a PING without an answer", id,
+              finding_time(took, time));
+}
+
 static void liveness_of(const struct scene *s, struct finding *f, const struct connection *c)
 {
     int64_t within = scene_number(s, 0), cancelled;
@@ -322,9 +475,7 @@ static void liveness_of(const struct scene *s, struct finding *f, const struct c
             f, REMEDY_LONGER, &who,
             "connection %llu was left after a request had been given up: perhaps for that", id);
     else if (left && !by_exit && c->left_at - c->pinged <= within)
-        found(f, OUTCOME_PASS, REMEDY_NONE, NEVER, &who,
-              "connection %llu was left %s after a PING without an answer", id,
-              finding_time(c->left_at - c->pinged, time));
+        left_in_time(s, f, c, &who);
     else if ((!left && s->now - c->pinged > within && c->ended == NEVER) ||
              (left && c->left_at - c->pinged > within))
         found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,

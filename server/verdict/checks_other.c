@@ -50,6 +50,8 @@ static const struct attempt *answer_of(const struct scene *s, const struct call 
 static void fallback_of(const struct scene *s, struct finding *f, const struct call *call, bool h2,
                         int64_t within)
 {
+    char why[WHY_SIZE];
+    enum remedy remedy;
     const struct connection *answered = connection_of(s, answer_of(s, call));
     char name[CALL_SIZE], time[TIME_SIZE];
     int64_t deadline = call->begun.to + within;
@@ -61,6 +63,9 @@ static void fallback_of(const struct scene *s, struct finding *f, const struct c
         found_of(s, f, call, OUTCOME_INCONCLUSIVE,
                  call->presumed || call->lacks_before ? scene_unsaid(s, call) : REMEDY_CONFIRM,
                  UNTIL_THE_END, "whether %s was answered is not seen", name);
+    else if (call->exposure == EXPOSURE_AVOIDED && !scene_counts(s, call, why, &remedy))
+        scene_leave(s, f, call, remedy, "%s was kept off connection %llu, but %s", name,
+                    (unsigned long long)call->left, why);
     else if (answered && call->wait.to <= within)
         found_of(s, f, call, answered->h2 == h2 ? OUTCOME_PASS : OUTCOME_FAIL, REMEDY_NONE,
                  call_answered_until(s, call), "%s was answered over %s", name,
@@ -108,6 +113,18 @@ static size_t cut_one(const struct scene *s, const struct call *call)
     return 0;
 }
 
+/* Whether an attempt came when the client had seen that one cut: not a hedge from before. */
+static bool asked_again(const struct scene *s, const struct call *call, size_t cut)
+{
+    const struct attempt *one = call_members(s, call)[cut - 1].attempt;
+    for (size_t i = cut; i < call->count; i++) {
+        int64_t age = call_members(s, call)[i].attempt->first_byte.from;
+        if (history_out(s->h, one, age) != TROUBLE_FINE)
+            return true;
+    }
+    return false;
+}
+
 void check_detects_truncation(const struct scene *s, struct finding *f)
 {
     for (size_t i = 0; i < s->calls->count; i++) {
@@ -118,14 +135,15 @@ void check_detects_truncation(const struct scene *s, struct finding *f)
         if (!cut || !scene_about(s, call))
             continue;
         call_text(s, call, name);
-        if (line && line->ok && call->answered.to == NEVER && call->count == cut &&
+        bool again = asked_again(s, call, cut);
+        if (line && line->ok && call->answered.to == NEVER && !again &&
             call->state != CALL_UNKNOWN && !call->lacks_after)
             found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                      "the answer to %s was cut, and the client reported a success", name);
         else if (call->state == CALL_UNKNOWN || call->lacks_after)
             found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                      "what happened to %s is not all in the ledger", name);
-        else if (call->count > cut)
+        else if (again)
             found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
                      "the answer to %s was cut, and it was sent again", name);
         else if (line && !line->ok)

@@ -199,7 +199,10 @@ void history_on_peer_ping(struct history *h, const struct ledger_record *r)
     struct connection *c = history_connection_of(h, r);
     c->pings++;
     no_use(c, r);
-    if (c->pings_ignored && c->pinged == NEVER)
+    if (!c->pings_ignored)
+        return;
+    c->pings_unanswered++;
+    if (c->pinged == NEVER)
         c->pinged = r->age;
 }
 

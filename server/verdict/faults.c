@@ -176,6 +176,7 @@ void history_on_fault(struct history *h, const struct ledger_record *r)
         .at = r->age,
         .ended = NEVER,
         .acked = SPAN_NEVER,
+        .crossed = NEVER,
         .last_stream = ledger_number(r, F_LAST_STREAM, -1),
         .then_hold = ledger_number(r, F_STEP, STEP_WAIT) == STEP_GOAWAY && holds_after(r),
         .then_silent = ledger_number(r, F_STEP, STEP_WAIT) == STEP_CUT &&
@@ -323,6 +324,9 @@ void history_on_fault_done(struct history *h, const struct ledger_record *r)
 void history_on_fault_acked(struct history *h, const struct ledger_record *r)
 {
     struct fault *f = store_find(&h->faults, (uint64_t)ledger_number(r, F_FAULT, 0));
-    if (f)
-        f->acked = (struct span){ ledger_number(r, F_FROM, f->at), ledger_number(r, F_TO, r->age) };
+    if (!f)
+        return;
+    f->acked = (struct span){ ledger_number(r, F_FROM, f->at), ledger_number(r, F_TO, r->age) };
+    if (f->crossed >= f->acked.from) /* only behind what crossed it */
+        f->acked.from = f->crossed < f->acked.to ? f->crossed + 1 : f->acked.to;
 }

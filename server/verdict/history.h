@@ -158,8 +158,8 @@ struct connection {
     int64_t settings_acked; /* NEVER */
     uint64_t pings_ignored; /* the fault by which its PINGs are not answered (any more); 0 */
     int64_t pings_ignored_at,
-        pinged;     /* since when; the first PING of the client behind that. NEVER */
-    unsigned pings; /* of the client, in all */
+        pinged; /* since when; the first PING of the client behind that. NEVER */
+    unsigned pings, pings_unanswered; /* of the client: in all; behind that */
     int64_t
         hint; /* ns: how long a Keep-Alive header has said that it may be idle; NEVER: none did */
     uint64_t ping_sent;    /* seq of our first PING behind the fault; 0: none */
@@ -200,6 +200,7 @@ struct fault {
     uint32_t exchange;   /* 0: of the connection */
     int64_t at, ended;
     struct span acked; /* when the client's kernel had ACKed what said it */
+    int64_t crossed;   /* it had not when bytes were read that crossed it; NEVER: none did */
     enum tri in_effect;
     int64_t last_stream; /* of goaway; -1 */
     bool then_hold;      /* of goaway */
@@ -305,6 +306,9 @@ struct span history_known(const struct history *h, const struct connection *c);
 /* When it could see a fault, if its own kernel was told: as history_known of a connection that has
  * met no other. */
 struct span history_fault_seen(const struct history *h, const struct fault *f);
+/* When, by an age, the last request on a connection had begun, been answered or got lost; when it
+ * was opened, if there was none. */
+int64_t history_last_use(const struct history *h, const struct connection *c, int64_t age);
 /* Whether the client knew of it when it began the attempt: no; perhaps; yes. */
 enum tri history_knew(const struct history *h, const struct attempt *a);
 enum connection_state history_state(const struct history *h, const struct connection *c);

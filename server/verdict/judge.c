@@ -247,6 +247,19 @@ struct span history_known(const struct history *h, const struct connection *c)
     return known;
 }
 
+int64_t history_last_use(const struct history *h, const struct connection *c, int64_t age)
+{
+    const struct attempt *a = c->newest ? store_find(&h->attempts, c->newest) : NULL;
+    int64_t last = c->opened == NEVER ? age : c->opened;
+    for (; a; a = a->previous ? store_find(&h->attempts, a->previous) : NULL) {
+        const int64_t uses[] = { a->first_byte.to, a->reached[PROGRESS_HANDED],
+                                 a->out_count ? a->outs[a->out_count - 1].since : NEVER };
+        for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+            last = uses[i] <= age && uses[i] > last ? uses[i] : last;
+    }
+    return last;
+}
+
 enum tri history_knew(const struct history *h, const struct attempt *a)
 {
     const struct connection *c = store_find(&h->connections, a->connection);

@@ -98,18 +98,22 @@ const struct check_row check_rows[CHECK_COUNT] = {
         "goaway_respected",
         "After GOAWAY no stream is opened on its connection; streams above its last are sent again "
         "elsewhere, those that were answered are not.",
-        "a GOAWAY over HTTP/2, and a request well after it",
-        "requests after GOAWAY went to another connection, and what it refused was sent again",
+        "two requests on one connection without a GOAWAY; then one over HTTP/2, and a request well "
+        "after it",
+        "requests after GOAWAY went to a new connection, though the client uses connections again, "
+        "and what it refused was sent again once",
         "a stream was opened on the connection although the client had the GOAWAY; or what it "
-        "refused was not sent again; or what was answered was",
+        "refused was not sent again, or twice; or what was answered was; or what it had not refused "
+        "was, without a key",
         "",
         { { 0 } },
     },
     [CHECK_CLOSES_AFTER_GOAWAY] = {
         "closes_after_goaway",
         "The client closes a connection after GOAWAY once its streams are done.",
-        "a mode that does not close the connection itself (grace=never)",
-        "the client closed it within this time",
+        "a control in which a connection is idle for as long; a mode that does not close the "
+        "connection itself (grace=never)",
+        "the client closed it within this time, and keeps others for longer",
         "it left it open",
         "as a part of goaway-aware: the mode closed the connection first",
         { WITHIN("5s", "from the GOAWAY, or the end of the last stream") },
@@ -172,8 +176,9 @@ const struct check_row check_rows[CHECK_COUNT] = {
     [CHECK_PING_LIVENESS] = {
         "ping_liveness",
         "The client finds out by HTTP/2 PING that a connection is dead, and leaves it.",
-        "the mode ping-deaf, and a request that stays open in silence",
-        "it sent a PING, and left when that was not answered",
+        "a control in which a connection is idle for as long; the mode ping-deaf, and silence: a "
+        "request that stays open, or a pause",
+        "it sent a PING, and left when that was not answered, and keeps connections else",
         "it sent none in the silence, or stayed",
         "",
         { WITHIN("20s", "from the PING to its leaving; and how long a silence asks for one") },
@@ -255,12 +260,12 @@ const struct mitigation_row mitigation_rows[] = {
     { "goaway-aware",
       "After GOAWAY calls go to a new connection; what it refused is repeated, and the old "
       "connection is closed.",
-      "a GOAWAY, and requests well after it",
+      "two requests on one connection; a GOAWAY, and requests well after it; a control",
       { { CHECK_GOAWAY_RESPECTED, NULL }, { CHECK_CLOSES_AFTER_GOAWAY, NULL } },
       2 },
     { "ping-liveness",
       "HTTP/2 PINGs find out that a connection is dead while calls wait on it.",
-      "the mode ping-deaf, and a request that stays open in silence",
+      "the mode ping-deaf, and silence: a request that stays open, or a pause; a control",
       { { CHECK_PING_LIVENESS, NULL } },
       1 },
     { "waits-for-connectivity",

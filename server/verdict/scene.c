@@ -275,3 +275,44 @@ bool scene_reuses(const struct scene *s, int64_t idle)
     }
     return false;
 }
+
+/* Until when nothing was wrong with a connection that has ended. */
+static int64_t sound_until(const struct history *h, const struct connection *c)
+{
+    const struct fault *notice = c->notice ? history_find_fault(h, c->notice) : NULL;
+    const int64_t ends[] = { c->left == LEFT_NOT ? NEVER : c->left_at, c->dead,
+                             notice ? notice->at : NEVER,
+                             c->pings_ignored ? c->pings_ignored_at : NEVER };
+    int64_t until = c->ended;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        until = ends[i] != NEVER && ends[i] < until ? ends[i] : until;
+    return until;
+}
+
+static int64_t kept_in(const struct history *h, const struct connection *but)
+{
+    const struct attempt *a;
+    const struct connection *c;
+    int64_t longest = NEVER;
+    for (size_t i = 0; (a = history_attempt(h, i)); i++) {
+        if (a->reused == TRI_YES && !a->unknown && a->idle_before > longest)
+            longest = a->idle_before;
+    }
+    for (size_t i = 0; (c = history_connection(h, i)); i++) {
+        if (c == but || c->unknown || c->opened == NEVER || !c->answered || c->ended == NEVER)
+            continue;
+        int64_t until = sound_until(h, c), kept = until - history_last_use(h, c, until);
+        if (c->left != LEFT_NOT &&
+            c->left_at <= until + history_grace(h)) /* that is what it may do anyway */
+            kept -= history_grace(h);
+        longest = kept > longest ? kept : longest;
+    }
+    return longest;
+}
+
+int64_t scene_kept(const struct scene *s, const struct connection *but)
+{
+    int64_t here = kept_in(s->h, but);
+    int64_t before = s->control_history ? kept_in(s->control_history, NULL) : NEVER;
+    return here > before ? here : before;
+}

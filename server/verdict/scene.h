@@ -107,3 +107,7 @@ const struct fault *call_fault(const struct scene *s, const struct call *call);
 /* The control shows that the client uses a connection again, or this phase does, after at most such
  * an idleness. */
 bool scene_reuses(const struct scene *s, int64_t idle);
+/* The longest idleness through which the client has kept a connection that nothing was wrong with,
+ * in the control or here; of this one only what is behind a request that used it again. NEVER:
+ * nothing shows one. */
+int64_t scene_kept(const struct scene *s, const struct connection *but);

@@ -112,6 +112,8 @@ enum ledger_fin_acked wire_fin_acked(const struct wire *w)
     enum wire_state into = wire_sent_into(w).state;
     if (into != WIRE_FIN_SENT && into != WIRE_ENDING)
         return FIN_NONE;
+    if (w->state == into && !wire_behind_fin(w))
+        return FIN_CROSSED; /* it has not left yet: what was queued before it is in its way */
     if (w->fin_acked_at != TIME_NONE)
         return FIN_ACKED;
     return fin_state(w) == FIN_CROSSED ? FIN_CROSSED : FIN_UNCLEAR;

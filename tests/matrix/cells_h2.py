@@ -41,6 +41,12 @@ def goaway_family(t):
               'next call.', 'retry', race, spec, 'h2', tls, {'goaway_respected': 'P', 'recovered': 'P', 'goaway-aware': 'P'},
               named=True,
                  wire=('ok', 'refused', 'refused', 'refused', 'ok', 'ok', 'ok', 'ok'))
+        one = 'get pause:0.4 get pause:0.5 get'
+        t.add('goaway', 'A stream above the last was sent again twice at once.', 'retry-two', one, spec, 'h2', tls,
+              {'goaway_respected': 'F', 'goaway-aware': 'F'}, named=True, wire=('ok', 'refused', 'ok', 'ok', 'ok'))
+        t.add('goaway', 'No control, and no use of a connection again: it may do so each time.', 'watch',
+              'get pause:1.7 get', mode('goaway-idle', idle=IDLE, **never), 'h2', tls,
+              {'goaway_respected': 'I', 'closes_after_goaway': 'I'}, control=False, wire=('ok', 'ok'), remedy='control')
         t.spread('goaway', 'Streams in flight above the last, which cost nothing to repeat, were not repeated.',
                  'naive', 'get pause:0.4 get*3', spec, 'h2', tls, {'goaway_respected': 'F', 'recovered': 'F'},
                  wire=('ok', 'refused', 'refused', 'refused'))

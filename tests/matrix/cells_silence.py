@@ -87,6 +87,8 @@ def ping_family(t):
         spec = mode('ping-deaf')
         t.add('ping', 'It sent a PING on an idle connection, got no ACK, and left.', 'ping-leaves',
               'get pause:1 get', spec, 'h2', tls, {'ping_liveness': 'P', 'ping-liveness': 'P'}, wire=('ok', 'ok'))
+        t.add('ping', 'The same without a control: perhaps it leaves each connection.', 'ping-leaves', 'get pause:1 get', spec,
+              'h2', tls, {'ping_liveness': 'I', 'ping-liveness': 'I'}, control=False, wire=('ok', 'ok'), remedy='control')
         t.add('ping', 'It sent PINGs, got no ACK, and stayed.', 'ping-stays', 'get pause:2.2 get', spec, 'h2', tls,
               {'ping_liveness': 'F', 'ping-liveness': 'F'}, wire=('ok', 'ok'))
         t.add('ping', 'It sent no PING: never a pass.', 'naive', 'get pause:2.2 get', spec, 'h2', tls,

@@ -265,6 +265,50 @@ static void a_client_cannot_know_of_what_has_not_left(void **state)
     close_peer(&peer);
 }
 
+/* Nor can one whose kernel has no room for what stands before our FIN: its request crosses it. */
+static void a_request_crosses_a_fin_that_has_not_come(void **state)
+{
+    enum { BODY = 60000 };
+    static char rules[BODY + 200];
+    int len =
+        snprintf(rules, sizeof rules, "[{\"on\":\"request\",\"do\":[{\"respond\":{\"body\":\"");
+    memset(rules + len, 'x', BODY);
+    snprintf(rules + len + BODY, sizeof rules - (size_t)len - BODY,
+             "\"}}]},{\"on\":\"response\",\"nth\":6,\"at\":\"end\",\"do\":[\"fin\"]}]");
+    open_with(rules, H1);
+    send_request(); /* and nothing is read: its window is full before the last answer */
+    for (size_t n = 1; n < 6; n++) {
+        await("response_end", n);
+        send_request();
+    }
+    await("fault_done", 7);
+    send_request();
+    await("stale_request", 1);
+    look_back();
+    const json_t *stale = event_called(events, "stale_request");
+    assert_int_equal(number_in(stale, "fault"), fault_of("fin"));
+    assert_member((json_t *)stale, "fin_acked", "crossed");
+    assert_member(event_called(events, "stale_bytes"), "fin_acked", "crossed");
+    close_peer(&peer);
+}
+
+/* What has not left at all crosses nothing: a request is served, or lost to the fault, and its
+ * client's leaving is no answer to it. */
+static void a_request_before_the_fin_has_left_is_not_stale(void **state)
+{
+    open_with("[{\"on\":\"accept\",\"do\":[{\"throttle\":{\"rate\":10}}]},"
+              "{\"on\":\"response\",\"at\":{\"bytes\":1},\"do\":[{\"wait\":\"1ms\"},\"fin\"]}]",
+              H1);
+    send_request();
+    await("fault", 2);
+    send_request();
+    await("request", 2);
+    leave();
+    assert_int_equal(count_events(events, "stale_request"), 0);
+    assert_true(json_is_true(json_object_get(event_called(events, "peer_fin"), "crossed")));
+    close_peer(&peer);
+}
+
 /* What was held by the first is lost to it, though the second ends the connection. */
 static void an_exchange_is_lost_to_the_first_fault(void **state)
 {
@@ -365,6 +409,8 @@ int main(void)
         TEST(a_client_leaves_under_a_goaway_and_a_fin),
         TEST(a_client_says_goaway_under_two_faults),
         TEST(a_client_cannot_know_of_what_has_not_left),
+        TEST(a_request_crosses_a_fin_that_has_not_come),
+        TEST(a_request_before_the_fin_has_left_is_not_stale),
         TEST(an_exchange_is_lost_to_the_first_fault),
         TEST(a_client_resets_what_it_cannot_read),
         TEST(what_was_before_a_reset_is_forgotten),

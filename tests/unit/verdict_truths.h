@@ -14,6 +14,15 @@
               "1.300 c91 peer_fin\n1.300 c91 connection_end by=client how=fin\n"                   \
               "5.000 phase fault\n5.000 mode mode=m params={} time_scale=1\n5.000 command_start\n"
 
+/* The same; it uses its connection again after a longer pause. */
+#define CONTROL_KEPT(what)                                                                         \
+    "0.100 phase control\n0.100 command_start\n"                                                   \
+    "0.200 c91 open h2\n" ANSWERED("0.200", "c91", "x1", what) ANSWERED(                           \
+        "4.600", "c91", "x2",                                                                      \
+        what) "4.700 command_exit exit_status=0 live=1\n"                                          \
+              "4.700 c91 peer_fin\n4.700 c91 connection_end by=client how=fin\n"                   \
+              "5.000 phase fault\n5.000 mode mode=m params={} time_scale=1\n5.000 command_start\n"
+
 #define GONE(at, c) at " " c " peer_fin\n" at " " c " connection_end by=client how=fin\n"
 /* The client answers our FIN. */
 #define SAW(at, c)                                                                                 \
@@ -285,7 +294,7 @@ static const struct truth cells[] = {
           GONE("14.000", "c101"),
       "fail closes_after_goaway=fail", 0 },
     { "closed on the notice: it need not wait for the other GOAWAY", "[\"goaway-aware\"]",
-      "10.000 c101 open h2\n" ANSWERED(
+      CONTROL_KEPT("GET /a") "10.000 c101 open h2\n" ANSWERED(
           "10.000", "c101", "x1",
           "GET /a stream=1") "12.000 c101 goaway_notice\n" GONE("12.300",
                                                                 "c101") "13.000 c102 open "
@@ -297,7 +306,7 @@ static const struct truth cells[] = {
                                                                                 "14.000", "c102"),
       "pass goaway_respected=pass closes_after_goaway=pass", 0 },
     { "a stall does not answer PINGs either", "[{\"ping-liveness\":{\"within\":\"1s\"}}]",
-      "10.000 c101 open h2\n" ANSWERED(
+      CONTROL_KEPT("GET /a") "10.000 c101 open h2\n" ANSWERED(
           "10.000", "c101", "x1",
           "GET /a stream=1") "12.000 c101 stall\n"
                              "12.500 c101 peer_ping opaque=00\n12.800 c101 peer_fin\n" EXIT(

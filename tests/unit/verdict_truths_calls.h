@@ -405,6 +405,24 @@ static const struct truth of_calls[] = {
                                         "13.010 c101 x2 stale GET /a fin_acked=crossed\n13.020 "
                                         "c101 fault_acked from=13.015 to=13.02\n",
       "inconclusive~ no_stale_use=inconclusive(no-exposure)~", 0 },
+    { "28: they crossed, and the ACK was looked for long before and long after",
+      "[\"no_stale_use\"]",
+      CONTROL("GET /a") TWICE("GET /a") "13.000 c101 fault fin in_effect=true class=ends "
+                                        "scope=connection trigger=idle\n13.000 c101 fault_done "
+                                        "step=fin in_effect=true\n"
+                                        "13.010 c101 x2 stale GET /a fin_acked=crossed\n13.020 "
+                                        "c101 fault_acked from=13.001 to=13.02\n",
+      "inconclusive~ no_stale_use=inconclusive(no-exposure)~", 0 },
+    { "28: it crossed: the client could not see that the one before was lost, so this is no retry",
+      "[\"recovered\"]",
+      TWICE("GET /a") "13.000 c101 x2 GET /a\n13.000 c101 fault fin in_effect=true class=ends "
+                      "scope=connection trigger=request\n13.000 c101 fault_done "
+                      "step=fin in_effect=true\n13.000 c101 x2 lost\n"
+                      "13.010 c101 x3 stale GET /a fin_acked=crossed\n13.020 "
+                      "c101 fault_acked from=13.001 to=13.02\n13.100 c102 open\n" ANSWERED(
+                          "13.100", "c102", "x1", "GET /a") GONE("13.200", "c101")
+                          GONE("13.200", "c102") EXIT("13.300"),
+      "inconclusive recovered=inconclusive(hangup-call)", 0 },
     { "29: through a relay, which ACKs by itself", "[\"no_stale_use\"]",
       CONTROL("GET /a") "10.000 c101 open path=gateway\n" ANSWERED(
           "10.000", "c101", "x1", "GET /a") "13.000 c101 fin\n14.000 c101 x2 stale GET /a\n",
@@ -430,7 +448,7 @@ static const struct truth of_calls[] = {
                              "stream=3 sent_into=goaway\n",
       "fail goaway_respected=fail closes_after_goaway=inconclusive(wait)~", 0 },
     { "15: elsewhere, and the old one is closed", "[\"goaway-aware\"]",
-      CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
+      CONTROL_KEPT("GET /a") "10.000 c101 open h2\n" ANSWERED(
           "10.000", "c101", "x1",
           "GET /a stream=1") "13.000 c101 goaway last_stream=1\n13.500 c101 peer_fin "
                              "crossed=false\n"

@@ -346,4 +346,219 @@ static const struct truth of_strays[] = {
           "GET /a") "11.000 c101 stall\n12.000 "
                     "c101 stale GET /a sent_into=stalled\n12.500 c101 peer_fin\n" EXIT("12.600"),
       "inconclusive~ recovered=inconclusive(wait)~", 0 },
+
+/* --- goaway_respected: what GOAWAY refused comes again once, what it did not is not repeated */
+#define REFUSED_S3(what)                                                                           \
+    CONTROL_KEPT("GET /a")                                                                         \
+    H2("10.000", "c101")                                                                           \
+    ANSWERED("10.000", "c101", "x1", "GET /a stream=1")                                            \
+    "12.000 c101 x2 " what " stream=3\n12.000 c101 goaway last_stream=1\n12.000 c101 x2 lost\n"
+#define ONCE_MORE(at, c, what) H2(at, c) ANSWERED(at, c, "x1", what " stream=1")
+    { "refused: sent again once, and the next call after it", "[\"goaway_respected\"]",
+      REFUSED_S3("GET /a hangup_call=1") ONCE_MORE("12.010", "c102", "GET /a hangup_call=1")
+          ANSWERED("13.000", "c102", "x2", "GET /a stream=3 hangup_call=2") GONE("13.100", "c101")
+              GONE("13.100", "c102") EXIT("13.200"),
+      "pass goaway_respected=pass", 0 },
+    { "refused: sent again, answered, and sent once more", "[\"goaway_respected\"]",
+      REFUSED_S3("GET /a hangup_call=1") ONCE_MORE("12.010", "c102", "GET /a hangup_call=1")
+          ONCE_MORE("12.500", "c103", "GET /a hangup_call=1")
+              ANSWERED("13.000", "c102", "x2", "GET /a stream=3 hangup_call=2")
+                  GONE("13.100", "c102") EXIT("13.200"),
+      "fail goaway_respected=fail", 0 },
+    { "refused: sent again twice at once", "[\"goaway_respected\"]",
+      REFUSED_S3("GET /a hangup_call=1") H2("12.010", "c102")
+          H2("12.010", "c103") "12.010 c102 x1 GET /a stream=1 hangup_call=1\n"
+                               "12.012 c103 x1 GET /a stream=1 hangup_call=1\n"
+                               "12.020 c102 x1 answer\n12.020 c103 x1 answer\n" ANSWERED(
+                                   "13.000", "c102", "x2", "GET /a stream=3 hangup_call=2")
+                                   GONE("13.100", "c102") GONE("13.100", "c103") EXIT("13.200"),
+      "fail goaway_respected=fail", 0 },
+    { "refused: the second attempt is slow, and a third one hedges it: nothing of GOAWAY",
+      "[\"goaway_respected\"]",
+      REFUSED_S3("GET /a hangup_call=1") H2("12.010", "c102")
+          H2("12.500", "c103") "12.010 c102 x1 GET /a stream=1 hangup_call=1\n"
+                               "12.500 c103 x1 GET /a stream=1 hangup_call=1\n"
+                               "12.600 c103 x1 answer\n12.610 c102 x1 answer\n" ANSWERED(
+                                   "13.000", "c102", "x2", "GET /a stream=3 hangup_call=2")
+                                   GONE("13.100", "c101") GONE("13.100", "c102")
+                                       GONE("13.100", "c103") EXIT("13.200"),
+      "pass goaway_respected=pass", 0 },
+    { "refused: the second attempt meets a fault, and a third one is answered",
+      "[\"goaway_respected\"]",
+      REFUSED_S3("GET /a hangup_call=1") H2("12.010", "c102")
+          BITTEN("12.010", "c102", "x1", "GET /a stream=1 hangup_call=1")
+              ONCE_MORE("12.300", "c103", "GET /a hangup_call=1") ANSWERED(
+                  "13.000", "c103", "x2", "GET /a stream=3 hangup_call=2") GONE("13.050", "c102")
+                  GONE("13.100", "c101") GONE("13.100", "c103") EXIT("13.200"),
+      "pass goaway_respected=pass", 0 },
+#define NOT_REFUSED(asked, what)                                                                   \
+    CONTROL_KEPT(asked)                                                                            \
+    H2("10.000", "c101")                                                                           \
+    ANSWERED("10.000", "c101", "x1", "GET /a stream=1")                                            \
+    "12.000 c101 x2 " what " stream=3\n12.000 c101 goaway last_stream=3\n"
+    { "not above the last: a POST without a key is sent again elsewhere while it may be done",
+      "[\"goaway_respected\"]",
+      NOT_REFUSED("POST /p", "POST /p hangup_call=1")
+          ONCE_MORE("12.500", "c102", "POST /p hangup_call=1") "12.600 c101 x2 answer\n" ANSWERED(
+              "13.000", "c102", "x2", "GET /a stream=3 hangup_call=2") GONE("13.100", "c101")
+              GONE("13.100", "c102") EXIT("13.200"),
+      "fail goaway_respected=fail", 0 },
+    { "not above the last: the same with a key", "[\"goaway_respected\"]",
+      NOT_REFUSED("POST /p", "POST /p idempotency_key=k") ONCE_MORE(
+          "12.500", "c102",
+          "POST /p idempotency_key=k") "12.600 c101 x2 answer\n" ANSWERED("13.000", "c102", "x2",
+                                                                          "POST /p stream=3 "
+                                                                          "idempotency_key=l")
+          GONE("13.100", "c101") GONE("13.100", "c102") EXIT("13.200"),
+      "pass goaway_respected=pass", 0 },
+    { "not above the last, processed and lost: sent again, answered, and sent once more",
+      "[\"goaway_respected\"]",
+      NOT_REFUSED("GET /a",
+                  "GET /a hangup_call=1") "12.100 c101 x2 processed\n12.200 c101 fin\n"
+                                          "12.200 c101 x2 lost\n" ONCE_MORE("12.400", "c102",
+                                                                            "GET /a hangup_call=1")
+                                              ONCE_MORE("12.900", "c103", "GET /a hangup_call=1")
+                                                  GONE("13.100", "c102") GONE("13.100", "c103")
+                                                      EXIT("13.200"),
+      "fail goaway_respected=fail", 0 },
+    { "refused when it had waited for long: its time begins with the GOAWAY",
+      "[\"goaway_respected\"]",
+      CONTROL_KEPT("GET /a") H2("10.000", "c101") "10.000 c101 x1 GET /a stream=1\n"
+                                                  "25.000 c101 goaway last_stream=0\n"
+                                                  "25.000 c101 x1 lost\n",
+      "inconclusive~ goaway_respected=inconclusive(wait)~", 0 },
+
+/* --- What a client does anyway proves nothing: the control, or this run, shows what that is */
+#define NEVER_REUSES                                                                               \
+    "0.100 phase control\n0.100 command_start\n" H2("0.200", "c91")                                \
+        ANSWERED("0.200", "c91", "x1", "GET /a") GONE("0.210", "c91") H2("4.600", "c92")           \
+            ANSWERED("4.600", "c92", "x1", "GET /a")                                               \
+                GONE("4.610", "c92") "4.700 command_exit exit_status=0 live=0\n5.000 phase "       \
+                                     "fault\n5.000 command_start\n"
+    { "goaway: a client that never uses a connection again", "[\"goaway-aware\"]",
+      NEVER_REUSES H2("10.000", "c101")
+          ANSWERED("10.000", "c101", "x1",
+                   "GET /a stream=1") "10.001 c101 goaway last_stream=1\n" GONE("10.010", "c101")
+              ONCE_MORE("13.000", "c102", "GET /a") GONE("13.010", "c102") EXIT("13.100"),
+      "inconclusive goaway_respected=inconclusive(reuse) "
+      "closes_after_goaway=inconclusive(later)",
+      0 },
+    { "goaway: the next call goes to a connection that was there before", "[\"goaway_respected\"]",
+      CONTROL_KEPT("GET /a") H2("10.000", "c101") H2("10.000", "c102")
+          ANSWERED("10.000", "c101", "x1", "GET /a stream=1") ANSWERED(
+              "10.000", "c102", "x1",
+              "GET /a stream=1") "12.000 c101 goaway "
+                                 "last_stream=1\n" ANSWERED("13.000", "c102", "x2",
+                                                            "GET /a stream=3")
+                                     GONE("13.100", "c101") GONE("13.100", "c102") EXIT("13.200"),
+      "inconclusive goaway_respected=inconclusive(more-calls)", 0 },
+    { "goaway: it closes each connection after two seconds of idleness, GOAWAY or not",
+      "[\"closes_after_goaway\"]",
+      "0.100 phase control\n0.100 command_start\n" H2("0.200", "c91")
+          ANSWERED("0.200", "c91", "x1", "GET /a") ANSWERED("1.200", "c91", "x2", "GET /a")
+              GONE("3.200",
+                   "c91") "4.700 command_exit exit_status=0 live=0\n5.000 phase fault\n"
+                          "5.000 command_start\n" H2("10.000", "c101") ANSWERED(
+                              "10.000", "c101",
+                              "x1",
+                              "GET /a stream=1") "11.500 c101 goaway last_stream=1\n" GONE("12.001",
+                                                                                           "c101")
+                              EXIT("13.100"),
+      "inconclusive closes_after_goaway=inconclusive(later)", 0 },
+    { "goaway: the same, and it closes well before", "[\"closes_after_goaway\"]",
+      "0.100 phase control\n0.100 command_start\n" H2("0.200", "c91")
+          ANSWERED("0.200", "c91", "x1", "GET /a") ANSWERED("1.200", "c91", "x2", "GET /a")
+              GONE("3.200",
+                   "c91") "4.700 command_exit exit_status=0 live=0\n5.000 phase fault\n"
+                          "5.000 command_start\n" H2("10.000", "c101") ANSWERED(
+                              "10.000", "c101",
+                              "x1",
+                              "GET /a stream=1") "11.500 c101 goaway last_stream=1\n" GONE("11.520",
+                                                                                           "c101")
+                              EXIT("13.100"),
+      "pass closes_after_goaway=pass", 0 },
+#define DEAF(pings)                                                                                \
+    H2("10.000", "c101")                                                                           \
+    "10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n" pings GONE(               \
+        "12.000", "c101") EXIT("13.000")
+    { "ping: no control shows that it stays when its PINGs are answered", "[\"ping_liveness\"]",
+      DEAF("11.000 c101 peer_ping opaque=1\n"), "inconclusive ping_liveness=inconclusive(control)",
+      0 },
+    { "ping: it leaves each connection at once, in the control too", "[\"ping_liveness\"]",
+      NEVER_REUSES DEAF("11.000 c101 peer_ping opaque=1\n"),
+      "inconclusive ping_liveness=inconclusive(later)", 0 },
+    { "ping: one PING, and it leaves; else it stays", "[\"ping_liveness\"]",
+      CONTROL_KEPT("GET /a") DEAF("11.000 c101 peer_ping opaque=1\n"), "pass ping_liveness=pass",
+      0 },
+    { "ping: it PINGs each half second anyway, and leaves by the limit of its request",
+      "[\"ping_liveness\"]",
+      CONTROL_KEPT("GET /a") DEAF("10.500 c101 peer_ping opaque=1\n11.000 c101 peer_ping "
+                                  "opaque=2\n11.500 c101 peer_ping opaque=3\n"),
+      "inconclusive ping_liveness=inconclusive(later)", 0 },
+    { "ping: the same, and no request was open", "[\"ping_liveness\"]",
+      CONTROL_KEPT("GET /a")
+          H2("10.000", "c101") "10.000 c101 ignore_pings trigger=protocol\n" ANSWERED(
+              "10.000", "c101", "x1",
+              "GET /a") "10.500 c101 peer_ping opaque=1\n11.000 c101 peer_ping opaque=2\n"
+                        "11.500 c101 peer_ping opaque=3\n" GONE("12.000", "c101") EXIT("13.000"),
+      "pass ping_liveness=pass", 0 },
+
+    /* --- What would be a pass by luck, by another's doing, or of nothing */
+    { "idle_eviction: it goes to a spare that was opened with the other one, and was idle as long",
+      "[{\"idle_eviction\":{\"before\":\"2s\"}}]",
+      CONTROL("GET /a")
+          TWICE("GET /a") "10.000 c102 open\n" ANSWERED("15.000", "c102", "x1", "GET /a")
+              GONE("15.100", "c101") GONE("15.100", "c102") EXIT("15.200"),
+      "inconclusive idle_eviction=inconclusive(more-calls)", 0 },
+    { "bounded-wait: the command ends while its call waits, and says nothing of it",
+      "[\"bounded-wait\"]",
+      CONTROL("GET /a")
+          TWICE("GET /a") "11.000 c101 x2 GET /a\n11.000 c101 stall\n"
+                          "11.500 command_exit exit_status=0 live=1\n" GONE("11.501", "c101"),
+      "pass user_wait=pass", 0 },
+    { "fresh_after_mark: it had closed its only connection by its own clock, before the background",
+      "[\"fresh_after_mark\"]",
+      CONTROL("GET /a") TWICE("GET /a")
+          GONE("11.500", "c101") "14.000 mark background\n17.000 mark foreground\n17.500 c102 "
+                                 "open\n" ANSWERED("17.500", "c102", "x1", "GET /a")
+                                     GONE("17.600", "c102") EXIT("17.700"),
+      "inconclusive fresh_after_mark=inconclusive(mode)", 0 },
+    { "detects_truncation: a hedge had gone out before the answer was cut, and was given up",
+      "[\"detects_truncation\"]",
+      "10.000 c101 open\n10.000 c101 x1 GET /a hangup_call=1\n10.300 c102 open\n10.300 c102 x1 GET "
+      "/a hangup_call=1\n"
+      "10.400 c101 x1 processed\n10.400 c101 x1 "
+      "response_start status=200\n"
+      "10.410 c101 fin\n10.410 c101 x1 lost\n10.420 c102 peer_fin\n10.420 c102 x1 lost\n10.420 "
+      "c102 connection_end by=client how=fin\n"
+      "10.430 report {\"driver\":1}\n10.430 report "
+      "{\"n\":1,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":420}\n" EXIT("10.500")
+          GONE("10.500", "c101"),
+      "fail detects_truncation=fail", 0 },
+    { "falls_back: it never uses a connection again, and asks over one protocol after the other",
+      "[\"falls_back\"]",
+      NEVER_REUSES H2("10.000", "c101")
+          ANSWERED("10.000", "c101", "x1",
+                   "GET /a stream=1") "11.000 c101 goaway last_stream=1\n13.000 c102 "
+                                      "open\n" ANSWERED("13.000", "c102", "x1", "GET /a") GONE(
+                                          "13.010", "c102") GONE("13.020", "c101") EXIT("13.100"),
+      "inconclusive falls_back=inconclusive(reuse)", 0 },
+    { "connection_close: the second request is never answered", "[\"connection_close\"]",
+      CONTROL("GET /a connection_header=close") "10.000 c101 open\n" ANSWERED(
+          "10.000", "c101", "x1", "GET /a connection_header=close")
+          GONE("10.010", "c101") "11.000 c102 open\n11.000 c102 x1 GET /a "
+                                 "connection_header=close\n11.000 c102 stall\n" EXIT("12.000"),
+      "inconclusive~ connection_close=inconclusive(more-calls)~", 0 },
+    { "goaway: equal calls without names: which attempt is whose is not known",
+      "[\"goaway_respected\"]",
+      CONTROL_KEPT("GET /a") H2("10.000", "c101") ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a stream=1") "12.000 c101 x2 GET /a stream=3\n"
+                             "12.000 c101 x3 GET /a stream=5\n12.000 c101 goaway last_stream=1\n"
+                             "12.000 c101 x2 lost\n12.000 c101 x3 lost\n" ONCE_MORE(
+                                 "12.010", "c102", "GET /a") ANSWERED("12.011", "c102", "x2",
+                                                                      "GET /a stream=3")
+                                 ANSWERED("14.000", "c102", "x3", "GET /a stream=5")
+                                     GONE("14.100", "c101") GONE("14.100", "c102") EXIT("14.200"),
+      "pass goaway_respected=pass", 0 },
 };

@@ -42,9 +42,10 @@ static const struct truth of_times[] = {
       "10.000 c101 open h2\n10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n",
       "fail ping_liveness=fail", 6000 },
     { "59: a PING, and it leaves", "[{\"ping-liveness\":{\"within\":\"5s\"}}]",
-      "10.000 c101 open h2\n10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n"
-      "12.000 c101 peer_ping opaque=1\n14.000 c101 peer_rst\n"
-      "14.000 c101 connection_end by=client how=rst\n",
+      CONTROL_KEPT("GET /a") "10.000 c101 open h2\n10.000 c101 ignore_pings "
+                             "trigger=protocol\n10.000 c101 x1 GET /a\n"
+                             "12.000 c101 peer_ping opaque=1\n14.000 c101 peer_rst\n"
+                             "14.000 c101 connection_end by=client how=rst\n",
       "pass ping_liveness=pass", 0 },
     { "59: a PING, and it stays", "[{\"ping-liveness\":{\"within\":\"5s\"}}]",
       "10.000 c101 open h2\n10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n"
