@@ -283,6 +283,14 @@ static const struct row attempts[] = {
       H1 "3.000 c1 black_hole\n4.000 c1 segments_dropped segments=1\n9.000 c1 heal\n"
          "9.000 c1 x1 stale GET /a sent_into=black_holed fault=F1\n9.000 c1 x1 answer\n",
       "acked fine 1/1 presumed", NULL },
+    { "each of those that come as it heals, and one behind them",
+      H1 "3.000 c1 black_hole\n4.000 c1 segments_dropped segments=2 data=2 data_bytes=200 "
+         "first_data=4.0\n9.000 c1 heal\n"
+         "9.000 c1 x1 GET /a\n9.000 c1 x1 stale GET /a sent_into=black_holed fault=F1\n"
+         "9.000 c1 x1 answer\n"
+         "9.000 c1 x2 GET /b\n9.000 c1 x2 stale GET /b sent_into=black_holed fault=F1\n"
+         "9.000 c1 x2 answer\n9.000 c1 x3 GET /c\n9.000 c1 x3 answer\n",
+      "acked fine 1/1 presumed; acked fine 1/1 presumed; acked fine", NULL },
 
     { "a fault of an older ledger, of unknown kind", H1 GET_A "1.100 c1 fault fin -class\n",
       "whole unknown", NULL },
