@@ -142,7 +142,8 @@ def sessions(tap, prove):
                  f'{status} {document}')
 
 
-# A client that sends its POST again when it had no answer for a second, as late as it is told.
+# A client that sends its POST again when it had no answer for a second, as late as it is told. A file shows that
+# it is about to send it.
 LATE = '''
 import http.client, os, sys, time
 def ask(connection, method, n):
@@ -154,6 +155,7 @@ first = new()
 ask(first, 'GET', '1')
 ask(first, 'GET', '2')
 time.sleep(float(os.environ['HANGUP_PAUSE']))
+open(sys.argv[2], 'w').close()
 try:
     ask(first, 'POST', '3')
 except OSError:
@@ -174,12 +176,12 @@ def left_in_silence(tap, prove):
             tap.skip(f'an end in {mode}', 'it takes CAP_NET_ADMIN')
             continue
         it_ends_soon(tap, prove, words)
-        it_asks_again(tap, prove, words, f'"{sys.executable}" "{late}" 1.5')
+        it_asks_again(tap, prove, words, f'"{sys.executable}" "{late}" 1.5 "{prove.path("asks")}"')
         if ends:  # the first one may come after all, and be done as well
             ledger = prove.path('ends.ndjson')
             status, said, errors = prove.run('--mode', f'{mode};{ends}=4s', '--over', 'h1', '--expect', 'executed_once',
                                              '--no-control', '--ledger', ledger,
-                                             command=[sys.executable, late, '0'])
+                                             command=[sys.executable, late, '0', prove.path('asks')])
             tap.case(f'{mode};{ends}=4s is waited for', f'"step":"{ends}"' in pathlib.Path(ledger).read_text() and
                      status in (NOT_PROVED, INCONCLUSIVE), f'{status}\n{said}{errors}')
 
@@ -197,10 +199,12 @@ def it_ends_soon(tap, prove, words):
 
 def it_asks_again(tap, prove, words, client):
     """Behind the end of COMMAND, from a process that it has left behind, and from outside of it."""
-    ledger, told = prove.path('again.ndjson'), prove.path('told.sh')
+    ledger, told, asks = prove.path('again.ndjson'), prove.path('told.sh'), prove.path('asks')
     words = [*words, '--no-control', '--expect', 'safe_retry', '--ledger', ledger]
     tell = f'(echo "export HANGUP_HTTP=$HANGUP_HTTP HANGUP_PAUSE=$HANGUP_PAUSE") > {told}.new; mv {told}.new {told}'
-    for where, command in ('left behind by', f'{client} & sleep 1'), ('outside of', f'{tell}; sleep 1'):
+    until = f'while [ ! -e {asks} ]; do sleep 0.02; done; sleep 0.3'
+    for where, command in ('left behind by', f'{client} & {until}'), ('outside of', f'{tell}; {until}'):
+        pathlib.Path(asks).unlink(missing_ok=True)
         outside = where == 'outside of' and subprocess.Popen(
             shell(f'while [ ! -e {told} ]; do sleep 0.02; done; . {told}; exec {client}'))
         status, said, errors = prove.run(*words, command=shell(command))
