@@ -262,7 +262,7 @@ static void used_after(const struct scene *s, struct finding *f, const struct ma
         finding_leave(
             f, REMEDY_MODE, &who,
             "the connections from before the mark had ended before it: there was no choice");
-    else if (!history_answered(s->h, a))
+    else if (!history_answered(s->h, a) && !scene_confirmed_alone(s, a))
         finding_leave(f, REMEDY_CONFIRM, &who, "%s was not answered", name);
     else if (!scene_reuses(s, a->first_byte.from - m->last_use))
         finding_leave(f, s->control ? REMEDY_REUSE : REMEDY_CONTROL, &who,
@@ -395,7 +395,7 @@ static void went_elsewhere(const struct scene *s, struct finding *f, const struc
         scene_leave(s, f, call, REMEDY_LATER,
                     "the client had kept connection %llu for longer: ask within that time",
                     (unsigned long long)c->id);
-    else if (call->state != CALL_ANSWERED)
+    else if (call->state != CALL_ANSWERED && !scene_confirmed(s, call))
         scene_leave(s, f, call, REMEDY_CONFIRM, "%s was not answered", name);
     else if (!scene_reuses(s, idle))
         scene_leave(s, f, call, REMEDY_REUSE,

@@ -134,7 +134,7 @@ static void calls_after(const struct scene *s, struct finding *f, const struct c
             scene_leave(s, f, call, REMEDY_MORE_CALLS,
                         "%s went to a connection that was there before the GOAWAY",
                         call_text(s, call, name));
-        else if (call->answered.to == NEVER)
+        else if (call->answered.to == NEVER && !scene_confirmed(s, call))
             scene_leave(s, f, call, REMEDY_CONFIRM, "%s was not answered",
                         call_text(s, call, name));
         else if (!would_have_used(s, c, first))

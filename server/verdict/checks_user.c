@@ -33,7 +33,7 @@ static enum remedy confirm(const struct scene *s, const struct call *call)
 static bool is_confirmed(const struct scene *s, const struct call *call, int64_t *took)
 {
     const struct account_line *line = s->notes[call - s->calls->calls].line;
-    if (!account_confirms(line, s->h, s->calls, call))
+    if (!scene_confirmed(s, call))
         return false;
     *took = line->took != NEVER ? line->took : line->at - call->begun.from;
     return true;

@@ -248,6 +248,21 @@ bool scene_counts(const struct scene *s, const struct call *call, char why[WHY_S
     return false;
 }
 
+bool scene_confirmed(const struct scene *s, const struct call *call)
+{
+    return account_confirms(s->notes[call - s->calls->calls].line, s->h, s->calls, call);
+}
+
+bool scene_confirmed_alone(const struct scene *s, const struct attempt *a)
+{
+    for (size_t i = 0; i < s->calls->count; i++) {
+        const struct call *call = &s->calls->calls[i];
+        if (call->count == 1 && call_members(s, call)->attempt == a)
+            return scene_confirmed(s, call);
+    }
+    return false;
+}
+
 int64_t call_until(const struct call *call)
 {
     return call->until == NEVER ? UNTIL_THE_END : call->until;

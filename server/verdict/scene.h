@@ -98,6 +98,10 @@ void finding_end_or_na(const struct scene *s, struct finding *f, const char *non
 #define WHY_SIZE 128
 bool scene_counts(const struct scene *s, const struct call *call, char why[WHY_SIZE],
                   enum remedy *remedy);
+/* Whether the client's own account shows that an answer of it has come, or one of the call that is
+ * this attempt alone (R4). */
+bool scene_confirmed(const struct scene *s, const struct call *call);
+bool scene_confirmed_alone(const struct scene *s, const struct attempt *a);
 /* Until when more attempts of it may come. */
 int64_t call_until(const struct call *call);
 /* Until when an RST may make its answer doubtful; NEVER: it was seen to be read. */

@@ -138,7 +138,7 @@ class App:
                     self.pool.remove(conn)
                     conn.goaway(SETTINGS_TIMEOUT)
                     conn.close()
-                elif policy.ping and now >= next_ping and isinstance(conn, H2):
+                elif policy.ping and now >= next_ping and left > policy.ping_wait and isinstance(conn, H2):
                     self.alive(conn)
             if now >= next_ping:
                 next_ping = now + policy.ping

@@ -12,6 +12,14 @@
     "0.100 phase control\n0.100 command_start\n" RESETS(                                           \
         "0.200", "c91", how) "0.300 command_exit exit_status=0 live=0\n5.000 phase fault\n"        \
                              "5.000 mode mode=m params={} time_scale=1\n5.000 command_start\n"
+#define RESETS_BEHIND_GOAWAY(lines)                                                                \
+    CONTROL_KEPT("GET /a")                                                                         \
+    "9.000 command_start command=x steps=get get\n" DRIVER                                         \
+    "10.000 c101 open h2\n10.000 c101 x1 GET /a stream=1\n10.000 c101 x1 answer\n"                 \
+    "12.000 c101 goaway_notice\n12.300 c101 peer_fin\n"                                            \
+    "12.300 c101 connection_end by=client how=fin\n"                                               \
+    "13.000 c102 open h2\n13.000 c102 x1 GET /a stream=1\n13.000 c102 x1 answer\n"                 \
+    "13.001 c102 peer_rst\n13.001 c102 connection_end by=client how=rst\n" lines EXIT("13.020")
 /* It saw the FIN of an idle connection that it had used twice, and asks elsewhere. */
 #define RESETS_ELSEWHERE(line)                                                                     \
     "9.000 command_start command=x steps=get get pause get\n" DRIVER TWICE("GET /a")               \
@@ -95,6 +103,16 @@ static const struct truth of_answers[] = {
     { "37: the same, and its account has no status", USER,
       RESETS_ELSEWHERE("{\"n\":3,\"step\":\"get\",\"ok\":true}"),
       "inconclusive recovered=inconclusive(confirm) user_wait=inconclusive(confirm)", 0 },
+    { "37: behind GOAWAY it asks elsewhere and resets behind its answer: its account has the "
+      "status",
+      "[\"goaway_respected\"]",
+      RESETS_BEHIND_GOAWAY("13.010 report "
+                           "{\"n\":1,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":2}\n"
+                           "13.010 report "
+                           "{\"n\":2,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":2}\n"),
+      "pass goaway_respected=pass", 0 },
+    { "37: the same, without an account", "[\"goaway_respected\"]", RESETS_BEHIND_GOAWAY(""),
+      "inconclusive goaway_respected=inconclusive(confirm)", 0 },
     { "40: a Range is answered with 200", USER,
       "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
       "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE(
