@@ -221,6 +221,17 @@ static enum wrong wrong_with(const struct scene *s, const struct call *call, siz
     return goaway ? worst : WRONG_NOT;
 }
 
+/* Whether so many of its attempts are surely of one call: what was joined loosely may be another
+ * one, and then nothing is wrong, though the other reading may find fault with it, too. */
+static bool is_one(const struct scene *s, const struct call *call, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (call_members(s, call)[i].join == JOIN_LOOSE)
+            return false;
+    }
+    return !scene_may_be_two(s, call) && scene_group(s, call).calls == 1;
+}
+
 /* Once in a call is enough. */
 static void repeated_ones(const struct scene *s, struct finding *f, const struct call *call)
 {
@@ -239,7 +250,7 @@ static void repeated_ones(const struct scene *s, struct finding *f, const struct
         enum wrong wrong = wrong_with(s, call, i);
         if (wrong == WRONG_NOT)
             continue;
-        bool sure = !scene_may_be_two(s, call) && scene_group(s, call).calls == 1;
+        bool sure = is_one(s, call, i + 1);
         found_of(s, f, call, sure ? OUTCOME_FAIL : OUTCOME_INCONCLUSIVE,
                  sure ? REMEDY_NONE : REMEDY_CALL_NAME, sure ? NEVER : UNTIL_THE_END, why[wrong],
                  call_text(s, call, name));

@@ -23,12 +23,18 @@ static bool is_drained(const struct scene *s, const struct call *call, size_t i)
     return true;
 }
 
-/* Attempts beyond the first, hops aside. */
-static unsigned further_of(const struct scene *s, const struct call *call)
+/* Attempts beyond the first, hops aside; *loose: those of them that may be of another call. */
+static unsigned further_of(const struct scene *s, const struct call *call, unsigned *loose)
 {
     unsigned further = 0;
-    for (size_t i = 1; i < call->count; i++)
-        further += call_members(s, call)[i].role != ROLE_HOP && !is_drained(s, call, i);
+    *loose = 0;
+    for (size_t i = 1; i < call->count; i++) {
+        const struct member *member = &call_members(s, call)[i];
+        if (member->role == ROLE_HOP || is_drained(s, call, i))
+            continue;
+        further++;
+        *loose += member->join == JOIN_LOOSE;
+    }
     return further;
 }
 
@@ -36,6 +42,8 @@ static unsigned further_of(const struct scene *s, const struct call *call)
 static bool too_soon(const struct scene *s, const struct call *call, int64_t *asked)
 {
     for (size_t i = 1; i < call->count; i++) {
+        if (call_members(s, call)[i].join == JOIN_LOOSE)
+            continue;
         const struct attempt *before = call_members(s, call)[i - 1].attempt;
         const struct attempt *a = call_members(s, call)[i].attempt;
         const struct fault *f = before->fault ? history_find_fault(s->h, before->fault) : NULL;
@@ -83,7 +91,7 @@ static void retries_of(const struct scene *s, struct finding *f, const struct ca
 {
     int64_t min = scene_number(s, 0), max = scene_number(s, 1), asked;
     struct call_group group = scene_group(s, call);
-    unsigned least = further_of(s, call), most = least;
+    unsigned loose, most = further_of(s, call, &loose), least = most - loose;
     char name[CALL_SIZE], time[TIME_SIZE];
     call_text(s, call, name);
     if (group.calls > 1) {
@@ -108,7 +116,7 @@ static void retries_of(const struct scene *s, struct finding *f, const struct ca
         too_few(s, f, call, most);
     else if (most > max || least < min)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_CALL_NAME, call_until(call),
-                 "%u to %u, as equal calls were open at once (allowed: %lld)", least, most,
+                 "%u to %u, as there were equal calls (allowed: %lld)", least, most,
                  (long long)max);
     else if (call->lacks_before || call->lacks_after || call->presumed)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,

@@ -105,7 +105,11 @@ def sessions(tap, prove):
     pathlib.Path(suite).write_text(json.dumps({'name': 'suspend', 'summary': 'An app that is suspended.', 'rows': [
         {'name': 'forgotten', 'mode': 'suspend', 'params': {'after': '100ms', 'how': 'forget'},
          'steps': 'get get background pause foreground get'}]}))
-    silence = ['--mode', 'stall-on-reuse', '--over', 'h2', '--expect', 'ping_liveness;within=2s']
+    silent = prove.path('silence.json')  # whose pauses show that it keeps a connection that answers its PINGs
+    pathlib.Path(silent).write_text(json.dumps({'name': 'silence', 'summary': 'A connection that falls silent.', 'rows': [
+        {'name': 'stalled', 'mode': 'stall-on-reuse', 'params': {'idle': '500ms'}, 'over': 'h2',
+         'steps': 'get pause get pause get', 'expect': [{'ping_liveness': {'within': '2s'}}]}]}))
+    silence = ['--suite', silent]
     rows = [
         ('a session without a retry', NOT_PROVED, ['01', '--over', 'h2'], []),
         ('a session with a retry', PROVED, ['01', '--over', 'h2', '--expect', 'retry-once'], ['--retry', '1']),

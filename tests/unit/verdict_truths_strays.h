@@ -481,6 +481,25 @@ static const struct truth of_strays[] = {
     H2("10.000", "c101")                                                                           \
     "10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n" pings GONE(               \
         "12.000", "c101") EXIT("13.000")
+    { "retries: none, one or two, as the next ones may be its own: neither too few nor too many",
+      "[{\"retries\":{\"min\":1}}]",
+      "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /a")
+          GONE("10.001", "c101") "11.000 c102 open\n" BITTEN("11.000", "c102", "x1", "GET /a")
+              GONE("11.001", "c102") "12.000 c103 open\n" ANSWERED("12.000", "c103", "x1", "GET /a")
+                  GONE("12.900", "c103") EXIT("13.000"),
+      "inconclusive retries=inconclusive(hangup-call)", 0 },
+    { "refused: three, and three came later, of which nobody knows whose they are: neither not "
+      "sent again nor twice",
+      "[\"goaway_respected\"]",
+      H2("10.000", "c101") "10.000 c101 x1 GET /a stream=1\n10.000 c101 x2 GET /a stream=3\n"
+                           "10.000 c101 x3 GET /a stream=5\n10.100 c101 goaway last_stream=0\n"
+                           "10.100 c101 x1 lost\n10.100 c101 x2 lost\n10.100 c101 x3 lost\n" GONE(
+                               "10.101", "c101") H2("11.000", "c102")
+                               ANSWERED("11.000", "c102", "x1", "GET /a")
+                                   ANSWERED("11.005", "c102", "x2", "GET /a")
+                                       ANSWERED("11.010", "c102", "x3", "GET /a")
+                                           GONE("12.900", "c102") EXIT("13.000"),
+      "inconclusive goaway_respected=inconclusive(hangup-call)", 0 },
     { "ping: no control shows that it stays when its PINGs are answered", "[\"ping_liveness\"]",
       DEAF("11.000 c101 peer_ping opaque=1\n"), "inconclusive ping_liveness=inconclusive(control)",
       0 },
