@@ -20,7 +20,7 @@ static void paced_bytes_leave_in_chunks_and_never_early(void **state)
 {
     struct bench *b = *state;
     size_t room = wire_room(b->wire);
-    assert_int_equal(wire_pace(b->wire, 10, 30 * MS), 0);
+    assert_int_equal(wire_pace(b->wire, 10, 250 * MS), 0);
     int64_t start = clock_now();
     shape_send(b, 35);
     assert_int_equal(wire_queued(b->wire), 35);
@@ -28,8 +28,8 @@ static void paced_bytes_leave_in_chunks_and_never_early(void **state)
     assert_int_equal(wire_room(b->wire), room - 25);
     shape_until_raw(35);
     for (unsigned i = 0; i < 35; i++)
-        assert_true(shape.came_at[i] - start >= i / 10 * 30 * MS);
-    assert_true(shape.came_at[34] - start < 2 * NS_PER_S);
+        assert_true(shape.came_at[i] - start >= i / 10 * 250 * MS);
+    assert_true(shape.came_at[34] - start < 5 * NS_PER_S);
     assert_int_equal(shape_segments(b), 4);
     assert_int_equal(wire_handed(b->wire), 35);
     assert_true(b->progress > 0);
@@ -40,7 +40,7 @@ static void paced_bytes_leave_in_chunks_and_never_early(void **state)
 static void a_pace_holds_for_what_is_sent_later_and_does_not_stop_reading(void **state)
 {
     struct bench *b = *state;
-    assert_int_equal(wire_pace(b->wire, 10, 50 * MS), 0);
+    assert_int_equal(wire_pace(b->wire, 10, 250 * MS), 0);
     int64_t start = clock_now();
     shape_send(b, 10);
     wire_send(b->wire, shape_block + 10, 10);
@@ -48,8 +48,8 @@ static void a_pace_holds_for_what_is_sent_later_and_does_not_stop_reading(void *
     client_says(b, "meanwhile");
     assert_int_equal(buf_len(&b->received), 9);
     shape_until_raw(20);
-    assert_true(shape.came_at[10] - start >= 50 * MS);
-    loop_run(55 * MS);
+    assert_true(shape.came_at[10] - start >= 250 * MS);
+    loop_run(255 * MS);
     wire_send(b->wire, shape_block + 20, 5); /* after a quiet spell it may leave at once */
     assert_int_equal(wire_handed(b->wire), 25);
 }
