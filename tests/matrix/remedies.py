@@ -64,7 +64,7 @@ def pairs():
              one('naive', SCENE, mode('suspend', after='300ms'), 'h1', False, {'fresh-on-foreground': 'F'})),
         Pair('grace', 'closes_after_goaway',
              one('keep', IDLE_STEPS, sharp, 'h2', False, {'closes_after_goaway': 'I'}),
-             one('keep', IDLE_STEPS, never, 'h2', False, {'closes_after_goaway': 'F'})),
+             one('keep', 'get pause:0.25 get pause:2.5 get', never, 'h2', False, {'closes_after_goaway': 'F'})),
         Pair('over-h1', 'connection_close', one('naive', GAP, reuse, 'h2', False, {'connection_close': 'I'}),
              one('naive', GAP, reuse, 'h1', False, {'connection_close': 'F'})),
         Pair('more-calls', 'connection_close', one('close', 'get', reuse, 'h1', False, {'connection_close': 'I'}),
