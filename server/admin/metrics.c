@@ -107,7 +107,7 @@ static void write_runs(const struct trials *trials, const struct tally *tally, s
     one(out, "hangup_ledger_events_total", "counter", "Events that ledgers were told.", events);
     one(out, "hangup_ledger_dropped_total", "counter",
         "Events that ledgers have dropped for want of room.", dropped);
-    one(out, "hangup_ledger_file_losses_total", "counter",
+    one(out, "hangup_ledger_files_lost_total", "counter",
         "Files of ledgers that were deleted, replaced or cut while they were written.",
         ledger_file_losses());
     one(out, "hangup_ledger_bytes", "gauge", "Memory of ledgers.", bytes);

@@ -123,6 +123,12 @@ def families(text):
     return dict(line.split()[2:4] for line in text.splitlines() if line.startswith('# TYPE'))
 
 
+def documented():
+    """The names that docs/admin-api.md has."""
+    text = (HERE.parents[1] / 'docs/admin-api.md').read_text()
+    return set(re.findall(r'`((?:hangup|process)_[a-z_]+)(?:\{[a-z]+\})?`', text))
+
+
 def main():
     """What it says; that it grows; and what a parser says of it."""
     options = argparse.ArgumentParser()
@@ -145,6 +151,8 @@ def main():
                 for name in samples(text)}
         tap.case('each sample has a type, each type a sample', bare == set(declared),
                  str(bare ^ set(declared)))
+        tap.case('docs/admin-api.md has each of them, and no other', documented() == set(declared),
+                 str(documented() ^ set(declared)))
         if missing and os.environ.get('CI') != 'true':
             tap.note(f'NOT TESTED: what a parser of others says, as {missing}')
             tap.skip('a parser reads the same', missing)
