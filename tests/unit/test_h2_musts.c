@@ -10,6 +10,11 @@
 #define AUTHORITY "\x01\x09localhost"
 #define BASE      GET HTTPS PATH AUTHORITY
 #define UPLOAD    POST HTTPS PATH AUTHORITY
+/* A GET that is malformed by its :path, an octet of field name and one of length before it. */
+#define PATH_IS(what, octets)                                                                      \
+    {                                                                                              \
+        "8.3.1", what, { { HEADERS_T, END, 1, B(GET HTTPS octets AUTHORITY) } }, STREAM, 1         \
+    }
 #define B(s)      s, sizeof(s) - 1 /* with its NULs */
 #define END       (END_STREAM | END_HEADERS)
 #define PADDED    NGHTTP2_FLAG_PADDED
@@ -344,49 +349,16 @@ static const struct row request_rows[] = {
     { "8.3.1", "no :method", { { HEADERS_T, END, 1, B(HTTPS PATH AUTHORITY) } }, STREAM, 1 },
     { "8.3.1", "no :scheme", { { HEADERS_T, END, 1, B(GET PATH AUTHORITY) } }, STREAM, 1 },
     { "8.3.1", "no :path", { { HEADERS_T, END, 1, B(GET HTTPS AUTHORITY) } }, STREAM, 1 },
-    { "8.3.1",
-      "an empty :path",
-      { { HEADERS_T, END, 1, B(GET HTTPS "\4\0" AUTHORITY) } },
-      STREAM,
-      1 },
-    { "8.3.1",
-      "a :path that begins with no slash",
-      { { HEADERS_T, END, 1, B(GET HTTPS "\4\3a/b" AUTHORITY) } },
-      STREAM,
-      1 },
-    { "8.3.1",
-      "a fragment in :path",
-      { { HEADERS_T, END, 1, B(GET HTTPS "\4\5/a?b#" AUTHORITY) } },
-      STREAM,
-      1 },
-    { "8.3.1",
-      "a control character in :path",
-      { { HEADERS_T, END, 1, B(GET HTTPS "\4\3/\1b" AUTHORITY) } },
-      STREAM,
-      1 },
-    { "8.3.1",
-      "DEL in :path",
-      { { HEADERS_T, END, 1,
-          B(GET HTTPS "\4\3/\x7f"
-                      "b" AUTHORITY) } },
-      STREAM,
-      1 },
-    { "8.3.1",
-      "a space in :path",
-      { { HEADERS_T, END, 1, B(GET HTTPS "\4\4/a b" AUTHORITY) } },
-      STREAM,
-      1 },
-    { "8.3.1",
-      "a tab in :path",
-      { { HEADERS_T, END, 1, B(GET HTTPS "\4\4/a\tb" AUTHORITY) } },
-      STREAM,
-      1 },
-    { "8.3.1",
-      "an absolute URI in :path",
-      { { HEADERS_T, END, 1, B(GET HTTPS "\4\x0ahttp://a/b" AUTHORITY) } },
-      STREAM,
-      1 },
-    { "8.3.1", "GET *", { { HEADERS_T, END, 1, B(GET HTTPS "\4\1*" AUTHORITY) } }, STREAM, 1 },
+    PATH_IS("an empty :path", "\4\0"),
+    PATH_IS("a :path that begins with no slash", "\4\3a/b"),
+    PATH_IS("a fragment in :path", "\4\5/a?b#"),
+    PATH_IS("a control character in :path", "\4\3/\1b"),
+    PATH_IS("DEL in :path", "\4\3/\x7f"
+                            "b"),
+    PATH_IS("a space in :path", "\4\4/a b"),
+    PATH_IS("a tab in :path", "\4\4/a\tb"),
+    PATH_IS("an absolute URI in :path", "\4\x0ahttp://a/b"),
+    PATH_IS("GET *", "\4\1*"),
     { "8.3.1",
       "OPTIONS *",
       { { HEADERS_T, END, 1, B("\2\7OPTIONS" HTTPS "\4\1*" AUTHORITY) } },

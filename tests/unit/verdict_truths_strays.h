@@ -452,35 +452,21 @@ static const struct truth of_strays[] = {
                                                             "GET /a stream=3")
                                      GONE("13.100", "c101") GONE("13.100", "c102") EXIT("13.200"),
       "inconclusive goaway_respected=inconclusive(more-calls)", 0 },
+/* In the control it closes its connection after two seconds of idleness; here behind GOAWAY. */
+#define IDLE_CONTROL                                                                               \
+    "0.100 phase control\n0.100 command_start\n" H2("0.200", "c91")                                \
+        ANSWERED("0.200", "c91", "x1", "GET /a") ANSWERED("1.200", "c91", "x2", "GET /a")          \
+            GONE("3.200", "c91")
+#define CLOSES_IDLE(at)                                                                            \
+    IDLE_CONTROL                                                                                   \
+    "4.700 command_exit exit_status=0 live=0\n5.000 phase fault\n5.000 command_start\n"            \
+    "10.000 c101 open h2\n10.000 c101 x1 GET /a stream=1\n10.000 c101 x1 answer\n"                 \
+    "11.500 c101 goaway last_stream=1\n" GONE(at, "c101") EXIT("13.100")
     { "goaway: it closes each connection after two seconds of idleness, GOAWAY or not",
-      "[\"closes_after_goaway\"]",
-      "0.100 phase control\n0.100 command_start\n" H2("0.200", "c91")
-          ANSWERED("0.200", "c91", "x1", "GET /a") ANSWERED("1.200", "c91", "x2", "GET /a")
-              GONE("3.200",
-                   "c91") "4.700 command_exit exit_status=0 live=0\n5.000 phase fault\n"
-                          "5.000 command_start\n" H2("10.000", "c101") ANSWERED(
-                              "10.000", "c101",
-                              "x1",
-                              "GET /a stream=1") "11.500 c101 goaway last_stream=1\n" GONE("12.001",
-                                                                                           "c101")
-                              EXIT("13.100"),
+      "[\"closes_after_goaway\"]", CLOSES_IDLE("12.001"),
       "inconclusive closes_after_goaway=inconclusive(later)", 0 },
     { "goaway: the same, and it closes well before", "[\"closes_after_goaway\"]",
-      "0.100 phase control\n0.100 command_start\n" H2("0.200", "c91")
-          ANSWERED("0.200", "c91", "x1", "GET /a") ANSWERED("1.200", "c91", "x2", "GET /a")
-              GONE("3.200",
-                   "c91") "4.700 command_exit exit_status=0 live=0\n5.000 phase fault\n"
-                          "5.000 command_start\n" H2("10.000", "c101") ANSWERED(
-                              "10.000", "c101",
-                              "x1",
-                              "GET /a stream=1") "11.500 c101 goaway last_stream=1\n" GONE("11.520",
-                                                                                           "c101")
-                              EXIT("13.100"),
-      "pass closes_after_goaway=pass", 0 },
-#define DEAF(pings)                                                                                \
-    H2("10.000", "c101")                                                                           \
-    "10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n" pings GONE(               \
-        "12.000", "c101") EXIT("13.000")
+      CLOSES_IDLE("11.520"), "pass closes_after_goaway=pass", 0 },
     { "retries: none, one or two, as the next ones may be its own: neither too few nor too many",
       "[{\"retries\":{\"min\":1}}]",
       "10.000 c101 open\n" BITTEN("10.000", "c101", "x1", "GET /a")
@@ -500,6 +486,10 @@ static const struct truth of_strays[] = {
                                        ANSWERED("11.010", "c102", "x3", "GET /a")
                                            GONE("12.900", "c102") EXIT("13.000"),
       "inconclusive goaway_respected=inconclusive(hangup-call)", 0 },
+#define DEAF(pings)                                                                                \
+    H2("10.000", "c101")                                                                           \
+    "10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n" pings GONE(               \
+        "12.000", "c101") EXIT("13.000")
     { "ping: no control shows that it stays when its PINGs are answered", "[\"ping_liveness\"]",
       DEAF("11.000 c101 peer_ping opaque=1\n"), "inconclusive ping_liveness=inconclusive(control)",
       0 },
