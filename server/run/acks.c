@@ -12,7 +12,8 @@
  *
  * A look costs a system call. Each request gets one as long as they come at the rate of an app; on
  * a connection that is under load, and that no rule and no fault has anything to do with, it is one
- * each LOOK_PACE, which says the same of all responses since the last one, a little later.
+ * each LOOK_PACE, or as soon as LOOK_FULL wait, which says the same of all responses since the last
+ * one, a little later.
  *
  * Only a connection for which something waits has a struct acks, and the waits come from a pool.
  */
@@ -28,10 +29,10 @@
 #define LOOK_LAST  NS_PER_S
 #define LOOK_AGAIN (50 * NS_PER_US) /* two looks are no nearer */
 #define LOOK_IDLY  NS_PER_MS        /* nor without a proof at hand */
-#define LOOK_PACE  (50 * NS_PER_MS) /* under load, or when so many wait; */
-#define LOOK_FULL  256
-#define LOOK_BURST 64 /* it is under load when so many looks did not keep to the pace */
-#define PINGS_MAX  8  /* that wait for their ACK; once there were more, none proves anything */
+#define LOOK_PACE  (50 * NS_PER_MS) /* under load, */
+#define LOOK_FULL  256              /* or sooner, when so many wait; */
+#define LOOK_BURST 64               /* that is when so many looks did not keep to the pace */
+#define PINGS_MAX  8 /* that wait for their ACK; once there were more, none proves anything */
 #define OPAQUE     8
 
 struct wait {
