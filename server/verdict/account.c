@@ -345,6 +345,36 @@ bool account_tells_apart(struct account *a, const struct calls *calls)
            a->count == calls->count;
 }
 
+/* Whether a request was surely not under way in a span: its answer had come before; or it took too
+ * little to have begun by then. That its line comes late says nothing of when it was over. */
+static bool was_quiet(const struct account_line *line, const struct calls *calls, struct span when,
+                      int64_t grace)
+{
+    const struct call *call = line->matched == MATCHED_CALL ? &calls->calls[line->call] : NULL;
+    if (!call || call->answered.from == NEVER || line->took == NEVER)
+        return false;
+    return (call->answered.to != NEVER && call->answered.to <= when.from) ||
+           call->answered.from - line->took - grace > when.to;
+}
+
+bool account_was_quiet(const struct account *a, const struct calls *calls, struct span when,
+                       int64_t grace, const struct account_line **failed)
+{
+    size_t under_way = 0;
+    *failed = NULL;
+    if (!account_whole(a) || !a->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const struct account_line *line = &a->lines[i];
+        if (was_quiet(line, calls, when, grace))
+            continue;
+        under_way++;
+        bool lost = !line->ok && line->matched == MATCHED_NOTHING && line->at >= when.from;
+        *failed = lost && under_way == 1 ? line : NULL;
+    }
+    return under_way == 0;
+}
+
 /* --- Where they differ */
 
 bool account_was_cut(const struct history *h, const struct calls *calls, const struct call *call)

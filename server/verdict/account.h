@@ -56,6 +56,10 @@ bool account_match(struct account *a, const struct calls *calls);
  * the control, and so much was lost that it was a request. Returns how many, at most RESENT_MAX. */
 size_t account_resent(struct account *a, const struct history *h, const struct calls *calls,
                       int64_t within, bool as_in_control, struct resent *out);
+/* Whether it has a line for each request, and by what they took none was under way then; *failed:
+ * the only one that may have been, if it failed and there is no call for it. NULL: none. */
+bool account_was_quiet(const struct account *a, const struct calls *calls, struct span when,
+                       int64_t grace, const struct account_line **failed);
 /* Whether it has a line for each call, of requests that were made one after the other. */
 bool account_tells_apart(struct account *a, const struct calls *calls);
 /* Whether it is of a failure, when its call had begun, and all answers went out only later. */

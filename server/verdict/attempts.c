@@ -503,6 +503,37 @@ bool attempt_is_request(const struct history *h, const struct attempt *a)
     return a->presumed && a->dropped > most;
 }
 
+struct span attempt_last_fell(const struct history *h, const struct connection *c)
+{
+    int64_t rest = c->h2 ? FAREWELL_MAX(c->tls) : c->tls ? CLOSE_NOTIFY_MAX : 0;
+    bool left = c->left == LEFT_FIN || c->left == LEFT_RST;
+    for (size_t i = 0; i < sizeof c->fell / sizeof *c->fell && c->fell[i].at.to; i++) {
+        const struct fell *fell = &c->fell[i];
+        if (!left || fell->octets == NEVER || fell->octets > rest ||
+            c->left_at > fell->at.to + h->config.grace)
+            return fell->at;
+        rest -= fell->octets;
+    }
+    return SPAN_NEVER;
+}
+
+/* What was sent again is no more than there was. */
+static void note_fell(struct connection *c, const struct ledger_record *r)
+{
+    int64_t total = ledger_number(r, F_DATA_BYTES, NEVER), before = c->dropped;
+    struct ledger_value data;
+    c->dropped = total;
+    if ((ledger_value(r, F_DATA, &data) && data.number == 0) || (total != NEVER && total == before))
+        return;
+    int64_t sampled = ledger_number(r, F_SAMPLED, 0), first = record_age(r, F_FIRST_DATA);
+    bool again = before != NEVER && total > before; /* not the first of this hole */
+    c->fell[1] = c->fell[0];
+    c->fell[0].octets = again ? total - before : total;
+    c->fell[0].at = first != NEVER && !again
+                        ? (struct span){ first, first }
+                        : (struct span){ r->age > sampled ? r->age - sampled : 0, r->age };
+}
+
 /* A request that nobody has read. */
 static void presume(struct history *h, struct connection *c, const struct ledger_record *r)
 {
@@ -531,7 +562,7 @@ static void presume(struct history *h, struct connection *c, const struct ledger
 void history_on_segments_dropped(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
-    c->dropped = ledger_number(r, F_DATA_BYTES, NEVER);
+    note_fell(c, r);
     if (!is_no_attempt(c, r))
         presume(h, c, r);
     if (ledger_number(r, F_FINS, 0) > 0 || ledger_number(r, F_RSTS, 0) > 0)

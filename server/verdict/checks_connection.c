@@ -162,26 +162,47 @@ struct marked {
     int64_t skew;
     int64_t away;     /* when the app went to the background, or the mark itself */
     int64_t last_use; /* of a connection, before that; NEVER: none */
-    bool blind;       /* all connections that were used had visibly ended by the mark, or the client
-                         had left them before it went away */
     int64_t next;     /* the next mark of this name; INT64_MAX */
 };
+
+/* When the server ended a connection, or announced that, so that its client may see it; NEVER. */
+static int64_t told_at(const struct scene *s, const struct connection *c)
+{
+    const struct fault *dead = c->fault ? history_find_fault(s->h, c->fault) : NULL;
+    const struct fault *notice = c->notice ? history_find_fault(s->h, c->notice) : NULL;
+    int64_t at = dead && dead->class != CLASS_SILENCES ? c->dead : NEVER;
+    return notice && (at == NEVER || notice->at < at) ? notice->at : at;
+}
 
 static void look_before(const struct scene *s, struct marked *m)
 {
     const struct attempt *a;
     m->last_use = NEVER;
-    m->blind = true;
+    for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
+        int64_t handed = a->reached[PROGRESS_HANDED];
+        if (a->first_byte.to < m->away && connection_of(s, a) && handed > m->last_use)
+            m->last_use = handed;
+    }
+}
+
+/* Whether a client that cares for no mark had nothing to use but a new connection: all that were
+ * used before had visibly ended when that was opened, or the client had left them before it went
+ * away. */
+static bool had_no_choice(const struct scene *s, const struct marked *m,
+                          const struct connection *own)
+{
+    const struct attempt *a;
     for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
         const struct connection *c = connection_of(s, a);
-        if (a->first_byte.to >= m->away || !c || a->progress < PROGRESS_HANDED)
+        if (a->first_byte.to >= m->away || !c || a->reached[PROGRESS_HANDED] == NEVER)
             continue;
-        int64_t handed = a->reached[PROGRESS_HANDED];
-        const struct fault *dead = c->fault ? history_find_fault(s->h, c->fault) : NULL;
-        m->last_use = handed > m->last_use ? handed : m->last_use;
-        bool was_left = c->left != LEFT_NOT && c->left_at < m->away - m->skew;
-        m->blind &= was_left || (dead && dead->class == CLASS_ENDS && c->dead <= m->mark->at.from);
+        int64_t told = told_at(s, c);
+        bool left = c->left != LEFT_NOT && (told == NEVER || c->left_at < told);
+        bool was_left = left && c->left_at < m->away - m->skew;
+        if (!was_left && (left || told == NEVER || told > own->opened))
+            return false;
     }
+    return true;
 }
 
 static bool find_marked(const struct scene *s, size_t *at, struct marked *m)
@@ -230,6 +251,43 @@ static enum tri is_old(const struct scene *s, const struct marked *m, const stru
     return c->opened < before ? TRI_YES : TRI_NO;
 }
 
+static bool is_surely_after(const struct scene *s, const struct marked *m, int64_t age)
+{
+    /* A driver waits for the answer before it goes on. */
+    int64_t skew = s->account->marks && account_whole(s->account) ? 0 : m->skew;
+    return age >= m->mark->at.to + skew || (m->mark->exact && age >= m->mark->at.from);
+}
+
+/* Something came on a silent connection from before the mark, and nobody has read it (R7). */
+static void fell_after(const struct scene *s, struct finding *f, const struct marked *m,
+                       const struct attempt *a)
+{
+    const struct connection *c = connection_of(s, a);
+    const struct span times[] = { a->first_byte, c ? attempt_last_fell(s->h, c) : SPAN_NEVER };
+    struct subject who = subject_of_attempt(s, a);
+    unsigned long long id = a->connection;
+    ids_add(&who.seqs, m->mark->seq);
+    for (size_t i = 0; i < 2 && is_old(s, m, a) != TRI_NO; i++) {
+        enum tri was = scene_was_request(s, a, times[i]);
+        if (times[i].to == NEVER || was == TRI_NO || times[i].from >= m->next ||
+            times[i].to < m->mark->at.from - m->skew)
+            continue;
+        if (was == TRI_YES && is_surely_after(s, m, times[i].from))
+            found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+                  "a request was sent on connection %llu, which is from before the mark", id);
+        else
+            found(
+                f, OUTCOME_INCONCLUSIVE,
+                was == TRI_YES              ? REMEDY_SKEW
+                : account_whole(s->account) ? REMEDY_MODE
+                                            : REMEDY_REPORT,
+                UNTIL_THE_END, &who,
+                "something was sent on connection %llu, which is from before the mark and silent, "
+                "and perhaps it was a request",
+                id);
+    }
+}
+
 static void used_after(const struct scene *s, struct finding *f, const struct marked *m,
                        const struct attempt *a)
 {
@@ -238,10 +296,7 @@ static void used_after(const struct scene *s, struct finding *f, const struct ma
     enum tri old = is_old(s, m, a);
     ids_add(&who.seqs, m->mark->seq);
     attempt_text(a, name);
-    /* A driver waits for the answer before it goes on. */
-    int64_t skew = s->account->marks && account_whole(s->account) ? 0 : m->skew;
-    bool surely_after = a->first_byte.from >= m->mark->at.to + skew ||
-                        (m->mark->exact && a->first_byte.from >= m->mark->at.from);
+    bool surely_after = is_surely_after(s, m, a->first_byte.from);
     if (a->first_byte.to < m->mark->at.from - m->skew || a->first_byte.from >= m->next)
         return;
     if (old == TRI_UNKNOWN || a->unknown)
@@ -258,10 +313,11 @@ static void used_after(const struct scene *s, struct finding *f, const struct ma
         return;
     else if (m->last_use == NEVER)
         finding_leave(f, REMEDY_MARK, &who, "no connection had been used before the mark");
-    else if (m->blind)
-        finding_leave(
-            f, REMEDY_MODE, &who,
-            "the connections from before the mark had ended before it: there was no choice");
+    else if (had_no_choice(s, m, connection_of(s, a)))
+        finding_leave(f, REMEDY_MODE, &who,
+                      "the connections from before the mark had ended before connection %llu was "
+                      "opened: there was no choice",
+                      (unsigned long long)a->connection);
     else if (!history_answered(s->h, a) && !scene_confirmed_alone(s, a))
         finding_leave(f, REMEDY_CONFIRM, &who, "%s was not answered", name);
     else if (!scene_reuses(s, a->first_byte.from - m->last_use))
@@ -282,7 +338,9 @@ void check_fresh_after_mark(const struct scene *s, struct finding *f)
         const struct attempt *a;
         any = true;
         for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
-            if (scene_asks(s, a) && !a->presumed)
+            if (scene_asks(s, a) && a->presumed)
+                fell_after(s, f, &m, a);
+            else if (scene_asks(s, a))
                 used_after(s, f, &m, a);
         }
     }
@@ -336,6 +394,33 @@ static int64_t limit_of(const struct limit *l, const struct connection *c)
     return l->hint ? c->hint : l->all;
 }
 
+/* Something came on a silent connection, and nobody has read it (R7). */
+static void fell_late(const struct scene *s, struct finding *f, const struct limit *l,
+                      const struct attempt *a)
+{
+    const struct connection *c = connection_of(s, a);
+    struct subject who = subject_of_attempt(s, a);
+    char time[TIME_SIZE];
+    int64_t idle = idle_of(s, a), limit = c ? limit_of(l, c) : NEVER;
+    if (!c || idle == NEVER || limit == NEVER)
+        return;
+    struct span last = attempt_last_fell(s->h, c);
+    enum tri first = scene_was_request(s, a, a->first_byte);
+    enum tri later = last.to > a->first_byte.to ? scene_was_request(s, a, last) : TRI_NO;
+    int64_t most = idle + (last.to > a->first_byte.to ? last.to - a->first_byte.from : 0);
+    if (first == TRI_YES && idle >= limit + history_grace(s->h))
+        found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
+              "a request was sent on connection %llu after %s of idleness",
+              (unsigned long long)c->id, finding_time(idle, time));
+    else if ((first != TRI_NO && idle + a->first_byte.to - a->first_byte.from >= limit) ||
+             (later != TRI_NO && most >= limit))
+        found(f, OUTCOME_INCONCLUSIVE, account_whole(s->account) ? REMEDY_MODE : REMEDY_REPORT,
+              UNTIL_THE_END, &who,
+              "something was sent on connection %llu, which is silent, after %s of idleness, and "
+              "perhaps it was a request",
+              (unsigned long long)c->id, finding_time(most, time));
+}
+
 static void reused_late(const struct scene *s, struct finding *f, const struct limit *l,
                         const struct attempt *a)
 {
@@ -374,16 +459,16 @@ static void went_elsewhere(const struct scene *s, struct finding *f, const struc
     int64_t idle = first->first_byte.from - over;
     if (idle <= limit + history_grace(s->h))
         return;
-    const struct fault *dead = c->fault ? history_find_fault(s->h, c->fault) : NULL;
+    int64_t ended = told_at(s, c);
     bool left_in_time = c->left != LEFT_NOT && c->left_at <= over + limit + history_grace(s->h);
     bool kept = c->left != LEFT_NOT && c->left_at > over + limit + history_grace(s->h) &&
                 c->left_at + history_grace(s->h) < (own ? own->opened : 0);
-    bool told = dead && dead->class != CLASS_SILENCES && c->dead <= first->first_byte.from;
+    bool told = ended != NEVER && ended <= first->first_byte.from;
     call_text(s, call, name);
     if (c->unknown || first->unknown || call->state == CALL_UNKNOWN)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
-    else if (told && (!left_in_time || c->dead <= c->left_at))
+    else if (told && (!left_in_time || ended <= c->left_at))
         scene_leave(s, f, call, REMEDY_MODE,
                     "the server ended connection %llu, and the client may have seen that",
                     (unsigned long long)c->id);
@@ -419,9 +504,7 @@ static void check_idleness(const struct scene *s, struct finding *f, const struc
         if (attempt_is_farewell(s->h, a))
             continue;
         if (scene_asks(s, a) && a->presumed)
-            finding_leave(
-                f, REMEDY_REPORT, NULL,
-                "something was sent into a silent connection, and perhaps it was a request");
+            fell_late(s, f, l, a);
         else if (scene_asks(s, a))
             reused_late(s, f, l, a);
     }

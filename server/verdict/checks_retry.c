@@ -23,16 +23,19 @@ static bool is_drained(const struct scene *s, const struct call *call, size_t i)
     return true;
 }
 
-/* Attempts beyond the first, hops aside; *loose: those of them that may be of another call. */
-static unsigned further_of(const struct scene *s, const struct call *call, unsigned *loose)
+/* Attempts beyond the first, hops aside; *loose: those of them that may be of another call;
+ * *behind: those that came behind a loss, and before an answer. A hedge is no retry. */
+static unsigned further_of(const struct scene *s, const struct call *call, unsigned *loose,
+                           unsigned *behind)
 {
     unsigned further = 0;
-    *loose = 0;
+    *loose = *behind = 0;
     for (size_t i = 1; i < call->count; i++) {
         const struct member *member = &call_members(s, call)[i];
         if (member->role == ROLE_HOP || is_drained(s, call, i))
             continue;
         further++;
+        *behind += member->role == ROLE_RETRY;
         *loose += member->join == JOIN_LOOSE;
     }
     return further;
@@ -71,7 +74,7 @@ static void too_few(const struct scene *s, struct finding *f, const struct call 
                     "%s was perhaps answered, and then there was nothing to send again", name);
     else if ((answered || (call->state == CALL_DOUBTFUL && said)) && made == 0)
         scene_leave(s, f, call, REMEDY_NOT_STRUCK,
-                    "%s was answered in the end, without another attempt", name);
+                    "%s was answered in the end, without another attempt behind its loss", name);
     else if (s->gap || s->forgotten || call->lacks_after || call->presumed)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE,
                  s->forgotten && !s->gap ? REMEDY_RESET : scene_unsaid(s, call), UNTIL_THE_END,
@@ -91,7 +94,7 @@ static void retries_of(const struct scene *s, struct finding *f, const struct ca
 {
     int64_t min = scene_number(s, 0), max = scene_number(s, 1), asked;
     struct call_group group = scene_group(s, call);
-    unsigned loose, most = further_of(s, call, &loose), least = most - loose;
+    unsigned loose, behind, most = further_of(s, call, &loose, &behind), least = most - loose;
     char name[CALL_SIZE], time[TIME_SIZE];
     call_text(s, call, name);
     if (group.calls > 1) {
@@ -112,8 +115,8 @@ static void retries_of(const struct scene *s, struct finding *f, const struct ca
     else if (repeatable == TRI_NO)
         found_of(s, f, call, OUTCOME_NA, REMEDY_NONE, UNTIL_THE_END,
                  "%s may have been done, and has no key: no second attempt is safe", name);
-    else if (most < min)
-        too_few(s, f, call, most);
+    else if (most < min || (group.calls <= 1 && behind < min))
+        too_few(s, f, call, most < min ? most : behind);
     else if (most > max || least < min)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_CALL_NAME, call_until(call),
                  "%u to %u, as there were equal calls (allowed: %lld)", least, most,

@@ -128,6 +128,12 @@ struct attempt {
 /* How a client left a connection by itself. */
 enum leaving { LEFT_NOT, LEFT_FIN, LEFT_RST, LEFT_CLOSE_NOTIFY, LEFT_GOAWAY };
 
+/* More of what a client sent fell into a black hole. */
+struct fell {
+    struct span at; /* 0: it did not */
+    int64_t octets; /* NEVER: the ledger does not say */
+};
+
 struct connection {
     uint64_t id;
     int64_t opened;               /* NEVER: that is not in the ledger */
@@ -173,10 +179,11 @@ struct connection {
     int64_t due_in; /* then: how soon it would have; NEVER: it does not wait for a time */
     bool unknown;   /* it lived through a gap */
     uint64_t first_seq, last_seq;
-    uint64_t oldest;   /* number of its first attempt since it is held, or since a reset; 0 */
-    uint64_t newest;   /* number of its newest attempt; 0 */
-    uint64_t presumed; /* number of the newest that is presumed, or was; 0 */
-    int64_t dropped;   /* octets of data that a black hole dropped; NEVER: it does not say */
+    uint64_t oldest;     /* number of its first attempt since it is held, or since a reset; 0 */
+    uint64_t newest;     /* number of its newest attempt; 0 */
+    uint64_t presumed;   /* number of the newest that is presumed, or was; 0 */
+    int64_t dropped;     /* octets of data that a black hole dropped; NEVER: it does not say */
+    struct fell fell[2]; /* the last times that more of it fell into the hole, the newest first */
 };
 
 /* The states of section 2. */
@@ -263,6 +270,9 @@ bool attempt_was_cut(const struct history *h, const struct attempt *a);
 bool attempt_is_farewell(const struct history *h, const struct attempt *a);
 /* Whether it was a request for sure: there is too much of it for anything else. */
 bool attempt_is_request(const struct history *h, const struct attempt *a);
+/* When more of what a client sent fell into the hole of a connection for the last time, but for its
+ * farewell; NEVER: nothing did. */
+struct span attempt_last_fell(const struct history *h, const struct connection *c);
 /* How many attempts, connections and faults were forgotten for want of room or memory. */
 uint64_t history_forgotten(const struct history *h);
 /* How many of these attempts were not answered: calls that are no longer told may be among them, so

@@ -263,6 +263,34 @@ bool scene_confirmed_alone(const struct scene *s, const struct attempt *a)
     return false;
 }
 
+/* Whether the client's account shows that an attempt is one: by a line of its own, of a failure, or
+ * by the call that it was sent again for (the only name that one has of which nothing was read). */
+static bool is_told(const struct scene *s, const struct attempt *a)
+{
+    for (size_t i = 0; i < s->calls->count; i++) {
+        const struct call *call = &s->calls->calls[i];
+        const struct account_line *line = s->notes[i].line;
+        if (call->count && call_first(s, call) == a)
+            return call->count > 1 ? call_members(s, call)[1].join == JOIN_NAMED
+                                   : line && !line->ok;
+    }
+    return false;
+}
+
+enum tri scene_was_request(const struct scene *s, const struct attempt *a, struct span when)
+{
+    const struct account_line *failed;
+    if (attempt_is_farewell(s->h, a))
+        return TRI_NO;
+    if (a->method.hash)
+        return TRI_YES;
+    if (account_was_quiet(s->account, s->calls, when, history_grace(s->h), &failed))
+        return TRI_NO;
+    bool first = when.to <= a->first_byte.to;
+    return first && attempt_is_request(s->h, a) && (failed || is_told(s, a)) ? TRI_YES
+                                                                             : TRI_UNKNOWN;
+}
+
 int64_t call_until(const struct call *call)
 {
     return call->until == NEVER ? UNTIL_THE_END : call->until;

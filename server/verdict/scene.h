@@ -102,6 +102,9 @@ bool scene_counts(const struct scene *s, const struct call *call, char why[WHY_S
  * this attempt alone (R4). */
 bool scene_confirmed(const struct scene *s, const struct call *call);
 bool scene_confirmed_alone(const struct scene *s, const struct attempt *a);
+/* Whether what fell into a black hole at a time, and nobody has read, was a request: that attempt
+ * of the same connection, or what came behind it. */
+enum tri scene_was_request(const struct scene *s, const struct attempt *a, struct span when);
 /* Until when more attempts of it may come. */
 int64_t call_until(const struct call *call);
 /* Until when an RST may make its answer doubtful; NEVER: it was seen to be read. */

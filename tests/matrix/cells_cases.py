@@ -77,6 +77,8 @@ def silent_family(t):
     c = Case(t, '08-path-change', BOTH)
     c.add('It used the connection from before, and waited for 4 s.', 'naive', SCENE,
           {'recovered': 'F', 'bounded-wait': 'F', 'fresh-on-foreground': 'FI'}, ('ok', 'ok', 'timeout'), params=limit, **hole)
+    c.add('It used the old one, and was answered elsewhere.', 'gives-up-retry', SCENE,
+          {'recovered': 'PI', 'fresh-on-foreground': 'FI'}, ('ok', 'ok', 'timeout', 'ok'), **hole)
     c.add('It dropped its pool in the foreground.', 'fresh', SCENE, {'recovered': 'PI', 'fresh-on-foreground': 'P'},
           ('ok', 'ok', 'ok'), without='naive', **hole)
     c = Case(t, '17-original-after-retry', BOTH)

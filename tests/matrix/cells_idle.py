@@ -130,6 +130,11 @@ def scene_family(t):
                   SCENE if how == 'rst' else 'get pause:0.2 get mark:background pause:0.6', spec, over, tls,
                   {'fresh-on-foreground': 'FI' if how == 'rst' else 'I'},
                   wire=('ok', 'ok', seen) if how == 'rst' else ('ok', 'ok'), due=False)
+    spec = mode('idle-close', idle='900ms')
+    for over, tls in WIRES:
+        t.add('foreground', 'The FIN came behind the mark, and it saw that: the mark had no part in it.', 'look',
+              'get pause:0.2 get mark:background pause:0.2 mark:foreground pause:1.2 get', spec, over, tls,
+              {'fresh-on-foreground': 'I'}, wire=('ok', 'ok', 'ok'), due=False)
     spec = mode('suspend', after='300ms', how='forget')
     for tls in (False, True):
         t.add('foreground', 'It dropped one of its two connections at the mark, and used the other.', 'half-fresh',

@@ -51,6 +51,10 @@ def silence_family(t):
             t.spread('hole', 'It waited for 2.5 s where 1 s is allowed: never a pass.', 'gives-up-late', steps, spec,
                      over, tls, {'bounded-wait': 'FI'}, params={'bounded-wait': {'max': '1s'}},
                      wire=before + ('timeout',), due=False, **more)
+            if not read:
+                t.spread('hole', 'It used the connection later than it may, and nobody has read that: never a pass.',
+                         'gives-up-retry', steps, spec, over, tls, {'idle-eviction': 'FI'},
+                         params={'idle-eviction': {'before': '450ms'}}, wire=before + ('timeout', 'ok'), due=False, **more)
         if 'idle' in spec.get('params', {}):
             for over, tls in WIRES:
                 t.add('hole', 'It had closed the connection by its own clock before the hole came.', 'evicts', steps,

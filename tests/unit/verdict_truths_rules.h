@@ -1,7 +1,7 @@
 /* verdict_truths_rules.h - all runs with a known truth, in the lists of their headers. */
 #pragma once
 
-#include "verdict_truths_strays.h"
+#include "verdict_truths_unread.h"
 
 #define LIST(name)                                                                                 \
     {                                                                                              \
@@ -10,7 +10,8 @@
 static const struct {
     const struct truth *list;
     size_t count;
-} truths[] = { LIST(cells), LIST(of_calls), LIST(of_answers), LIST(of_times), LIST(of_strays) };
+} truths[] = { LIST(cells),    LIST(of_calls),  LIST(of_answers),
+               LIST(of_times), LIST(of_strays), LIST(of_unread) };
 #undef LIST
 
 #define TRUTH_LISTS (sizeof truths / sizeof *truths)
