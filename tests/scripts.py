@@ -129,6 +129,14 @@ def check_entrypoint():
                  out == expected + '\n', out + err)
 
 
+def count(programs):
+    """What tools/count_tests.py says of these lines of a log of meson."""
+    with tempfile.NamedTemporaryFile('w', suffix='.json') as log:
+        log.write('\n'.join(map(json.dumps, programs)))
+        log.flush()
+        return run(sys.executable, str(TOP / 'tools/count_tests.py'), log.name)
+
+
 def check_counting():
     programs = [
         {'name': 'quick', 'result': 'OK', 'returncode': 0, 'duration': 0.5, 'stdout': ''},
@@ -138,18 +146,71 @@ def check_counting():
          'stdout': '1..3\nok 1 - fine\nnot ok 2 - broken\n# because\n', 'stderr': 'line\n' * 500},
         *({'name': f'p{i}', 'result': 'OK', 'returncode': 0, 'duration': 1} for i in range(20)),
     ]
-    with tempfile.NamedTemporaryFile('w', suffix='.json') as log:
-        log.write('\n'.join(map(json.dumps, programs)))
-        log.flush()
-        status, out, err = run(sys.executable, str(TOP / 'tools/count_tests.py'), log.name)
+    status, out, err = count(programs)
     lines = out.splitlines()
     case('tests are counted, and a case that never ran failed',
-         status == 1 and lines[-1] == '23 passed, 2 failed, 1 skipped', out[-500:] + err)
+         status == 1 and lines[-3:] == ['FAILED  bad: broken: because', 'FAILED  bad: 1 case never ran: FAIL, exit status 1',
+                                        '23 passed, 2 failed, 1 skipped'], out[-500:] + err)
     case('the ten slowest programs are told, the slowest first',
          out.count('slowest ') == 10 and re.search(r'^slowest +99\.5 s  long\nslowest +2\.0 s  bad\n', out,
                                                    re.M), out[-900:])
     case('what a failed program said is told, of a long text the end',
          'not ok 2 - broken\n# because\n' in out and out.count('\nline') == 100, out[:900])
+
+
+# Cases of cmocka: what each does, and what the summary says of it.
+CASES = [
+    ('assert_int_equal(0x14, 0xa);', 'the_third: 0x14 != 0xa; {}:12: error: Failure!'),
+    ('assert_true(1 > 2);', 'the_third: 1 > 2; {}:12: error: Failure!'),
+    ('raise(SIGKILL);', 'the_third: FAIL, signal 9'),
+    ('print_message("# skipped: no time\\n"); skip();', None),
+]
+CASES_C = """#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+static void fine(void **state) {}
+static int late(void **state) { return 0; }
+static void the_third(void **state)
+{
+    (void)0;
+    %s
+}
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(fine), cmocka_unit_test_setup(fine, late),
+        cmocka_unit_test(the_third), cmocka_unit_test(fine), cmocka_unit_test(fine) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+"""
+
+
+def check_ends():
+    """Of a unit program that ends in the middle it is told in which case, why, and what never ran."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, binary = f'{folder}/cases.c', f'{folder}/cases'
+        for does, told in CASES:
+            pathlib.Path(source).write_text(CASES_C % does)
+            run('gcc', '-o', binary, source, str(TOP / 'tests/begins.c'),
+                '-Wl,--wrap=_cmocka_run_group_tests', '-lcmocka')
+            done = subprocess.run([binary], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                                  env={**os.environ, 'CMOCKA_MESSAGE_OUTPUT': 'TAP', 'CMOCKA_TEST_ABORT': '1'})
+            status, out, err = count([{'name': 'unit', 'result': 'FAIL' if done.returncode else 'OK',
+                                       'returncode': done.returncode, 'stdout': done.stdout,
+                                       'stderr': done.stderr}])
+            failed = [line for line in out.splitlines() if line.startswith('FAILED')]
+            expected = [f'FAILED  unit: {told.format(source)}', 'FAILED  unit: 2 cases never ran'] if told else []
+            last = f'2 passed, {3 if told else 0} failed, 0 skipped' if told else '4 passed, 0 failed, 1 skipped'
+            case(f'a case that does {does} is told of by name, and those behind it are counted',
+                 failed == expected and out.splitlines()[-1] == last and status == bool(told), out + err)
+    # It has no case of its own, as when the set-up of a group failed.
+    status, out, err = count([{'name': 'none', 'result': 'ERROR', 'returncode': -6, 'stdout': '1..7\n',
+                               'stderr': 'x\n'}, {'name': 'p', 'result': 'OK', 'returncode': 0}])
+    case('of a program that began no case it is told how it ended',
+         status == 1 and out.endswith('FAILED  none: 7 cases never ran: ERROR, signal 6\n'
+                                      '1 passed, 7 failed, 0 skipped\n'), out + err)
 
 
 # Stands in for ./dev: its verbs take no time, and "sanitize" ends as it is told to.
@@ -242,6 +303,7 @@ def finish():
 def main():
     check_bash()
     check_counting()
+    check_ends()
     check_ci()
     check_reports()
     check_dev()

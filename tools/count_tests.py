@@ -5,9 +5,12 @@
 
 Meson counts programs; here each case of a TAP program counts, and any other program as one. Prints
 what each program that failed had to say (of a long text the end), the slowest programs, the skipped
-cases with their reasons, the failed ones, and as the last line exactly
+cases with their reasons, the failed ones with theirs, and as the last line exactly
 
     N passed, N failed, N skipped
+
+Of a program that ended before its last case there are two lines: the case it was in, with the reason,
+and how many never ran; all of these count as failed.
 
 Every file in DIR, where sanitizers write, is a failure, also when the program that wrote it was not
 a test itself (a server that a test had started). Exit status 0 when nothing failed and something
@@ -21,11 +24,14 @@ import sys
 
 CASE = re.compile(r'(not )?ok\b\s*(\d+)?\s*(?:-\s*)?([^#]*)(?:#\s*(skip\S*|todo)\b\s*(.*))?', re.I)
 NOTE = re.compile(r'(?:# *)?skipped: (.*)', re.I)
+BEGINS = re.compile(r'# begins: (.*)')  # tests/begins.c
+WHERE = re.compile(r'(\S+:\d+): error: Failure!')  # cmocka, behind what failed
 PLAN = re.compile(r'1\.\.(\d+)\s*(?:#\s*skip\S*\s*(.*))?$', re.I)
 
 
 SLOWEST = 10  # programs
 SAID_AT_MOST = 100  # lines of a program that failed, and of a sanitizer's report
+REASON_AT_MOST = 200  # characters of it in the summary
 
 
 def tail(title, text):
@@ -38,14 +44,45 @@ def tail(title, text):
         print('\n'.join(shown))
 
 
+def short(reason):
+    return reason if len(reason) <= REASON_AT_MOST else reason[:REASON_AT_MOST] + '...'
+
+
+def reason_behind(lines):
+    """What the comments directly behind "not ok" say: ": ..."; nothing for none."""
+    said = []
+    for line in lines:
+        if not line.startswith('#') or BEGINS.match(line) or re.match('# (not )?ok - ', line):
+            break
+        said.append(line.lstrip('# ').rstrip())
+    return ': ' + short('; '.join(filter(None, said))) if any(said) else ''
+
+
+def end_of(run):
+    """How a program ended before its plan was done."""
+    status = run['returncode']
+    how = f'signal {-status}' if status < 0 else f'exit status {status}'
+    return f'{run["result"]}, {how}'
+
+
+def reason_of_end(run):
+    """Why a program ended in the middle of a case: what cmocka says last when it aborts; else how."""
+    lines = [line.strip() for line in (run.get('stderr') or '').splitlines() if line.strip()]
+    at = max((i for i, line in enumerate(lines) if WHERE.match(line)), default=None)
+    if at is None:
+        return end_of(run)
+    return short('; '.join(lines[max(at - 1, 0):at + 1]))
+
+
 class Count:
     def __init__(self):
         self.passed = 0
+        self.never_ran = 0  # cases, which failed, too
         self.took = []  # (seconds, program)
         self.failed = []  # "program: what"
         self.skipped = []
 
-    def case(self, program, match, note):
+    def case(self, program, match, note, why):
         negated, _, title, directive, reason = match.groups()
         title = title.strip()
         if directive and directive.lower().startswith('skip'):
@@ -53,26 +90,43 @@ class Count:
             title, reason = (title, reason) if title else (reason, note)
             self.skipped.append(f'{program}: {title} ({reason or "no reason given"})')
         elif negated and not directive:
-            self.failed.append(f'{program}: {title}')
+            self.failed.append(f'{program}: {title}{why}')
         else:
             self.passed += 1
+
+    def unfinished(self, run, lines, missing):
+        """Of a program that ended before its last case: the one it was in, and how many never ran."""
+        name, begun = run['name'], None
+        for line in lines:
+            if CASE.match(line):
+                begun = None
+            elif BEGINS.match(line):
+                begun = BEGINS.match(line).group(1)
+        if begun:
+            self.failed.append(f'{name}: {begun}: {reason_of_end(run)}')
+            missing -= 1
+        if missing > 0:
+            cases = 'case' if missing == 1 else 'cases'
+            why = '' if begun else f': {reason_of_end(run)}'
+            self.failed.append(f'{name}: {missing} {cases} never ran{why}')
+            self.never_ran += missing - 1  # the line counts for one
 
     def program(self, run):
         """One program's run, a line of meson's testlog.json."""
         name, before = run['name'], len(self.failed)
         self.took.append((run.get('duration') or 0, name))
         lines = (run.get('stdout') or '').splitlines()
-        # Each case with the reason that the line before it may give.
-        cases = [(case, note and note.group(1)) for case, note in
-                 zip(map(CASE.match, lines), map(NOTE.match, ['', *lines])) if case]
+        # Each case with the reason that the line before it, or the ones behind it, may give.
+        cases = [(case, note and note.group(1), reason_behind(lines[i + 1:])) for i, (case, note) in
+                 enumerate(zip(map(CASE.match, lines), map(NOTE.match, ['', *lines]))) if case]
         plan = next((m for m in map(PLAN.match, lines) if m), None)
         if plan and not cases and plan.group(1) == '0':
             self.skipped.append(f'{name} ({plan.group(2) or "no reason given"})')
         elif plan:
-            for case, note in cases:
-                self.case(name, case, note)
-            missing = int(plan.group(1)) - len(cases)
-            self.failed += [f'{name}: a case that never ran'] * max(missing, 0)
+            for case in cases:
+                self.case(name, *case)
+            if int(plan.group(1)) > len(cases):
+                self.unfinished(run, lines, int(plan.group(1)) - len(cases))
         elif run['result'] == 'SKIP':
             reason = (run.get('stdout') or run.get('stderr') or '').strip().splitlines()
             self.skipped.append(f'{name} ({reason[-1] if reason else "no reason given"})')
@@ -81,10 +135,10 @@ class Count:
         bad_end = run['returncode'] != 0 or run['result'] in ('TIMEOUT', 'ERROR', 'INTERRUPT')
         if len(self.failed) == before and run['result'] not in ('OK', 'SKIP', 'EXPECTEDFAIL') \
                 and (bad_end or not plan):
-            self.failed.append(f'{name}: {run["result"]}, exit status {run["returncode"]}')
+            self.failed.append(f'{name}: {end_of(run)}')
         if len(self.failed) > before:
             # Of the cases that passed nobody needs the names.
-            said = [line for line in lines if not re.match(r'ok\b', line)]
+            said = [line for line in lines if not re.match(r'ok\b', line) and not BEGINS.match(line)]
             tail(f'{name}: standard output', '\n'.join(said))
             tail(f'{name}: standard error', run.get('stderr') or '')
 
@@ -101,7 +155,8 @@ class Count:
         for title, names in (('skipped', self.skipped), ('FAILED', self.failed)):
             for name in names:
                 print(f'{title}  {name}')
-        print(f'{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped')
+        failed = len(self.failed) + self.never_ran
+        print(f'{self.passed} passed, {failed} failed, {len(self.skipped)} skipped')
         return 0 if self.passed and not self.failed else 1
 
 
