@@ -21,7 +21,7 @@ Each mode is one file in [modes/catalogue](../modes/catalogue). How to write you
 (`{"mode": "idle-close", "params": {"idle": "2s"}}`) or as text (`idle-close;idle=2s`).
 """
 
-ASSUMED = "how it closes is not documented, but assumed"
+ASSUMED = "what its basis calls assumed has no source"
 
 
 def cell(text):

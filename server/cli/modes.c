@@ -177,7 +177,7 @@ static void list_modes(const json_t *modes)
     if (l.any_assumed || l.any_needs)
         putchar('\n');
     if (l.any_assumed)
-        printf("[assumed]: its times have a source; how it ends the connection is assumed.\n");
+        printf("[assumed]: some of it has no source; `hangup modes NAME` says what.\n");
     if (l.any_needs)
         printf(
             "[CAP_NET_ADMIN]: the server must have this capability of Linux; without it the mode "
@@ -208,7 +208,7 @@ static void show_mode(const json_t *mode)
     printf("%s: %s\n\n", text(mode, "name"), text(mode, "summary"));
     printf("The client sees: %s\nBasis: %s\n", text(mode, "client_sees"), text(mode, "basis"));
     if (assumed(mode))
-        printf("Assumed: how it ends the connection; its times have a source\n");
+        printf("Assumed: what its basis calls so has no source\n");
     if (*extends)
         printf("Extends: %s, whose parameters and rules are shown here, too\n", extends);
     show_list("Exercises: ", json_object_get(mode, "exercises"));

@@ -29,7 +29,7 @@ static const struct member_row {
     { "exercises", JSON_ARRAY, false, "a list of the names of mitigations and checks" },
     { "expect", JSON_ARRAY, false, "a list of checks and mitigations" },
     { "assumed", BOOLEAN, false,
-      "true: the way in which the infrastructure closes is not known, but assumed" },
+      "true: some of it has no source, but is assumed; basis says what" },
     { "group", JSON_STRING, false, MODE_GROUPS },
     { "extends", JSON_STRING, false, "the name of another mode" },
     { "params", JSON_OBJECT, false, "an object of parameters by name" },
