@@ -33,6 +33,7 @@ struct server {
     struct trials *trials;
     struct admin *admin;
     bool stopping;
+    bool stuck; /* a thread writes to a disk that does not answer */
     void (*stopped)(void *arg);
     void *stopped_arg;
 };
@@ -205,9 +206,10 @@ void server_run(struct server *s)
 
 /* --- Stop */
 
-static void all_ended(void *arg)
+static void all_ended(void *arg, bool written)
 {
     struct server *s = arg;
+    s->stuck = !written;
     if (s->h1)
         h1_stop();
     h2_stop();
@@ -216,6 +218,13 @@ static void all_ended(void *arg)
         timers_stop();
     if (s->stopped)
         s->stopped(s->stopped_arg);
+    if (s->stuck)
+        uv_stop(&s->loop);
+}
+
+bool server_is_stuck(const struct server *s)
+{
+    return s->stuck;
 }
 
 /* Until then a caller may set things of a run. */
@@ -228,7 +237,7 @@ static void admin_stopped(void *arg)
     if (s->runs)
         runs_shutdown(s->runs, LIMIT_STOP, all_ended, s);
     else
-        all_ended(s);
+        all_ended(s, true);
 }
 
 void server_stop(struct server *s, void (*stopped)(void *arg), void *arg)
@@ -254,7 +263,10 @@ void server_destroy(struct server *s)
         return;
     if (!s->stopping)
         server_stop(s, NULL, NULL);
-    server_run(s);
+    if (!s->stuck)
+        server_run(s);
+    if (s->stuck) /* the thread comes back to the loop, some day */
+        return;
     trials_destroy(s->trials);
     runs_destroy(s->runs);
     endpoint_destroy(s->endpoint);

@@ -54,12 +54,17 @@ int server_start(struct server *s, struct refusal *why);
 /* Runs the loop until nothing is left on it, of others neither. */
 void server_run(struct server *s);
 
-/* From the loop: ends the admin API, then the connections, gracefully for a second. stopped is
- * called from the loop when that is done, and may be NULL. */
+/* From the loop: ends the admin API, then the connections, gracefully for a second, and writes what
+ * the files of ledgers lack, for LIMIT_WRITTEN. stopped is called from the loop when that is done,
+ * and may be NULL. */
 void server_stop(struct server *s, void (*stopped)(void *arg), void *arg);
 
 /* Ends all connections at once. */
 void server_abort(struct server *s);
+
+/* Whether a thread still writes a ledger's file, to a disk that does not answer, when the stop is
+ * over. Then nothing of the server is freed, and the process must end by _exit(). */
+bool server_is_stuck(const struct server *s);
 
 /* Stops it if that was not done, runs the loop to its end, frees all. NULL is fine. */
 void server_destroy(struct server *s);

@@ -110,6 +110,8 @@ static void write_runs(const struct trials *trials, const struct tally *tally, s
     one(out, "hangup_ledger_files_lost_total", "counter",
         "Files of ledgers that were deleted, replaced or cut while they were written.",
         ledger_file_losses());
+    one(out, "hangup_ledger_unwritten_total", "counter",
+        "Events that are missing at the end of their ledgers' files.", ledger_file_events_lost());
     one(out, "hangup_ledger_bytes", "gauge", "Memory of ledgers.", bytes);
 }
 

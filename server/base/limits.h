@@ -38,8 +38,9 @@
  *
  * What we say last is waited for: by a verb that needs the client's ACKs for LIMIT_DRAIN, by an
  * orderly end for LIMIT_FLUSH, each from the last octet that left; and at the end of the process by
- * neither, for LIMIT_STOP in all. How long a client may take for what it says is the user's
- * (run/patience.c), and off in a fault.
+ * neither, for LIMIT_STOP in all; what ledgers have is then written to their files for
+ * LIMIT_WRITTEN at most, so that all of it is over before the 10 s are that containers are given.
+ * How long a client may take for what it says is the user's (run/patience.c), and off in a fault.
  */
 #pragma once
 
@@ -103,6 +104,7 @@ _Static_assert(2 * LIMIT_PIECE <= LIMIT_QUEUED, "while a piece waits, the next o
 #define LIMIT_FLUSH     (INT64_C(30) * NS_PER_S)      /* without progress */
 #define LIMIT_DRAIN     (INT64_C(3) * NS_PER_S)       /* the same */
 #define LIMIT_STOP      (INT64_C(1) * NS_PER_S)
+#define LIMIT_WRITTEN   (INT64_C(5) * NS_PER_S) /* by the files of ledgers, behind LIMIT_STOP */
 
 _Static_assert(
     PEER_FORGETS < LIMIT_PROBE && PEER_FORGETS < LIMIT_PEER_GONE,

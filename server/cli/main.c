@@ -220,7 +220,12 @@ int command_serve(int argc, char **argv)
     descriptors_raise_limit();
     caps_probe();
     int status = serve(&s);
+    bool stuck = s.server && server_is_stuck(s.server);
     finish(&s);
+    if (stuck) { /* exit() would wait for the thread */
+        standard_flush();
+        _exit(status);
+    }
     return status;
 }
 

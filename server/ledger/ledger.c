@@ -57,6 +57,7 @@ struct ledger *ledger_create(size_t max_bytes)
     link_init(&l->chunks);
     link_init(&l->watches);
     link_init(&l->sharing);
+    l->refs = 1;
     l->chunk_count = 1;
     l->chunk_max = max_bytes / CHUNK_SIZE;
     l->made = clock_now();
@@ -69,9 +70,15 @@ int64_t ledger_age(const struct ledger *l, int64_t monotonic)
     return monotonic - l->made;
 }
 
+struct ledger *ledger_ref(struct ledger *l)
+{
+    l->refs++;
+    return l;
+}
+
 void ledger_destroy(struct ledger *l)
 {
-    if (!l)
+    if (!l || --l->refs > 0)
         return;
     while (!link_empty(&l->watches))
         ledger_watch_remove(link_entry(l->watches.next, struct ledger_watch, link));

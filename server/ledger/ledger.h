@@ -187,7 +187,10 @@ int64_t ledger_word_find(enum ledger_field field, const char *word);
 struct ledger *ledger_create(size_t max_bytes);
 /* A time of clock_now() as events have it: since the ledger was made. */
 int64_t ledger_age(const struct ledger *l, int64_t monotonic);
+/* Whoever made it, or has a reference, has done with it; the last one takes it out of memory. */
 void ledger_destroy(struct ledger *l);
+/* One more who has it. */
+struct ledger *ledger_ref(struct ledger *l);
 
 /* Memory that ledgers share, beside the bound that each has. When it is used up, one that needs
  * more gets a chunk of the largest of them, which drops its oldest events; so each can have its

@@ -63,6 +63,7 @@ static inline bool is_text(enum ledger_kind kind)
 static_assert(F_COUNT <= 256, "a field's id is one byte");
 
 struct ledger {
+    unsigned refs;
     struct link chunks; /* oldest first, never empty */
     struct link watches;
     uint64_t watched;        /* 1 << event for each kind that one of these may be called for */

@@ -18,8 +18,9 @@
 #define LOOK      (100 * NS_PER_MS) /* behind a piece it is looked whether the file is still there */
 
 struct ledger_file {
+    struct link link; /* of closing, then */
     struct uv_loop_s *loop;
-    struct ledger *ledger; /* NULL: it is being closed */
+    struct ledger *ledger;
     struct ledger_cursor cursor;
     struct ledger_watch watch;
     struct timer timer; /* the next piece, or another try */
@@ -31,13 +32,24 @@ struct ledger_file {
     uv_file fd;   /* -1: there is no file yet */
     bool writing; /* a thread is at it */
     bool failing;
-    size_t stem; /* the part of the path that comes before the time */
-    char path[]; /* with PATH_TAIL octets behind that */
+    bool closing;     /* the ledger has all that it will have */
+    unsigned retries; /* since then */
+    size_t stem;      /* the part of the path that comes before the time */
+    char path[];      /* with PATH_TAIL octets behind that */
 };
 
 #define PATH_TAIL 40
 
 static uint64_t lost; /* files, see ledger_file_losses() */
+static uint64_t events_lost;
+static struct link closing = { &closing, &closing };
+
+/* Who waits until there are no more of these. */
+static struct {
+    void (*done)(void *arg, bool all); /* NULL: nobody */
+    void *arg;
+    struct timer timer;
+} waiting;
 
 static void write_on(struct ledger_file *f);
 
@@ -117,48 +129,93 @@ static void render(struct ledger_file *f, size_t most, int64_t until)
 
 static void destroy(struct ledger_file *f)
 {
+    link_remove(&f->link);
+    timer_cancel(&f->timer);
     if (f->fd >= 0)
         close(f->fd);
+    ledger_destroy(f->ledger);
     buf_free(&f->lines);
     buf_free(&f->next);
     free(f);
 }
 
+static void look_whether_all_are_closed(void)
+{
+    void (*done)(void *arg, bool all) = waiting.done;
+    if (!done || !link_empty(&closing))
+        return;
+    waiting.done = NULL;
+    timer_cancel(&waiting.timer);
+    done(waiting.arg, true);
+}
+
+/* It is closed: all is written, or given up. */
+static void finish(struct ledger_file *f)
+{
+    destroy(f);
+    look_whether_all_are_closed();
+}
+
+static uint64_t lines_in(const struct buf *b)
+{
+    uint64_t lines = 0;
+    const uint8_t *bytes = buf_bytes(b);
+    for (size_t i = 0; i < buf_len(b); i++)
+        lines += bytes[i] == '\n';
+    return lines;
+}
+
+/* What is not written yet is in no file, and will be in none. */
+static void give_up(struct ledger_file *f, const char *why)
+{
+    uint64_t events = ledger_last(f->ledger) - f->cursor.since;
+    events += lines_in(&f->lines) + lines_in(&f->next);
+    events_lost += events;
+    log_error("%s lacks the last %llu events of its ledger: %s", f->path,
+              (unsigned long long)events, why);
+}
+
 static void failed(struct ledger_file *f, int error)
 {
     if (!f->failing)
-        log_error("the ledger cannot be written to %s: %s; %s", f->path, uv_strerror(error),
-                  f->ledger ? "it is tried again each second" : "its end is missing there");
-    if (!f->ledger) {
-        destroy(f);
+        log_error("the ledger cannot be written to %s: %s; it is tried again each second", f->path,
+                  uv_strerror(error));
+    if (f->closing && (waiting.done || f->retries++ == CLOSING_RETRIES)) {
+        give_up(f, uv_strerror(error));
+        finish(f);
         return;
     }
-    if (!f->failing) {
-        f->failing = true;
+    if (!f->failing && !f->closing) {
         ledger_begin(f->ledger, EV_WARNING, 0, 0);
         ledger_text(f->ledger, F_NAME, f->path);
         ledger_text(f->ledger, F_WHY, "the ledger's file cannot be written; see the log");
         ledger_commit(f->ledger);
     }
+    f->failing = true;
     timer_at(&f->timer, clock_now() + RETRY);
 }
 
-/* What was written is gone: the ledger goes on in a new file, with all that it still has. Of a
- * ledger that has ended nothing is left to do so with. */
-static void begin_anew(struct ledger_file *f)
+static void say_anew(struct ledger_file *f)
 {
-    lost++;
-    if (!f->ledger) {
-        log_error("%s was deleted, or cut, while the ledger was written to it: it is lost",
-                  f->path);
-        return;
-    }
     ledger_begin(f->ledger, EV_WARNING, 0, 0);
     ledger_text(f->ledger, F_NAME, f->path);
     ledger_text(f->ledger, F_WHY,
                 "the ledger's file was deleted, or cut, while it was written; it goes on in a new "
                 "one, from the first event that is kept");
     ledger_commit(f->ledger);
+}
+
+/* What was written is gone: the ledger goes on in a new file, with all that it still has. Not at
+ * its end: who deletes the file then has had it. */
+static void begin_anew(struct ledger_file *f)
+{
+    lost++;
+    if (f->closing) {
+        give_up(f, "it was deleted, or cut, while it was written");
+        finish(f);
+        return;
+    }
+    say_anew(f);
     close(f->fd);
     buf_free(&f->lines);
     buf_free(&f->next);
@@ -168,7 +225,9 @@ static void begin_anew(struct ledger_file *f)
     log_error("%s was deleted, or cut, while the ledger was written to it; it goes on in %s",
               was ? was : "the ledger's file", f->path);
     free(was);
-    if (error)
+    if (!error)
+        write_on(f);
+    else
         failed(f, -error);
 }
 
@@ -182,7 +241,7 @@ static void looked(uv_fs_t *request)
     f->looked_at = clock_now();
     if (gone)
         begin_anew(f);
-    if (!f->failing)
+    else
         write_on(f);
 }
 
@@ -201,8 +260,9 @@ static void written(uv_fs_t *request)
     f->failing = false;
     f->offset += n;
     buf_consume(&f->lines, (size_t)n);
-    bool due = f->ledger ? clock_now() - f->looked_at >= LOOK
-                         : buf_len(&f->lines) == 0 && buf_len(&f->next) == 0;
+    bool all = f->closing && buf_len(&f->lines) == 0 && buf_len(&f->next) == 0 &&
+               f->cursor.since >= ledger_last(f->ledger);
+    bool due = all || clock_now() - f->looked_at >= LOOK;
     if (due)
         f->writing = uv_fs_fstat(f->loop, &f->request, f->fd, looked) == 0;
     if (!f->writing)
@@ -215,8 +275,7 @@ static void take_next(struct ledger_file *f)
     struct buf empty = f->lines;
     if (buf_len(&f->lines) > 0)
         return;
-    if (f->ledger)
-        render(f, PIECE, clock_now() + CLOCK_SLICE);
+    render(f, PIECE, clock_now() + CLOCK_SLICE);
     f->lines = f->next;
     f->next = empty;
 }
@@ -227,9 +286,12 @@ static void write_on(struct ledger_file *f)
         return;
     take_next(f);
     if (buf_len(&f->lines) == 0) {
-        if (!f->ledger)
-            destroy(f);
-        else if (f->cursor.since < ledger_last(f->ledger)) /* there was no memory */
+        bool all = f->cursor.since >= ledger_last(f->ledger);
+        if (f->closing && all)
+            finish(f);
+        else if (f->closing)
+            failed(f, UV_ENOMEM);
+        else if (!all) /* there was no memory */
             timer_at(&f->timer, clock_now() + RETRY);
         return;
     }
@@ -268,6 +330,7 @@ int ledger_file_open(struct uv_loop_s *loop, struct ledger *ledger, const char *
         return -ENOMEM;
     f->stem = stem;
     snprintf(f->path, stem + 1, "%s/%s", directory, name);
+    link_init(&f->link);
     f->loop = loop;
     f->ledger = ledger;
     f->cursor.ledger = ledger;
@@ -276,9 +339,10 @@ int ledger_file_open(struct uv_loop_s *loop, struct ledger *ledger, const char *
     f->watch.committed = committed;
     int error = open_new(f);
     if (error && why) {
-        free(f);
+        free(f); /* it has no reference yet */
         return refuse_directory(why, directory, error);
     }
+    ledger_ref(ledger);
     ledger_watch_add(ledger, &f->watch);
     timer_at(&f->timer, clock_now());
     *out = f;
@@ -289,11 +353,44 @@ void ledger_file_close(struct ledger_file *f)
 {
     if (!f)
         return;
-    timer_cancel(&f->timer);
     ledger_watch_remove(&f->watch);
-    render(f, SIZE_MAX, TIME_NONE);
-    f->ledger = NULL;
-    write_on(f);
+    f->closing = true;
+    link_append(&closing, &f->link);
+    if (!f->writing)
+        timer_at(&f->timer, clock_now());
+}
+
+/* --- Stop */
+
+/* Those whose threads are at it are left alone, with all that they have. */
+static void finish_reached(struct timer *timer, int64_t late)
+{
+    bool all = true;
+    void (*done)(void *arg, bool all) = waiting.done;
+    for (struct link *i = closing.next, *next; i != &closing; i = next) {
+        struct ledger_file *f = link_entry(i, struct ledger_file, link);
+        next = i->next;
+        give_up(f, "the disk was too slow for the time that the stop has");
+        all = all && !f->writing;
+        if (!f->writing)
+            destroy(f);
+    }
+    waiting.done = NULL;
+    done(waiting.arg, all);
+}
+
+void ledger_file_finish_all(int64_t until, void (*done)(void *arg, bool all), void *arg)
+{
+    waiting.done = done;
+    waiting.arg = arg;
+    waiting.timer.reached = finish_reached;
+    for (struct link *i = closing.next; i != &closing; i = i->next) {
+        struct ledger_file *f = link_entry(i, struct ledger_file, link);
+        if (!f->writing)
+            timer_at(&f->timer, clock_now());
+    }
+    timer_at(&waiting.timer, until);
+    look_whether_all_are_closed();
 }
 
 const char *ledger_file_path(const struct ledger_file *f)
@@ -304,4 +401,9 @@ const char *ledger_file_path(const struct ledger_file *f)
 uint64_t ledger_file_losses(void)
 {
     return lost;
+}
+
+uint64_t ledger_file_events_lost(void)
+{
+    return events_lost;
 }

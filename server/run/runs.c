@@ -5,14 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/descriptors.h"
+#include "base/limits.h"
 #include "run/ledger_file.h"
 #include "run/run_parts.h"
 
 struct runs {
     struct link all; /* struct entry */
     struct ledger_budget budget;
-    void (*done)(void *arg); /* set while shutting down */
+    void (*done)(void *arg, bool all); /* set while shutting down */
     void *done_arg;
 };
 
@@ -206,6 +208,12 @@ static void destroy(struct entry *e, struct ledger **keep)
     free(e);
 }
 
+/* All have ended: what their files lack is written. */
+static void write_files(struct runs *runs)
+{
+    ledger_file_finish_all(clock_now() + LIMIT_WRITTEN, runs->done, runs->done_arg);
+}
+
 static void ended(void *arg)
 {
     struct entry *e = arg;
@@ -218,7 +226,7 @@ static void ended(void *arg)
     if (keeper)
         keeper->ended(keeper, ledger);
     if (runs->done && link_empty(&runs->all))
-        runs->done(runs->done_arg);
+        write_files(runs);
 }
 
 static void end(struct entry *e, int64_t grace_ns)
@@ -243,14 +251,15 @@ void runs_drop(struct runs *runs, struct run *run)
     destroy(entry_of(runs, run), NULL);
 }
 
-void runs_shutdown(struct runs *runs, int64_t grace_ns, void (*done)(void *arg), void *arg)
+void runs_shutdown(struct runs *runs, int64_t grace_ns, void (*done)(void *arg, bool all),
+                   void *arg)
 {
     runs->done = done;
     runs->done_arg = arg;
     for (struct link *i = runs->all.next; i != &runs->all; i = i->next)
         end(entry_at(i), grace_ns);
     if (link_empty(&runs->all))
-        done(arg);
+        write_files(runs);
 }
 
 void runs_abort(struct runs *runs)

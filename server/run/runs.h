@@ -62,7 +62,8 @@ void runs_end(struct runs *runs, struct run *run, int64_t grace_ns, struct runs_
 /* The same at once, of one that has had no connection yet. */
 void runs_drop(struct runs *runs, struct run *run);
 /* Ends all of them; done is called from the loop when the last one is gone. */
-void runs_shutdown(struct runs *runs, int64_t grace_ns, void (*done)(void *arg), void *arg);
+void runs_shutdown(struct runs *runs, int64_t grace_ns, void (*done)(void *arg, bool all),
+                   void *arg);
 /* Ends all connections at once. */
 void runs_abort(struct runs *runs);
 /* As run_settle, for each. */

@@ -469,7 +469,10 @@ static void last_words(struct runs_keeper *keeper)
 static void finish(struct trial *t)
 {
     t->state = TRIAL_OVER;
-    judged_end(&t->judged, &t->trials->tally);
+    if (t->trials->stopping) /* nobody asks for it any more */
+        judged_free(&t->judged);
+    else
+        judged_end(&t->judged, &t->trials->tally);
     tally_end(&t->tally);
     t->ended = clock_wall(clock_now());
     trial_ref(t);

@@ -30,6 +30,44 @@ static uv_loop_t loop;
 static char dir[] = "/tmp/hangup-ledger-XXXXXX";
 static struct timer awake; /* keeps the loop turning while a condition is waited for */
 
+/* A disk that does not answer: what is to be written waits until it is let go. */
+static struct {
+    bool hangs;
+    size_t largest; /* of the pieces */
+    uv_fs_t *request;
+    uv_file fd;
+    uv_buf_t piece;
+    int64_t offset;
+    uv_fs_cb done;
+} disk;
+
+int __real_uv_fs_write(uv_loop_t *l, uv_fs_t *request, uv_file fd, const uv_buf_t pieces[],
+                       unsigned count, int64_t offset, uv_fs_cb done);
+int __wrap_uv_fs_write(uv_loop_t *l, uv_fs_t *request, uv_file fd, const uv_buf_t pieces[],
+                       unsigned count, int64_t offset, uv_fs_cb done);
+
+int __wrap_uv_fs_write(uv_loop_t *l, uv_fs_t *request, uv_file fd, const uv_buf_t pieces[],
+                       unsigned count, int64_t offset, uv_fs_cb done)
+{
+    disk.largest = pieces->len > disk.largest ? pieces->len : disk.largest;
+    if (!disk.hangs)
+        return __real_uv_fs_write(l, request, fd, pieces, count, offset, done);
+    disk.request = request;
+    disk.fd = fd;
+    disk.piece = *pieces;
+    disk.offset = offset;
+    disk.done = done;
+    return 0;
+}
+
+static void disk_answers(void)
+{
+    disk.hangs = false;
+    if (disk.request)
+        __real_uv_fs_write(&loop, disk.request, disk.fd, &disk.piece, 1, disk.offset, disk.done);
+    disk.request = NULL;
+}
+
 struct bench {
     struct ledger *ledger;
     struct ledger_file *file;
@@ -177,7 +215,9 @@ static void what_is_not_written_at_the_end_is_written_then(void **state)
         last = mark(b->ledger, "at the end");
     ledger_file_close(b->file);
     b->file = NULL;
+    disk.largest = 0;
     struct ledger *l = await(path, last);
+    assert_in_range(disk.largest, 1, 100 << 10); /* in steps: nothing else is late by it */
     assert_same(b->ledger, l);
     ledger_destroy(l);
     unlink(path);
@@ -329,6 +369,117 @@ static void a_file_that_is_lost_at_the_end_is_counted(void **state)
     assert_int_equal(ledger_file_losses(), lost + 1);
 }
 
+/* --- Stop */
+
+static int written = -1; /* what ledger_file_finish_all() has said */
+
+static void finished(void *arg, bool all)
+{
+    written = all;
+}
+
+static void await_finished(int64_t time)
+{
+    written = -1;
+    ledger_file_finish_all(clock_now() + time, finished, NULL);
+    timer_at(&awake, clock_now());
+    for (int64_t until = clock_now() + PATIENCE; written < 0 && clock_now() < until;)
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void a_stop_waits_until_all_is_written(void **state)
+{
+    struct bench *b = *state;
+    char path[300];
+    uint64_t last = 0, lost = ledger_file_events_lost();
+    snprintf(path, sizeof path, "%s", ledger_file_path(b->file));
+    for (int i = 0; i < 1000; i++)
+        last = mark(b->ledger, "before the stop");
+    ledger_file_close(b->file);
+    b->file = NULL;
+    await_finished(PATIENCE);
+    assert_int_equal(written, true);
+    assert_true(is_at_end(path, last));
+    assert_int_equal(ledger_file_events_lost(), lost);
+    await_finished(PATIENCE); /* there is none */
+    assert_int_equal(written, true);
+    unlink(path);
+}
+
+/* As of a disk that hangs: the stop goes on without it, and counts what is missing. */
+static void a_stop_does_not_wait_for_a_disk_that_hangs(void **state)
+{
+    struct bench *b = *state;
+    char path[300];
+    uint64_t last = 0, lost = ledger_file_events_lost();
+    snprintf(path, sizeof path, "%s", ledger_file_path(b->file));
+    ledger_destroy(await(path, mark(b->ledger, "before")));
+    disk.hangs = true;
+    for (int i = 0; i < 10; i++)
+        last = mark(b->ledger, "before the stop");
+    ledger_file_close(b->file);
+    b->file = NULL;
+    await_finished(NS_PER_S / 5);
+    assert_int_equal(written, false);
+    assert_int_equal(ledger_file_events_lost(), lost + 10);
+    disk_answers();
+    struct ledger *l = await(path, last);
+    assert_same(b->ledger, l);
+    ledger_destroy(l);
+    unlink(path);
+}
+
+static void a_stop_does_not_wait_for_a_full_disk(void **state)
+{
+    struct bench *b = *state;
+    struct rlimit before;
+    char path[300];
+    uint64_t lost = ledger_file_events_lost();
+    snprintf(path, sizeof path, "%s", ledger_file_path(b->file));
+    ledger_destroy(await(path, mark(b->ledger, "before")));
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit little = { (rlim_t)st.st_size, before.rlim_max };
+    for (int i = 0; i < 10; i++)
+        mark(b->ledger, "before the stop");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    ledger_file_close(b->file);
+    b->file = NULL;
+    await_finished(PATIENCE);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(written, true); /* no thread is left */
+    assert_int_equal(ledger_file_events_lost(), lost + 10);
+    unlink(path);
+}
+
+/* Of a run that ends while others go on: the disk may have room again. */
+static void a_full_disk_is_tried_again_for_a_ledger_that_has_ended(void **state)
+{
+    struct bench *b = *state;
+    struct rlimit before;
+    char path[300];
+    uint64_t last = 0, lost = ledger_file_events_lost();
+    snprintf(path, sizeof path, "%s", ledger_file_path(b->file));
+    ledger_destroy(await(path, mark(b->ledger, "before")));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit little = { 1000, before.rlim_max };
+    for (int i = 0; i < 20; i++)
+        last = mark(b->ledger, "before the end");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    ledger_file_close(b->file);
+    b->file = NULL;
+    timer_at(&awake, clock_now());
+    for (int64_t until = clock_now() + NS_PER_S / 5; clock_now() < until;)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    struct ledger *l = await(path, last);
+    assert_same(b->ledger, l);
+    ledger_destroy(l);
+    assert_int_equal(ledger_file_events_lost(), lost);
+    unlink(path);
+}
+
 /* Its directory too: it is tried again until that is there. */
 static void a_file_that_is_lost_with_its_directory_comes_back(void **state)
 {
@@ -428,6 +579,10 @@ int main(void)
         TEST(a_file_that_is_moved_is_written_where_it_is),
         TEST(a_file_that_is_lost_at_the_end_is_counted),
         TEST(a_file_that_is_lost_with_its_directory_comes_back),
+        TEST(a_stop_waits_until_all_is_written),
+        TEST(a_stop_does_not_wait_for_a_disk_that_hangs),
+        TEST(a_stop_does_not_wait_for_a_full_disk),
+        TEST(a_full_disk_is_tried_again_for_a_ledger_that_has_ended),
         TEST(without_memory_events_are_written_later),
         TEST(files_of_one_second_have_names_of_their_own),
         TEST(a_directory_that_cannot_be_written_to_is_refused),

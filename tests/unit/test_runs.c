@@ -98,7 +98,7 @@ static int start(void **state)
     return 0;
 }
 
-static void note(void *arg)
+static void note(void *arg, bool all)
 {
     *(bool *)arg = true;
 }
