@@ -1,6 +1,7 @@
 /* test_mode_limits.c - mode documents that are too large, need what is missing here, or are
  * compiled without memory.
  */
+#include "harness/memcheck.h"
 #include "harness/memory.h"
 #include "harness/mode_documents.h"
 
@@ -202,7 +203,7 @@ static void running_out_of_memory_anywhere_is_survived(void **state)
         assert_true(error == BAD_INPUT || error == -ENOMEM);
     }
     json_t *language = NULL;
-    for (long n = 0; !language; n++) {
+    for (long n = 0; !language; n = next_failing_of_many(n)) {
         memory_ends_after(n);
         language = mode_language();
         memory_restore();

@@ -1,4 +1,5 @@
 #include "admin_rig.h"
+#include "shared_catalogue.h"
 
 #include <limits.h>
 
@@ -292,7 +293,7 @@ int rig_set_up(void **state)
     link_init(&the_run.cursors);
     link_init(&the_run.waiters);
     call_patience = patient;
-    catalogue = catalogue_create();
+    catalogue = shared_catalogue_take();
     the_run.ledger = ledger_create(1 << 20);
     if (!catalogue || !the_run.ledger || stand_in(&the_run, &the_run.compiled) || loop_start(state))
         return -1;
@@ -335,7 +336,7 @@ int rig_tear_down(void **state)
     int outcome = loop_stop(state);
     plan_unref(the_run.compiled);
     ledger_destroy(the_run.ledger);
-    catalogue_destroy(catalogue);
+    shared_catalogue_give(catalogue);
     return outcome;
 }
 

@@ -1,4 +1,5 @@
 #include "catalogue_rig.h"
+#include "shared_catalogue.h"
 
 struct refusal catalogue_why;
 struct catalogue *catalogue;
@@ -7,7 +8,7 @@ char dir[64];
 int catalogue_set_up(void **state)
 {
     memset(&catalogue_why, 0, sizeof catalogue_why);
-    catalogue = catalogue_create();
+    catalogue = shared_catalogue_take();
     snprintf(dir, sizeof dir, "/tmp/hangup-catalogue-XXXXXX");
     return catalogue && mkdtemp(dir) ? 0 : -1;
 }
@@ -19,7 +20,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 int catalogue_tear_down(void **state)
 {
-    catalogue_destroy(catalogue);
+    shared_catalogue_give(catalogue);
     for (int i = 0; i < CAPABILITY_COUNT; i++)
         caps[i].available = true;
     return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);

@@ -23,6 +23,12 @@ static inline long next_failing(long n)
     return n + 1 + n / (under_memcheck() ? 4 : 64);
 }
 
+/* The same where there are thousands of one kind. */
+static inline long next_failing_of_many(long n)
+{
+    return n + (under_memcheck() ? 13 : 1);
+}
+
 static inline unsigned rounds_of(unsigned rounds)
 {
     return under_memcheck() ? rounds / 50 + 1 : rounds;

@@ -1,5 +1,6 @@
 #include "run_rig.h"
 
+#include "shared_catalogue.h"
 #include "sockets.h"
 
 struct catalogue *catalogue;
@@ -167,7 +168,7 @@ int rig_start(void **state)
 {
     struct refusal why;
     log_set_level(LOG_ERROR + 1);
-    if (loop_start(state) || h1_start(&loop) || !(catalogue = catalogue_create()) ||
+    if (loop_start(state) || h1_start(&loop) || !(catalogue = shared_catalogue_take()) ||
         endpoint_create(rig_stubs, &endpoint, &why))
         return -1;
     struct run_config config = { .loop = &loop,
@@ -214,6 +215,6 @@ int rig_stop(void **state)
     h2_stop();
     outcome |= loop_stop(state);
     endpoint_destroy(endpoint);
-    catalogue_destroy(catalogue);
+    shared_catalogue_give(catalogue);
     return outcome;
 }
