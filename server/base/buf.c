@@ -28,13 +28,13 @@ int buf_reserve(struct buf *b, size_t n)
     if (b->start >= len && b->size - len >= n) {
         memmove(b->data, b->data + b->start, len);
         b->start = 0;
-        b->end = len;
+        b->end = (uint32_t)len;
         return 0;
     }
 
-    if (n > PTRDIFF_MAX - len)
+    if (n > BUF_MAX - len)
         return out_of_memory(b);
-    size_t size = b->size <= PTRDIFF_MAX / 2 ? b->size * 2 : PTRDIFF_MAX;
+    size_t size = b->size <= BUF_MAX / 2 ? (size_t)b->size * 2 : BUF_MAX;
     if (size < len + n)
         size = len + n;
     if (size < SMALLEST)
@@ -48,8 +48,8 @@ int buf_reserve(struct buf *b, size_t n)
     free(b->data);
     b->data = data;
     b->start = 0;
-    b->end = len;
-    b->size = size;
+    b->end = (uint32_t)len;
+    b->size = (uint32_t)size;
     return 0;
 }
 
@@ -60,7 +60,7 @@ int buf_add(struct buf *b, const void *bytes, size_t n)
         return r;
     if (n)
         memcpy(b->data + b->end, bytes, n);
-    b->end += n;
+    b->end += (uint32_t)n;
     return 0;
 }
 
@@ -83,7 +83,7 @@ int buf_printf(struct buf *b, const char *format, ...)
         if (n < 0)
             return out_of_memory(b);
     } while ((size_t)n >= b->size - b->end); /* mostly once; again when it did not fit */
-    b->end += (size_t)n;
+    b->end += (uint32_t)n;
     return 0;
 }
 
@@ -127,13 +127,13 @@ int buf_json(struct buf *b, const char *text, size_t n)
     if (!r)
         r = buf_add(b, "\"", 1);
     if (r)
-        b->end = b->start + before;
+        b->end = (uint32_t)(b->start + before);
     return r;
 }
 
 void buf_consume(struct buf *b, size_t n)
 {
-    b->start += n;
+    b->start += (uint32_t)n;
     if (b->start == b->end)
         b->start = b->end = 0;
 }

@@ -10,10 +10,11 @@
 
 struct buf {
     uint8_t *data;
-    size_t start, end, size;
+    uint32_t start, end, size; /* a connection has half a dozen of these */
     bool failed; /* an append ran out of memory: the content is cut short there, and all further
                     appends fail too, so that one look at the end is enough */
 };
+#define BUF_MAX UINT32_MAX /* more is as if there were no memory */
 
 static inline size_t buf_len(const struct buf *b)
 {

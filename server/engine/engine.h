@@ -53,11 +53,11 @@ struct header {
 struct request {
     const char *method, *target, *authority; /* NUL-terminated; authority "" if none */
     const struct header *headers;            /* in the order received */
-    size_t header_count;
+    uint32_t header_count;
+    bool content;     /* once its header section is whole: it has content */
     uint64_t pseudo;  /* hash of the names of its h2 pseudo-header fields, in order; 0: none */
     int64_t begun_at; /* clock_now() when its first octet was read, if that was kept; 0: just now */
     size_t read;      /* as it begins: so many octets were read from its first one on; 0: just it */
-    bool content;     /* once its header section is whole: it has content */
 };
 
 /* Whether this is its name, in any case. Inline, as most names are constants and of another length.

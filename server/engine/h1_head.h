@@ -42,22 +42,22 @@ enum h1_chunk {
 /* Zeroed, it is between requests and owns nothing. */
 struct h1_head {
     enum h1_at at;
+    int status;             /* BROKEN: 4xx, 5xx; 503 for lack of memory */
     struct buf text;        /* the head as received, then the strings of request */
     size_t head_len;        /* of text, once the head is whole */
     struct request request; /* once the head is whole, until h1_head_next() */
     struct header *headers;
     int64_t begun_at; /* for request, set by who wants it there */
     size_t memory;    /* that head_memory.h counts for it */
-    bool uncounted;   /* it does not; set at first by who has limits of its own */
     size_t line;      /* in head: where the line being received starts */
+    bool uncounted;   /* memory is not counted; set at first by who has limits of its own */
     bool method_end;  /* in head: the method is whole */
-    int minor;        /* once the head is whole: of its version, HTTP/1.minor */
     bool chunked;
-    bool any; /* a chunk-size has a digit */
+    bool any;  /* a chunk-size has a digit */
+    int minor; /* once the head is whole: of its version, HTTP/1.minor */
     enum h1_chunk chunk;
     unsigned extra;  /* octets of chunk extensions and trailers */
     uint64_t left;   /* octets of the body or the chunk to come */
-    int status;      /* BROKEN: 4xx, 5xx; 503 for lack of memory */
     const char *why; /* BROKEN: one clause */
 };
 

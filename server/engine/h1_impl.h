@@ -16,11 +16,13 @@ enum h1_mode { H1_SERVING, H1_HOLDING, H1_WATCHING };
 struct h1 {
     struct engine base;
     enum h1_mode mode;
-    bool working;     /* see h1.c */
-    bool drops_input; /* all that is left of the input is dropped */
-    bool last;        /* finished() when the open exchange is over */
-    bool finished;    /* finished() was called */
-    bool stopping;    /* engine_shutdown */
+    bool working : 1;     /* see h1.c */
+    bool drops_input : 1; /* all that is left of the input is dropped */
+    bool last : 1;        /* finished() when the open exchange is over */
+    bool finished : 1;    /* finished() was called */
+    bool stopping : 1;    /* engine_shutdown */
+    bool of_open : 1;     /* what the witness reads belongs to ex */
+    bool flushed : 1;     /* engine_watch_flush reported something */
     struct link busy;
     struct h1_head in;       /* the request being received and served */
     struct buf pending;      /* input that `in` has not taken yet */
@@ -31,22 +33,20 @@ struct h1 {
     uint32_t nth;
 
     struct exchange ex;
-    bool open;            /* ex has begun and not ended */
-    bool seen;            /* headers() was called */
-    bool completed;       /* complete() was called */
-    bool answered;        /* engine_respond was called */
-    bool own;             /* the response is in out, not libmicrohttpd's */
-    const char *lost_why; /* it ends as lost, when out is empty */
+    bool open : 1;      /* ex has begun and not ended */
+    bool seen : 1;      /* headers() was called */
+    bool completed : 1; /* complete() was called */
+    bool answered : 1;  /* engine_respond was called */
+    bool own : 1;       /* the response is in out, not libmicrohttpd's */
+    bool stops : 1;     /* it is on its way, and goes out by h1_stop_drain */
     int status;
+    const char *lost_why; /* it ends as lost, when out is empty */
     struct MHD_Response *response;
     struct h1_stop *stop; /* where the response stops; NULL: nowhere */
-    bool stops;           /* it is on its way, and goes out by h1_stop_drain */
     struct h1_pair *pair;
     struct buf out;
 
     struct h1_head *witness; /* while watching; NULL for lack of memory */
-    bool of_open;            /* what it reads belongs to ex */
-    bool flushed;            /* engine_watch_flush reported something */
     size_t told;             /* octets of the input to be served that were reported already */
     size_t quiet;            /* of these, octets that the witness has yet to read */
 };

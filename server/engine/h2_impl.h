@@ -163,44 +163,44 @@ struct h2 {
     uint8_t preface_left;
     uint8_t head[H2_FRAME_HEAD]; /* frame header, possibly not whole yet */
     uint8_t head_have;
+    uint8_t continuations; /* that a field block has by now */
     uint32_t payload_left;
-    bool in_input;
-    bool in_block;         /* of a field block more is to come, in CONTINUATION frames */
-    uint8_t continuations; /* that it has by now */
+    bool in_input : 1;
+    bool in_block : 1;     /* of a field block more is to come, in CONTINUATION frames */
+    bool head_flushed : 1; /* the half frame header was reported as stale */
+    bool peer_gone : 1;
     uint8_t past[H2_STREAMS_PAST / 4]; /* two bits for each of the last streams: how it closed */
     struct h2_calm calm[H2_LIMITS];
-    uint32_t window_before; /* the client's SETTINGS_INITIAL_WINDOW_SIZE, */
-    size_t queued_before;   /* and frames to be said, before its SETTINGS */
-    bool head_flushed;      /* the half frame header was reported as stale */
-    size_t held;            /* octets that came in this hold */
+    size_t queued_before;   /* frames to be said, */
+    uint32_t window_before; /* and the client's SETTINGS_INITIAL_WINDOW_SIZE, before its SETTINGS */
     uint32_t stale;         /* stale exchanges whose end has not come */
-    bool peer_gone;
+    size_t held;            /* octets that came in this hold */
     /* Output */
     size_t room;
-    size_t unsaid;  /* frames of nghttp2's that still wait since we put nothing out: a hold, or a
-                       response that stands inside a frame. The client is not blamed for these */
-    bool last_said; /* nghttp2 has ended the connection with a GOAWAY */
-    bool pumping, again, force, paused;
-    bool special;      /* any of what follows, or of the stops, or limit, was ever used */
-    bool mute;         /* the frame that nghttp2 is about to give is not for the wire */
-    bool stop_reached; /* by an exchange whose host was not told */
-    struct h2_block *block;
-    struct h2_exchange *saying; /* its header section is being put out, and its octets counted */
+    size_t unsaid; /* frames of nghttp2's that still wait since we put nothing out: a hold, or a
+                      response that stands inside a frame. The client is not blamed for these */
+    bool last_said : 1; /* nghttp2 has ended the connection with a GOAWAY */
+    bool pumping : 1, again : 1, force : 1, paused : 1;
+    bool special : 1;      /* any of what follows, or of the stops, or limit, was ever used */
+    bool mute : 1;         /* the frame that nghttp2 is about to give is not for the wire */
+    bool stop_reached : 1; /* by an exchange whose host was not told */
     /* Settings, by the host */
     bool ignore_pings, ignore_settings, keep_windows, hold_streams;
-    bool greeted;            /* our SETTINGS were given to nghttp2 */
-    uint32_t window_kept;    /* octets that WINDOW_UPDATE frames kept back would give */
-    uint32_t initial_window; /* of our first SETTINGS */
-    uint32_t max_streams;    /* that we have said last, or are going to say first */
-    uint32_t streams;        /* that the client has open (RFC 9113 5.1.2), also refused ones */
+    bool greeted : 1; /* our SETTINGS were given to nghttp2 */
     /* End */
-    bool telling;
-    bool shutting;
-    bool finished;
-    bool failed; /* the connection ends with a GOAWAY of our own */
-    bool sealed; /* nghttp2 is not to be used any more */
+    bool telling : 1;
+    bool shutting : 1;
+    bool finished : 1;
+    bool failed : 1; /* the connection ends with a GOAWAY of our own */
+    bool sealed : 1; /* nghttp2 is not to be used any more */
     uint32_t fail_code;
     const char *fail_what; /* NULL: not the client's fault */
+    struct h2_block *block;
+    struct h2_exchange *saying; /* its header section is being put out, and its octets counted */
+    uint32_t window_kept;       /* octets that WINDOW_UPDATE frames kept back would give */
+    uint32_t initial_window;    /* of our first SETTINGS */
+    uint32_t max_streams;       /* that we have said last, or are going to say first */
+    uint32_t streams;           /* that the client has open (RFC 9113 5.1.2), also refused ones */
 };
 
 static inline struct h2 *h2_of(struct engine *e)

@@ -94,18 +94,18 @@ struct mode_exchange {
     struct exchange *ex;
     int64_t idle_before;            /* how long the connection was idle before it, ns */
     unsigned gates;                 /* delay and hold in force: do not answer while > 0 */
+    bool lost : 1;                  /* mode_exchange_unsaid was called: none will come */
+    bool answering : 1;             /* the host has begun to answer it; the host sets this, and */
+    bool standing : 1;              /* that the response has stopped at a place */
+    bool ended : 1;                 /* a step reset its stream: the engine will tell of its loss */
+    bool over : 1;                  /* mode_exchange_over was called */
     uint64_t gate_fault;            /* the seq of the fault event of the last of these */
     const struct response *instead; /* the response that respond gave, or NULL; lives as long as
                                        this exchange's program reference */
     uint64_t instead_fault;         /* the seq of its fault event */
     struct mode_program *program;   /* keeps instead alive */
     struct mode_header *set;        /* by header steps, newest first: the host puts them in */
-    bool lost;                      /* mode_exchange_unsaid was called: none will come */
-    bool answering;                 /* the host has begun to answer it; the host sets this, and */
-    bool standing;                  /* that the response has stopped at a place */
-    bool ended;                     /* a step reset its stream: the engine will tell of its loss */
-    uint64_t ended_fault;           /* the seq of its fault event */
-    bool over;                      /* mode_exchange_over was called */
+    uint64_t ended_fault; /* the seq of the fault event of the step that reset its stream */
 };
 
 /* Starts with program (a reference is taken): sets everything but wire, engine, over and number,

@@ -15,7 +15,7 @@
  * each LOOK_PACE, or as soon as LOOK_FULL wait, which says the same of all responses since the last
  * one, a little later.
  *
- * Only a connection for which something waits has a struct acks, and the waits come from a pool.
+ * What waits comes from a pool.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -37,11 +37,11 @@
 
 struct wait {
     struct link link;
-    uint64_t mark;   /* wire_queued() behind it */
-    uint64_t offset; /* where it ends in the TCP stream; WIRE_NO_OFFSET: not known yet */
-    uint64_t fault;  /* the fault that it tells of, by */
-    enum ledger_step step;
-    uint32_t nth;     /* or the exchange whose response it is; 0: a fault */
+    uint64_t offset; /* where it ends in the TCP stream; or, */
+    bool queued : 1; /* if that is not known yet, wire_queued() behind it */
+    enum ledger_step step : 8;
+    uint32_t nth;     /* the exchange whose response it is; 0: */
+    uint64_t fault;   /* it tells of this fault, by that step */
     int64_t since;    /* it was said then */
     int64_t not_then; /* it was not ACKed then */
 };
@@ -51,20 +51,7 @@ struct ping {
     uint64_t before;
 };
 
-struct acks {
-    struct exchanges *xs;
-    struct timer timer;
-    struct link unacked; /* struct wait, as they were said */
-    struct link unread;  /* responses that are ACKed */
-    unsigned unacked_count, unread_count;
-    int64_t looked_at;
-    int64_t spent;      /* until then its looks are spent, one each LOOK_PACE */
-    int64_t passed;     /* the last request that got no look; 0: none */
-    struct ping *pings; /* PINGS_MAX, as they were sent; NULL: none was */
-    unsigned ping_count;
-    bool pings_lost; /* one was not noted */
-    bool pipelines;
-};
+_Static_assert(UNREAD_MAX <= UINT8_MAX && PINGS_MAX <= UINT8_MAX, "for struct acks");
 
 /* What the client has shown that it has read: PROOF_NONE, or by this what ends by that offset. */
 struct proof {
@@ -74,6 +61,11 @@ struct proof {
 
 static struct link pool = { &pool, &pool };
 static unsigned pooled;
+
+static struct exchanges *exchanges_of(struct acks *a)
+{
+    return link_entry(a, struct exchanges, acks);
+}
 
 static struct wait *wait_at(const struct link *i)
 {
@@ -104,7 +96,7 @@ void acks_stop(void)
 
 static void tell(struct acks *a, const struct wait *wait, enum ledger_proof proof, int64_t now)
 {
-    struct exchanges *xs = a->xs;
+    struct exchanges *xs = exchanges_of(a);
     struct ledger *l = xs->ledger;
     ledger_begin_at(l, now, wait->nth ? EV_RESPONSE_ACKED : EV_FAULT_ACKED, xs->id, wait->nth);
     if (wait->nth) {
@@ -133,7 +125,7 @@ static void add_unread(struct acks *a, struct wait *wait, int64_t now)
 
 static void look(struct acks *a, struct proof proof, int64_t now)
 {
-    struct exchanges *xs = a->xs;
+    struct exchanges *xs = exchanges_of(a);
     if (link_empty(&a->unacked) || now - a->looked_at < LOOK_AGAIN)
         return;
     uint64_t acked = wire_acked(xs->wire), handed = wire_handed(xs->wire);
@@ -143,9 +135,11 @@ static void look(struct acks *a, struct proof proof, int64_t now)
     for (struct link *i = a->unacked.next; i != &a->unacked; i = next) {
         struct wait *wait = wait_at(i);
         next = i->next;
-        if (wait->offset == WIRE_NO_OFFSET && handed >= wait->mark)
+        if (wait->queued && handed >= wait->offset) {
             wait->offset = wire_bytes_out(xs->wire);
-        if (wait->offset > acked) {
+            wait->queued = false;
+        }
+        if (wait->queued || wait->offset > acked) {
             wait->not_then = now;
             continue;
         }
@@ -166,7 +160,7 @@ static void look(struct acks *a, struct proof proof, int64_t now)
 /* Whether a request gets a look. Where a rule or a fault is about, always. */
 static bool afford(struct acks *a, int64_t now)
 {
-    const struct mode_conn *mode = a->xs->mode;
+    const struct mode_conn *mode = exchanges_of(a)->mode;
     bool harmless = !mode->program->rule_count && !mode->said.seq && !mode->last.seq;
     if (a->spent < now)
         a->spent = now;
@@ -199,19 +193,11 @@ static void look_due(struct timer *timer, int64_t late)
 
 /* --- What waits */
 
-static struct acks *acks_of(struct exchanges *xs)
+void acks_init(struct acks *a)
 {
-    struct acks *a = xs->acks;
-    if (a || xs->acks_ended)
-        return a;
-    a = xs->acks = calloc(1, sizeof *a);
-    if (!a)
-        return NULL;
-    a->xs = xs;
     a->timer.reached = look_due;
     link_init(&a->unacked);
     link_init(&a->unread);
-    return a;
 }
 
 static struct wait *take_wait(void)
@@ -225,12 +211,13 @@ static struct wait *take_wait(void)
 }
 
 /* Without memory it is as if it were never ACKed. */
-static void add(struct exchanges *xs, const struct wait *as, int64_t now)
+static void add(struct acks *a, const struct wait *as, int64_t now)
 {
-    struct acks *a = acks_of(xs);
-    struct wait *wait = a ? take_wait() : NULL;
-    if (!wait)
+    struct wait *wait = a->ended ? NULL : take_wait();
+    if (!wait) {
+        a->lost = true;
         return;
+    }
     *wait = *as;
     wait->since = wait->not_then = now;
     link_append(&a->unacked, &wait->link);
@@ -241,14 +228,16 @@ static void add(struct exchanges *xs, const struct wait *as, int64_t now)
 
 void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset, int64_t now)
 {
-    add(xs, &(struct wait){ .offset = offset, .nth = nth }, now);
+    add(&xs->acks, &(struct wait){ .offset = offset, .nth = nth }, now);
 }
 
 void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step)
 {
-    add(xs,
-        &(struct wait){ .mark = wire_queued(xs->wire),
-                        .offset = wire_end_offset(xs->wire),
+    uint64_t offset = wire_end_offset(xs->wire);
+    bool queued = offset == WIRE_NO_OFFSET;
+    add(&xs->acks,
+        &(struct wait){ .offset = queued ? wire_queued(xs->wire) : offset,
+                        .queued = queued,
                         .fault = fault,
                         .step = step },
         clock_now());
@@ -256,8 +245,9 @@ void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step)
 
 void acks_look(struct exchanges *xs, int64_t now)
 {
-    if (xs->acks && now - xs->acks->looked_at >= LOOK_IDLY && afford(xs->acks, now))
-        look(xs->acks, (struct proof){ .by = PROOF_NONE }, now);
+    struct acks *a = &xs->acks;
+    if (!link_empty(&a->unacked) && now - a->looked_at >= LOOK_IDLY && afford(a, now))
+        look(a, (struct proof){ .by = PROOF_NONE }, now);
 }
 
 /* Of what was seen to be ACKed. */
@@ -286,9 +276,7 @@ static bool came_before(const struct link *list, int64_t read_at)
 
 void acks_next_request(struct exchanges *xs, int64_t read_at, int64_t now)
 {
-    struct acks *a = xs->acks;
-    if (!a)
-        return;
+    struct acks *a = &xs->acks;
     a->pipelines |= came_before(&a->unread, read_at) || came_before(&a->unacked, read_at);
     struct proof proof = { .by = PROOF_NONE };
     if (!a->pipelines) {
@@ -301,8 +289,8 @@ void acks_next_request(struct exchanges *xs, int64_t read_at, int64_t now)
 
 void acks_ping(struct exchanges *xs, const uint8_t opaque[OPAQUE], uint64_t before)
 {
-    struct acks *a = acks_of(xs);
-    if (!a)
+    struct acks *a = &xs->acks;
+    if (a->ended)
         return;
     if (!a->pings)
         a->pings = malloc(PINGS_MAX * sizeof *a->pings);
@@ -316,9 +304,7 @@ void acks_ping(struct exchanges *xs, const uint8_t opaque[OPAQUE], uint64_t befo
 
 void acks_ping_ack(struct exchanges *xs, const char *opaque, size_t len)
 {
-    struct acks *a = xs->acks;
-    if (!a)
-        return;
+    struct acks *a = &xs->acks;
     for (unsigned i = 0; i < a->ping_count && !a->pings_lost; i++) {
         if (len != 2 * OPAQUE || memcmp(a->pings[i].opaque, opaque, len) != 0)
             continue;
@@ -336,26 +322,24 @@ void acks_ping_ack(struct exchanges *xs, const char *opaque, size_t len)
 
 enum ledger_fin_acked acks_fault_acked(struct exchanges *xs, uint64_t fault)
 {
-    struct acks *a = xs->acks;
-    if (!a)
-        return FIN_UNCLEAR; /* without memory nothing was noted: nobody is blamed */
+    struct acks *a = &xs->acks;
+    if (a->ended || a->lost)
+        return FIN_UNCLEAR; /* it may not have been noted: nobody is blamed */
     for (struct link *i = a->unacked.next; i != &a->unacked; i = i->next) {
         const struct wait *wait = wait_at(i);
         if (wait->nth || wait->fault != fault)
             continue;
-        uint64_t end = wait->offset == WIRE_NO_OFFSET ? wire_bytes_out(xs->wire) : wait->offset;
-        return wire_handed(xs->wire) < wait->mark || end > wire_acked(xs->wire) ? FIN_CROSSED
-                                                                                : FIN_UNCLEAR;
+        uint64_t end = wait->queued ? wire_bytes_out(xs->wire) : wait->offset;
+        bool leaves = wait->queued && wire_handed(xs->wire) < wait->offset;
+        return leaves || end > wire_acked(xs->wire) ? FIN_CROSSED : FIN_UNCLEAR;
     }
     return FIN_ACKED;
 }
 
 void acks_end(struct exchanges *xs)
 {
-    struct acks *a = xs->acks;
-    xs->acks_ended = true; /* what is still told of the connection finds nobody who could look */
-    if (!a)
-        return;
+    struct acks *a = &xs->acks;
+    a->ended = true; /* what is still told of the connection finds nobody who could look */
     a->looked_at = 0;
     look(a, (struct proof){ .by = PROOF_NONE }, clock_now());
     timer_cancel(&a->timer);
@@ -364,6 +348,6 @@ void acks_end(struct exchanges *xs)
     while (!link_empty(&a->unread))
         recycle(wait_at(a->unread.next));
     free(a->pings);
-    free(a);
-    xs->acks = NULL;
+    a->pings = NULL;
+    a->ping_count = 0;
 }

@@ -92,6 +92,7 @@ void exchange_init(struct exchanges *xs)
     link_init(&xs->unanswered);
     link_init(&xs->leaving);
     link_init(&xs->unbegun);
+    acks_init(&xs->acks);
 }
 
 /* --- Idle: no exchange open, and none begun, since the last byte was handed over */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/timer.h"
 #include "endpoint/problem.h"
 #include "engine/engine.h"
 #include "ledger/ledger.h"
@@ -31,6 +32,23 @@ struct exchanges_calls {
                     struct refusal *why);
 };
 
+/* What a client may not have yet, for acks.c. */
+struct acks {
+    struct timer timer;
+    struct link unacked; /* struct wait, as they were said */
+    struct link unread;  /* responses that are ACKed */
+    int64_t looked_at;
+    int64_t spent;      /* until then its looks are spent, one each LOOK_PACE */
+    int64_t passed;     /* the last request that got no look; 0: none */
+    struct ping *pings; /* PINGS_MAX, as they were sent; NULL: none was */
+    unsigned unacked_count;
+    uint8_t unread_count, ping_count;
+    bool pings_lost : 1; /* one was not noted */
+    bool lost : 1;       /* the same of a struct wait */
+    bool pipelines : 1;
+    bool ended : 1; /* acks_end() was called: nothing waits any more */
+};
+
 /* The exchanges of a connection. The session sets what comes first, and engine when it has one. */
 struct exchanges {
     const struct exchanges_calls *calls;
@@ -42,38 +60,37 @@ struct exchanges {
     struct engine *engine; /* NULL until the protocol is known */
     uint64_t id;           /* of the connection */
 
-    bool reading; /* the engine is being given what was read, and */
-    int64_t now; /* the newest exchange in that began now; 0: none did. Of what is told of exchanges
-                    meanwhile this is the time: see exchange_now */
+    int64_t now; /* reading: the newest exchange in what is read began now; 0: none did. Of what is
+                    told of exchanges meanwhile this is the time: see exchange_now */
 
     /* What comes out of a black hole, see witness_from_hole(). */
     int64_t from_hole_until;     /* without from_hole_end: it comes by then; 0: nothing does */
     uint64_t from_hole_end;      /* up to this octet of all that is received (0: not known) */
     uint64_t healed, from_holed; /* of fed: when the hole healed, and behind what came out of it */
     uint64_t fed;                /* octets that the engine was given */
-    bool from_hole;              /* what was given to it last was sent into the hole */
 
     int64_t idle_since;  /* TIME_NONE: busy, or nothing can be asked of it yet */
     int64_t quiet_since; /* the same, also under a fault, until something comes */
-    uint32_t answered;   /* exchanges whose response is with the kernel */
-    struct acks *acks;   /* what the client may not have yet (acks.c); NULL: nothing */
-    bool acks_ended;     /* acks_end() was called: nothing waits any more */
-    uint32_t begun;      /* exchanges so far */
-    uint32_t numbered;   /* and of requests that have not begun, but for stale ones */
-    uint32_t open;       /* of these, not over yet */
-    uint32_t stops;      /* of these, stopped at a place that is not with the kernel yet */
+    struct acks acks;
+    uint32_t answered; /* exchanges whose response is with the kernel */
+    uint32_t begun;    /* exchanges so far */
+    uint32_t numbered; /* and of requests that have not begun, but for stale ones */
+    uint32_t open;     /* of these, not over yet */
+    uint32_t stops;    /* of these, stopped at a place that is not with the kernel yet */
+    unsigned unbegun_count;
     struct link unanswered;
     struct link leaving; /* answered; their last bytes are on the way to the kernel */
     struct link unbegun; /* struct unbegun, in the order in which they came */
-    unsigned unbegun_count;
 
-    bool asked;         /* the ledger has a request of it without a number */
-    bool peer_goaway;   /* the client has said GOAWAY */
-    bool peer_settings; /* and its first SETTINGS */
-    bool timed_out;     /* it was silent for too long, and the server ends the connection */
-    bool unsaid;        /* some of what the engine put out, as a close_notify had been sent */
-    bool stale_seen;    /* bytes came after the fault that put it out of service */
-    bool client_leaves; /* it said so: GOAWAY, Connection: close */
+    bool reading : 1;       /* the engine is being given what was read */
+    bool from_hole : 1;     /* what was given to it last was sent into the hole */
+    bool asked : 1;         /* the ledger has a request of it without a number */
+    bool peer_goaway : 1;   /* the client has said GOAWAY */
+    bool peer_settings : 1; /* and its first SETTINGS */
+    bool timed_out : 1;     /* it was silent for too long, and the server ends the connection */
+    bool unsaid : 1;        /* some of what the engine put out, as a close_notify had been sent */
+    bool stale_seen : 1;    /* bytes came after the fault that put it out of service */
+    bool client_leaves : 1; /* it said so: GOAWAY, Connection: close */
 };
 
 /* What was read of a request, and what the ledger has of it; the first of these and the last two
@@ -107,29 +124,29 @@ struct session_exchange {
     struct mode_exchange mx;
     struct exchange copy; /* what mx points at once the engine's own is gone */
     enum ledger_reached reached;
-    unsigned pins;  /* callers up the stack that look at it again */
-    bool over;      /* only pins keep its memory */
-    uint32_t tried; /* by which respond_all() */
+    unsigned pins;         /* callers up the stack that look at it again */
+    uint32_t tried;        /* by which respond_all() */
+    bool over : 1;         /* only pins keep its memory */
+    bool from_hole : 1;    /* it began in what was sent into a black hole */
+    bool stop_counted : 1; /* stop_content and content_of are known */
+    bool start_fired : 1, end_told : 1;
+    uint8_t stopped; /* 1u << kind: it has, and the rules there have not fired yet */
     struct reading read;
-    bool from_hole; /* it began in what was sent into a black hole */
-    bool start_fired, end_told;
     int64_t heard_at; /* its first byte, the end of its header section, or the last of its body */
     uint64_t body_bytes, digest;
     const char *target;     /* as sent, with the mode that obey_url takes off */
     struct attempt_key key; /* from REACHED_HEADERS on */
-    int status;
     int64_t
         place[STOP_KINDS]; /* the next place of each kind at which the response stops; -1: none */
     uint64_t said[STOP_KINDS]; /* how much of it there was, where places were set */
-    uint8_t stopped;           /* 1u << kind: it has, and the rules there have not fired yet */
     uint64_t stop_mark;        /* wire_queued() then */
     uint64_t stop_content;     /* if stop_counted: octets of content by then, */
     uint64_t content_of;       /* and in all */
-    bool stop_counted;
-    uint64_t end_mark;   /* wire_queued() after its last byte */
-    uint64_t end_offset; /* wire_end_offset() there */
-    int problem;         /* status of a response of our own instead of the endpoint's; 0: none */
-    enum problem kind;   /* if the mode of its URL is refused */
+    uint64_t end_mark;         /* wire_queued() after its last byte */
+    uint64_t end_offset;       /* wire_end_offset() there */
+    int status;
+    int problem;       /* status of a response of our own instead of the endpoint's; 0: none */
+    enum problem kind; /* if the mode of its URL is refused */
     struct refusal *refusal; /* likewise, why; NULL: no memory */
 };
 
@@ -210,6 +227,8 @@ void respond_all(struct exchanges *xs);
 void respond_open_gates(struct exchanges *xs);
 
 /* --- acks.c */
+/* Of a zeroed struct. */
+void acks_init(struct acks *acks);
 /* The response of an exchange is with the kernel, up to this offset of the TCP stream. */
 void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset, int64_t now);
 /* A step has told the client of a fault, with the last byte that was queued. */

@@ -496,10 +496,12 @@ static enum ledger_path path_from(const struct session_shared *shared, const str
 static void ledger_open(const struct session *s, const struct sockaddr *peer, int picked)
 {
     struct ledger *l = s->xs.ledger;
+    char text[ADDRESS_TEXT_SIZE];
+    address_text(&s->peer.any, text);
     ledger_begin(l, EV_CONNECTION_OPEN, s->xs.id, 0);
     ledger_text(l, F_LISTENER, s->listener);
-    ledger_text(l, F_PEER, s->peer);
-    ledger_int(l, F_FAMILY, address_of(peer).any.sa_family == AF_INET ? 4 : 6);
+    ledger_text(l, F_PEER, text);
+    ledger_int(l, F_FAMILY, s->peer.any.sa_family == AF_INET ? 4 : 6);
     ledger_word(l, F_PATH, path_from(s->shared, peer));
     ledger_int(l, F_NUMBER, s->mode.number);
     ledger_mode(s, plan_is_mode(s->shared->plan) ? PLAN_NONE : picked);
@@ -543,7 +545,7 @@ int session_accept(struct session_shared *shared, const struct run_listener *lis
     mode_conn_init(&s->mode, &mode_calls, s, shared->ledger, s->xs.id,
                    plan_program(shared->plan, picked));
     s->early = true;
-    address_text(peer, s->peer);
+    s->peer = address_of(peer);
     ledger_open(s, peer, picked);
     s->mode.wire = s->xs.wire;
     wire_closing(s->xs.wire, &s->mode.program->closing);

@@ -9,6 +9,7 @@
 
 #include <sys/socket.h>
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/gateway.h"
 #include "mode/catalogue.h"
@@ -38,22 +39,22 @@ struct session {
     struct link link; /* the run's */
     struct session_shared *shared;
     char listener[RUN_LISTENER_NAME_SIZE]; /* which may be gone by now */
-    char peer[ADDRESS_TEXT_SIZE];
+    union address peer;
+    struct protocol_sniff sniff; /* what a cleartext connection has begun with */
+    uint8_t warning;             /* why its mode does nothing here, for fits_warning; 0: it may */
+    bool early : 1;              /* it has the mode it was accepted with */
+    bool tls_type_seen : 1;  /* on a cleartext connection: a first byte that TLS may begin with */
+    bool protocol_fired : 1; /* the rules of "protocol" have */
+    bool watched : 1;        /* the engine only watches, for ever */
+    bool ended_by_fault : 1; /* once it has ended */
+    bool patience_held : 1;  /* it and patience_since: see patience.c */
     struct exchanges xs;
     struct mode_conn mode;
-    uint64_t setting;            /* the run's, as far as it has reached this connection */
-    struct plan *undecided;      /* its entry depends on the protocol; NULL: it has its mode */
-    char *mode_text;             /* the last /mode/... prefix that was obeyed; NULL: none */
-    struct protocol_sniff sniff; /* what a cleartext connection has begun with */
-    bool early;                  /* it has the mode it was accepted with */
-    uint8_t warning;             /* why its mode does nothing here, for fits_warning; 0: it may */
-    bool tls_type_seen;    /* on a cleartext connection: a first byte that TLS may begin with */
-    bool protocol_fired;   /* the rules of "protocol" have */
-    bool watched;          /* the engine only watches, for ever */
-    bool ended_by_fault;   /* once it has ended */
-    bool patience_held;    /* it and patience_since: see patience.c */
-    struct timer losing;   /* a fault has ended it: what is not answered is lost */
-    struct timer patience; /* see patience.c */
+    uint64_t setting;       /* the run's, as far as it has reached this connection */
+    struct plan *undecided; /* its entry depends on the protocol; NULL: it has its mode */
+    char *mode_text;        /* the last /mode/... prefix that was obeyed; NULL: none */
+    struct timer losing;    /* a fault has ended it: what is not answered is lost */
+    struct timer patience;  /* see patience.c */
     int64_t
         patience_since; /* when its handshake could begin, or it could carry its first request */
 };

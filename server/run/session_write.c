@@ -49,10 +49,12 @@ static void write_mode(const struct mode_program *mode, struct buf *out)
 void session_write(struct session *s, struct buf *out)
 {
     int64_t now = clock_now();
+    char peer[ADDRESS_TEXT_SIZE];
+    address_text(&s->peer.any, peer);
     session_catch_up(s);
     buf_printf(out, "{\"id\":%" PRIu64, s->xs.id);
     write_text(out, "listener", s->listener);
-    write_text(out, "peer", s->peer);
+    write_text(out, "peer", peer);
     write_text(out, "state", wire_state_name(wire_state(s->xs.wire)));
     if (s->xs.engine)
         write_text(out, "protocol", engine_protocol(s->xs.engine));

@@ -20,6 +20,7 @@ static void poll_closed(uv_handle_t *handle)
     buf_free(&w->out);
     buf_free(&w->early);
     buf_free(&w->held);
+    free(w->sni);
     free(w);
 }
 

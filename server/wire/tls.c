@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -21,6 +22,7 @@
 #include "wire/wire_impl.h"
 
 #define RECORD_ALERT 21
+#define SNI_MAX      255 /* octets of a name that are kept */
 
 /* Extensions of a ClientHello (RFC 8446 4.2, RFC 6066, RFC 7301, RFC 7685, RFC 5077). */
 enum {
@@ -212,6 +214,16 @@ static int note_extension(void *context, unsigned id, const unsigned char *data,
     return 0;
 }
 
+static void keep_name(struct wire *w, const struct hello *hello)
+{
+    size_t len = hello->name_len < SNI_MAX ? hello->name_len : SNI_MAX;
+    w->sni = len > 0 ? malloc(len) : NULL;
+    if (!w->sni)
+        return;
+    memcpy(w->sni, hello->name, len);
+    w->sni_len = (uint8_t)len;
+}
+
 static void ledger_hello(struct wire *w, const gnutls_datum_t *message)
 {
     static struct hello hello; /* used up within the call */
@@ -224,9 +236,7 @@ static void ledger_hello(struct wire *w, const gnutls_datum_t *message)
     ledger_bytes(w->ledger, F_ALPN_OFFERED, hello.alpn, hello.alpn_len);
     ledger_int(w->ledger, F_RESUMPTION_OFFERED, hello.resumption);
     ledger_commit(w->ledger);
-    w->sni_len = (uint8_t)(hello.name_len < sizeof w->sni ? hello.name_len : sizeof w->sni);
-    if (w->sni_len > 0)
-        memcpy(w->sni, hello.name, w->sni_len);
+    keep_name(w, &hello);
 }
 
 uint64_t wire_client(const struct wire *w)
@@ -547,7 +557,8 @@ void wire_tls_info(const struct wire *w, struct wire_tls_info *info)
     *info = (struct wire_tls_info){ "", "", "", 0, false };
     if (!w->tls)
         return;
-    info->sni = w->sni;
+    if (w->sni)
+        info->sni = w->sni;
     info->sni_len = w->sni_len;
     if (!w->established)
         return;

@@ -331,7 +331,7 @@ void wire_poll(struct wire *w)
         events = UV_PRIORITIZED; /* nothing but errors */
     if (events == w->polled)
         return;
-    w->polled = events;
+    w->polled = (uint8_t)events;
     uv_poll_start(&w->poll, events, polled);
 }
 

@@ -29,12 +29,15 @@ enum wire_effect {
 struct wire {
     uv_poll_t poll;
     int fd;
-    int polled;                  /* the events that poll is started with */
-    enum wire_state state, told; /* told: as the owner knows it */
-    enum wire_effect effect;
-    bool cutting;     /* a cut takes effect, and the owner is yet to be told */
-    bool exact;       /* forgotten: by the kernel too, once all is out */
-    bool established; /* HTTP may flow (cleartext: from the start) */
+    uint8_t polled;                      /* the events that poll is started with */
+    enum wire_state state : 8, told : 8; /* told: as the owner knows it */
+    enum wire_effect effect : 8;
+    bool cutting : 1;     /* a cut takes effect, and the owner is yet to be told */
+    bool exact : 1;       /* forgotten: by the kernel too, once all is out */
+    bool established : 1; /* HTTP may flow (cleartext: from the start) */
+    uint8_t sni_len;      /* octets of sni; 0: none, or no memory for it */
+    uint8_t alert_have;   /* of alert, */
+    uint8_t record_have;  /* of record_head: so much has come */
     const struct wire_owner *calls;
     void *owner;
     struct ledger *ledger;
@@ -44,13 +47,17 @@ struct wire {
     struct tls_server *server;
     const char *const *alpn; /* offered */
     struct buf early;        /* what has come of the ClientHello, while it is not there yet */
-    bool hello_seen;         /* it is there */
-    bool tls_done;           /* TLS carries nothing more towards us (close_notify, fatal alert) */
-    bool notified;           /* we sent close_notify */
-    bool peer_notified;      /* the client did, */
-    bool notify_read;        /* in the present reading */
-    char sni[255];           /* the name that the ClientHello asks for, any bytes: */
-    uint8_t sni_len;         /* so many */
+    bool hello_seen : 1;     /* it is there */
+    bool tls_done : 1;       /* TLS carries nothing more towards us (close_notify, fatal alert) */
+    bool notified : 1;       /* we sent close_notify */
+    bool peer_notified : 1;  /* the client did, */
+    bool notify_read : 1;    /* in the present reading */
+    bool heard : 1;          /* TLS has given plaintext of the client */
+    bool failed_told : 1;    /* the ledger has tls_failed */
+    uint8_t alert[2];        /* of the last record, when that is a cleartext alert: level and
+                                description */
+    uint8_t record_head[5];  /* of the TLS record being received */
+    char *sni;               /* the name that the ClientHello asks for, any bytes */
     uint64_t client;         /* wire_client() */
     const uint8_t *in;       /* what GnuTLS may pull now */
     size_t in_len;
@@ -58,42 +65,36 @@ struct wire {
     struct buf out;      /* for the kernel, TLS records or plain */
     struct shape *shape; /* NULL: nothing limits what leaves */
     struct buf held;     /* read, but to be looked at only after heal or resume (LIMIT_HELD) */
-    bool corked;         /* in a callback: flush once, at its end */
-    bool peer_rst;       /* its RST was, not in answer to a probe */
-    bool peer_fin;       /* the client's FIN was read */
-    bool left_hole;      /* black-holed: the client has left, see wire_left_in_silence */
-    bool probing;        /* wire_keepalive_probe */
-    bool peer_closed_told;
-    bool to_kernel;        /* behind our FIN the socket is to be closed, and the kernel answers */
-    bool reset_due;        /* RST as soon as what was read is looked at, */
-    bool reset_reads;      /* which is being done; with reset_left */
-    bool last_said;        /* TLS has no more to say in the orderly end */
-    enum ledger_by end_by; /* who began that; BY_NOBODY: nobody */
-    const char *end_why;   /* for connection_end; NULL: it says enough */
+    bool corked : 1;     /* in a callback: flush once, at its end */
+    bool peer_rst : 1;   /* its RST was, not in answer to a probe */
+    bool peer_fin : 1;   /* the client's FIN was read */
+    bool left_hole : 1;  /* black-holed: the client has left, see wire_left_in_silence */
+    bool probing : 1;    /* wire_keepalive_probe */
+    bool peer_closed_told : 1;
+    bool to_kernel : 1;    /* behind our FIN the socket is to be closed, and the kernel answers */
+    bool reset_due : 1;    /* RST as soon as what was read is looked at, */
+    bool reset_reads : 1;  /* which is being done; with reset_left */
+    bool last_said : 1;    /* TLS has no more to say in the orderly end */
+    bool began : 1;        /* it is known whether the client speaks TLS: */
+    bool in_cleartext : 1; /* it does not */
+    bool hup_seen : 1;     /* while stalled and not reading: the client has closed */
+    bool stale_noted : 1;  /* the ledger has the present reading */
+    bool late : 1;         /* which the client sent after we had ended or silenced it */
+    bool into_earlier : 1; /* the last one of these was sent into the fault before */
+    enum ledger_by end_by : 8; /* who began that; BY_NOBODY: nobody */
+    const char *end_why;       /* for connection_end; NULL: it says enough */
     struct wire_closing closing;
 
     /* Plaintext accounting, see wire_handed(): one checkpoint under way at a time. */
     uint64_t queued, handed, mark_plain, mark_out;
     uint64_t out_total; /* bytes ever appended to out */
     uint64_t bytes_in, bytes_out;
-    bool began;             /* it is known whether the client speaks TLS: */
-    bool in_cleartext;      /* it does not */
-    bool heard;             /* TLS has given plaintext of the client */
-    bool failed_told;       /* the ledger has tls_failed */
-    uint8_t alert[2];       /* of the last record, when that is a cleartext alert: level, */
-    uint8_t alert_have;     /* description, of which so much has come */
-    uint8_t record_head[5]; /* of the TLS record being received, of which */
-    uint8_t record_have;    /* so much has come */
-    bool hup_seen;          /* while stalled and not reading: the client has closed */
-    bool stale_noted;       /* the ledger has the present reading */
-    bool late;              /* which the client sent after we had ended or silenced it */
-    bool into_earlier;      /* the last one of these was sent into the fault before */
-    uint32_t record_left;   /* so much of the record's body is to come */
-    uint32_t records;       /* that began in the present reading */
-    size_t reading;         /* bytes of that */
-    uint32_t before_left;   /* the kernel had so many when we ended or silenced it: these are to be
-                               read first, */
-    uint32_t earlier_left;  /* then so many that were sent into the fault before, */
+    uint32_t record_left;  /* so much of the TLS record's body is to come */
+    uint32_t records;      /* that began in the present reading */
+    size_t reading;        /* bytes of that */
+    uint32_t before_left;  /* the kernel had so many when we ended or silenced it: these are to be
+                              read first, */
+    uint32_t earlier_left; /* then so many that were sent into the fault before, */
     struct wire_sent_into earlier; /* this one */
 
     int64_t peer_fin_at, probing_since;
@@ -114,8 +115,8 @@ struct wire {
     uint64_t announced;        /* the seq of the fault event of the next verb, */
     uint64_t fault;            /* and of the one that put it out of service last; 0: none */
     struct {
-        bool due;    /* fault_done is to say whether it took effect, */
-        bool of_cut; /* or how what a cut has begun went; */
+        bool due : 1;    /* fault_done is to say whether it took effect, */
+        bool of_cut : 1; /* or how what a cut has begun went; */
         enum ledger_step step;
         uint64_t fault; /* the seq of its fault event; 0: it has none */
         int64_t since;

@@ -159,6 +159,17 @@ static void sizes_that_overflow_are_refused(void **state)
     }
 }
 
+/* Also where there would be memory for it. */
+static void a_buffer_grows_no_further_than_its_members_can_say(void **state)
+{
+    struct buf b = { 0 };
+    buf_text(&b, "abc");
+    assert_int_equal(buf_reserve(&b, BUF_MAX - 2), -ENOMEM);
+    assert_true(b.failed);
+    assert_content(&b, "abc");
+    buf_free(&b);
+}
+
 #define BYTES(text) text, sizeof text - 1
 
 static void json_strings_escape_what_they_must(void **state)
@@ -218,6 +229,7 @@ int main(void)
         cmocka_unit_test_setup(without_memory_the_content_is_a_true_beginning, unlimited),
         cmocka_unit_test_setup(json_without_memory_appends_nothing, unlimited),
         cmocka_unit_test_setup(sizes_that_overflow_are_refused, unlimited),
+        cmocka_unit_test(a_buffer_grows_no_further_than_its_members_can_say),
         cmocka_unit_test_setup(json_strings_escape_what_they_must, unlimited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

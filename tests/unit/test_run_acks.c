@@ -1,6 +1,9 @@
 /* When the ledger says that the client has a response, or knows of a fault: not before its kernel
  * has ACKed it, and of what was not ACKed never.
  */
+#include "run/exchange.h"
+
+#include "harness/memory.h"
 #include "harness/run_client.h"
 #include "harness/sockets.h"
 
@@ -337,6 +340,19 @@ static void where_there_is_a_rule_each_request_gets_a_look(void **state)
     assert_in_range(acked_count("next_request", 0), MANY / 3, MANY - 1);
 }
 
+/* What there was no memory to wait for is not known to be ACKed. */
+static void without_memory_nobody_is_said_to_have_acked(void **state)
+{
+    struct exchanges xs = { 0 };
+    acks_init(&xs.acks);
+    assert_int_equal(acks_fault_acked(&xs, 1), FIN_ACKED);
+    acks_stop(); /* of what is kept there would be some */
+    memory_ends_after(0);
+    acks_response(&xs, 1, 100, clock_now());
+    memory_restore();
+    assert_int_equal(acks_fault_acked(&xs, 1), FIN_UNCLEAR);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, rig_reset)
@@ -351,6 +367,7 @@ int main(void)
         TEST(a_pipelined_request_shows_nothing),
         TEST(under_load_there_is_a_look_now_and_then),
         TEST(where_there_is_a_rule_each_request_gets_a_look),
+        TEST(without_memory_nobody_is_said_to_have_acked),
     };
     return cmocka_run_group_tests_name("run acks", tests, rig_start, rig_stop);
 }

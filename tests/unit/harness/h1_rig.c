@@ -31,7 +31,7 @@ static void on_headers(void *host, struct exchange *ex)
 
     assert_ptr_equal(ex, t->open);
     assert_ptr_equal(ex->data, t);
-    buf_printf(&t->trace, "headers(%s %s %s %zu) ", ex->request.method, ex->request.target,
+    buf_printf(&t->trace, "headers(%s %s %s %u) ", ex->request.method, ex->request.target,
                ex->request.authority, ex->request.header_count);
     host_at(t, ex, AT_HEADERS);
 }
@@ -112,7 +112,7 @@ static void on_stale_request(void *host, struct exchange *ex, const struct reque
 
     assert_int_equal(stream, 0);
     assert_true(!ex || ex == t->open);
-    buf_printf(&t->trace, "stale%s(%s %s %s %zu %s) ", ex ? "-open" : "", r->method, r->target,
+    buf_printf(&t->trace, "stale%s(%s %s %s %u %s) ", ex ? "-open" : "", r->method, r->target,
                r->authority, r->header_count, names[what]);
 }
 
