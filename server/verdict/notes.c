@@ -83,10 +83,8 @@ static size_t tally_find(const struct tallies *t, uint64_t key)
 
 static size_t tally_of(const struct tallies *t, uint64_t key)
 {
-    size_t first = tally_find(t, key), at = first;
-    while (at < t->count && t->list[at].key == key)
-        at++;
-    return at - first;
+    size_t after = key == UINT64_MAX ? t->count : tally_find(t, key + 1);
+    return after - tally_find(t, key);
 }
 
 #define RHYTHM_LEAST 4
@@ -254,6 +252,68 @@ static bool find_foreign(const struct scene *s, struct note *notes)
     }
     free(asked.list);
     return true;
+}
+
+/* --- Calls that are missing */
+
+/* Whether one of its answers went out. */
+static bool call_went_out(const struct calls *calls, const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        if (calls->members[call->first + i].attempt->progress >= PROGRESS_HANDED)
+            return true;
+    }
+    return false;
+}
+
+/* The first attempts of calls. *unread: how many calls have none of which something was read.
+ * False: without memory. */
+static bool tally_calls(const struct calls *calls, bool answered, struct tallies *out,
+                        size_t *unread)
+{
+    *unread = out->count = 0;
+    out->list = calloc(calls->count + 1, sizeof *out->list);
+    for (size_t i = 0; out->list && i < calls->count; i++) {
+        const struct call *call = &calls->calls[i];
+        const struct attempt *first = call->count ? calls->members[call->first].attempt : NULL;
+        if (!first || !first->method.hash)
+            ++*unread;
+        else if (!answered || call_went_out(calls, call))
+            out->list[out->count++] = (struct tally){ key_of(first), first };
+    }
+    if (out->list && out->count)
+        qsort(out->list, out->count, sizeof *out->list, by_key);
+    return out->list != NULL;
+}
+
+static bool joined_without_name(const struct calls *calls, const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        if (calls->members[call->first + i].join == JOIN_CLOSE)
+            return true;
+    }
+    return false;
+}
+
+bool notes_find_fewer(const struct scene *s, const struct calls *control, struct note *notes)
+{
+    struct tallies there = { 0 }, here = { 0 };
+    size_t unread, ignored;
+    bool done = tally_calls(control, true, &there, &ignored) &&
+                tally_calls(s->calls, false, &here, &unread);
+    for (size_t i = 0; done && i < s->calls->count; i++) {
+        const struct call *call = &s->calls->calls[i];
+        if (!joined_without_name(s->calls, call))
+            continue;
+        const struct attempt *first = s->calls->members[call->first].attempt;
+        uint64_t key = key_of(first);
+        size_t asked = tally_of(&there, key);
+        bool by_clock = asked >= RHYTHM_LEAST && control_habit(s->control, first).rhythm != NEVER;
+        notes[i].fewer = tally_of(&here, key) + unread + by_clock < asked;
+    }
+    free(there.list);
+    free(here.list);
+    return done;
 }
 
 struct note *notes_make(const struct scene *s, const struct calls *narrow,

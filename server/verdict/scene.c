@@ -98,7 +98,7 @@ struct subject subject_of_connection(const struct connection *c)
 
 bool scene_may_be_two(const struct scene *s, const struct call *call)
 {
-    return call->quick && s->all_told != TRI_YES;
+    return (call->quick || s->notes[call - s->calls->calls].fewer) && s->all_told != TRI_YES;
 }
 
 enum remedy scene_unsaid(const struct scene *s, const struct call *call)
@@ -150,8 +150,9 @@ void found_of(const struct scene *s, struct finding *f, const struct call *call,
                (outcome == OUTCOME_PASS ||
                 (outcome == OUTCOME_FAIL && blames_for_more(s->e->check)))) {
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_CALL_NAME, UNTIL_THE_END, &who,
-              "%.100s, if the next %.80s was the same call: this client makes its next one as soon",
-              sentence, call_text(s, call, name));
+              "%.100s, if the next %.80s was the same call: %s", sentence, call_text(s, call, name),
+              call->quick ? "this client makes its next one as soon"
+                          : "there were more of them in the control");
     } else if (note->foreign && !s->e->path[0] && outcome == OUTCOME_PASS) {
         finding_leave(f, REMEDY_FOR, &who, "%.80s met the fault, which the control did not ask",
                       call_text(s, call, name));

@@ -14,7 +14,8 @@ struct note {
     enum differs differs;            /* from the client's own account */
     const struct account_line *line; /* NULL: none */
     bool alone;                      /* in its group */
-    unsigned at_once;                /* how many calls were open when it began, itself too */
+    bool fewer; /* joined without a name, and there are fewer of its kind than in the control */
+    unsigned at_once; /* how many calls were open when it began, itself too */
 };
 
 struct scene {

@@ -99,6 +99,11 @@ enum tri notes_all_told(const struct phase *p, const struct phase *before,
 struct note *notes_make(const struct scene *s, const struct calls *narrow,
                         const struct account *account, bool fits);
 
+/* Which calls that were joined without a name there are fewer of than in the control (its calls),
+ * between two commands that ended by themselves: one that a fault has struck, and was not sent
+ * again, and the client's next one may be taken for one. False without memory. */
+bool notes_find_fewer(const struct scene *s, const struct calls *control, struct note *notes);
+
 /* timeline.c: the connections of the calls that met a fault, then others: { "connections": [],
  * "more": n }. NULL without memory. */
 json_t *timeline_json(struct verdict *v);

@@ -277,6 +277,10 @@ static bool judge_reading(const struct verdict *v, struct work *w, struct scene 
     *notes = notes_make(s, w->calls, &w->phase->account, s->account_fits);
     if (!*notes)
         return false;
+    const struct work *before = &v->works[PHASE_CONTROL];
+    if (control && before->calls && control->exited != NEVER && s->exited != NEVER &&
+        s->reading == READING_NARROW && !notes_find_fewer(s, before->calls, *notes))
+        return false;
     s->notes = *notes;
     s->all_told = notes_all_told(w->phase, control, s->control, s->account_fits, &s->lacking);
     for (size_t i = 0; i < expect_count(v->expect); i++) {

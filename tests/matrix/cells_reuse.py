@@ -130,6 +130,22 @@ def poll_family(t):
                   control=False, account=False, named=True, wire=('ok', LOSSES, 'ok', LOSSES, 'ok', LOSSES))
 
 
+def rush_family(t):
+    steps = 'get pause:0.4 get pause:0.3 get'
+    for spec in REUSE + LOST:
+        for over, tls in WIRES:
+            t.add('rush', 'It never retries. Behind a failure it has nothing to show, so that its next request, for the '
+                  'same, comes sooner than it does behind an answer; and it ends with 0, whatever came. There is one '
+                  'call fewer than in the control: never a pass.', 'rushes', steps, spec, over, tls,
+                  {'recovered': 'FI', 'retry-once': 'FI', 'user_wait': 'FI'}, account=False, due=False,
+                  wire=('ok', LOSSES, 'ok'))
+            t.add('rush', 'The same requests of a client that does send it again: as many calls as in the control.',
+                  'retry', steps, spec, over, tls, {'recovered': 'P', 'retry-once': 'P'}, account=False,
+                  wire=('ok', LOSSES, 'ok', LOSSES, 'ok'))
+            t.add('rush', 'By its own account each request has a line, and one of them has failed.', 'naive', steps,
+                  spec, over, tls, {'recovered': 'F', 'retry-once': 'F'}, wire=('ok', LOSSES, 'ok'))
+
+
 def still_reuses_family(t):
     for over, tls in WIRES:
         spec = mode('close-on-reuse', idle='30s')
@@ -151,4 +167,4 @@ def normal_family(t):
                       'retries': 'I' if client != 'close' else 'IN'}, wire=('ok', 'ok'))
 
 
-FAMILIES = (reuse_family, close_family, poll_family, still_reuses_family, normal_family)
+FAMILIES = (reuse_family, close_family, poll_family, rush_family, still_reuses_family, normal_family)

@@ -56,6 +56,7 @@ class Policy:
     expect: bool = False          # a POST says Expect: 100-continue, and waits for that
     via: bool = False             # as if a proxy had sent it
     cached: bool = False          # says that it was answered, whatever came
+    rushes: bool = False          # makes no pause behind a request that was not answered: there is nothing to show
     again: float = 0.0            # asks once more, though it was answered, after so long
     unread: bool = False          # leaves what comes unread, and closes: an RST. It says that all is well, whatever came
     at_once: str = ''             # closes as soon as it is answered: at-once (close_notify, and no look at what else came), rst
@@ -70,6 +71,7 @@ class App:
         self.named, self.set_mark, self.v6 = named, mark, v6
         self.pool = []
         self.calls = 0
+        self.unanswered = False   # the last call was not
         self.lines = []     # of the driver
         self.attempts = []  # what it has seen, for the matrix itself
         self.connections = 0
@@ -365,6 +367,7 @@ class App:
             self.line(step, self.good(result), result, begin, call)
 
     def line(self, step, ok, result, begin, call=0):
+        self.unanswered = result.kind != 'ok'
         self.lines.append({'n': call or self.calls, 'step': step, 'ok': ok, 'status': result.status,
                            'ms': round((time.monotonic() - begin) * 1000, 3),
                            'error': '' if ok else f'{result.kind} {result.detail}'.strip()})
@@ -382,7 +385,8 @@ class App:
         word, _, value = step.partition(':')
         word, _, count = word.partition('*')
         if word == 'pause':
-            self.pause(float(value))
+            if not (self.policy.rushes and self.unanswered):
+                self.pause(float(value))
         elif word == 'mark':
             self.at_mark(value)
         elif word == 'other':
@@ -473,6 +477,7 @@ CLIENTS = {
     'retry-backoff-5': Policy(retries=5, delay=0.05, backoff=2.0),
     'waits': Policy(retries=60, delay=0.1),
     'cached': Policy(cached=True),
+    'rushes': Policy(cached=True, rushes=True),
     'unread': Policy(retries=1, unread=True),
     'at-once': Policy(retries=1, at_once='at-once'),
     'at-once-rst': Policy(retries=1, at_once='rst'),

@@ -47,6 +47,18 @@
         BITTEN("10.011", "c101", "x2", "GET /a")                                                   \
             GONE("10.012", "c101") "10.013 c102 open\n" ANSWERED("10.014", "c102", "x1", "GET /a")
 
+/* A client that asks the same thrice, with a pause; of the second it meets a fault. */
+#define SLOW_CONTROL                                                                               \
+    "0.100 phase control\n0.100 command_start\n0.200 c91 open\n" ANSWERED("0.200", "c91", "x1",    \
+                                                                          "GET /a")                \
+        ANSWERED("0.400", "c91", "x2", "GET /a") ANSWERED("0.600", "c91", "x3", "GET /a")          \
+            GONE("0.700", "c91") "1.300 command_exit exit_status=0 live=0\n5.000 phase fault\n"    \
+                                 "5.000 mode mode=m params={} time_scale=1\n"                      \
+                                 "5.000 command_start\n"
+#define SLOW_BITTEN                                                                                \
+    "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "GET /a")                                \
+        BITTEN("10.200", "c101", "x2", "GET /a") GONE("10.201", "c101") "10.203 c102 open\n"
+
 /* The same of a command that gives no account: so many octets are dropped, and that is asked next.
  */
 #define HOLE_BARE(octets, next)                                                                    \
@@ -381,6 +393,18 @@ static const struct truth of_calls[] = {
       LOOP_CONTROL LOOP_BITTEN ANSWERED("10.025", "c102", "x2", "GET /a") GONE("10.100", "c102")
           EXIT("10.200"),
       "pass recovered=pass", 0 },
+    { "R1: what comes sooner behind a loss than behind an answer is the next call, if one is "
+      "missing",
+      "[\"retry-once\"]",
+      SLOW_CONTROL SLOW_BITTEN ANSWERED("10.204", "c102", "x1", "GET /a") GONE("10.300", "c102")
+          EXIT("10.400"),
+      "inconclusive recovered=inconclusive(hangup-call) retries=inconclusive(hangup-call) "
+      "retry_elsewhere=inconclusive(hangup-call)",
+      0 },
+    { "R1: it is another attempt, if none is missing", "[\"retry-once\"]",
+      SLOW_CONTROL SLOW_BITTEN ANSWERED("10.204", "c102", "x1", "GET /a")
+          ANSWERED("10.410", "c102", "x2", "GET /a") GONE("10.500", "c102") EXIT("10.600"),
+      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
     { "R1: a reset stream is sent again before the kernel ACKs the RST_STREAM", "[\"recovered\"]",
       "10.000 c101 open h2\n" ANSWERED(
           "10.000", "c101", "x1",
