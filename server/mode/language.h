@@ -258,6 +258,7 @@ typedef int step_exec(struct mode_conn *mc, struct mode_exchange *mx, struct mod
 #define STEP_ANSWERED   3 /* too late: the exchange's response has begun */
 #define STEP_OVER       4 /* too late: the exchange is over */
 #define STEP_SO_ALREADY 6 /* what it sets is so already */
+#define STEP_BEHIND_CUT 7 /* too late: an earlier cut ends the connection before it */
 
 struct step_row {
     const char *about;          /* NULL ends the table */
@@ -298,7 +299,7 @@ step_exec step_do_goaway, step_do_goaway_notice, step_do_ping, step_do_ignore_pi
     step_do_ignore_settings, step_do_window;
 step_exec step_do_max_streams, step_do_rst_stream, step_do_refuse;
 step_exec step_do_respond, step_do_header;
-step_ready step_ready_verb, step_ready_tls_verb, step_ready_rst, step_ready_pace,
+step_ready step_ready_verb, step_ready_tls_verb, step_ready_rst, step_ready_pace, step_ready_cut,
     step_ready_response, step_ready_gate;
 step_ready step_ready_engine, step_ready_ignore_pings, step_ready_ignore_settings,
     step_ready_window;

@@ -128,6 +128,8 @@ static const char *why_not(const struct mode_conn *mc, int outcome)
         return "too late: the response had begun";
     case STEP_OVER:
         return "too late: the exchange was over";
+    case STEP_BEHIND_CUT:
+        return "too late: an earlier cut goes before it";
     case STEP_SO_ALREADY:
         return "nothing to do: it is so already";
     case ENGINE_TOO_LATE:

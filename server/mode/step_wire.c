@@ -38,6 +38,15 @@ int step_ready_pace(const struct mode_conn *mc, const struct mode_exchange *mx,
     return !outcome && !step->arg[0].number && !wire_is_paced(mc->wire) ? STEP_SO_ALREADY : outcome;
 }
 
+/* The first cut of several responses at once ends the connection: a later one would let out what
+ * lies behind that. */
+int step_ready_cut(const struct mode_conn *mc, const struct mode_exchange *mx,
+                   const struct mode_step *step)
+{
+    int outcome = wire_ready(mc->wire, step->row->verb);
+    return !outcome && wire_cut_is_full(mc->wire) ? STEP_BEHIND_CUT : outcome;
+}
+
 /* --- Ends and silences */
 
 int step_do_fin(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,

@@ -423,7 +423,7 @@ const struct step_row step_rows[] = {
                     .exec = step_do_drip },
     [STEP_CUT] = { .about = "so many bytes more leave, then the connection ends in the middle; "
                             "another cut moves "
-                            "it",
+                            "it, unless all that it lets out is queued",
                    .args = cut_args,
                    .shorthand = true,
                    .slots = IN_OPEN,
@@ -433,7 +433,7 @@ const struct step_row step_rows[] = {
                    .behind = true,
                    .effect = EFFECT_CHANGES,
                    .verb = WIRE_VERB_CUT,
-                   .ready = step_ready_verb,
+                   .ready = step_ready_cut,
                    .exec = step_do_cut },
     [STEP_INJECT] = { .about = "puts bytes out past HTTP; before TLS is established (accept, "
                                "client_hello) straight "

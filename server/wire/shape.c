@@ -440,6 +440,22 @@ bool wire_is_paced(const struct wire *w)
     return w->shape && pace_is_set(&w->shape->pace);
 }
 
+bool wire_cut_is_full(const struct wire *w)
+{
+    const struct shape *s = w->shape;
+    const struct item *item = s ? s->first : NULL;
+    uint64_t behind = 0;
+    if (!s || !s->cut_armed)
+        return false;
+    if (s->cut_placed)
+        return w->out_total + s->waiting >= s->cut_at;
+    while (item && item->kind != CUT)
+        item = item->next;
+    for (const struct item *past = item; past; past = past->next)
+        behind += buf_len(&past->bytes);
+    return item && behind >= s->cut_after;
+}
+
 int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
 {
     if (wire_ready(w, WIRE_VERB_CUT))

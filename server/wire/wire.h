@@ -285,6 +285,10 @@ bool wire_is_paced(const struct wire *w);
  * stalled and black_holed only. */
 int wire_cut(struct wire *w, uint64_t after, enum wire_cut how);
 
+/* Is as much queued as a cut lets out, so that what comes now lies behind it, and the cut is yet to
+ * take effect? */
+bool wire_cut_is_full(const struct wire *w);
+
 /* Puts bytes of the caller's choice out, behind what is queued, and at its pace. tls: inside TLS,
  * if it is established; otherwise straight onto the socket, between TLS records. In a handshake,
  * and where wire_can_send. */

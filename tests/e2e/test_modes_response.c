@@ -197,6 +197,63 @@ static void truncate_ends_in_the_content_with_silence(struct stage *stage)
     truncated(stage, "stall", 100);
 }
 
+/* Of several responses on their way the first one that is cut ends the connection: the cuts of the
+ * others must let no more of it out. */
+static void cut_at_once(struct stage *stage, const char *mode, const char *how, size_t content)
+{
+    char params[80];
+    int32_t streams[3];
+    struct buf out = { 0 };
+
+    snprintf(params, sizeof params, "{\"nth\":\"2-\",\"how\":\"%s\"}", how);
+    struct talk *t = used_once(stage, mode, params);
+    for (size_t i = 0; i < 3; i++)
+        streams[i] = h2_compose_request(&t->h2, &out, "GET", ENTITLEMENT, NULL, NULL);
+    assert_int_equal(client_send(&t->c, buf_bytes(&out), buf_len(&out)), 0);
+    buf_free(&out);
+    check(client_look(&t->c, in_ms(PATIENCE_MS)), "nothing came: %s", client_story(&t->c));
+    while (h2_next(&t->h2, in_ms(strcmp(how, "stall") == 0 ? 200 : PATIENCE_MS)))
+        ;
+    check_how(t, how);
+    for (size_t i = 0; i < 3; i++) {
+        const struct h2_stream *stream = h2_stream(&t->h2, streams[i]);
+        assert_false(stream->ended);
+        assert_true(i == 0 ? buf_len(&stream->body) == content : buf_len(&stream->body) <= content);
+    }
+    uint64_t fault = check_fault(stage, t, mode, "cut", 0);
+    if (strcmp(mode, "truncate-head") == 0)
+        return; /* the places of the others are never reached */
+    json_t *missed = ledger_await(stage->server, t->connection, "fault_missed", NULL);
+    assert_string_equal(event_text(missed, "why"), "too late: an earlier cut goes before it");
+    assert_true(event_ms(missed, "seq") > (double)fault);
+    json_decref(missed);
+}
+
+static void truncate_of_several_at_once_ends_in_the_first_with_fin(struct stage *stage)
+{
+    cut_at_once(stage, "truncate", "fin", 100);
+}
+
+static void truncate_of_several_at_once_ends_in_the_first_with_rst(struct stage *stage)
+{
+    cut_at_once(stage, "truncate", "rst", 100);
+}
+
+static void truncate_of_several_at_once_ends_in_the_first_with_silence(struct stage *stage)
+{
+    cut_at_once(stage, "truncate", "stall", 100);
+}
+
+static void truncate_record_of_several_at_once_ends_in_the_first(struct stage *stage)
+{
+    cut_at_once(stage, "truncate-record", "fin", 0);
+}
+
+static void truncate_head_of_several_at_once_ends_in_the_first(struct stage *stage)
+{
+    cut_at_once(stage, "truncate-head", "fin", 0);
+}
+
 static void truncate_can_leave_the_header_section_alone(struct stage *stage)
 {
     truncated(stage, "fin", 0);
@@ -424,6 +481,11 @@ int main(void)
         SCENARIO(truncate_ends_in_the_content_with_fin, SEATS_ALL),
         SCENARIO(truncate_ends_in_the_content_with_rst, SEATS_ALL),
         SCENARIO(truncate_ends_in_the_content_with_silence, SEATS_ALL),
+        SCENARIO(truncate_of_several_at_once_ends_in_the_first_with_fin, SEATS_H2),
+        SCENARIO(truncate_of_several_at_once_ends_in_the_first_with_rst, SEATS_H2),
+        SCENARIO(truncate_of_several_at_once_ends_in_the_first_with_silence, SEATS_H2),
+        SCENARIO(truncate_record_of_several_at_once_ends_in_the_first, SEATS_H2),
+        SCENARIO(truncate_head_of_several_at_once_ends_in_the_first, SEATS_H2),
         SCENARIO(truncate_can_leave_the_header_section_alone, SEATS_ALL),
         SCENARIO(truncate_can_send_one_octet, SEATS_ALL),
         SCENARIO(truncate_leaves_a_shorter_answer_whole, SEATS_ALL),
