@@ -135,16 +135,17 @@ static void tell_end(struct session_exchange *sx, int64_t now)
 
 uint64_t exchange_fault(const struct exchanges *xs, const struct mode_exchange *mx)
 {
-    /* The first that made it unanswerable. */
-    if (mx && !mx->ended && xs->mode->goaway_fault &&
+    /* The first that made it unanswerable; the end of its stream may be told within a later step.
+     */
+    if (mx && mx->ended)
+        return mx->ended_fault;
+    if (mx && xs->mode->goaway_fault &&
         (xs->mode->held || engine_disowns(xs->engine, mx->ex->stream)))
         return xs->mode->goaway_fault;
     if (xs->mode->acting)
         return xs->mode->acting;
     if (exchange_silenced(xs))
         return wire_fault(xs->wire);
-    if (mx && mx->ended)
-        return mx->ended_fault;
     if (xs->mode->held || (mx && engine_disowns(xs->engine, mx->ex->stream)))
         return xs->mode->goaway_fault;
     return mx && mx->gates > 0 ? mx->gate_fault : 0;

@@ -168,6 +168,40 @@ static void rst_stream_can_come_in_the_content(struct stage *stage)
           NGHTTP2_ENHANCE_YOUR_CALM, "answering", twenty_octets_come);
 }
 
+/* Each exchange is lost to the step that ended its stream, though one comes within the other. */
+static void rst_streams_at_once_are_told_apart(struct stage *stage)
+{
+    struct talk *t = served_once(stage, "rst-stream", "{\"nth\":\"2-\",\"at\":\"content:20\"}");
+    struct buf out = { 0 };
+    for (int i = 0; i < 3; i++)
+        t->stream = h2_compose_request(&t->h2, &out, "GET", ENTITLEMENT, NULL, NULL);
+    assert_int_equal(client_send(&t->c, buf_bytes(&out), buf_len(&out)), 0);
+    buf_free(&out);
+    for (int i = 2; i >= 0; i--)
+        check(h2_wait_stream(&t->h2, t->stream - 2 * i, in_ms(PATIENCE_MS)), "not reset: %s",
+              client_story(&t->c));
+
+    uint64_t next;
+    json_int_t faults[8] = { 0 };
+    size_t i, lost = 0;
+    json_t *events = admin_events(stage->server, 0, 0, &next), *event;
+    json_array_foreach(events, i, event)
+    {
+        json_int_t nth = json_integer_value(json_object_get(event, "exchange"));
+        if (json_integer_value(json_object_get(event, "connection")) != (json_int_t)t->connection ||
+            nth < 2 || nth > 4)
+            continue;
+        if (strcmp(event_text(event, "event"), "fault") == 0)
+            faults[nth] = json_integer_value(json_object_get(event, "seq"));
+        if (strcmp(event_text(event, "event"), "exchange_lost") == 0) {
+            assert_int_equal(json_integer_value(json_object_get(event, "fault")), faults[nth]);
+            lost++;
+        }
+    }
+    json_decref(events);
+    assert_int_equal(lost, 3);
+}
+
 static void rst_stream_can_come_behind_a_whole_response(struct stage *stage)
 {
     reset(stage, "{\"at\":\"end\",\"error\":\"NO_ERROR\"}", NGHTTP2_NO_ERROR, "", all_comes);
@@ -330,6 +364,7 @@ int main(void)
         SCENARIO(rst_stream_can_come_behind_the_header_section, SEATS_H2),
         SCENARIO(rst_stream_can_come_in_the_content, SEATS_H2),
         SCENARIO(rst_stream_can_come_behind_a_whole_response, SEATS_H2),
+        SCENARIO(rst_streams_at_once_are_told_apart, SEATS_H2),
         SCENARIO(max_streams_one_refuses_a_second_before_its_settings_are_acked, SEATS_H2),
         SCENARIO(max_streams_one_serves_one_after_the_other, SEATS_H2),
         SCENARIO(max_streams_one_refuses_a_client_that_does_not_heed_it, SEATS_H2),
