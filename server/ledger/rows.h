@@ -395,7 +395,7 @@
  * has "seq", "at", "ms" and "event" besides, and may have "cut". "fault" is the seq of the fault
  * that the event follows from. docs/openapi.json is made from these rows. */
 #define LEDGER_MEMBERS(X)                                                                          \
-    X(CONNECTION_OPEN, "connection listener peer number mode entry? family? path? why?")           \
+    X(CONNECTION_OPEN, "connection listener peer number mode entry? family? path?")                \
     X(CLIENT_HELLO, "connection sni? alpn_offered resumption_offered")                             \
     X(TLS_ESTABLISHED, "connection tls_version cipher alpn? resumed")                              \
     X(TLS_FAILED, "connection why sent_alert?")                                                    \
