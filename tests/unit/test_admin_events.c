@@ -161,7 +161,7 @@ static void a_burst_wakes_a_waiting_call_once_with_all_of_it(void **state)
     assert_true(anybody_waits());
     for (int i = 0; i < 100; i++)
         rig_commit("burst");
-    assert_true(rig_receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     assert_int_equal(event_count(), 100);
     assert_int_equal(reply_number("next"), 100);
     assert_false(anybody_waits());
@@ -170,7 +170,7 @@ static void a_burst_wakes_a_waiting_call_once_with_all_of_it(void **state)
     send_text(fd, again, strlen(again));
     assert_false(rig_receive(fd, false, 30));
     rig_commit("more");
-    assert_true(rig_receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     assert_int_equal(event_count(), 1);
     close(fd);
 }
@@ -182,7 +182,7 @@ static void many_can_wait_for_the_same_event(void **state)
         fds[i] = ask_and_wait("since=0&wait=30s");
     rig_commit("x");
     for (int i = 0; i < 20; i++) {
-        assert_true(rig_receive(fds[i], false, 2000));
+        assert_true(rig_receive(fds[i], false, PATIENCE_MS));
         assert_int_equal(event_count(), 1);
         close(fds[i]);
     }
@@ -191,9 +191,12 @@ static void many_can_wait_for_the_same_event(void **state)
 
 static void waiting_ends_after_its_time(void **state)
 {
+    static const char ask[] =
+        "GET /v1/runs/default/events?wait=300ms HTTP/1.1\r\nHost: localhost\r\n\r\n";
     int64_t began = clock_now();
-    int fd = ask_and_wait("wait=300ms");
-    assert_true(rig_receive(fd, false, 2000));
+    int fd = open_client();
+    send_text(fd, ask, sizeof ask - 1);
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     assert_int_equal(reply.status, 200);
     assert_int_equal(event_count(), 0);
     assert_true(clock_now() - began >= 300 * NS_PER_MS);
@@ -223,7 +226,7 @@ static void stopping_answers_who_waits(void **state)
 {
     int fd = ask_and_wait("wait=60s");
     stop_admin();
-    assert_true(rig_receive(fd, false, 1000));
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     assert_int_equal(reply.status, 200);
     assert_int_equal(event_count(), 0);
     close(fd);
@@ -309,7 +312,7 @@ static void a_page_that_loses_events_meanwhile_says_so(void **state)
     commit_many(MANY);
     int fd = begin_page();
     ledger_clear(the_run.ledger);
-    assert_true(rig_receive(fd, false, 5000));
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     assert_non_null(reply.json);
     assert_true(event_count() < MANY);
     assert_int_equal(reply_number("next"), MANY); /* as its header field says */
@@ -326,11 +329,9 @@ static void many_slow_readers_are_served_side_by_side(void **state)
     commit_many(MANY);
     for (int i = 0; i < SLOW; i++)
         fds[i] = begin_page();
-    int64_t began = clock_now();
-    assert_int_equal(rig_get("/healthz"), 200);
-    assert_true(clock_now() - began < 5 * NS_PER_S);
+    assert_int_equal(rig_get("/healthz"), 200); /* though nobody has read a page */
     for (int i = 0; i < SLOW; i++) {
-        assert_true(rig_receive(fds[i], false, 20000));
+        assert_true(rig_receive(fds[i], false, PATIENCE_MS));
         assert_whole(MANY);
         close(fds[i]);
     }
@@ -406,7 +407,7 @@ static void what_is_set_is_answered_when_all_have_it(void **state)
         assert_string_equal(the_run.mode, "normal");
         assert_int_equal(the_run.resets, 0);
         run_settle(&the_run);
-        assert_true(rig_receive(fd, false, 2000));
+        assert_true(rig_receive(fd, false, PATIENCE_MS));
         assert_int_equal(reply.status, 200);
         close(fd);
         loop_settle(&loop);

@@ -121,7 +121,7 @@ static void a_filter_waits_for_what_fits(void **state)
     rig_commit("other");
     assert_false(rig_receive(fd, false, 30));
     commit_request(1, 1, "a");
-    assert_true(rig_receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     assert_int_equal(json_array_size(json_object_get(reply.json, "events")), 1);
     assert_int_equal(reply_number("next"), 3);
     close(fd);

@@ -69,7 +69,7 @@ static char got[16 << 20];
 /* Reads on, to the end of a page or of the connection. Returns how much there is. */
 static size_t read_on(int fd, size_t n, int ms)
 {
-    int64_t until = clock_now() + ms * NS_PER_MS;
+    int64_t until = clock_now() + ms * REAL_MS;
     while (clock_now() < until) {
         uv_run(&loop, UV_RUN_NOWAIT);
         ssize_t more = recv(fd, got + n, sizeof got - n, MSG_DONTWAIT);
@@ -98,7 +98,7 @@ static void assert_page(size_t n)
 
 static void assert_set(int fd)
 {
-    assert_true(rig_receive(fd, false, 5000));
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     assert_int_equal(reply.status, 200);
     assert_string_equal(the_run.mode, "a");
 }
@@ -131,7 +131,7 @@ static void an_answer_that_is_not_delivered_yet_keeps_its_place(void **state)
     assert_true(held > 0 && only_caller()->listening);
     others_come(CALLERS + 20);
     size_t n = 0;
-    int64_t until = clock_now() + 20 * NS_PER_S;
+    int64_t until = clock_now() + PATIENCE;
     while (answers(n) < asked && clock_now() < until)
         n = read_on(fd, n, 20);
     n = read_on(fd, n, 500);
@@ -160,7 +160,7 @@ static void a_page_that_is_being_sent_keeps_its_place(void **state)
     int fd = open_client();
     say(fd, PAGE "\r\n"); /* not one turn in which to send it */
     others_come(CALLERS + 20);
-    assert_page(read_on(fd, 0, 20000));
+    assert_page(read_on(fd, 0, PATIENCE_MS));
     close(fd);
     others_go(CALLERS + 20);
 }
@@ -170,15 +170,15 @@ static void a_request_that_nobody_has_read_yet_keeps_its_place(void **state)
 {
     int fd = open_client();
     say(fd, HEALTH);
-    assert_true(rig_receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     others_come(CALLERS - 1);
     poll(NULL, 0, 1100); /* a second is what makes it quiet, and the loop must not run in it */
     int newcomer = open_client();
     say(fd, HEALTH); /* behind it */
-    assert_true(rig_receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     assert_int_equal(reply.status, 200);
     say(newcomer, HEALTH);
-    assert_true(rig_receive(newcomer, false, 2000));
+    assert_true(rig_receive(newcomer, false, PATIENCE_MS));
     assert_int_equal(reply.status, 200);
     close(newcomer);
     close(fd);
@@ -204,7 +204,7 @@ static void a_page_that_was_waited_for_is_sent_whole(void **state)
     timer_cancel(&admin->wake); /* the newcomer comes first */
     loop_settle(&loop);
     timer_at(&admin->wake, clock_now());
-    assert_page(read_on(fd, 0, 20000));
+    assert_page(read_on(fd, 0, PATIENCE_MS));
     close(newcomer);
     close(fd);
     others_go(CALLERS - 1);
@@ -248,7 +248,7 @@ static void who_has_said_all_is_sent_a_whole_page(void **state)
     int fd = open_client();
     say(fd, PAGE "\r\n");
     shutdown(fd, SHUT_WR);
-    assert_page(read_on(fd, 0, 20000));
+    assert_page(read_on(fd, 0, PATIENCE_MS));
     close(fd);
 }
 
@@ -269,7 +269,7 @@ static void who_does_not_take_the_rest_costs_nothing(void **state)
     loop_settle(&loop);
     struct pollfd some = { .fd = uv_backend_fd(&loop), .events = POLLIN };
     assert_int_equal(poll(&some, 1, 100), 0); /* time in which nothing must wake it */
-    assert_page(read_on(fd, n, 20000));
+    assert_page(read_on(fd, n, PATIENCE_MS));
     close(fd);
 }
 
@@ -290,8 +290,8 @@ static void who_takes_an_answer_gets_all_of_it_when_it_stops(void **state)
         rig_await_bytes(fd);
         call_patience.stop = 20 * NS_PER_S;
         admin_stop(admin, rig_stopped, NULL);
-        assert_page(read_on(fd, 0, 20000));
-        assert_int_equal(read_on(fd, 0, 5000), 0); /* and then its end */
+        assert_page(read_on(fd, 0, PATIENCE_MS));
+        assert_int_equal(read_on(fd, 0, PATIENCE_MS), 0); /* and then its end */
         close(fd);
         restart();
     }
@@ -319,10 +319,10 @@ static void who_takes_nothing_is_not_waited_for_when_it_stops(void **state)
     int64_t began = clock_now();
     call_patience.stop = 200 * NS_PER_MS;
     admin_stop(admin, rig_stopped, NULL);
-    assert_int_equal(read_on(idle, 0, 5000), 0);
+    assert_int_equal(read_on(idle, 0, PATIENCE_MS), 0);
     rig_await_stop();
     assert_true(clock_now() - began >= 200 * NS_PER_MS);
-    size_t n = read_on(fd, 0, 5000);
+    size_t n = read_on(fd, 0, PATIENCE_MS);
     assert_true(n > 0 && memcmp(got + n - 5, "0\r\n\r\n", 5) != 0); /* as one that was cut */
     close(fd);
     close(idle);

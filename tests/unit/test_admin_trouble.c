@@ -28,11 +28,11 @@ static void oversized_bodies_are_refused_after_they_were_read(void **state)
     for (int i = 0; i < 65; i++)
         send_text(fd, chunk, 4104);
     send_text(fd, "0\r\n\r\n", 5);
-    assert_true(rig_receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     assert_problem(413, "body", "256 KiB");
     const char *next = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     send_text(fd, next, strlen(next));
-    assert_true(rig_receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     assert_int_equal(reply.status, 200);
     close(fd);
 }
@@ -142,20 +142,20 @@ static void what_rfc_9112_forbids_is_refused(void **state)
         for (size_t k = 0; k < sizeof pieces / sizeof *pieces; k++) {
             int fd = open_client();
             send_text(fd, HEALTH "\r\n", sizeof HEALTH + 1);
-            assert_true(rig_receive(fd, false, 2000));
+            assert_true(rig_receive(fd, false, PATIENCE_MS));
             assert_int_equal(reply.status, 200);
             for (size_t at = 0; at < rows[i].len; at += pieces[k]) {
                 size_t left = rows[i].len - at;
                 send_text(fd, rows[i].text + at, left < pieces[k] ? left : pieces[k]);
             }
-            if (!rig_receive(fd, false, 2000))
+            if (!rig_receive(fd, false, PATIENCE_MS))
                 fail_msg("row %zu pieces %zu closed %d", i, pieces[k], reply.closed);
             if (reply.status != rows[i].status)
                 fail_msg("row %zu, pieces of %zu: %d %s", i, pieces[k], reply.status, reply.body);
             if (rows[i].status != 200) {
                 assert_string_equal(reply_field("Content-Type"), "application/problem+json");
                 assert_string_equal(reply_field("Connection"), "close");
-                assert_false(rig_receive(fd, false, 2000));
+                assert_false(rig_receive(fd, false, PATIENCE_MS));
                 assert_true(reply.closed);
             }
             close(fd);
@@ -197,9 +197,9 @@ static void what_was_asked_before_is_answered_first(void **state)
 /* It is answered well, and then the connection is closed. */
 static void assert_answered_last(int fd)
 {
-    assert_true(rig_receive(fd, false, 2000));
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     assert_int_equal(reply.status, 200);
-    assert_false(rig_receive(fd, false, 5000));
+    assert_false(rig_receive(fd, false, PATIENCE_MS));
     assert_true(reply.closed);
     close(fd);
 }
@@ -225,7 +225,7 @@ static void a_slow_caller_is_cut_off_and_others_are_served(void **state)
     const char *text = "PUT /v1/mode HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n";
     size_t sent = 0;
     bool silent_closed = false, dripping_closed = false;
-    while ((!silent_closed || !dripping_closed) && clock_now() - began < 5 * NS_PER_S) {
+    while ((!silent_closed || !dripping_closed) && clock_now() - began < PATIENCE) {
         char byte;
         if (!dripping_closed && sent < strlen(text))
             send_text(dripping, text + sent++, 1);
@@ -243,12 +243,13 @@ static void a_slow_caller_is_cut_off_and_others_are_served(void **state)
 static void an_idle_connection_is_kept_for_a_while(void **state)
 {
     call_patience.request = 50 * NS_PER_MS;
-    call_patience.idle = 1500 * NS_PER_MS;
+    call_patience.idle = 3600 * NS_PER_S;
     const char *text = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     int fd = open_client();
     send_text(fd, text, strlen(text));
-    assert_true(rig_receive(fd, false, 1000));
+    assert_true(rig_receive(fd, false, PATIENCE_MS));
     loop_run(120 * REAL_MS); /* more than a request may take */
+    call_patience.idle = 100 * NS_PER_MS;
     send_text(fd, text, strlen(text));
     assert_answered_last(fd);
 }

@@ -347,12 +347,13 @@ static void a_cut_without_memory_leaves_what_waits_alone(void **state)
 static void a_cut_that_cannot_be_moved_stays_where_it_is(void **state)
 {
     struct bench *b = *state;
-    assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
+    shape_hold(b, 10);
     shape_send(b, 30);
     assert_int_equal(wire_cut(b->wire, 5, WIRE_CUT_FIN), 0);
     memory_ends_after(0);
     assert_int_equal(wire_cut(b->wire, 8, WIRE_CUT_RST), -ENOMEM);
     memory_restore();
+    shape_let_go(b, 10);
     wire_send(b->wire, shape_block + 30, 30);
     shape_until_fin();
     assert_int_equal(buf_len(&shape.raw), 35);

@@ -488,7 +488,7 @@ int rig_request(const char *text, size_t n)
 {
     int fd = open_client();
     send_text(fd, text, n);
-    rig_receive(fd, strncmp(text, "HEAD ", 5) == 0, 20000);
+    rig_receive(fd, strncmp(text, "HEAD ", 5) == 0, PATIENCE_MS);
     close(fd);
     loop_settle(&loop);
     return reply.status;
@@ -532,7 +532,7 @@ bool call_short_of_memory(const char *text, size_t len, long n, bool all)
     for (int t = 0; t < 50000 && recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0; t++)
         uv_run(&loop, UV_RUN_NOWAIT);
     bool failed = memory_restore() > 0;
-    rig_receive(fd, false, 1000);
+    rig_receive(fd, false, PATIENCE_MS);
     close(fd);
     loop_settle(&loop);
     return failed;

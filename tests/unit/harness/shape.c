@@ -220,6 +220,16 @@ void shape_send(struct bench *b, size_t n)
     wire_send(b->wire, shape_block, n);
 }
 
+void shape_hold(struct bench *b, uint32_t chunk)
+{
+    assert_int_equal(wire_pace(b->wire, chunk, 3600 * NS_PER_S), 0);
+}
+
+void shape_let_go(struct bench *b, uint32_t chunk)
+{
+    assert_int_equal(wire_pace(b->wire, chunk, 20 * MS), 0);
+}
+
 bool shape_in_order(const struct buf *got)
 {
     return memcmp(buf_bytes(got), shape_block, buf_len(got)) == 0;

@@ -65,4 +65,10 @@ extern char shape_block[1 << 20];
 
 /* Sends the first n. */
 void shape_send(struct bench *b, size_t n);
+
+/* A pace at which the first chunk leaves at once and what is behind it waits, however long the
+ * machine takes for what the test does next: until shape_let_go(), from where on it leaves every
+ * 20 ms. */
+void shape_hold(struct bench *b, uint32_t chunk);
+void shape_let_go(struct bench *b, uint32_t chunk);
 bool shape_in_order(const struct buf *got);
