@@ -171,7 +171,7 @@ static void elsewhere_of(const struct scene *s, struct finding *f, const struct 
     uint64_t last = 0;
     for (size_t i = 0; i < call->count; i++) {
         bool moves = members[i].role == ROLE_HEDGE || members[i].role == ROLE_HOP;
-        again += i > 0 && members[i].role != ROLE_HOP;
+        again += i > 0 && !moves;
         last = i > 0 ? members[i].attempt->connection : last;
         enum tri one = i + 1 < call->count ? has_failed(s, members[i].attempt) : TRI_NO;
         failed = failed == TRI_UNKNOWN || one == TRI_UNKNOWN ? TRI_UNKNOWN

@@ -61,6 +61,15 @@ static bool had_failed(const struct scene *s, const struct call *call)
            account_failed_before(line, s->calls, call);
 }
 
+/* So much fell into a silent connection that it was a request, and it is joined to none that was
+ * read: one that is well beside it does not speak for it. */
+static bool is_lost_request(const struct scene *s, const struct call *call)
+{
+    const struct attempt *a = call_first(s, call);
+    return a && call->count == 1 && !call->anonymous && attempt_is_request(s->h, a) &&
+           scene_was_request(s, a, a->first_byte) != TRI_NO;
+}
+
 /* What the ledger leaves open about a call, so that nothing else can be said of it. */
 static bool is_open_question(const struct scene *s, struct finding *f, const struct call *call)
 {
@@ -69,7 +78,10 @@ static bool is_open_question(const struct scene *s, struct finding *f, const str
     bool told = s->notes[call - s->calls->calls].line != NULL;
     char name[CALL_SIZE];
     call_text(s, call, name);
-    if (call->presumed && !told)
+    if (call->presumed && !told && is_lost_request(s, call))
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
+                 "%s fell into a silent connection", name);
+    else if (call->presumed && !told)
         scene_leave(s, f, call, REMEDY_REPORT,
                     call->anonymous
                         ? "%s: perhaps it was none, but a spare connection"
@@ -405,7 +417,7 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
 void check_user_wait(const struct scene *s, struct finding *f)
 {
     int64_t max = scene_number(s, 0);
-    bool in_silence = scene_number(s, 1) == 1, met = false;
+    bool in_silence = scene_number(s, 1) == 1, met = false, judged = false;
     for (size_t i = 0; i < s->calls->count; i++) {
         const struct call *call = &s->calls->calls[i];
         char name[CALL_SIZE];
@@ -425,12 +437,17 @@ void check_user_wait(const struct scene *s, struct finding *f)
             scene_leave(s, f, call, unanswered(s, call),
                         "%s was kept off the fault, and not answered", call_text(s, call, name));
         else if (kept_off || call->exposure == EXPOSURE_BITTEN || call->held) {
-            met |= !kept_off && met_silence(s, call);
+            bool silent = !kept_off && met_silence(s, call);
+            unsigned passes = f->count[OUTCOME_PASS];
             wait_of(s, f, call, max);
+            met |= silent;
+            judged |= silent && f->count[OUTCOME_PASS] > passes;
         }
     }
     if (in_silence && !met)
         finding_doubt(f, REMEDY_MODE, UNTIL_THE_END, "no call met silence, or was kept waiting");
+    else if (in_silence && !judged && f->left)
+        finding_doubt(f, f->left_remedy, UNTIL_THE_END, f->left_sentence);
     scene_end(s, f, "no call met a fault");
 }
 

@@ -130,5 +130,27 @@ static const struct truth of_unread[] = {
                                     "11.060 c101 fin\n" LOST("11.060", "c101", "x2")
                                         GONE("11.061", "c101") "11.100 c102 x1 answer\n" GONE(
                                             "11.200", "c102") EXIT("11.300"),
-      "inconclusive recovered=pass retries=inconclusive(not-struck) retry_elsewhere=pass", 0 },
+      "inconclusive recovered=pass retries=inconclusive(not-struck) retry_elsewhere=n/a", 0 },
+
+    /* --- One that is well does not speak for another */
+    { "R7: one call recovers, and another falls into a hole and never comes again",
+      "[\"recovered\",\"user_wait\"]",
+      CONTROL("GET /a") TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
+          GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED(
+              "11.005", "c102", "x1",
+              "GET /a") "12.000 c102 black_hole\n"
+                        "14.000 c102 segments_dropped segments=1 data=1 data_bytes=125 "
+                        "first_data=14.0\n"
+                        "30.000 c102 connection_end by=client how=rst\n30.100 command_exit "
+                        "exit_status=0 live=0\n",
+      "inconclusive recovered=inconclusive(report) user_wait=inconclusive(report)", 0 },
+    { "bounded-wait: one waits in silence until the run ends, another is told at once",
+      "[{\"bounded-wait\":{\"max\":\"5s\"}}]",
+      TWICE("GET /a hangup_call=1") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=2")
+          GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED(
+              "11.005", "c102", "x1",
+              "GET /a hangup_call=2") "12.000 c102 stall\n12.500 c102 x2 stale GET /a "
+                                      "hangup_call=3 sent_into=stalled fault=F\n"
+                                      "13.000 run_end reason=deleted\n",
+      "inconclusive user_wait=inconclusive(ended-early)", 0 },
 };
