@@ -53,6 +53,36 @@ static void was_confirmed(const struct scene *s, struct finding *f, const struct
                  "%s was answered at about its limit", call_text(s, call, name));
 }
 
+/* The line of a call; where lines cannot be put to calls, one that may be its line and took longer
+ * than the limit. NULL: there is none. */
+static const struct account_line *line_beyond(const struct scene *s, const struct call *call,
+                                              int64_t limit)
+{
+    const struct account_line *line = s->notes[call - s->calls->calls].line;
+    for (size_t i = 0; !line && !s->account_fits && i < s->account->count; i++) {
+        const struct account_line *other = &s->account->lines[i];
+        if (other->ok && other->took != NEVER && other->took > limit)
+            line = other;
+    }
+    return line && line->ok && line->took != NEVER && line->took > limit ? line : NULL;
+}
+
+/* It was answered in time, by the server's clock; but by its client's own account that took longer
+ * than the limit, in what the wire does not show: before its first byte, or while the server did
+ * not run. */
+static bool told_longer(const struct scene *s, struct finding *f, const struct call *call,
+                        int64_t limit)
+{
+    const struct account_line *line = line_beyond(s, call, limit);
+    char time[TIME_SIZE], told[TIME_SIZE];
+    if (!line)
+        return false;
+    found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_DISAGREE, NEVER,
+             "answered after %s, but by its client's own account only after %s",
+             finding_time(call->wait.to, time), finding_time(line->took, told));
+    return true;
+}
+
 /* What came after its client's own account had it as failed, its user did not get. */
 static bool had_failed(const struct scene *s, const struct call *call)
 {
@@ -184,7 +214,7 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
     else if (call->wait.to > within)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, NEVER,
                  "%s was answered at about its limit", name);
-    else
+    else if (!told_longer(s, f, call, within))
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_answered_until(s, call),
                  call->anonymous ? "answered %s after its first SYN or connection"
                                  : "answered %s after its first byte",
@@ -403,6 +433,8 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
         return;
     if (!is_answered(call) || had_failed(s, call))
         wait_unanswered(s, f, call, max);
+    else if (call->wait.to <= max && told_longer(s, f, call, max))
+        return;
     else if (call->wait.to <= max)
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_answered_until(s, call),
                  "answered after %s", finding_time(call->wait.to, time));

@@ -248,6 +248,14 @@ static const struct truth of_strays[] = {
       "[\"recovered\"]", LEFT_BEFORE("5", "13.000"),
       "inconclusive recovered=inconclusive(no-exposure)", 0 },
 
+/* Sent again and answered at once; its client says how long that took. */
+#define WAITED(ms)                                                                                 \
+    "9.000 command_start command=x steps=get_get\n" DRIVER                                         \
+    "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "GET /a")                                \
+        REPORT("10.010", "1", "get", "true") BITTEN("12.000", "c101", "x2", "GET /a")              \
+            GONE("12.001", "c101") "12.003 c102 open\n" ANSWERED("12.010", "c102", "x1", "GET /a") \
+                TOOK("12.020", "2", "get", "true", ms) CLOSES("12.100", "c102") EXIT("12.200")
+
     /* --- What was found weak */
     { "quick: who asks in a tight loop and never retries has not retried too often",
       "[\"retries\",\"user_wait\",\"backoff\",{\"no_storm\":{\"attempts\":3}}]",
@@ -311,6 +319,15 @@ static const struct truth of_strays[] = {
                                                                       "false", ms) EXIT("15.100")
     { "its account says how long it waited in a hole, where nothing was read: too long",
       "[{\"user_wait\":{\"max\":\"1s\"}}]", IN_A_HOLE("2500"), "fail user_wait=fail", 0 },
+    { "an answer in time, for which its user waited longer by the client's own account",
+      "[\"recovered\",{\"user_wait\":{\"max\":\"1s\"}}]", WAITED("1558"),
+      "inconclusive recovered=pass user_wait=inconclusive(disagree)", 0 },
+    { "the same, for longer than a call may take to recover",
+      "[{\"recovered\":{\"within\":\"1s\"}}]", WAITED("1558"),
+      "inconclusive recovered=inconclusive(disagree)", 0 },
+    { "an answer in time, by the client's own account, too",
+      "[\"recovered\",{\"user_wait\":{\"max\":\"1s\"}}]", WAITED("20"),
+      "pass recovered=pass user_wait=pass", 0 },
     { "no longer than it may", "[{\"user_wait\":{\"max\":\"3s\"}}]", IN_A_HOLE("2500"),
       "pass user_wait=pass", 0 },
     /* A hole out of which nothing comes holds nothing up once the client has ended. */
