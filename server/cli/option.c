@@ -184,6 +184,25 @@ static int refuse_unknown(const struct option_table *table, const char *argument
     return refuse_meant(why, &meant);
 }
 
+static bool is_list(const struct option_row *row)
+{
+    return row->kind == OPTION_TEXTS || row->kind == OPTION_FIELD_NAMES;
+}
+
+/* Whether it stands before argv[at], too. */
+static bool is_given(const struct option_table *table, const struct option_row *row, char **argv,
+                     int at)
+{
+    for (int i = 0; i < at; i++) {
+        const char *value;
+        const struct option_row *other = argv[i][0] == '-' ? find(table, argv[i], &value) : NULL;
+        if (other == row)
+            return true;
+        i += other && other->kind != OPTION_FLAG && !value;
+    }
+    return false;
+}
+
 int option_read(const struct option_table *table, int argc, char **argv, int *at, void *out,
                 struct refusal *why)
 {
@@ -191,6 +210,8 @@ int option_read(const struct option_table *table, int argc, char **argv, int *at
     const struct option_row *row = find(table, argv[*at], &value);
     if (!row)
         return refuse_unknown(table, argv[*at], why);
+    if (!is_list(row) && is_given(table, row, argv, *at))
+        return refuse(why, row->name, "it once", "it is given twice");
     if (row->kind == OPTION_FLAG && value)
         return refuse(why, row->name, row->name, "it takes no value");
     if (row->kind != OPTION_FLAG && !value) {

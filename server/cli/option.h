@@ -48,7 +48,8 @@ struct option_table {
     const char *help; /* where all are listed: "hangup help prove" */
 };
 
-/* Reads the option at argv[*at] into out, and moves *at behind it and its value. Texts point into
+/* Reads the option at argv[*at] into out, and moves *at behind it and its value. What is before it
+ * was read by this table, too: an option that is no list is refused a second time. Texts point into
  * argv. Returns 0 or BAD_INPUT: also when it is none of them. */
 int option_read(const struct option_table *table, int argc, char **argv, int *at, void *out,
                 struct refusal *why);

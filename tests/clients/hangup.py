@@ -96,11 +96,13 @@ class Server:
     def __init__(self, binary, *arguments, command_prefix=(), run_ports=True):
         self._folder = tempfile.TemporaryDirectory(prefix='hangup-')
         self._log = open(pathlib.Path(self._folder.name, 'log'), 'w+')
-        command = [*command_prefix, str(binary), 'serve', '--state', f'{self._folder.name}/state']
-        for name in ('https', 'https1', 'http', 'admin'):
-            command += [f'--{name}', '127.0.0.1:0']
-        command += ['--run-ports', '127.0.0.1:0'] if run_ports else []
-        command += arguments
+        usual = {'--state': f'{self._folder.name}/state'}
+        usual |= {f'--{name}': '127.0.0.1:0' for name in ('https', 'https1', 'http', 'admin')}
+        if run_ports:
+            usual['--run-ports'] = '127.0.0.1:0'
+        command = [*command_prefix, str(binary), 'serve', *arguments]
+        for name, value in usual.items():
+            command += [] if name in arguments else [name, value]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
                                         stdout=subprocess.PIPE, stderr=self._log)
         self._guard = watch_over(self.process.pid)

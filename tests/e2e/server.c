@@ -219,15 +219,28 @@ void server_start(struct server *s, const char *const *options)
     server_start_again(s, options);
 }
 
+static bool has(const char *const *options, const char *name)
+{
+    while (options && *options && strcmp(*options, name) != 0)
+        options++;
+    return options && *options;
+}
+
 void server_start_again(struct server *s, const char *const *options)
 {
-    const char *arguments[MAX_ARGS] = { "serve",       "--https",     "127.0.0.1:0", "--https1",
-                                        "127.0.0.1:0", "--http",      "127.0.0.1:0", "--admin",
-                                        "127.0.0.1:0", "--run-ports", "127.0.0.1:0", "--state",
-                                        s->state };
-    unsigned n = 13;
+    const char *const usual[][2] = {
+        { "--https", "127.0.0.1:0" }, { "--https1", "127.0.0.1:0" },    { "--http", "127.0.0.1:0" },
+        { "--admin", "127.0.0.1:0" }, { "--run-ports", "127.0.0.1:0" }, { "--state", s->state }
+    };
+    const char *arguments[MAX_ARGS] = { "serve" };
+    unsigned n = 1;
     int out[2];
 
+    for (unsigned i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (!has(options, usual[i][0])) {
+            arguments[n++] = usual[i][0];
+            arguments[n++] = usual[i][1];
+        }
     for (; options && *options && n < MAX_ARGS - 1; n++)
         arguments[n] = *options++;
     check(pipe2(out, O_CLOEXEC) == 0, "pipe: %s", strerror(errno));
