@@ -166,6 +166,7 @@ struct call {
     struct page page;
     int64_t until; /* calls_verdict.c: how long it waits */
     int64_t look;  /* not to be worked out again before */
+    int64_t asked; /* what is found is to be no older; 0: not yet */
     int as;        /* which type */
     struct call_response response;
 };

@@ -231,20 +231,28 @@ static int choose_report(struct call *call)
     return input_choose_type(call, names, sizeof names / sizeof *names);
 }
 
-static void write_report(struct call *call, struct buf *out)
+static void write_report(struct call *call, const struct judged_found *found, struct buf *out)
 {
     char at[CLOCK_RFC3339_SIZE];
-    json_auto_t *document = trial_verdict_json(call->trial);
+    const struct buf *text = &found->document;
+    if (buf_len(text) == 0) {
+        out->failed = true;
+        return;
+    }
+    if (!reports[call->as].write) {
+        buf_add(out, buf_bytes(text), buf_len(text));
+        buf_text(out, "\n");
+        return;
+    }
+    json_auto_t *document = json_loadb((const char *)buf_bytes(text), buf_len(text), 0, NULL);
     const struct report_row row = { .document = document };
     const struct report r = { .rows = &row, .count = 1, .at = at };
     clock_rfc3339(clock_wall(clock_now()), at);
     at[19] = '\0'; /* whole seconds */
-    if (!document)
-        out->failed = true;
-    else if (reports[call->as].write)
+    if (document)
         reports[call->as].write(&r, out);
-    else if (json_write(out, document) == 0)
-        buf_text(out, "\n");
+    else
+        out->failed = true;
 }
 
 /* Waits a little, so that looking takes a small part of the time. Returns whether it does. */
@@ -253,19 +261,32 @@ static bool rests(struct call *call, int64_t until)
     return !waiting_is_over(call) && waiting_rest(call, until) == 0;
 }
 
-static bool is_wanted_later(struct call *call)
+/* What was found when the call asked or later. NULL: the call rests until it is; once nobody may
+ * wait any more it is worked out here. */
+static const struct judged_found *found_for(struct call *call, bool calls)
 {
-    bool final;
-    int64_t before = clock_now();
-    if (call->until <= before || waiting_is_over(call))
+    int64_t now = clock_now();
+    if (!call->asked)
+        call->asked = now;
+    const struct judged_found *found = trial_judged(call->trial, call->asked, calls);
+    if (found || rests(call, now + FEEDING))
+        return found;
+    return trial_judge_now(call->trial, calls);
+}
+
+/* Whether the call waits on: for what is final. Then it asks again, not before call->look. */
+static bool is_wanted_later(struct call *call, const struct judged_found *found)
+{
+    int64_t now = clock_now(), cost = LOOK_COST * found->took;
+    struct ledger *l = trial_ledger(call->trial);
+    if (call->until <= now || waiting_is_over(call) || found->final || !trial_is_live(call->trial))
         return false;
-    if (before < call->look)
-        return rests(call, call->look < call->until ? call->look : call->until);
-    trial_outcome(call->trial, &final);
-    if (final || !trial_is_live(call->trial))
-        return false;
-    int64_t now = clock_now(), cost = LOOK_COST * (now - before), next = trial_changes(call->trial);
+    call->asked = 0;
     call->look = now + (cost > LOOK ? cost : LOOK);
+    int64_t until = call->look < call->until ? call->look : call->until;
+    if (ledger_last(l) > found->seq)
+        return rests(call, until);
+    int64_t next = found->next < 0 ? TIME_NONE : now + found->next - ledger_age(l, now);
     if (next < call->look)
         next = call->look;
     return waiting_park(call, next < call->until ? next : call->until) == 0;
@@ -273,12 +294,14 @@ static bool is_wanted_later(struct call *call)
 
 static bool more_verdict(struct call *call, struct buf *out)
 {
-    if (!trial_is_fed(call->trial) && call->until != TIME_NONE &&
-        rests(call, clock_now() + FEEDING))
+    int64_t now = clock_now();
+    if (now < call->look && now < call->until &&
+        rests(call, call->look < call->until ? call->look : call->until))
         return true;
-    if (is_wanted_later(call))
+    const struct judged_found *found = found_for(call, false);
+    if (!found || is_wanted_later(call, found))
         return true;
-    write_report(call, out);
+    write_report(call, found, out);
     return false;
 }
 
@@ -291,13 +314,13 @@ void calls_verdict(struct call *call)
 
 static bool more_calls(struct call *call, struct buf *out)
 {
-    if (!trial_is_fed(call->trial) && rests(call, clock_now() + FEEDING))
+    const struct judged_found *found = found_for(call, true);
+    if (!found)
         return true;
-    json_auto_t *calls = trial_calls_json(call->trial);
-    if (!calls)
+    if (buf_len(&found->calls) == 0)
         out->failed = true;
-    else if (json_write(out, calls) == 0)
-        buf_text(out, "\n");
+    buf_add(out, buf_bytes(&found->calls), buf_len(&found->calls));
+    buf_text(out, "\n");
     return false;
 }
 

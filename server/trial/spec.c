@@ -181,7 +181,7 @@ static int begin(struct trials *t, const char *id, struct run *run, const struct
         return error;
     }
     made->plan = plan;
-    judged_begin(&made->judged, made->ledger);
+    judged_begin(&made->judged, t->config.loop, made->ledger);
     say_start(made);
     trial_enter(made, s->control ? PHASE_CONTROL : PHASE_FAULT);
     timer_at(&made->over_at, clock_now() + made->ttl);

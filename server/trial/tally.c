@@ -33,15 +33,21 @@ void tally_end(struct tally_watch *w)
     ledger_watch_remove(&w->watch);
 }
 
-void tally_verdict(struct tally *tally, enum outcome outcome, const json_t *calls)
+void tally_verdict(struct tally *tally, enum outcome outcome, const uint64_t *calls)
+{
+    tally->verdicts[outcome]++;
+    for (size_t k = 0; k < TALLY_STATES; k++)
+        tally->calls[k] += calls[k];
+}
+
+void tally_calls(const json_t *calls, uint64_t *out)
 {
     size_t i;
     json_t *call;
-    tally->verdicts[outcome]++;
     json_array_foreach(json_object_get(calls, "calls"), i, call)
     {
         const char *state = json_string_value(json_object_get(call, "state"));
         for (size_t k = 0; state && k < TALLY_STATES; k++)
-            tally->calls[k] += strcmp(state, tally_states[k]) == 0;
+            out[k] += strcmp(state, tally_states[k]) == 0;
     }
 }

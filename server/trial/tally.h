@@ -27,5 +27,7 @@ struct tally_watch {
 };
 void tally_begin(struct tally_watch *w, struct tally *tally, struct ledger *ledger);
 void tally_end(struct tally_watch *w); /* again, or before tally_begin: no harm */
-/* A run has ended with this; calls: as verdict_calls. */
-void tally_verdict(struct tally *tally, enum outcome outcome, const json_t *calls);
+/* Adds calls, as verdict_calls gives them, to TALLY_STATES numbers. */
+void tally_calls(const json_t *calls, uint64_t *out);
+/* A run has ended with this; calls: these numbers. */
+void tally_verdict(struct tally *tally, enum outcome outcome, const uint64_t *calls);

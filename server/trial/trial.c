@@ -170,6 +170,11 @@ static void run_settled(struct run_waiter *waiter)
 
 /* --- What it does */
 
+static int begin_judging(struct trial *t)
+{
+    return judged_begin(&t->judged, t->trials->config.loop, t->ledger);
+}
+
 static void keep_plan(struct trial *t, struct plan *plan)
 {
     plan_ref(plan);
@@ -260,7 +265,7 @@ static int set(struct trial *t, const struct setting *s, struct refusal *why)
     expected_free(&t->own);
     t->own = own;
     expect(t, &expected);
-    judged_begin(&t->judged, t->ledger); /* without memory: when it is asked for */
+    begin_judging(t); /* without memory: when it is asked for */
     keep_plan(t, plan);
     run_set(t->run, plan, setting_apply(s), NULL);
     timer_at(&t->mode_over, ttl == DURATION_NEVER ? TIME_NONE : clock_now() + ttl);
@@ -281,7 +286,7 @@ static int set_expected(struct trial *t, const json_t *given, struct refusal *wh
     if (error)
         return error;
     expect(t, &expected);
-    judged_begin(&t->judged, t->ledger);
+    begin_judging(t);
     return 0;
 }
 
@@ -400,20 +405,31 @@ int trial_phase(struct trial *t, enum ledger_phase phase, struct refusal *why)
 
 /* --- The verdict */
 
+const struct judged_found *trial_judge_now(struct trial *t, bool calls)
+{
+    if (t->state != TRIAL_OVER && begin_judging(t) == 0)
+        judged_now(&t->judged, calls);
+    return &t->judged.found;
+}
+
 struct verdict *trial_verdict(struct trial *t)
 {
-    if (t->state == TRIAL_OVER || judged_begin(&t->judged, t->ledger))
+    if (t->state == TRIAL_OVER || begin_judging(t))
         return NULL;
     judged_catch_up(&t->judged);
     return t->judged.verdict;
 }
 
-bool trial_is_fed(struct trial *t)
+const struct judged_found *trial_judged(struct trial *t, int64_t since, bool calls)
 {
-    if (t->state == TRIAL_OVER || judged_begin(&t->judged, t->ledger) || judged_is_fed(&t->judged))
-        return true;
-    judged_hurry(&t->judged);
-    return false;
+    const struct judged_found *found = &t->judged.found;
+    if (t->state == TRIAL_OVER || begin_judging(t))
+        return found;
+    if (found->as_of >= since && found->with_calls >= calls)
+        return found;
+    if (!judged_is_coming(&t->judged, since, calls))
+        judged_ask(&t->judged, calls);
+    return NULL;
 }
 
 enum outcome trial_outcome(struct trial *t, bool *final)
@@ -422,15 +438,8 @@ enum outcome trial_outcome(struct trial *t, bool *final)
     if (v)
         return verdict_outcome(v, final);
     if (final)
-        *final = t->judged.final;
-    return t->judged.document.data ? t->judged.outcome : OUTCOME_INCONCLUSIVE;
-}
-
-int64_t trial_changes(struct trial *t)
-{
-    struct verdict *v = trial_verdict(t);
-    int64_t age = v ? verdict_next(v) : -1;
-    return age < 0 ? TIME_NONE : clock_now() + age - ledger_age(t->ledger, clock_now());
+        *final = t->judged.found.final;
+    return t->judged.found.as_of ? t->judged.found.outcome : OUTCOME_INCONCLUSIVE;
 }
 
 static json_t *kept_json(const struct buf *text)
@@ -441,13 +450,13 @@ static json_t *kept_json(const struct buf *text)
 json_t *trial_verdict_json(struct trial *t)
 {
     struct verdict *v = trial_verdict(t);
-    return v ? verdict_json(v) : kept_json(&t->judged.document);
+    return v ? verdict_json(v) : kept_json(&t->judged.found.document);
 }
 
 json_t *trial_calls_json(struct trial *t)
 {
     struct verdict *v = trial_verdict(t);
-    return v ? verdict_calls(v) : kept_json(&t->judged.calls);
+    return v ? verdict_calls(v) : kept_json(&t->judged.found.calls);
 }
 
 /* --- The end */
@@ -469,10 +478,7 @@ static void last_words(struct runs_keeper *keeper)
 static void finish(struct trial *t)
 {
     t->state = TRIAL_OVER;
-    if (t->trials->stopping) /* nobody asks for it any more */
-        judged_free(&t->judged);
-    else
-        judged_end(&t->judged, &t->trials->tally);
+    judged_end(&t->judged, &t->trials->tally);
     tally_end(&t->tally);
     t->ended = clock_wall(clock_now());
     trial_ref(t);
@@ -481,7 +487,7 @@ static void finish(struct trial *t)
     trial_unref(t);
 }
 
-static void fed_at_end(struct judged *j)
+static void judged_at_end(struct judged *j)
 {
     finish(link_entry(j, struct trial, judged));
 }
@@ -491,12 +497,12 @@ static void ended(struct runs_keeper *keeper, struct ledger *ledger)
     struct trial *t = link_entry(keeper, struct trial, keeper);
     t->run = NULL;
     t->owns_ledger = true;
-    if (judged_is_fed(&t->judged) || t->trials->stopping) {
+    if (!t->judged.verdict) { /* or the server stops, and nobody asks for it any more */
         finish(t);
         return;
     }
-    t->judged.fed = fed_at_end; /* in slices: others do not wait for it */
-    judged_hurry(&t->judged);
+    t->judged.over = judged_at_end;
+    judged_ask(&t->judged, true);
 }
 
 void trial_end(struct trial *t, enum ledger_reason reason)

@@ -16,6 +16,7 @@
 #include "base/refusal.h"
 #include "ledger/ledger.h"
 #include "run/config.h"
+#include "trial/judged.h"
 #include "trial/tally.h"
 #include "verdict/verdict.h"
 
@@ -126,13 +127,14 @@ void trial_command_exit(struct trial *t, int status, int signal, bool killed);
 
 /* Fed up to now. NULL: the run is over, or there is no memory. */
 struct verdict *trial_verdict(struct trial *t);
-/* Begins to feed it, where that was not done. True: it has been fed all that the ledger holds, so
- * that asking takes no time for that. */
-bool trial_is_fed(struct trial *t);
-/* As verdict_outcome; also of a run that is over. */
+/* What was found, with all that had happened at this time (of clock_now()) or later; calls: with
+ * its calls. NULL: it is being worked out, by a thread; ask again. Without memory it may be empty
+ * (as_of is 0). */
+const struct judged_found *trial_judged(struct trial *t, int64_t since, bool calls);
+/* The same at once, which holds up the loop. */
+const struct judged_found *trial_judge_now(struct trial *t, bool calls);
+/* These work it out now, which holds up the loop; a run that is over keeps what was found. */
 enum outcome trial_outcome(struct trial *t, bool *final);
-/* When that may change though nothing happens, on clock_now()'s clock; TIME_NONE: it will not. */
-int64_t trial_changes(struct trial *t);
 /* As verdict_json and verdict_calls; also of a run that is over. */
 json_t *trial_verdict_json(struct trial *t);
 json_t *trial_calls_json(struct trial *t);

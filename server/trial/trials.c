@@ -71,6 +71,7 @@ void trials_stop(struct trials *t)
     t->stopping = true;
     for (struct link *i = t->running.next, *next; i != &t->running; i = next) {
         next = i->next;
+        judged_free(&trial_at(i)->judged); /* nobody asks for it any more */
         trial_end(trial_at(i), REASON_STOPPED);
     }
 }
@@ -175,7 +176,8 @@ int trials_add(struct trials *t, const json_t *spec, struct trial **out, struct 
 
 static size_t trial_memory(const struct trial *t)
 {
-    return ledger_memory(t->ledger) + buf_len(&t->judged.document) + buf_len(&t->judged.calls);
+    return ledger_memory(t->ledger) + buf_len(&t->judged.found.document) +
+           buf_len(&t->judged.found.calls);
 }
 
 static size_t kept_bytes(const struct trials *t)

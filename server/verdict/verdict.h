@@ -24,7 +24,7 @@ struct verdict_config {
 };
 
 /* How many of each a run keeps, and so the ledger of one: a test has far fewer, and what is judged
- * at once blocks the loop (some 20 ms, of a storm 100). */
+ * takes a thread some 20 ms, of a storm 100. */
 #define VERDICT_KEPT 2048
 
 /* The rules that it judges by. A change of what passes or fails is a new number. */

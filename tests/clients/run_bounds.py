@@ -11,6 +11,8 @@ import os
 import pathlib
 import socket
 import sys
+import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from hangup import Server, Tap  # noqa: E402
@@ -68,6 +70,25 @@ def fill(server, run, port):
     return server.admin.ask('GET', f'/v1/runs/{run}/verdict')
 
 
+def answered_meanwhile(server, run):
+    """How many calls about other things are answered while the verdict of this run is worked out."""
+    asked, over, count = threading.Event(), threading.Event(), 0
+
+    def judge():
+        asked.set()
+        server.admin.ask('GET', f'/v1/runs/{run}/calls')
+        over.set()
+
+    judging = threading.Thread(target=judge)
+    judging.start()
+    asked.wait()
+    while not over.is_set():
+        server.admin.ask('GET', '/v1/mode')
+        count += not over.is_set()
+    judging.join()
+    return count
+
+
 def main():
     options = argparse.ArgumentParser(description='The memory of a run at its bounds.')
     options.add_argument('--hangup', required=True, help='the binary to test')
@@ -81,6 +102,9 @@ def main():
     once = resident(server.pid)
     requests = [phase['requests'] for phase in document['phases']]
     tap.case('all of it is kept that may be', requests == [KEPT] * len(PHASES), document['phases'])
+    meanwhile = answered_meanwhile(server, run)
+    tap.note(f'{meanwhile} calls were answered while a verdict was worked out')
+    tap.case('others do not wait for a verdict', meanwhile >= 5, meanwhile)
     most = len(PHASES) * PHASE_BYTES + LEDGER
     if 'libasan' in pathlib.Path(f'/proc/{server.pid}/maps').read_text():
         tap.skip('a run at its bounds costs no more than is said', 'a sanitizer keeps what is freed')
@@ -91,7 +115,11 @@ def main():
         twice = resident(server.pid)
         tap.note(f'once more: {(twice - once) / 1e6:.1f} MB')
         tap.case('and nothing more, however much comes', twice - once <= AGAIN_BYTES, twice - once)
+    began = time.monotonic()
     tap.case('the server ends', server.stop(60) == 0)
+    took = time.monotonic() - began
+    tap.note(f'a stop took {took:.1f} s')
+    tap.case('soon, whatever it has', took < 10, took)
     return tap.finish()
 
 
