@@ -222,6 +222,40 @@ sanitize) echo 'slowest    20.0 s  b'; {} ;;
 esac"""
 
 
+# Stand in for ninja, of which two in one directory would disturb each other, and for meson.
+NINJA = 'mkdir build/busy || exit 1; sleep 0.3; rmdir build/busy'
+MESON = """if [ "$1" = setup ]; then mkdir -p "$2/meson-logs" && : >"$2/build.ninja"; exit; fi
+log=testlog cases=2 directory=$3
+while [ $# -gt 0 ]; do
+    case $1 in --logbase) log=$2 ;; --wrapper) log=$log-valgrind cases=1 ;; esac
+    shift
+done
+for number in $(seq $cases); do
+    echo '{"name": "x", "result": "OK", "returncode": 0, "stdout": ""}' >>"$directory/meson-logs/$log.json"
+done
+sleep 0.3"""
+
+
+def check_side_by_side():
+    """./dev test and ./dev valgrind have a build directory in common."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Nothing is installed for it.
+        dev = re.sub('install_missing "[^"]*"', ':', (TOP / 'dev').read_text())
+        program(folder, 'ninja', NINJA)
+        program(folder, 'meson', MESON)
+        pathlib.Path(folder, 'dev').write_text(dev)
+        pathlib.Path(folder, 'tools').mkdir()
+        shutil.copy(TOP / 'tools/count_tests.py', f'{folder}/tools')
+        both = [subprocess.Popen(['bash', f'{folder}/dev', verb], stdin=subprocess.DEVNULL, text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 env={**os.environ, 'PATH': f'{folder}:{os.environ["PATH"]}'})
+                for verb in ('test', 'valgrind')]
+        for process, passed in zip(both, (2, 1)):
+            out, _ = process.communicate(timeout=60)
+            case(f'./dev {process.args[2]} builds and counts for itself, whatever runs beside it',
+                 process.returncode == 0 and out.endswith(f'\n{passed} passed, 0 failed, 0 skipped\n'), out)
+
+
 def check_ci():
     table = [
         ("echo '4 passed, 0 failed, 0 skipped'", 0, '13 passed, 0 failed, 1 skipped', ''),
@@ -306,6 +340,7 @@ def main():
     check_counting()
     check_ends()
     check_ci()
+    check_side_by_side()
     check_reports()
     check_dev()
     check_entrypoint()
