@@ -156,11 +156,13 @@ static int submit_with(struct h2_exchange *ex, nghttp2_nv *nv, int status,
 {
     struct h2 *h = h2_of(ex->pub.engine);
     bool bodiless = response_has_no_content(status);
-    char status_text[24], length_text[24];
+    char length_text[24];
     size_t n = 0;
 
     assert(status >= 200 && status <= 999);
-    nv[n++] = OWN(":status", status_text, decimal((size_t)status, status_text));
+    const char status_text[] = { (char)('0' + status / 100), (char)('0' + status / 10 % 10),
+                                 (char)('0' + status % 10) };
+    nv[n++] = OWN(":status", status_text, sizeof status_text);
     for (size_t i = 0; i < count; i++) {
         if (!left_out(&headers[i]))
             nv[n++] =

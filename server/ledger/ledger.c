@@ -287,9 +287,10 @@ static inline void put_number(struct ledger *l, enum ledger_field field, int64_t
         put_far(l, field, value);
         return;
     }
-    *l->at = (uint8_t)field;
-    memcpy(l->at + 1, &number, sizeof number);
-    l->at += 1 + sizeof number;
+    uint8_t *at = l->at; /* octets may be anything's: l->at would be read again behind each */
+    *at = (uint8_t)field;
+    memcpy(at + 1, &number, sizeof number);
+    l->at = at + 1 + sizeof number;
 }
 
 void ledger_int(struct ledger *l, enum ledger_field field, int64_t value)
@@ -347,11 +348,12 @@ void ledger_bytes(struct ledger *l, enum ledger_field field, const char *text, s
     if (!room(l, 1 + sizeof octets + len))
         return;
     octets = (uint16_t)len;
-    *l->at = (uint8_t)field;
-    memcpy(l->at + 1, &octets, sizeof octets);
+    uint8_t *at = l->at;
+    *at = (uint8_t)field;
+    memcpy(at + 1, &octets, sizeof octets);
+    l->at = at + 1 + sizeof octets + len;
     if (len)
-        memcpy(l->at + 1 + sizeof octets, text, len);
-    l->at += 1 + sizeof octets + len;
+        memcpy(at + 1 + sizeof octets, text, len);
 }
 
 void ledger_text(struct ledger *l, enum ledger_field field, const char *text)
