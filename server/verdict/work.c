@@ -213,8 +213,12 @@ static bool is_final(const struct work *w, const struct verdict *v, const struct
     const struct finding *f = &one->found;
     bool heard = w->heard_out != NEVER && v->age > w->heard_out &&
                  (f->outcome != OUTCOME_PASS || !may_be_undone(w, one->e->check));
-    return f->outcome == OUTCOME_FAIL || over || w->client_gone != NEVER || f->until == NEVER ||
-           heard || (f->until != UNTIL_THE_END && v->age > f->until);
+    if (f->outcome == OUTCOME_FAIL || over || w->client_gone != NEVER)
+        return true;
+    /* Until the command ends it may ask again, its account may say more, its exit status differ. */
+    if (f->outcome == OUTCOME_PASS && w->phase->running)
+        return false;
+    return f->until == NEVER || heard || (f->until != UNTIL_THE_END && v->age > f->until);
 }
 
 /* --- Phases */

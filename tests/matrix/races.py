@@ -59,6 +59,8 @@ class Race:
             self.api.ask('POST', f'{path}/command', {'start': {'argv': ['client']}})
             play = self.lose_ack if race == 'ack' else self.cross
             knew, good = play(H2 if race == 'goaway' else H1, port)
+            if race == 'ack' and not good:  # its request, or the ACK of our SYN-ACK, was lost as well
+                raise Dead('the retry was not answered')
             self.api.ask('POST', f'{path}/command', {'exit': {'status': 0 if good else 1}})
             verdict = self.api.ask('GET', f'{path}/verdict?wait=3s')
             ledger = self.api.ask('GET', f'{path}/events?max=10000', accept='application/x-ndjson')

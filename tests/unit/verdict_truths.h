@@ -42,7 +42,7 @@ static const struct truth cells[] = {
     { "1: while the run goes on, more attempts may come", RETRY_ONCE,
       CONTROL("GET /a") TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
           GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a"),
-      "pass~ recovered=pass retries=pass~ retry_elsewhere=pass~", 0 },
+      "pass~ recovered=pass~ retries=pass~ retry_elsewhere=pass~", 0 },
     { "2: polls each second, never retries: with a control", RETRY_ONCE,
       "0.100 phase control\n0.200 c91 open\n" ANSWERED("1.000", "c91", "x1", "GET /s")
           ANSWERED("2.000", "c91", "x2", "GET /s") ANSWERED("3.000", "c91", "x3", "GET /s")
@@ -175,7 +175,8 @@ static const struct truth cells[] = {
       "fail no_stale_use=fail", 0 },
     { "14: on a new connection", "[\"no_stale_use\"]",
       CONTROL("GET /a") TWICE("GET /a") "13.000 c101 fin\n" SAW(
-          "13.001", "c101") "14.000 c102 open\n" ANSWERED("14.000", "c102", "x1", "GET /a"),
+          "13.001", "c101") "14.000 c102 open\n" ANSWERED("14.000", "c102", "x1", "GET /a")
+          EXIT("14.500"),
       "pass no_stale_use=pass", 0 },
     { "34: after an RST nothing can be seen", "[\"no_stale_use\"]",
       CONTROL("GET /a") TWICE(

@@ -263,7 +263,7 @@ static const struct truth of_calls[] = {
       CONTROL("GET /a") "9.000 command_start command=x steps=get_pause_get\n" DRIVER TWICE("GET /a")
           REPORT("10.010", "1", "get", "true") "13.000 c101 fin\n" SAW(
               "13.001", "c101") "13.500 c102 open\n" ANSWERED("13.500", "c102", "x1", "GET /a")
-              REPORT("13.510", "2", "get", "true"),
+              REPORT("13.510", "2", "get", "true") EXIT("13.520"),
       "pass recovered=pass user_wait=pass", 0 },
     { "19: avoided, without a control to show that it reuses", USER,
       DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true") "13.000 c101 fin\n" SAW(
@@ -478,7 +478,7 @@ static const struct truth of_calls[] = {
                              "crossed=false\n"
                              "13.500 c101 connection_end by=client how=fin\n14.000 c102 open "
                              "h2\n" ANSWERED("14.000", "c102", "x1", "GET /a stream=1"),
-      "pass~ goaway_respected=pass~ closes_after_goaway=pass", 0 },
+      "pass~ goaway_respected=pass~ closes_after_goaway=pass~", 0 },
     { "15: elsewhere, and the old one stays open", "[\"goaway-aware\"]",
       CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
           "10.000", "c101", "x1",

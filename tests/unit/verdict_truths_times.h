@@ -46,7 +46,7 @@ static const struct truth of_times[] = {
                              "trigger=protocol\n10.000 c101 x1 GET /a\n"
                              "12.000 c101 peer_ping opaque=1\n14.000 c101 peer_rst\n"
                              "14.000 c101 connection_end by=client how=rst\n",
-      "pass ping_liveness=pass", 0 },
+      "pass~ ping_liveness=pass~", 0 },
     { "59: a PING, and it stays", "[{\"ping-liveness\":{\"within\":\"5s\"}}]",
       "10.000 c101 open h2\n10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n"
       "12.000 c101 peer_ping opaque=1\n",
@@ -227,7 +227,7 @@ static const struct truth of_times[] = {
                                               "14.200 c102 open\n" ANSWERED("14.200", "c102", "x1",
                                                                             "GET /a hangup_call=1"),
       "fail recovered=pass retries=fail retry_elsewhere=fail", 0 },
-    { "still_reuses: it does", "[\"still_reuses\"]", CONTROL("GET /a"), "pass still_reuses=pass",
+    { "still_reuses: it does", "[\"still_reuses\"]", CONTROL("GET /a"), "pass~ still_reuses=pass~",
       0 },
     { "still_reuses: it does not", "[\"still_reuses\"]",
       "0.100 phase control\n0.200 c91 open\n" ANSWERED("0.200", "c91", "x1", "GET /a")
