@@ -81,15 +81,16 @@ static void black_hole_acks_nothing_until_healed(struct stage *stage)
     json_decref(dropped);
     assert_null(ledger_find(stage->server, t->connection, "stale_request", NULL));
 
+    /* A hole that was long lets the client wait long with its next try: longer than the mode's idle
+     * time, which would make the next hole; and this client, busy with another, may be late for
+     * that one. The hole stays, the rule goes. */
+    json_decref(admin_call(stage->server, 200, "PUT", "/v1/mode",
+                           "{\"mode\":\"idle-close\",\"params\":{\"idle\":\"1h\"}}"));
+
     /* Others are served meanwhile. */
     struct talk *other = talk_open(stage);
     talk_served(other);
     check(client_unacked(&t->c) > 0, "the kernel ACKed what went into the black hole");
-
-    /* A hole that was long lets the client wait long with its next try: longer than the mode's idle
-     * time, which would make the next hole. The hole stays, the rule goes. */
-    json_decref(admin_call(stage->server, 200, "PUT", "/v1/mode",
-                           "{\"mode\":\"idle-close\",\"params\":{\"idle\":\"1h\"}}"));
     admin_do(stage->server, t->connection, "[\"heal\"]");
     check(talk_answer(t, in_ms(PATIENCE_MS)), "no answer after heal: %s", client_story(&t->c));
     assert_int_equal(t->status, 200);
