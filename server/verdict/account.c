@@ -188,17 +188,21 @@ static void match_named(struct account *a, const struct calls *calls)
 }
 
 /* In order. A line of a failure has the next call if that was not answered, and else, if there are
- * fewer calls than lines, none: it died inside the client. False: they do not fit together. */
+ * fewer calls than lines, none: it died inside the client, as it has if the next call began only
+ * after that line. Calls that began behind the last line have none yet. False: they do not fit
+ * together. */
 static bool match_in_order(struct account *a, const struct calls *calls)
 {
+    int64_t last = NEVER;
     size_t spare = a->count > calls->count ? a->count - calls->count : 0, c = 0;
     for (size_t i = 0; i < a->count; i++) {
         struct account_line *line = &a->lines[i];
         const struct call *call = c < calls->count ? &calls->calls[c] : NULL;
-        bool here = call && fits(line, calls, call);
-        if (!line->ok && spare > 0 && (!here || is_answered(call))) {
+        last = line->at > last ? line->at : last;
+        bool here = call && fits(line, calls, call), before = call && line->at < call->begun.from;
+        if (!line->ok && (before || (spare > 0 && (!here || is_answered(call))))) {
             line->matched = MATCHED_NOTHING;
-            spare--;
+            spare -= spare > 0;
             continue;
         }
         if (!here)
@@ -206,6 +210,9 @@ static bool match_in_order(struct account *a, const struct calls *calls)
         line->matched = MATCHED_CALL;
         line->call = c++;
     }
+    a->pending = calls->count - c;
+    while (c < calls->count && a->count && calls->calls[c].begun.from > last)
+        c++;
     return c == calls->count;
 }
 
@@ -220,6 +227,7 @@ bool account_match(struct account *a, const struct calls *calls)
     for (size_t c = 0; c < calls->count; c++)
         named += name_of(calls, &calls->calls[c]) != NULL;
     bool all = !a->broken;
+    a->pending = 0;
     if (named > 0)
         match_named(a, calls);
     else
@@ -341,8 +349,9 @@ size_t account_resent(struct account *a, const struct history *h, const struct c
 
 bool account_tells_apart(struct account *a, const struct calls *calls)
 {
-    return account_match(a, calls) && account_whole(a) && a->asked == a->count && !a->at_once &&
-           a->count == calls->count;
+    return account_match(a, calls) && a->driver && !a->at_once &&
+           (a->pending ? a->asked > a->count : a->asked == a->count) &&
+           a->count + a->pending == calls->count;
 }
 
 /* Whether a request was surely not under way in a span: its answer had come before; or it took too

@@ -37,6 +37,7 @@ struct account {
     bool marks;   /* some of them are the marks of an app that goes and comes back */
     struct account_line *lines;
     size_t count, room;
+    size_t pending; /* calls that began when the last line had come, so that they have none yet */
 };
 
 void account_finish(struct account *a);

@@ -26,14 +26,15 @@ static const struct connection *connection_of(const struct build *b, const struc
 }
 
 /* When a fault first put it out of service; NEVER: none did. A hold after which the answer came
- * does not count: to the client that was slow. */
-static int64_t struck_at(const struct history *h, const struct attempt *a)
+ * within `within` does not count: to the client that was slow. */
+static int64_t struck_at(const struct history *h, const struct attempt *a, int64_t within)
 {
+    int64_t handed = a->reached[PROGRESS_HANDED];
     for (int i = 0; i < a->out_count; i++) {
         if (a->outs[i].fault)
             return a->outs[i].from;
     }
-    if (a->progress < PROGRESS_HANDED && history_held(h, a))
+    if ((handed == NEVER || handed - a->first_byte.to > within) && history_held(h, a))
         return later(history_find_fault(h, a->holding)->at, a->first_byte.from);
     return NEVER;
 }
@@ -80,7 +81,7 @@ static struct sum add_up(const struct build *b, struct call *call, const struct 
         const struct attempt *a = members[i].attempt;
         const struct connection *c = connection_of(b, a);
         enum trouble trouble = history_trouble(h, a);
-        int64_t struck = struck_at(h, a);
+        int64_t struck = struck_at(h, a, b->config->within);
         if (struck != NEVER && struck < answered) {
             sum.presumed &= only_presumed(b, call, members, a);
             if (!sum.bitten || struck < sum.bitten_at) {

@@ -309,6 +309,10 @@ static void storm_of(const struct scene *s, struct finding *f, const struct call
     if (least > max && sure)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s made %u attempts in %s", name,
                  least, time);
+    else if (flood && s->now <= end && !s->over && s->client_gone == NEVER)
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, end,
+                 "%u connections were opened, and nothing is answered on %u of them yet", opened,
+                 w->vain);
     else if (flood)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%u connections were opened in %s, and nothing was answered on %u of them", opened,

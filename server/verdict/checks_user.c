@@ -22,6 +22,18 @@ static bool handed_out(const struct scene *s, const struct call *call)
     return false;
 }
 
+/* What went out went out beyond the limit: whether it was read does not matter any more, and what a
+ * client that has left is sent answers nobody. */
+static bool handed_late(const struct scene *s, const struct call *call, int64_t limit)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        int64_t handed = call_members(s, call)[i].attempt->reached[PROGRESS_HANDED];
+        if (handed != NEVER && handed <= call->begun.to + limit)
+            return false;
+    }
+    return !call->lacks_after;
+}
+
 static enum remedy confirm(const struct scene *s, const struct call *call)
 {
     const struct attempt *a = call->count ? call_members(s, call)[call->count - 1].attempt : NULL;
@@ -100,8 +112,10 @@ static bool is_lost_request(const struct scene *s, const struct call *call)
            scene_was_request(s, a, a->first_byte) != TRI_NO;
 }
 
-/* What the ledger leaves open about a call, so that nothing else can be said of it. */
-static bool is_open_question(const struct scene *s, struct finding *f, const struct call *call)
+/* What the ledger leaves open about a call, so that nothing else can be said of it. late: whatever
+ * went out came too late. */
+static bool is_open_question(const struct scene *s, struct finding *f, const struct call *call,
+                             bool late)
 {
     if (had_failed(s, call))
         return false;
@@ -120,7 +134,7 @@ static bool is_open_question(const struct scene *s, struct finding *f, const str
     else if (call->state == CALL_UNKNOWN || (is_answered(call) && call->lacks_before))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
-    else if (call->state == CALL_DOUBTFUL || (!is_answered(call) && handed_out(s, call)))
+    else if (!late && (call->state == CALL_DOUBTFUL || (!is_answered(call) && handed_out(s, call))))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, confirm(s, call), UNTIL_THE_END,
                  "%s: an answer went out, and nothing shows that the client has read it", name);
     else
@@ -204,7 +218,7 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
                  "%s had failed, says the client, before it was answered", name);
         return;
     }
-    if (failed_in_hole(s, f, call) || is_open_question(s, f, call))
+    if (failed_in_hole(s, f, call) || is_open_question(s, f, call, handed_late(s, call, within)))
         return;
     if (!is_answered(call))
         was_not_answered(s, f, call, within);
@@ -257,14 +271,27 @@ static void recover_kept_off(const struct scene *s, struct finding *f, const str
                  how);
 }
 
+/* Whether a connection was out of service then, also one that has been healed since. */
 static bool fault_stood(const struct scene *s, int64_t at)
 {
     const struct connection *c;
+    const struct fault *f;
     for (size_t i = 0; (c = history_connection(s->h, i)); i++) {
         if (c->dead != NEVER && c->dead <= at)
             return true;
     }
+    for (size_t i = 0; (f = history_fault(s->h, i)); i++) {
+        if (f->class == CLASS_SILENCES && f->connection && !f->exchange && f->in_effect != TRI_NO &&
+            f->at <= at && f->ended != NEVER && f->ended > at)
+            return true;
+    }
     return false;
+}
+
+/* Whether it had come when its call had not begun: what was read later was answered to nobody. */
+static bool came_before(const struct scene *s, const struct account_line *line)
+{
+    return line->matched == MATCHED_CALL && line->at < s->calls->calls[line->call].begun.from;
 }
 
 /* Requests that the client's account has, and the wire has not: they died inside the client. */
@@ -273,7 +300,8 @@ static void died_inside(const struct scene *s, struct finding *f)
     for (size_t i = 0; i < s->account->count; i++) {
         const struct account_line *line = &s->account->lines[i];
         struct subject who = { 0 };
-        if (line->matched != MATCHED_NOTHING || line->ok || strncmp(line->step, "post", 4) == 0)
+        if ((line->matched != MATCHED_NOTHING && !came_before(s, line)) || line->ok ||
+            strncmp(line->step, "post", 4) == 0)
             continue;
         ids_add(&who.seqs, line->seq);
         if (fault_stood(s, line->at))
@@ -349,16 +377,27 @@ static bool find_end(const struct scene *s, const struct call *call, struct ende
     return false;
 }
 
-/* A client has nothing to end where all is over already: whether the user was told is not seen. */
-static bool nothing_to_end(const struct scene *s, const struct call *call)
+/* A client has nothing to end where all was over by then: whether the user was told is not seen. */
+static bool nothing_to_end(const struct scene *s, const struct call *call, int64_t by)
 {
     for (size_t i = 0; i < call->count; i++) {
         const struct connection *c =
             history_find_connection(s->h, call_members(s, call)[i].attempt->connection);
-        if (!c || c->ended == NEVER)
+        if (!c || c->ended == NEVER || c->ended > by)
             return false;
     }
     return call->count > 0;
+}
+
+/* When its limit was over, no answer had gone out, and the client had not ended it, though there
+ * was something to end. What comes later does not change that, but its own account may. */
+static bool waited_beyond(const struct scene *s, const struct call *call, int64_t max)
+{
+    int64_t deadline = call->begun.to + max;
+    const struct account_line *line = s->notes[call - s->calls->calls].line;
+    return s->now > deadline && handed_late(s, call, max) && (!line || line->ok) &&
+           (call->ended_by_client == NEVER || call->ended_by_client > deadline) &&
+           !nothing_to_end(s, call, deadline);
 }
 
 static void wait_unanswered(const struct scene *s, struct finding *f, const struct call *call,
@@ -371,6 +410,9 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
         if (end.most <= max)
             found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, end.told ? NEVER : call_until(call),
                      "%s after %s", end.how, finding_time(end.most, time));
+        else if (end.least == NEVER && waited_beyond(s, call, max))
+            found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
+                     "%s was neither answered nor ended after %s", name, finding_time(max, time));
         else if (end.least != NEVER && end.least > max)
             found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s: %s only after %s", name,
                      end.how, finding_time(end.least, time));
@@ -385,7 +427,7 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
     else if (s->now <= deadline)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, deadline, "%s is not over yet",
                  name);
-    else if (call->lacks_after || nothing_to_end(s, call))
+    else if (!waited_beyond(s, call, max))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE,
                  call->lacks_after ? scene_unsaid(s, call) : REMEDY_REPORT, UNTIL_THE_END,
                  "%s: when its user was told of the failure is not seen", name);
@@ -429,7 +471,8 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
         was_confirmed(s, f, call, took, max);
         return;
     }
-    if (!ended && !line_of_hole(s, call) && is_open_question(s, f, call))
+    if (!ended && !line_of_hole(s, call) &&
+        is_open_question(s, f, call, waited_beyond(s, call, max)))
         return;
     if (!is_answered(call) || had_failed(s, call))
         wait_unanswered(s, f, call, max);

@@ -279,10 +279,11 @@ static void spare(struct history *h, struct connection *c, const struct fault *f
 /* `heal` and `resume`: what a black hole or a stall kept back continues, as before. */
 static void repair(struct history *h, struct connection *c, enum ledger_step repaired, int64_t age)
 {
-    const struct fault *f;
+    struct fault *f;
     for (size_t i = 0; (f = store_back(&h->faults, i)); i++) {
         if (f->connection != c->id || f->step != repaired || f->in_effect == TRI_NO)
             continue;
+        f->ended = f->ended == NEVER ? age : f->ended;
         if (c->pings_ignored == f->seq)
             c->pings_ignored = 0;
         struct attempt *a = attempt_newest(h, c);

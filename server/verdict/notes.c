@@ -158,7 +158,9 @@ enum tri notes_all_told(const struct phase *p, const struct phase *before,
     if (p->gap || history_forgotten(p->h))
         return TRI_UNKNOWN;
     if (account->driver)
-        return account_whole(account) && fits && !odd && account->count > 0 ? TRI_YES : TRI_UNKNOWN;
+        return account_whole(account) && fits && !account->pending && !odd && account->count > 0
+                   ? TRI_YES
+                   : TRI_UNKNOWN;
     return as_in_control(p, before, control, lacking) ? TRI_YES : TRI_UNKNOWN;
 }
 

@@ -130,7 +130,7 @@ static bool may_differ(const struct scene *s)
 {
     if (s->account->broken || (!s->account->count && !s->account->driver))
         return s->account->broken;
-    if (s->account_fits)
+    if (s->account_fits && !s->account->pending)
         return false;
     for (size_t i = 0; i < s->account->count; i++) {
         if (!s->account->lines[i].ok)

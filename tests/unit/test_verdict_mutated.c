@@ -181,6 +181,48 @@ static void a_ledger_that_ends_early_makes_no_final_pass(void **state)
     each_truth(ends_early);
 }
 
+/* A fail is final: neither time nor a later event makes something else of it. */
+static void stays_failed(const struct truth *t, struct verdict *v, bool failed[40],
+                         const struct ledger_record *record)
+{
+    struct outcomes now = outcomes_of(v);
+    for (size_t i = 0; i < now.count; i++) {
+        if (failed[i] && now.list[i] != OUTCOME_FAIL && wrong++ < 20)
+            print_error("%s: %s had failed, and does not behind event %llu (%s)\n", t->title,
+                        now.names[i], (unsigned long long)record->seq,
+                        ledger_event_name(record->event));
+        failed[i] = now.list[i] == OUTCOME_FAIL;
+    }
+}
+
+static void fails_early(const struct truth *t, const struct ledger *l, const struct outcomes *base)
+{
+    struct verdict *v = rig_verdict();
+    struct ledger_cursor cursor = { .ledger = l };
+    struct ledger_record record = { 0 }, next;
+    bool failed[40] = { false };
+    while (ledger_next(&cursor, &next)) {
+        int64_t at;
+        while (record.seq && (at = verdict_next(v)) != -1 && at < next.age) {
+            verdict_now(v, at);
+            stays_failed(t, v, failed, &record);
+        }
+        record = next;
+        verdict_feed(v, &record);
+        stays_failed(t, v, failed, &record);
+    }
+    for (int64_t at; (at = verdict_next(v)) != -1;) {
+        verdict_now(v, at);
+        stays_failed(t, v, failed, &record);
+    }
+    verdict_destroy(v);
+}
+
+static void a_fail_is_never_undone(void **state)
+{
+    each_truth(fails_early);
+}
+
 static void is_bounded(const struct truth *t, const struct ledger *l, const struct outcomes *base)
 {
     const struct feeding roomy = { .bound = 256, .later = t->later * NS_PER_MS };
@@ -573,6 +615,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_that_is_missing_makes_no_pass),
         cmocka_unit_test(a_ledger_that_ends_early_makes_no_final_pass),
+        cmocka_unit_test(a_fail_is_never_undone),
         cmocka_unit_test(the_smallest_bounds_make_no_pass),
         cmocka_unit_test(an_event_that_is_shifted_makes_no_pass),
         cmocka_unit_test(a_gap_makes_no_pass),

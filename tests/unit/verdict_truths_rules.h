@@ -1,7 +1,7 @@
 /* verdict_truths_rules.h - all runs with a known truth, in the lists of their headers. */
 #pragma once
 
-#include "verdict_truths_unread.h"
+#include "verdict_truths_late.h"
 
 #define LIST(name)                                                                                 \
     {                                                                                              \
@@ -10,8 +10,8 @@
 static const struct {
     const struct truth *list;
     size_t count;
-} truths[] = { LIST(cells),    LIST(of_calls),  LIST(of_answers),
-               LIST(of_times), LIST(of_strays), LIST(of_unread) };
+} truths[] = { LIST(cells),     LIST(of_calls),  LIST(of_answers), LIST(of_times),
+               LIST(of_strays), LIST(of_unread), LIST(of_late) };
 #undef LIST
 
 #define TRUTH_LISTS (sizeof truths / sizeof *truths)
