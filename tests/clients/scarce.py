@@ -72,7 +72,7 @@ def directory(tap, binary):
         tap.case('and its ledger says so', told and 'cannot be written' in told[0]['why'], told)
         ledgers.mkdir()
         until = time.monotonic() + 20
-        while 'run_start' not in written(ledgers, run['id']) and time.monotonic() < until:
+        while '"request"' not in written(ledgers, run['id']) and time.monotonic() < until:
             time.sleep(0.05)
         text = written(ledgers, run['id'])
         tap.case('once it is back all is written', 'run_start' in text and '"request"' in text, text[:500])
