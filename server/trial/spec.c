@@ -50,7 +50,7 @@ static int read_over(const json_t *over, unsigned *out, struct refusal *why)
 
 static int read_listener(struct spec *s, size_t i, const json_t *name, struct refusal *why)
 {
-    char where[32];
+    char where[40];
     size_t k = 0;
     snprintf(where, sizeof where, "$.listeners[%zu]", i);
     while (k < KINDS && (!json_is_string(name) || strcmp(kinds[k].name, json_string_value(name))))
