@@ -34,9 +34,9 @@ class Admin:
         finally:
             connection.close()
 
-    def ask(self, method, path, body=None):
+    def ask(self, method, path, body=None, timeout=15):
         """As call, for calls that must succeed. Returns the body."""
-        status, answer = self.call(method, path, body)
+        status, answer = self.call(method, path, body, timeout)
         if not 200 <= status < 300:
             raise RuntimeError(f'{method} {path} was answered with {status}: {answer}')
         return answer

@@ -24,6 +24,7 @@ PHASE_BYTES = 12 << 20  # of a phase, its ledger aside
 AGAIN_BYTES = 8 << 20  # what an allocator may take more when all of it comes once more
 LEDGER = 4 << 20  # so that nothing is dropped before the verdict has it
 LONG = 200  # octets of each text, as many as are kept for showing
+PATIENCE = 120  # s: to judge all that takes long, on a busy machine
 PHASES = 'control', 'fault', 'without'
 
 
@@ -66,8 +67,8 @@ def fill(server, run, port):
         for number in range(KEPT + 50):
             request(port, number)
         report(server.port('admin'), run)
-    server.admin.ask('GET', f'/v1/runs/{run}/calls')
-    return server.admin.ask('GET', f'/v1/runs/{run}/verdict')
+    server.admin.ask('GET', f'/v1/runs/{run}/calls', timeout=PATIENCE)
+    return server.admin.ask('GET', f'/v1/runs/{run}/verdict', timeout=PATIENCE)
 
 
 def answered_meanwhile(server, run):
@@ -76,7 +77,7 @@ def answered_meanwhile(server, run):
 
     def judge():
         asked.set()
-        server.admin.ask('GET', f'/v1/runs/{run}/calls')
+        server.admin.ask('GET', f'/v1/runs/{run}/calls', timeout=PATIENCE)
         over.set()
 
     judging = threading.Thread(target=judge)
