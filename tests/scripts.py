@@ -226,6 +226,7 @@ esac"""
 NINJA = 'mkdir build/busy || exit 1; sleep 0.3; rmdir build/busy'
 MESON = """if [ "$1" = setup ]; then mkdir -p "$2/meson-logs" && : >"$2/build.ninja"; exit; fi
 log=testlog cases=2 directory=$3
+[ -z "${HANGUP_ADMIN_TOKEN+x}${HANGUP+x}${NO_COLOR+x}" ] && [ -n "$HANGUP_RANDOM_SEED" ] || exit 1
 while [ $# -gt 0 ]; do
     case $1 in --logbase) log=$2 ;; --wrapper) log=$log-valgrind cases=1 ;; esac
     shift
@@ -234,6 +235,10 @@ for number in $(seq $cases); do
     echo '{"name": "x", "result": "OK", "returncode": 0, "stdout": ""}' >>"$directory/meson-logs/$log.json"
 done
 sleep 0.3"""
+
+
+# Of these only what is for the tests is left to them.
+OF_A_USER = {'HANGUP': 'x', 'HANGUP_ADMIN_TOKEN': 'x', 'NO_COLOR': '1', 'HANGUP_RANDOM_SEED': '1'}
 
 
 def check_side_by_side():
@@ -248,7 +253,7 @@ def check_side_by_side():
         shutil.copy(TOP / 'tools/count_tests.py', f'{folder}/tools')
         both = [subprocess.Popen(['bash', f'{folder}/dev', verb], stdin=subprocess.DEVNULL, text=True,
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                 env={**os.environ, 'PATH': f'{folder}:{os.environ["PATH"]}'})
+                                 env={**os.environ, **OF_A_USER, 'PATH': f'{folder}:{os.environ["PATH"]}'})
                 for verb in ('test', 'valgrind')]
         for process, passed in zip(both, (2, 1)):
             out, _ = process.communicate(timeout=60)
