@@ -164,6 +164,9 @@ struct engine_host {
     /* Bytes for the wire. Called from engine_input, engine_pump, engine_respond and the verbs, or
      * from the loop. Only ever as much as room() said, but for small control messages. */
     void (*output)(void *host, const void *bytes, size_t n);
+    /* What the verbs have queued was given to output(), up to here: engine_unsaid() is false. NULL:
+     * the host does not ask. */
+    void (*said)(void *host);
     size_t (*room)(void *host);
     /* A request in input while watching, or on a stream above the last one our GOAWAY promised,
      * each part of it once: its header section (what), its content, its last octet. ex: the
@@ -258,6 +261,7 @@ struct engine_ops {
     int (*goaway_notice)(struct engine *e);
     int (*rst_stream)(struct engine *e, int32_t stream, uint32_t error);
     int (*ping)(struct engine *e, const uint8_t opaque[8]);
+    bool (*unsaid)(const struct engine *e);
     int (*set)(struct engine *e, enum engine_setting setting, uint32_t value);
     bool (*disowns)(const struct engine *e, int32_t stream);
     bool (*window_shut)(const struct engine *e, int32_t stream);
@@ -447,6 +451,13 @@ static inline int engine_rst_stream(struct engine *e, int32_t stream, uint32_t e
 static inline int engine_ping(struct engine *e, const uint8_t opaque[8])
 {
     return e->ops->ping ? e->ops->ping(e, opaque) : -ENOTSUP;
+}
+
+/* Does a frame of a verb wait? It does when the verb was called from within output() or stopped(),
+ * or a response stands inside one of its own frames. said() tells when it has left. */
+static inline bool engine_unsaid(const struct engine *e)
+{
+    return e->ops->unsaid && e->ops->unsaid(e);
 }
 
 /* Is a bool so already? What is a number is said anew each time. */

@@ -441,6 +441,7 @@ static const struct engine_ops ops = {
     .goaway_notice = h2_goaway_notice,
     .rst_stream = h2_rst_stream,
     .ping = h2_ping,
+    .unsaid = h2_unsaid,
     .set = h2_set,
     .disowns = h2_disowns,
     .window_shut = h2_window_shut,

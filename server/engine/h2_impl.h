@@ -296,6 +296,7 @@ int32_t h2_goaway_last(struct engine *e, const struct goaway *goaway);
 int h2_goaway_notice(struct engine *e);
 int h2_rst_stream(struct engine *e, int32_t stream, uint32_t error);
 int h2_ping(struct engine *e, const uint8_t opaque[8]);
+bool h2_unsaid(const struct engine *e);
 int h2_set(struct engine *e, enum engine_setting setting, uint32_t value);
 bool h2_disowns(const struct engine *e, int32_t stream);
 bool h2_window_shut(const struct engine *e, int32_t stream);

@@ -148,21 +148,25 @@ static void drain(struct h2 *h)
     }
 }
 
-static void put_out(struct h2 *h)
+/* All that waits, our own frames last. Returns whether there were some. */
+static bool put_out(struct h2 *h)
 {
+    bool ours = false;
     if (h->block) {
         if (!h2_stop_pass(h))
-            return;
+            return false;
         flush(h); /* so that room() knows of it */
     }
     drain(h);
     if (h2_blocked(h))
-        return;
+        return false;
     if (h->force && buf_len(&h->control)) {
+        ours = true;
         h2_output_put(h, buf_bytes(&h->control), buf_len(&h->control));
         buf_free(&h->control);
     }
     h->force = false;
+    return ours;
 }
 
 /* Some of what waited while we said nothing has left. */
@@ -193,8 +197,10 @@ void h2_pump(struct h2 *h, bool force)
         h2_session_greet(h);
     do {
         h->again = false;
-        put_out(h);
+        bool ours = put_out(h);
         flush(h);
+        if (ours && h->engine.calls->said && !h2_unsaid(&h->engine))
+            h->engine.calls->said(h->engine.host);
     } while (h->again);
     h->pumping = false;
     if (h->unsaid > 0)

@@ -146,6 +146,11 @@ int h2_ping(struct engine *e, const uint8_t opaque[8])
     return 0;
 }
 
+bool h2_unsaid(const struct engine *e)
+{
+    return buf_len(&((const struct h2 *)e)->control) > 0;
+}
+
 /* --- Settings */
 
 static bool keep_window(struct h2 *h, const nghttp2_window_update *frame)

@@ -239,6 +239,13 @@ static void note_strike(struct script *s, const struct mode_step *step, uint64_t
         mc->said = mc->last;
 }
 
+/* Where in the TCP stream ends what a step has told the client, unless its frame waits. */
+static uint64_t told_at(const struct mode_conn *mc, const struct mode_step *step)
+{
+    bool unsaid = mc->engine && engine_unsaid(mc->engine);
+    return step->row->tells && !unsaid ? wire_end_offset(mc->wire) : WIRE_NO_OFFSET;
+}
+
 /* Does a step that takes no time; fault: the seq of its event. *silenced becomes whether the
  * connection is out of service by it.
  */
@@ -264,8 +271,7 @@ static void step_do(struct script *s, const struct mode_step *step, uint64_t fau
         return;
     }
     if (!doing.told)
-        mode_ledger_in_effect(mc, s->nth, step_of(step->row), fault,
-                              step->row->tells ? wire_end_offset(mc->wire) : WIRE_NO_OFFSET);
+        mode_ledger_in_effect(mc, s->nth, step_of(step->row), fault, told_at(mc, step));
     if (step->row->tells && mc->calls->told)
         mc->calls->told(mc->host, fault, step_of(step->row));
     switch (step->row->effect) {

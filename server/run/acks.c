@@ -38,7 +38,8 @@
 struct wait {
     struct link link;
     uint64_t offset; /* where it ends in the TCP stream; or, */
-    bool queued : 1; /* if that is not known yet, wire_queued() behind it */
+    bool queued : 1; /* if that is not known yet, wire_queued() behind it; or neither, */
+    bool unsaid : 1; /* when the engine has not put it out yet */
     enum ledger_step step : 8;
     uint32_t nth;     /* the exchange whose response it is; 0: */
     uint64_t fault;   /* it tells of this fault, by that step */
@@ -135,11 +136,11 @@ static void look(struct acks *a, struct proof proof, int64_t now)
     for (struct link *i = a->unacked.next; i != &a->unacked; i = next) {
         struct wait *wait = wait_at(i);
         next = i->next;
-        if (wait->queued && handed >= wait->offset) {
+        if (wait->queued && !wait->unsaid && handed >= wait->offset) {
             wait->offset = wire_bytes_out(xs->wire);
             wait->queued = false;
         }
-        if (wait->queued || wait->offset > acked) {
+        if (wait->unsaid || wait->queued || wait->offset > acked) {
             wait->not_then = now;
             continue;
         }
@@ -231,16 +232,29 @@ void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset, int64_t 
     add(&xs->acks, &(struct wait){ .offset = offset, .nth = nth }, now);
 }
 
+static void set_end(const struct exchanges *xs, struct wait *wait)
+{
+    wait->offset = wire_end_offset(xs->wire);
+    wait->queued = wait->offset == WIRE_NO_OFFSET;
+    if (wait->queued)
+        wait->offset = wire_queued(xs->wire);
+    wait->unsaid = false;
+}
+
 void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step)
 {
-    uint64_t offset = wire_end_offset(xs->wire);
-    bool queued = offset == WIRE_NO_OFFSET;
-    add(&xs->acks,
-        &(struct wait){ .offset = queued ? wire_queued(xs->wire) : offset,
-                        .queued = queued,
-                        .fault = fault,
-                        .step = step },
-        clock_now());
+    struct wait wait = { .fault = fault, .step = step };
+    set_end(xs, &wait);
+    wait.unsaid = xs->engine && engine_unsaid(xs->engine);
+    add(&xs->acks, &wait, clock_now());
+}
+
+void acks_said(void *host)
+{
+    struct exchanges *xs = host;
+    for (struct link *i = xs->acks.unacked.next; i != &xs->acks.unacked; i = i->next)
+        if (wait_at(i)->unsaid)
+            set_end(xs, wait_at(i));
 }
 
 void acks_look(struct exchanges *xs, int64_t now)
@@ -331,7 +345,7 @@ enum ledger_fin_acked acks_fault_acked(struct exchanges *xs, uint64_t fault)
             continue;
         uint64_t end = wait->queued ? wire_bytes_out(xs->wire) : wait->offset;
         bool leaves = wait->queued && wire_handed(xs->wire) < wait->offset;
-        return leaves || end > wire_acked(xs->wire) ? FIN_CROSSED : FIN_UNCLEAR;
+        return wait->unsaid || leaves || end > wire_acked(xs->wire) ? FIN_CROSSED : FIN_UNCLEAR;
     }
     return FIN_ACKED;
 }

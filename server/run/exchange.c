@@ -553,6 +553,7 @@ const struct engine_host exchange_engine_host = {
     .lost = lost,
     .stopped = places_stopped,
     .output = output,
+    .said = acks_said,
     .room = room,
     .stale_request = witness_stale_request,
     .stale_body = witness_stale_body,

@@ -202,6 +202,37 @@ static void rst_streams_at_once_are_told_apart(struct stage *stage)
     assert_int_equal(lost, 3);
 }
 
+/* Another response stands inside one of its frames: until that is whole, no RST_STREAM is out, and
+ * none is ACKed. */
+static void an_rst_stream_that_waits_is_not_acked(struct stage *stage)
+{
+    const double gate = 300;
+    struct buf out = { 0 };
+    set_rules(stage, "[{\"on\":\"response\",\"over\":\"h2\",\"nth\":\"2\",\"at\":{\"bytes\":5},"
+                     "\"do\":[{\"delay\":\"300ms\"}]},"
+                     "{\"on\":\"request\",\"over\":\"h2\",\"nth\":\"3\",\"do\":[\"rst_stream\"]}]");
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    for (int i = 0; i < 2; i++)
+        t->stream = h2_compose_request(&t->h2, &out, "GET", ENTITLEMENT, NULL, NULL);
+    assert_int_equal(client_send(&t->c, buf_bytes(&out), buf_len(&out)), 0);
+    buf_free(&out);
+    for (int32_t stream = t->stream; stream >= t->stream - 2; stream -= 2)
+        check(h2_wait_stream(&t->h2, stream, in_ms(PATIENCE_MS)), "not over: %s",
+              client_story(&t->c));
+
+    json_t *fault = ledger_await(stage->server, t->connection, "fault", "rst_stream");
+    json_t *done = ledger_await(stage->server, t->connection, "fault_done", "rst_stream");
+    json_t *acked = ledger_await(stage->server, t->connection, "fault_acked", "rst_stream");
+    assert_null(json_object_get(done, "offset")); /* it was not known then */
+    check(event_ms(acked, "to_ms") - event_ms(fault, "ms") >= gate - LEDGER_MS,
+          "ACKed %.3f ms after the fault, before it was sent",
+          event_ms(acked, "to_ms") - event_ms(fault, "ms"));
+    json_decref(fault);
+    json_decref(done);
+    json_decref(acked);
+}
+
 static void rst_stream_can_come_behind_a_whole_response(struct stage *stage)
 {
     reset(stage, "{\"at\":\"end\",\"error\":\"NO_ERROR\"}", NGHTTP2_NO_ERROR, "", all_comes);
@@ -365,6 +396,7 @@ int main(void)
         SCENARIO(rst_stream_can_come_in_the_content, SEATS_H2),
         SCENARIO(rst_stream_can_come_behind_a_whole_response, SEATS_H2),
         SCENARIO(rst_streams_at_once_are_told_apart, SEATS_H2),
+        SCENARIO(an_rst_stream_that_waits_is_not_acked, SEATS_H2),
         SCENARIO(max_streams_one_refuses_a_second_before_its_settings_are_acked, SEATS_H2),
         SCENARIO(max_streams_one_serves_one_after_the_other, SEATS_H2),
         SCENARIO(max_streams_one_refuses_a_client_that_does_not_heed_it, SEATS_H2),

@@ -4,21 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Sets a mode made of these rules for connections to come. */
-static void set_rules(const struct stage *stage, const char *rules)
-{
-    struct admin_answer answer;
-    char body[1024];
-
-    snprintf(body, sizeof body, "{\"name\":\"own\",\"summary\":\"A test's own.\",\"rules\":%s}",
-             rules);
-    bool whole = admin_try(stage->server, "PUT", "/v1/modes/own", NULL, body, &answer);
-    check(whole && (answer.status == 200 || answer.status == 201), "%s: %d: %s", rules,
-          answer.status, whole ? (const char *)buf_bytes(&answer.text) : "no answer");
-    admin_free(&answer);
-    admin_mode(stage->server, "own", NULL);
-}
-
 /* Connects without expecting it to go well. */
 static bool try_connect(const struct stage *stage, struct client *c)
 {

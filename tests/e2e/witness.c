@@ -212,6 +212,20 @@ void check_not_processed(const struct stage *stage, const struct talk *t, uint64
     check(count == 0, "exchange %llu was processed", (unsigned long long)exchange);
 }
 
+void set_rules(const struct stage *stage, const char *rules)
+{
+    struct admin_answer answer;
+    char body[1024];
+
+    snprintf(body, sizeof body, "{\"name\":\"own\",\"summary\":\"A test's own.\",\"rules\":%s}",
+             rules);
+    bool whole = admin_try(stage->server, "PUT", "/v1/modes/own", NULL, body, &answer);
+    check(whole && (answer.status == 200 || answer.status == 201), "%s: %d: %s", rules,
+          answer.status, whole ? (const char *)buf_bytes(&answer.text) : "no answer");
+    admin_free(&answer);
+    admin_mode(stage->server, "own", NULL);
+}
+
 struct talk *served_once(struct stage *stage, const char *mode, const char *params)
 {
     admin_mode(stage->server, mode, params);

@@ -70,6 +70,9 @@ void check_processed_before(const struct stage *stage, const struct talk *t, uin
 uint64_t check_processed(const struct stage *stage, const struct talk *t, uint64_t exchange);
 void check_not_processed(const struct stage *stage, const struct talk *t, uint64_t exchange);
 
+/* Sets a mode made of these rules for connections to come. */
+void set_rules(const struct stage *stage, const char *rules);
+
 /* A new connection in this mode, whose first request is served without a fault. */
 struct talk *served_once(struct stage *stage, const char *mode, const char *params);
 
