@@ -80,9 +80,12 @@ static void what_is_inconclusive_is_done_again(void **state)
             assert_has(fake.story, "seed=7");
         const json_t *list = json_object_get(all, "rows");
         assert_int_equal(json_array_size(list), rows[i].runs);
-        for (size_t k = 0; k < rows[i].runs; k++)
-            assert_int_equal(json_is_true(json_object_get(json_array_get(list, k), "superseded")),
+        for (size_t k = 0; k < rows[i].runs; k++) {
+            const json_t *row = json_array_get(list, k);
+            assert_int_equal(json_is_true(json_object_get(row, "superseded")),
                              k + 1 < rows[i].runs);
+            assert_int_equal(json_integer_value(json_object_get(row, "round")), k + 1);
+        }
         json_decref(all);
     }
 }
