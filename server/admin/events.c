@@ -117,7 +117,23 @@ static int read_call(struct call *call)
     return BAD_INPUT;
 }
 
-/* Where to continue a stream that was broken. */
+/* What says two things at once, or nothing, is no question. */
+static int refuse_pairs(struct call *call)
+{
+    bool stream = call->page.as == AS_STREAM;
+    size_t len;
+    if (!stream && call->page.newest && input_query(call, "max", &len))
+        response_refuse(call, PROBLEM_QUERY, "?max", "either last or max",
+                        "last says already how many events there may be");
+    else if (stream && input_query(call, "wait", &len))
+        response_refuse(call, PROBLEM_QUERY, "?wait", "no wait with Accept: text/event-stream",
+                        "a stream waits until the run ends");
+    else
+        return 0;
+    return BAD_INPUT;
+}
+
+/* Where to continue a stream that was broken: there, also if it had begun with the newest ones. */
 static int read_last_event_id(struct call *call, uint64_t last, uint64_t *since)
 {
     const char *id = MHD_lookup_connection_value(call->mhd, MHD_HEADER_KIND, "Last-Event-ID");
@@ -127,6 +143,7 @@ static int read_last_event_id(struct call *call, uint64_t last, uint64_t *since)
     unsigned long long n = strtoull(id, &end, 10);
     if (*id >= '0' && *id <= '9' && !*end && n <= last) {
         *since = n;
+        call->page.newest = 0;
         return 0;
     }
     response_refuse(call, PROBLEM_QUERY, "Last-Event-ID", "an id that this run's stream has sent",
@@ -156,6 +173,8 @@ static int read_question(struct call *call)
         rc = read_kinds(call);
     if (!rc)
         rc = read_call(call);
+    if (!rc)
+        rc = refuse_pairs(call);
     return rc ? rc : read_last_event_id(call, last, &page->since);
 }
 

@@ -94,6 +94,8 @@ static void filters_that_cannot_be_are_refused(void **state)
                  { "connection=x", "?connection" },
                  { "last=0", "?last" },
                  { "last=10001", "?last" },
+                 { "last=3&max=1", "?max" },
+                 { "max=1&last=3&event=request", "?max" },
                  { "call=", "?call" },
                  { "call=%4", "?call" },
                  { "call=%zz", "?call" },
@@ -201,6 +203,22 @@ static void a_stream_continues_where_it_broke(void **state)
     assert_problem(400, "Last-Event-ID", "");
 }
 
+static void a_stream_of_the_newest_continues_where_it_broke(void **state)
+{
+    commit_some();
+    int fd = follow("last=1", "Last-Event-ID: 6\r\n");
+    hear(fd, "id: 9\n");
+    assert_non_null(strstr(heard.text, "id: 7\n"));
+    assert_null(strstr(heard.text, "id: 6\n"));
+    close(fd);
+}
+
+static void a_stream_has_no_wait(void **state)
+{
+    rig_call("GET", "/v1/events?wait=1s", "Accept: text/event-stream\r\n", NULL);
+    assert_problem(400, "?wait", "");
+}
+
 static void a_stream_has_filters(void **state)
 {
     commit_some();
@@ -289,6 +307,8 @@ int main(void)
         SERVED(a_filter_waits_for_what_fits),
         SERVED(a_stream_goes_on),
         SERVED(a_stream_continues_where_it_broke),
+        SERVED(a_stream_of_the_newest_continues_where_it_broke),
+        SERVED(a_stream_has_no_wait),
         SERVED(a_stream_has_filters),
         SERVED(a_stream_tells_of_what_is_missing),
         SERVED(who_does_not_keep_up_is_dropped_and_counted),
