@@ -225,8 +225,8 @@ static json_t *json_of_all(const struct prove_results *results)
     for (size_t i = 0; i < results->count; i++) {
         const struct prove_result *r = &results->list[i];
         json_t *row = json_pack("{s:s, s:s?, s:i, s:i, s:s?, s:O?}", "name", r->row->name, "over",
-                                r->row->over, "round", (int)r->round + 1, "status", r->status, "error",
-                                *r->error ? r->error : NULL, "document", r->verdict);
+                                r->row->over, "round", (int)r->round + 1, "status", r->status,
+                                "error", *r->error ? r->error : NULL, "document", r->verdict);
         if (row && results->audit)
             json_object_set_new(row, "audit", audit_row_json(r));
         if (row && r->superseded)
