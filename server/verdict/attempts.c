@@ -59,6 +59,13 @@ bool attempt_abandonable(struct history *h, struct attempt *a)
     return seen == SEEN_NEVER || seen == SEEN_END;
 }
 
+void attempt_abandoned(struct history *h, const struct connection *c, struct attempt *a,
+                       uint64_t fault, const struct ledger_record *r)
+{
+    attempt_out(a, TROUBLE_ABANDONED, fault, r->age, r->seq);
+    faults_drop(h, c, a);
+}
+
 void attempt_spared(struct attempt *a, uint64_t fault)
 {
     int kept = 0;
@@ -651,7 +658,7 @@ static void lose(struct history *h, struct connection *c, struct attempt *a,
     if (now == TROUBLE_REFUSED || now == TROUBLE_ABANDONED)
         return;
     if (by_client(ledger_number(r, F_LOST_BY, LOST_BY_NONE)) && attempt_abandonable(h, a)) {
-        attempt_out(a, TROUBLE_ABANDONED, named, r->age, r->seq);
+        attempt_abandoned(h, c, a, named, r);
     } else if (fault && fault->step == STEP_MAX_STREAMS) {
         /* Once it has taken our SETTINGS, a stream too many is the client's own mistake. */
         bool told = c->settings_acked != NEVER && c->settings_acked <= a->first_byte.from;
@@ -696,7 +703,8 @@ void history_on_peer_rst_stream(struct history *h, const struct ledger_record *r
 {
     if (!r->exchange)
         return; /* of a stream that is over */
-    struct attempt *a = attempt_told(h, history_connection_of(h, r), r);
+    struct connection *c = history_connection_of(h, r);
+    struct attempt *a = attempt_told(h, c, r);
     if (attempt_abandonable(h, a))
-        attempt_out(a, TROUBLE_ABANDONED, 0, r->age, r->seq);
+        attempt_abandoned(h, c, a, 0, r);
 }

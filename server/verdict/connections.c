@@ -151,7 +151,7 @@ void connection_left(struct history *h, struct connection *c, const struct ledge
     struct attempt *a = attempt_newest(h, c);
     for (; a; a = attempt_before(h, a)) {
         if (attempt_abandonable(h, a))
-            attempt_out(a, TROUBLE_ABANDONED, 0, r->age, r->seq);
+            attempt_abandoned(h, c, a, 0, r);
     }
 }
 

@@ -254,6 +254,23 @@ void faults_meet(struct history *h, struct connection *c, struct attempt *a, uin
         a->holding = c->holding;
 }
 
+/* By a GOAWAY that the client could know, and has not had for long: what it ends later, and is not
+ * held, it ends for reasons of its own. */
+void faults_drop(struct history *h, const struct connection *c, struct attempt *a)
+{
+    const struct fault *f = c->fault ? store_find(&h->faults, c->fault) : NULL;
+    struct out *out = a->out_count == 1 ? &a->outs[0] : NULL;
+    if (!f || f->step != STEP_GOAWAY || f->class != CLASS_REFUSES || f->in_effect != TRI_YES ||
+        above_last(f, a) || c->path != PATH_DIRECT || !out || out->trouble != TROUBLE_ABANDONED ||
+        a->fault)
+        return;
+    struct span seen = history_fault_seen(h, f);
+    if (seen.to == NEVER || out->since < seen.from || out->since > seen.to)
+        return;
+    out->from = later(f->at, a->first_byte.from);
+    out->fault = a->fault = a->last_fault = f->seq;
+}
+
 /* --- What becomes of it */
 
 /* Takes back what it did; what else stands on the connection stays. */
@@ -330,4 +347,8 @@ void history_on_fault_acked(struct history *h, const struct ledger_record *r)
     f->acked = (struct span){ ledger_number(r, F_FROM, f->at), ledger_number(r, F_TO, r->age) };
     if (f->crossed >= f->acked.from) /* only behind what crossed it */
         f->acked.from = f->crossed < f->acked.to ? f->crossed + 1 : f->acked.to;
+    const struct connection *c = f->connection ? store_find(&h->connections, f->connection) : NULL;
+    struct attempt *a = c && f->step == STEP_GOAWAY ? attempt_newest(h, c) : NULL;
+    for (; a; a = attempt_before(h, a))
+        faults_drop(h, c, a);
 }

@@ -74,6 +74,9 @@ bool attempt_abandonable(struct history *h, struct attempt *a);
 /* Opens a time out of service, or changes what trouble the standing one is. */
 void attempt_out(struct attempt *a, enum trouble trouble, uint64_t fault, int64_t from,
                  uint64_t seq);
+/* Its client has ended it itself; fault: that the record names, or 0. */
+void attempt_abandoned(struct history *h, const struct connection *c, struct attempt *a,
+                       uint64_t fault, const struct ledger_record *r);
 /* Takes back what a fault did that did not take effect. */
 void attempt_spared(struct attempt *a, uint64_t fault);
 /* Ends the times out of service by a fault. */
@@ -86,6 +89,9 @@ void attempt_read_head(const struct history *h, struct attempt *a);
 /* What the faults that stand on a connection do to a new attempt of it; named: the one that the
  * record names, or 0. */
 void faults_meet(struct history *h, struct connection *c, struct attempt *a, uint64_t named);
+/* A stream that a GOAWAY promises, and that the client ended as it heard of that, was struck by it
+ * (section 3). To be called when either is told. */
+void faults_drop(struct history *h, const struct connection *c, struct attempt *a);
 /* The client ends the connection: what it waits for there, it has given up (section 2). */
 void connection_left(struct history *h, struct connection *c, const struct ledger_record *r,
                      enum leaving how);

@@ -68,6 +68,19 @@ def goaway_family(t):
         t.spread('goaway', 'The promised stream never came; it gave up, and that was all.', 'gives-up', GAP, spec,
                  'h2', tls, {'recovered': 'F', 'bounded-wait': 'P'}, params={'bounded-wait': {'max': '1500ms'}},
                  wire=('ok', 'timeout'))
+        for drops in ('drops', 'drops-cancel'):
+            t.spread('goaway', 'It dropped the promised stream at GOAWAY, and its user saw the error.', drops, GAP, spec,
+                     'h2', tls, {'recovered': 'F', 'retry-once': 'F', 'user_wait': 'P'}, wire=('ok', 'dropped'))
+            t.spread('goaway', 'It dropped the promised stream at GOAWAY, and was answered elsewhere.', drops + '-retry', GAP,
+                     spec, 'h2', tls, {'recovered': 'P', 'retry-once': 'P', 'user_wait': 'P'}, wire=('ok', 'dropped', 'ok'))
+        t.spread('goaway', 'It dropped a POST that GOAWAY had promised, which may have been done, and sent it again without a '
+                 'key.', 'drops-post', 'get pause:0.4 post', spec, 'h2', tls, {'safe_retry': 'F'},
+                 wire=('ok', 'dropped', 'ok'))
+        spec = mode('goaway-open-stream', after='0', linger='never')
+        t.spread('goaway', 'GOAWAY promised the response that had begun; it dropped that, and its user saw the error.', 'drops',
+                 GAP, spec, 'h2', tls, {'recovered': 'F'}, wire=('ok', 'dropped'))
+        t.spread('goaway', 'GOAWAY promised the response that had begun; it dropped that, and was answered elsewhere.',
+                 'drops-retry', GAP, spec, 'h2', tls, {'recovered': 'P', 'retry-once': 'P'}, wire=('ok', 'dropped', 'ok'))
         spec = mode('goaway-open-stream', linger='200ms')
         t.spread('goaway', 'The response was cut; it said so.', 'naive', GAP, spec, 'h2', tls, {'recovered': 'F'},
                  wire=('ok', 'cut'))

@@ -51,6 +51,7 @@ class Policy:
     ranged: bool = False          # asks for the rest with Range
     falls_back: bool = False      # over http/1.1 after HTTP_1_1_REQUIRED
     alpn: tuple = ()              # what it offers, if not only the protocol of the cell
+    drops: str = ''               # at GOAWAY it leaves the streams that are promised, too: fin, cancel
     settings: float = 0.0         # leaves a connection whose SETTINGS ACK has not come after so long
     pong: str = ''                # its ACK of a PING goes out with its next request: before it, behind it
     expect: bool = False          # a POST says Expect: 100-continue, and waits for that
@@ -92,6 +93,7 @@ class App:
         conn.id = self.connections
         if kind is H2:
             conn.pong = self.policy.pong
+            conn.drops = bool(self.policy.drops)
         return conn
 
     def take(self, fresh=False, v6=False):
@@ -238,7 +240,9 @@ class App:
         policy = self.policy
         if conn in self.pool:
             self.pool.remove(conn)
-        if result.kind == 'timeout' and policy.give_up == 'cancel' and isinstance(conn, H2):
+        given_up = result.kind == 'timeout' and policy.give_up == 'cancel'
+        dropped = result.kind == 'dropped' and policy.drops == 'cancel'
+        if (given_up or dropped) and isinstance(conn, H2):
             for stream, it in conn.streams.items():
                 if not it.done and it.error is None:
                     conn.cancel(stream)
@@ -487,6 +491,11 @@ CLIENTS = {
     'pong-before': Policy(pong='before'),
     'pong-behind': Policy(pong='behind'),
     'leaves-deaf': Policy(settings=0.5),
+    'drops': Policy(drops='fin'),
+    'drops-cancel': Policy(drops='cancel'),
+    'drops-retry': Policy(drops='fin', retries=1),
+    'drops-cancel-retry': Policy(drops='cancel', retries=1),
+    'drops-post': Policy(drops='fin', retries=1, retry_post='keyless'),
     'falls-back': Policy(retries=1, falls_back=True, alpn=('h2', 'http/1.1')),
 }
 

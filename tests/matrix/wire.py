@@ -20,6 +20,7 @@ import time
 Result = collections.namedtuple('Result', 'kind status detail', defaults=(0, ''))
 
 REFUSED_STREAM = 7
+NOTICE = 0x7fffffff  # the last stream of a GOAWAY that only announces the end
 CANCEL = 8
 HTTP_1_1_REQUIRED = 13
 SETTINGS_TIMEOUT = 4
@@ -291,6 +292,7 @@ class H2:
         self.pong = ''  # before, behind: ACKs of PINGs wait, and go out with the next request, on that side of it
         self.pings = []
         self.goaways = []  # (last stream, error)
+        self.drops = False  # takes each stream for lost at GOAWAY, also one that it promises
         self.over = False
         self.ended = None  # eof, rst, bad
         self.idle_since = time.monotonic()
@@ -329,6 +331,8 @@ class H2:
                 return Result('ok' if 200 <= it.status < 300 else 'status', it.status)
             if any(stream > last for last, _ in self.goaways):
                 return Result('refused', 0, f'GOAWAY {self.goaways}')
+            if self.drops and any(last < NOTICE for last, _ in self.goaways):
+                return Result('dropped', it.status, f'GOAWAY {self.goaways}')
             if self.ended:
                 if it.status:
                     return Result('cut', it.status, f'{it.octets} octets, {self.ended}')
@@ -382,7 +386,7 @@ class H2:
                 self._say(frame(PING, 1, 0, payload))
         elif kind == GOAWAY:
             last, error = struct.unpack('>II', payload[:8])
-            self.goaways.append((last & 0x7fffffff, error))
+            self.goaways.append((last & NOTICE, error))
             self.over = True
         elif kind == RST_STREAM and it:
             it.error = struct.unpack('>I', payload)[0]

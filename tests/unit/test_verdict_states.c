@@ -11,6 +11,10 @@ struct row {
 #define H2    "0.000 c1 open h2\n"
 #define GET_A "1.000 c1 x1 GET /a\n"
 #define S1    "1.000 c1 x1 GET /a stream=1\n"
+/* A GOAWAY that is not ACKed yet. */
+#define PROMISES(more)                                                                             \
+    "1.100 c1 fault goaway class=refuses scope=connection last_stream=1" more                      \
+    "\n1.100 c1 fault_done step=goaway in_effect=true\n"
 
 /* "PROGRESS TROUBLE [first/last fault by number]" of each attempt, in their order. */
 static const struct row attempts[] = {
@@ -215,6 +219,29 @@ static const struct row attempts[] = {
     { "GOAWAY that holds on",
       H2 S1 "1.100 c1 goaway last_stream=1 arguments={\"then_hold\":true}\n", "whole held",
       "1.300" },
+    { "GOAWAY at its stream, which the client cancels as it reads that",
+      H2 S1 PROMISES("") "1.103 c1 x1 peer_rst_stream stream=1 error=CANCEL\n"
+                         "1.105 c1 fault_acked from=1.100 to=1.105\n",
+      "whole abandoned 1/1", NULL },
+    { "GOAWAY at its stream, and the client leaves when it has that",
+      H2 S1 PROMISES("") "1.105 c1 fault_acked from=1.100 to=1.105\n"
+                         "1.130 c1 peer_fin\n",
+      "whole abandoned 1/1", NULL },
+    { "GOAWAY that holds on, and the client leaves when it has that",
+      H2 S1 PROMISES(" arguments={\"then_hold\":true}") "1.105 c1 fault_acked from=1.100 "
+                                                        "to=1.105\n1.130 c1 peer_fin\n",
+      "whole abandoned 1/1", NULL },
+    { "GOAWAY at its stream, which the client cancelled before that could be there",
+      H2 S1 PROMISES("") "1.103 c1 x1 peer_rst_stream stream=1 error=CANCEL\n"
+                         "1.140 c1 fault_acked from=1.120 to=1.140\n",
+      "whole abandoned", NULL },
+    { "GOAWAY at its stream, which the client cancels long after that",
+      H2 S1 PROMISES("") "1.105 c1 fault_acked from=1.100 to=1.105\n"
+                         "3.000 c1 x1 peer_rst_stream stream=1 error=CANCEL\n",
+      "whole abandoned", NULL },
+    { "GOAWAY at its stream, which the client cancels, and nothing tells when it had that",
+      H2 S1 PROMISES("") "1.103 c1 x1 peer_rst_stream stream=1 error=CANCEL\n", "whole abandoned",
+      NULL },
     { "a stream behind GOAWAY",
       H2 "0.500 c1 goaway last_stream=0\n1.000 c1 stale GET /a stream=1 sent_into=goaway\n",
       "whole refused 1/1", NULL },

@@ -15,6 +15,20 @@
     at " " c " peer_fin fault=F\n" at " " c " connection_end by=fault how=fin fault=F\n"
 #define USER "[\"recovered\",\"user_wait\"]"
 
+/* Its last stream is promised by a GOAWAY, and it cancels that and leaves at a time. */
+#define DROPS_WHAT(what, holds, at)                                                                \
+    H2("10.000", "c101")                                                                           \
+    ANSWERED("10.000", "c101", "x1", what " stream=1")                                             \
+    "11.000 c101 x2 " what " stream=3\n11.000 c101 fault goaway class=refuses scope=connection "   \
+    "trigger=request last_stream=3 arguments={\"then_hold\":" holds "}\n"                          \
+    "11.000 c101 fault_done step=goaway in_effect=true\n" at                                       \
+    " c101 x2 peer_rst_stream stream=3 error=CANCEL\n" at " c101 x2 lost lost_by=client_cancel\n"  \
+    "11.004 c101 fault_acked from=11.001 to=11.004\n" CLOSES("11.005", "c101")
+#define DROPS(holds, at) DROPS_WHAT("GET /a", holds, at)
+#define DROPPED_AGAIN(what)                                                                        \
+    H2("11.010", "c102")                                                                           \
+    ANSWERED("11.010", "c102", "x1", what " stream=1") CLOSES("11.100", "c102") EXIT("11.110")
+
 /* A call is lost in a hole, and another one is answered elsewhere 3 s later, the client saying
  * what. */
 #define HOLE(steps)                                                                                \
@@ -458,6 +472,21 @@ static const struct truth of_calls[] = {
           "GET /a stream=1") "10.100 c101 goaway_notice\n" ANSWERED("10.500", "c101", "x2",
                                                                     "GET /a stream=3"),
       "fail goaway_respected=fail", 0 },
+    { "GOAWAY promises its stream, and it drops that at once: its user saw an error", USER,
+      CONTROL("GET /a") DROPS("true", "11.003") EXIT("11.100"),
+      "fail recovered=fail user_wait=pass", 0 },
+    { "GOAWAY promises its stream; it drops that at once, and is answered elsewhere", RETRY_ONCE,
+      CONTROL("GET /a") DROPS("true", "11.003") DROPPED_AGAIN("GET /a"),
+      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
+    { "the same with a GOAWAY behind which the answer would have come", USER,
+      CONTROL("GET /a") DROPS("false", "11.003") EXIT("11.100"),
+      "fail recovered=fail user_wait=pass", 0 },
+    { "a POST that GOAWAY promises, dropped and sent again without a key", "[\"safe-retry\"]",
+      CONTROL("POST /a") DROPS_WHAT("POST /a", "true", "11.003") DROPPED_AGAIN("POST /a"),
+      "fail safe_retry=fail executed_once=pass", 0 },
+    { "it cancelled before the GOAWAY could be there, and no other fault has a part in it", USER,
+      CONTROL("GET /a") DROPS("false", "11.0005") EXIT("11.100"),
+      "inconclusive recovered=inconclusive(no-exposure) user_wait=inconclusive(no-exposure)", 0 },
     { "15: a stream 10 ms after the ACK of a GOAWAY", "[\"goaway-aware\"]",
       CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
           "10.000", "c101", "x1",
