@@ -400,6 +400,14 @@ static bool waited_beyond(const struct scene *s, const struct call *call, int64_
            !nothing_to_end(s, call, deadline);
 }
 
+/* What tells when its user was told: the client's account; and if that has a line for each request
+ * already, the names of its calls, which say whose each line is. */
+static enum remedy who_tells(const struct scene *s, const struct call *call)
+{
+    bool lines = account_whole(s->account) && s->account->count > 0 && !s->gap && !s->forgotten;
+    return lines && !s->account_fits && !call->presumed ? REMEDY_CALL_NAME : REMEDY_REPORT;
+}
+
 static void wait_unanswered(const struct scene *s, struct finding *f, const struct call *call,
                             int64_t max)
 {
@@ -417,7 +425,7 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
             found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s: %s only after %s", name,
                      end.how, finding_time(end.least, time));
         else
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, UNTIL_THE_END,
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, who_tells(s, call), UNTIL_THE_END,
                      "%s: when its user was told of the failure is not seen", name);
         return;
     }
@@ -429,7 +437,7 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
                  name);
     else if (!waited_beyond(s, call, max))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE,
-                 call->lacks_after ? scene_unsaid(s, call) : REMEDY_REPORT, UNTIL_THE_END,
+                 call->lacks_after ? scene_unsaid(s, call) : who_tells(s, call), UNTIL_THE_END,
                  "%s: when its user was told of the failure is not seen", name);
     else
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,

@@ -76,7 +76,7 @@ def goaway_family(t):
         t.spread('goaway', 'It dropped a POST that GOAWAY had promised, which may have been done, and sent it again without a '
                  'key.', 'drops-post', 'get pause:0.4 post', spec, 'h2', tls, {'safe_retry': 'F'},
                  wire=('ok', 'dropped', 'ok'))
-        spec = mode('goaway-open-stream', after='0', linger='never')
+        spec = mode('goaway-open-stream', after=0, linger='never')
         t.spread('goaway', 'GOAWAY promised the response that had begun; it dropped that, and its user saw the error.', 'drops',
                  GAP, spec, 'h2', tls, {'recovered': 'F'}, wire=('ok', 'dropped'))
         t.spread('goaway', 'GOAWAY promised the response that had begun; it dropped that, and was answered elsewhere.',

@@ -25,6 +25,8 @@
     " c101 x2 peer_rst_stream stream=3 error=CANCEL\n" at " c101 x2 lost lost_by=client_cancel\n"  \
     "11.004 c101 fault_acked from=11.001 to=11.004\n" CLOSES("11.005", "c101")
 #define DROPS(holds, at) DROPS_WHAT("GET /a", holds, at)
+#define REFUSES(at, c)                                                                             \
+    at " " c " x1 GET /a stream=1\n" at " " c " goaway last_stream=0\n" CLOSES(at, c)
 #define DROPPED_AGAIN(what)                                                                        \
     H2("11.010", "c102")                                                                           \
     ANSWERED("11.010", "c102", "x1", what " stream=1") CLOSES("11.100", "c102") EXIT("11.110")
@@ -484,9 +486,17 @@ static const struct truth of_calls[] = {
     { "a POST that GOAWAY promises, dropped and sent again without a key", "[\"safe-retry\"]",
       CONTROL("POST /a") DROPS_WHAT("POST /a", "true", "11.003") DROPPED_AGAIN("POST /a"),
       "fail safe_retry=fail executed_once=pass", 0 },
-    { "it cancelled before the GOAWAY could be there, and no other fault has a part in it", USER,
-      CONTROL("GET /a") DROPS("false", "11.0005") EXIT("11.100"),
-      "inconclusive recovered=inconclusive(no-exposure) user_wait=inconclusive(no-exposure)", 0 },
+    { "it cancelled before the GOAWAY could be there, and no other fault has a part in it",
+      "[\"recovered\"]", CONTROL("GET /a") DROPS("false", "11.0005") EXIT("11.100"),
+      "inconclusive recovered=inconclusive(no-exposure)", 0 },
+    { "a line for each request of its steps, and more calls than lines: names would tell",
+      "[\"user_wait\"]",
+      "9.000 command_start command=x steps=get\n" DRIVER H2("10.000", "c101")
+          REFUSES("10.000", "c101") H2("11.000", "c102") REFUSES(
+              "11.000",
+              "c102") "21.500 report "
+                      "{\"n\":1,\"step\":\"get\",\"ok\":false,\"ms\":11500}\n" EXIT("21.600"),
+      "inconclusive user_wait=inconclusive(hangup-call)", 0 },
     { "15: a stream 10 ms after the ACK of a GOAWAY", "[\"goaway-aware\"]",
       CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
           "10.000", "c101", "x1",
