@@ -292,6 +292,16 @@ static bool is_in_turn(const struct calls *calls)
     return true;
 }
 
+/* Unsafe and without a key, and so much fell into the hole that it was no PING or the like: that
+ * one sends first, and then a POST but once. With a key nobody can say that the lost one had the
+ * same. */
+static bool is_risky(const struct history *h, const struct attempt *lost,
+                     const struct attempt *again)
+{
+    return again->method.bytes && !repeat_is_idempotent(again) && !again->idempotency_key.hash &&
+           attempt_is_request(h, lost);
+}
+
 /* The call that began next, in time and on another connection, all before it being answered; its
  * line lasted from then on. */
 static const struct attempt *sent_again(const struct account *a, const struct history *h,
@@ -317,7 +327,8 @@ static const struct attempt *sent_again(const struct account *a, const struct hi
     const struct attempt *again = next ? first_of(calls, next) : NULL;
     /* Nobody can know of the loss at once: then it is a request of its own, or no request. */
     if (!again || !is_surely_answered(next) || again->connection == lost->connection ||
-        next->begun.from <= lost->first_byte.to + history_grace(h) || !repeat_is_safe(again) ||
+        next->begun.from <= lost->first_byte.to + history_grace(h) ||
+        !(repeat_is_safe(again) || (a->count && is_risky(h, lost, again))) ||
         next->begun.from > lost->first_byte.to + within)
         return NULL;
     if (!a->count)

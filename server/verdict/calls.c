@@ -96,7 +96,9 @@ static struct sum add_up(const struct build *b, struct call *call, const struct 
         sum.all_out &= history_out(h, a, history_age(h)) != TROUBLE_FINE;
         sum.all_over &= !c || c->ended != NEVER;
         call->executions += a->processed && a->effect == TRI_YES;
-        call->executions_unknown += a->unknown || (a->processed && a->effect == TRI_UNKNOWN);
+        bool dropped = a->presumed && join_is_resent(b, a); /* then it was not done */
+        call->executions_unknown +=
+            (a->unknown && !dropped) || (a->processed && a->effect == TRI_UNKNOWN);
     }
     return sum;
 }

@@ -147,4 +147,5 @@ enum tri repeat_call(const struct history *h, const struct calls *c, const struc
 enum tri repeat_call_risky(const struct history *h, const struct calls *c, const struct call *call);
 /* Whether an attempt was lost, or seemed to be, when it may have been processed, unsafe and without
  * a key. */
-bool repeat_is_risk(const struct history *h, const struct attempt *a);
+bool repeat_is_risk(const struct history *h, const struct calls *c, const struct call *call,
+                    const struct attempt *a);

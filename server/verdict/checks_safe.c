@@ -86,10 +86,15 @@ static void keyless_retry(const struct scene *s, struct finding *f, const struct
 {
     size_t risk = 0;
     char name[CALL_SIZE];
-    while (risk < call->count && !repeat_is_risk(s->h, call_members(s, call)[risk].attempt))
+    while (risk < call->count &&
+           !repeat_is_risk(s->h, s->calls, call, call_members(s, call)[risk].attempt))
         risk++;
     size_t after = risk < call->count ? call->count - risk - 1 : 0;
-    bool known = risk < call->count && !call_members(s, call)[risk].attempt->unknown;
+    /* What fell into a hole is known by the account that joins the next one to it (R7). */
+    bool known =
+        risk < call->count && (!call_members(s, call)[risk].attempt->unknown ||
+                               (after > 0 && call_members(s, call)[risk].attempt->presumed &&
+                                call_members(s, call)[risk + 1].join == JOIN_NAMED));
     call_text(s, call, name);
     if (after > 0 && !known) /* it may have been told that it was not done */
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID, name);

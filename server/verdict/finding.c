@@ -149,7 +149,7 @@ void finding_withdraw(struct finding *f, enum remedy remedy, const char *why)
 }
 
 struct finding finding_of_both(const struct finding *narrow, const struct finding *wide,
-                               const char *differ, const struct subject *joined)
+                               const char *differ, const struct subject *joined, enum remedy remedy)
 {
     static const char *const words[] = { "n/a", "pass", "inconclusive", "fail" };
     struct finding both = *narrow;
@@ -161,7 +161,7 @@ struct finding finding_of_both(const struct finding *narrow, const struct findin
     const struct finding *undecided = narrow->outcome == OUTCOME_INCONCLUSIVE ? narrow
                                       : wide->outcome == OUTCOME_INCONCLUSIVE ? wide
                                                                               : NULL;
-    both.remedy = undecided && undecided->remedy == REMEDY_WAIT ? REMEDY_WAIT : REMEDY_CALL_NAME;
+    both.remedy = undecided && undecided->remedy == REMEDY_WAIT ? REMEDY_WAIT : remedy;
     snprintf(both.sentence, sizeof both.sentence, "%s if %s is a call of its own, else %s",
              words[narrow->outcome], differ, words[wide->outcome]);
     both.who = *joined;

@@ -149,9 +149,10 @@ void finding_foreign(struct finding *f, enum remedy remedy, int64_t until, const
 /* Why it is inconclusive, instead of what was said. */
 void finding_say(struct finding *f, enum remedy remedy, const char *why);
 
-/* What two readings found: the same outcome, or inconclusive. */
+/* What two readings found: the same outcome, or inconclusive. remedy: what helps if they differ. */
 struct finding finding_of_both(const struct finding *narrow, const struct finding *wide,
-                               const char *differ, const struct subject *joined);
+                               const char *differ, const struct subject *joined,
+                               enum remedy remedy);
 
 /* A span of time for people: "16 ms", "1.5 s". */
 #define TIME_SIZE 32

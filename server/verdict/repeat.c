@@ -52,10 +52,21 @@ static bool is_lost(const struct history *h, const struct attempt *a)
     }
 }
 
-bool repeat_is_risk(const struct history *h, const struct attempt *a)
+/* As what an attempt counts: one of which nothing was read as the request that it was sent again
+ * as.
+ */
+static const struct attempt *asked_as(const struct calls *c, const struct call *call,
+                                      const struct attempt *a)
 {
+    return a->presumed && !a->method.hash ? calls_first_read(c, call) : a;
+}
+
+bool repeat_is_risk(const struct history *h, const struct calls *c, const struct call *call,
+                    const struct attempt *a)
+{
+    const struct attempt *as = asked_as(c, call, a);
     bool struck = is_lost(h, a) || a->out_count > 0 || history_held(h, a);
-    return struck && a->method.bytes && !repeat_is_idempotent(a) && !has_key(a) &&
+    return struck && as->method.bytes && !repeat_is_idempotent(as) && !has_key(as) &&
            !refused_for_sure(h, a);
 }
 
@@ -69,11 +80,12 @@ static struct tally tally(const struct history *h, const struct calls *c, const 
     struct tally t = { 0 };
     for (size_t i = 0; i < call->count; i++) {
         const struct attempt *a = c->members[call->first + i].attempt;
-        if (!is_lost(h, a) || (call->count > 1 && a->presumed && !a->method.hash))
-            continue; /* it is the same request as another one, read or not */
-        if (!a->method.bytes)
+        const struct attempt *as = asked_as(c, call, a);
+        if (!is_lost(h, a))
+            continue;
+        if (!as->method.bytes)
             t.unknown++;
-        else if (repeat_is_idempotent(a) || has_key(a) || refused_for_sure(h, a))
+        else if (repeat_is_idempotent(as) || has_key(as) || refused_for_sure(h, a))
             t.may++;
         else
             t.may_not++;

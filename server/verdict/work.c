@@ -173,9 +173,12 @@ static void work_out(const struct verdict *v, const struct scene *s, const struc
         finding_withdraw(f, REMEDY_BEGIN, "what is expected is not in the ledger");
 }
 
-/* The first attempt that belongs to its call in one reading only, and that call. */
-static struct subject joined_loosely(const struct scene *wide, char text[CALL_SIZE])
+/* The first attempt that belongs to its call in one reading only, and that call. What fell into a
+ * hole has no name to be read: there its client's own account helps. */
+static struct subject joined_loosely(const struct scene *wide, char text[CALL_SIZE],
+                                     enum remedy *remedy)
 {
+    *remedy = REMEDY_CALL_NAME;
     for (size_t i = 0; i < wide->calls->count; i++) {
         const struct call *call = &wide->calls->calls[i];
         for (size_t k = 0; k < call->count; k++) {
@@ -187,6 +190,9 @@ static struct subject joined_loosely(const struct scene *wide, char text[CALL_SI
             ids_add(&who.connections, call_members(wide, call)[0].attempt->connection);
             ids_add(&who.calls, wide->notes[i].id);
             call_text(wide, call, text);
+            const struct attempt *first = call_first(wide, call);
+            if (first->presumed && !first->method.hash)
+                *remedy = account_whole(wide->account) ? REMEDY_MODE : REMEDY_REPORT;
             return who;
         }
     }
@@ -306,8 +312,9 @@ static bool judge(struct verdict *v, struct work *w, const struct phase *control
     bool done =
         findings && w->checks && judge_reading(v, w, &s, control, findings + count, &wide_notes);
     struct subject joined = { 0 };
+    enum remedy remedy = REMEDY_NONE;
     if (done) {
-        joined = joined_loosely(&s, text);
+        joined = joined_loosely(&s, text, &remedy);
         struct scene narrow = scene_of(v, w, control, w->calls);
         done = judge_reading(v, w, &narrow, control, findings, &w->notes);
     }
@@ -315,7 +322,7 @@ static bool judge(struct verdict *v, struct work *w, const struct phase *control
     for (size_t i = 0; done && i < count; i++) {
         struct judged *one = &w->checks[i];
         one->e = expect_at(v->expect, i);
-        one->found = finding_of_both(&findings[i], &findings[count + i], text, &joined);
+        one->found = finding_of_both(&findings[i], &findings[count + i], text, &joined, remedy);
         one->final = is_final(w, v, one, s.over);
         w->final &= one->final;
         const int64_t times[] = { one->found.until, w->heard_out };

@@ -52,6 +52,10 @@ def silence_family(t):
                      over, tls, {'bounded-wait': 'FI'}, params={'bounded-wait': {'max': '1s'}},
                      wire=before + ('timeout',), due=False, **more)
             if not read:
+                for control in (True, False):
+                    t.add('hole', 'Its POST fell into the hole, and it sent it again elsewhere without a key; its account has '
+                          'each request, and how long it took.', 'gives-up-post', steps[:-3] + 'post', spec, over, tls,
+                          {'safe_retry': 'F', 'recovered': 'N'}, control=control, wire=before + ('timeout', 'ok'), **more)
                 t.spread('hole', 'It used the connection later than it may, and nobody has read that: never a pass.',
                          'gives-up-retry', steps, spec, over, tls, {'idle-eviction': 'FI'},
                          params={'idle-eviction': {'before': '450ms'}}, wire=before + ('timeout', 'ok'), due=False, **more)

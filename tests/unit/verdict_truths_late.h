@@ -13,6 +13,30 @@
        " c101 connection_end by=client how=rst\n"
 #define OUTAGE "10.000 drop_syn\n14.000 fault listen class=repairs scope=listener trigger=listen\n"
 
+#define SAFE "[\"safe-retry\"]"
+#define FELL_POST(what)                                                                            \
+    "12.000 c101 black_hole\n12.500 c101 segments_dropped segments=1 data=1 data_bytes=99 "        \
+    "first_data=12.5\n15.500 c102 open\n" ANSWERED("15.500", "c102", "x1", what)
+#define POST_HOLE(what)                                                                            \
+    "9.000 command_start command=x steps=get_pause_post\n" DRIVER                                  \
+    "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "GET /a")                                \
+        REPORT("10.010", "1", "get", "true") FELL_POST(what)
+#define PING_CHECKS "[\"retry-once\",\"safe-retry\",\"no_storm\",\"user_wait\"]"
+#define PING_SAYS                                                                                  \
+    "inconclusive recovered=inconclusive(report) retries=inconclusive(report) "                    \
+    "retry_elsewhere=inconclusive(report) safe_retry=inconclusive(report) "                        \
+    "executed_once=inconclusive(report) no_storm=inconclusive(report) "                            \
+    "user_wait=inconclusive(report)"
+#define PING_HOLE PING_THEN("POST /a stream=1")
+#define PING_GETS PING_THEN("GET /a stream=1")
+#define PING_THEN(what)                                                                            \
+    "9.000 command_start command=x steps=get_pause_post\n" H2("10.000", "c101")                    \
+        ANSWERED("10.000", "c101", "x1",                                                           \
+                 "GET /a stream=1") "12.000 c101 black_hole\n"                                     \
+                                    "12.500 c101 segments_dropped segments=1 data=1 "              \
+                                    "data_bytes=17 first_data=12.5\n" H2("15.500", "c102")         \
+                                        ANSWERED("15.500", "c102", "x1", what)
+
 static const struct truth of_late[] = {
     { "user_wait: given up by FIN beyond the limit; the held answer goes out behind that", WAIT_1S,
       HELD "13.000 c101 peer_fin\n" GOES_OUT("13.500"), "fail user_wait=fail", 0 },
@@ -49,4 +73,34 @@ static const struct truth of_late[] = {
                                                                                "open\n12.000 c102 "
                                                                                "x1 GET /a\n",
       "fail recovered=fail", 0 },
+
+    /* --- A POST that fell into a hole, and its client's account (R5, R7) */
+    { "R5: a POST falls into a hole, and is sent again elsewhere without a key", SAFE,
+      POST_HOLE("POST /a") TOOK("15.520", "2", "post", "true", "3010") HOLE_ENDS,
+      "fail safe_retry=fail executed_once=pass", 0 },
+    { "R5: for its user nothing is to be recovered", USER,
+      POST_HOLE("POST /a") TOOK("15.520", "2", "post", "true", "3010") HOLE_ENDS,
+      "pass recovered=n/a user_wait=pass", 0 },
+    { "R5: with a key: the one of the lost request is not seen", SAFE,
+      POST_HOLE("POST /a idempotency_key=k") TOOK("15.520", "2", "post", "true", "3010") HOLE_ENDS,
+      "inconclusive safe_retry=inconclusive(report) executed_once=inconclusive(report)", 0 },
+    { "R5: the POST took less than that: what fell into the hole was something else", SAFE,
+      POST_HOLE("POST /a") TOOK("15.520", "2", "post", "true", "15") HOLE_ENDS,
+      "inconclusive safe_retry=inconclusive(report) executed_once=inconclusive(report)", 0 },
+    { "R5: it does not say how long it took", SAFE,
+      POST_HOLE("POST /a") REPORT("15.520", "2", "post", "true") HOLE_ENDS,
+      "inconclusive safe_retry=inconclusive(report) executed_once=inconclusive(report)", 0 },
+    { "R5: without an account", SAFE,
+      "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "GET /a") FELL_POST("POST /a")
+          HOLE_ENDS,
+      "inconclusive safe_retry=inconclusive(report) executed_once=inconclusive(report)", 0 },
+    { "R5: over HTTP/2 a PING goes first, and then the POST elsewhere, but once", SAFE,
+      PING_HOLE DRIVER REPORT("10.010", "1", "get", "true")
+          TOOK("15.520", "2", "post", "true", "3010") HOLE_ENDS,
+      "inconclusive safe_retry=inconclusive(report) executed_once=inconclusive(report)", 0 },
+    { "R7: a PING falls into a hole: a name is of no use", PING_CHECKS, PING_HOLE HOLE_ENDS,
+      PING_SAYS, 0 },
+    { "R7: the same with a control", PING_CHECKS, CONTROL("GET /a") PING_HOLE HOLE_ENDS, PING_SAYS,
+      0 },
+    { "R7: the same with GETs", PING_CHECKS, PING_GETS HOLE_ENDS, PING_SAYS, 0 },
 };
