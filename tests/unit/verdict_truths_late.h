@@ -11,7 +11,11 @@
 #define GOES_OUT(at)                                                                               \
     at " c101 x2 response_start status=200\n" at " c101 x2 response_end status=200\n" at           \
        " c101 connection_end by=client how=rst\n"
-#define OUTAGE "10.000 drop_syn\n14.000 fault listen class=repairs scope=listener trigger=listen\n"
+#define WAITS       "[\"waits-for-connectivity\"]"
+#define LISTENS     "14.000 fault listen class=repairs scope=listener trigger=listen\n"
+#define DRIVER_LATE "15.500 report {\"driver\":1}\n"
+#define AGAIN       "15.000 c102 open\n" ANSWERED("15.000", "c102", "x1", "GET /a")
+#define OUTAGE      "10.000 drop_syn\n14.000 fault listen class=repairs scope=listener trigger=listen\n"
 
 #define SAFE "[\"safe-retry\"]"
 #define FELL_POST(what)                                                                            \
@@ -73,6 +77,28 @@ static const struct truth of_late[] = {
                                                                                "open\n12.000 c102 "
                                                                                "x1 GET /a\n",
       "fail recovered=fail", 0 },
+
+    /* --- Lines that come late */
+    { "waits: it failed before the outage, and its line came with the others", WAITS,
+      "9.000 c101 open\n" ANSWERED("9.000", "c101", "x1", "GET /a")
+          OUTAGE AGAIN DRIVER_LATE TOOK("15.500", "1", "get", "true", "5")
+              TOOK("15.500", "2", "get", "false", "3000") TOOK("15.500", "3", "get", "true", "5"),
+      "inconclusive~ waits_for_connection=inconclusive(report)~", 0 },
+    { "waits: the lines came promptly: it failed in the outage", WAITS,
+      "8.000 report {\"driver\":1}\n9.000 c101 open\n" ANSWERED("9.000", "c101", "x1", "GET /a")
+          TOOK("9.010", "1", "get", "true", "5") "10.000 drop_syn\n" TOOK("12.500", "2", "get",
+                                                                          "false", "1000")
+              LISTENS AGAIN TOOK("15.010", "3", "get", "true", "5"),
+      "fail waits_for_connection=fail", 0 },
+    { "waits: it began before the outage, and its line came late", WAITS,
+      OUTAGE AGAIN DRIVER_LATE TOOK("18.000", "1", "get", "true", "6000"),
+      "inconclusive~ waits_for_connection=inconclusive(report)~", 0 },
+    { "waits: it began in the outage whenever its line came", WAITS,
+      OUTAGE AGAIN DRIVER_LATE TOOK("17.500", "1", "get", "true", "4000"),
+      "pass waits_for_connection=pass", 0 },
+    { "waits: it began behind the outage, and its line came late", WAITS,
+      OUTAGE AGAIN DRIVER_LATE TOOK("17.500", "1", "get", "true", "10"),
+      "inconclusive~ waits_for_connection=inconclusive(no-exposure)~", 0 },
 
     /* --- A POST that fell into a hole, and its client's account (R5, R7) */
     { "R5: a POST falls into a hole, and is sent again elsewhere without a key", SAFE,
