@@ -353,6 +353,9 @@ int command_run(struct proving *p, char *const *argv, const char *phase, const c
     struct command_result result = { .status = 0 };
     h.lines.arg = &h;
     int error = driver_lines_open(&h.lines);
+    if (error && error != -ENOMEM)
+        error = refuse(why, "HANGUP_REPORT", "a TMPDIR (else /tmp) in which files can be made",
+                       "its file cannot be made: %s", strerror(-error));
     if (!error)
         error = make_environment(&e, p, phase, steps, h.lines.path, why);
     if (!error) {

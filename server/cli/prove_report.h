@@ -17,7 +17,7 @@
 
 struct prove_result {
     const struct prove_row *row;
-    unsigned round; /* from 0 */
+    unsigned round; /* from 0; what is said and written counts from 1 */
     int status;
     json_t *verdict; /* the document; NULL: it came to none */
     json_t *calls;   /* of an audit */

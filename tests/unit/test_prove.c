@@ -147,6 +147,21 @@ static void a_command_that_fails_in_the_control_proves_nothing(void **state)
     assert_has(file(err_path), "no request of it came");
 }
 
+static void where_no_file_can_be_made_is_said(void **state)
+{
+    char *before = getenv("TMPDIR") ? strdup(getenv("TMPDIR")) : NULL;
+    setenv("TMPDIR", in_scratch("nowhere"), 1);
+    int status = RUN("01", SH("exit 0"));
+    if (before)
+        setenv("TMPDIR", before, 1);
+    else
+        unsetenv("TMPDIR");
+    free(before);
+    assert_int_equal(status, 2);
+    assert_has(file(err_path), "HANGUP_REPORT: its file cannot be made: No such file");
+    assert_has(text, "TMPDIR");
+}
+
 static void one_that_does_not_end_is_ended(void **state)
 {
     int64_t began = clock_now();
@@ -348,6 +363,7 @@ int main(void)
         TEST(what_is_found_is_the_exit_status),
         TEST(a_command_that_fails_is_no_proof),
         TEST(a_command_that_fails_in_the_control_proves_nothing),
+        TEST(where_no_file_can_be_made_is_said),
         TEST(one_that_does_not_end_is_ended),
         TEST(one_that_does_not_end_in_the_control_is_ended),
         TEST(one_that_is_missing_is_said),
