@@ -4,7 +4,98 @@
 
 #include "verdict_truths_answers.h"
 
+/* A retry that is answered 2.5 s after the call's first byte; it has a name, or not. */
+#define WAIT_2S "[{\"user_wait\":{\"max\":\"2s\"}},{\"recovered\":{\"within\":\"2s\"}}]"
+#define RETRIED_LATE(named)                                                                        \
+    TWICE("GET /a")                                                                                \
+    BITTEN("11.000", "c101", "x2", "GET /a" named)                                                 \
+    GONE("11.004", "c101") "13.500 c102 open\n" ANSWERED("13.500", "c102", "x1", "GET /a" named)
+#define PAUSED(from, to) to " server_paused from=" from " to=" to " paused=0.1\n"
+
 static const struct truth of_times[] = {
+    /* --- The server did not run */
+    { "paused: a wait that would have been in time without the pause", WAIT_2S,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") GONE("11.004", "c101")
+          PAUSED("11.1", "12.9") "13.500 c102 open\n" ANSWERED("13.500", "c102", "x1",
+                                                               "GET /a hangup_call=1"),
+      "inconclusive user_wait=inconclusive(paused) recovered=inconclusive(paused)", 0 },
+    { "paused: the same without a pause", WAIT_2S, RETRIED_LATE(" hangup_call=1"),
+      "fail user_wait=fail recovered=fail", 0 },
+    { "paused: a pause that changes nothing, as it is too short", WAIT_2S,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") GONE("11.004", "c101")
+          PAUSED("11.1", "11.5") "13.500 c102 open\n" ANSWERED("13.500", "c102", "x1",
+                                                               "GET /a hangup_call=1"),
+      "fail user_wait=fail recovered=fail", 0 },
+    { "paused: a pause before the call changes nothing", WAIT_2S,
+      TWICE("GET /a") PAUSED("10.1", "10.5") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1")
+          GONE("11.004", "c101") "13.500 c102 open\n" ANSWERED("13.500", "c102", "x1",
+                                                               "GET /a hangup_call=1"),
+      "fail user_wait=fail recovered=fail", 0 },
+    { "paused: what is read behind a pause may have been sent at its beginning", WAIT_2S,
+      TWICE("GET /a") BITTEN("13.000", "c101", "x2", "GET /a hangup_call=1") PAUSED("10.1", "13.0")
+          GONE("13.004", "c101") "13.010 c102 open\n" ANSWERED("13.010", "c102", "x1",
+                                                               "GET /a hangup_call=1"),
+      "inconclusive user_wait=inconclusive(paused) recovered=inconclusive(paused)", 0 },
+    { "paused: so it is with its connection, and the pause is told before", WAIT_2S,
+      TWICE("GET /a") PAUSED("10.1", "13.0") "13.001 c102 open\n" BITTEN("13.002", "c102", "x1",
+                                                                         "GET /a hangup_call=1")
+          GONE("13.004", "c102") "13.010 c103 open\n" ANSWERED("13.010", "c103", "x1",
+                                                               "GET /a hangup_call=1"),
+      "inconclusive user_wait=inconclusive(paused) recovered=inconclusive(paused)", 0 },
+    { "paused: in time all the same", WAIT_2S,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") PAUSED("10.5", "11.0")
+          GONE("11.004", "c101") "11.010 c102 open\n" ANSWERED("11.010", "c102", "x1",
+                                                               "GET /a hangup_call=1"),
+      "pass user_wait=pass recovered=pass", 0 },
+    { "paused: the machine slept, and the clock of the ledger did not run", WAIT_2S,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1")
+          GONE("11.004", "c101") "11.100 server_paused from=11.05 to=11.1 paused=5 slept=5\n"
+                                 "11.500 c102 open\n" ANSWERED("11.500", "c102", "x1",
+                                                               "GET /a hangup_call=1"),
+      "inconclusive user_wait=inconclusive(paused) recovered=inconclusive(paused)", 0 },
+    { "paused: a client that polls and never retries is not joined across a pause", RETRY_ONCE,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101")
+          PAUSED("11.05", "13.0") "13.001 c102 open\n" ANSWERED("13.001", "c102", "x1", "GET /a"),
+      "inconclusive~ recovered=inconclusive(hangup-call) "
+      "retries=inconclusive(paused)~ retry_elsewhere=inconclusive(hangup-call)~",
+      12000 },
+    { "paused: it gave up in the pause, and polls behind it: that is no retry", "[\"recovered\"]",
+      TWICE("GET /a") "11.000 c101 stall\n11.000 c101 x2 GET /a\n" PAUSED("11.05", "13.0")
+          GONE("13.001", "c101") "13.150 c102 open\n" ANSWERED("13.150", "c102", "x1", "GET /a"),
+      "inconclusive recovered=inconclusive(paused)", 0 },
+    { "paused: the same without a pause is one", "[\"recovered\"]",
+      TWICE("GET /a") "11.000 c101 stall\n11.000 c101 x2 GET /a\n" GONE(
+          "13.001", "c101") "13.150 c102 open\n" ANSWERED("13.150", "c102", "x1", "GET /a"),
+      "pass recovered=pass", 0 },
+    { "paused: it gave up while the server did not run", "[\"recovered\"]",
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a") PAUSED("11.05", "12.9")
+          GONE("13.000", "c101") EXIT("13.001"),
+      "inconclusive recovered=inconclusive(paused)", 0 },
+    { "paused: it had given up before", "[\"recovered\"]",
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101") EXIT("11.010")
+          PAUSED("11.05", "12.9"),
+      "fail recovered=fail", 0 },
+    { "paused: a request that is read long after the FIN, and may have crossed it",
+      "[\"no_stale_use\"]",
+      TWICE("GET /a") "10.950 c101 fin\n" PAUSED("10.96", "13.0") "13.000 c101 x2 stale GET /a\n",
+      "inconclusive~ no_stale_use=inconclusive(paused)~", 0 },
+    { "paused: the same without a pause", "[\"no_stale_use\"]",
+      TWICE("GET /a") "10.950 c101 fin\n13.000 c101 x2 stale GET /a\n", "fail no_stale_use=fail",
+      0 },
+    { "paused: a PING, and it stays, as far as the server sees",
+      "[{\"ping-liveness\":{\"within\":\"5s\"}}]",
+      "10.000 c101 open h2\n10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n"
+      "12.000 c101 peer_ping opaque=1\n" PAUSED("13.0", "16.9"),
+      "inconclusive~ ping_liveness=inconclusive(paused)~", 200 },
+    { "paused: a pause that is short beside the limit", "[{\"ping-liveness\":{\"within\":\"5s\"}}]",
+      "10.000 c101 open h2\n10.000 c101 ignore_pings trigger=protocol\n10.000 c101 x1 GET /a\n"
+      "12.000 c101 peer_ping opaque=1\n" PAUSED("13.0", "13.2"),
+      "fail ping_liveness=fail", 6000 },
+    { "paused: before a phase it begins none", "[\"recovered\"]",
+      "0.050 server_paused from=0.01 to=0.05 paused=0.04\n" CONTROL("GET /a") TWICE("GET /a")
+          BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101") EXIT("11.010"),
+      "fail recovered=fail", 0 },
+
     /* --- R7 */
     { "22, 55: something fell into a black hole: perhaps only a FIN", "[\"bounded-wait\"]",
       CONTROL("GET /a") TWICE("GET /a") "13.000 c101 black_hole\n"
