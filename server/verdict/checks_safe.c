@@ -48,7 +48,7 @@ static enum tri repeats_answer(const struct scene *s, const struct call *call)
 static void keyed_retry(const struct scene *s, struct finding *f, const struct call *call)
 {
     const struct attempt *first = call_read(s, call);
-    bool other_key = false, other_content = false;
+    bool other_key = false, other_content = false, uncompared = false;
     for (size_t i = 1; i < call->count; i++) {
         const struct attempt *a = call_members(s, call)[i].attempt;
         if (call_members(s, call)[i].role == ROLE_HOP)
@@ -56,6 +56,7 @@ static void keyed_retry(const struct scene *s, struct finding *f, const struct c
         other_key |= key_of(a) != key_of(first);
         other_content |= !a->partial && !first->partial && a->digest.hash && first->digest.hash &&
                          a->digest.hash != first->digest.hash;
+        uncompared |= a->partial || first->partial;
     }
     enum tri again = repeats_answer(s, call);
     char name[CALL_SIZE];
@@ -76,6 +77,9 @@ static void keyed_retry(const struct scene *s, struct finding *f, const struct c
                  again == TRI_UNKNOWN ? "%s was sent again, and perhaps it had been answered"
                                       : UNSAID,
                  name);
+    else if (uncompared)
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_MODE, call_until(call),
+                 "%s was sent with the same key, and not all was read of each content", name);
     else
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call),
                  "%s: one key and content in %zu attempt%s", name, call->count,

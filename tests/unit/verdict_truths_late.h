@@ -100,6 +100,24 @@ static const struct truth of_late[] = {
       OUTAGE AGAIN DRIVER_LATE TOOK("17.500", "1", "get", "true", "10"),
       "inconclusive~ waits_for_connection=inconclusive(no-exposure)~", 0 },
 
+    /* --- A content that was not read whole */
+    { "safe_retry: one key, and the first content was cut: perhaps the second is another", SAFE,
+      "10.000 c101 open\n10.000 c101 x1 POST /a -whole idempotency_key=k content_length=100\n"
+      "10.000 c101 fin\n10.000 c101 x1 lost\n" GONE(
+          "10.001", "c101") "10.100 c102 open\n"
+                            "10.100 c102 x1 POST /a idempotency_key=k content_length=100 "
+                            "digest=d\n10.100 c102 x1 answer\n" CLOSES("10.200", "c102")
+                                EXIT("10.300"),
+      "inconclusive safe_retry=inconclusive(mode) executed_once=pass", 0 },
+    { "safe_retry: the same, and both were read whole", SAFE,
+      "10.000 c101 open\n10.000 c101 x1 POST /a idempotency_key=k content_length=100 digest=d\n"
+      "10.000 c101 fin\n10.000 c101 x1 lost\n" GONE(
+          "10.001", "c101") "10.100 c102 open\n"
+                            "10.100 c102 x1 POST /a idempotency_key=k content_length=100 "
+                            "digest=d\n10.100 c102 x1 answer\n" CLOSES("10.200", "c102")
+                                EXIT("10.300"),
+      "pass safe_retry=pass executed_once=pass", 0 },
+
     /* --- A POST that fell into a hole, and its client's account (R5, R7) */
     { "R5: a POST falls into a hole, and is sent again elsewhere without a key", SAFE,
       POST_HOLE("POST /a") TOOK("15.520", "2", "post", "true", "3010") HOLE_ENDS,
