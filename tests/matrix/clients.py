@@ -263,8 +263,12 @@ class App:
             return result.kind in REFUSALS or result.kind == 'connect'
         return rule != 'never'
 
+    def answered(self, result):
+        return result.kind == 'ok' or result.kind == 'cut' and self.policy.cut_ok
+
     def good(self, result):
-        return result.kind == 'ok' or result.kind == 'cut' and self.policy.cut_ok or self.policy.cached
+        """By its own words."""
+        return self.answered(result) or self.policy.cached
 
     def call(self, step, method, target):
         """One call: all its attempts, and its line in the account."""
@@ -311,7 +315,7 @@ class App:
         self.seen(self.calls, method, conn.id, result.kind, begin)
         if policy.falls_back and (0, HTTP_1_1_REQUIRED) in getattr(conn, 'goaways', ()):
             self.over = 'h1'
-        if self.good(result) or result.kind == 'status':
+        if self.answered(result) or result.kind == 'status':
             self.put(conn)
         elif policy.where != 'same' or attempts >= policy.retries:
             self.leave(conn, result)

@@ -186,7 +186,7 @@ def unlike(cell, apps, ledger):
             return f'its retry began {two.begin - one.end:.3f} s after the loss'
     if apps['fault'].behind > 0.1:
         return f'its client was {apps["fault"].behind:.2f} s late'
-    late = strayed(cell.steps, seen) or (cell.policy.unread or cell.policy.at_once == 'rst') and late_reset(ledger)
+    late = strayed(cell.steps, seen, cell.policy.rushes) or (cell.policy.unread or cell.policy.at_once == 'rst') and late_reset(ledger)
     if late:
         return late
     if cell.spec.get('mode') == 'syn-drop' and '"event":"syn_dropped"' not in ledger:
@@ -240,9 +240,9 @@ def late_reset(ledger):
     return f'its RST came {late:.0f} ms behind the answer' if late > 95 else ''
 
 
-def strayed(steps, seen):
+def strayed(steps, seen, rushes):
     """A pause that was not as long as the steps say: this machine was busy."""
-    pauses, ends = [0.0], {}
+    pauses, ends, last = [0.0], {}, 'ok'
     for step in steps.split():
         if step.startswith('pause:'):
             pauses[-1] += float(step[6:])
@@ -259,10 +259,11 @@ def strayed(steps, seen):
             continue
         first = one.call not in ends
         if first and one.call > 1:
-            gap, meant = one.begin - ends[one.call - 1], pauses[one.call - 1]
+            gap = one.begin - ends[one.call - 1]
+            meant = 0.0 if rushes and last != 'ok' else pauses[one.call - 1]
             if not meant - 0.01 <= gap <= meant + 0.15:
                 return f'a pause of {meant:.2f} s took {gap:.2f} s'
-        ends[one.call] = one.end
+        ends[one.call], last = one.end, one.kind
     return ''
 
 
