@@ -16,12 +16,6 @@ int64_t clock_now(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-int64_t clock_slept(void)
-{
-    int64_t now = clock_now();
-    return read_clock(CLOCK_BOOTTIME) - now;
-}
-
 int64_t clock_wall(int64_t monotonic)
 {
     if (monotonic == TIME_NONE)

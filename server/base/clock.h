@@ -17,11 +17,6 @@
 /* CLOCK_MONOTONIC now. */
 int64_t clock_now(void);
 
-/* How long the machine has been asleep since it was booted: CLOCK_MONOTONIC stands still then.
- * Never to be taken for more than a difference of two, each of which may be off by the time between
- * the reading of two clocks. */
-int64_t clock_slept(void);
-
 /* CLOCK_REALTIME at the given monotonic time, by the offset between the two now. */
 int64_t clock_wall(int64_t monotonic);
 

@@ -8,16 +8,12 @@
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/limits.h"
-#include "base/timer.h"
-#include "ledger/overdue.h"
 #include "run/ledger_file.h"
 #include "run/run_parts.h"
 
 struct runs {
     struct link all; /* struct entry */
     struct ledger_budget budget;
-    struct timer look;  /* whether the loop runs, each PAUSE_LOOK */
-    int64_t ran, slept; /* when it last did; TIME_NONE: not yet. clock_slept() by then */
     void (*done)(void *arg, bool all); /* set while shutting down */
     void *done_arg;
 };
@@ -65,50 +61,6 @@ static void out_of_descriptors(void *owner)
     }
 }
 
-/* --- Pauses */
-
-static void say_paused(const struct runs *runs, int64_t now, int64_t late, int64_t slept)
-{
-    for (struct link *i = runs->all.next; i != &runs->all; i = i->next) {
-        struct ledger *l = run_ledger(entry_at(i)->run);
-        int64_t from = ledger_age(l, runs->ran);
-        ledger_begin(l, EV_SERVER_PAUSED, 0, 0);
-        ledger_int(l, F_FROM, from > 0 ? from : 0);
-        ledger_int(l, F_TO, ledger_age(l, now));
-        ledger_int(l, F_PAUSED, late + slept);
-        if (slept)
-            ledger_int(l, F_SLEPT, slept);
-        ledger_commit(l);
-    }
-}
-
-/* A process that is stopped, or gets no processor, does not see that; it sees that it is late. What
- * it was late for it cannot see either, as what came meanwhile is read as if it came now. */
-static void look_for_pause(struct timer *m, int64_t late);
-
-/* Something is ledgered before the timer is reached. */
-static void is_late(void *owner)
-{
-    struct runs *runs = owner;
-    timer_cancel(&runs->look);
-    look_for_pause(&runs->look, clock_now() - runs->look.due);
-}
-
-static void look_for_pause(struct timer *m, int64_t late)
-{
-    struct runs *runs = link_entry(m, struct runs, look);
-    ledger_overdue_at(TIME_NONE, NULL, NULL);
-    int64_t now = clock_now(), slept = clock_slept() - runs->slept;
-    if (slept <= LIMIT_PAUSED)
-        slept = 0;
-    if (runs->ran != TIME_NONE && (late > LIMIT_PAUSED || slept))
-        say_paused(runs, now, late, slept);
-    runs->ran = now;
-    runs->slept = clock_slept();
-    timer_at(m, now + PAUSE_LOOK);
-    ledger_overdue_at(now + PAUSE_LOOK + LIMIT_PAUSED + 1, is_late, runs);
-}
-
 /* --- Runs */
 
 int runs_create(size_t ledger_bytes, struct runs **out)
@@ -117,10 +69,6 @@ int runs_create(size_t ledger_bytes, struct runs **out)
     if (!runs)
         return -ENOMEM;
     link_init(&runs->all);
-    runs->ran = TIME_NONE; /* the start of a server is no pause */
-    runs->slept = clock_slept();
-    runs->look.reached = look_for_pause;
-    timer_at(&runs->look, clock_now() + PAUSE_LOOK);
     ledger_budget_init(&runs->budget, ledger_bytes);
     descriptors_set_room(make_room, runs);
     listener_set_out_of_descriptors(out_of_descriptors, runs);
@@ -255,8 +203,8 @@ static void destroy(struct entry *e, struct ledger **keep)
 {
     close_all(e);
     ledger_file_close(e->file);
-    link_remove(&e->link);
     run_destroy(e->run, keep);
+    link_remove(&e->link);
     free(e);
 }
 
@@ -330,8 +278,6 @@ void runs_destroy(struct runs *runs)
 {
     if (!runs)
         return;
-    ledger_overdue_at(TIME_NONE, NULL, NULL);
-    timer_cancel(&runs->look);
     while (!link_empty(&runs->all))
         destroy(entry_at(runs->all.next), NULL);
     listener_set_out_of_descriptors(NULL, NULL);

@@ -294,21 +294,6 @@ static void keep_head(struct history *h, struct attempt *a, const struct ledger_
     a->head_len = (uint16_t)r->fields_len;
 }
 
-void attempt_read_late(const struct history *h, struct attempt *a, const struct pause *pause)
-{
-    const struct connection *c = store_find(&h->connections, a->connection);
-    const struct attempt *before = a->previous ? store_find(&h->attempts, a->previous) : NULL;
-    int64_t came = pause->from, answered = before ? before->reached[PROGRESS_HANDED] : NEVER;
-    if (a->first_byte.from < pause->from || a->first_byte.from > pause->to + h->config.grace)
-        return;
-    if (c && c->opened > came)
-        came = c->opened;
-    if (c && !c->h2 && answered > came) /* it waited for that */
-        came = answered;
-    if (came < a->first_byte.from)
-        a->first_byte.from = came;
-}
-
 static void read_head(struct history *h, struct attempt *a, const struct ledger_record *r)
 {
     struct ledger_value value;
@@ -325,8 +310,6 @@ static void read_head(struct history *h, struct attempt *a, const struct ledger_
         a->first_byte = (struct span){ first_byte, first_byte };
     else
         a->unknown = true;
-    if (h->pause_count)
-        attempt_read_late(h, a, &h->pauses[h->pause_count - 1]);
     reach(a, PROGRESS_BEGUN, r);
     if (ledger_number(r, F_COMPLETE, 1))
         reach(a, PROGRESS_TOLD, r);

@@ -81,7 +81,8 @@ static const struct account_line *line_beyond(const struct scene *s, const struc
 }
 
 /* It was answered in time, by the server's clock; but by its client's own account that took longer
- * than the limit, in what the wire does not show: before its first byte. */
+ * than the limit, in what the wire does not show: before its first byte, or while the server did
+ * not run. */
 static bool told_longer(const struct scene *s, struct finding *f, const struct call *call,
                         int64_t limit)
 {

@@ -14,7 +14,7 @@
 
 #define SHOWN_MAX 200
 
-static event_handler on_mark, on_server_paused;
+static event_handler on_mark;
 
 static event_handler *const handlers[EV_COUNT] = {
     [EV_CONNECTION_OPEN] = history_on_connection_open,
@@ -47,7 +47,6 @@ static event_handler *const handlers[EV_COUNT] = {
     [EV_PEER_RST_STREAM] = history_on_peer_rst_stream,
     [EV_CONNECTION_END] = history_on_connection_end,
     [EV_MARK] = on_mark,
-    [EV_SERVER_PAUSED] = on_server_paused,
 };
 
 struct history *history_create(const struct history_config *config)
@@ -329,43 +328,6 @@ static void on_mark(struct history *h, const struct ledger_record *r)
     mark->seq = r->seq;
     mark->exact = ledger_number(r, F_SOURCE, SOURCE_ADMIN) == SOURCE_HEADER;
     mark->at = (struct span){ ledger_number(r, F_FROM, r->age), ledger_number(r, F_TO, r->age) };
-}
-
-/* --- Pauses of the server */
-
-static void keep_pause(struct history *h, const struct pause *pause)
-{
-    if (h->pause_count == PAUSES_MAX) {
-        h->pauses[1].from = h->pauses[0].from;
-        h->pauses[1].length += h->pauses[0].length;
-        memmove(h->pauses, h->pauses + 1, (PAUSES_MAX - 1) * sizeof *h->pauses);
-        h->pause_count--;
-    }
-    h->pauses[h->pause_count++] = *pause;
-}
-
-static void on_server_paused(struct history *h, const struct ledger_record *r)
-{
-    struct pause pause = { .from = ledger_number(r, F_FROM, r->age),
-                           .to = ledger_number(r, F_TO, r->age) };
-    struct attempt *a;
-    pause.length = pause.to - pause.from + ledger_number(r, F_SLEPT, 0);
-    if (pause.length <= 0)
-        return;
-    keep_pause(h, &pause);
-    /* What was read in the same turn of the loop may be ahead of it in the ledger. */
-    for (size_t i = 0; (a = store_back(&h->attempts, i)) && a->last_at >= pause.from; i++)
-        attempt_read_late(h, a, &pause);
-}
-
-int64_t history_paused(const struct history *h, int64_t from, int64_t to)
-{
-    int64_t all = 0;
-    for (int i = 0; i < h->pause_count; i++) {
-        if (h->pauses[i].from <= to && h->pauses[i].to >= from)
-            all += h->pauses[i].length;
-    }
-    return all;
 }
 
 /* --- Reading */

@@ -238,12 +238,6 @@ struct lost_syns {
     uint64_t seq;
 };
 
-/* When the server did not run: between from and to, so long at most. */
-struct pause {
-    int64_t from, to, length;
-};
-#define PAUSES_MAX 64
-
 struct history_config {
     int64_t grace;                /* ns: what a client may take to hear what its kernel knows */
     size_t attempts, connections; /* how many are kept, at least 1 */
@@ -291,10 +285,6 @@ uint64_t history_forgotten_struck(const struct history *h);
  * attempts in it that are not told. */
 bool history_gap_in(const struct history *h, int64_t from, int64_t to);
 bool history_lacks(const struct history *h, int64_t from, int64_t to);
-
-/* How long the server did not run, in all pauses that have a moment in a span; and how late what
- * happened in it may be for that. */
-int64_t history_paused(const struct history *h, int64_t from, int64_t to);
 
 /* Those that are held, oldest first: NULL beyond the last. Good until the next feed. */
 const struct attempt *history_attempt(const struct history *h, size_t i);

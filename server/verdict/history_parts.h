@@ -20,8 +20,6 @@ struct history {
     int64_t unknown_until; /* the last that was forgotten may have gone on so long; NEVER */
     uint64_t last_number;  /* of an attempt */
     uint64_t forgotten, forgotten_unanswered, forgotten_struck;
-    struct pause pauses[PAUSES_MAX]; /* the oldest first; the first may be several */
-    int pause_count;
     bool marks_forgotten;
     bool proxied;  /* a request says that a proxy has sent it */
     bool gap_open; /* the newest gap lasts to the next record */
@@ -85,8 +83,6 @@ void attempt_spared(struct attempt *a, uint64_t fault);
 void attempt_repaired(struct attempt *a, uint64_t fault, int64_t age);
 /* Before it is dropped. */
 void attempt_forget(struct attempt *a);
-/* What is read just behind a pause may have come at any time in it. */
-void attempt_read_late(const struct history *h, struct attempt *a, const struct pause *pause);
 /* Reads what was kept of its request. */
 void attempt_read_head(const struct history *h, struct attempt *a);
 

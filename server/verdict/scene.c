@@ -136,12 +136,7 @@ void found_of(const struct scene *s, struct finding *f, const struct call *call,
     va_start(args, format);
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    int64_t paused = paused_decides(s, call, outcome, remedy);
-    if (paused) {
-        char time[TIME_SIZE];
-        found(f, OUTCOME_INCONCLUSIVE, REMEDY_PAUSED, until, &who, "%.160s; but " SERVER_PAUSED_FOR,
-              sentence, finding_time(paused, time));
-    } else if (outcome == OUTCOME_PASS && note->differs != DIFFERS_NOT) {
+    if (outcome == OUTCOME_PASS && note->differs != DIFFERS_NOT) {
         ids_add(&who.seqs, note->line->seq);
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_DISAGREE, until, &who,
               "%.120s; but the client's own account of %.80s differs", sentence,

@@ -82,14 +82,6 @@ const struct attempt *call_first(const struct scene *s, const struct call *call)
 const struct attempt *call_read(const struct scene *s, const struct call *call);
 const struct member *call_members(const struct scene *s, const struct call *call);
 
-/* How long the server did not run around a call (paused.c), if it may pass or fail a check for
- * that; 0: that changes nothing. */
-#define SERVER_PAUSED_FOR "the server itself did not run for %s"
-int64_t paused_decides(const struct scene *s, const struct call *call, enum outcome outcome,
-                       enum remedy remedy);
-/* The same of what was found of connections: then it is inconclusive. */
-void paused_doubt(const struct scene *s, struct finding *f);
-
 /* The sentence of a call of which the ledger lacks something. */
 #define UNSAID "what happened to %s is not all in the ledger"
 /* And what helps: the client's own account, where nothing was read of it; if it has that, a mode in

@@ -162,7 +162,6 @@ static void work_out(const struct verdict *v, const struct scene *s, const struc
         finding_doubt(f, REMEDY_RESET, UNTIL_THE_END, "not all calls are kept any more");
     if (s->e->check == CHECK_CLOSES_AFTER_GOAWAY && s->forgotten && f->outcome == OUTCOME_FAIL)
         finding_withdraw(f, REMEDY_RESET, "not all streams are kept any more");
-    paused_doubt(s, f);
     if (may_differ(s))
         finding_doubt(f, REMEDY_CALL_NAME, UNTIL_THE_END,
                       "nobody can say to which calls the client's account belongs");

@@ -2,8 +2,6 @@
 import dataclasses
 import http.client
 import json
-import os
-import signal
 import threading
 
 from clients import CLIENTS, App
@@ -99,8 +97,8 @@ def port_of(run, cell):
 
 
 class Runner:
-    def __init__(self, api, relay=None, pid=None):
-        self.api, self.relay, self.pid = api, relay, pid
+    def __init__(self, api, relay=None):
+        self.api, self.relay = api, relay
         self.ports = {}  # of the relay, by run
 
     def run(self, cell, wait=None):
@@ -142,19 +140,13 @@ class Runner:
             return apps, apps[phase].early
         return apps, self.api.ask('GET', f'{path}/verdict?wait=20s')
 
-    def stop(self, seconds):
-        """The server does not run for so long, while its client goes on."""
-        os.kill(self.pid, signal.SIGSTOP)
-        threading.Timer(seconds, os.kill, (self.pid, signal.SIGCONT)).start()
-
     def command(self, cell, policy, path, port, phase, wait):
         """What `prove` does with COMMAND."""
         self.api.ask('POST', f'{path}/command', {'start': {'argv': ['client'], 'steps': cell.steps}})
         if cell.disturbed and phase == 'fault':
             self.api.ask('POST', f'{path}/phase', {'phase': phase})
         app = App(policy, cell.over, cell.tls, ('127.0.0.1', port), cell.named,
-                  mark=lambda name: self.api.ask('POST', f'{path}/marks', {'mark': name}), v6=('::1', port),
-                  stop=self.stop)
+                  mark=lambda name: self.api.ask('POST', f'{path}/marks', {'mark': name}), v6=('::1', port))
         if wait and phase == 'fault':
             timer = threading.Timer(0.8, lambda: setattr(app, 'early', self.api.ask('GET', f'{path}/verdict?wait={wait}')))
             timer.start()
