@@ -412,7 +412,8 @@ const struct judged_found *trial_judge_now(struct trial *t, bool calls)
     return &t->judged.found;
 }
 
-struct verdict *trial_verdict(struct trial *t)
+/* Fed up to now. NULL: the run is over, or there is no memory. */
+static struct verdict *caught_up(struct trial *t)
 {
     if (t->state == TRIAL_OVER || begin_judging(t))
         return NULL;
@@ -434,7 +435,7 @@ const struct judged_found *trial_judged(struct trial *t, int64_t since, bool cal
 
 enum outcome trial_outcome(struct trial *t, bool *final)
 {
-    struct verdict *v = trial_verdict(t);
+    struct verdict *v = caught_up(t);
     if (v)
         return verdict_outcome(v, final);
     if (final)
@@ -449,13 +450,13 @@ static json_t *kept_json(const struct buf *text)
 
 json_t *trial_verdict_json(struct trial *t)
 {
-    struct verdict *v = trial_verdict(t);
+    struct verdict *v = caught_up(t);
     return v ? verdict_json(v) : kept_json(&t->judged.found.document);
 }
 
 json_t *trial_calls_json(struct trial *t)
 {
-    struct verdict *v = trial_verdict(t);
+    struct verdict *v = caught_up(t);
     return v ? verdict_calls(v) : kept_json(&t->judged.found.calls);
 }
 

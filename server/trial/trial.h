@@ -125,8 +125,6 @@ void trial_command_exit(struct trial *t, int status, int signal, bool killed);
 /* --- The verdict. A run that was made has one from its beginning; the default run from when it is
  * needed: something but "normal" was set, or expected, or it is asked for. */
 
-/* Fed up to now. NULL: the run is over, or there is no memory. */
-struct verdict *trial_verdict(struct trial *t);
 /* What was found, with all that had happened at this time (of clock_now()) or later; calls: with
  * its calls. NULL: it is being worked out, by a thread; ask again. Without memory it may be empty
  * (as_of is 0). */

@@ -189,14 +189,20 @@ static void a_stream_goes_on(void **state)
     assert_true(link_empty(&admin->waiters));
 }
 
+/* Of the events up to 9 those behind the id, and no others. */
+static void continues(const char *query, const char *id, const char *before, const char *first)
+{
+    int fd = follow(query, id);
+    hear(fd, "id: 9\n");
+    assert_null(strstr(heard.text, before));
+    assert_non_null(strstr(heard.text, first));
+    close(fd);
+}
+
 static void a_stream_continues_where_it_broke(void **state)
 {
     commit_some();
-    int fd = follow("", "Last-Event-ID: 7\r\n");
-    hear(fd, "id: 9\n");
-    assert_null(strstr(heard.text, "id: 7\n"));
-    assert_non_null(strstr(heard.text, "id: 8\n"));
-    close(fd);
+    continues("", "Last-Event-ID: 7\r\n", "id: 7\n", "id: 8\n");
     rig_call("GET", "/v1/events", "Accept: text/event-stream\r\nLast-Event-ID: 10\r\n", NULL);
     assert_problem(400, "Last-Event-ID", "");
     rig_call("GET", "/v1/events", "Accept: text/event-stream\r\nLast-Event-ID: x\r\n", NULL);
@@ -206,11 +212,7 @@ static void a_stream_continues_where_it_broke(void **state)
 static void a_stream_of_the_newest_continues_where_it_broke(void **state)
 {
     commit_some();
-    int fd = follow("last=1", "Last-Event-ID: 6\r\n");
-    hear(fd, "id: 9\n");
-    assert_non_null(strstr(heard.text, "id: 7\n"));
-    assert_null(strstr(heard.text, "id: 6\n"));
-    close(fd);
+    continues("last=1", "Last-Event-ID: 6\r\n", "id: 6\n", "id: 7\n");
 }
 
 static void a_stream_has_no_wait(void **state)
