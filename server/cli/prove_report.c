@@ -123,7 +123,7 @@ struct part {
     size_t from, count;
     bool whole; /* all of them, but those that were superseded */
     bool colour;
-    bool named; /* also if there is only one */
+    bool named; /* also if there is only one; else that only where nothing was judged */
 };
 
 static struct part whole(const struct prove_results *results)
@@ -140,7 +140,8 @@ static size_t make_rows(const struct prove_results *results, const struct part *
         if (r->superseded && part->whole)
             continue;
         write_name(results, i, part->whole && results->until, names[used]);
-        rows[used] = (struct report_row){ .name = results->many || part->named ? names[used] : NULL,
+        bool named = results->many || part->named || !r->verdict;
+        rows[used] = (struct report_row){ .name = named ? names[used] : NULL,
                                           .document = r->verdict,
                                           .error = *r->error ? r->error : NULL,
                                           .before = superseded_before(results, i) };
@@ -308,18 +309,21 @@ static int say_summary(const struct prove_results *results)
     return error;
 }
 
+/* Named, as those of several commands come together in one CI job. */
 static int write_reports(struct prove_results *results, const struct prove_options *o,
                          const char *command)
 {
     struct report_file files[REPORT_FILES];
+    struct part all = whole(results);
     int error = 0;
+    all.named = true;
     report_file_kinds(o->junit, o->html, o->markdown, files);
     for (size_t i = 0; !error && i < REPORT_FILES; i++) {
         struct buf text = { 0 };
         struct refusal why;
         if (!files[i].path)
             continue;
-        error = render(results, whole(results), o, files[i].make, &text);
+        error = render(results, all, o, files[i].make, &text);
         if (!error && report_file_write(&files[i], &text, &why) != 0) {
             command_refused(command, BAD_INPUT, &why);
             results->unwritten = true;

@@ -253,6 +253,35 @@ static void reports_are_written(void **state)
     assert_non_null(strstr(second + 1, "PROVED"));
 }
 
+/* In a CI job the files of several commands come together: "r1" and "run" tell nobody which is
+ * which. */
+static void one_row_has_its_name_in_files(void **state)
+{
+    char junit[100], html[100], markdown[100];
+    snprintf(junit, sizeof junit, "%s", in_scratch("junit.xml"));
+    snprintf(html, sizeof html, "%s", in_scratch("page.html"));
+    snprintf(markdown, sizeof markdown, "%s", in_scratch("one.md"));
+    for (fake.refuses = 0; fake.refuses < 2; fake.refuses++) {
+        assert_int_equal(RUN("01", "--over", "h1", "--junit", junit, "--html", html, "--markdown",
+                             markdown, SH("exit 0")),
+                         fake.refuses ? 2 : 0);
+        assert_has(file(junit), "<testsuite name=\"01-answered-then-dead over h1\"");
+        assert_has(text, "classname=\"hangup.01-answered-then-dead over h1\"");
+        assert_has(file(html), "01-answered-then-dead over h1");
+        assert_has(file(markdown), "### 01&#45;answered&#45;then&#45;dead over h1\n");
+        unlink(markdown);
+    }
+}
+
+static void what_was_not_judged_has_its_name(void **state)
+{
+    assert_int_equal(RUN("01", "--over", "h1", SH("exit 0")), 0);
+    assert_null(strstr(file(out_path), "01-answered-then-dead"));
+    fake.refuses = 1;
+    assert_int_equal(RUN("01", "--over", "h1", SH("exit 0")), 2);
+    assert_has(file(out_path), "   01-answered-then-dead over h1: INCONCLUSIVE\n");
+}
+
 static void json_is_alone_on_stdout(void **state)
 {
     json_error_t why;
@@ -355,6 +384,8 @@ int main(void)
         TEST(a_runner_of_githubs_is_known),
         TEST(what_cannot_be_written_stops_nothing),
         TEST(reports_are_written),
+        TEST(one_row_has_its_name_in_files),
+        TEST(what_was_not_judged_has_its_name),
         TEST(json_is_alone_on_stdout),
         TEST(what_cannot_be_written_is_said_before),
         TEST(a_full_disk_is_said),
