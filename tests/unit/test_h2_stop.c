@@ -1,7 +1,44 @@
 /* test_h2_stop.c - HTTP/2 responses that stop at a place, and continue. */
+#include <time.h>
+
 #include "harness/h2_stop_rig.h"
 
 static char large[40000];
+
+/* A date takes as many octets as its digits in HPACK's Huffman code: 0, 1 and 2 have 5 bits, the
+ * others 6 (RFC 7541, appendix B). What one rig says of a section's length holds in the next while
+ * time stands.
+ */
+static time_t the_time = 1767323045; /* 2026-01-02T03:04:05Z */
+
+time_t __wrap_time(time_t *out);
+
+time_t __wrap_time(time_t *out)
+{
+    if (out)
+        *out = the_time;
+    return the_time;
+}
+
+static size_t section_at(time_t second)
+{
+    time_t before = the_time;
+    the_time = second;
+    struct rig *rig = stop_rig(STOP_CONTENT, 0);
+    rig_get(rig, 1);
+    size_t len = stop_section_len(rig);
+    rig_destroy(rig);
+    the_time = before;
+    return len;
+}
+
+static void a_section_is_as_long_as_the_digits_of_its_date_make_it(void **state)
+{
+    const time_t before = 946684799, behind = before + 1; /* 31 Dec 1999 23:59:59 */
+    assert_true(section_at(before) > section_at(behind));
+    assert_int_equal(section_at(before), section_at(before));
+    assert_int_equal(section_at(behind), section_at(behind));
+}
 
 /* --- After so many octets */
 
@@ -276,10 +313,8 @@ static void both(struct rig *rig, struct exchange *ex)
 
 static void both_kinds_stop_one_after_the_other(void **state)
 {
-    struct rig *rig = stop_rig(STOP_CONTENT, 0);
-    rig_get(rig, 1);
-    size_t section = stop_section_len(rig);
-    rig_destroy(rig);
+    struct rig *rig;
+    size_t section = section_at(the_time);
     /* Octets: in the frame that the content ends with; the last one of it; and of the next */
     for (size_t more = 11; more <= 9 + 5 + 9; more += 1) {
         rig = stop_rig(STOP_OCTETS, section + more);
@@ -343,6 +378,7 @@ static void without_a_place_nothing_stops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_section_is_as_long_as_the_digits_of_its_date_make_it),
         cmocka_unit_test(exactly_so_many_octets_leave_and_nothing_else),
         cmocka_unit_test(it_may_stop_again_after_every_octet),
         cmocka_unit_test(room_and_the_place_do_not_meet),
