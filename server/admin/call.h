@@ -68,7 +68,8 @@ struct admin {
     /* How many readers were dropped as they took nothing of what they follow */
     uint64_t dropped_readers;
     /* work.c */
-    struct link working; /* calls whose response is being rendered */
+    struct link suspended; /* calls that libmicrohttpd leaves alone until they are resumed */
+    struct link working;   /* those of them whose response is being rendered */
     struct timer work;
     int64_t worked; /* in this turn of the loop, ns */
     /* Responses that stay the same as long as the catalogue does */
@@ -159,7 +160,8 @@ struct call {
     json_t *json;
     struct waiter *waiter; /* it has waited for something */
     uint64_t parked_at;    /* the ledger's last event then */
-    bool suspended;        /* by work.c */
+    bool suspended;        /* by work.c, */
+    struct link resting;   /* and then in its list */
     struct trial_waiter settling;
     void (*then)(struct call *call); /* when it has settled */
     struct run_cursor cursor;        /* calls_connections */

@@ -19,6 +19,7 @@
 static void suspend(struct call *call)
 {
     call->suspended = true;
+    link_append(&call->admin->suspended, &call->resting);
     call_pause(call);
     MHD_suspend_connection(call->mhd);
 }
@@ -26,6 +27,7 @@ static void suspend(struct call *call)
 static void resume(struct call *call)
 {
     call->suspended = false;
+    link_remove(&call->resting);
     if (call->caller->follows)
         call_allow(call, call_patience.follow);
     else
@@ -188,6 +190,7 @@ void work_settle(struct admin *a)
 
 void work_init(struct admin *a)
 {
+    link_init(&a->suspended);
     link_init(&a->working);
     a->work.reached = work_due;
 }
@@ -196,9 +199,12 @@ void work_stop(struct admin *a)
 {
     work_settle(a);
     timer_cancel(&a->work);
-    while (!link_empty(&a->working)) {
-        struct call *call = link_entry(a->working.next, struct call, response.stream.link);
-        link_remove(&call->response.stream.link);
+    while (!link_empty(&a->suspended)) {
+        struct call *call = link_entry(a->suspended.next, struct call, resting);
+        if (call->response.stream.more)
+            link_remove(&call->response.stream.link);
+        if (call->settling.settled) /* what has not settled by now is not waited for */
+            link_remove(&call->settling.link);
         resume(call); /* take() ends it, or what is there is sent */
     }
 }

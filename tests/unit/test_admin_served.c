@@ -14,6 +14,9 @@
 #define PUT_MODE                                                                                   \
     "PUT /v1/mode HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"               \
     "Content-Length: 12\r\n\r\n" BODY
+#define POST_PHASE                                                                                 \
+    "POST /v1/runs/default/phase HTTP/1.1\r\nHost: localhost\r\n"                                  \
+    "Content-Type: application/json\r\nContent-Length: 17\r\n\r\n{\"phase\":\"fault\"}"
 
 /* --- Who asks, and who wants a place */
 
@@ -309,6 +312,35 @@ static void who_waits_for_what_it_sets_is_answered_when_it_stops(void **state)
     restart();
 }
 
+/* A phase, whose connections end later than the server does: of a caller who is there, and of one
+ * who has left with an RST, for whom nobody waits.
+ */
+static void what_does_not_come_about_is_not_waited_for_when_it_stops(void **state)
+{
+    const struct linger rst = { .l_onoff = 1 };
+    call_patience.stop = 100 * NS_PER_MS;
+    the_run.lingers = true;
+    for (int leaves = 0; leaves < 2; leaves++) {
+        int fd = open_client();
+        say(fd, POST_PHASE);
+        loop_settle(&loop);
+        assert_non_null(the_run.ending);
+        if (leaves) {
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &rst, sizeof rst);
+            close(fd);
+        }
+        admin_stop(admin, rig_stopped, NULL);
+        rig_await_stop();
+        if (!leaves)
+            close(fd);
+        rig_start(&(struct admin_config){ 0 });
+        struct run_waiter *ending = the_run.ending;
+        the_run.ending = NULL;
+        ending->settled(ending);
+    }
+    the_run.lingers = false;
+}
+
 static void who_takes_nothing_is_not_waited_for_when_it_stops(void **state)
 {
     commit_page();
@@ -346,6 +378,7 @@ int main(void)
         SERVED(who_does_not_take_the_rest_costs_nothing),
         SERVED(who_takes_an_answer_gets_all_of_it_when_it_stops),
         SERVED(who_waits_for_what_it_sets_is_answered_when_it_stops),
+        SERVED(what_does_not_come_about_is_not_waited_for_when_it_stops),
         SERVED(who_takes_nothing_is_not_waited_for_when_it_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -213,7 +213,10 @@ bool run_is_awaited(const struct run *run)
 
 void run_end_connections(struct run *run, int64_t grace_ns, struct run_waiter *over)
 {
-    over->settled(over);
+    if (run->lingers)
+        run->ending = over;
+    else
+        over->settled(over);
 }
 
 struct runs the_runs = { &the_run };

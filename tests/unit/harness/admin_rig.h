@@ -55,6 +55,8 @@ struct run {
     struct link cursors;
     bool unsettled; /* what is set has not reached all */
     struct link waiters;
+    bool lingers;              /* connections that are to end take their time, */
+    struct run_waiter *ending; /* and this waits for it */
     uint64_t done_on;
     char steps[256];
 };
