@@ -259,9 +259,7 @@ static bool is_blind(const struct calls *calls, const struct call *call)
     return call->count == 1 && a->presumed && !a->method.hash;
 }
 
-/* Whether there is a line for each call of which something was read, all of success, of requests
- * that were made one after the other. */
-static bool tells_each(const struct account *a, const struct calls *calls)
+bool account_tells_each(const struct account *a, const struct calls *calls)
 {
     size_t read = 0;
     if (!account_whole(a) || a->asked != a->count || a->at_once)
@@ -344,7 +342,7 @@ size_t account_resent(struct account *a, const struct history *h, const struct c
 {
     size_t count = 0;
     sort_lines(a);
-    if (!(as_in_control ? is_in_turn(calls) : tells_each(a, calls)))
+    if (!(as_in_control ? is_in_turn(calls) : account_tells_each(a, calls)))
         return 0;
     for (size_t c = 0; c < calls->count && count < RESENT_MAX; c++) {
         const struct attempt *lost = first_of(calls, &calls->calls[c]);
@@ -393,6 +391,69 @@ bool account_was_quiet(const struct account *a, const struct calls *calls, struc
         *failed = lost && under_way == 1 ? line : NULL;
     }
     return under_way == 0;
+}
+
+/* --- Attempts that nothing but the account joins */
+
+/* Whether an attempt may be one more of the call that another began: from one kind of client, and
+ * read. */
+static bool is_alike(const struct history *h, const struct attempt *first, const struct attempt *a)
+{
+    const struct connection *one = history_find_connection(h, first->connection);
+    const struct connection *other = history_find_connection(h, a->connection);
+    bool known = one && other && !one->unknown && !other->unknown;
+    return known && first->method.hash && a->method.hash && !a->presumed &&
+           first->user_agent.hash == a->user_agent.hash &&
+           (one->h2 != other->h2 || one->client.hash == other->client.hash);
+}
+
+#define MS_CUT NS_PER_MS /* `ms` may be a whole number */
+
+/* When the answer of a call began: it went out then, or later, but not after `answered`, which is
+ * told when the server has written it. */
+static int64_t answer_began(const struct calls *calls, const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = calls->members[call->first + i].attempt;
+        if (a->reached[PROGRESS_HANDED] == call->answered.from &&
+            a->reached[PROGRESS_ANSWERING] != NEVER)
+            return a->reached[PROGRESS_ANSWERING];
+    }
+    return call->answered.from;
+}
+
+/* Whether the request of a line lasted from before the first attempt of its call to the answer, and
+ * all attempts came before that; it began when the call before it was over, or about then. */
+static bool spans(const struct account_line *line, const struct history *h,
+                  const struct calls *calls, const struct call *call, int64_t before)
+{
+    const struct attempt *first = first_of(calls, call);
+    if (!is_surely_answered(call) || call->lacks_before || call->lacks_after || call->presumed ||
+        name_of(calls, call) || !fits(line, calls, call) || line->took == NEVER ||
+        line->at < call->answered.from ||
+        line->took + MS_CUT < answer_began(calls, call) - call->begun.to ||
+        call->answered.from - line->took + history_grace(h) < before)
+        return false;
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = calls->members[call->first + i].attempt;
+        if (!is_alike(h, first, a) || a->first_byte.from > call->answered.from)
+            return false;
+    }
+    return true;
+}
+
+bool account_joins(struct account *a, const struct history *h, const struct calls *wide)
+{
+    int64_t before = 0;
+    sort_lines(a);
+    if (wide->count != a->count || !a->count || !account_tells_each(a, wide) || !is_in_turn(wide))
+        return false;
+    for (size_t c = 0; c < wide->count; c++) {
+        if (!spans(&a->lines[c], h, wide, &wide->calls[c], before))
+            return false;
+        before = wide->calls[c].answered.from;
+    }
+    return true;
 }
 
 /* --- Where they differ */

@@ -63,6 +63,13 @@ bool account_was_quiet(const struct account *a, const struct calls *calls, struc
                        int64_t grace, const struct account_line **failed);
 /* Whether it has a line for each call, of requests that were made one after the other. */
 bool account_tells_apart(struct account *a, const struct calls *calls);
+/* Whether it has a line for each call of which something was read, all of success, of requests that
+ * were made one after the other. */
+bool account_tells_each(const struct account *a, const struct calls *calls);
+/* Whether it shows that attempts are of one call which only the wide reading joins (R1): it has a
+ * line for each wide call, and for nothing else, of requests that were made one after the other and
+ * all succeeded; and each lasted from the first attempt of its call to the answer. */
+bool account_joins(struct account *a, const struct history *h, const struct calls *wide);
 /* Whether it is of a failure, when its call had begun, and all answers went out only later. */
 bool account_failed_before(const struct account_line *line, const struct calls *calls,
                            const struct call *call);

@@ -117,6 +117,8 @@ struct calls_config {
     const struct resent *resent; /* borrowed for the build */
     size_t resent_count;
     bool told_apart; /* the same account has a line for each call, those in a hole too */
+    bool joined;     /* it has one for each call of the wide reading: what that joins loosely, both
+                        join by name */
 };
 
 struct calls {

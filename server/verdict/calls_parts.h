@@ -70,6 +70,9 @@ int join_all(struct build *b);
 /* Whether the client's account shows what became of an attempt that nobody has read. */
 bool join_is_resent(const struct build *b, const struct attempt *lost);
 
+/* Whether what is joined loosely is joined. */
+bool join_takes_loose(const struct build *b);
+
 /* quick.c: whether an attempt that begins at an age may be the next call as well as one more
  * attempt of this one. */
 bool quick_find(const struct build *b, const struct made *call, const struct entry *e,

@@ -337,6 +337,11 @@ static bool fits_loosely(const struct build *b, const struct made *call, const s
 
 /* --- Joining */
 
+bool join_takes_loose(const struct build *b)
+{
+    return b->reading == READING_WIDE || b->config->joined;
+}
+
 static struct path *path_of(struct build *b, uint64_t key)
 {
     struct path *path = store_find(&b->paths, key);
@@ -448,7 +453,7 @@ static size_t by_likeness(struct build *b, const struct entry *e, enum join *joi
     *join = close != NO_CALL ? JOIN_CLOSE : JOIN_LOOSE;
     if (close != NO_CALL)
         return close;
-    return b->reading == READING_WIDE ? loose : NO_CALL;
+    return join_takes_loose(b) ? loose : NO_CALL;
 }
 
 static bool same_listener(const struct build *b, const struct attempt *x, const struct attempt *y)
@@ -542,6 +547,8 @@ static void join_one(struct build *b, struct entry *e)
         begin_call(b, e);
         return;
     }
+    if (join == JOIN_LOOSE && b->config->joined)
+        join = JOIN_NAMED;
     bool hop = join == JOIN_NAMED && follows(b, &b->made[index], e);
     int64_t begun = begun_beside(b, &b->made[index], e);
     struct view view = view_of(b, &b->made[index], begun);

@@ -117,7 +117,7 @@ size_t names_join(const struct build *b, const struct entry *e, enum join *join)
             return named->call;
         }
         /* What is done twice must not be overlooked. */
-        if (b->reading == READING_WIDE && (else_asked || !repeat_is_safe(e->attempt))) {
+        if (join_takes_loose(b) && (else_asked || !repeat_is_safe(e->attempt))) {
             *join = JOIN_LOOSE;
             perhaps = named->call;
         }

@@ -357,6 +357,33 @@ static void next_hold(struct verdict *v, const struct phase *p)
     }
 }
 
+/* Whether the control, if there was one, had a call for each line of its account: then its client
+ * makes no requests beside those that it tells of. */
+static bool control_tells_all(const struct verdict *v, const struct phase *control)
+{
+    const struct work *w = &v->works[PHASE_CONTROL];
+    return !control || (w->calls && !control->gap && !history_forgotten(control->h) &&
+                        w->calls->count == control->account.count &&
+                        account_tells_each(&control->account, w->calls));
+}
+
+/* Both readings of a phase, the narrow one being there already: where the client's account shows
+ * that the wide one is right, both are that. NULL: without memory. */
+static struct calls *build_wide(const struct verdict *v, struct work *w, struct phase *p,
+                                const struct phase *control, struct calls_config *config)
+{
+    struct calls *wide = calls_build(p->h, config, READING_WIDE);
+    if (!wide || wide->count == w->calls->count || p->gap || history_forgotten(p->h) ||
+        history_proxied(p->h) || !control_tells_all(v, control) ||
+        !account_joins(&p->account, p->h, wide))
+        return wide;
+    config->joined = true;
+    calls_destroy(wide);
+    calls_destroy(w->calls);
+    w->calls = calls_build(p->h, config, READING_NARROW);
+    return w->calls ? calls_build(p->h, config, READING_WIDE) : NULL;
+}
+
 static bool work_phase(struct verdict *v, struct phase *p, const struct phase *control)
 {
     struct work *w = &v->works[p->phase];
@@ -387,7 +414,7 @@ static bool work_phase(struct verdict *v, struct phase *p, const struct phase *c
         return true;
     }
     config.told_apart = account_tells_apart(&p->account, w->calls);
-    struct calls *wide = calls_build(p->h, &config, READING_WIDE);
+    struct calls *wide = build_wide(v, w, p, control, &config);
     bool done = wide && judge(v, w, control, wide);
     calls_destroy(wide);
     next_hold(v, p);

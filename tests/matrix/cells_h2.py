@@ -107,6 +107,9 @@ def stream_family(t):
                      # Refused at its head, its content is not read, and cannot be compared.
                      {'recovered': 'P' if at == 'complete' else 'PI', 'safe_retry': 'PNI'},
                      wire=('ok', 'refused', 'ok'), due=at == 'complete')
+            t.add('stream', 'The same, and its account shows that it was the one request, though its content was not read.',
+                  'unprocessed', 'get pause:0.4 post', spec, 'h2', tls, {'recovered': 'P', 'user_wait': 'P', 'executed_once': 'P'},
+                  wire=('ok', 'refused', 'ok'))
             t.spread('stream', 'A refused POST could have been repeated, and was not.', 'naive', 'get pause:0.4 post', spec,
                      'h2', tls, {'recovered': 'F', 'safe_retry': 'PNI'}, wire=('ok', 'refused'))
         for error in ('INTERNAL_ERROR', 'CANCEL', 'PROTOCOL_ERROR'):

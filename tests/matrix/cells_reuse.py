@@ -146,6 +146,33 @@ def rush_family(t):
                   spec, over, tls, {'recovered': 'F', 'retry-once': 'F'}, wire=('ok', LOSSES, 'ok'))
 
 
+def later_family(t):
+    for spec in REUSE[:4] + REUSE[6:8] + LOST[:1]:
+        for over, tls in WIRES:
+            for control in (True, False):
+                t.add('later', 'Its second attempt came late: on the wire that may be another call. Its account has a line for '
+                      'each request, and this one lasted from the first attempt to the answer.', 'retry-later', GAP, spec, over,
+                      tls, {'recovered': 'P', 'retries': 'P', 'retry_elsewhere': 'P', 'retry-once': 'P'}, control=control,
+                      wire=('ok', LOSSES, 'ok'))
+                t.add('later', 'It says nothing of a request that failed, and its user asked once more: its line is of that alone. '
+                      'Never a pass.', 'retry-untold', GAP, spec, over, tls,
+                      {'recovered': 'FI', 'retry-once': 'FI'}, control=control, due=False, wire=('ok', LOSSES, 'ok'))
+                t.add('later', 'It says that both requests were answered, and they were two. Never a pass.', 'cached',
+                      'get pause:0.4 get pause:0.6 get', spec, over, tls, {'recovered': 'FI', 'retry-once': 'FI'},
+                      control=control, due=False, wire=('ok', LOSSES, 'ok'))
+            t.add('later', 'Without an account nobody can say what that second attempt is.', 'retry-later', GAP, spec, over, tls,
+                  {'recovered': 'PI', 'retry-once': 'PI'}, account=False, due=False, wire=('ok', LOSSES, 'ok'))
+            if spec['mode'] == 'lost-answer':
+                t.add('later', 'A POST without a key that may have been done, and came again in the time of one line.',
+                      'post-later', 'get pause:0.4 post', spec, over, tls, {'safe_retry': 'F', 'executed_once': 'F'},
+                      wire=('ok', LOSSES, 'ok'))
+        plan = {'plan': [dict(spec, connection='1'), dict(mode('empty-response'), connection='2-5'), NORMAL]}
+        for over, tls in WIRES:
+            t.add('later', 'Six attempts, 0.3 s apart, in the time of one line: a storm, and answered in the end.',
+                  'retry-ever-slow', GAP, plan, over, tls, {'recovered': 'P', 'retries': 'F', 'no_storm': 'F'},
+                  params={'recovered': {'within': '5s'}}, wire=('ok',) + (LOSSES,) * 5 + ('ok',))
+
+
 def still_reuses_family(t):
     for over, tls in WIRES:
         spec = mode('close-on-reuse', idle='30s')
@@ -167,4 +194,4 @@ def normal_family(t):
                       'retries': 'I' if client != 'close' else 'IN'}, wire=('ok', 'ok'))
 
 
-FAMILIES = (reuse_family, close_family, poll_family, rush_family, still_reuses_family, normal_family)
+FAMILIES = (reuse_family, close_family, poll_family, rush_family, later_family, still_reuses_family, normal_family)

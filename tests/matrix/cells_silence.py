@@ -78,6 +78,8 @@ def slow_family(t):
         t.add('slow', 'A hedge went out after 0.2 s and was answered: within 0.7 s. Which of the two is whose '
               'is not certain without a name.', 'hedge', GAP, spec, over, tls, {'bounded-wait': 'PI'}, account=False,
               params={'bounded-wait': {'max': '700ms'}}, wire=('ok', 'hedge', 'ok'), due=False)
+        t.add('slow', 'The same with its account, which has one line for both.', 'hedge', GAP, spec, over, tls,
+              {'bounded-wait': 'P'}, params={'bounded-wait': {'max': '700ms'}}, control=False, wire=('ok', 'hedge', 'ok'))
         t.add('slow', 'The same with a name.', 'hedge', GAP, spec, over, tls, {'bounded-wait': 'P'}, named=True,
               params={'bounded-wait': {'max': '700ms'}}, wire=('ok', 'hedge', 'ok'))
         t.spread('slow', 'It gave up after half a second, with nothing; 0.4 s are allowed.', 'gives-up', GAP, spec,

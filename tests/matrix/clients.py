@@ -58,6 +58,7 @@ class Policy:
     via: bool = False             # as if a proxy had sent it
     cached: bool = False          # says that it was answered, whatever came
     rushes: bool = False          # makes no pause behind a request that was not answered: there is nothing to show
+    forgets: bool = False         # its line is of the last attempt alone, as if that had been the request
     again: float = 0.0            # asks once more, though it was answered, after so long
     unread: bool = False          # leaves what comes unread, and closes: an RST. It says that all is well, whatever came
     at_once: str = ''             # closes as soon as it is answered: at-once (close_notify, and no look at what else came), rst
@@ -295,6 +296,7 @@ class App:
                 break
             time.sleep(delay)
             delay *= policy.backoff
+            begin = time.monotonic() if policy.forgets else begin
         if policy.again and self.good(result):
             time.sleep(policy.again)
             conn, _ = self.once(None, method, target, self.fields(name, key), body, attempts)
@@ -442,6 +444,8 @@ CLIENTS = {
     'naive': NAIVE,
     'retry': Policy(retries=1),
     'retry-slow': Policy(retries=1, delay=0.1),
+    'retry-later': Policy(retries=1, delay=0.6),
+    'retry-untold': Policy(retries=1, delay=0.6, forgets=True),
     'retry-same': Policy(retries=1, where='same'),
     'retry-same-late': Policy(retries=1, where='same', delay=0.8),
     'retry-twice': Policy(retries=2),
@@ -453,6 +457,7 @@ CLIENTS = {
     'retry-ids': Policy(retries=1, ids='request-id'),
     'again': Policy(retries=1, again=0.05),
     'post-keyless': Policy(retries=1, retry_post='keyless'),
+    'post-later': Policy(retries=1, delay=0.6, retry_post='keyless'),
     'post-key': Policy(retries=1, retry_post='key'),
     'post-constant-key': Policy(retries=1, retry_post='constant-key'),
     'unprocessed': Policy(retries=1, retry_post='unprocessed', retry_get='unprocessed'),

@@ -84,8 +84,10 @@ def later(events, dice):
 
 
 def slower(events, dice):
-    """All took a hundredth longer."""
+    """All took a hundredth longer, also what the client's own account says of it."""
     def stretched(name, value):
+        if name == 'report' and 'ms' in value:
+            return dict(value, ms=stretched('ms', value['ms']))
         return round(value * 1.01, 3) if name.endswith('ms') and isinstance(value, (int, float)) else value
     return [{name: stretched(name, value) for name, value in event.items()} for event in events]
 

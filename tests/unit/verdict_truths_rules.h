@@ -1,7 +1,7 @@
 /* verdict_truths_rules.h - all runs with a known truth, in the lists of their headers. */
 #pragma once
 
-#include "verdict_truths_late.h"
+#include "verdict_truths_joined.h"
 
 #define LIST(name)                                                                                 \
     {                                                                                              \
@@ -11,7 +11,7 @@ static const struct {
     const struct truth *list;
     size_t count;
 } truths[] = { LIST(cells),     LIST(of_calls),  LIST(of_answers), LIST(of_times),
-               LIST(of_strays), LIST(of_unread), LIST(of_late) };
+               LIST(of_strays), LIST(of_unread), LIST(of_late),    LIST(of_joined) };
 #undef LIST
 
 #define TRUTH_LISTS (sizeof truths / sizeof *truths)

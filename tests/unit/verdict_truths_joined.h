@@ -1,0 +1,136 @@
+/* verdict_truths_joined.h - runs with a known truth: attempts that the wire alone does not join for
+ * certain, and what the client's own account says of them (R1). */
+#pragma once
+
+#include "verdict_truths_late.h"
+
+/* A client that asks twice in its control, and has lines for as many. */
+#define TOLD_CONTROL(n, more)                                                                      \
+    "0.100 phase control\n0.100 command_start command=x steps=get_get\n0.150 report "              \
+    "{\"driver\":1}\n"                                                                             \
+    "0.200 c91 open\n" ANSWERED("0.200", "c91", "x1", "GET /a")                                    \
+        TOOK("0.210", "1", "get", "true", "9") ANSWERED("1.200", "c91", "x2", "GET /a")            \
+            more TOOK("1.210", n, "get", "true",                                                   \
+                      "9") "1.300 command_exit exit_status=0 live=1\n1.300 c91 peer_fin\n1.300 "   \
+                           "c91 connection_end by=client how=fin\n5.000 phase fault\n5.000 mode "  \
+                           "mode=m params={} time_scale=1\n"
+#define CONTROL_TOLD TOLD_CONTROL("2", "")
+
+/* Its second request is struck, and an equal one comes elsewhere, too late to be joined closely. */
+#define STRUCK_AT(at, what)                                                                        \
+    TWICE("GET /a")                                                                                \
+    TOOK("10.010", "1", "get", "true", "9")                                                        \
+    BITTEN("11.000", "c101", "x2", what)                                                           \
+    GONE("11.004", "c101") at " c102 open\n" ANSWERED(at, "c102", "x1", what)
+#define STRUCK      STRUCK_AT("11.900", "GET /a")
+#define STRUCK_ENDS CLOSES("12.300", "c102") EXIT("12.400")
+#define TWO(took)                                                                                  \
+    DRIVES("get_pause_get") STRUCK TOOK("11.920", "2", "get", "true", took) STRUCK_ENDS
+#define UNJOINED                                                                                   \
+    "inconclusive recovered=inconclusive(hangup-call) retries=inconclusive(hangup-call) "          \
+    "retry_elsewhere=inconclusive(hangup-call)"
+#define JOINED "pass recovered=pass retries=pass retry_elsewhere=pass"
+
+/* Over HTTP/2 a POST whose content is not read is refused, and comes again at once. */
+#define REFUSED_POST(took)                                                                         \
+    DRIVES("get_pause_post")                                                                       \
+    H2("10.000", "c101")                                                                           \
+    ANSWERED("10.000", "c101", "x1", "GET /a stream=1")                                            \
+    TOOK("10.010", "1", "get", "true", "9")                                                        \
+    "11.000 c101 x2 POST /a stream=3 -whole content_length=20\n11.000 c101 x2 refuse\n"            \
+    "11.0001 c101 x2 lost\n11.0005 c101 fault_acked from=11.0001 to=11.0005 step=refuse "          \
+    "fault=F\n11.0005 c101 x3 POST /a stream=5 content_length=20 digest=d\n11.0006 c101 x3 "       \
+    "processed status=200 effect=true\n11.0006 c101 x3 response_start status=200\n11.0007 c101 "   \
+    "x3 response_end status=200\n11.0007 c101 x3 response_acked proof=ack from=11.0007 "           \
+    "to=11.0008\n" TOOK("11.005", "2", "post", "true", took) CLOSES("11.100", "c101")              \
+        EXIT("11.200")
+/* A POST that may have been done comes again with another time in it. */
+#define TIMED_POST(took)                                                                           \
+    DRIVES("get_pause_post")                                                                       \
+    TWICE("GET /a")                                                                                \
+    TOOK("10.010", "1", "get", "true", "9")                                                        \
+    "11.000 c101 x2 POST /a digest=d content_length=20\n11.000 c101 x2 processed status=200 "      \
+    "effect=true\n11.000 c101 fin\n11.000 c101 x2 lost\n" GONE(                                    \
+        "11.004", "c101") "11.100 c102 open\n11.100 c102 x1 POST /a digest=e content_length=20\n"  \
+                          "11.100 c102 x1 processed status=200 effect=true\n11.100 c102 x1 "       \
+                          "answer\n" TOOK("11.120", "2", "post", "true", took)                     \
+                              CLOSES("11.300", "c102") EXIT("11.400")
+
+static const struct truth of_joined[] = {
+    { "R1: a line lasts from a loss to an answer that comes too late to be joined closely",
+      RETRY_ONCE, TWO("915"), JOINED, 0 },
+    { "R1: the same with a control that has as many lines as requests", RETRY_ONCE,
+      CONTROL_TOLD TWO("915"), JOINED, 0 },
+    { "R1: all lines come at the end", RETRY_ONCE,
+      DRIVES("get_pause_get") "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "GET /a")
+          BITTEN("11.000", "c101", "x2", "GET /a")
+              GONE("11.004", "c101") "11.900 c102 open\n" ANSWERED("11.900", "c102", "x1", "GET /a")
+                  CLOSES("12.300", "c102") TOOK("12.350", "1", "get", "true", "9")
+                      TOOK("12.350", "2", "get", "true", "915") EXIT("12.400"),
+      JOINED, 0 },
+    { "R1: its client was told of no answer before: a storm", RETRY_ONCE,
+      DRIVES("get_pause_get") STRUCK_AT("11.400", "GET /a") BITTEN("11.000", "c101", "x3", "GET /a")
+          BITTEN("11.001", "c101", "x4", "GET /a") TOOK("11.920", "2", "get", "true", "915")
+              STRUCK_ENDS,
+      "fail recovered=pass retries=fail retry_elsewhere=fail", 0 },
+    { "R1: a POST that was refused unread comes again, and has a line", "[\"executed_once\"]",
+      REFUSED_POST("1"), "pass executed_once=pass", 0 },
+    { "R1: a POST comes again with another content, in the time of one line", SAFE,
+      TIMED_POST("115"), "fail safe_retry=fail executed_once=fail", 0 },
+
+    /* --- What the account does not show */
+    { "R1: the line lasted only since the second one began: the first was another request",
+      RETRY_ONCE, TWO("15"), UNJOINED, 0 },
+    { "R1: the POST with another content lasted only since then", SAFE, TIMED_POST("15"),
+      "inconclusive safe_retry=inconclusive(hangup-call) executed_once=inconclusive(hangup-call)",
+      0 },
+    { "R1: it does not say how long it took", RETRY_ONCE,
+      DRIVES("get_pause_get") STRUCK REPORT("11.920", "2", "get", "true") STRUCK_ENDS, UNJOINED,
+      0 },
+    { "R1: it says that it began when the one before was not over", RETRY_ONCE, TWO("2100"),
+      UNJOINED, 0 },
+    { "R1: some of them at once", RETRY_ONCE,
+      DRIVES("get*2") STRUCK TOOK("11.920", "2", "get", "true", "915") STRUCK_ENDS, UNJOINED, 0 },
+    { "R1: a third step has no line", RETRY_ONCE,
+      DRIVES("get_pause_get_get") STRUCK TOOK("11.920", "2", "get", "true", "915") STRUCK_ENDS,
+      UNJOINED, 0 },
+    { "R1: nobody says how many steps there were", RETRY_ONCE,
+      DRIVER STRUCK TOOK("11.920", "2", "get", "true", "915") STRUCK_ENDS, UNJOINED, 0 },
+    { "R1: one line twice", RETRY_ONCE,
+      DRIVES("get_pause_get") STRUCK TOOK("11.920", "1", "get", "true", "915") STRUCK_ENDS,
+      UNJOINED, 0 },
+    { "R1: a line of success comes before its answer", RETRY_ONCE,
+      DRIVES("get_pause_get") TWICE("GET /a") TOOK("10.010", "1", "get", "true", "9")
+          BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101")
+              TOOK("11.880", "2", "get", "true", "915") "11.900 c102 open\n" ANSWERED(
+                  "11.900", "c102", "x1", "GET /a") STRUCK_ENDS,
+      "inconclusive recovered=inconclusive(hangup-call) retries=inconclusive(disagree) "
+      "retry_elsewhere=inconclusive(hangup-call)",
+      0 },
+    { "R1: by its line the step was another", RETRY_ONCE,
+      DRIVES("get_pause_post") STRUCK TOOK("11.920", "2", "post", "true", "915") STRUCK_ENDS,
+      UNJOINED, 0 },
+    { "R1: the second one is another client's", RETRY_ONCE,
+      DRIVES("get_pause_get") TWICE("GET /a user_agent=app") TOOK("10.010", "1", "get", "true", "9")
+          BITTEN("11.000", "c101", "x2", "GET /a user_agent=app")
+              GONE("11.004", "c101") "11.900 c102 open\n" ANSWERED("11.900", "c102", "x1",
+                                                                   "GET /a user_agent=phone")
+                  TOOK("11.920", "2", "get", "true", "915") STRUCK_ENDS,
+      UNJOINED, 0 },
+    { "R1: in the control it made a request of which it has no line", RETRY_ONCE,
+      TOLD_CONTROL("2", ANSWERED("1.205", "c91", "x3", "GET /a")) TWO("915"), UNJOINED, 0 },
+    { "R1: in the control a line is missing", RETRY_ONCE, TOLD_CONTROL("1", "") TWO("915"),
+      UNJOINED, 0 },
+    { "R1: its user's two requests, of which the first has failed", RETRY_ONCE,
+      DRIVES("get_pause_get_get") STRUCK TOOK("11.010", "2", "get", "false", "9")
+          TOOK("11.920", "3", "get", "true", "15") STRUCK_ENDS,
+      "fail recovered=fail retries=inconclusive(hangup-call) "
+      "retry_elsewhere=inconclusive(hangup-call)",
+      0 },
+    { "R1: the same, and it says that all is well", RETRY_ONCE,
+      DRIVES("get_pause_get_get") STRUCK TOOK("11.010", "2", "get", "true", "9")
+          TOOK("11.920", "3", "get", "true", "15") STRUCK_ENDS,
+      "inconclusive recovered=inconclusive(hangup-call) retries=inconclusive(disagree) "
+      "retry_elsewhere=inconclusive(hangup-call)",
+      0 },
+};
