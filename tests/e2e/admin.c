@@ -228,6 +228,34 @@ json_t *admin_events(const struct server *s, uint64_t since, int64_t wait_ms, ui
     return events;
 }
 
+uint64_t admin_newest(const struct server *s)
+{
+    uint64_t since = 0, next;
+    size_t count;
+
+    do {
+        json_t *events = admin_events(s, since, 0, &next);
+        count = json_array_size(events);
+        json_decref(events);
+        since = count > 0 ? next : since;
+    } while (count > 0);
+    return since;
+}
+
+uint64_t admin_quiet(const struct server *s, size_t open)
+{
+    int64_t until = in_ms(PATIENCE_MS);
+    size_t count;
+
+    do {
+        json_t *all = admin_call(s, 200, "GET", "/v1/connections", NULL);
+        count = json_array_size(json_object_get(all, "connections"));
+        json_decref(all);
+        check(count <= open || clock_now() < until, "%zu connections are left", count);
+    } while (count > open);
+    return admin_newest(s);
+}
+
 static bool fits_text(const json_t *event, const char *member, const char *wanted)
 {
     return !wanted || strcmp(event_text(event, member), wanted) == 0;

@@ -47,6 +47,11 @@ void admin_do(const struct server *s, uint64_t connection, const char *steps);
  * the array; *next is where to continue. */
 json_t *admin_events(const struct server *s, uint64_t since, int64_t wait_ms, uint64_t *next);
 
+/* The sequence number of the newest event; 0: there is none. */
+uint64_t admin_newest(const struct server *s);
+/* The same once no more than so many connections are left, and nothing more comes of the others. */
+uint64_t admin_quiet(const struct server *s, size_t open);
+
 /* The first event of this name on this connection (0: on any) with step = value of the field
  * "step", or any when step is NULL; waits for it, and fails when it does not come. New reference.
  */

@@ -6,19 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint64_t newest(const struct stage *stage)
-{
-    uint64_t since = 0, next;
-    size_t n;
-    do {
-        json_t *events = admin_events(stage->server, since, 0, &next);
-        n = json_array_size(events);
-        json_decref(events);
-        since = n > 0 ? next : since;
-    } while (n > 0);
-    return since;
-}
-
 /* How many warnings came after this event; *last becomes the last of them (new reference) or NULL.
  */
 static size_t warnings(const struct stage *stage, uint64_t since, json_t **last)
@@ -47,7 +34,7 @@ static void each_connection_is_warned_of_once(struct stage *stage)
     json_t *last;
 
     admin_mode(stage->server, stage->seat->h2 ? "timeout-408-on-reuse" : "goaway-calm", NULL);
-    uint64_t since = newest(stage);
+    uint64_t since = admin_newest(stage->server);
     for (size_t i = 0; i < 3; i++) {
         struct talk *t = talk_open(stage);
         talk_served(t);
@@ -64,7 +51,7 @@ static void a_mode_that_fits_is_not_warned_of(struct stage *stage)
     static const char *const modes[] = { "normal",      "idle-close",  "nginx",
                                          "goaway-idle", "lost-answer", "suspend" };
     json_t *last;
-    uint64_t since = newest(stage);
+    uint64_t since = admin_newest(stage->server);
 
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         admin_mode(stage->server, modes[i],
@@ -88,7 +75,7 @@ static void a_live_connection_is_warned_of_when_the_time_is_over(struct stage *s
     json_t *last;
 
     talk_served(t);
-    uint64_t since = newest(stage);
+    uint64_t since = admin_newest(stage->server);
     set_for_all(stage, "accept-close");
     json_decref(ledger_await(stage->server, t->connection, "warning", NULL));
     check_warned(stage, t, "accept-close", "before a request");
@@ -194,14 +181,14 @@ static void a_mark_says_how_many_rules_it_touched(struct stage *stage)
     json_t *last;
 
     admin_mode(stage->server, "suspend", "{\"after\":\"1h\",\"how\":\"fin\"}");
-    uint64_t since = newest(stage);
+    uint64_t since = admin_newest(stage->server);
     assert_int_equal(mark(stage, "background"), 0);
     assert_int_equal(warnings(stage, since, &last), 1);
     assert_string_equal(event_text(last, "name"), "background");
     json_decref(last);
     for (size_t i = 0; i < 3; i++)
         talk_served(talk_open(stage));
-    since = newest(stage);
+    since = admin_newest(stage->server);
     assert_int_equal(mark(stage, "background"), 3); /* they wait */
     assert_int_equal(mark(stage, "foreground"), 3); /* and are called off */
     assert_int_equal(warnings(stage, since, &last), 0);
