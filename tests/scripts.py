@@ -130,12 +130,12 @@ def check_entrypoint():
                  out == expected + '\n', out + err)
 
 
-def count(programs):
+def count(programs, *arguments):
     """What tools/count_tests.py says of these lines of a log of meson."""
     with tempfile.NamedTemporaryFile('w', suffix='.json') as log:
         log.write('\n'.join(map(json.dumps, programs)))
         log.flush()
-        return run(sys.executable, str(TOP / 'tools/count_tests.py'), log.name)
+        return run(sys.executable, str(TOP / 'tools/count_tests.py'), *arguments, log.name)
 
 
 def check_counting():
@@ -157,6 +157,37 @@ def check_counting():
                                                    re.M), out[-900:])
     case('what a failed program said is told, of a long text the end',
          'not ok 2 - broken\n# because\n' in out and out.count('\nline') == 100, out[:900])
+
+
+REPORT = """
+=================================================================
+==7==ERROR: LeakSanitizer: detected memory leaks
+
+Direct leak of 24 byte(s) in 1 object(s) allocated from:
+    #0 0x1 in calloc (/lib/asan+0x1)
+    #1 0x2 in keep server/a.c:12
+""" + ''.join(f'    #{i} 0x3 in f{i} server/b.c:{i}\n' for i in range(2, 40))
+
+
+def check_why():
+    """Of what ended without a word in TAP, or in a server that a test had started, it is told why."""
+    trace = 'Traceback (most recent call last):\n  File "x.py", line 1\nTimeoutError: timed out\n'
+    status, out, err = count([{'name': 'p', 'result': 'ERROR', 'returncode': 1, 'stderr': trace,
+                               'stdout': 'ok 1 - one\nnot ok 2 - two\n# it did not\n'},
+                              {'name': 'q', 'result': 'ERROR', 'returncode': 1, 'stderr': trace, 'stdout': ''}])
+    case('of a program without a plan its cases count, and its exception is told',
+         status == 1 and out.splitlines()[-4:] == [
+             'FAILED  p: two: it did not',
+             'FAILED  p: it ended before its last case: ERROR, exit status 1; TimeoutError: timed out',
+             'FAILED  q: ERROR, exit status 1; TimeoutError: timed out', '1 passed, 3 failed, 0 skipped'], out + err)
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / 'report.7').write_text(REPORT)
+        status, out, err = count([{'name': 'p', 'result': 'OK', 'returncode': 0}], '--reports', folder)
+    failed = [line for line in out.splitlines() if line.startswith('FAILED')]
+    case("a sanitizer's report is one failure, with its stack in the summary",
+         status == 1 and out.endswith('1 passed, 1 failed, 0 skipped\n') and len(failed) == 1 + 25 and
+         failed[0].endswith('ERROR: LeakSanitizer: detected memory leaks') and
+         'FAILED  | #1 0x2 in keep server/a.c:12' in failed, out + err)
 
 
 # Cases of cmocka: what each does, and what the summary says of it.
@@ -343,6 +374,7 @@ def finish():
 def main():
     check_bash()
     check_counting()
+    check_why()
     check_ends()
     check_ci()
     check_side_by_side()

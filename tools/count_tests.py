@@ -12,8 +12,12 @@ cases with their reasons, the failed ones with theirs, and as the last line exac
 Of a program that ended before its last case there are two lines: the case it was in, with the reason,
 and how many never ran; all of these count as failed.
 
+Of one that ended before it said how many cases it has those that it told count, and one more failed:
+with the last line that it wrote to standard error, as that of an exception in Python.
+
 Every file in DIR, where sanitizers write, is a failure, also when the program that wrote it was not
-a test itself (a server that a test had started). Exit status 0 when nothing failed and something
+a test itself (a server that a test had started). Its first lines stand behind it in the list, each
+marked as failed itself, so that the stack is wherever that list goes. Exit status 0 when nothing failed and something
 passed, else 1.
 """
 import argparse
@@ -31,6 +35,8 @@ PLAN = re.compile(r'1\.\.(\d+)\s*(?:#\s*skip\S*\s*(.*))?$', re.I)
 
 SLOWEST = 10  # programs
 SAID_AT_MOST = 100  # lines of a program that failed, and of a sanitizer's report
+STACK_AT_MOST = 25  # lines of a sanitizer's report in the summary, of so many reports:
+STACKS = 4
 REASON_AT_MOST = 200  # characters of it in the summary
 
 
@@ -65,6 +71,18 @@ def end_of(run):
     return f'{run["result"]}, {how}'
 
 
+def last_words(run):
+    """The last line that a program wrote to standard error: "; ..."; nothing for none."""
+    lines = [line.strip() for line in (run.get('stderr') or '').splitlines() if line.strip()]
+    return f'; {short(lines[-1])}' if lines else ''
+
+
+def stack_of(text):
+    """The lines of a sanitizer's report that say what was wrong and where."""
+    lines = [line.strip() for line in text.splitlines() if line.strip(' =')]
+    return lines[:STACK_AT_MOST]
+
+
 def reason_of_end(run):
     """Why a program ended in the middle of a case: what cmocka says last when it aborts; else how."""
     lines = [line.strip() for line in (run.get('stderr') or '').splitlines() if line.strip()]
@@ -80,6 +98,7 @@ class Count:
         self.never_ran = 0  # cases, which failed, too
         self.took = []  # (seconds, program)
         self.failed = []  # "program: what"
+        self.stacks = {}  # of what failed, lines
         self.skipped = []
 
     def case(self, program, match, note, why):
@@ -122,10 +141,12 @@ class Count:
         plan = next((m for m in map(PLAN.match, lines) if m), None)
         if plan and not cases and plan.group(1) == '0':
             self.skipped.append(f'{name} ({plan.group(2) or "no reason given"})')
-        elif plan:
+        elif plan or (cases and run['result'] == 'ERROR'):
             for case in cases:
                 self.case(name, *case)
-            if int(plan.group(1)) > len(cases):
+            if not plan:
+                self.failed.append(f'{name}: it ended before its last case: {end_of(run)}{last_words(run)}')
+            elif int(plan.group(1)) > len(cases):
                 self.unfinished(run, lines, int(plan.group(1)) - len(cases))
         elif run['result'] == 'SKIP':
             reason = (run.get('stdout') or run.get('stderr') or '').strip().splitlines()
@@ -135,7 +156,7 @@ class Count:
         bad_end = run['returncode'] != 0 or run['result'] in ('TIMEOUT', 'ERROR', 'INTERRUPT')
         if len(self.failed) == before and run['result'] not in ('OK', 'SKIP', 'EXPECTEDFAIL') \
                 and (bad_end or not plan):
-            self.failed.append(f'{name}: {end_of(run)}')
+            self.failed.append(f'{name}: {end_of(run)}{last_words(run)}')
         if len(self.failed) > before:
             # Of the cases that passed nobody needs the names.
             said = [line for line in lines if not re.match(r'ok\b', line) and not BEGINS.match(line)]
@@ -147,14 +168,19 @@ class Count:
             text = path.read_text(errors='replace')
             told = re.search(r'(ERROR: .*|runtime error: .*|SUMMARY: .*)', text)
             self.failed.append(f'sanitizer report {path}: {told.group(1) if told else "unreadable"}')
+            self.stacks[self.failed[-1]] = stack_of(text)
             tail(path, '\n'.join(text.splitlines()[:SAID_AT_MOST]))
 
     def say(self):
         for seconds, name in sorted(self.took, reverse=True)[:SLOWEST]:
             print(f'slowest  {seconds:6.1f} s  {name}')
-        for title, names in (('skipped', self.skipped), ('FAILED', self.failed)):
-            for name in names:
-                print(f'{title}  {name}')
+        for name in self.skipped:
+            print(f'skipped  {name}')
+        shown = list(self.stacks)[:STACKS]
+        for name in self.failed:
+            print(f'FAILED  {name}')
+            for line in self.stacks[name] if name in shown else ():
+                print(f'FAILED  | {line}')
         failed = len(self.failed) + self.never_ran
         print(f'{self.passed} passed, {failed} failed, {len(self.skipped)} skipped')
         return 0 if self.passed and not self.failed else 1
