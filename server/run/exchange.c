@@ -118,9 +118,13 @@ static bool is_closed(const struct exchanges *xs)
 
 /* --- Ledger */
 
+/* It ended when its last byte went to the kernel: this process may have stood still since, and its
+ * client be on with the next thing. */
 static void tell_end(struct session_exchange *sx, int64_t now)
 {
     struct exchanges *xs = sx->xs;
+    int64_t handed = wire_handed_at(xs->wire);
+    now = handed == TIME_NONE ? now : handed;
     sx->end_told = true;
     xs->answered++;
     uint64_t offset = sx->end_offset == WIRE_NO_OFFSET ? wire_bytes_out(xs->wire) : sx->end_offset;

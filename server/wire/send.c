@@ -53,10 +53,13 @@ static void account(struct wire *w)
 {
     uint64_t sent = w->out_total - buf_len(&w->out);
     uint64_t appended = w->shape ? w->queued - wire_shape_behind(w) : w->queued;
+    uint64_t before = w->handed;
     if (w->mark_plain > w->handed && sent >= w->mark_out)
         w->handed = w->mark_plain;
     if (wire_leaving(w) == 0)
         w->handed = appended;
+    if (w->handed > before)
+        w->handed_at = w->sending_at;
     if (w->mark_plain <= w->handed) {
         w->mark_plain = appended;
         w->mark_out = w->out_total;
@@ -67,6 +70,8 @@ static void account(struct wire *w)
 static void push_out(struct wire *w)
 {
     size_t leaving = wire_leaving(w);
+    if (leaving > 0)
+        w->sending_at = clock_now();
     while (leaving > 0) {
         ssize_t n = send(w->fd, buf_bytes(&w->out), leaving, MSG_NOSIGNAL);
         if (n < 0) {
@@ -183,4 +188,9 @@ uint64_t wire_queued(const struct wire *w)
 uint64_t wire_handed(const struct wire *w)
 {
     return w->handed;
+}
+
+int64_t wire_handed_at(const struct wire *w)
+{
+    return w->handed_at;
 }

@@ -381,6 +381,8 @@ int wire_create(const struct wire_config *config, int fd, struct wire **out)
                         .fault_since = TIME_NONE,
                         .fin_acked_at = TIME_NONE,
                         .black_hole_used_at = TIME_NONE,
+                        .sending_at = TIME_NONE,
+                        .handed_at = TIME_NONE,
                         .limit.reached = limit_reached };
     int error = config->tls ? wire_tls_create(w, config->tls, config->alpn) : 0;
     if (!error)

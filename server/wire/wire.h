@@ -161,6 +161,10 @@ size_t wire_room(const struct wire *w);
  * What is discarded, lies behind a cut or in a TLS record that it divides, is never handed. */
 uint64_t wire_queued(const struct wire *w);
 uint64_t wire_handed(const struct wire *w);
+/* When wire_handed() last grew: before the call that gave it to the kernel, as a process that
+ * stands behind that call would say that it left later than the client had it. TIME_NONE: it has
+ * not. */
+int64_t wire_handed_at(const struct wire *w);
 
 /* Has the client reset it (not in answer to a probe of ours)? */
 bool wire_peer_rst(const struct wire *w);

@@ -87,7 +87,8 @@ struct wire {
 
     /* Plaintext accounting, see wire_handed(): one checkpoint under way at a time. */
     uint64_t queued, handed, mark_plain, mark_out;
-    uint64_t out_total; /* bytes ever appended to out */
+    int64_t sending_at, handed_at; /* before the last send(), and the last that was one of these */
+    uint64_t out_total;            /* bytes ever appended to out */
     uint64_t bytes_in, bytes_out;
     uint32_t record_left;  /* so much of the TLS record's body is to come */
     uint32_t records;      /* that began in the present reading */

@@ -62,6 +62,42 @@ static void a_response_is_acked_and_then_read(void **state)
     end_client(client);
 }
 
+/* How long the process stands behind each send(), as one does that the machine lets wait; and when
+ * the last of these calls was over. */
+static int64_t stands, sent_at;
+
+ssize_t __real_send(int fd, const void *bytes, size_t n, int flags);
+ssize_t __wrap_send(int fd, const void *bytes, size_t n, int flags);
+
+ssize_t __wrap_send(int fd, const void *bytes, size_t n, int flags)
+{
+    ssize_t result = __real_send(fd, bytes, n, flags);
+    if (stands > 0) {
+        sent_at = clock_now();
+        usleep((useconds_t)(stands / 1000));
+    }
+    return result;
+}
+
+/* Its client has the response by then, and goes on: what the ledger says of when it went out is not
+ * later than that. */
+static void a_response_went_out_before_the_server_stood(void **state)
+{
+    since = now_in_ledger();
+    int client = connect_client();
+    assert_int_equal(send(client, REQUEST, strlen(REQUEST), 0), strlen(REQUEST));
+    stands = 200 * REAL_MS;
+    assert_true(run_until(first_is_acked, PATIENCE));
+    stands = 0;
+    json_t *events = events_since(since);
+    const json_t *end_event = event_called(events, "response_end");
+    double sent_ms = (double)ledger_age(run_ledger(run), sent_at) / 1e6;
+    assert_true(ms_in(end_event, "ms") <= sent_ms);
+    assert_true(ms_in(event_called(events, "response_acked"), "from_ms") <= sent_ms);
+    json_decref(events);
+    end_client(client);
+}
+
 /* A client whose kernel takes about a thousand octets. */
 static int connect_with_little_room(void)
 {
@@ -365,6 +401,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, rig_reset)
     const struct CMUnitTest tests[] = {
         TEST(a_response_is_acked_and_then_read),
+        TEST(a_response_went_out_before_the_server_stood),
         TEST(a_response_that_is_only_with_our_kernel_is_not_acked),
         TEST(the_end_of_the_connection_takes_a_last_look),
         TEST(a_goaway_is_acked),
