@@ -347,14 +347,14 @@ static json_t *call_json(const struct work *w, size_t index)
 {
     const struct call *call = &w->calls->calls[index];
     const struct member *members = &w->calls->members[call->first];
-    const struct attempt *first = call->count ? members[0].attempt : NULL;
+    const struct attempt *read = calls_first_read(w->calls, call);
     json_t *attempts = json_array();
     for (size_t i = 0; i < call->count && i < ATTEMPTS_MAX; i++)
         json_array_append_new(attempts, attempt_json(w, &members[i]));
     json_t *json = json_pack(
         "{s:I, s:s, s:s?, s:s?, s:s, s:s, s:b, s:b, s:o, s:o, s:i, s:i, s:i, s:i, s:o}", "call",
         (json_int_t)index + 1, "phase", verdict_phase_name(w->phase->phase), "method",
-        first ? first->method.bytes : NULL, "target", first ? first->target.bytes : NULL, "state",
+        read ? read->method.bytes : NULL, "target", read ? read->target.bytes : NULL, "state",
         states[call->state], "exposure", exposures[call->exposure], "presumed", call->presumed,
         "anonymous", call->anonymous, "begun_ms", span_json(&call->begun), "wait_ms",
         span_json(&call->wait), "retries", (int)call->retries, "hedges", (int)call->hedges,
@@ -362,8 +362,8 @@ static json_t *call_json(const struct work *w, size_t index)
         attempts);
     if (json && call->fault)
         json_object_set_new(json, "fault", json_integer((json_int_t)call->fault));
-    if (json && first && first->hangup_call.bytes)
-        json_object_set_new(json, "hangup_call", json_string(first->hangup_call.bytes));
+    if (json && read && read->hangup_call.bytes)
+        json_object_set_new(json, "hangup_call", json_string(read->hangup_call.bytes));
     const struct account_line *line = w->notes ? w->notes[index].line : NULL;
     if (json && line)
         json_object_set_new(

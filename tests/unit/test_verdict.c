@@ -31,8 +31,8 @@ static const struct truth later[] = {
       "inconclusive retries=inconclusive(hangup-call)", 0 },
 };
 
-/* The document of the first truth whose title begins so. */
-static json_t *document_of(const char *title)
+/* What get says of the first truth whose title begins so: verdict_json or verdict_calls. */
+static json_t *said_of(const char *title, json_t *(*get)(struct verdict *v))
 {
     size_t i = 0;
     while (i < truth_count() && strncmp(truth_at(i)->title, title, strlen(title)) != 0)
@@ -42,11 +42,11 @@ static json_t *document_of(const char *title)
     struct ledger *l = script_ledger(script);
     struct verdict *v = rig_verdict();
     rig_feed_verdict(v, l);
-    json_t *doc = verdict_json(v);
+    json_t *said = get(v);
     verdict_destroy(v);
     ledger_destroy(l);
     free(script);
-    return doc;
+    return said;
 }
 
 /* An answer that the client's own account confirms is one in the summary, too. */
@@ -59,7 +59,7 @@ static void what_the_account_confirms_is_summed_up(void **state)
         { "37: it says another status", "0 of 1 bitten GETs over h1, direct" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        json_t *doc = document_of(rows[i].title);
+        json_t *doc = said_of(rows[i].title, verdict_json);
         assert_string_equal(json_string_value(json_object_get(doc, "summary")), rows[i].says);
         json_decref(doc);
     }
@@ -68,7 +68,7 @@ static void what_the_account_confirms_is_summed_up(void **state)
 /* Of scenario 76: which requests of the control did not come. */
 static void what_is_missing_is_named(void **state)
 {
-    json_t *doc = document_of("76:");
+    json_t *doc = said_of("76:", verdict_json);
     const char *sentence = json_string_value(
         json_object_get(json_array_get(json_object_get(doc, "checks"), 0), "sentence"));
     assert_non_null(strstr(sentence, "GET /b was answered less often than in the control"));
@@ -163,6 +163,28 @@ static void a_verdict_costs_little(void **state)
     costs_little(4000, answered_one_by_one);
 }
 
+/* An audit counts calls by their method: of what nobody has read the next attempt tells it. */
+static void a_call_is_named_by_what_was_read_of_it(void **state)
+{
+    json_t *said = said_of("R7: what fell into the hole was sent again", verdict_calls);
+    const json_t *call;
+    size_t i, bitten = 0;
+    json_array_foreach(json_object_get(said, "calls"), i, call)
+    {
+        if (strcmp(json_string_value(json_object_get(call, "exposure")), "bitten") != 0)
+            continue;
+        bitten++;
+        const json_t *first = json_array_get(json_object_get(call, "attempts"), 0);
+        assert_int_equal(json_integer_value(json_object_get(first, "exchange")), 0);
+        const char *method = json_string_value(json_object_get(call, "method"));
+        const char *target = json_string_value(json_object_get(call, "target"));
+        assert_string_equal(method ? method : "null", "GET");
+        assert_string_equal(target ? target : "null", "/a");
+    }
+    assert_int_equal(bitten, 1);
+    json_decref(said);
+}
+
 /* --- What is sent may be any bytes */
 
 static void odd_bytes_are_told(void **state)
@@ -187,6 +209,7 @@ int main(void)
         cmocka_unit_test(each_scenario_has_a_row),
         cmocka_unit_test(what_comes_later_decides),
         cmocka_unit_test(a_verdict_costs_little),
+        cmocka_unit_test(a_call_is_named_by_what_was_read_of_it),
         cmocka_unit_test(odd_bytes_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
