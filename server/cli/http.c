@@ -30,15 +30,18 @@ int http_find(struct http *h, const char *url, const char *option, struct refusa
     char host[HTTP_HOST_MAX + 1], name[HTTP_HOST_MAX + 1];
     if (strstr(url, "://") && text == url)
         return not_found(why, option, url, "the admin API speaks http");
-    if (len == 0 || len >= sizeof host || strcmp(text + len, text[len] ? "/" : "") != 0)
+    if (len == 0 || text[0] == ':' || len >= sizeof host ||
+        strcmp(text + len, text[len] ? "/" : "") != 0)
         return not_found(why, option, url, "it names no host and port alone");
     memcpy(host, text, len);
     host[len] = '\0';
     char *colon = strrchr(host, ':');
     const char *port = colon && !strchr(colon, ']') ? colon + 1 : NULL;
     size_t end = port ? (size_t)(colon - host) : len;
-    if (port && (!*port || strspn(port, "0123456789") != strlen(port)))
-        return not_found(why, option, url, "its port is none");
+    /* getaddrinfo takes 65537 for 1. */
+    if (port && (strspn(port, "0123456789") != strlen(port) || strlen(port) > 5 || atoi(port) < 1 ||
+                 atoi(port) > UINT16_MAX))
+        return not_found(why, option, url, "its port is not from 1 to 65535");
     bool brackets = end > 2 && host[0] == '[' && host[end - 1] == ']';
     snprintf(name, sizeof name, "%.*s", (int)(end - 2 * brackets), host + brackets);
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;

@@ -222,6 +222,8 @@ def watch_refuses(tap, binary, server):
                              (['--run', 'missing', url], 'has no run "missing"'), (['--event'], 'value is missing'),
                              (['--event', 'faults'], 'did you mean fault?'), (['a', 'b'], 'one URL at most'),
                              (['--nonsense'], 'no such option'), (['https://localhost'], 'speaks http'),
+                             (['localhost:'], 'from 1 to 65535'), (['localhost:0'], 'from 1 to 65535'),
+                             (['localhost:65537'], 'from 1 to 65535'), ([':9000'], 'no host and port alone'),
                              (['localhost:x'], 'port'), (['localhost:9000/v1'], 'host and port alone'),
                              (['[::1:9000'], 'URL'), ([''], 'host and port')]:
         status, said = run(*arguments)
