@@ -101,6 +101,17 @@ static bool speaks(const json_t *document, const char *phase, const char *over)
     return told == 0;
 }
 
+/* Why no request came in the control, as far as it can be said. */
+static int none_came(const struct proving *p, struct refusal *why)
+{
+    if (*p->place->own_url)
+        return refuse(why, "--server", "a server that was started with --advertise HOST",
+                      "no request came: the URLs of its runs are for its own machine (%s)",
+                      p->place->own_url);
+    return refuse(why, "COMMAND", "a client that uses HANGUP_URL, and trusts HANGUP_CA",
+                  "no request of it came");
+}
+
 /* Without the fault all must be well. */
 static int check_control(struct proving *p, const struct prove_row *row,
                          const struct command_result *r, struct refusal *why)
@@ -109,6 +120,12 @@ static int check_control(struct proving *p, const struct prove_row *row,
     json_t *document = NULL;
     if (r->timed_out || p->signal)
         return 0;
+    int error = p->place->ops->verdict(p->place, &document, why);
+    bool none = !error && requests_of(document, "control") == 0;
+    bool other = !error && row->over && !speaks(document, "control", row->over);
+    json_decref(document);
+    if (none && *p->place->own_url)
+        return none_came(p, why);
     if (r->signal)
         return refuse(why, "COMMAND", allowed, "it dies without the fault, of signal %d (%s)",
                       r->signal, strsignal(r->signal));
@@ -118,13 +135,8 @@ static int check_control(struct proving *p, const struct prove_row *row,
     if (r->not_ok)
         return refuse(why, "COMMAND", "requests that are answered when nothing is wrong",
                       "%u of its %u requests fail without the fault", r->not_ok, r->requests);
-    int error = p->place->ops->verdict(p->place, &document, why);
-    bool none = !error && requests_of(document, "control") == 0;
-    bool other = !error && row->over && !speaks(document, "control", row->over);
-    json_decref(document);
     if (none)
-        return refuse(why, "COMMAND", "a client that uses HANGUP_URL, and trusts HANGUP_CA",
-                      "no request of it came");
+        return none_came(p, why);
     if (other)
         return refuse(why, "--over", "a protocol that the client speaks",
                       "the client did not speak %s, though it was offered", row->over);

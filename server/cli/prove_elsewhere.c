@@ -100,6 +100,17 @@ static int call_json(struct elsewhere *e, const char *method, const char *part, 
 
 /* --- The run */
 
+/* Does it say of itself that it is on the machine that asks, as it has no other name for itself?
+ * Its admin API has another address: clients here do not reach it so. */
+static void look_at_url(struct elsewhere *e, const json_t *run)
+{
+    static const char own[] = "://127.0.0.1:";
+    const char *url = json_string_value(json_object_get(json_object_get(run, "urls"), "base"));
+    bool near = e->http.address_count == 0 || address_is_loopback(&e->http.addresses[0]);
+    snprintf(e->place.own_url, sizeof e->place.own_url, "%s",
+             url && !near && strstr(url, own) ? url : "");
+}
+
 static int add(struct place *p, const json_t *spec, struct refusal *why)
 {
     struct elsewhere *e = of(p);
@@ -115,6 +126,7 @@ static int add(struct place *p, const json_t *spec, struct refusal *why)
                        "%s made a run without an id", e->http.host);
     if (!error)
         snprintf(e->run, sizeof e->run, "%s", id);
+    look_at_url(e, run);
     json_decref(run);
     return error;
 }

@@ -54,6 +54,9 @@ struct place {
     const struct place_ops *ops;
     struct uv_loop_s *loop;
     const char *ca; /* the file of its CA's certificate; NULL: none */
+    /* Of a server on another machine the URL of its run, if it leads to the machine that uses it;
+     * "": it does not. */
+    char own_url[64];
 };
 
 /* Each makes the place; close frees it. Return as above. */

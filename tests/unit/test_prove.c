@@ -147,6 +147,23 @@ static void a_command_that_fails_in_the_control_proves_nothing(void **state)
     assert_has(file(err_path), "no request of it came");
 }
 
+/* Whatever COMMAND makes of it, that is why nothing came. */
+static void a_server_whose_urls_lead_nowhere_is_said(void **state)
+{
+    static const char *const scripts[] = { "exit 0", "exit 7", "kill -KILL $$" };
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        fake.own_url = "https://127.0.0.1:9100";
+        fake.requests = 0;
+        assert_int_equal(RUN("01", SH(scripts[i])), 2);
+        assert_has(file(err_path), "--server: no request came: the URLs of its runs are for its "
+                                   "own machine (https://127.0.0.1:9100); allowed: a server that "
+                                   "was started with --advertise HOST");
+        fake.requests = 2;
+        assert_int_equal(RUN("01", SH(scripts[i])), i == 0 ? 0 : 2);
+        assert_null(strstr(file(err_path), "--advertise"));
+    }
+}
+
 static void where_no_file_can_be_made_is_said(void **state)
 {
     char *before = getenv("TMPDIR") ? strdup(getenv("TMPDIR")) : NULL;
@@ -363,6 +380,7 @@ int main(void)
         TEST(what_is_found_is_the_exit_status),
         TEST(a_command_that_fails_is_no_proof),
         TEST(a_command_that_fails_in_the_control_proves_nothing),
+        TEST(a_server_whose_urls_lead_nowhere_is_said),
         TEST(where_no_file_can_be_made_is_said),
         TEST(one_that_does_not_end_is_ended),
         TEST(one_that_does_not_end_in_the_control_is_ended),

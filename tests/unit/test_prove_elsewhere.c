@@ -253,6 +253,40 @@ static void what_is_refused_is_said(void **state)
     }
 }
 
+/* The address decides: 0.0.0.0 leads to this machine, too, and stands for one that is not loopback.
+ */
+static void a_url_for_the_servers_own_machine_is_seen(void **state)
+{
+    static const struct answer here[] = {
+        { "POST /v1/runs ", OK("{\"id\":\"r7\",\"urls\":{\"base\":\"https://127.0.0.1:9100\"}}") },
+        { NULL, NULL, NULL },
+    };
+    static const struct answer named[] = {
+        { "POST /v1/runs ", OK("{\"id\":\"r7\",\"urls\":{\"base\":\"https://10.0.2.2:9100\"}}") },
+        { NULL, NULL, NULL },
+    };
+    static const struct {
+        const struct answer *answers;
+        bool far;
+        const char *own;
+    } rows[] = { { here, true, "https://127.0.0.1:9100" },
+                 { here, false, "" },
+                 { named, true, "" },
+                 { NULL, true, "" } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct place *p;
+        struct refusal why;
+        serve(rows[i].answers);
+        if (rows[i].far)
+            snprintf(url, sizeof url, "http://0.0.0.0:%d", atoi(strrchr(url, ':') + 1));
+        assert_int_equal(open_place(&p, &why), 0);
+        assert_int_equal(add(p, &why), 0);
+        assert_string_equal(p->own_url, rows[i].own);
+        p->ops->close(p);
+        stop();
+    }
+}
+
 static void a_server_that_is_none_is_said(void **state)
 {
     static const struct answer none[] = { { "GET /v1 ", OK("hello") }, { NULL, NULL, NULL } };
@@ -313,6 +347,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(a_run_is_made_led_and_ended),
         TEST(what_is_refused_is_said),
+        TEST(a_url_for_the_servers_own_machine_is_seen),
         TEST(a_server_that_is_none_is_said),
         TEST(there_may_be_no_ca),
         TEST(a_server_that_dies_is_said_by_each_call),

@@ -42,6 +42,7 @@ static int add(struct place *p, const json_t *spec, struct refusal *why)
          json_is_true(json_object_get(spec, "control")) ? "control" : "fault",
          (int)json_integer_value(json_object_get(spec, "seed")));
     fake.runs++;
+    snprintf(p->own_url, sizeof p->own_url, "%s", fake.own_url ? fake.own_url : "");
     return fake.refuses ? refuse(why, "$.mode", "", "it cannot happen here") : 0;
 }
 

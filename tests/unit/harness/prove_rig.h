@@ -19,6 +19,7 @@ extern struct prove_fake {
     const char *second;                    /* the verdict of the second run; NULL: the same */
     const char *verdicts[PROVE_FAKE_RUNS]; /* of each of the first ones; NULL: as above */
     const char *sentence;                  /* of its check */
+    const char *own_url;                   /* of the place; NULL: none */
 } fake;
 
 /* A folder of the test's own, and what was said into it. */
