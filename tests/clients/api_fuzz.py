@@ -11,6 +11,7 @@ and at the end it is alive, has lost no descriptor, and has nothing worth a warn
 """
 import argparse
 import collections
+import contextlib
 import http.client
 import json
 import os
@@ -301,8 +302,12 @@ def attacks(server, method, path, operation):
 
 
 def links(pid):
-    """What its descriptors are."""
-    return [os.readlink(f'/proc/{pid}/fd/{each}') for each in os.listdir(f'/proc/{pid}/fd')]
+    """What its descriptors are, without those that it closes meanwhile."""
+    found = []
+    for each in os.listdir(f'/proc/{pid}/fd'):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(f'/proc/{pid}/fd/{each}'))
+    return found
 
 
 def warnings(log):
