@@ -114,9 +114,9 @@ static void goaway_idle_can_send_a_ping_behind(struct stage *stage)
 {
     for (int barrier = 0; barrier < 2; barrier++) {
         char params[80];
-        snprintf(params, sizeof params, "{\"idle\":\"50ms\",\"grace\":\"150ms\",\"barrier\":%s}",
+        snprintf(params, sizeof params, "{\"idle\":\"200ms\",\"grace\":\"150ms\",\"barrier\":%s}",
                  barrier ? "true" : "false");
-        struct talk *t = served_once(stage, "goaway-idle", params);
+        struct talk *t = served_in_time(stage, "goaway-idle", params, IDLE_MS);
         check(h2_wait_frame(&t->h2, NGHTTP2_GOAWAY, in_ms(PATIENCE_MS)), "no GOAWAY: %s",
               client_story(&t->c));
         assert_int_equal(h2_wait_frame(&t->h2, NGHTTP2_PING, in_ms(PATIENCE_MS)), barrier);
