@@ -90,8 +90,8 @@ struct caller {
     struct link link;
     struct admin *admin;
     struct timer deadline;
-    bool overdue; /* the deadline was reached once */
-    int64_t left; /* until the deadline, while the call is paused */
+    unsigned overdue; /* how often the deadline was reached */
+    int64_t left;     /* until the deadline, while the call is paused */
     int fd;
     struct relay *relay; /* NULL: it has ended */
     bool listening;      /* we wait for a request of it, or for more of one */

@@ -20,11 +20,12 @@
 
 #define QUIET NS_PER_S /* a request of such a caller is not on its way */
 #define HURRY NS_PER_MS
-#define LOOK  (100 * NS_PER_MS) /* at what came, before a caller is cut off */
+#define LOOK  (100 * NS_PER_MS) /* at what came, before a caller is cut off, */
+#define LOOKS 10                /* and so often, while there is something that we have not read */
 
 static void caller_allow(struct caller *caller, int64_t span)
 {
-    caller->overdue = false;
+    caller->overdue = 0;
     timer_at(&caller->deadline, span == DURATION_NEVER ? TIME_NONE : clock_now() + span);
 }
 
@@ -133,8 +134,9 @@ bool callers_make_place(void *owner)
 static void deadline_reached(struct timer *m, int64_t late)
 {
     struct caller *caller = link_entry(m, struct caller, deadline);
-    if (!caller->overdue || late >= LOOK) {
-        caller->overdue = true;
+    bool unread = caller->relay && relay_has_unread(caller->relay);
+    if (caller->overdue == 0 || late >= LOOK || (unread && caller->overdue < LOOKS)) {
+        caller->overdue++;
         timer_at(m, clock_now() + LOOK);
         return;
     }

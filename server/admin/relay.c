@@ -406,13 +406,17 @@ static bool deliver(struct relay *r)
     return false;
 }
 
+bool relay_has_unread(const struct relay *r)
+{
+    return buf_len(&r->inner.out) > 0 || has_unread(r->caller.fd, FIONREAD) ||
+           has_unread(r->inner.fd, SIOCOUTQ);
+}
+
 bool relay_is_quiet(struct relay *r)
 {
     bool open = deliver(r);
-    bool quiet =
-        !open || (buf_len(&r->caller.out) == 0 && buf_len(&r->inner.out) == 0 &&
-                  !has_unread(r->caller.fd, FIONREAD) && !has_unread(r->inner.fd, FIONREAD) &&
-                  !has_unread(r->inner.fd, SIOCOUTQ));
+    bool quiet = !open || (buf_len(&r->caller.out) == 0 && !has_unread(r->inner.fd, FIONREAD) &&
+                           !relay_has_unread(r));
 
     relay_some(r); /* it may be over with that */
     return quiet;

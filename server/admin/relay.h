@@ -29,6 +29,9 @@ void relay_tell_end(struct relay *r, struct relay **place);
  * the caller keeps taking it. */
 void relay_leave(struct relay *r);
 
+/* Whether the caller has sent something that libmicrohttpd has not read yet. */
+bool relay_has_unread(const struct relay *r);
+
 /* Passes on what goes now. Returns whether nothing is on its way then: libmicrohttpd has read all
  * that the caller sent, and the kernel has all that it answered. */
 bool relay_is_quiet(struct relay *r);

@@ -242,13 +242,13 @@ static void a_slow_caller_is_cut_off_and_others_are_served(void **state)
 
 static void an_idle_connection_is_kept_for_a_while(void **state)
 {
-    call_patience.request = 50 * NS_PER_MS;
+    call_patience.request = 400 * NS_PER_MS;
     call_patience.idle = 3600 * NS_PER_S;
     const char *text = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     int fd = open_client();
     send_text(fd, text, strlen(text));
     assert_true(rig_receive(fd, false, PATIENCE_MS));
-    loop_run(120 * REAL_MS); /* more than a request may take */
+    loop_run(600 * REAL_MS); /* more than a request may take */
     call_patience.idle = 100 * NS_PER_MS;
     send_text(fd, text, strlen(text));
     assert_answered_last(fd);
