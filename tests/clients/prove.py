@@ -2,7 +2,7 @@
 """`hangup prove` and `hangup audit` with real clients: the drivers of examples/, which show what a
 mitigation is worth, and commands that break in all ways.
 
-    prove.py --hangup BINARY
+    prove.py --hangup BINARY [--only PART... | --but PART...]
 """
 import argparse
 import json
@@ -18,13 +18,13 @@ import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from hangup import Server, Tap  # noqa: E402
+from statuses import INCONCLUSIVE, NOT_PROVED, PROVED, TIMED_OUT, USAGE  # noqa: E402
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent.parent / 'examples'
 PYTHON = [sys.executable, str(EXAMPLES / 'driver.py')]
 CURL = [str(EXAMPLES / 'driver.sh')]
 NODE = ['node', str(EXAMPLES / 'driver.mjs')]
 WITHIN = 120  # seconds; nothing here takes as long
-PROVED, NOT_PROVED, USAGE, INCONCLUSIVE, FAILED, TIMED_OUT = 0, 1, 2, 3, 4, 124
 
 
 class Prove:
@@ -422,15 +422,19 @@ def whole(prove, command):
 
 
 def run_parts(description, parts):
-    """What a test program of prove does: its parts, or the one that is asked for. Its exit status."""
+    """What a test program of prove does: its parts, or those that are asked for. Its exit status."""
     options = argparse.ArgumentParser(description=description)
     options.add_argument('--hangup', required=True, help='the binary to test')
-    options.add_argument('--only', choices=[part.__name__ for part in parts], help='one part of it')
+    names = [part.__name__ for part in parts]
+    options.add_argument('--only', nargs='+', choices=names, default=names, help='these parts of it')
+    options.add_argument('--but', nargs='+', choices=names, default=[], help='all parts but these')
     given = options.parse_args()
     tap, prove = Tap(), Prove(given.hangup)
     for part in parts:
-        if given.only in (None, part.__name__):
+        if part.__name__ in given.only and part.__name__ not in given.but:
+            begin = time.monotonic()
             part(tap, prove)
+            tap.note(f'{part.__name__} took {time.monotonic() - begin:.0f} s')
     return tap.finish()
 
 

@@ -21,7 +21,8 @@ import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from hangup import Server  # noqa: E402
-from prove import INCONCLUSIVE, NOT_PROVED, PROVED, PYTHON, USAGE, WITHIN, run_parts, shell  # noqa: E402
+from prove import PYTHON, WITHIN, run_parts, shell  # noqa: E402
+from statuses import INCONCLUSIVE, NOT_PROVED, PROVED, USAGE  # noqa: E402
 
 RETRIES = [*PYTHON, '--retry', '1']
 ASK = 'curl -s -o /dev/null $HANGUP_URL/api/entitlement/get -o /dev/null $HANGUP_URL/api/entitlement/get'

@@ -4,6 +4,7 @@ Nothing here retries, waits for longer than it is told to, or sends what it was 
 a client does is in clients.py alone. A result says in one word what the client has seen.
 """
 import collections
+import functools
 import select
 import socket
 import ssl
@@ -29,15 +30,13 @@ INITIAL_WINDOW_SIZE = 4
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
 
 
-def tls_context(alpn):
+@functools.cache
+def tls_context(*alpn):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(alpn)
+    context.set_alpn_protocols(list(alpn))
     return context
-
-
-CONTEXTS = {alpn: tls_context(list(alpn)) for alpn in (('h2',), ('http/1.1',), ('h2', 'http/1.1'))}
 
 
 class Dead(Exception):
@@ -59,7 +58,7 @@ class Socket:
             self.sock.connect(address)
             if alpn:
                 self.sock.settimeout(max(0.01, until - time.monotonic()))
-                self.sock = CONTEXTS[alpn].wrap_socket(self.sock)
+                self.sock = tls_context(*alpn).wrap_socket(self.sock)
                 self.protocol = self.sock.selected_alpn_protocol()
         except BaseException:
             self.sock.close()
