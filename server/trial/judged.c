@@ -217,8 +217,10 @@ void judged_catch_up(struct judged *j)
 {
     if (!j->verdict)
         return;
-    if (j->judging)
+    if (j->judging) {
         take_back(j->judging);
+        j->wanted |= j->over != NULL; /* who waits for the end is still to be told */
+    }
     while (feed_some(j, TIME_NONE))
         ;
     verdict_now(j->verdict, ledger_age(j->cursor.ledger, clock_now()));
