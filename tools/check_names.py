@@ -45,6 +45,8 @@ PREFIXES = {
     "verdict/kinds.c": ["kind"],
     "verdict/rows.c": ["check", "mitigation"],
     "verdict/scene.c": ["call", "subject", "found", "finding"],
+    # A function of libc that is replaced.
+    "engine/mhd_loop.c": ["setsockopt"],
     # What is made of data, with the name of the rule in server/meson.build.
     "case_data.c": ["case_files"],
     "catalogue_data.c": ["catalogue_files"],

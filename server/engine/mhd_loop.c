@@ -6,15 +6,23 @@
  * when the kick came too late for this turn. After a run the daemon may want another one at once
  * (MHD_get_timeout 0), which is a kick too. A few of these follow at once, since an upload or a
  * "100 Continue" takes several; the rest waits for the next turn, so that others get theirs.
+ *
+ * setsockopt() of libc is replaced in here, as the sockets are unix sockets, and libmicrohttpd sets
+ * TCP options on them. The kernel says EOPNOTSUPP; libmicrohttpd takes ENOPROTOOPT for "this is no
+ * TCP socket" and never tries again, but EOPNOTSUPP it has made into a text and tries again with
+ * each response: two system calls of eight, and the texts, which nobody reads.
  */
 #include "engine/mhd_loop.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/log.h"
@@ -40,6 +48,15 @@ struct mhd_loop {
     void (*after)(void *arg);
     void *after_arg;
 };
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+    long rc = syscall(SYS_setsockopt, fd, level, name, value, len);
+
+    if (rc < 0 && errno == EOPNOTSUPP && level == IPPROTO_TCP)
+        errno = ENOPROTOOPT;
+    return (int)rc;
+}
 
 static void log_text(void *arg, const char *format, va_list args)
 {

@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "engine/mhd_loop.h"
 
 #include "harness/loop.h"
@@ -234,6 +237,41 @@ static void a_socket_that_is_not_taken_is_closed(void **state)
     close(fd);
 }
 
+/* What it has to say of that goes to the log, so that it is known to have tried. */
+static void tcp_options_are_tried_once_on_a_unix_socket(void **state)
+{
+    char said[8000] = "";
+    int log[2], fd, kept = dup(STDERR_FILENO);
+
+    assert_int_equal(pipe2(log, O_NONBLOCK | O_CLOEXEC), 0);
+    assert_true(kept >= 0 && dup2(log[1], STDERR_FILENO) >= 0);
+    log_set_level(LOG_DEBUG);
+    log_debug("first");
+    assert_int_equal(start(MHD_USE_ERROR_LOG, NULL), 0);
+    fd = add();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(send(fd, GET, strlen(GET), 0), strlen(GET));
+        assert_memory_equal(answer_on(fd, 2000), "HTTP/1.1 200 OK\r\n", 17);
+    }
+    stop();
+    log_set_level(LOG_INFO);
+    dup2(kept, STDERR_FILENO);
+    assert_true(read(log[0], said, sizeof said - 1) > 0);
+    assert_non_null(strstr(said, "first"));
+    assert_null(strstr(said, "TCP_"));
+
+    errno = 0; /* all else is as ever */
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)), -1);
+    assert_int_equal(errno, ENOPROTOOPT);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ 9000 }, sizeof(int)), 0);
+    close(fd);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ 9000 }, sizeof(int)), -1);
+    assert_int_equal(errno, EBADF);
+    close(kept);
+    close(log[0]);
+    close(log[1]);
+}
+
 /* How many descriptors the loop's epoll has, by what Linux tells of it. */
 static unsigned polled(void)
 {
@@ -282,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_resumed_connection_is_served),
         cmocka_unit_test(the_timeouts_of_the_daemon_are_honoured),
         cmocka_unit_test(a_socket_that_is_not_taken_is_closed),
+        cmocka_unit_test(tcp_options_are_tried_once_on_a_unix_socket),
         cmocka_unit_test(nothing_that_is_closed_is_polled),
         cmocka_unit_test(stopping_nothing_is_fine),
     };
