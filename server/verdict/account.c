@@ -409,17 +409,19 @@ static bool is_alike(const struct history *h, const struct attempt *first, const
 
 #define MS_CUT NS_PER_MS /* `ms` may be a whole number */
 
-/* When the answer of a call began: it went out then, or later, but not after `answered`, which is
- * told when the server has written it. */
-static int64_t answer_began(const struct calls *calls, const struct call *call)
+/* Not before that its client had the answer of a call. That it is with our kernel is told somewhat
+ * later than it is so. */
+static int64_t answered_at_least(const struct history *h, const struct calls *calls,
+                                 const struct call *call)
 {
+    int64_t least = call->answered.from - history_grace(h);
     for (size_t i = 0; i < call->count; i++) {
         const struct attempt *a = calls->members[call->first + i].attempt;
         if (a->reached[PROGRESS_HANDED] == call->answered.from &&
-            a->reached[PROGRESS_ANSWERING] != NEVER)
-            return a->reached[PROGRESS_ANSWERING];
+            a->reached[PROGRESS_ANSWERING] > least)
+            least = a->reached[PROGRESS_ANSWERING];
     }
-    return call->answered.from;
+    return least;
 }
 
 /* Whether the request of a line lasted from before the first attempt of its call to the answer, and
@@ -431,7 +433,7 @@ static bool spans(const struct account_line *line, const struct history *h,
     if (!is_surely_answered(call) || call->lacks_before || call->lacks_after || call->presumed ||
         name_of(calls, call) || !fits(line, calls, call) || line->took == NEVER ||
         line->at < call->answered.from ||
-        line->took + MS_CUT < answer_began(calls, call) - call->begun.to ||
+        line->took + MS_CUT < answered_at_least(h, calls, call) - call->begun.to ||
         call->answered.from - line->took + history_grace(h) < before)
         return false;
     for (size_t i = 0; i < call->count; i++) {
@@ -452,6 +454,48 @@ bool account_joins(struct account *a, const struct history *h, const struct call
         if (!spans(&a->lines[c], h, wide, &wide->calls[c], before))
             return false;
         before = wide->calls[c].answered.from;
+    }
+    return true;
+}
+
+/* --- Calls that the account parts */
+
+/* Whether a line says what the wire says of its call, and does not reach back to what its client
+ * sent before that call; when a request failed is not known so well. */
+static bool tells_of(const struct account_line *line, const struct history *h,
+                     const struct calls *calls, const struct call *call, int64_t before)
+{
+    const struct attempt *read = account_confirms(line, h, calls, call);
+    int64_t began = is_surely_answered(call) ? answered_at_least(h, calls, call)
+                    : read                   ? read->reached[PROGRESS_HANDED]
+                                             : NEVER;
+    if (line->ok != (began != NEVER) || line->took == NEVER || !fits(line, calls, call) ||
+        name_of(calls, call) || call->lacks_before || call->lacks_after || call->presumed ||
+        call->anonymous || call->begun.to > line->at || call->state == CALL_UNKNOWN)
+        return false;
+    for (size_t i = 0; i < call->count; i++) {
+        if (!calls->members[call->first + i].attempt->method.hash)
+            return false;
+    }
+    return before == NEVER || began == NEVER || began - line->took > before;
+}
+
+bool account_parts(struct account *a, const struct history *h, const struct calls *narrow)
+{
+    int64_t before = NEVER;
+    sort_lines(a);
+    if (!account_whole(a) || a->asked != a->count || !a->count || a->at_once ||
+        narrow->count != a->count)
+        return false;
+    for (size_t c = 0; c < narrow->count; c++) {
+        const struct call *call = &narrow->calls[c];
+        if ((c > 0 && a->lines[c].n == a->lines[c - 1].n) || call->begun.from <= before ||
+            !tells_of(&a->lines[c], h, narrow, call, before))
+            return false;
+        for (size_t i = 0; i < call->count; i++) {
+            int64_t sent = narrow->members[call->first + i].attempt->first_byte.to;
+            before = sent > before ? sent : before;
+        }
     }
     return true;
 }
@@ -494,12 +538,12 @@ bool account_failed_before(const struct account_line *line, const struct calls *
     return !line->ok && any && call->begun.to <= line->at;
 }
 
-bool account_confirms(const struct account_line *line, const struct history *h,
-                      const struct calls *calls, const struct call *call)
+const struct attempt *account_confirms(const struct account_line *line, const struct history *h,
+                                       const struct calls *calls, const struct call *call)
 {
     if (!line || !line->ok || !line->has_status || line->status / 100 != 2 || call->presumed ||
         call->state == CALL_UNKNOWN || call->lacks_before || call->lacks_after)
-        return false;
+        return NULL;
     for (size_t i = 0; i < call->count; i++) {
         const struct attempt *a = calls->members[call->first + i].attempt;
         enum trouble trouble = history_trouble(h, a);
@@ -507,9 +551,9 @@ bool account_confirms(const struct account_line *line, const struct history *h,
                    trouble == TROUBLE_DOUBTFUL;
         if (out && a->progress >= PROGRESS_HANDED && a->status == line->status && !a->by_rule &&
             !a->has_range)
-            return true;
+            return a;
     }
-    return false;
+    return NULL;
 }
 
 enum differs account_differs(const struct account_line *line, const struct history *h,

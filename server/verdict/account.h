@@ -70,13 +70,18 @@ bool account_tells_each(const struct account *a, const struct calls *calls);
  * line for each wide call, and for nothing else, of requests that were made one after the other and
  * all succeeded; and each lasted from the first attempt of its call to the answer. */
 bool account_joins(struct account *a, const struct history *h, const struct calls *wide);
+/* Whether it shows that nothing is to be joined loosely: it has a line for each narrow call, and
+ * for nothing else, of requests that were made one after the other; each says of its call what the
+ * wire says, and is of less time than has passed since its client sent what belongs to the one
+ * before. */
+bool account_parts(struct account *a, const struct history *h, const struct calls *narrow);
 /* Whether it is of a failure, when its call had begun, and all answers went out only later. */
 bool account_failed_before(const struct account_line *line, const struct calls *calls,
                            const struct call *call);
-/* Whether a line (NULL: none) shows that an answer which went out has come (R4): it is of a
- * success, with the status of one that the endpoint gave. */
-bool account_confirms(const struct account_line *line, const struct history *h,
-                      const struct calls *calls, const struct call *call);
+/* The attempt of which a line (NULL: none) shows that the answer which went out has come (R4): it
+ * is of a success, with the status of one that the endpoint gave. NULL: it shows none. */
+const struct attempt *account_confirms(const struct account_line *line, const struct history *h,
+                                       const struct calls *calls, const struct call *call);
 /* Where a line and the wire differ. */
 enum differs {
     DIFFERS_NOT,

@@ -119,6 +119,7 @@ struct calls_config {
     bool told_apart; /* the same account has a line for each call, those in a hole too */
     bool joined;     /* it has one for each call of the wide reading: what that joins loosely, both
                         join by name */
+    bool parted;     /* it has one for each call of the narrow reading: nothing is joined loosely */
 };
 
 struct calls {

@@ -127,13 +127,14 @@ void check_connection_close(const struct scene *s, struct finding *f)
     const struct attempt *a;
     int64_t answered_by = INT64_MAX;
     unsigned answered = 0;
-    bool in_turn = false, all = true;
+    bool in_turn = false, all = true, unread = false;
     for (size_t i = 0; (a = history_attempt(s->h, i)); i++) {
         if (!scene_asks(s, a))
             continue;
         closes(s, f, a);
-        if (!history_answered(s->h, a)) {
+        if (!history_answered(s->h, a) && !scene_confirmed_alone(s, a)) {
             all = false;
+            unread |= a->progress >= PROGRESS_HANDED;
             continue;
         }
         answered++;
@@ -144,7 +145,7 @@ void check_connection_close(const struct scene *s, struct finding *f)
     if (!in_turn)
         found_none(f, REMEDY_MORE_CALLS, "there were no two requests one after the other");
     else if (!all || (s->control_history && answered < answers(s->control_history)))
-        found_none(f, REMEDY_REPORT, "not all requests were answered");
+        found_none(f, unread ? REMEDY_CONFIRM : REMEDY_MODE, "not all requests were answered");
     else
         found(f, OUTCOME_PASS, REMEDY_NONE, UNTIL_THE_END, NULL,
               "%u requests, each with a connection of its own", answered);
@@ -277,10 +278,7 @@ static void fell_after(const struct scene *s, struct finding *f, const struct ma
                   "a request was sent on connection %llu, which is from before the mark", id);
         else
             found(
-                f, OUTCOME_INCONCLUSIVE,
-                was == TRI_YES              ? REMEDY_SKEW
-                : account_whole(s->account) ? REMEDY_MODE
-                                            : REMEDY_REPORT,
+                f, OUTCOME_INCONCLUSIVE, was == TRI_YES ? REMEDY_SKEW : scene_unread(s),
                 UNTIL_THE_END, &who,
                 "something was sent on connection %llu, which is from before the mark and silent, "
                 "and perhaps it was a request",
@@ -414,8 +412,7 @@ static void fell_late(const struct scene *s, struct finding *f, const struct lim
               (unsigned long long)c->id, finding_time(idle, time));
     else if ((first != TRI_NO && idle + a->first_byte.to - a->first_byte.from >= limit) ||
              (later != TRI_NO && most >= limit))
-        found(f, OUTCOME_INCONCLUSIVE, account_whole(s->account) ? REMEDY_MODE : REMEDY_REPORT,
-              UNTIL_THE_END, &who,
+        found(f, OUTCOME_INCONCLUSIVE, scene_unread(s), UNTIL_THE_END, &who,
               "something was sent on connection %llu, which is silent, after %s of idleness, and "
               "perhaps it was a request",
               (unsigned long long)c->id, finding_time(most, time));

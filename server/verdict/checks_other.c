@@ -47,26 +47,49 @@ static const struct attempt *answer_of(const struct scene *s, const struct call 
     return NULL;
 }
 
+/* The connection on which it was answered, *took: after how long; *told: only by its client's own
+ * account. NULL: it was not. */
+static const struct connection *answered_on(const struct scene *s, const struct call *call,
+                                            bool *told, int64_t *took)
+{
+    const struct account_line *line = s->notes[call - s->calls->calls].line;
+    const struct attempt *answer = answer_of(s, call), *read = scene_confirmed_by(s, call);
+    *told = !answer && read;
+    *took = call->wait.to;
+    if (*told)
+        *took = line->took != NEVER ? line->took : line->at - call->begun.from;
+    return connection_of(s, *told ? read : answer);
+}
+
 static void fallback_of(const struct scene *s, struct finding *f, const struct call *call, bool h2,
                         int64_t within)
 {
     char why[WHY_SIZE];
     enum remedy remedy;
-    const struct connection *answered = connection_of(s, answer_of(s, call));
+    bool told;
+    int64_t took;
+    const struct connection *answered = answered_on(s, call, &told, &took);
     char name[CALL_SIZE], time[TIME_SIZE];
     int64_t deadline = call->begun.to + within;
     call_text(s, call, name);
     if (call->state == CALL_UNKNOWN || (answered && answered->unknown))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
-    else if (call->state == CALL_DOUBTFUL || call->presumed || call->lacks_before)
+    else if (scene_had_failed(s, call))
+        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
+                 "%s had failed, says the client, before it was answered", name);
+    else if ((call->state == CALL_DOUBTFUL && !told) || call->presumed || call->lacks_before)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE,
                  call->presumed || call->lacks_before ? scene_unsaid(s, call) : REMEDY_CONFIRM,
                  UNTIL_THE_END, "whether %s was answered is not seen", name);
     else if (call->exposure == EXPOSURE_AVOIDED && !scene_counts(s, call, why, &remedy))
         scene_leave(s, f, call, remedy, "%s was kept off connection %llu, but %s", name,
                     (unsigned long long)call->left, why);
-    else if (answered && call->wait.to <= within)
+    else if (told && took > within)
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_DISAGREE, UNTIL_THE_END,
+                 "%s was answered, by the client's own account only after %s", name,
+                 finding_time(took, time));
+    else if (answered && took <= within)
         found_of(s, f, call, answered->h2 == h2 ? OUTCOME_PASS : OUTCOME_FAIL, REMEDY_NONE,
                  call_answered_until(s, call), "%s was answered over %s", name,
                  answered->h2 ? "HTTP/2" : "HTTP/1.1");
@@ -150,7 +173,7 @@ void check_detects_truncation(const struct scene *s, struct finding *f)
             found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
                      "the answer to %s was cut, and the client reported an error", name);
         else
-            scene_leave(s, f, call, REMEDY_REPORT,
+            scene_leave(s, f, call, scene_untold(s, call),
                         "the answer to %s was cut; what the client made of it is not seen", name);
     }
     finding_end(f, "no answer was cut");

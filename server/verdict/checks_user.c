@@ -52,17 +52,36 @@ static bool is_confirmed(const struct scene *s, const struct call *call, int64_t
     return true;
 }
 
-/* By its own account it was answered in this time, or at about its end: the client's clock began
- * sooner than ours. */
+/* By its own account it was answered in this time. If that is too long, and an answer had gone out
+ * in time, the two differ. */
 static void was_confirmed(const struct scene *s, struct finding *f, const struct call *call,
                           int64_t took, int64_t limit)
 {
     char name[CALL_SIZE], time[TIME_SIZE];
+    call_text(s, call, name);
+    finding_time(took, time);
     if (took <= limit)
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
-                 "answered after %s, by the client's own account", finding_time(took, time));
+                 "answered after %s, by the client's own account", time);
+    else if (handed_late(s, call, limit))
+        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
+                 "%s was answered only after %s, by the client's own account", name, time);
     else
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, NEVER,
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_DISAGREE, NEVER,
+                 "%s was answered in time, but by the client's own account only after %s", name,
+                 time);
+}
+
+/* It went out in time, and when it came is not sure: its line, if it has one, tells. */
+static void was_at_limit(const struct scene *s, struct finding *f, const struct call *call,
+                         int64_t limit)
+{
+    const struct account_line *line = s->notes[call - s->calls->calls].line;
+    char name[CALL_SIZE];
+    if (line && line->ok && line->took != NEVER && line->took <= limit)
+        was_confirmed(s, f, call, line->took, limit);
+    else
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_untold(s, call), NEVER,
                  "%s was answered at about its limit", call_text(s, call, name));
 }
 
@@ -96,14 +115,6 @@ static bool told_longer(const struct scene *s, struct finding *f, const struct c
     return true;
 }
 
-/* What came after its client's own account had it as failed, its user did not get. */
-static bool had_failed(const struct scene *s, const struct call *call)
-{
-    const struct account_line *line = s->notes[call - s->calls->calls].line;
-    return line && call->state != CALL_UNKNOWN && !call->lacks_before && !call->lacks_after &&
-           account_failed_before(line, s->calls, call);
-}
-
 /* So much fell into a silent connection that it was a request, and it is joined to none that was
  * read: one that is well beside it does not speak for it. */
 static bool is_lost_request(const struct scene *s, const struct call *call)
@@ -118,7 +129,7 @@ static bool is_lost_request(const struct scene *s, const struct call *call)
 static bool is_open_question(const struct scene *s, struct finding *f, const struct call *call,
                              bool late)
 {
-    if (had_failed(s, call))
+    if (scene_had_failed(s, call))
         return false;
     bool told = s->notes[call - s->calls->calls].line != NULL;
     char name[CALL_SIZE];
@@ -127,7 +138,7 @@ static bool is_open_question(const struct scene *s, struct finding *f, const str
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                  "%s fell into a silent connection", name);
     else if (call->presumed && !told)
-        scene_leave(s, f, call, REMEDY_REPORT,
+        scene_leave(s, f, call, scene_untold(s, call),
                     call->anonymous
                         ? "%s: perhaps it was none, but a spare connection"
                         : "something fell into a silent connection, and perhaps it was %s",
@@ -214,7 +225,7 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
         was_confirmed(s, f, call, took, within);
         return;
     }
-    if (had_failed(s, call) && is_answered(call)) {
+    if (scene_had_failed(s, call) && is_answered(call)) {
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s had failed, says the client, before it was answered", name);
         return;
@@ -227,8 +238,7 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s was answered only after %s",
                  name, finding_time(call->wait.from, time));
     else if (call->wait.to > within)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, NEVER,
-                 "%s was answered at about its limit", name);
+        was_at_limit(s, f, call, within);
     else if (!told_longer(s, f, call, within))
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_answered_until(s, call),
                  call->anonymous ? "answered %s after its first SYN or connection"
@@ -401,14 +411,6 @@ static bool waited_beyond(const struct scene *s, const struct call *call, int64_
            !nothing_to_end(s, call, deadline);
 }
 
-/* What tells when its user was told: the client's account; and if that has a line for each request
- * already, the names of its calls, which say whose each line is. */
-static enum remedy who_tells(const struct scene *s, const struct call *call)
-{
-    bool lines = account_whole(s->account) && s->account->count > 0 && !s->gap && !s->forgotten;
-    return lines && !s->account_fits && !call->presumed ? REMEDY_CALL_NAME : REMEDY_REPORT;
-}
-
 static void wait_unanswered(const struct scene *s, struct finding *f, const struct call *call,
                             int64_t max)
 {
@@ -426,7 +428,7 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
             found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s: %s only after %s", name,
                      end.how, finding_time(end.least, time));
         else
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, who_tells(s, call), UNTIL_THE_END,
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_untold(s, call), UNTIL_THE_END,
                      "%s: when its user was told of the failure is not seen", name);
         return;
     }
@@ -438,7 +440,7 @@ static void wait_unanswered(const struct scene *s, struct finding *f, const stru
                  name);
     else if (!waited_beyond(s, call, max))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE,
-                 call->lacks_after ? scene_unsaid(s, call) : who_tells(s, call), UNTIL_THE_END,
+                 call->lacks_after ? scene_unsaid(s, call) : scene_untold(s, call), UNTIL_THE_END,
                  "%s: when its user was told of the failure is not seen", name);
     else
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
@@ -483,7 +485,7 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
     if (!ended && !line_of_hole(s, call) &&
         is_open_question(s, f, call, waited_beyond(s, call, max)))
         return;
-    if (!is_answered(call) || had_failed(s, call))
+    if (!is_answered(call) || scene_had_failed(s, call))
         wait_unanswered(s, f, call, max);
     else if (call->wait.to <= max && told_longer(s, f, call, max))
         return;
@@ -494,8 +496,7 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s was answered only after %s",
                  call_text(s, call, name), finding_time(call->wait.from, time));
     else
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_REPORT, NEVER,
-                 "%s was answered at about its limit", call_text(s, call, name));
+        was_at_limit(s, f, call, max);
 }
 
 void check_user_wait(const struct scene *s, struct finding *f)
@@ -633,7 +634,7 @@ void check_waits(const struct scene *s, struct finding *f)
             found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_answered_until(s, call),
                      "%s began in the outage, and was answered after it", name);
         else
-            scene_leave(s, f, call, REMEDY_REPORT,
+            scene_leave(s, f, call, scene_untold(s, call),
                         "%s: whether its user saw an error is not seen on the wire", name);
     }
     for (size_t i = 0; i < s->account->count; i++) {

@@ -25,8 +25,9 @@
       "set the header Hangup-Call: ID on each request, with the same ID in all attempts of a "     \
       "call")                                                                                      \
     X(REPORT, "report",                                                                            \
-      "let the test write its own account (HANGUP_REPORT: a line for each request), or run it "    \
-      "by hangup prove, so that its exit status says that nothing failed inside the client")       \
+      "let the test write its own account (HANGUP_REPORT: a line for each request as it ends, "    \
+      "with its status and ms), or run it by hangup prove, so that its exit status says that "     \
+      "nothing failed inside the client")                                                          \
     X(CONTROL, "control", "run the same test in a control phase first (prove does so by default)") \
     X(REUSE, "reuse",                                                                              \
       "show that this client reuses connections: let the test ask twice, with a pause that is no " \

@@ -339,7 +339,7 @@ static bool fits_loosely(const struct build *b, const struct made *call, const s
 
 bool join_takes_loose(const struct build *b)
 {
-    return b->reading == READING_WIDE || b->config->joined;
+    return (b->reading == READING_WIDE && !b->config->parted) || b->config->joined;
 }
 
 static struct path *path_of(struct build *b, uint64_t key)
@@ -467,7 +467,8 @@ static bool same_listener(const struct build *b, const struct attempt *x, const 
  * time (R7). */
 static size_t by_hole(const struct build *b, const struct entry *e)
 {
-    if (b->reading == READING_NARROW || !e->path || !b->blind_count || b->config->told_apart)
+    if (!join_takes_loose(b) || b->config->joined || !e->path || !b->blind_count ||
+        b->config->told_apart)
         return NO_CALL;
     for (size_t i = 0; i < b->made_count; i++) {
         const struct made *call = &b->made[i];

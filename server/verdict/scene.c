@@ -103,9 +103,35 @@ bool scene_may_be_two(const struct scene *s, const struct call *call)
 
 enum remedy scene_unsaid(const struct scene *s, const struct call *call)
 {
-    if (!call->presumed || s->gap)
-        return REMEDY_GAP;
-    return s->notes[call - s->calls->calls].line ? REMEDY_MODE : REMEDY_REPORT;
+    return !call->presumed || s->gap ? REMEDY_GAP : scene_untold(s, call);
+}
+
+/* Whether the client's own account has a line for each request already. */
+static bool has_lines(const struct scene *s)
+{
+    return account_whole(s->account) && s->account->count > 0 && !s->gap && !s->forgotten;
+}
+
+enum remedy scene_unread(const struct scene *s)
+{
+    bool timed = has_lines(s);
+    for (size_t i = 0; timed && i < s->account->count; i++)
+        timed = s->account->lines[i].took != NEVER;
+    return timed ? REMEDY_MODE : REMEDY_REPORT;
+}
+
+enum remedy scene_untold(const struct scene *s, const struct call *call)
+{
+    const struct account_line *line = s->notes[call - s->calls->calls].line;
+    if (call->presumed && line)
+        return REMEDY_MODE;
+    if (call->presumed || !has_lines(s))
+        return scene_unread(s);
+    if (!s->account_fits && !line)
+        return REMEDY_CALL_NAME;
+    return !line                                                     ? REMEDY_REPORT
+           : s->notes[call - s->calls->calls].differs == DIFFERS_NOT ? REMEDY_MODE
+                                                                     : REMEDY_DISAGREE;
 }
 
 /* Whether a client fails the check by what it sent more than once, or by how long all of that took:
@@ -237,7 +263,12 @@ bool scene_counts(const struct scene *s, const struct call *call, char why[WHY_S
     }
     if (s->all_told == TRI_YES)
         return true;
-    *remedy = s->gap ? REMEDY_GAP : REMEDY_REPORT;
+    bool lines = has_lines(s), odd = lines && s->account_fits && !s->account->pending;
+    *remedy = s->gap                      ? REMEDY_GAP
+              : s->all_told == TRI_NO     ? REMEDY_MODE
+              : odd                       ? REMEDY_DISAGREE /* a success that has no call */
+              : lines && !s->account_fits ? REMEDY_CALL_NAME
+                                          : REMEDY_REPORT;
     if (s->all_told == TRI_NO)
         strcpy(why, "a request died inside the client");
     else if (lacking && lacking->method.bytes && lacking->target.bytes)
@@ -249,9 +280,21 @@ bool scene_counts(const struct scene *s, const struct call *call, char why[WHY_S
     return false;
 }
 
-bool scene_confirmed(const struct scene *s, const struct call *call)
+const struct attempt *scene_confirmed_by(const struct scene *s, const struct call *call)
 {
     return account_confirms(s->notes[call - s->calls->calls].line, s->h, s->calls, call);
+}
+
+bool scene_confirmed(const struct scene *s, const struct call *call)
+{
+    return scene_confirmed_by(s, call) != NULL;
+}
+
+bool scene_had_failed(const struct scene *s, const struct call *call)
+{
+    const struct account_line *line = s->notes[call - s->calls->calls].line;
+    return line && call->state != CALL_UNKNOWN && !call->lacks_before && !call->lacks_after &&
+           account_failed_before(line, s->calls, call);
 }
 
 bool scene_confirmed_alone(const struct scene *s, const struct attempt *a)

@@ -84,9 +84,15 @@ const struct member *call_members(const struct scene *s, const struct call *call
 
 /* The sentence of a call of which the ledger lacks something. */
 #define UNSAID "what happened to %s is not all in the ledger"
-/* And what helps: the client's own account, where nothing was read of it; if it has that, a mode in
- * which it is read. */
+/* And what helps: see scene_untold, where nothing was read of it. */
 enum remedy scene_unsaid(const struct scene *s, const struct call *call);
+/* What helps where the wire does not tell what became of a call to its client: the client's own
+ * account. If that has a line for each request already: a mode in which the request is read, if it
+ * was not; a name on each call, if it is not known whose each line is; or what makes them differ.
+ */
+enum remedy scene_untold(const struct scene *s, const struct call *call);
+/* The same of what is no call, for want of one that was read. */
+enum remedy scene_unread(const struct scene *s);
 /* The group of a call, see calls_group; of one that is alone only calls is set. */
 struct call_group scene_group(const struct scene *s, const struct call *call);
 /* As finding_end; it also says that a call met no fault for its client had just left. */
@@ -103,6 +109,11 @@ bool scene_counts(const struct scene *s, const struct call *call, char why[WHY_S
  * this attempt alone (R4). */
 bool scene_confirmed(const struct scene *s, const struct call *call);
 bool scene_confirmed_alone(const struct scene *s, const struct attempt *a);
+/* The attempt whose answer that is; NULL: none. */
+const struct attempt *scene_confirmed_by(const struct scene *s, const struct call *call);
+/* Whether its client's own account had it as failed before any answer went out: its user did not
+ * get what came after that. */
+bool scene_had_failed(const struct scene *s, const struct call *call);
 /* Whether what fell into a black hole at a time, and nobody has read, was a request: that attempt
  * of the same connection, or what came behind it. */
 enum tri scene_was_request(const struct scene *s, const struct attempt *a, struct span when);

@@ -192,7 +192,7 @@ static struct subject joined_loosely(const struct scene *wide, char text[CALL_SI
             call_text(wide, call, text);
             const struct attempt *first = call_first(wide, call);
             if (first->presumed && !first->method.hash)
-                *remedy = account_whole(wide->account) ? REMEDY_MODE : REMEDY_REPORT;
+                *remedy = scene_unread(wide);
             return who;
         }
     }
@@ -368,16 +368,18 @@ static bool control_tells_all(const struct verdict *v, const struct phase *contr
 }
 
 /* Both readings of a phase, the narrow one being there already: where the client's account shows
- * that the wide one is right, both are that. NULL: without memory. */
+ * that one of them is right, both are that. NULL: without memory. */
 static struct calls *build_wide(const struct verdict *v, struct work *w, struct phase *p,
                                 const struct phase *control, struct calls_config *config)
 {
     struct calls *wide = calls_build(p->h, config, READING_WIDE);
     if (!wide || wide->count == w->calls->count || p->gap || history_forgotten(p->h) ||
-        history_proxied(p->h) || !control_tells_all(v, control) ||
-        !account_joins(&p->account, p->h, wide))
+        history_proxied(p->h) || !control_tells_all(v, control))
         return wide;
-    config->joined = true;
+    config->parted = account_parts(&p->account, p->h, w->calls);
+    config->joined = account_joins(&p->account, p->h, wide);
+    if (!config->parted && !config->joined)
+        return wide;
     calls_destroy(wide);
     calls_destroy(w->calls);
     w->calls = calls_build(p->h, config, READING_NARROW);

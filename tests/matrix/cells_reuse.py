@@ -160,6 +160,9 @@ def later_family(t):
                 t.add('later', 'It says that both requests were answered, and they were two. Never a pass.', 'cached',
                       'get pause:0.4 get pause:0.6 get', spec, over, tls, {'recovered': 'FI', 'retry-once': 'FI'},
                       control=control, due=False, wire=('ok', LOSSES, 'ok'))
+            t.add('later', 'Two requests of its user, the first of which failed: its account has a line for each, so that the '
+                  'second is no retry.', 'naive', 'get pause:0.4 get pause:0.6 get', spec, over, tls,
+                  {'recovered': 'F', 'retries': 'F', 'retry_elsewhere': 'N'}, wire=('ok', LOSSES, 'ok'))
             t.add('later', 'Without an account nobody can say what that second attempt is.', 'retry-later', GAP, spec, over, tls,
                   {'recovered': 'PI', 'retry-once': 'PI'}, account=False, due=False, wire=('ok', LOSSES, 'ok'))
             if spec['mode'] == 'lost-answer':

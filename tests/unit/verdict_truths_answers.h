@@ -78,7 +78,7 @@ static const struct truth of_answers[] = {
                            "11.010 c102 connection_end by=client how=rst\n"
                            "11.020 report "
                            "{\"n\":2,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":6000}\n",
-      "inconclusive recovered=pass user_wait=inconclusive(report)", 12000 },
+      "inconclusive recovered=pass user_wait=inconclusive(disagree)", 12000 },
     { "the answer's ACK came, and then the client's RST: perhaps it has not read it",
       "[\"retry-once\"]",
       TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")

@@ -56,6 +56,38 @@
                           "answer\n" TOOK("11.120", "2", "post", "true", took)                     \
                               CLOSES("11.300", "c102") EXIT("11.400")
 
+/* It has lines that say how long each took, and they do not tell what fell into the hole. */
+#define HOLE_TIMED(step, what, took)                                                               \
+    DRIVES("get_pause_" step)                                                                      \
+    TWICE("GET /a")                                                                                \
+    TOOK("10.010", "1", "get", "true", "9")                                                        \
+    FELL_POST(what) TOOK("15.520", "2", step, "true", took) HOLE_ENDS
+/* It never uses a connection twice, and resets each when it has its answer. */
+#define CLOSED(at, c, after)                                                                       \
+    at "0 " c " open\n" at "0 " c " x1 GET /a connection_header=close\n" at "1 " c                 \
+       " x1 response_start status=200\n" at "1 " c " x1 response_end status=200\n" after
+#define RSTS(at, c) at " " c " peer_rst\n" at " " c " connection_end by=client how=rst\n"
+#define CLOSED_TWICE                                                                               \
+    CLOSED("10.00", "c101", RSTS("10.002", "c101"))                                                \
+    CLOSED("11.00", "c102", RSTS("11.002", "c102"))
+#define STATUS(at, n, took)                                                                        \
+    at " report {\"n\":" n ",\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":" took "}\n"
+/* A stream is refused for HTTP/1.1, and its client comes over that, and resets it behind the
+ * answer. */
+#define FALLS                                                                                      \
+    DRIVES("get")                                                                                  \
+    H2("10.000", "c101")                                                                           \
+    REFUSES("10.010", "c101")                                                                      \
+    "10.100 c102 open\n10.100 c102 "                                                               \
+    "x1 GET /a\n10.120 c102 x1 "                                                                   \
+    "response_start status=200\n"                                                                  \
+    "10.120 c102 x1 response_end "                                                                 \
+    "status=200\n" RSTS("10.122", "c102")
+#define FALLS_BACK "[\"falls_back\"]"
+#define ACKED_LATE                                                                                 \
+    HELD "13.990 c101 x2 response_start status=200\n13.990 c101 x2 response_end status=200\n"      \
+         "14.010 c101 x2 response_acked proof=ack from=13.990 to=14.010\n"
+
 static const struct truth of_joined[] = {
     { "R1: a line lasts from a loss to an answer that comes too late to be joined closely",
       RETRY_ONCE, TWO("915"), JOINED, 0 },
@@ -81,6 +113,16 @@ static const struct truth of_joined[] = {
     /* --- What the account does not show */
     { "R1: the line lasted only since the second one began: the first was another request",
       RETRY_ONCE, TWO("15"), UNJOINED, 0 },
+    { "R1: the second one had begun to be answered long before that was whole", RETRY_ONCE,
+      DRIVES("get_pause_get") TWICE("GET /a") TOOK("10.010", "1", "get", "true",
+                                                   "9") BITTEN("11.000", "c101", "x2", "GET /a")
+          GONE("11.004", "c101") "11.900 c102 open\n11.900 c102 "
+                                 "x1 GET /a\n11.900 c102 x1 response_start status=200\n12.900 c102 "
+                                 "x1 response_end "
+                                 "status=200\n12.900 c102 x1 response_acked proof=ack from=12.900 "
+                                 "to=12.901\n" TOOK("12.910", "2", "get", "true", "1005")
+                                     CLOSES("13.000", "c102") EXIT("13.100"),
+      UNJOINED, 0 },
     { "R1: the POST with another content lasted only since then", SAFE, TIMED_POST("15"),
       "inconclusive safe_retry=inconclusive(hangup-call) executed_once=inconclusive(hangup-call)",
       0 },
@@ -124,13 +166,85 @@ static const struct truth of_joined[] = {
     { "R1: its user's two requests, of which the first has failed", RETRY_ONCE,
       DRIVES("get_pause_get_get") STRUCK TOOK("11.010", "2", "get", "false", "9")
           TOOK("11.920", "3", "get", "true", "15") STRUCK_ENDS,
-      "fail recovered=fail retries=inconclusive(hangup-call) "
-      "retry_elsewhere=inconclusive(hangup-call)",
-      0 },
+      "fail recovered=fail retries=fail retry_elsewhere=n/a", 0 },
     { "R1: the same, and it says that all is well", RETRY_ONCE,
       DRIVES("get_pause_get_get") STRUCK TOOK("11.010", "2", "get", "true", "9")
           TOOK("11.920", "3", "get", "true", "15") STRUCK_ENDS,
       "inconclusive recovered=inconclusive(hangup-call) retries=inconclusive(disagree) "
       "retry_elsewhere=inconclusive(hangup-call)",
       0 },
+
+    /* --- What helps where the account is there already */
+    { "R7: nothing was read of what a hole has, and by its line the next call was none of it", USER,
+      HOLE_TIMED("get", "GET /a", "15"),
+      "inconclusive recovered=inconclusive(mode) user_wait=inconclusive(mode)", 0 },
+    { "R7: the same with a POST", SAFE, HOLE_TIMED("post", "POST /a", "15"),
+      "inconclusive safe_retry=inconclusive(mode) executed_once=inconclusive(mode)", 0 },
+    { "R2: it was kept off, and one of its calls has no line", "[\"recovered\"]",
+      CONTROL("GET /a") DRIVES("get_pause_get") TWICE("GET /a")
+          TOOK("10.010", "1", "get", "true", "9")
+              ANSWERED("10.020", "c101", "x2", "GET /b") "13.000 c101 fin\n" SAW(
+                  "13.001", "c101") "16.000 c102 open\n" ANSWERED("16.000", "c102", "x1", "GET /a")
+                  TOOK("16.010", "2", "get", "true", "9") GONE("16.100", "c102") EXIT("16.200"),
+      "inconclusive recovered=inconclusive(hangup-call)", 0 },
+    { "connection_close: each answer is followed by a reset, and by its account it came",
+      "[\"connection_close\"]",
+      DRIVES("get_get") CLOSED_TWICE STATUS("11.010", "1", "2") STATUS("11.010", "2", "2")
+          EXIT("11.100"),
+      "pass connection_close=pass", 0 },
+    { "connection_close: the same, and the second is lost", "[\"connection_close\"]",
+      CLOSED("10.00", "c101", "10.001 c101 x1 response_acked proof=ack from=10.001 to=10.001\n")
+          GONE("10.003", "c101") CLOSED(
+              "11.00", "c102", "11.001 c102 x1 response_acked proof=ack from=11.001 to=11.001\n")
+              GONE("11.003", "c102") "12.000 c103 open\n12.000 c103 fin\n12.000 c103 x1 GET "
+                                     "/a connection_header=close\n12.000 c103 x1 lost\n" GONE(
+                                         "12.001", "c103") EXIT("12.100"),
+      "inconclusive connection_close=inconclusive(mode)", 0 },
+    { "connection_close: each answer is followed by a reset, and nothing tells whether it came",
+      "[\"connection_close\"]", CLOSED_TWICE EXIT("11.100"),
+      "inconclusive connection_close=inconclusive(more-calls)", 0 },
+    { "user_wait: its answer goes out beyond the limit, just before its reset, and by its account "
+      "it "
+      "came",
+      WAIT_1S,
+      DRIVES("get_get") HELD GOES_OUT("13.000") STATUS("13.010", "1", "9")
+          STATUS("13.010", "2", "2005") EXIT("13.100"),
+      "fail user_wait=fail", 0 },
+    { "user_wait: its ACK comes at about the limit, and by its account the answer came before that",
+      WAIT_3S,
+      DRIVES("get_get") ACKED_LATE STATUS("14.010", "1", "9") STATUS("14.010", "2", "2993")
+          CLOSES("14.020", "c101") EXIT("14.100"),
+      "pass user_wait=pass", 0 },
+    { "user_wait: its ACK comes at about the limit", WAIT_3S,
+      ACKED_LATE CLOSES("14.020", "c101") EXIT("14.100"),
+      "inconclusive user_wait=inconclusive(report)", 0 },
+
+    /* --- A line for each call, of which the wide reading would join two */
+    { "R1: both were answered, and by its account they were two", RETRY_ONCE,
+      CONTROL_TOLD DRIVES("get_pause_get_get") STRUCK_AT("11.010", "GET /a")
+          TOOK("11.015", "2", "get", "true", "15") "11.100 c103 open\n" ANSWERED("11.100", "c103",
+                                                                                 "x1", "GET /a")
+              TOOK("11.110", "3", "get", "true", "9") CLOSES("11.200", "c103") STRUCK_ENDS,
+      JOINED, 0 },
+    { "R1: the second line reaches back to what the first one had sent", RETRY_ONCE,
+      DRIVES("get_pause_get_get") STRUCK TOOK("11.010", "2", "get", "false", "9")
+          TOOK("11.920", "3", "get", "true", "915") STRUCK_ENDS,
+      "fail recovered=fail retries=inconclusive(hangup-call) "
+      "retry_elsewhere=inconclusive(hangup-call)",
+      0 },
+    { "falls_back: its answer is followed by a reset, and by its account it came", FALLS_BACK,
+      FALLS STATUS("10.130", "1", "125") EXIT("10.200"), "pass falls_back=pass", 0 },
+    { "falls_back: the same without an account", FALLS_BACK, FALLS EXIT("10.200"),
+      "inconclusive falls_back=inconclusive(confirm)", 0 },
+    { "falls_back: by its account it came after longer than that",
+      "[{\"falls_back\":{\"within\":\"120ms\"}}]",
+      FALLS STATUS("10.130", "1", "125") EXIT("10.200"),
+      "inconclusive falls_back=inconclusive(disagree)", 0 },
+    { "falls_back: it had failed, by its account, before an answer went out", FALLS_BACK,
+      DRIVES("get") H2("10.000", "c101") REFUSES(
+          "10.010", "c101") "10.100 c102 open\n10.100 "
+                            "c102 x1 GET /a\n10.500 report "
+                            "{\"n\":1,\"step\":\"get\",\"ok\":false,\"ms\":490}\n"
+                            "11.000 c102 x1 answer\n" CLOSES("11.200", "c102") EXIT("11.300"),
+      "fail falls_back=fail", 0 },
 };
