@@ -177,7 +177,7 @@ static void half_a_request_behind_a_fin_draws_rst_at_once(struct stage *stage)
 {
     double after = 40;
 
-    for (int i = 0; i < 10 && after >= 40; i++)
+    for (int i = 0; i < STAGE_TALKS - 1 && after >= 40; i++)
         after = half_a_request_until_rst(stage);
     check(after < 40, "RST after %.3f ms", after);
 }
