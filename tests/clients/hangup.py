@@ -91,7 +91,9 @@ def watch_over(pid):
 class Server:
     """`hangup serve` on free loopback ports, with a state directory that goes with it. It does not
     outlive this program. `run_ports`: runs get free ports too (builds from before runs have no such
-    option)."""
+    option). One that ends badly when it is stopped fails the program, at Tap.finish()."""
+
+    ended_badly = []  # how
 
     def __init__(self, binary, *arguments, command_prefix=(), run_ports=True):
         self._folder = tempfile.TemporaryDirectory(prefix='hangup-')
@@ -138,6 +140,7 @@ class Server:
 
     def stop(self, seconds=20):
         """Ends it as an operator would. Returns its exit status, None if it had to be killed."""
+        was_there = self.process.poll() is None
         self.process.terminate()
         try:
             status = self.process.wait(seconds)
@@ -148,6 +151,8 @@ class Server:
         self.process.stdout.close()
         if status != 0:
             sys.stderr.write(self.log())
+            if was_there:
+                Server.ended_badly.append(f'exit status {status}' if status is not None else f'not within {seconds} s')
         self._log.close()
         self._folder.cleanup()
         return status
@@ -194,5 +199,7 @@ class Tap:
 
     def finish(self):
         """The plan, at the end. Returns the exit status."""
+        if Server.ended_badly:
+            self.case('a server that is stopped ends as it should', False, '; '.join(Server.ended_badly))
         self._say(f'1..{self.count()}')
         return 1 if self.failed or not self.count() else 0

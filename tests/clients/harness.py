@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
-"""The servers of tests and benches in Python: one that is killed leaves none behind.
+"""The servers of tests and benches in Python: one that is killed leaves none behind, and one that ends
+badly is told of.
 
     harness.py --hangup BINARY
 """
 import argparse
+import io
 import os
 import select
 import signal
 import sys
 
 from hangup import Server, Tap
+
+# A server whose end has another status.
+BADLY = '"$@" & trap "kill $!; wait; exit 3" TERM; wait'
 
 
 def main():
@@ -29,6 +34,15 @@ def main():
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     tap.case('a test that is killed leaves no server behind', select.select([server], [], [], 20)[0])
+    Server(binary).stop()
+    good = list(Server.ended_badly)
+    Server(binary, command_prefix=('sh', '-c', BADLY, 'sh')).stop()
+    said, ends = io.StringIO(), list(Server.ended_badly)
+    status = Tap(said).finish()
+    Server.ended_badly.clear()
+    tap.case('who stops a server that ends badly fails, though it does not look', not good and status == 1 and
+             ends == ['exit status 3'] and said.getvalue().startswith('not ok') and 'exit status 3' in said.getvalue(),
+             f'{good} {ends} {status} {said.getvalue()}')
     return tap.finish()
 
 
