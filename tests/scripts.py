@@ -340,8 +340,10 @@ def is_there(pid):
     return True
 
 
-# Each is found by a sanitizer: what must not be NULL is; a block that nothing points to is left.
+# Each is found by a sanitizer: a sum that is too large, whoever takes the signal; what must not be NULL and is; a
+# block that nothing points to.
 FAULTS = {
+    'sum': 'signal(SIGILL, exit); argc += 2147483647; argv[argc != 0] = NULL;',
     'memcpy': 'memcpy(argv[0], argc > 5 ? argv[1] : NULL, (unsigned)argc - 1);',
     'leak': 'argv[0] = malloc(10); argv[0] = NULL;',
 }
@@ -353,16 +355,17 @@ def check_reports():
     with tempfile.TemporaryDirectory() as folder:
         options = {name: re.search(rf'\b{name}=(\S+)', dev[dev.index('verb_sanitize'):]).group(1)
                    .replace('$reports', folder) for name in ('ASAN_OPTIONS', 'UBSAN_OPTIONS')}
+        arguments = re.search(r'"-Dc_args=(.*?)"', dev).group(1).split()
         for name, fault in FAULTS.items():
             source, binary = pathlib.Path(folder, f'{name}.c'), f'{folder}/{name}'
-            source.write_text('#include <stdlib.h>\n#include <string.h>\n'
+            source.write_text('#include <signal.h>\n#include <stdlib.h>\n#include <string.h>\n'
                               f'int main(int argc, char **argv)\n{{\n    {fault}\n    return 0;\n}}\n')
-            run('gcc', '-O1', '-g1', '-fsanitize=address,undefined', '-o', binary, str(source))
+            run('gcc', '-O1', *arguments, '-fsanitize=address,undefined', '-o', binary, str(source))
             done = subprocess.run([binary], stderr=subprocess.DEVNULL, env={**os.environ, **options}, check=False)
             found = list(pathlib.Path(folder).glob('report.*'))
             text = '\n'.join(path.read_text() for path in found)
             case(f'what a sanitizer finds is in a file, with its place: {name}',
-                 done.returncode and len(found) == 1 and f'{name}.c:5' in text, f'{done.returncode} {text}')
+                 done.returncode and len(found) == 1 and f'{name}.c:6' in text, f'{done.returncode} {text}')
             for path in found:
                 path.unlink()
 
