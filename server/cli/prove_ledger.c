@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,8 +24,14 @@ static const char *folder(const struct prove_options *o)
 
 int prove_ledger_check(const struct prove_options *o, struct refusal *why)
 {
-    if ((!o->ledger_dir && !o->keep_ledger) || access(folder(o), W_OK | X_OK) == 0)
+    struct stat it;
+    if (!o->ledger_dir && !o->keep_ledger)
         return 0;
+    bool there = stat(folder(o), &it) == 0, other = there && !S_ISDIR(it.st_mode);
+    if (!other && access(folder(o), W_OK | X_OK) == 0)
+        return 0;
+    if (other)
+        errno = ENOTDIR;
     return refuse(why, o->ledger_dir ? "--ledger-dir" : "--keep-ledger-on-fail",
                   "a folder in which files can be made", "%.160s: %s", folder(o), strerror(errno));
 }

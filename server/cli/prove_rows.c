@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/duration.h"
@@ -140,7 +141,10 @@ static int read_suite(const char *name, const struct catalogue *c, json_t **out,
     int error;
     if (!strchr(name, '/') && !(len > 5 && strcmp(name + len - 5, ".json") == 0)) {
         error = suites_get(c, name, &suite, why);
-        if (error > 0)
+        if (error > 0 && access(name, F_OK) == 0)
+            refuse(why, "--suite", "a file by a name with a \"/\" in it, or \".json\" at its end",
+                   "no suite is called \"%.120s\"", name);
+        else if (error > 0)
             refuse_in(why, "--suite", NULL);
     } else {
         error = file_take("--suite", name, SUITE_FILE_MAX, FILE_ANY, "a file of at most 1 MiB",

@@ -163,7 +163,7 @@ int trials_add(struct trials *t, const json_t *spec, struct trial **out, struct 
     int error = spec_add(t, spec, id, out, why);
     if (error == TRIAL_NO_PORT)
         refuse(why, "$.listeners", "end a run: DELETE /v1/runs/{run}; or a longer --run-ports",
-               "no port is left for it: all of %s are in use", t->ports_text);
+               "of %s fewer ports are free than it has listeners", t->ports_text);
     if (error)
         return error;
     t->made++;

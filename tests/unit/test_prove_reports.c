@@ -355,6 +355,8 @@ static void what_makes_no_sense_is_refused(void **state)
         { { "01", "--until-conclusive", "0", "--", "true" }, "--until-conclusive" },
         { { "01", "--annotations", "gitlab", "--", "true" }, "github|none" },
         { { "01", "--ledger-dir", "/no/such", "--", "true" }, "--ledger-dir: /no/such: No such" },
+        { { "01", "--ledger-dir", "/dev/null", "--", "true" }, "/dev/null: Not a directory" },
+        { { "--suite", ".", "--", "true" }, "a file by a name with a \"/\" in it" },
         { { "01", "--key-header", "a b", "--", "true" }, "the name of a header field" },
         { { "01", "--junits", "x", "--", "true" }, "did you mean --junit" },
         { { "01", "--json=yes", "--", "true" }, "it takes no value" },
