@@ -38,6 +38,11 @@ int command_refused(const char *command, int error, const struct refusal *why)
                          *meant ? "?" : "");
 }
 
+int command_unwritten(const char *command, int error)
+{
+    return command_error(command, "stdout cannot be written: %s", strerror(-error));
+}
+
 /* --- The commands */
 
 static int command_help(int argc, char **argv);
@@ -165,7 +170,6 @@ int commands_run(int argc, char **argv)
 {
     int status = run(argc, argv), error = standard_flush();
     if (error && status == 0)
-        return command_error(argc > 1 ? argv[1] : "", "stdout cannot be written: %s",
-                             strerror(-error));
+        return command_unwritten(argc > 1 ? argv[1] : "", error);
     return status;
 }

@@ -52,3 +52,5 @@ int command_error(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same for a function's error: positive with *why, or -errno. */
 int command_refused(const char *command, int error, const struct refusal *why);
+/* Of what could not be written to stdout (-errno). Returns EXIT_USAGE. */
+int command_unwritten(const char *command, int error);

@@ -405,7 +405,9 @@ static int prove(const char *name, const struct prove_options *o, const struct p
         proving_end(&p); /* the next one ends us, whoever does not read what is said now */
     if (!error)
         error = prove_report_all(&results, o, name);
-    int status = error ? command_refused(name, error, &why) : prove_results_status(&results);
+    int status = error < 0 && ferror(stdout) ? command_unwritten(name, error)
+                 : error                     ? command_refused(name, error, &why)
+                                             : prove_results_status(&results);
     if (!p.signal)
         proving_end(&p);
     p.place->ops->close(p.place);

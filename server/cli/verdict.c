@@ -332,6 +332,9 @@ static int tell(const struct arguments *a, struct verdict *verdict)
     int status = write_all(a, &report);
     if (!status)
         status = show(a, document, &report);
+    int error = status ? 0 : standard_flush();
+    if (error) /* what nobody can read is neither a fail nor a pass */
+        status = command_unwritten("verdict", error);
     if (status)
         return status;
     enum outcome outcome = report_outcome(&report);

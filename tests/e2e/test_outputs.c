@@ -180,6 +180,10 @@ static void refuses(const char *const *arguments, int out, const char *why)
 
 static void what_cannot_be_written_to_stdout_is_an_error(void **state)
 {
+    static const char event[] = "{\"seq\":1,\"at\":\"2026-11-30T04:45:08.315257Z\",\"ms\":1.5,"
+                                "\"event\":\"run_end\",\"reason\":\"finished\"}\n";
+    char ledger[128];
+    snprintf(ledger, sizeof ledger, "%s/ledger", scratch);
     const char *const commands[][16] = {
         { "serve", "--https", "127.0.0.1:0", "--https1", "127.0.0.1:0", "--http", "127.0.0.1:0",
           "--admin", "127.0.0.1:0", "--state", state_dir },
@@ -195,8 +199,15 @@ static void what_cannot_be_written_to_stdout_is_an_error(void **state)
         { "modes", "--language" },
         { "modes", "--cases" },
         { "modes", "--case", "1" },
+        /* These have statuses of their own for what they found. */
+        { "prove", "--mode", "normal", "--no-control", "--state", state_dir, "--", "true" },
+        { "verdict", ledger },
+        { "verdict", ledger, "--json" },
     };
 
+    int fd = scratch_file("ledger", O_WRONLY | O_CREAT | O_TRUNC);
+    assert_int_equal(write(fd, event, sizeof event - 1), sizeof event - 1);
+    close(fd);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
         assert_return_code(full, errno);
