@@ -62,7 +62,7 @@ void verdict_help(FILE *to)
     fputs(
         "\nFILE is a file of --ledger-dir, or what GET /v1/runs/{id}/events says as NDJSON; \"-\" "
         "is stdin.\nThe exit status is 0 when all is proved, 1 when it is not, 3 when it is "
-        "inconclusive, 2 when FILE cannot be judged.\n",
+        "inconclusive, 2 when FILE cannot be judged, or what is said of it not be written.\n",
         to);
 }
 
