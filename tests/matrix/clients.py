@@ -81,6 +81,7 @@ class App:
         self.trace = uuid.uuid4().hex
         self.left = []      # kept open on purpose
         self.behind = 0.0   # how late it was at what it does by a clock
+        self.evicted = []   # connections that it closed by its own clock, when it had, and when it had asked last
         self.others = {}    # other users behind the same address
 
     # --- connections
@@ -92,6 +93,7 @@ class App:
         address = self.v6 if v6 else self.address
         conn = kind(address, self.tls, self.policy.limit, alpn)
         conn.id = self.connections
+        conn.asked = time.monotonic()
         if kind is H2:
             conn.pong = self.policy.pong
             conn.drops = bool(self.policy.drops)
@@ -131,14 +133,16 @@ class App:
             now = time.monotonic()
             for conn in list(self.pool):
                 gone = policy.evict and not policy.lazily and now - conn.idle_since >= policy.evict
-                if gone:
-                    self.behind = max(self.behind, now - conn.idle_since - policy.evict)
                 if gone or policy.watch and not conn.look():
                     self.pool.remove(conn)
                     if policy.keep and not gone and not conn.ended:
                         self.left.append(conn)
                     else:
                         conn.close()
+                    if gone:
+                        closed = time.monotonic()
+                        self.evicted.append((conn.id, closed, conn.asked))
+                        self.behind = max(self.behind, closed - conn.idle_since - policy.evict)
                 elif policy.settings and isinstance(conn, H2) and now - conn.io.opened > policy.settings and not conn.settled:
                     self.pool.remove(conn)
                     conn.goaway(SETTINGS_TIMEOUT)
@@ -193,7 +197,8 @@ class App:
     def attempt(self, conn, method, target, fields, body):
         """Sends it and waits. Returns the result and leaves the connection as it is."""
         policy = self.policy
-        until = time.monotonic() + policy.limit
+        conn.asked = time.monotonic()
+        until = conn.asked + policy.limit
         try:
             stream = conn.send(method, target, fields, body, policy.limit)
         except Dead as dead:
@@ -345,6 +350,7 @@ class App:
             self.calls += 1
             conn = shared or self.take()
             name = f'c{self.calls}'
+            conn.asked = time.monotonic()
             try:
                 stream = conn.send('GET', target, self.fields(name, ''))
             except Dead:

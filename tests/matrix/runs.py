@@ -119,8 +119,11 @@ class Runner:
             if self.relay:
                 self.relay.close(self.ports.pop(path))
         ledger = self.api.ask('GET', f'{path}/events?max=10000', accept='application/x-ndjson')
-        return Outcome(cell, verdict, ledger, apps, unlike=(thinned(cell, apps) if self.relay else unlike(cell, apps, ledger)),
-                       relayed=bool(self.relay))
+        outcome = Outcome(cell, verdict, ledger, apps, unlike=(thinned(cell, apps) if self.relay else unlike(cell, apps, ledger)),
+                          relayed=bool(self.relay))
+        if not outcome.unlike and not self.relay and undecided(outcome):
+            outcome.unlike = late_in_the_dark(apps['fault'], ledger, cell.policy.evict)
+        return outcome
 
     def in_run(self, cell, run, path, wait):
         port = port_of(run, cell)
@@ -221,6 +224,34 @@ def late_server(seen, ledger):
             return 'its client took a response late'
     spread = max(ways, default=0) - min(ways, default=0)
     return f'the server saw a request {spread:.0f} ms late' if spread > 100 and len(sent) == len(rest) else ''
+
+
+def undecided(outcome):
+    """Whether nothing is wrong with it but that it is inconclusive: a pass or fail that is none stays one, however
+    busy this machine was."""
+    wrong = {outcome.letter(name) for name, letters in outcome.cell.truth.items() if outcome.letter(name) not in letters}
+    return wrong == {'I'}
+
+
+def late_in_the_dark(app, ledger, evict):
+    """A server that sees late what its client did in time cannot tell so: a FIN; or, where something fell into a
+    hole, what was read. The fastest request says how far apart the clocks of the two are: at most by that. For the
+    server its client was idle from when that was answered, which is sooner than its client had the response."""
+    events = [json.loads(line) for line in ledger.splitlines() if line]
+    begin = max((i for i, event in enumerate(events) if event['event'] == 'phase' and event['phase'] == 'fault'), default=0)
+    begun = [event['first_byte_ms'] for event in events[begin:] if event['event'] in ('request', 'stale_request')]
+    read = [one for one in app.attempts if one.kind not in ('unsent', 'connect', 'hedge', 'timeout')]
+    if not read or len(begun) != len(read):
+        return ''
+    apart = min(at - one.begin * 1000 for at, one in zip(begun, read))
+    opened = {event['number']: event['connection'] for event in events[begin:] if event['event'] == 'connection_open'}
+    fins = {event['connection']: event['ms'] for event in events[begin:] if event['event'] == 'peer_fin'}
+    idle = max((closed - asked - evict for _, closed, asked in app.evicted), default=0)
+    if idle > 0.1:
+        return f'its client closed {idle:.2f} s late, since it asked'
+    late = max((fins[opened[connection]] - closed * 1000 - apart for connection, closed, _ in app.evicted
+                if opened.get(connection) in fins), default=0)
+    return f'the server saw its FIN {late:.0f} ms late' if late > 50 else late_server(read, ledger)
 
 
 def late_reset(ledger):
