@@ -220,6 +220,8 @@ static bool find_marked(const struct scene *s, size_t *at, struct marked *m)
         if (strcmp(mark->name, name) == 0 && i >= *at) {
             m->mark = mark;
             *at = i + 1;
+        } else if (strcmp(mark->name, name) == 0) {
+            away = NEVER; /* it had come back from that */
         } else if (strcmp(mark->name, "background") == 0 && !m->mark) {
             away = mark->at.from;
         }

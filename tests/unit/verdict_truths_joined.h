@@ -83,7 +83,8 @@
     "response_start status=200\n"                                                                  \
     "10.120 c102 x1 response_end "                                                                 \
     "status=200\n" RSTS("10.122", "c102")
-#define FALLS_BACK "[\"falls_back\"]"
+#define FALLS_BACK  "[\"falls_back\"]"
+#define FELL_UNTOLD "12.000 c101 black_hole\n12.500 c101 segments_dropped segments=2\n"
 #define ACKED_LATE                                                                                 \
     HELD "13.990 c101 x2 response_start status=200\n13.990 c101 x2 response_end status=200\n"      \
          "14.010 c101 x2 response_acked proof=ack from=13.990 to=14.010\n"
@@ -247,4 +248,68 @@ static const struct truth of_joined[] = {
                             "{\"n\":1,\"step\":\"get\",\"ok\":false,\"ms\":490}\n"
                             "11.000 c102 x1 answer\n" CLOSES("11.200", "c102") EXIT("11.300"),
       "fail falls_back=fail", 0 },
+
+    /* --- An app that comes back twice */
+    { "R9: between two marks the mode ends its new connection by a limit of idleness", FRESH,
+      CONTROL_KEPT("GET /a") TWICE("GET /a") "10.500 mark background\n" BACK
+          CLOSES("11.010", "c101") "12.000 c102 open\n" ANSWERED(
+              "12.000", "c102", "x1",
+              "GET /a") "12.700 c102 fin\n" SAW("12.701", "c102") "13.000 mark background\n14.000 "
+                                                                  "mark foreground\n"
+                                                                  "15.000 c103 open\n" ANSWERED(
+                                                                      "15.000", "c103", "x1",
+                                                                      "GET /a")
+                                                                      CLOSES("15.100", "c103")
+                                                                          EXIT("15.200"),
+      "pass fresh_after_mark=pass", 0 },
+    { "R9: the mode had ended the first one, and the second, that was there, it leaves at the "
+      "second mark",
+      FRESH,
+      CONTROL_KEPT("GET /a")
+          TWICE("GET /a") "10.500 mark background\n10.600 c101 fin\n" SAW("10.601", "c101") BACK
+      "12.000 c102 open\n" ANSWERED(
+          "12.000", "c102", "x1",
+          "GET /a") "14.000 mark foreground\n" CLOSES("14.010", "c102") "15.000 c103 "
+                                                                        "open\n" ANSWERED("15.000",
+                                                                                          "c103",
+                                                                                          "x1",
+                                                                                          "GET /a")
+                                                                            CLOSES("15.100", "c103")
+                                                                                EXIT("15.200"),
+      "pass fresh_after_mark=pass", 0 },
+    { "R9: it had come back, and leaves its connection by a limit of its own before the second "
+      "mark",
+      FRESH,
+      CONTROL_KEPT("GET /a") TWICE("GET /a") "10.500 mark background\n" BACK CLOSES(
+          "13.000", "c101") "14.000 mark foreground\n"
+                            "15.000 c103 open\n" ANSWERED("15.000", "c103", "x1", "GET /a")
+                                CLOSES("15.100", "c103") EXIT("15.200"),
+      "inconclusive fresh_after_mark=inconclusive(mode)", 0 },
+    /* --- A client that lives outside of COMMAND; requests that nobody can count */
+    { "R8: its connection is over before COMMAND ends, and it asks again behind that", USER,
+      CONTROL("GET /a") TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
+          GONE("11.004", "c101")
+              EXIT("11.100") "11.200 c102 open\n" ANSWERED("11.200", "c102", "x1", "GET /a"),
+      "pass recovered=pass user_wait=pass", 0 },
+    { "R8: the same, so late that it may be another call", USER,
+      CONTROL("GET /a") TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
+          GONE("11.004", "c101")
+              EXIT("11.100") "12.000 c102 open\n" ANSWERED("12.000", "c102", "x1", "GET /a"),
+      "inconclusive~ recovered=inconclusive(wait)~ user_wait=pass~", 0 },
+    { "R7: two requests fall into a hole at once, nobody says what; one comes elsewhere", USER,
+      CONTROL("GET /a") TWICE("GET /a") FELL_UNTOLD
+      "15.500 c102 open\n" ANSWERED("15.500", "c102", "x1", "GET /a") HOLE_ENDS,
+      "inconclusive recovered=inconclusive(report) user_wait=inconclusive(report)", 0 },
+    { "R7: the same; by its account the other one failed", USER,
+      DRIVES("get_pause_get_get") TWICE("GET /a") TOOK("10.010", "1", "get", "true", "9")
+          FELL_UNTOLD "15.500 c102 open\n" ANSWERED("15.500", "c102", "x1", "GET /a")
+              TOOK("15.520", "2", "get", "true", "3010") TOOK("15.620", "3", "get", "false", "3110")
+                  HOLE_ENDS,
+      "inconclusive recovered=inconclusive(mode) user_wait=inconclusive(mode)", 0 },
+    { "R7: the same; both came elsewhere, by its account each since then", USER,
+      DRIVES("get_pause_get_get") TWICE("GET /a") TOOK("10.010", "1", "get", "true", "9")
+          FELL_UNTOLD "15.500 c102 open\n" ANSWERED("15.500", "c102", "x1", "GET /a")
+              ANSWERED("15.600", "c102", "x2", "GET /a") TOOK("15.520", "2", "get", "true", "3010")
+                  TOOK("15.620", "3", "get", "true", "3110") HOLE_ENDS,
+      "pass recovered=pass user_wait=pass", 0 },
 };
