@@ -269,13 +269,12 @@ static const struct truth of_joined[] = {
           TWICE("GET /a") "10.500 mark background\n10.600 c101 fin\n" SAW("10.601", "c101") BACK
       "12.000 c102 open\n" ANSWERED(
           "12.000", "c102", "x1",
-          "GET /a") "14.000 mark foreground\n" CLOSES("14.010", "c102") "15.000 c103 "
-                                                                        "open\n" ANSWERED("15.000",
-                                                                                          "c103",
-                                                                                          "x1",
-                                                                                          "GET /a")
-                                                                            CLOSES("15.100", "c103")
-                                                                                EXIT("15.200"),
+          "GET /a") "14.000 mark foreground\n" CLOSES("14.010",
+                                                      "c102") "15.000 c103 "
+                                                              "open\n" ANSWERED("15.000", "c103",
+                                                                                "x1", "GET /a")
+                                                                  CLOSES("15.100", "c103")
+                                                                      EXIT("15.200"),
       "pass fresh_after_mark=pass", 0 },
     { "R9: it had come back, and leaves its connection by a limit of its own before the second "
       "mark",
