@@ -284,17 +284,7 @@ static const struct truth of_joined[] = {
                             "15.000 c103 open\n" ANSWERED("15.000", "c103", "x1", "GET /a")
                                 CLOSES("15.100", "c103") EXIT("15.200"),
       "inconclusive fresh_after_mark=inconclusive(mode)", 0 },
-    /* --- A client that lives outside of COMMAND; requests that nobody can count */
-    { "R8: its connection is over before COMMAND ends, and it asks again behind that", USER,
-      CONTROL("GET /a") TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
-          GONE("11.004", "c101")
-              EXIT("11.100") "11.200 c102 open\n" ANSWERED("11.200", "c102", "x1", "GET /a"),
-      "pass recovered=pass user_wait=pass", 0 },
-    { "R8: the same, so late that it may be another call", USER,
-      CONTROL("GET /a") TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
-          GONE("11.004", "c101")
-              EXIT("11.100") "12.000 c102 open\n" ANSWERED("12.000", "c102", "x1", "GET /a"),
-      "inconclusive~ recovered=inconclusive(wait)~ user_wait=pass~", 0 },
+    /* --- Requests that nobody can count */
     { "R7: two requests fall into a hole at once, nobody says what; one comes elsewhere", USER,
       CONTROL("GET /a") TWICE("GET /a") FELL_UNTOLD
       "15.500 c102 open\n" ANSWERED("15.500", "c102", "x1", "GET /a") HOLE_ENDS,
