@@ -126,6 +126,7 @@ static void respond_entitlement(struct endpoint *e, const struct served *served,
         .status = 200,
         .headers = json_headers,
         .header_count = sizeof json_headers / sizeof *json_headers,
+        .fixed_headers = true,
         .body = e->body,
         .body_len = (size_t)(at - e->body),
     };

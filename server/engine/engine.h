@@ -88,7 +88,9 @@ struct response {
     const struct header *headers; /* besides Date and Content-Length, which the engine adds; no
                                      Connection or Keep-Alive: the engine leaves them out on h2 */
     size_t header_count;
-    const void *body; /* copied, unless release is set */
+    bool fixed_headers; /* names in lower case, and all of it there for as long as the process runs:
+                           they need not be copied */
+    const void *body;   /* copied, unless release is set */
     size_t body_len;
     /* When set, body is borrowed until the engine calls this, exactly once. */
     void (*release)(void *release_arg);

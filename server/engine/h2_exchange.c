@@ -112,10 +112,16 @@ static bool is(nghttp2_vec have, const char *name)
 
 static const char **pseudo(struct request *request, nghttp2_vec name)
 {
-    return is(name, ":method")      ? &request->method
-           : is(name, ":path")      ? &request->target
-           : is(name, ":authority") ? &request->authority
-                                    : NULL;
+    switch (name.len) {
+    case sizeof ":path" - 1:
+        return is(name, ":path") ? &request->target : NULL;
+    case sizeof ":method" - 1: /* and of ":scheme" */
+        return is(name, ":method") ? &request->method : NULL;
+    case sizeof ":authority" - 1:
+        return is(name, ":authority") ? &request->authority : NULL;
+    default:
+        return NULL;
+    }
 }
 
 /* Counts what n octets more of a section take. */

@@ -152,8 +152,10 @@ static size_t decimal(size_t value, char out[24])
 }
 
 static int submit_with(struct h2_exchange *ex, nghttp2_nv *nv, int status,
-                       const struct header *headers, size_t count)
+                       const struct header *headers, size_t count, bool fixed)
 {
+    const uint8_t flags =
+        fixed ? NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE : NGHTTP2_NV_FLAG_NONE;
     struct h2 *h = h2_of(ex->pub.engine);
     bool bodiless = response_has_no_content(status);
     char length_text[24];
@@ -165,9 +167,8 @@ static int submit_with(struct h2_exchange *ex, nghttp2_nv *nv, int status,
     nv[n++] = OWN(":status", status_text, sizeof status_text);
     for (size_t i = 0; i < count; i++) {
         if (!left_out(&headers[i]))
-            nv[n++] =
-                (nghttp2_nv){ (uint8_t *)headers[i].name, (uint8_t *)headers[i].value,
-                              headers[i].name_len, headers[i].value_len, NGHTTP2_NV_FLAG_NONE };
+            nv[n++] = (nghttp2_nv){ (uint8_t *)headers[i].name, (uint8_t *)headers[i].value,
+                                    headers[i].name_len, headers[i].value_len, flags };
     }
     nv[n++] = OWN("date", date_now(), CLOCK_IMF_SIZE - 1);
     if (status == 205)
@@ -182,12 +183,14 @@ static int submit_with(struct h2_exchange *ex, nghttp2_nv *nv, int status,
     return h2_submit_response(h->session, ex->pub.stream, nv, n, body ? &provider : NULL);
 }
 
-static int submit(struct h2_exchange *ex, int status, const struct header *headers, size_t count)
+/* fixed: as fixed_headers of struct response. */
+static int submit(struct h2_exchange *ex, int status, const struct header *headers, size_t count,
+                  bool fixed)
 {
     nghttp2_nv inline_nv[NV_INLINE], *nv = inline_nv;
     if (count + NV_ADDED > NV_INLINE && !(nv = malloc((count + NV_ADDED) * sizeof *nv)))
         return -ENOMEM;
-    int error = submit_with(ex, nv, status, headers, count);
+    int error = submit_with(ex, nv, status, headers, count, fixed);
     if (nv != inline_nv)
         free(nv);
     return error ? -ENOMEM : 0; /* nghttp2 can fail here for no other reason */
@@ -233,7 +236,8 @@ int h2_respond(struct exchange *pub, const struct response *response)
     int error = set_body(ex, response);
     if (!error)
         error = ex->headers_in && !h->hold_streams
-                    ? submit(ex, response->status, response->headers, response->header_count)
+                    ? submit(ex, response->status, response->headers, response->header_count,
+                             response->fixed_headers)
                     : store(ex, response);
     if (error) {
         h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, LOST_BY_SERVER,
@@ -251,7 +255,7 @@ void h2_response_stored(struct h2_exchange *ex)
     if (h2_of(ex->pub.engine)->hold_streams)
         return;
     if (ex->outcome == H2_OPEN &&
-        submit(ex, ex->stored->status, ex->stored->headers, ex->stored->header_count) < 0)
+        submit(ex, ex->stored->status, ex->stored->headers, ex->stored->header_count, false) < 0)
         h2_exchange_abort(ex, NGHTTP2_INTERNAL_ERROR, LOST_BY_SERVER,
                           "the server has no memory for the response");
     free(ex->stored);

@@ -148,7 +148,9 @@ static bool is_well_formed(struct h2 *h, struct h2_exchange *ex)
 
 static void message_read(struct h2 *h, nghttp2_session *session, const nghttp2_frame *frame)
 {
-    struct h2_exchange *ex = find(session, frame->hd.stream_id);
+    struct h2_exchange *ex = h->current; /* no need to look for it, as a rule */
+    if (!ex || !ex->opened || ex->pub.stream != frame->hd.stream_id)
+        ex = find(session, frame->hd.stream_id);
     if (!ex || ex->told)
         return;
     h->news->ex = ex;

@@ -71,6 +71,7 @@ static struct header *set_headers(const struct mode_header *set, struct response
             all[--first] = *m->header;
     memmove(all + kept, all + first, (end - first) * sizeof *all);
     response->headers = all;
+    response->fixed_headers = false;
     response->header_count = kept + end - first;
     return all;
 }

@@ -76,6 +76,14 @@ static bool hop_by_hop(const nghttp2_nv *nv)
     return false;
 }
 
+static bool has_capitals(const nghttp2_nv *nv)
+{
+    for (size_t i = 0; i < nv->namelen; i++)
+        if (nv->name[i] >= 'A' && nv->name[i] <= 'Z')
+            return true;
+    return false;
+}
+
 static void note_headers(struct h2 *h, const struct h2_frame *f)
 {
     const uint8_t *in = f->payload;
@@ -94,6 +102,10 @@ static void note_headers(struct h2 *h, const struct h2_frame *f)
             h2_stream(h, f->stream)->status = atoi((const char *)nv.value);
         if ((flags & NGHTTP2_HD_INFLATE_EMIT) && hop_by_hop(&nv))
             h2_stream(h, f->stream)->hop_by_hop = true;
+        if (flags & NGHTTP2_HD_INFLATE_EMIT) {
+            h2_stream(h, f->stream)->fields++;
+            h2_stream(h, f->stream)->capitals |= has_capitals(&nv);
+        }
         if (flags & NGHTTP2_HD_INFLATE_FINAL)
             break;
         if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && left == 0)

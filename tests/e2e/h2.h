@@ -27,6 +27,8 @@ struct h2_stream {
     struct buf body; /* NUL-terminated behind its end */
     bool ended, reset;
     bool hop_by_hop; /* it carried Connection, Keep-Alive or the like */
+    bool capitals;   /* a field's name had some (RFC 9113 8.2.1) */
+    unsigned fields; /* of its header section */
     uint32_t error;  /* of RST_STREAM */
 };
 

@@ -134,6 +134,21 @@ static void an_answer_can_be_another_one_so_often(struct stage *stage)
     }
 }
 
+/* Beside the entitlement's own, which are, and need not be copied. */
+static void a_header_that_is_set_is_in_lower_case_on_h2(struct stage *stage)
+{
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    unsigned fields = h2_stream(&t->h2, t->stream)->fields;
+    assert_false(h2_stream(&t->h2, t->stream)->capitals);
+    set_rules(stage, "[{\"on\":\"request\",\"do\":[{\"header\":{\"name\":\"X-Set\","
+                     "\"value\":\"v\"}}]}]");
+    t = talk_open(stage);
+    talk_served(t);
+    assert_int_equal(h2_stream(&t->h2, t->stream)->fields, fields + 1);
+    assert_false(h2_stream(&t->h2, t->stream)->capitals);
+}
+
 static void rules_can_be_for_one_protocol_alone(struct stage *stage)
 {
     set_rules(stage, "[{\"on\":\"reuse\",\"over\":\"h1\",\"do\":[\"rst\"]},"
@@ -240,6 +255,7 @@ int main(void)
         SCENARIO(a_response_can_be_swallowed_at_its_start, SEATS_ALL),
         SCENARIO(a_fin_can_follow_a_whole_response, SEATS_ALL),
         SCENARIO(an_answer_can_be_another_one_so_often, SEATS_ALL),
+        SCENARIO(a_header_that_is_set_is_in_lower_case_on_h2, SEATS_H2),
         SCENARIO(rules_can_be_for_one_protocol_alone, SEATS_ALL),
         SCENARIO(stale_use_of_a_stalled_connection_can_draw_rst, SEATS_ALL),
         SCENARIO(a_stall_can_end_by_itself, SEATS_ALL),
