@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/clock.h"
 #include "cli/keeper.h"
 
 struct child {
@@ -19,6 +20,7 @@ struct child {
     pid_t keeper, id;
     int status; /* of waitpid() */
     bool over, gone, reading;
+    int64_t heard_at; /* of the keeper's last report */
     pid_t left;
     unsigned handles;
 };
@@ -104,6 +106,8 @@ static void keeper_spoke(uv_poll_t *poll, int status, int events)
     ssize_t n = recv(c->socket, &report, sizeof report, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    if (n == sizeof report)
+        c->heard_at = report.at;
     if (n != sizeof report || report.word == KEEPER_GONE)
         set_gone(c);
     else if (report.word == KEEPER_ENDED)
@@ -123,6 +127,7 @@ static int await_start(struct child *c)
         ;
     if (n == sizeof report && report.word == KEEPER_STARTED) {
         c->id = report.number;
+        c->heard_at = report.at;
         return 0;
     }
     while (waitpid(c->keeper, NULL, 0) < 0 && errno == EINTR)
@@ -217,9 +222,9 @@ int child_status(const struct child *c, int *signal)
     return *signal ? -1 : WEXITSTATUS(c->status);
 }
 
-bool child_is_gone(const struct child *c)
+int64_t child_gone_at(const struct child *c)
 {
-    return c->gone;
+    return c->gone ? c->heard_at : TIME_NONE;
 }
 
 pid_t child_left(const struct child *c)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/refusal.h"
@@ -35,7 +36,9 @@ pid_t child_id(const struct child *c);
 
 /* From ended on: its exit status, or -1 and the signal that it died of. */
 int child_status(const struct child *c, int *signal);
-bool child_is_gone(const struct child *c);
+/* When nothing of it was left, on clock_now(): this process may have been told late. Where the
+ * keeper was killed, when that was last heard of; before gone: TIME_NONE. */
+int64_t child_gone_at(const struct child *c);
 /* From gone on: a process that could not be killed, 0 for none. */
 pid_t child_left(const struct child *c);
 

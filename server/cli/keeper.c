@@ -31,7 +31,7 @@ struct keeper {
 
 static void say(struct keeper *k, enum keeper_word word, int number)
 {
-    const struct keeper_report report = { word, number };
+    const struct keeper_report report = { word, number, clock_now() };
     if (send(k->socket, &report, sizeof report, MSG_NOSIGNAL) != sizeof report)
         k->alone = true;
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdint.h>
 #include <sys/types.h>
 
 /* What it is told. */
@@ -35,6 +36,7 @@ enum keeper_word {
 struct keeper_report {
     int word; /* enum keeper_word */
     int number;
+    int64_t at; /* clock_now() of then: it may be read late */
 };
 
 struct keeper_task {

@@ -272,24 +272,22 @@ static int64_t settle_of(const struct proving *p)
  * a fault keeps them silent for good (run_is_awaited) and the client had left them. What leaves one
  * only later lives outside of COMMAND (a simulator), and may ask again elsewhere: that is waited
  * for. */
-static bool is_all(int64_t gone_at, size_t open, bool awaited)
+static bool is_all(const struct child *c, size_t open, bool awaited)
 {
-    return open == 0 || (!awaited && clock_now() - gone_at <= LEAVES);
+    return open == 0 || (!awaited && clock_now() - child_gone_at(c) <= LEAVES);
 }
 
 /* Behind its end, until nothing more can come. */
 static int await_final(struct hearing *h, struct command_result *out, struct refusal *why)
 {
     struct proving *p = h->p;
-    int64_t until = clock_now() + settle_of(p), gone_at = TIME_NONE;
+    int64_t until = clock_now() + settle_of(p);
     size_t open;
     bool awaited;
     int error = 0;
     while (!error && !p->signal && clock_now() < until) {
-        if (h->gone && gone_at == TIME_NONE)
-            gone_at = clock_now();
         error = p->place->ops->look(p->place, &out->final, &open, &awaited, why);
-        if (error || out->final || (gone_at != TIME_NONE && is_all(gone_at, open, awaited)))
+        if (error || out->final || (h->gone && is_all(p->child, open, awaited)))
             return error;
         proving_turn(p, clock_now() + LOOK_MS * NS_PER_MS);
         driver_lines_read(&h->lines, false);

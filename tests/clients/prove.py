@@ -180,7 +180,12 @@ def left_in_silence(tap, prove):
             tap.skip(f'an end in {mode}', 'it takes CAP_NET_ADMIN')
             continue
         it_ends_soon(tap, prove, words)
-        it_asks_again(tap, prove, words, f'"{sys.executable}" "{late}" 1.5 "{prove.path("asks")}"')
+        client = f'"{sys.executable}" "{late}" 1.5 "{prove.path("asks")}"'
+        it_asks_again(tap, prove, words, client)
+        if not ends:  # COMMAND ends, and the client gives up, while nobody sees it
+            stopped = f'(while [ ! -e {prove.path("asks")} ]; do sleep 0.02; done; sleep 0.1; kill -STOP $PROVER; ' \
+                      'sleep 1.3; kill -CONT $PROVER) & '
+            it_asks_again(tap, prove, words, client, stopped)
         if ends:  # the first one may come after all, and be done as well
             ledger = prove.path('ends.ndjson')
             status, said, errors = prove.run('--mode', f'{mode};{ends}=4s', '--over', 'h1', '--expect', 'executed_once',
@@ -201,16 +206,19 @@ def it_ends_soon(tap, prove, words):
         tap.case(f'and nobody waits for more: {expected}', took < min(3 * share, 9), f'{took} s\n{said}')
 
 
-def it_asks_again(tap, prove, words, client):
-    """Behind the end of COMMAND, from a process that it has left behind, and from outside of it."""
+def it_asks_again(tap, prove, words, client, beside=''):
+    """Behind the end of COMMAND, from a process that it has left behind, and from outside of it; there with what a
+    shell does `beside`, which knows the process id of hangup as $PROVER."""
     ledger, told, asks = prove.path('again.ndjson'), prove.path('told.sh'), prove.path('asks')
     words = [*words, '--no-control', '--expect', 'safe_retry', '--ledger', ledger]
-    tell = f'(echo "export HANGUP_HTTP=$HANGUP_HTTP HANGUP_PAUSE=$HANGUP_PAUSE") > {told}.new; mv {told}.new {told}'
+    tell = 'echo "export HANGUP_HTTP=$HANGUP_HTTP HANGUP_PAUSE=$HANGUP_PAUSE PROVER=$(ps -o ppid= -p $PPID)" ' \
+           f'> {told}.new; mv {told}.new {told}'
     until = f'while [ ! -e {asks} ]; do sleep 0.02; done; sleep 0.3'
-    for where, command in ('left behind by', f'{client} & {until}'), ('outside of', f'{tell}; {until}'):
+    rows = [('left behind by', f'{client} & {until}'), ('outside of', f'{tell}; {until}')]
+    for where, command in rows[1:] if beside else rows:
         pathlib.Path(asks).unlink(missing_ok=True)
         outside = where == 'outside of' and subprocess.Popen(
-            shell(f'while [ ! -e {told} ]; do sleep 0.02; done; . {told}; exec {client}'))
+            shell(f'while [ ! -e {told} ]; do sleep 0.02; done; . {told}; {beside}exec {client}'))
         status, said, errors = prove.run(*words, command=shell(command))
         if outside:
             outside.wait()
@@ -219,7 +227,8 @@ def it_asks_again(tap, prove, words, client):
         exited = next(event['ms'] for event in events if event['event'] == 'command_exit')
         again = [event for event in events if event['event'] == 'request' and event['method'] == 'POST' and
                  event['ms'] > exited]
-        tap.case(f'a client {where} COMMAND asks again in {words[1]}', again and status in (NOT_PROVED, INCONCLUSIVE),
+        tap.case(f'a client {where} COMMAND asks again in {words[1]}{" and hangup is late" * bool(beside)}',
+                 again and status in (NOT_PROVED, INCONCLUSIVE),
                  f'{status}\n{said}{errors}')
 
 
