@@ -9,7 +9,6 @@
 
 #include "base/descriptors.h"
 #include "base/log.h"
-#include "certs/names.h"
 #include "cli/admin_token.h"
 #include "cli/commands.h"
 #include "cli/initial.h"
@@ -115,11 +114,6 @@ static int create(struct serve *s, struct refusal *why)
                                           .ledger_bytes = o->ledger_bytes,
                                           .patience = o->patience,
                                           .keepalive = o->tcp_keepalive };
-    struct name advertised;
-    if (o->advertise && name_parse(o->advertise, &advertised, why)) {
-        refuse_in(why, "--advertise", NULL);
-        return BAD_INPUT;
-    }
     return server_create(&config, &s->server, why);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "certs/names.h"
 #include "run/run.h"
 
 static const struct option_row rows[] = {
@@ -124,8 +125,13 @@ static int settle(struct options *o, struct refusal *why)
     for (size_t i = 0; o->level && i < sizeof levels / sizeof *levels; i++)
         if (strcmp(o->level, levels[i]) == 0)
             o->log_level = (enum log_level)i;
+    struct name advertised;
     if (!o->advertise)
         return 0;
+    if (name_parse(o->advertise, &advertised, why) != 0) {
+        refuse_in(why, "--advertise", NULL);
+        return BAD_INPUT;
+    }
     if (o->names.count == OPTION_TEXTS_MAX)
         return refuse(why, "--advertise", "at most 64 names", "with --name there are too many");
     o->names.list[o->names.count++] = o->advertise;
