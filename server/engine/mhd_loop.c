@@ -30,12 +30,17 @@
 #define RUNS_A_TURN 8
 
 /* There is one thread. Where that can be said, it makes MHD_add_connection take a socket at once,
- * as earlier versions do. */
-#if MHD_VERSION >= 0x00097707
-#define SINGLE_THREADED MHD_USE_NO_THREAD_SAFETY
-#else
-#define SINGLE_THREADED 0
+ * as earlier versions do: the library that runs tells, not the one that this was built with, as
+ * both have one name and go with one another (Debian 12 has 0.9.75, Debian 13 has 1.0.1). */
+#define NO_THREAD_SAFETY (1U << 19) /* MHD_USE_NO_THREAD_SAFETY, since 1.0.0 */
+#if MHD_VERSION >= 0x01000000
+_Static_assert(NO_THREAD_SAFETY == (unsigned)MHD_USE_NO_THREAD_SAFETY, "as in its header");
 #endif
+
+static unsigned single_threaded(void)
+{
+    return atoi(MHD_get_version()) >= 1 ? NO_THREAD_SAFETY : 0;
+}
 
 struct mhd_loop {
     struct MHD_Daemon *daemon;
@@ -168,7 +173,7 @@ int mhd_loop_start(struct uv_loop_s *loop, unsigned flags, MHD_AccessHandlerCall
         return -ENOMEM;
     errno = 0;
     m->daemon = MHD_start_daemon(
-        flags | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL | MHD_USE_ITC | SINGLE_THREADED, 0, NULL,
+        flags | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL | MHD_USE_ITC | single_threaded(), 0, NULL,
         NULL, handler, handler_arg, MHD_OPTION_EXTERNAL_LOGGER, log_text, NULL, MHD_OPTION_ARRAY,
         options ? options : none, MHD_OPTION_END);
     if (!m->daemon) {
