@@ -49,6 +49,17 @@ static void used_stale(const struct scene *s, struct finding *f, const struct at
     }
 }
 
+/* Whether it was reset, or may have been, before its client had left it: then that one's kernel
+ * sends nothing more, and nobody sees whether it tried. Behind a FIN, all that comes may draw an
+ * RST: over HTTP/2 the ACK of our SETTINGS, also if it is still to come. (What the client says as
+ * it leaves may draw one, too; a request is seen.) */
+static bool was_reset(const struct fault *fault, const struct connection *c)
+{
+    bool late = c->settings_acked > c->dead && c->how == HOW_RST;
+    return fault->step == STEP_RST || (c->h2 && c->ended != NEVER && c->left == LEFT_NOT &&
+                                       (c->settings_acked == NEVER || late));
+}
+
 /* A call that went elsewhere though the client would have used the dead connection. */
 static void kept_off_stale(const struct scene *s, struct finding *f, const struct call *call)
 {
@@ -59,9 +70,9 @@ static void kept_off_stale(const struct scene *s, struct finding *f, const struc
     if (!c || !fault)
         return;
     struct span known = history_known(s->h, c);
-    if (fault->step == STEP_RST)
+    if (was_reset(fault, c))
         found_of(s, f, call, OUTCOME_NA, REMEDY_NONE, UNTIL_THE_END,
-                 "connection %llu was reset: nobody can send on it any more",
+                 "connection %llu was reset, or may have been: nobody can send on it any more",
                  (unsigned long long)c->id);
     else if (known.to == NEVER || known.to > call->begun.from)
         scene_leave(s, f, call, fault->class == CLASS_SILENCES ? REMEDY_MODE : REMEDY_LATER,

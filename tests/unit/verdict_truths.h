@@ -184,6 +184,34 @@ static const struct truth cells[] = {
                     "13.000 c101 connection_end by=fault how=rst\n14.000 c102 open\n" ANSWERED(
                         "14.000", "c102", "x1", "GET /a"),
       "inconclusive~ no_stale_use=n/a~", 0 },
+    { "34: the ACK of SETTINGS came behind the FIN, and drew an RST", "[\"no_stale_use\"]",
+      CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED("10.000", "c101", "x1", "GET /a stream=1")
+          ANSWERED("11.000", "c101", "x2",
+                   "GET /a stream=3") "13.000 c101 fin\n"
+                                      "13.050 c101 peer_settings_ack\n"
+                                      "13.050 c101 connection_end by=fault how=rst fault=F\n"
+                                      "14.000 c102 open h2\n" ANSWERED(
+                                          "14.000", "c102", "x1", "GET /a stream=1") EXIT("14.500"),
+      "inconclusive~ no_stale_use=n/a~", 0 },
+    { "34: it had not come when we closed, and will", "[\"no_stale_use\"]",
+      CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED("10.000", "c101", "x1", "GET /a stream=1")
+          ANSWERED("11.000", "c101", "x2",
+                   "GET /a stream=3") "13.000 c101 fin\n"
+                                      "13.050 c101 connection_end by=fault how=fin fault=F\n"
+                                      "14.000 c102 open h2\n" ANSWERED(
+                                          "14.000", "c102", "x1", "GET /a stream=1") EXIT("14.500"),
+      "inconclusive~ no_stale_use=n/a~", 0 },
+    { "34: it had come in time, and nothing drew one", "[\"no_stale_use\"]",
+      CONTROL("GET /a") "10.000 c101 open h2\n10.000 c101 peer_settings_ack\n" ANSWERED(
+          "10.000", "c101", "x1", "GET /a stream=1")
+          ANSWERED(
+              "11.000", "c101", "x2",
+              "GET /a stream=3") "13.000 c101 fin\n"
+                                 "13.001 c101 fault_acked fault=F step=fin from=13.000 to=13.001\n"
+                                 "13.050 c101 connection_end by=fault how=fin fault=F\n"
+                                 "14.000 c102 open h2\n" ANSWERED("14.000", "c102", "x1",
+                                                                  "GET /a stream=1") EXIT("14.500"),
+      "pass no_stale_use=pass", 0 },
     { "16: what REFUSED_STREAM refused is sent again on the same connection", RETRY_ONCE,
       "10.000 c101 open h2\n10.000 c101 x1 refuse\n10.000 c101 x1 GET /a stream=1\n"
       "10.000 c101 x1 lost\n" ANSWERED("10.005", "c101", "x2", "GET /a stream=3")
