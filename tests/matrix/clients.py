@@ -80,6 +80,7 @@ class App:
         self.constant_key = str(uuid.uuid4())
         self.trace = uuid.uuid4().hex
         self.left = []      # kept open on purpose
+        self.unponged = 0   # connections that it left since their PING was not answered
         self.behind = 0.0   # how late it was at what it does by a clock
         self.evicted = []   # connections that it closed by its own clock, when it had, and when it had asked last
         self.others = {}    # other users behind the same address
@@ -169,6 +170,7 @@ class App:
         if conn in self.pool:
             self.pool.remove(conn)
         conn.close()
+        self.unponged += 1
         return False
 
     # --- attempts

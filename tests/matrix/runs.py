@@ -179,6 +179,8 @@ def unlike(cell, apps, ledger):
     for one, two in zip(seen, seen[1:]):
         if one.call == two.call and cell.policy.delay < 0.1 and cell.policy.backoff == 1 and two.begin - one.end > cell.policy.delay + 0.12:
             return f'its retry began {two.begin - one.end:.3f} s after the loss'
+    if 'control' in apps and apps['control'].unponged:
+        return 'in the control, the ACK of its PING came late'
     if apps['fault'].behind > 0.1:
         return f'its client was {apps["fault"].behind:.2f} s late'
     late = strayed(cell.steps, seen, cell.policy.rushes) or (cell.policy.unread or cell.policy.at_once == 'rst') and late_reset(ledger)
