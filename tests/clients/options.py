@@ -94,7 +94,7 @@ def refuse_bad_values(tap, run, command, name, shown, folder):
 def main():
     parser = argparse.ArgumentParser(description='Options that are given twice, or with values that are none.')
     parser.add_argument('--hangup', required=True, help='the binary to test')
-    binary, tap = parser.parse_args().hangup, Tap()
+    binary, tap = os.path.abspath(parser.parse_args().hangup), Tap()
 
     with tempfile.TemporaryDirectory(prefix='hangup-options-') as folder:
         pathlib.Path(folder, 'bytes').write_bytes(bytes(range(256)) * 8)

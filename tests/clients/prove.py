@@ -211,7 +211,7 @@ def it_asks_again(tap, prove, words, client, beside=''):
     shell does `beside`, which knows the process id of hangup as $PROVER."""
     ledger, told, asks = prove.path('again.ndjson'), prove.path('told.sh'), prove.path('asks')
     words = [*words, '--no-control', '--expect', 'safe_retry', '--ledger', ledger]
-    tell = 'echo "export HANGUP_HTTP=$HANGUP_HTTP HANGUP_PAUSE=$HANGUP_PAUSE PROVER=$(ps -o ppid= -p $PPID)" ' \
+    tell = 'echo "export HANGUP_HTTP=$HANGUP_HTTP HANGUP_PAUSE=$HANGUP_PAUSE PROVER=$(cut -d\\  -f4 /proc/$PPID/stat)" ' \
            f'> {told}.new; mv {told}.new {told}'
     until = f'while [ ! -e {asks} ]; do sleep 0.02; done; sleep 0.3'
     rows = [('left behind by', f'{client} & {until}'), ('outside of', f'{tell}; {until}')]
