@@ -214,7 +214,7 @@ static void a_ledger_that_was_cut_is_judged_up_to_there(void **state)
         int status = verdict(expect, &out, &err);
         check(status == 1 || status == 3, "%zu: %d: %s", len, status,
               (const char *)buf_bytes(&err));
-        if (naive.bytes[len - 1] != '\n')
+        if (naive.bytes[len - 1] != '\n' && naive.bytes[len] != '\n')
             assert_text(&err, "the last line is cut");
     }
     write_whole(scratch_path("ledger"), naive.bytes, 10);
