@@ -138,10 +138,6 @@ static inline void h2_news_clear(struct h2_news *news)
 
 /* Frames of a client that are counted, see h2_streams.c. */
 enum h2_limit { H2_RESETS, H2_CHATTER, H2_LIMITS };
-struct h2_calm {
-    uint32_t left; /* so many, before it is looked how much time has gone by */
-    int64_t since; /* this time */
-};
 
 struct h2 {
     struct engine engine;
@@ -170,8 +166,9 @@ struct h2 {
     bool head_flushed : 1; /* the half frame header was reported as stale */
     bool peer_gone : 1;
     uint8_t past[H2_STREAMS_PAST / 4]; /* two bits for each of the last streams: how it closed */
-    struct h2_calm calm[H2_LIMITS];
-    size_t queued_before;   /* frames to be said, */
+    uint32_t calm_left[H2_LIMITS];     /* frames, before it is looked how much time has gone by, */
+    int64_t calm_since[H2_LIMITS];     /* since then */
+    size_t queued_before;              /* frames to be said, */
     uint32_t window_before; /* and the client's SETTINGS_INITIAL_WINDOW_SIZE, before its SETTINGS */
     uint32_t stale;         /* stale exchanges whose end has not come */
     size_t held;            /* octets that came in this hold */

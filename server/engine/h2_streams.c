@@ -42,24 +42,27 @@ static bool counts(const struct h2 *h)
 
 void h2_streams_start(struct h2 *h)
 {
-    for (unsigned i = 0; i < H2_LIMITS; i++)
-        h->calm[i] = (struct h2_calm){ limits[i].burst, clock_now() };
+    for (unsigned i = 0; i < H2_LIMITS; i++) {
+        h->calm_left[i] = limits[i].burst;
+        h->calm_since[i] = clock_now();
+    }
 }
 
 void h2_streams_spend(struct h2 *h, enum h2_limit limit)
 {
-    struct h2_calm *calm = &h->calm[limit];
+    uint32_t *left = &h->calm_left[limit];
     if (!counts(h))
         return;
-    if (calm->left == 0) { /* only then is the time asked for */
-        int64_t now = clock_now(), due = (now - calm->since) / (NS_PER_S / limits[limit].rate);
-        calm->left = due < limits[limit].burst ? (uint32_t)due : limits[limit].burst;
-        calm->since = now;
+    if (*left == 0) { /* only then is the time asked for */
+        int64_t now = clock_now(),
+                due = (now - h->calm_since[limit]) / (NS_PER_S / limits[limit].rate);
+        *left = due < limits[limit].burst ? (uint32_t)due : limits[limit].burst;
+        h->calm_since[limit] = now;
     }
-    if (calm->left == 0)
+    if (*left == 0)
         h2_fail(h, NGHTTP2_ENHANCE_YOUR_CALM, limits[limit].what, false);
     else
-        calm->left--;
+        (*left)--;
 }
 
 static void spend_for(struct h2 *h, uint8_t type, uint8_t flags)

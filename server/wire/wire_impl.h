@@ -38,6 +38,7 @@ struct wire {
     uint8_t sni_len;      /* octets of sni; 0: none, or no memory for it */
     uint8_t alert_have;   /* of alert, */
     uint8_t record_have;  /* of record_head: so much has come */
+    uint32_t record_left; /* so much of the TLS record's body is to come */
     const struct wire_owner *calls;
     void *owner;
     struct ledger *ledger;
@@ -82,6 +83,7 @@ struct wire {
     bool late : 1;         /* which the client sent after we had ended or silenced it */
     bool into_earlier : 1; /* the last one of these was sent into the fault before */
     enum ledger_by end_by : 8; /* who began that; BY_NOBODY: nobody */
+    uint32_t records;          /* of TLS, that began in the present reading */
     const char *end_why;       /* for connection_end; NULL: it says enough */
     struct wire_closing closing;
 
@@ -90,9 +92,7 @@ struct wire {
     int64_t sending_at, handed_at; /* before the last send(), and the last that was one of these */
     uint64_t out_total;            /* bytes ever appended to out */
     uint64_t bytes_in, bytes_out;
-    uint32_t record_left;  /* so much of the TLS record's body is to come */
-    uint32_t records;      /* that began in the present reading */
-    size_t reading;        /* bytes of that */
+    size_t reading;        /* bytes of the present reading */
     uint32_t before_left;  /* the kernel had so many when we ended or silenced it: these are to be
                               read first, */
     uint32_t earlier_left; /* then so many that were sent into the fault before, */
