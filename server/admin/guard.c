@@ -123,9 +123,7 @@ static bool host_is_ours(const struct guard *guard, const char *text, size_t len
             ours = address_same_host(&address, &guard->bound[i]);
         return ours;
     }
-    size_t n = strlen(host);
-    return strcmp(host, "localhost") == 0 || strcmp(host, "host.docker.internal") == 0 ||
-           (n > 10 && strcmp(host + n - 10, ".localhost") == 0); /* RFC 6761 6.3 */
+    return address_is_localhost(host) || strcmp(host, "host.docker.internal") == 0;
 }
 
 /* The API speaks cleartext HTTP only. */

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 bool address_read(const char *text, union address *out)
 {
@@ -45,7 +46,7 @@ bool address_read_spec(const char *text, struct address_spec *out)
         out->kind = ADDRESS_EVERY;
         return true;
     }
-    if (strcmp(host, "localhost") == 0) {
+    if (address_is_localhost(host)) {
         out->kind = ADDRESS_LOCALHOST;
         return true;
     }
@@ -58,6 +59,15 @@ bool address_read_spec(const char *text, struct address_spec *out)
         return false;
     address_set_port(&out->one, out->port);
     return true;
+}
+
+bool address_is_localhost(const char *name)
+{
+    static const char localhost[] = "localhost";
+    size_t len = strlen(name), own = sizeof localhost - 1;
+    len -= len > own && name[len - 1] == '.';
+    return len >= own && strncasecmp(name + len - own, localhost, own) == 0 &&
+           (len == own || (len > own + 1 && name[len - own - 1] == '.'));
 }
 
 void address_set_loopback(union address *out, int family)

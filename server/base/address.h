@@ -34,6 +34,10 @@ struct address_spec {
 /* False: it is none of these, and *out is undefined. */
 bool address_read_spec(const char *text, struct address_spec *out);
 
+/* "localhost" and what is below it (RFC 6761 6.3), in any case, also with the dot at the end: the
+ * loopback addresses, without a look into /etc/hosts or DNS. */
+bool address_is_localhost(const char *name);
+
 /* Sets the address to 127.0.0.1 (AF_INET) or ::1 (AF_INET6), port 0. */
 void address_set_loopback(union address *out, int family);
 

@@ -12,15 +12,40 @@
 
 #include "base/clock.h"
 
-#define HEAD_MAX ((size_t)64 * 1024)
-#define BODY_MAX ((size_t)256 * 1024 * 1024)
-#define ALLOWED  "a URL such as http://localhost:9000"
+#define HEAD_MAX     ((size_t)64 * 1024)
+#define BODY_MAX     ((size_t)256 * 1024 * 1024)
+#define DEFAULT_PORT "9000"
+#define ALLOWED      "a URL such as http://localhost:9000"
 
 /* --- Where */
 
 static int not_found(struct refusal *why, const char *option, const char *url, const char *what)
 {
     return refuse(why, option, ALLOWED, "\"%.120s\": %s", url, what);
+}
+
+/* Returns 0 or an error of getaddrinfo(). */
+static int look_up(struct http *h, const char *name, const char *port)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
+    int error = getaddrinfo(name, port, &hints, &found);
+    for (struct addrinfo *a = found; a && h->address_count < HTTP_ADDRESSES; a = a->ai_next)
+        if (a->ai_family == AF_INET || a->ai_family == AF_INET6)
+            h->addresses[h->address_count++] = address_of(a->ai_addr);
+    if (found)
+        freeaddrinfo(found);
+    return error;
+}
+
+/* Without a look-up: a root without /etc/hosts resolves no "localhost". */
+static void take_loopback(struct http *h, uint16_t port)
+{
+    static const int families[] = { AF_INET6, AF_INET };
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        union address *a = &h->addresses[h->address_count++];
+        address_set_loopback(a, families[i]);
+        address_set_port(a, port);
+    }
 }
 
 int http_find(struct http *h, const char *url, const char *option, struct refusal *why)
@@ -44,16 +69,17 @@ int http_find(struct http *h, const char *url, const char *option, struct refusa
         return not_found(why, option, url, "its port is not from 1 to 65535");
     bool brackets = end > 2 && host[0] == '[' && host[end - 1] == ']';
     snprintf(name, sizeof name, "%.*s", (int)(end - 2 * brackets), host + brackets);
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
-    int error = getaddrinfo(name, port ? port : "9000", &hints, &found);
+    if (!port)
+        port = DEFAULT_PORT;
+    h->address_count = 0;
+    int error = 0;
+    if (address_is_localhost(name))
+        take_loopback(h, (uint16_t)atoi(port));
+    else
+        error = look_up(h, name, port);
     if (error)
         return not_found(why, option, url, gai_strerror(error));
-    h->address_count = 0;
-    for (struct addrinfo *a = found; a && h->address_count < HTTP_ADDRESSES; a = a->ai_next)
-        if (a->ai_family == AF_INET || a->ai_family == AF_INET6)
-            h->addresses[h->address_count++] = address_of(a->ai_addr);
-    freeaddrinfo(found);
-    snprintf(h->host, sizeof h->host, "%s%s", host, port ? "" : ":9000");
+    snprintf(h->host, sizeof h->host, "%.*s:%s", (int)end, host, port);
     return 0;
 }
 

@@ -28,8 +28,8 @@ struct http_response {
     bool json;       /* its type says so */
 };
 
-/* Where a server is: "http://HOST:PORT", or without http://. Looks HOST up. option: what gave the
- * URL. Returns 0 or BAD_INPUT. */
+/* Where a server is: "http://HOST:PORT", or without http://. Looks HOST up, unless it is
+ * "localhost", which is loopback. option: what gave the URL. Returns 0 or BAD_INPUT. */
 int http_find(struct http *h, const char *url, const char *option, struct refusal *why);
 
 /* Calls. body NULL: none; accept NULL: JSON. Returns 0, or -errno: it was not reached, or gave no

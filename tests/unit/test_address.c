@@ -36,6 +36,7 @@ static void what_people_listen_on_is_read(void **state)
         { ":8443", ADDRESS_EVERY, 8443, NULL },
         { "[::]:8443", ADDRESS_EVERY, 8443, NULL },
         { "localhost:9000", ADDRESS_LOCALHOST, 9000, NULL },
+        { "LocalHost.:9000", ADDRESS_LOCALHOST, 9000, NULL },
         { "127.0.0.1:0", ADDRESS_ONE, 0, "127.0.0.1:0" },
         { "0.0.0.0:80", ADDRESS_ONE, 80, "0.0.0.0:80" },
         { "255.255.255.255:65535", ADDRESS_ONE, 65535, "255.255.255.255:65535" },
@@ -51,6 +52,31 @@ static void what_people_listen_on_is_read(void **state)
         if (rows[i].one)
             assert_string_equal(text_of(&spec.one), rows[i].one);
     }
+}
+
+static void localhost_and_what_is_below_it_is_loopback(void **state)
+{
+    static const struct {
+        const char *name;
+        bool is;
+    } rows[] = {
+        { "localhost", true },
+        { "LOCALHOST", true },
+        { "localhost.", true },
+        { "app.localhost", true },
+        { "a.b.localhost.", true },
+        { "", false },
+        { ".", false },
+        { ".localhost", false },
+        { "..", false },
+        { "evillocalhost", false },
+        { "localhost.test", false },
+        { "localhost..", false },
+        { "ocalhost", false },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (address_is_localhost(rows[i].name) != rows[i].is)
+            fail_msg("row %zu: %s", i, rows[i].name);
 }
 
 static void what_is_none_is_told(void **state)
@@ -189,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_people_listen_on_is_read),
+        cmocka_unit_test(localhost_and_what_is_below_it_is_loopback),
         cmocka_unit_test(what_is_none_is_told),
         cmocka_unit_test(addresses_alone_have_no_port_and_no_brackets),
         cmocka_unit_test(ports_are_set_and_got),
