@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "run/ledger_file.h"
+#include "run/pauses.h"
 #include "trial/tally.h"
 
 #define TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -115,6 +116,14 @@ static void write_runs(const struct trials *trials, const struct tally *tally, s
     one(out, "hangup_ledger_bytes", "gauge", "Memory of ledgers.", bytes);
 }
 
+static void write_seconds(struct buf *out, const char *name, const char *help, int64_t ns)
+{
+    char text[NUMBER_SIZE];
+    number_real((double)ns / NS_PER_S, text);
+    head(out, name, "counter", help);
+    buf_printf(out, "%s %s\n", name, text);
+}
+
 static void write_lateness(struct buf *out)
 {
     const struct timers_late *late = timers_late();
@@ -165,18 +174,15 @@ static void write_process(struct buf *out)
 {
     struct rlimit limit;
     struct rusage used;
-    char text[NUMBER_SIZE];
     getrlimit(RLIMIT_NOFILE, &limit);
     getrusage(RUSAGE_SELF, &used);
-    number_real((double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-                    (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6,
-                text);
     one(out, "process_open_fds", "gauge", "Open file descriptors.", open_descriptors());
     one(out, "process_max_fds", "gauge", "How many there may be.", limit.rlim_cur);
     one(out, "process_resident_memory_bytes", "gauge", "Memory that is resident.",
         resident_bytes());
-    head(out, "process_cpu_seconds_total", "counter", "CPU time.");
-    buf_printf(out, "process_cpu_seconds_total %s\n", text);
+    write_seconds(out, "process_cpu_seconds_total", "CPU time.",
+                  (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * NS_PER_S +
+                      (used.ru_utime.tv_usec + used.ru_stime.tv_usec) * NS_PER_US);
 }
 
 void calls_metrics(struct call *call)
@@ -192,5 +198,8 @@ void calls_metrics(struct call *call)
     one(out, "hangup_readers_dropped_total", "counter",
         "Streams of events whose readers did not keep up.", a->dropped_readers);
     write_lateness(out);
+    write_seconds(out, "hangup_server_paused_seconds_total",
+                  "How long the server did not run though it was due, or its machine slept.",
+                  pauses_total());
     write_process(out);
 }

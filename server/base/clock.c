@@ -16,6 +16,17 @@ int64_t clock_now(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t clock_slept(void)
+{
+    int64_t before, booted, now;
+    do { /* again, if another process ran between the two clocks */
+        before = clock_now();
+        booted = read_clock(CLOCK_BOOTTIME);
+        now = clock_now();
+    } while (now - before > NS_PER_MS);
+    return booted - now;
+}
+
 int64_t clock_wall(int64_t monotonic)
 {
     if (monotonic == TIME_NONE)

@@ -17,6 +17,10 @@
 /* CLOCK_MONOTONIC now. */
 int64_t clock_now(void);
 
+/* How long the machine has been asleep since it was booted, to a millisecond: CLOCK_MONOTONIC
+ * stands still then. */
+int64_t clock_slept(void);
+
 /* CLOCK_REALTIME at the given monotonic time, by the offset between the two now. */
 int64_t clock_wall(int64_t monotonic);
 

@@ -104,7 +104,11 @@ _Static_assert(2 * LIMIT_PIECE <= LIMIT_QUEUED, "while a piece waits, the next o
 #define LIMIT_FLUSH     (INT64_C(30) * NS_PER_S)      /* without progress */
 #define LIMIT_DRAIN     (INT64_C(3) * NS_PER_S)       /* the same */
 #define LIMIT_STOP      (INT64_C(1) * NS_PER_S)
-#define LIMIT_WRITTEN   (INT64_C(5) * NS_PER_S) /* by the files of ledgers, behind LIMIT_STOP */
+/* A server that did not run for at least LIMIT_PAUSED and PAUSE_LOOK is surely seen to have paused:
+ * it looks each PAUSE_LOOK whether it is later than LIMIT_PAUSED. */
+#define LIMIT_PAUSED  (INT64_C(50) * NS_PER_MS)
+#define PAUSE_LOOK    (INT64_C(50) * NS_PER_MS)
+#define LIMIT_WRITTEN (INT64_C(5) * NS_PER_S) /* by the files of ledgers, behind LIMIT_STOP */
 
 _Static_assert(
     PEER_FORGETS < LIMIT_PROBE && PEER_FORGETS < LIMIT_PEER_GONE,

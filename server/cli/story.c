@@ -178,6 +178,15 @@ static enum colour tell_warning(struct story *s, const json_t *event, struct buf
     return NOTE;
 }
 
+static enum colour tell_paused(struct story *s, const json_t *event, struct buf *out)
+{
+    bool slept = json_object_get(event, "slept_ms");
+    buf_printf(out, "the server did not run for %.0f ms", real_of(event, "paused_ms"));
+    if (slept)
+        buf_text(out, ", as its machine slept");
+    return NOTE;
+}
+
 /* Any event: its members as they are. */
 static enum colour tell_all(const json_t *event, struct buf *out)
 {
@@ -218,6 +227,7 @@ static const struct {
     { "mode", tell_mode },
     { "plan", tell_mode },
     { "warning", tell_warning },
+    { "server_paused", tell_paused },
 };
 #define ROWS (sizeof rows / sizeof *rows)
 

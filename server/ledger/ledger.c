@@ -16,6 +16,7 @@
  * writing an event cannot fail, and it allocates at most once in a thousand events or so.
  */
 #include "ledger/ledger_impl.h"
+#include "ledger/overdue.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -237,9 +238,31 @@ static int64_t shown(int64_t ns)
     return ns / NS_PER_US * NS_PER_US;
 }
 
+static struct {
+    int64_t due;
+    void (*late)(void *owner);
+    void *owner;
+} overdue = { .due = TIME_NONE };
+
+void ledger_overdue_at(int64_t due, void (*late)(void *owner), void *owner)
+{
+    overdue.due = due;
+    overdue.late = late;
+    overdue.owner = owner;
+}
+
+void ledger_overdue_look(int64_t now)
+{
+    if (now < overdue.due)
+        return;
+    overdue.due = TIME_NONE;
+    overdue.late(overdue.owner);
+}
+
 void ledger_begin_at(struct ledger *l, int64_t now, enum ledger_event event, uint64_t connection,
                      uint32_t exchange)
 {
+    ledger_overdue_look(now);
     int64_t age = shown(now - l->made);
     if (age < l->age)
         age = l->age;

@@ -55,7 +55,8 @@
     X(CLEARED, "cleared", "the ledger was emptied by a reset")                                     \
     X(GAP, "gap", "events are missing here")                                                       \
     X(OUT_OF_DESCRIPTORS, "out_of_descriptors",                                                    \
-      "connections wait: no file descriptors are left for them")
+      "connections wait: no file descriptors are left for them")                                   \
+    X(SERVER_PAUSED, "server_paused", "the server did not run: what came meanwhile was read late")
 
 /* Field kinds: INT a number; TEXT a string; WORD one of the words of its LEDGER_WORDS_...; BOOL;
  * SPAN nanoseconds, shown as milliseconds with three decimals; REAL a fraction; HASH 64 bits, shown
@@ -196,7 +197,9 @@
     X(REPORT, "report", JSON)                                                                      \
     X(REASON, "reason", WORD)                                                                      \
     X(FIRST_SEQ, "first_seq", INT)                                                                 \
-    X(LAST_SEQ, "last_seq", INT)
+    X(LAST_SEQ, "last_seq", INT)                                                                   \
+    X(PAUSED, "paused_ms", SPAN)                                                                   \
+    X(SLEPT, "slept_ms", SPAN)
 
 /* The words of the WORD fields: symbol, word. An empty one is left out. */
 
@@ -462,4 +465,5 @@
     X(RUN_END, "reason phase_seq? expected_seq?")                                                  \
     X(CLEARED, "")                                                                                 \
     X(GAP, "first_seq last_seq")                                                                   \
-    X(OUT_OF_DESCRIPTORS, "")
+    X(OUT_OF_DESCRIPTORS, "")                                                                      \
+    X(SERVER_PAUSED, "from_ms to_ms paused_ms slept_ms?")

@@ -9,6 +9,7 @@
 #include "base/descriptors.h"
 #include "base/limits.h"
 #include "run/ledger_file.h"
+#include "run/pauses.h"
 #include "run/run_parts.h"
 
 struct runs {
@@ -61,6 +62,22 @@ static void out_of_descriptors(void *owner)
     }
 }
 
+static void say_paused(void *owner, const struct pause_seen *pause)
+{
+    struct runs *runs = owner;
+    for (struct link *i = runs->all.next; i != &runs->all; i = i->next) {
+        struct ledger *l = run_ledger(entry_at(i)->run);
+        int64_t from = ledger_age(l, pause->from);
+        ledger_begin(l, EV_SERVER_PAUSED, 0, 0);
+        ledger_int(l, F_FROM, from > 0 ? from : 0);
+        ledger_int(l, F_TO, ledger_age(l, pause->to));
+        ledger_int(l, F_PAUSED, pause->late + pause->slept);
+        if (pause->slept)
+            ledger_int(l, F_SLEPT, pause->slept);
+        ledger_commit(l);
+    }
+}
+
 /* --- Runs */
 
 int runs_create(size_t ledger_bytes, struct runs **out)
@@ -72,6 +89,7 @@ int runs_create(size_t ledger_bytes, struct runs **out)
     ledger_budget_init(&runs->budget, ledger_bytes);
     descriptors_set_room(make_room, runs);
     listener_set_out_of_descriptors(out_of_descriptors, runs);
+    pauses_watch(say_paused, runs);
     *out = runs;
     return 0;
 }
@@ -203,14 +221,15 @@ static void destroy(struct entry *e, struct ledger **keep)
 {
     close_all(e);
     ledger_file_close(e->file);
-    run_destroy(e->run, keep);
     link_remove(&e->link);
+    run_destroy(e->run, keep);
     free(e);
 }
 
 /* All have ended: what their files lack is written. */
 static void write_files(struct runs *runs)
 {
+    pauses_stop();
     ledger_file_finish_all(clock_now() + LIMIT_WRITTEN, runs->done, runs->done_arg);
 }
 
@@ -278,6 +297,7 @@ void runs_destroy(struct runs *runs)
 {
     if (!runs)
         return;
+    pauses_stop();
     while (!link_empty(&runs->all))
         destroy(entry_at(runs->all.next), NULL);
     listener_set_out_of_descriptors(NULL, NULL);

@@ -349,7 +349,8 @@ static void about_run(struct verdict *v, const struct ledger_record *r)
 static bool is_aside(enum ledger_event event)
 {
     return event == EV_RUN_START || event == EV_EXPECTATIONS || event == EV_MODE ||
-           event == EV_PLAN || event == EV_WARNING || event == EV_RUN_END;
+           event == EV_PLAN || event == EV_WARNING || event == EV_RUN_END ||
+           event == EV_SERVER_PAUSED;
 }
 
 #define OF(event) (UINT64_C(1) << (event))

@@ -19,6 +19,28 @@ static void normal_mode_gives_no_hint_and_leaves_an_idle_connection_alone(struct
     check_no_fault(stage, t);
 }
 
+/* The ledger tells, before or behind what was late for it, that the server did not run for so long
+ * until then. */
+static void await_pause(const struct server *server, double until, double least)
+{
+    uint64_t seq = 0;
+    bool found = false;
+    for (int64_t deadline = in_ms(PATIENCE_MS); !found && clock_now() < deadline;) {
+        json_t *events = admin_events(server, seq, 100, &seq), *event;
+        size_t i;
+        json_array_foreach(events, i, event)
+        {
+            if (strcmp(event_text(event, "event"), "server_paused") == 0)
+                found |= event_ms(event, "paused_ms") > least &&
+                         event_ms(event, "to_ms") < until + 1000 &&
+                         event_ms(event, "to_ms") > until - 1000 &&
+                         event_ms(event, "to_ms") - event_ms(event, "from_ms") >= least;
+        }
+        json_decref(events);
+    }
+    check(found, "no pause is ledgered");
+}
+
 /* The process is stopped while a fault falls due, and the client asks meanwhile: it is served, as
  * its request is there when the server looks, and the ledger says what did not happen. */
 static void a_fault_that_comes_too_late_gives_way_and_is_ledgered(struct stage *stage)
@@ -46,6 +68,7 @@ static void a_fault_that_comes_too_late_gives_way_and_is_ledgered(struct stage *
     /* By now the connection may have been idle for as long again. */
     json_t *fault = ledger_find(stage->server, t->connection, "fault", NULL);
     check(!fault || event_ms(fault, "seq") > event_ms(missed, "seq"), "it came all the same");
+    await_pause(stage->server, event_ms(missed, "ms"), 500);
     json_decref(missed);
     json_decref(fault);
 }

@@ -11,13 +11,16 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'clients'))
 from hangup import Server, Tap  # noqa: E402
 
+STOPPED = 0.5  # so long the server does not run, in seconds
 SAMPLE = re.compile(r'([a-z_]+)(\{[a-z]+="[^"\\\n]*"\})? ([0-9.e+-]+|\+Inf)')
 
 
@@ -77,13 +80,22 @@ def get(port, times):
         client.close()
 
 
+def pause(server):
+    """The server does not run for a time; it answers when it does again."""
+    os.kill(server.pid, signal.SIGSTOP)
+    time.sleep(STOPPED)
+    os.kill(server.pid, signal.SIGCONT)
+    server.admin.ask('GET', '/v1')
+
+
 def play(server):
-    """A run in which a request is bitten and repeated, and its end."""
+    """A run in which a request is bitten and repeated, and its end; and a pause of the server."""
     run = server.admin.ask('POST', '/v1/runs', {'mode': 'close-on-reuse', 'listeners': ['http']})
     port = int(run['urls']['http'].rsplit(':', 1)[1])
     get(port, 2)
     get(port, 1)
     server.admin.ask('DELETE', f'/v1/runs/{run["id"]}')
+    pause(server)
 
 
 WANTED = {'hangup_connections_total': 2, 'hangup_requests_total': 3, 'hangup_responses_total': 2,
@@ -104,6 +116,8 @@ def differences(found):
         wrong.append(f'{judged} verdicts')
     if buckets != sorted(buckets) or buckets[-1] != found['hangup_loop_lateness_seconds_count']:
         wrong.append(f'buckets {buckets}')
+    if found.get('hangup_server_paused_seconds_total', 0) < STOPPED / 2:
+        wrong.append('the pause of the server')
     if not 0 < found['process_open_fds'] < found['process_max_fds']:
         wrong.append('descriptors')
     return wrong

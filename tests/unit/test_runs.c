@@ -3,6 +3,7 @@
 #include "harness/run_client.h"
 
 #include "base/descriptors.h"
+#include "run/pauses.h"
 #include "run/runs.h"
 #include "wire/listener.h"
 
@@ -319,6 +320,66 @@ static void room_is_made_in_whichever_run_has_some(void **state)
     close(to_b);
 }
 
+/* Of the longest pause that the ledger of a run tells. */
+static double paused_ms(struct run *r)
+{
+    run = r;
+    json_t *events = events_since(0), *event;
+    size_t i;
+    double longest = 0;
+    json_array_foreach(events, i, event)
+    {
+        if (strcmp(json_string_value(json_object_get(event, "event")), "server_paused") != 0)
+            continue;
+        double ms = json_number_value(json_object_get(event, "paused_ms"));
+        double from = json_number_value(json_object_get(event, "from_ms"));
+        double to = json_number_value(json_object_get(event, "to_ms"));
+        assert_true(from <= to && to - from >= ms - 0.01);
+        assert_null(json_object_get(event, "slept_ms"));
+        longest = ms > longest ? ms : longest;
+    }
+    json_decref(events);
+    return longest;
+}
+
+static bool never(void)
+{
+    return false;
+}
+
+static bool both_have_paused(void)
+{
+    return paused_ms(a) > 900 && paused_ms(b) > 900;
+}
+
+/* All runs have it, whether anything happened in them or not. */
+static void a_pause_of_the_server_is_in_each_ledger(void **state)
+{
+    run = b;
+    assert_false(run_until(never, 300 * NS_PER_MS));
+    assert_true(paused_ms(a) < 900 && paused_ms(b) < 900);
+    int64_t before = pauses_total();
+    usleep(1000 * 1000); /* the loop does not run */
+    assert_true(run_until(both_have_paused, PATIENCE));
+    assert_in_range(pauses_total() - before, 900 * NS_PER_MS, PATIENCE);
+}
+
+/* What is read behind a pause may be read before the timer is reached. */
+static void a_pause_is_told_ahead_of_what_was_read_behind_it(void **state)
+{
+    run = b;
+    assert_false(run_until(never, 300 * NS_PER_MS));
+    usleep(1000 * 1000);
+    size_t others = events_of(a, "mark");
+    ledger_begin(run_ledger(a), EV_MARK, 0, 0);
+    assert_true(both_have_paused());
+    ledger_commit(run_ledger(a));
+    assert_int_equal(events_of(a, "mark"), others + 1);
+    size_t pauses = events_of(a, "server_paused");
+    assert_false(run_until(never, 20 * NS_PER_MS));
+    assert_int_equal(events_of(a, "server_paused"), pauses); /* once */
+}
+
 #define RUNS_TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void)
@@ -333,6 +394,8 @@ int main(void)
         RUNS_TEST(a_mode_that_a_removed_listener_was_for_is_warned_of),
         RUNS_TEST(a_listener_that_comes_later_does_what_the_mode_says),
         RUNS_TEST(room_is_made_in_whichever_run_has_some),
+        RUNS_TEST(a_pause_of_the_server_is_in_each_ledger),
+        RUNS_TEST(a_pause_is_told_ahead_of_what_was_read_behind_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,6 +73,17 @@ static void another_attempt_is_told_as_soon_as_it_is_known(void **state)
                         "retry: GET /a comes again, attempt 2\n");
 }
 
+static void that_the_server_did_not_run_is_told(void **state)
+{
+    assert_string_equal(told("{\"event\":\"server_paused\",\"at\":\"2026-11-30T04:45:08.315257Z\","
+                             "\"from_ms\":9.1,\"to_ms\":412.3,\"paused_ms\":353.2}"),
+                        "the server did not run for 353 ms\n");
+    assert_string_equal(
+        told("{\"event\":\"server_paused\",\"at\":\"2026-11-30T04:45:08.315257Z\","
+             "\"from_ms\":9.1,\"to_ms\":59.3,\"paused_ms\":60000,\"slept_ms\":60000}"),
+        "the server did not run for 60000 ms, as its machine slept\n");
+}
+
 static void what_came_before_we_looked_is_a_request(void **state)
 {
     assert_string_equal(told(OF_IT("response_end") ",\"status\":503,\"ms\":12.75}"),
@@ -132,6 +143,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_request_is_told_when_it_is_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(another_attempt_is_told_as_soon_as_it_is_known, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(that_the_server_did_not_run_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_before_we_looked_is_a_request, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_of_too_many_is_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_client_sends_does_not_speak_to_the_terminal, setup,

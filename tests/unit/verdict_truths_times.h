@@ -5,6 +5,11 @@
 #include "verdict_truths_answers.h"
 
 static const struct truth of_times[] = {
+    { "the server did not run before a phase: that begins none", "[\"recovered\"]",
+      "0.050 server_paused from=0.01 to=0.05 paused=0.04\n" CONTROL("GET /a") TWICE("GET /a")
+          BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101") EXIT("11.010"),
+      "fail recovered=fail", 0 },
+
     /* --- R7 */
     { "22, 55: something fell into a black hole: perhaps only a FIN", "[\"bounded-wait\"]",
       CONTROL("GET /a") TWICE("GET /a") "13.000 c101 black_hole\n"
