@@ -22,7 +22,8 @@ KEPT = 2048  # attempts, connections and faults of a phase
 LINES = 4096  # of a driver
 PHASE_BYTES = 12 << 20  # of a phase, its ledger aside
 AGAIN_BYTES = 8 << 20  # what an allocator may take more when all of it comes once more
-LEDGER = 4 << 20  # so that nothing is dropped before the verdict has it
+LEDGER = 4 << 20  # less than a phase has: what is kept of that is not the ledger's
+AT_ONCE = 400  # requests that the ledger holds, each with its events
 LONG = 200  # octets of each text, as many as are kept for showing
 PATIENCE = 120  # s: to judge all that takes long, on a busy machine
 PHASES = 'control', 'fault', 'without'
@@ -66,6 +67,8 @@ def fill(server, run, port):
         server.admin.ask('POST', f'/v1/runs/{run}/phase', {'phase': phase})
         for number in range(KEPT + 50):
             request(port, number)
+            if number % AT_ONCE == 0:  # or events are dropped before the verdict has them
+                server.admin.ask('GET', f'/v1/runs/{run}/verdict', timeout=PATIENCE)
         report(server.port('admin'), run)
     server.admin.ask('GET', f'/v1/runs/{run}/calls', timeout=PATIENCE)
     return server.admin.ask('GET', f'/v1/runs/{run}/verdict', timeout=PATIENCE)
