@@ -259,7 +259,8 @@ static void read_texts(struct attempt *a, const struct ledger_record *r)
         a->unknown = true; /* without memory */
     record_hash(r, F_REQUEST_ID, &a->request_id);
     record_hash(r, F_TRACE_ID, &a->trace_id);
-    record_hash(r, F_CONTENT_TYPE, &a->content_type);
+    if (ledger_value(r, F_CONTENT_TYPE, &value))
+        a->media_type = spelling_media_type(value.bytes, value.len);
     record_hash(r, F_USER_AGENT, &a->user_agent);
     record_hash(r, F_FINGERPRINT, &a->fingerprint);
     if (ledger_value(r, F_TARGET, &value)) {
@@ -699,12 +700,27 @@ bool attempt_was_cut(const struct history *h, const struct attempt *a)
     return f->class == CLASS_CUTS || in_the_middle || a->cut_short;
 }
 
+/* The attempt on a stream that is over, while it is held; NULL. Those of a connection come in the
+ * order of their streams. */
+static struct attempt *attempt_on_stream(struct history *h, const struct connection *c,
+                                         int64_t stream)
+{
+    struct attempt *a = attempt_newest(h, c);
+    while (a && stream && a->stream != stream)
+        a = a->stream && a->stream < stream ? NULL : attempt_before(h, a);
+    return stream ? a : NULL;
+}
+
+/* Who has read the end of a response has no stream left to reset (RFC 9113 5.1): an RST_STREAM
+ * behind it was sent before that was read. */
 void history_on_peer_rst_stream(struct history *h, const struct ledger_record *r)
 {
-    if (!r->exchange)
-        return; /* of a stream that is over */
     struct connection *c = history_connection_of(h, r);
-    struct attempt *a = attempt_told(h, c, r);
+    struct attempt *a = r->exchange ? attempt_told(h, c, r)
+                                    : attempt_on_stream(h, c, ledger_number(r, F_STREAM, 0));
+    if (!a)
+        return;
     if (attempt_abandonable(h, a))
         attempt_abandoned(h, c, a, 0, r);
+    a->reset |= a->reached[PROGRESS_HANDED] != NEVER && a->progress < PROGRESS_CONFIRMED;
 }

@@ -86,7 +86,8 @@ struct attempt {
     uint64_t asked, path; /* target and path as hashes, the same in all spellings; 0: not known */
     struct text authority, hangup_call, idempotency_key;
     uint64_t other_keys[ATTEMPT_KEYS]; /* hashes of the headers given by --key; 0: none */
-    struct text request_id, trace_id, content_type, user_agent, fingerprint;
+    struct text request_id, trace_id, user_agent, fingerprint;
+    uint64_t media_type;    /* of the content, as a hash; 0: it does not say */
     struct text digest;     /* of the content; none while it is not known */
     int64_t content_length; /* as declared, else as read; -1: not known */
     bool has_range;
@@ -115,6 +116,7 @@ struct attempt {
     bool presumed;   /* the server has not read a byte of it (R7) */
     int64_t dropped; /* octets of it that a black hole dropped first; NEVER: it does not say */
     bool by_rule;    /* a rule's `respond` answered it */
+    bool reset;      /* its client has reset its stream behind the response, and had not read it */
     bool cut_short;  /* its exchange was lost, not to the client, with a part of its answer sent */
     bool processed;
     enum tri effect;   /* of processed: it changed something */

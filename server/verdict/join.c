@@ -292,8 +292,7 @@ static bool same_shape(const struct entry *x, const struct entry *y)
     if (!a->digest.hash || !b->digest.hash || a->partial || b->partial ||
         a->digest.hash == b->digest.hash)
         return true;
-    if (a->content_type.hash != b->content_type.hash || a->content_length < 0 ||
-        b->content_length < 0)
+    if (a->media_type != b->media_type || a->content_length < 0 || b->content_length < 0)
         return false;
     int64_t small = a->content_length, large = b->content_length;
     if (small > large) {

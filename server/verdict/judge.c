@@ -158,6 +158,8 @@ static enum trouble trouble_of_answer(const struct history *h, const struct atte
     const struct connection *c = store_find(&h->connections, a->connection);
     if (a->by_rule || (a->has_range && a->status == 200))
         return TROUBLE_DOUBTFUL; /* not the endpoint's; not what was asked for */
+    if (a->reset)
+        return TROUBLE_UNCONFIRMED;
     if (a->progress == PROGRESS_CONFIRMED)
         return TROUBLE_FINE;
     if (a->progress == PROGRESS_HANDED)

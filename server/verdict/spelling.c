@@ -83,3 +83,14 @@ uint64_t spelling_path(const char *target, size_t len)
     }
     return hash ? hash : 1;
 }
+
+uint64_t spelling_media_type(const char *value, size_t len)
+{
+    uint64_t hash = HASH_START;
+    for (size_t i = 0; i < len && value[i] != ';'; i++) {
+        char c = value[i] >= 'A' && value[i] <= 'Z' ? (char)(value[i] | 0x20) : value[i];
+        if (c != ' ' && c != '\t')
+            hash = hash_more(hash, &c, 1);
+    }
+    return hash ? hash : 1;
+}

@@ -1,5 +1,5 @@
-/* spelling.h - one request target in all its spellings (RFC 3986 6.2.2, RFC 9112 3.2): a retry that
- * is spelled in another way is one.
+/* spelling.h - one request target in all its spellings (RFC 3986 6.2.2, RFC 9112 3.2), and one
+ * media type: a retry that is spelled in another way is one.
  */
 #pragma once
 
@@ -17,3 +17,7 @@ uint64_t spelling_target(const char *target, size_t len);
 /* The same of its path alone, in which empty segments, also a last one, and "." count for nothing:
  * many servers take these for the same. */
 uint64_t spelling_path(const char *target, size_t len);
+
+/* A hash of the media type of a Content-Type field, without its parameters (RFC 9110 8.3.1): each
+ * attempt of one multipart/form-data may have a boundary of its own. Never 0. */
+uint64_t spelling_media_type(const char *value, size_t len);

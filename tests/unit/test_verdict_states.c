@@ -53,6 +53,26 @@ static const struct row attempts[] = {
       H2 S1 "1.100 c1 x1 answer\n1.101 c1 peer_goaway\n1.102 c1 peer_rst\n"
             "1.102 c1 connection_end by=client how=rst\n",
       "acked unconfirmed", NULL },
+    { "ACKed, and the client resets its stream",
+      H2 S1 "1.100 c1 x1 answer\n1.101 c1 peer_rst_stream stream=1 error=CANCEL\n",
+      "acked unconfirmed", NULL },
+    { "ACKed, and the client resets its stream long after: it has not read its end by then",
+      H2 S1 "1.100 c1 x1 answer\n3.000 c1 peer_rst_stream stream=1 error=CANCEL\n",
+      "acked unconfirmed", NULL },
+    { "the client resets its stream, and reads on",
+      H2 S1 "1.100 c1 x1 answer\n1.101 c1 peer_rst_stream stream=1 error=CANCEL\n"
+            "1.200 c1 x1 response_acked proof=ping_ack\n",
+      "confirmed unconfirmed", NULL },
+    { "handed, and the client resets its stream before the exchange is over",
+      H2 S1 "1.100 c1 x1 response_end status=200\n1.101 c1 x1 peer_rst_stream stream=1\n"
+            "1.200 c1 x1 response_acked proof=ack\n",
+      "acked unconfirmed", NULL },
+    { "confirmed, and the client resets its stream",
+      H2 S1 "1.100 c1 x1 answer\n1.200 c1 x1 response_acked proof=ping_ack\n"
+            "1.201 c1 peer_rst_stream stream=1\n",
+      "confirmed fine", NULL },
+    { "the client resets another stream",
+      H2 S1 "1.100 c1 x1 answer\n1.101 c1 peer_rst_stream stream=3\n", "acked fine", NULL },
     { "ACKed, the client's close_notify, and its RST long after",
       H1 GET_A "1.100 c1 x1 answer\n1.101 c1 peer_close_notify\n1.250 c1 peer_rst\n"
                "1.250 c1 connection_end by=client how=rst\n",

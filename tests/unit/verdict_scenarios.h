@@ -52,6 +52,20 @@ __attribute__((unused)) static const struct scenario joins[] = {
               ANSWERED("1.010", "c2", "x1", "POST /rpc digest=b body_bytes=200 content_type=json"),
       "POST /rpc bitten bitten; POST /rpc answered untouched executions=1",
       "POST /rpc bitten bitten; POST /rpc answered untouched executions=1" },
+    { "a form with another boundary is perhaps the same", NULL,
+      C1 BITTEN("1.000", "c1", "x1",
+                "POST /a digest=a body_bytes=100 content_type=multipart/form-data;boundary=x")
+          C2("1.010") ANSWERED("1.010", "c2", "x1",
+                               "POST /a digest=b body_bytes=100 "
+                               "content_type=Multipart/form-data;boundary=y"),
+      "POST /a bitten bitten; POST /a answered untouched executions=1",
+      "POST /a recovered bitten retries=1 executions=1" },
+    { "another media type is another call", NULL,
+      C1 BITTEN("1.000", "c1", "x1", "POST /a digest=a body_bytes=100 content_type=text/plain")
+          C2("1.010") ANSWERED("1.010", "c2", "x1",
+                               "POST /a digest=b body_bytes=100 content_type=text/xml"),
+      "POST /a bitten bitten; POST /a answered untouched executions=1",
+      "POST /a bitten bitten; POST /a answered untouched executions=1" },
     { "4: a new X-Request-ID for each attempt does not part them", NULL,
       H2 BITTEN("1.000", "c1", "x1", "GET /a stream=1 request_id=1") C2("1.012")
           ANSWERED("1.012", "c2", "x1", "GET /a request_id=2"),
