@@ -277,6 +277,7 @@ void h2_settle(struct h2 *h)
 
 void h2_end_stale(struct h2 *h, struct h2_exchange *ex)
 {
+    report_stale(h, ex, WITNESSED_PART); /* of a header section that nghttp2 does not take */
     h->stale--;
     nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, ex->pub.stream, NGHTTP2_NO_ERROR);
     if (ex->opened) {

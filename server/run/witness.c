@@ -180,9 +180,10 @@ void witness_stale_request(void *host, struct exchange *ex, const struct request
     struct ledger *l = xs->ledger;
     bool stale = is_stale(xs, ex, stream);
     uint32_t nth;
-    /* Without a fault: an exchange has begun, whose end says it; or it may be any frame. */
+    /* Without a fault: an exchange has begun, whose end says it; or it may be any frame, unless
+     * GOAWAY has disowned its stream. */
     if (what == WITNESSED_PART && !exchange_silenced(xs) &&
-        (ex || protocol_of(xs->mode->over)->streams))
+        (ex || (protocol_of(xs->mode->over)->streams && !stale)))
         return;
     if (wire_state(xs->wire) != WIRE_CLOSED && !ex)
         add_unbegun(xs, stream, stale);

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/duration.h"
 #include "base/utf8.h"
+#include "verdict/spelling.h"
 
 const char *const expect_default[EXPECT_DEFAULT_COUNT] = { "recovered", "executed_once",
                                                            "user_wait", "no_storm" };
@@ -567,13 +568,19 @@ bool expected_for(const struct expected *one, const char *method, const char *pa
     if (!one->path[0])
         return true;
     /* Only "*" stands for anything. */
-    char pattern[2 * sizeof one->path];
+    char wanted[sizeof one->path + 3], asked[FOR_PATH_MAX + 3], pattern[2 * sizeof wanted];
     size_t len = 0;
-    for (const char *at = one->path; *at; at++) {
+    snprintf(wanted, sizeof wanted, "%s", one->path);
+    snprintf(asked, sizeof asked, "%s", path);
+    if (*wanted == '/' && *path == '/') {
+        spelling_plain(one->path, strlen(one->path), wanted);
+        spelling_plain(path, strnlen(path, FOR_PATH_MAX), asked);
+    }
+    for (const char *at = wanted; *at; at++) {
         if (strchr("?[]\\", *at))
             pattern[len++] = '\\';
         pattern[len++] = *at;
     }
     pattern[len] = 0;
-    return fnmatch(pattern, path, 0) == 0;
+    return fnmatch(pattern, asked, 0) == 0;
 }

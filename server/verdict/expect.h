@@ -61,5 +61,7 @@ json_t *expect_params(const struct expect *e, size_t index);
 int64_t expect_window(const struct expect *e);
 /* The parameters of one check, with its defaults: new reference, NULL without memory. */
 json_t *expected_params(const struct expected *one);
-/* Whether a call of this method and path is one that it is about. */
+/* Whether a call of this method and path (of FOR_PATH_MAX octets at most) is one that it is about,
+ * however the path is spelled. */
+#define FOR_PATH_MAX 200
 bool expected_for(const struct expected *one, const char *method, const char *path);

@@ -12,8 +12,11 @@ bool scene_asks(const struct scene *s, const struct attempt *a)
         return true; /* nobody can say that it is not */
     size_t len = strlen(a->target.bytes);
     const char *at = spelling_origin(a->target.bytes, &len);
-    char path[PARAM_TEXT_MAX + 1];
-    snprintf(path, sizeof path, "%.*s", (int)strcspn(at, "?"), at);
+    char path[FOR_PATH_MAX + 1];
+    size_t end = strcspn(at, "?");
+    if (!at[end] && a->target.len > strlen(a->target.bytes))
+        return true; /* not all of it is kept */
+    snprintf(path, sizeof path, "%.*s", (int)end, at);
     return expected_for(s->e, a->method.bytes, path);
 }
 

@@ -67,21 +67,43 @@ uint64_t spelling_target(const char *target, size_t len)
     return hash ? hash : 1;
 }
 
+/* The next segment of a path that counts for something, from *from to *to. False: there is none. */
+static bool next_segment(const char **at, const char *end, const char **from, const char **to)
+{
+    while (*at < end) {
+        const char *slash = memchr(*at, '/', (size_t)(end - *at)), *p = *at;
+        char octets[3];
+        *from = *at;
+        *to = slash ? slash : end;
+        *at = slash ? slash + 1 : end;
+        bool dot = p < *to && next_octet(&p, *to, octets) == 1 && octets[0] == '.' && p == *to;
+        if (*to > *from && !dot)
+            return true;
+    }
+    return false;
+}
+
 uint64_t spelling_path(const char *target, size_t len)
 {
-    const char *at = spelling_origin(target, &len);
+    const char *at = spelling_origin(target, &len), *from, *to;
     const char *query = memchr(at, '?', len), *end = query ? query : at + len;
     uint64_t hash = HASH_START;
-    while (at < end) {
-        const char *slash = memchr(at, '/', (size_t)(end - at)), *stop = slash ? slash : end;
-        char octets[3];
-        const char *p = at;
-        bool dot = p < stop && next_octet(&p, stop, octets) == 1 && octets[0] == '.' && p == stop;
-        if (stop > at && !dot)
-            hash = hash_octets(hash_more(hash, "/", 1), at, stop);
-        at = slash ? slash + 1 : end;
-    }
+    while (next_segment(&at, end, &from, &to))
+        hash = hash_octets(hash_more(hash, "/", 1), from, to);
     return hash ? hash : 1;
+}
+
+void spelling_plain(const char *path, size_t len, char *out)
+{
+    const char *at = path, *end = path + len, *from, *to;
+    while (next_segment(&at, end, &from, &to)) {
+        *out++ = '/';
+        while (from < to)
+            out += next_octet(&from, to, out);
+    }
+    if (len && end[-1] == '/')
+        *out++ = '/';
+    *out = 0;
 }
 
 uint64_t spelling_media_type(const char *value, size_t len)

@@ -18,6 +18,10 @@ uint64_t spelling_target(const char *target, size_t len);
  * many servers take these for the same. */
 uint64_t spelling_path(const char *target, size_t len);
 
+/* A path that begins with "/" as text, as spelling_path() takes it, but with a last "/". out: room
+ * for len + 3 octets. */
+void spelling_plain(const char *path, size_t len, char *out);
+
 /* A hash of the media type of a Content-Type field, without its parameters (RFC 9110 8.3.1): each
  * attempt of one multipart/form-data may have a boundary of its own. Never 0. */
 uint64_t spelling_media_type(const char *value, size_t len);

@@ -141,6 +141,14 @@ static void for_says_which_calls_it_is_about(void **state)
         { "/a?b", "GET", "/axb", false },
         { "/a[12]", "GET", "/a1", false },
         { "/a[12]", "GET", "/a[12]", true },
+        { "/api/*", "GET", "/%61pi/a", true },
+        { "/api/*", "GET", "//api/./a", true },
+        { "/api/*", "GET", "/api/", true },
+        { "/api/*", "GET", "/api", false },
+        { "/api/*", "GET", "/api%2fa", false },
+        { "/%7Eme/%5b", "GET", "/~me/%5B", true },
+        { "/a/", "GET", "/a", false },
+        { "/*", "GET", "*", false },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[128];

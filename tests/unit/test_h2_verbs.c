@@ -105,8 +105,10 @@ static void streams_above_the_last_are_reported_and_never_answered(void **state)
         rig_frame_in(rig, NGHTTP2_DATA, 0, 3, data, sizeof data);
     assert_string_equal(rig_frames(rig), "WINDOW_UPDATE 0\n"); /* flow control stays right */
     rig_frame_in(rig, NGHTTP2_RST_STREAM, 0, 3, "\0\0\0\x08", 4);
-    /* a malformed one is not answered either */
+    rig_log(rig);
+    /* a malformed one is not answered either, and is reported all the same */
     rig_frame_in(rig, NGHTTP2_HEADERS, END_STREAM | END_HEADERS, 7, "\x82", 1);
+    assert_string_equal(rig_log(rig), "stale 7 GET   (half)\n");
     for (uint32_t i = 9; i < 1000; i += 2)
         rig_get(rig, i);
     assert_string_equal(rig_frames(rig), "");

@@ -217,6 +217,36 @@ static void a_client_says_goaway_under_ours(void **state)
     close_peer(&peer);
 }
 
+/* It opens a stream of which no more than this comes, and leaves. */
+static void stream_disowned_in_part(uint8_t flags, size_t len)
+{
+    open_with("[{\"on\":\"response\",\"at\":\"end\",\"over\":\"h2\",\"do\":[\"goaway\"]}]", H2);
+    send_request();
+    await("fault_acked", 1);
+    static const uint8_t head[] = { 0, 0, 3, 1, 0, 0, 0, 0, 3, 0x82, 0x86, 0x84 };
+    struct buf bytes = { 0 };
+    buf_add(&bytes, head, len);
+    bytes.data[4] = flags;
+    peer_record(&peer, buf_bytes(&bytes), buf_len(&bytes));
+    buf_free(&bytes);
+    peer_send_out(&peer);
+    leave();
+    const json_t *stale = event_called(events, "stale_request");
+    assert_non_null(stale);
+    assert_member((json_t *)stale, "sent_into", "goaway");
+    assert_int_equal(number_in(stale, "stream"), 3);
+    assert_int_equal(number_in(stale, "fault"), fault_of("goaway"));
+    assert_true(json_is_false(json_object_get(stale, "complete")));
+    close_peer(&peer);
+}
+
+static void half_a_request_behind_our_goaway_is_told(void **state)
+{
+    stream_disowned_in_part(0x05, 10); /* a part of its frame */
+    stream_disowned_in_part(0x01, 12); /* CONTINUATION does not come */
+    stream_disowned_in_part(0x05, 12); /* its fields are not whole: malformed */
+}
+
 /* The first fault, and the last. */
 static void a_client_leaves_under_a_goaway_and_a_fin(void **state)
 {
@@ -406,6 +436,7 @@ int main(void)
         TEST(a_client_that_asks_for_close_leaves_before_its_reuse),
         TEST(a_client_leaves_in_the_middle),
         TEST(a_client_says_goaway_under_ours),
+        TEST(half_a_request_behind_our_goaway_is_told),
         TEST(a_client_leaves_under_a_goaway_and_a_fin),
         TEST(a_client_says_goaway_under_two_faults),
         TEST(a_client_cannot_know_of_what_has_not_left),
