@@ -118,15 +118,15 @@ static struct ledger *ledger_of(const struct truth *t)
     return l;
 }
 
-/* Goes through all that is known; under valgrind through a part of it, each time through another.
- */
+/* Goes through all that is known; where memory is looked at through a part of it, each time through
+ * another. */
 static void each_truth(void (*each)(const struct truth *t, const struct ledger *l,
                                     const struct outcomes *base))
 {
     static size_t times;
-    size_t first = under_memcheck() ? 5 * times++ : 0;
+    const size_t step = rows_between(61, 3);
     wrong = 0;
-    for (size_t i = first; i < truth_count(); i += under_memcheck() ? 61 : 1) {
+    for (size_t i = 5 * times++ % step; i < truth_count(); i += step) {
         const struct truth *t = truth_at(i);
         struct ledger *l = ledger_of(t);
         const struct feeding whole = { .later = t->later * NS_PER_MS };
@@ -580,7 +580,7 @@ static void lacks_memory(const struct truth *t, const struct ledger *l, const st
 {
     static unsigned count;
     const struct verdict_config config = { .attempts = 16, .connections = 16, .faults = 16 };
-    if (count++ % (under_memcheck() ? 16 : 3))
+    if (count++ % (under_memcheck() ? 16 : 2))
         return;
     memory_for_jansson(true);
     bool done = false;

@@ -1,5 +1,5 @@
 /* memcheck.h - what a test does otherwise under valgrind (./dev valgrind), which is thirty times as
- * slow: the same paths, fewer times, and with more time for each. */
+ * slow, and under sanitizers: the same paths, fewer times, and with more time for each. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,6 +11,16 @@
 static inline bool under_memcheck(void)
 {
     return getenv("HANGUP_MEMCHECK") != NULL;
+}
+
+/* Of a long table that is gone through for its results, memory is looked at in one row of so many. */
+static inline unsigned rows_between(unsigned under_valgrind, unsigned sanitized)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return sanitized;
+#else
+    return under_memcheck() ? under_valgrind : 1;
+#endif
 }
 
 /* A millisecond, in ns, of a test that waits in real time. Under valgrind all that such a test does
