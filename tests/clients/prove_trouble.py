@@ -76,9 +76,9 @@ open(sys.argv[1], 'a').close()
 until = time.monotonic() + 20
 while time.monotonic() < until:
     if os.fork() == 0:
-        time.sleep(0.05)
+        time.sleep(0.2)
         os._exit(0)
-    time.sleep(0.05)
+    time.sleep(0.2)
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
