@@ -71,7 +71,8 @@ static void finish(struct h1 *h)
 {
     if (h->finished)
         return;
-    h->finished = h->drops_input = true;
+    h->finished = true;
+    h->drops_input = !h1_reads_on(h);
     calls(h)->finished(h->base.host);
 }
 
@@ -210,16 +211,18 @@ static bool is_full(struct engine *e)
 {
     const struct h1 *h = h1_of(e);
 
-    return buf_len(&h->pending) >= LIMIT_HELD && !h->drops_input && !h->input_ended;
+    return buf_len(&h->pending) >= LIMIT_HELD && !h->drops_input && !h->input_ended && !h->finished;
 }
 
 static void input(struct engine *e, const uint8_t *bytes, size_t n)
 {
     struct h1 *h = h1_of(e);
 
-    if (h->finished || (h->mode == H1_SERVING && h->input_ended))
+    if (h->finished && buf_len(&h->pending) >= LIMIT_HELD)
         return;
-    if (h->mode == H1_SERVING && buf_len(&h->pending) == 0) {
+    if (h->mode == H1_SERVING && h->input_ended)
+        return;
+    if (h->mode == H1_SERVING && buf_len(&h->pending) == 0 && !h->finished) {
         size_t used;
 
         h->working = true;

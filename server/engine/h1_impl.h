@@ -56,6 +56,13 @@ static inline struct h1 *h1_of(struct engine *e)
     return (struct h1 *)e;
 }
 
+/* Whether what comes is read: once it is finished, as requests that nobody will serve, if the last
+ * one was read to its end. */
+static inline bool h1_reads_on(const struct h1 *h)
+{
+    return !h->finished || (h->in.at == H1_BETWEEN && !h->lost_why && !h->input_ended);
+}
+
 /* h1.c: settles at the end of this turn; gives up libmicrohttpd's connection, a response not
  * given to it yet; puts input into pending. */
 void h1_wake(struct h1 *h);

@@ -120,7 +120,7 @@ void h1_watch(struct engine *e, enum engine_watch how)
     struct h1 *h = h1_of(e);
     bool was_serving = h->mode == H1_SERVING;
 
-    if (h->mode == H1_WATCHING || h->finished)
+    if (h->mode == H1_WATCHING || !h1_reads_on(h))
         return;
     h->mode = how == WATCH_HOLD ? H1_HOLDING : H1_WATCHING;
     if (was_serving)

@@ -545,6 +545,7 @@ static void has_room(void *host)
 static void finished(void *host)
 {
     struct exchanges *xs = host;
+    xs->finished = true;
     wire_close(xs->wire, xs->client_leaves ? BY_CLIENT : BY_SERVER);
 }
 

@@ -91,6 +91,7 @@ struct exchanges {
     bool unsaid : 1;        /* some of what the engine put out, as a close_notify had been sent */
     bool stale_seen : 1;    /* bytes came after the fault that put it out of service */
     bool client_leaves : 1; /* it said so: GOAWAY, Connection: close */
+    bool finished : 1;      /* the engine has served what is to be served */
 };
 
 /* What was read of a request, and what the ledger has of it; the first of these and the last two

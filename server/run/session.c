@@ -241,6 +241,15 @@ static void stale(void *owner, const uint8_t *bytes, size_t n)
         mode_fire(&s->mode, ON_STALE, NULL);
 }
 
+/* A client that says Connection: close, or was told so, and asks for more on its connection: told
+ * when that is over, and never served. */
+static void unserved(void *owner, const uint8_t *bytes, size_t n)
+{
+    struct session *s = owner;
+    if (s->xs.finished && !protocol_of(s->mode.over)->streams)
+        exchange_input(&s->xs, bytes, n);
+}
+
 static void peer_closed(void *owner, bool at_end)
 {
     struct session *s = owner;
@@ -456,6 +465,7 @@ static const struct wire_owner wire_calls = {
     .received = received,
     .before = received,
     .stale = stale,
+    .unserved = unserved,
     .takes = takes,
     .ending = ending,
     .add_fields = add_fields,

@@ -96,6 +96,8 @@ void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n)
         if (!w->stale_noted)
             note_stale(w, w->reading);
         w->calls->stale(w->owner, bytes, n);
+    } else if (w->state == WIRE_ENDING && w->calls->unserved) {
+        w->calls->unserved(w->owner, bytes, n);
     }
 }
 

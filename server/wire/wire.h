@@ -9,7 +9,7 @@
  *     state        reads   sends   bytes from the client       FIN from the client
  *     open         yes     yes     up, to received()           up, to peer_closed()
  *     handshake    yes     TLS     to TLS                      close
- *     ending       yes     no      dropped, then RST (*)       close
+ *     ending       yes     no      not served, then RST (*)    close
  *     fin_sent     yes     no      stale: up, then RST (*)     close
  *     forgotten    yes     no      stale: up, then RST         RST
  *     stalled      yes     no      stale: up, ACKed, held      noted, nothing said
@@ -96,6 +96,8 @@ struct wire_owner {
     /* The same there, sent after it; none (NULL, 0) when a reading held no plaintext: part of a TLS
      * record, an alert. */
     void (*stale)(void *owner, const uint8_t *bytes, size_t n);
+    /* The same in ending. NULL: it is dropped. */
+    void (*unserved)(void *owner, const uint8_t *bytes, size_t n);
     /* Whether more is to be read (base/limits.h), while open and stalled; when that becomes true
      * again the owner calls wire_resume_reading. NULL: always. */
     bool (*takes)(void *owner);

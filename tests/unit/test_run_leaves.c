@@ -247,6 +247,50 @@ static void half_a_request_behind_our_goaway_is_told(void **state)
     stream_disowned_in_part(0x05, 12); /* its fields are not whole: malformed */
 }
 
+static void say(const char *text)
+{
+    peer_record(&peer, (const uint8_t *)text, strlen(text));
+    peer_send_out(&peer);
+}
+
+/* Its Connection: close has ended what is served, and it asks for more, with that or later. */
+static void what_is_asked_behind_the_last_request_is_told(void **state)
+{
+#define LAST "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+#define MORE "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxy"
+    static const struct {
+        const char *first, *later;
+    } rows[] = {
+        { LAST MORE, NULL },
+        { LAST, MORE },
+        { LAST "POST /b HT", "TP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxy" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        open_with("[{\"on\":\"reuse\",\"do\":[\"rst\"]}]", H1);
+        say(rows[i].first);
+        await("response_end", 1);
+        if (rows[i].later)
+            say(rows[i].later);
+        leave();
+        size_t k, asked = 0, lost = 0;
+        json_t *event;
+        json_array_foreach(events, k, event)
+        {
+            const char *name = json_string_value(json_object_get(event, "event"));
+            asked += strcmp(name, "request") == 0;
+            lost += strcmp(name, "exchange_lost") == 0;
+        }
+        assert_int_equal(asked, 2);
+        assert_int_equal(lost, 1);
+        const json_t *told = event_called(events, "exchange_lost");
+        assert_int_equal(number_in(told, "exchange"), 2);
+        assert_member((json_t *)told, "reached", "complete");
+        assert_member((json_t *)told, "lost_by", "client_fin");
+        assert_int_equal(number_in(event_called(events, "connection_end"), "answered"), 1);
+        close_peer(&peer);
+    }
+}
+
 /* The first fault, and the last. */
 static void a_client_leaves_under_a_goaway_and_a_fin(void **state)
 {
@@ -437,6 +481,7 @@ int main(void)
         TEST(a_client_leaves_in_the_middle),
         TEST(a_client_says_goaway_under_ours),
         TEST(half_a_request_behind_our_goaway_is_told),
+        TEST(what_is_asked_behind_the_last_request_is_told),
         TEST(a_client_leaves_under_a_goaway_and_a_fin),
         TEST(a_client_says_goaway_under_two_faults),
         TEST(a_client_cannot_know_of_what_has_not_left),

@@ -167,6 +167,17 @@ static const struct truth cells[] = {
                                             "11.000 c102 open\n" ANSWERED("11.000", "c102", "x1",
                                                                           "GET /a"),
       "fail connection_close=fail", 0 },
+    { "11: a request that is not served comes behind one that says so", "[\"connection-close\"]",
+      "10.000 c101 open\n" ANSWERED(
+          "10.000", "c101", "x1",
+          "GET /a connection_header=close") "10.010 c101 peer_fin\n10.010 c101 x2 GET /a "
+                                            "connection_header=close\n"
+                                            "10.010 c101 x2 lost lost_by=client_fin -fault\n"
+                                            "10.010 c101 connection_end by=client how=fin\n11.000 "
+                                            "c102 open\n" ANSWERED(
+                                                "11.000", "c102", "x1",
+                                                "GET /a connection_header=close"),
+      "fail connection_close=fail", 0 },
     { "14: a request 1 ms after the FIN's ACK", "[\"no_stale_use\"]",
       CONTROL("GET /a") TWICE("GET /a") "13.000 c101 fin\n13.001 c101 x2 stale GET /a\n",
       "inconclusive~ no_stale_use=inconclusive(later)~", 0 },
