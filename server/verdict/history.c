@@ -136,10 +136,9 @@ static void to_show(const char *bytes, size_t len, char out[SHOWN_MAX + 1])
 bool record_keep(const struct ledger_record *r, enum ledger_field field, struct text *out)
 {
     struct ledger_value value;
-    *out = (struct text){ 0 };
-    if (!ledger_value(r, field, &value) || !value.len) /* of half a request */
-        return true;
     record_hash(r, field, out);
+    if (!ledger_value(r, field, &value) || !value.len) /* half a request may have it empty */
+        return true;
     char shown[SHOWN_MAX + 1];
     to_show(value.bytes, value.len, shown);
     out->bytes = strdup(shown);
