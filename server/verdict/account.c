@@ -100,6 +100,11 @@ void account_steps(struct account *a, const char *steps, size_t len)
     }
 }
 
+bool account_given(const struct account *a)
+{
+    return a->driver || a->count > 0;
+}
+
 bool account_whole(const struct account *a)
 {
     return a->driver && !a->broken && a->count >= a->asked;

@@ -45,6 +45,8 @@ void account_finish(struct account *a);
 void account_add(struct account *a, const char *json, size_t len, uint64_t seq, int64_t at);
 /* The steps that it was asked to do ("get get*3 pause post"). */
 void account_steps(struct account *a, const char *steps, size_t len);
+/* Whether its client has said anything. */
+bool account_given(const struct account *a);
 /* Whether there is a line for each request that the steps ask for. */
 bool account_whole(const struct account *a);
 

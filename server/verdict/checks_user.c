@@ -81,7 +81,7 @@ static void was_at_limit(const struct scene *s, struct finding *f, const struct 
     if (line && line->ok && line->took != NEVER && line->took <= limit)
         was_confirmed(s, f, call, line->took, limit);
     else
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_untold(s, call), NEVER,
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_untold(s, call), UNTIL_THE_END,
                  "%s was answered at about its limit", call_text(s, call, name));
 }
 

@@ -23,6 +23,7 @@ struct connection *history_connection_of(struct history *h, const struct ledger_
                                   .no_use_at = NEVER,
                                   .left_at = NEVER,
                                   .reset_at = NEVER,
+                                  .shut_at = NEVER,
                                   .said_at = NEVER,
                                   .settings_acked = NEVER,
                                   .pings_ignored_at = NEVER,
@@ -148,6 +149,8 @@ void connection_left(struct history *h, struct connection *c, const struct ledge
         c->reset_at = r->age;
     if (how == LEFT_GOAWAY || how == LEFT_CLOSE_NOTIFY)
         return; /* it may still read */
+    if (c->shut_at == NEVER)
+        c->shut_at = r->age;
     struct attempt *a = attempt_newest(h, c);
     for (; a; a = attempt_before(h, a)) {
         if (attempt_abandonable(h, a))

@@ -160,6 +160,7 @@ struct connection {
     enum leaving left; /* what it did first */
     int64_t left_at;
     int64_t reset_at; /* its RST, first or not; NEVER */
+    int64_t shut_at;  /* the same, or its FIN: nothing new comes of it then; NEVER */
     enum tri crossed; /* it left without being able to know of the fault */
     int64_t said_at;  /* the client's process itself has reacted to the fault; NEVER */
     uint64_t said_seq;

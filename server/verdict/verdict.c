@@ -137,6 +137,10 @@ void verdict_gap(struct verdict *v, uint64_t first, uint64_t last)
         history_gap(p->h, first, last);
         p->gap = true;
     }
+    if (v->current && v->current->closed) { /* another command may have been started in it */
+        v->current->closed = false;
+        v->current->ended = NEVER;
+    }
     v->last_seq = last;
     v->dirty = true;
 }
@@ -263,8 +267,10 @@ static void on_command_start(struct verdict *v, const struct ledger_record *r)
 {
     struct phase *p = current_phase(v, r->seq);
     struct ledger_value steps;
-    if (p)
+    if (p) {
+        phase_reopen(p);
         p->running = true;
+    }
     v->cleared = false;
     if (p && ledger_value(r, F_STEPS, &steps))
         account_steps(&p->account, steps.bytes, steps.len);
@@ -284,8 +290,7 @@ static void on_cleared(struct verdict *v, const struct ledger_record *r)
     v->current->seq = 0;
     account_finish(&v->current->account);
     v->current->disturbed = v->current->running;
-    v->current->exited = NEVER;
-    v->current->status = -1;
+    phase_reopen(v->current);
     v->current->gap = false;
     v->current->begun = r->age;
     v->current->first_seq = r->seq;
@@ -366,7 +371,7 @@ static bool feed_usual(struct verdict *v, const struct ledger_record *r)
 {
     struct phase *p = v->current;
     if (!p || v->failed || about_all >> r->event & 1 || r->seq != v->last_seq + 1 ||
-        r->connection < p->first_connection)
+        r->connection < p->first_connection || p->exited != NEVER)
         return false;
     v->last_seq = r->seq;
     v->age = r->age > v->age ? r->age : v->age;
@@ -400,11 +405,15 @@ void verdict_feed(struct verdict *v, const struct ledger_record *r)
     v->dirty = true;
     about_run(v, r);
     struct phase *p = !v->current && is_aside(r->event) ? NULL : phase_of(v, r);
+    bool begins = r->connection == 0 || r->connection > v->last_connection;
+    if (p && p == v->current && begins)
+        phase_close(v, p, r->age);
+    bool behind = p && p->closed && (r->connection == 0 || r->connection > p->last_connection);
     if (r->connection > v->last_connection)
         v->last_connection = r->connection;
     if (!p)
         return;
-    history_skip(p->h, r->seq - 1);
+    history_skip(p->h, behind ? r->seq : r->seq - 1);
     history_feed(p->h, r);
 }
 

@@ -1,5 +1,5 @@
-/* verdict_parts.h - the inside of a verdict: verdict.c (records), work.c (what follows from them),
- * document.c and timeline.c (how it is told).
+/* verdict_parts.h - the inside of a verdict: verdict.c (records), phase.c (how long a phase lasts),
+ * work.c (what follows from them), document.c and timeline.c (how it is told).
  */
 #pragma once
 
@@ -14,7 +14,9 @@ struct phase {
     struct history *h;
     struct control *control; /* of a control phase that is over: what it shows; made when needed */
     uint64_t first_seq, first_connection;
-    int64_t begun, ended; /* NEVER: it lasts */
+    int64_t begun, ended;     /* NEVER: it lasts */
+    bool closed;              /* nothing that begins now is of it: */
+    uint64_t last_connection; /* the last one before that */
     struct account account;
     int64_t exited; /* the command; NEVER */
     int status;     /* its exit status; -1: it was ended by a signal, or that is not known */
@@ -43,8 +45,11 @@ struct work {
     size_t check_count;
     enum outcome outcome;
     bool final;
-    int64_t heard_out; /* from then on nothing comes of it but out of black holes; NEVER */
-    int64_t client_gone;
+    int64_t now;                    /* of the phase */
+    bool over;                      /* it is, by then */
+    bool quit;                      /* nothing begins in it any more */
+    bool resent;                    /* what nobody has read is told by what else was sent (R7) */
+    int64_t heard_out, client_gone; /* see phase.c; NEVER */
 };
 
 struct verdict {
@@ -79,6 +84,30 @@ struct verdict {
     bool final;
     int64_t next;
 };
+
+/* phase.c: how long it lasts */
+
+/* When its client is gone: its command has ended by itself, and its connections are over. */
+struct phase_end {
+    int64_t gone; /* NEVER also while it is not sure */
+    int64_t sure; /* from when on it is: `grace` later, and `within` if it was seen to live outside
+                     of its command; NEVER: it is not gone */
+    int64_t closes; /* from when on nothing begins any more: the same, or `within` after it has left
+                       its connections, where a fault keeps them; NEVER */
+};
+struct phase_end phase_end_of(const struct verdict *v, const struct phase *p);
+/* From when on no more is to be heard of a client that has ended, though connections of it are in
+ * black holes: no end of theirs comes out of these (R8). NEVER: that is not so. */
+int64_t phase_heard_out(const struct verdict *v, const struct phase *p);
+/* How long recovery may take, by what is expected. */
+int64_t phase_within(const struct verdict *v);
+bool phase_over(const struct verdict *v, const struct phase *p);
+/* The verdict's time, or when the phase had ended. */
+int64_t phase_now(const struct verdict *v, const struct phase *p);
+/* Before something that begins at an age: closes the phase, if its client had left by then. */
+void phase_close(const struct verdict *v, struct phase *p, int64_t age);
+/* Another command was started in it, or it was reset. */
+void phase_reopen(struct phase *p);
 
 /* work.c: works everything out, if anything came. False: without memory. */
 bool verdict_work(struct verdict *v);

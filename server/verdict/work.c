@@ -7,8 +7,7 @@
 #include "base/duration.h"
 #include "verdict/verdict_parts.h"
 
-#define WITHIN (10 * NS_PER_S) /* unless `recovered` has another */
-#define SLOW   NS_PER_S        /* see history_held */
+#define SLOW NS_PER_S /* see history_held */
 
 static void work_finish(struct work *w)
 {
@@ -32,60 +31,11 @@ struct work *verdict_work_of(struct verdict *v, enum ledger_phase phase)
 
 /* --- Circumstances */
 
-static int64_t client_gone(const struct phase *p)
+/* It may be another one then. */
+static void look_at(struct verdict *v, int64_t age)
 {
-    const struct connection *c;
-    int64_t gone = p->exited;
-    if (p->exited == NEVER || p->killed)
-        return NEVER;
-    for (size_t i = 0; (c = history_connection(p->h, i)); i++) {
-        /* Behind its FIN no first request comes, though a stall may keep the connection. */
-        bool left = (c->left == LEFT_FIN || c->left == LEFT_RST) && !c->requests && !c->newest;
-        int64_t over = c->ended != NEVER ? c->ended : left ? c->left_at : NEVER;
-        if (over == NEVER)
-            return NEVER;
-        gone = over > gone ? over : gone;
-    }
-    return gone;
-}
-
-static bool phase_over(const struct verdict *v, const struct phase *p)
-{
-    return v->run_over || p->ended != NEVER || (p->exited != NEVER && p->killed);
-}
-
-/* Whether nothing but a black hole keeps it open: what its client does is not heard. */
-static bool is_unheard(const struct phase *p, const struct connection *c)
-{
-    const struct fault *f = c->fault ? history_find_fault(p->h, c->fault) : NULL;
-    return c->dead != NEVER && f && f->step == STEP_BLACK_HOLE;
-}
-
-/* From when on no more is to be heard of a client that has ended, though connections of it are in
- * black holes: no end of theirs comes out of these (R8). NEVER: that is not so. */
-static int64_t heard_out(const struct phase *p, int64_t within)
-{
-    const struct connection *c;
-    int64_t last = p->exited;
-    if (p->exited == NEVER || p->killed)
-        return NEVER;
-    for (size_t i = 0; (c = history_connection(p->h, i)); i++) {
-        if (c->ended == NEVER && !is_unheard(p, c))
-            return NEVER;
-        last = c->ended > last ? c->ended : last;
-    }
-    return last + within;
-}
-
-static int64_t within_of(const struct expect *e)
-{
-    int64_t within = 0;
-    for (size_t i = 0; i < expect_count(e); i++) {
-        const struct expected *one = expect_at(e, i);
-        if (one->check == CHECK_RECOVERED && one->number[0] > within)
-            within = one->number[0];
-    }
-    return within ? within : WITHIN;
+    if (age > v->age && (v->next == NEVER || age < v->next))
+        v->next = age;
 }
 
 /* The mode's parameter `idle`, as it runs. */
@@ -128,7 +78,7 @@ static bool needs_all(enum check check)
 /* An account that cannot be put to calls may differ from them, unless all was well in both. */
 static bool may_differ(const struct scene *s)
 {
-    if (s->account->broken || (!s->account->count && !s->account->driver))
+    if (s->account->broken || !account_given(s->account))
         return s->account->broken;
     if (s->account_fits && !s->account->pending)
         return false;
@@ -213,18 +163,23 @@ static bool may_be_undone(const struct work *w, enum check check)
     return false;
 }
 
-static bool is_final(const struct work *w, const struct verdict *v, const struct judged *one,
-                     bool over)
+static bool is_final(const struct work *w, const struct verdict *v, const struct judged *one)
 {
     const struct finding *f = &one->found;
     bool heard = w->heard_out != NEVER && v->age > w->heard_out &&
                  (f->outcome != OUTCOME_PASS || !may_be_undone(w, one->e->check));
-    if (f->outcome == OUTCOME_FAIL || over || w->client_gone != NEVER)
+    if (w->over || heard)
         return true;
-    /* Until the command ends it may ask again, its account may say more, its exit status differ. */
-    if (f->outcome == OUTCOME_PASS && w->phase->running)
+    /* Until its client has left that may ask again, its account may say more, and the exit status
+     * of the command differ. Where the account tells which request was which, or other requests do,
+     * a fail may be none then. */
+    bool told = account_given(&w->phase->account) || w->resent;
+    bool commanded = w->phase->running || w->phase->exited != NEVER;
+    if (f->outcome == OUTCOME_FAIL)
+        return w->quit || !told;
+    if (commanded && !w->quit)
         return false;
-    return f->until == NEVER || heard || (f->until != UNTIL_THE_END && v->age > f->until);
+    return f->until == NEVER || (f->until != UNTIL_THE_END && v->age > f->until);
 }
 
 /* --- Phases */
@@ -239,11 +194,11 @@ static enum outcome sum_up(const struct judged *checks, size_t count)
 }
 
 /* A phase without a fault: whether the test works at all. */
-static void judge_control(struct verdict *v, struct work *w)
+static void judge_control(struct work *w)
 {
     const struct phase *p = w->phase;
     bool lost = false;
-    w->final = phase_over(v, p) || w->client_gone != NEVER;
+    w->final = w->over;
     for (size_t i = 0; i < w->calls->count; i++) {
         enum call_state state = w->calls->calls[i].state;
         lost |= state != CALL_ANSWERED && state != CALL_RECOVERED && state != CALL_DOUBTFUL;
@@ -267,8 +222,8 @@ static struct scene scene_of(const struct verdict *v, const struct work *w,
                            .control_history = control ? control->h : NULL,
                            .account = &p->account,
                            .begun = p->begun,
-                           .now = p->ended != NEVER ? p->ended : v->age,
-                           .over = phase_over(v, p),
+                           .now = w->now,
+                           .over = w->over,
                            .exited = p->exited,
                            .client_gone = w->client_gone,
                            .time_scale = v->time_scale,
@@ -323,13 +278,12 @@ static bool judge(struct verdict *v, struct work *w, const struct phase *control
         struct judged *one = &w->checks[i];
         one->e = expect_at(v->expect, i);
         one->found = finding_of_both(&findings[i], &findings[count + i], text, &joined, remedy);
-        one->final = is_final(w, v, one, s.over);
+        one->final = is_final(w, v, one);
         w->final &= one->final;
         const int64_t times[] = { one->found.until, w->heard_out };
         for (int k = 0; k < 2 && !one->final; k++) {
-            if (times[k] != NEVER && times[k] != UNTIL_THE_END && times[k] >= v->age &&
-                (v->next == NEVER || times[k] + 1 < v->next))
-                v->next = times[k] + 1;
+            if (times[k] != NEVER && times[k] != UNTIL_THE_END)
+                look_at(v, times[k] + 1);
         }
     }
     w->check_count = done ? count : 0;
@@ -350,10 +304,8 @@ static void next_hold(struct verdict *v, const struct phase *p)
             continue;
         int64_t from = f->at > a->first_byte.from ? f->at : a->first_byte.from;
         const int64_t times[] = { from + history_grace(p->h) + 1, from + SLOW + 1 };
-        for (int k = 0; k < 2; k++) {
-            if (times[k] > v->age && (v->next == NEVER || times[k] < v->next))
-                v->next = times[k];
-        }
+        for (int k = 0; k < 2; k++)
+            look_at(v, times[k]);
     }
 }
 
@@ -389,21 +341,30 @@ static struct calls *build_wide(const struct verdict *v, struct work *w, struct 
 static bool work_phase(struct verdict *v, struct phase *p, const struct phase *control)
 {
     struct work *w = &v->works[p->phase];
-    history_now(p->h, p->ended != NEVER ? p->ended : v->age);
+    struct phase_end end = phase_end_of(v, p);
     *w = (struct work){ .phase = p,
-                        .client_gone = client_gone(p),
-                        .heard_out = heard_out(p, within_of(v->expect)) };
-    struct calls_config config = { .within = within_of(v->expect),
+                        .now = phase_now(v, p),
+                        .over = phase_over(v, p) || end.gone != NEVER,
+                        .quit = end.closes != NEVER && v->age > end.closes,
+                        .client_gone = end.gone,
+                        .heard_out = phase_heard_out(v, p) };
+    history_now(p->h, w->now);
+    if (!w->over && end.sure != NEVER)
+        look_at(v, end.sure + 1);
+    if (!w->over && end.closes != NEVER)
+        look_at(v, end.closes + 1);
+    struct calls_config config = { .within = phase_within(v),
                                    .control = control ? control->control : NULL,
                                    .client_gone = w->client_gone,
-                                   .over = phase_over(v, p) };
+                                   .over = w->over };
     struct resent resent[RESENT_MAX];
     w->calls = calls_build(p->h, &config, READING_NARROW);
     if (w->calls)
         config.resent_count =
             account_resent(&p->account, p->h, w->calls, config.within,
                            control && notes_same_as_control(p, control, config.control), resent);
-    if (config.resent_count > 0) {
+    w->resent = config.resent_count > 0;
+    if (w->resent) {
         config.resent = resent;
         calls_destroy(w->calls);
         w->calls = calls_build(p->h, &config, READING_NARROW);
@@ -412,7 +373,7 @@ static bool work_phase(struct verdict *v, struct phase *p, const struct phase *c
         return false;
     if (p->phase == PHASE_CONTROL) {
         account_match(&p->account, w->calls);
-        judge_control(v, w);
+        judge_control(w);
         return true;
     }
     config.told_apart = account_tells_apart(&p->account, w->calls);
@@ -493,13 +454,23 @@ static bool any_applies(const struct work *w)
     return false;
 }
 
+/* For good. */
+static bool has_failed(const struct work *w)
+{
+    for (size_t i = 0; i < w->check_count; i++) {
+        if (w->checks[i].found.outcome == OUTCOME_FAIL && w->checks[i].final)
+            return true;
+    }
+    return false;
+}
+
 static void conclude(struct verdict *v)
 {
     struct work *w = verdict_work_of(v, PHASE_FAULT), *control = verdict_work_of(v, PHASE_CONTROL);
     v->remedy = REMEDY_NONE;
     v->why = NULL;
     v->outcome = w ? w->outcome : OUTCOME_INCONCLUSIVE;
-    v->final = w && (w->final || v->outcome == OUTCOME_FAIL);
+    v->final = w && (w->final || has_failed(w));
     if (!w) {
         v->remedy = REMEDY_NO_EXPOSURE;
         v->why = "there was no phase with a fault";

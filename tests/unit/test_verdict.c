@@ -29,17 +29,6 @@ static const struct truth later[] = {
                                                                                 "x1", "GET /a")
               GONE("11.1000", "c102") GONE("11.1000", "c103") EXIT("11.2000"),
       "inconclusive retries=inconclusive(hangup-call)", 0 },
-    /* A client that lives outside of COMMAND: it had seemed to have given up. */
-    { "R8: its connection is over before COMMAND ends, and it asks again behind that", USER,
-      CONTROL("GET /a") TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
-          GONE("11.004", "c101")
-              EXIT("11.100") "11.200 c102 open\n" ANSWERED("11.200", "c102", "x1", "GET /a"),
-      "pass recovered=pass user_wait=pass", 0 },
-    { "R8: the same, so late that it may be another call", USER,
-      CONTROL("GET /a") TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
-          GONE("11.004", "c101")
-              EXIT("11.100") "12.000 c102 open\n" ANSWERED("12.000", "c102", "x1", "GET /a"),
-      "inconclusive~ recovered=inconclusive(wait)~ user_wait=pass~", 0 },
 };
 
 /* What get says of the first truth whose title begins so: verdict_json or verdict_calls. */

@@ -106,7 +106,7 @@ static const struct truth cells[] = {
                         "16.000", "c102", "x1",
                         "GET /a") "16.010 report "
                                   "{\"n\":3,\"step\":\"get\",\"ok\":true,\"status\":200}\n",
-      "fail recovered=fail", 0 },
+      "fail~ recovered=fail~", 0 },
     { "10: from the wire alone", "[\"recovered\"]",
       CONTROL("GET /a") TWICE(
           "GET /a") "13.000 c101 rst\n"
@@ -188,7 +188,7 @@ static const struct truth cells[] = {
       CONTROL("GET /a") TWICE("GET /a") "13.000 c101 fin\n" SAW(
           "13.001", "c101") "14.000 c102 open\n" ANSWERED("14.000", "c102", "x1", "GET /a")
           EXIT("14.500"),
-      "pass no_stale_use=pass", 0 },
+      "pass~ no_stale_use=pass~", 0 },
     { "34: after an RST nothing can be seen", "[\"no_stale_use\"]",
       CONTROL("GET /a") TWICE(
           "GET /a") "13.000 c101 rst\n"
@@ -222,7 +222,7 @@ static const struct truth cells[] = {
                                  "13.050 c101 connection_end by=fault how=fin fault=F\n"
                                  "14.000 c102 open h2\n" ANSWERED("14.000", "c102", "x1",
                                                                   "GET /a stream=1") EXIT("14.500"),
-      "pass no_stale_use=pass", 0 },
+      "pass~ no_stale_use=pass~", 0 },
     { "16: what REFUSED_STREAM refused is sent again on the same connection", RETRY_ONCE,
       "10.000 c101 open h2\n10.000 c101 x1 refuse\n10.000 c101 x1 GET /a stream=1\n"
       "10.000 c101 x1 lost\n" ANSWERED("10.005", "c101", "x2", "GET /a stream=3")
@@ -351,7 +351,7 @@ static const struct truth cells[] = {
           "GET /a stream=1") "12.000 c101 stall\n"
                              "12.500 c101 peer_ping opaque=00\n12.800 c101 peer_fin\n" EXIT(
                                  "14.000"),
-      "pass ping_liveness=pass", 0 },
+      "pass~ ping_liveness=pass~", 0 },
     { "one key for two calls, of which the second is struck", "[\"safe_retry\"]",
       "10.000 c101 open\n" ANSWERED("10.000", "c101", "x1", "POST /p digest=a idempotency_key=k")
           BITTEN("11.000", "c101", "x2", "POST /p digest=b idempotency_key=k")

@@ -123,7 +123,7 @@ static const struct truth of_answers[] = {
       DRIVER "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
              "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE("10.001", "c101")
                  REPORT("10.010", "1", "get", "true"),
-      "fail detects_truncation=fail", 0 },
+      "fail~ detects_truncation=fail~", 0 },
     { "25: an error is reported", "[\"detects_truncation\"]",
       DRIVER "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
              "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE("10.001", "c101")
@@ -145,7 +145,7 @@ static const struct truth of_answers[] = {
       "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
       "10.000 c101 fin\n10.000 c101 x1 exchange_lost lost_by=fault fault=F sent=20 of=183\n" GONE(
           "10.001", "c101") REPORT("10.010", "1", "get", "true"),
-      "fail detects_truncation=fail", 0 },
+      "fail~ detects_truncation=fail~", 0 },
     { "the client itself ended it before it was whole", "[\"detects_truncation\"]",
       DRIVER "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
              "10.000 c101 delay\n10.500 c101 x1 exchange_lost lost_by=client_fin fault=F sent=20 "

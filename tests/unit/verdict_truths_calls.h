@@ -280,7 +280,7 @@ static const struct truth of_calls[] = {
           REPORT("10.010", "1", "get", "true") "13.000 c101 fin\n" SAW(
               "13.001", "c101") "13.500 c102 open\n" ANSWERED("13.500", "c102", "x1", "GET /a")
               REPORT("13.510", "2", "get", "true") EXIT("13.520"),
-      "pass recovered=pass user_wait=pass", 0 },
+      "pass~ recovered=pass~ user_wait=pass~", 0 },
     { "19: avoided, without a control to show that it reuses", USER,
       DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true") "13.000 c101 fin\n" SAW(
           "13.001", "c101") "13.500 c102 open\n" ANSWERED("13.500", "c102", "x1", "GET /a")
@@ -529,7 +529,7 @@ static const struct truth of_calls[] = {
           "10.000", "c101", "x1",
           "GET /a stream=1") "13.000 c101 goaway last_stream=1\n14.000 c101 fin\n" SAW("14.001",
                                                                                        "c101"),
-      "inconclusive closes_after_goaway=inconclusive(grace)", 6000 },
+      "inconclusive~ closes_after_goaway=inconclusive(grace)~", 6000 },
     { "67: as a part of goaway-aware that does not count", "[\"goaway-aware\"]",
       CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
           "10.000", "c101", "x1",
@@ -537,7 +537,7 @@ static const struct truth of_calls[] = {
                              "h2\n" ANSWERED("13.500", "c102", "x1",
                                              "GET /a stream=1") "14.000 c101 "
                                                                 "fin\n" SAW("14.001", "c101"),
-      "pass~ goaway_respected=pass~ closes_after_goaway=n/a", 0 },
+      "pass~ goaway_respected=pass~ closes_after_goaway=n/a~", 0 },
     { "goaway: the next call comes when the server had ended the connection: no choice was left",
       "[\"goaway_respected\"]",
       CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(

@@ -44,7 +44,7 @@ static const struct truth of_strays[] = {
              "trigger=listen\n15.000 c101 open\n" ANSWERED(
                  "15.000", "c101", "x1",
                  "GET /a") "15.010 report {\"n\":2,\"step\":\"get\",\"ok\":true,\"ms\":10}\n",
-      "fail waits_for_connection=fail", 0 },
+      "fail~ waits_for_connection=fail~", 0 },
     { "waits: from the wire alone", "[\"waits-for-connectivity\"]",
       "10.000 drop_syn\n11.000 syn_dropped listener=https peer=a\n"
       "12.000 syn_dropped listener=https peer=a\n14.000 fault listen class=repairs scope=listener "
@@ -318,7 +318,7 @@ static const struct truth of_strays[] = {
                                              "first_data=12.5\n" TOOK("15.000", "2", "get",        \
                                                                       "false", ms) EXIT("15.100")
     { "its account says how long it waited in a hole, where nothing was read: too long",
-      "[{\"user_wait\":{\"max\":\"1s\"}}]", IN_A_HOLE("2500"), "fail user_wait=fail", 0 },
+      "[{\"user_wait\":{\"max\":\"1s\"}}]", IN_A_HOLE("2500"), "fail~ user_wait=fail~", 0 },
     { "an answer in time, for which its user waited longer by the client's own account",
       "[\"recovered\",{\"user_wait\":{\"max\":\"1s\"}}]", WAITED("1558"),
       "inconclusive recovered=pass user_wait=inconclusive(disagree)", 0 },
@@ -329,7 +329,7 @@ static const struct truth of_strays[] = {
       "[\"recovered\",{\"user_wait\":{\"max\":\"1s\"}}]", WAITED("20"),
       "pass recovered=pass user_wait=pass", 0 },
     { "no longer than it may", "[{\"user_wait\":{\"max\":\"3s\"}}]", IN_A_HOLE("2500"),
-      "pass user_wait=pass", 0 },
+      "pass~ user_wait=pass~", 0 },
     /* A hole out of which nothing comes holds nothing up once the client has ended. */
     { "R8: who has ended says no more, though its connection is in a hole", "[\"retries\"]",
       TWICE("GET /a") "12.000 c101 black_hole\n12.500 c101 segments_dropped segments=1 data=1 "

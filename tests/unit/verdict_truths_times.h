@@ -140,7 +140,7 @@ static const struct truth of_times[] = {
       CONTROL("GET /a") "9.000 command_start command=x steps=get_background_foreground_get\n" DRIVER
           TWICE("GET /a") REPORT("10.010", "1", "get", "true") "13.000 mark foreground\n" ANSWERED(
               "13.030", "c101", "x2", "GET /a") REPORT("13.040", "2", "get", "true"),
-      "fail fresh_after_mark=fail", 0 },
+      "fail~ fresh_after_mark=fail~", 0 },
     { "70: 1 s after it", "[\"fresh-on-foreground\"]",
       CONTROL("GET /a")
           TWICE("GET /a") "13.000 mark foreground\n" ANSWERED("14.000", "c101", "x2", "GET /a"),
