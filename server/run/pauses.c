@@ -49,7 +49,7 @@ void pauses_watch(void (*tell)(void *owner, const struct pause_seen *pause), voi
     pauses.owner = owner;
     pauses.ran = TIME_NONE;
     pauses.slept = clock_slept();
-    timer_at(&pauses.timer, clock_now() + PAUSE_LOOK);
+    timer_at(&pauses.timer, clock_now()); /* as soon as the loop runs */
 }
 
 void pauses_stop(void)
