@@ -173,6 +173,7 @@
     X(FIRST_DATA, "first_data_ms", SPAN)                                                           \
     X(FINS, "fins", INT)                                                                           \
     X(RSTS, "rsts", INT)                                                                           \
+    X(SYNS, "syns", INT)                                                                           \
     X(PROBES, "probes", INT)                                                                       \
     X(ACKS, "acks", INT)                                                                           \
     X(SOURCE, "source", WORD)                                                                      \
@@ -432,7 +433,7 @@
     X(SYN_REFUSED, "listener? peer? attempts? total? why?")                                        \
     X(SYN_DROPPED, "listener? peer? attempts? segments? total? why?")                              \
     X(SEGMENTS_DROPPED, "connection segments total sampled_ms after_fault_ms fault? data? "        \
-                        "data_bytes? first_data_ms? fins? rsts? probes? acks?")                    \
+                        "data_bytes? first_data_ms? fins? rsts? syns? probes? acks?")              \
     X(PEER_FIN, "connection bytes? fault? last_fault? idle_ms? after_fault_ms? crossed?")          \
     X(PEER_RST, "connection why? fault? last_fault? idle_ms? after_fault_ms? crossed?")            \
     X(PEER_CLOSE_NOTIFY, "connection fault?")                                                      \

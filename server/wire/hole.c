@@ -2,9 +2,9 @@
  *
  * How many segments, the kernel tells by a counter (SO_MEMINFO), which is sampled. What they were,
  * a tap shows (CAP_TAP), of as many holes at once as HOLES_MAX: data, or what is no attempt at
- * anything: a keep-alive probe, a FIN or RST, an ACK. A probe is told by its sequence number, which
- * is before the next that the client has to send: the kernel tells which that is as the hole
- * begins.
+ * anything: a keep-alive probe, a FIN or RST, an ACK, the SYN of a new connection from the same
+ * port. A probe is told by its sequence number, which is before the next that the client has to
+ * send: the kernel tells which that is as the hole begins.
  */
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
@@ -33,7 +33,7 @@ struct hole {
     uint64_t offset;    /* of begin: so many octets of the client's stream came before the hole */
     int64_t first_data; /* TIME_NONE: none yet */
     int64_t since;      /* of the segments since the last event: when the first came */
-    int64_t data, fins, rsts, probes, acks; /* of these */
+    int64_t data, fins, rsts, syns, probes, acks; /* of these */
 };
 
 static unsigned taps;
@@ -51,6 +51,10 @@ static void classify(struct hole *h, const struct tap_segment *s)
     uint32_t end = s->seq + s->length;
     if (s->flags & TAP_RST) {
         h->rsts++;
+        return;
+    }
+    if (s->flags & TAP_SYN) { /* its numbers are another connection's */
+        h->syns++;
         return;
     }
     if (s->length && is_behind(end, h->begin)) {
@@ -176,16 +180,17 @@ static void add_kinds(struct wire *w, struct hole *h, int64_t now)
         ledger_int(l, F_DATA, h->data);
         ledger_int(l, F_FINS, h->fins);
         ledger_int(l, F_RSTS, h->rsts);
+        ledger_int(l, F_SYNS, h->syns);
         ledger_int(l, F_PROBES, h->probes);
         ledger_int(l, F_ACKS, h->acks);
-        w->left_hole |= h->fins > 0 || h->rsts > 0;
+        w->left_hole |= h->fins > 0 || h->rsts > 0 || h->syns > 0;
         if (h->first_data != TIME_NONE) {
             ledger_int(l, F_DATA_BYTES, h->next - h->begin);
             ledger_int(l, F_FIRST_DATA, ledger_age(l, h->first_data));
         }
     }
     h->any = false;
-    h->data = h->fins = h->rsts = h->probes = h->acks = 0;
+    h->data = h->fins = h->rsts = h->syns = h->probes = h->acks = 0;
 }
 
 static void count_drops(struct wire *w)

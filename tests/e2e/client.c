@@ -22,6 +22,8 @@
 
 #include "check.h"
 
+#define ATTEMPT_MS 2500 /* to connect: a SYN is sent again within it */
+
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *out, size_t n)
 {
     struct client *c = ptr;
@@ -306,6 +308,17 @@ uint16_t client_port(const struct client *c)
     return ntohs(name.sin_port);
 }
 
+uint16_t client_free_port(void)
+{
+    struct sockaddr_in any = { .sin_family = AF_INET };
+    struct client c = { .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+
+    check(bind(c.fd, (struct sockaddr *)&any, sizeof any) == 0, "bind: %s", strerror(errno));
+    uint16_t port = client_port(&c);
+    close(c.fd);
+    return port;
+}
+
 void client_alpn(const struct client *c, char out[32])
 {
     gnutls_datum_t name = { .data = NULL };
@@ -338,7 +351,8 @@ static int connected(const struct client *c, int64_t until)
     return error;
 }
 
-static bool tcp_connect(struct client *c, const struct client_options *o)
+/* An attempt, from a port of its own. Returns 0 or an errno. */
+static int attempt(struct client *c, const struct client_options *o, uint16_t port, int64_t until)
 {
     struct sockaddr_in to = { .sin_family = AF_INET,
                               .sin_port = htons(o->port),
@@ -351,18 +365,36 @@ static bool tcp_connect(struct client *c, const struct client_options *o)
 
     c->fd = socket(name->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->fd < 0)
-        return false;
-    if (o->source) {
-        struct sockaddr_in from = { .sin_family = AF_INET };
-        inet_pton(AF_INET, o->source, &from.sin_addr);
+        return errno;
+    if (o->source || port) {
+        struct sockaddr_in from = { .sin_family = AF_INET, .sin_port = htons(port) };
+        if (o->source)
+            inet_pton(AF_INET, o->source, &from.sin_addr);
         setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        setsockopt(c->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (bind(c->fd, (struct sockaddr *)&from, sizeof from) < 0)
-            return false;
+            return errno;
     }
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     int error = connect(c->fd, name, o->v6 ? sizeof to6 : sizeof to) < 0 ? errno : 0;
-    if (error == EINPROGRESS)
-        error = connected(c, in_ms(o->patience_ms ? o->patience_ms : CONNECT_MS));
+    return error == EINPROGRESS ? connected(c, until) : error;
+}
+
+/* The kernel may give a client the port of one before it, whose connection the server still has in
+ * a black hole, and that swallows the SYN: so one that is not answered is given up, and another
+ * port is tried. */
+static bool tcp_connect(struct client *c, const struct client_options *o)
+{
+    int64_t until = in_ms(o->patience_ms ? o->patience_ms : CONNECT_MS);
+    uint16_t port = o->source_port;
+    int error;
+
+    while ((error = attempt(c, o, port, o->patience_ms ? until : in_ms(ATTEMPT_MS))) == ETIMEDOUT) {
+        if (clock_now() >= until)
+            return false;
+        close(c->fd);
+        port = 0;
+    }
     if (error == ECONNREFUSED || error == ECONNRESET)
         note_rst(c);
     return !error && fcntl(c->fd, F_SETFL, 0) == 0;

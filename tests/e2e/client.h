@@ -18,7 +18,7 @@
 /* How long a test waits for what must come, and how late a fault with a time may be. */
 #define PATIENCE_MS 8000
 #define LATE_MS     2000
-#define CONNECT_MS  60000 /* a SYN that finds no room is sent again after 1, 3, 7, 15, 31 s */
+#define CONNECT_MS  60000
 
 enum client_tls { CLIENT_CLEARTEXT, CLIENT_TLS12, CLIENT_TLS13 };
 
@@ -29,9 +29,10 @@ struct client_options {
     const char *ca;          /* verify the server's certificate against this file; NULL: do not */
     bool v6;                 /* connect to ::1, not 127.0.0.1 */
     const char *source;      /* address to connect from; NULL: whatever the kernel picks */
+    uint16_t source_port;    /* for the first attempt; 0: likewise */
     gnutls_datum_t *session; /* resume this one (client_session); NULL: a full handshake */
-    int64_t patience_ms;     /* for connecting, and as much for the handshake; 0: CONNECT_MS, and
-                              * PATIENCE_MS */
+    int64_t patience_ms;     /* for connecting, from one port, and as much for the handshake; 0:
+                              * CONNECT_MS, from several, and PATIENCE_MS */
 };
 
 struct client {
@@ -92,6 +93,8 @@ void client_drop(struct client *c);
 
 /* The port it connected from. */
 uint16_t client_port(const struct client *c);
+/* One that nobody has, to connect from; nothing is left of whoever had it. */
+uint16_t client_free_port(void);
 /* What ALPN agreed on, "" for nothing. */
 void client_alpn(const struct client *c, char out[32]);
 /* What a later client may resume with; free with gnutls_free(out->data). */

@@ -91,8 +91,8 @@ static const struct {
     { "{\"on\":\"accept\",\"do\":[\"stall\"]}", NULL },
     { "{\"on\":\"request\",\"do\":[\"hold\"]}", NULL },
     { "{\"on\":\"request\",\"do\":[{\"delay\":\"1h\"}]}", NULL },
-    /* Behind the first request, however late that comes: it would draw RST. */
-    { "{\"on\":\"idle\",\"after\":\"1s\",\"do\":[\"forget\"]}", NULL },
+    /* Not before the first request, however late that comes: it would draw RST. */
+    { "{\"on\":\"response\",\"do\":[\"forget\"]}", NULL },
     { "{\"on\":\"request\",\"do\":[\"forget\"]}", NULL },
     { "{\"on\":\"response\",\"at\":{\"content\":1},\"do\":[\"hold\"]}", NULL },
     { "{\"on\":\"idle\",\"after\":\"1ms\",\"do\":[\"black_hole\"]}", "black_hole" },

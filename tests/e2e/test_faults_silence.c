@@ -4,6 +4,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -111,7 +112,7 @@ static void black_hole_swallows_the_clients_fin(struct stage *stage)
 }
 
 /* How many of a kind the ledger has of this hole; -1: it does not tell of kinds. */
-static json_int_t swallowed(struct stage *stage, const struct talk *t, const char *kind)
+static json_int_t swallowed(struct stage *stage, uint64_t connection, const char *kind)
 {
     uint64_t next;
     json_int_t count = 0;
@@ -121,7 +122,7 @@ static json_int_t swallowed(struct stage *stage, const struct talk *t, const cha
     json_array_foreach(events, i, e)
     {
         if (strcmp(event_text(e, "event"), "segments_dropped") != 0 ||
-            event_ms(e, "connection") != (double)t->connection)
+            event_ms(e, "connection") != (double)connection)
             continue;
         n = json_object_get(e, kind);
         count = n && count >= 0 ? count + json_integer_value(n) : -1;
@@ -130,13 +131,13 @@ static json_int_t swallowed(struct stage *stage, const struct talk *t, const cha
     return count;
 }
 
-static void await_swallowed(struct stage *stage, struct talk *t, const char *kind)
+static void await_swallowed(struct stage *stage, uint64_t connection, const char *kind)
 {
     int64_t until = in_ms(PATIENCE_MS);
 
-    while (swallowed(stage, t, kind) == 0 && clock_now() < until)
-        client_silent(&t->c, in_ms(20));
-    check(swallowed(stage, t, kind) > 0, "no %s was seen", kind);
+    while (swallowed(stage, connection, kind) == 0 && clock_now() < until)
+        poll(NULL, 0, 20);
+    check(swallowed(stage, connection, kind) > 0, "no %s was seen", kind);
 }
 
 /* A probe, and a FIN, are no request; without a tap nobody knows what they were. */
@@ -151,25 +152,25 @@ static void what_a_black_hole_swallows_is_told_by_kind(struct stage *stage)
     setsockopt(t->c.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     if (!admin_capability(stage->server, "tap")) {
         json_t *event = ledger_await(stage->server, t->connection, "segments_dropped", NULL);
-        assert_int_equal(swallowed(stage, t, "probes"), -1);
+        assert_int_equal(swallowed(stage, t->connection, "probes"), -1);
         json_decref(event);
         return;
     }
-    await_swallowed(stage, t, "probes");
-    assert_int_equal(swallowed(stage, t, "data"), 0);
-    assert_int_equal(swallowed(stage, t, "fins"), 0);
+    await_swallowed(stage, t->connection, "probes");
+    assert_int_equal(swallowed(stage, t->connection, "data"), 0);
+    assert_int_equal(swallowed(stage, t->connection, "fins"), 0);
 
     struct talk *ends = silenced(stage, "black-hole", "black_hole");
     client_shut(&ends->c);
-    await_swallowed(stage, ends, "fins");
-    assert_int_equal(swallowed(stage, ends, "data"), 0);
-    assert_int_equal(swallowed(stage, ends, "probes"), 0);
+    await_swallowed(stage, ends->connection, "fins");
+    assert_int_equal(swallowed(stage, ends->connection, "data"), 0);
+    assert_int_equal(swallowed(stage, ends->connection, "probes"), 0);
 
     struct talk *asks = silenced(stage, "black-hole", "black_hole");
     assert_int_equal(talk_ask(asks, "into-the-hole"), 0);
     int sent = 0;
     assert_int_equal(ioctl(asks->c.fd, SIOCOUTQ, &sent), 0);
-    await_swallowed(stage, asks, "data");
+    await_swallowed(stage, asks->connection, "data");
     json_t *event = ledger_await(stage->server, asks->connection, "segments_dropped", NULL);
     json_t *fault = ledger_await(stage->server, asks->connection, "fault", "black_hole");
     assert_int_equal(event_ms(event, "data_bytes"), sent);
@@ -177,9 +178,35 @@ static void what_a_black_hole_swallows_is_told_by_kind(struct stage *stage)
     assert_true(event_ms(event, "first_data_ms") <= event_ms(event, "ms"));
     json_decref(event);
     json_decref(fault);
-    assert_int_equal(swallowed(stage, asks, "fins"), 0);
-    assert_int_equal(swallowed(stage, asks, "probes"), 0);
-    assert_int_equal(swallowed(stage, asks, "rsts"), 0);
+    assert_int_equal(swallowed(stage, asks->connection, "fins"), 0);
+    assert_int_equal(swallowed(stage, asks->connection, "probes"), 0);
+    assert_int_equal(swallowed(stage, asks->connection, "rsts"), 0);
+}
+
+/* A client that has left may get the same port again: its SYN goes the same way, and is no probe.
+ */
+static void the_next_connection_from_a_swallowed_ones_port_is_swallowed(struct stage *stage)
+{
+    struct client_options to = { .port = stage->server->http, .source_port = client_free_port() };
+    struct client c;
+
+    admin_needs(stage->server, "black_hole");
+    admin_needs(stage->server, "tap");
+    admin_mode(stage->server, "black-hole", NULL);
+    assert_true(client_connect(&c, &to));
+    json_t *done = ledger_await(stage->server, 0, "fault_done", "black_hole");
+    uint64_t connection = (uint64_t)json_integer_value(json_object_get(done, "connection"));
+    json_decref(done);
+    client_drop(&c);
+    to.patience_ms = 200;
+    check(!client_connect(&c, &to), "the SYN was answered");
+    check(!c.rst, "the SYN was refused");
+    client_close(&c);
+    await_swallowed(stage, connection, "syns");
+    assert_int_equal(swallowed(stage, connection, "rsts"), 1);
+    assert_int_equal(swallowed(stage, connection, "data"), 0);
+    assert_int_equal(swallowed(stage, connection, "probes"), 0);
+    assert_int_equal(swallowed(stage, connection, "acks"), 0);
 }
 
 /* How many requests with this key are told as sent into a black hole. */
@@ -260,6 +287,7 @@ int main(void)
         SCENARIO(black_hole_acks_nothing_until_healed, SEATS_ALL),
         SCENARIO(black_hole_swallows_the_clients_fin, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(what_a_black_hole_swallows_is_told_by_kind, SEATS_ALL),
+        SCENARIO(the_next_connection_from_a_swallowed_ones_port_is_swallowed, SEAT_H1_CLEARTEXT),
         SCENARIO(each_request_that_a_black_hole_kept_back_is_told, SEATS_ALL),
         SCENARIO(reset_of_the_run_lets_a_stalled_connection_go, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
     };

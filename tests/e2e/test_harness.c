@@ -16,6 +16,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "admin.h"
 #include "check.h"
 #include "client.h"
 #include "h1.h"
@@ -282,6 +283,36 @@ static void nor_one_with_file_capabilities(void **state)
         skip_because("no file capability can be set here (CAP_SETFCAP)");
 }
 
+/* The kernel chooses among some 14,000 ports, and anew every ten seconds. */
+static void a_client_whose_port_is_in_a_black_hole_connects_from_another(void **state)
+{
+    struct server server = { .pid = 0 };
+    struct client first, second;
+
+    server_start(&server, NULL);
+    if (!admin_capability(&server, "black_hole")) {
+        server_stop(&server);
+        skip_because("the server may not make black holes here");
+    }
+    admin_mode(&server, "path-change", NULL);
+    struct client_options to = { .port = server.http, .source_port = client_free_port() };
+    assert_true(client_connect(&first, &to));
+    assert_int_equal(client_port(&first), to.source_port);
+    json_decref(ledger_await(&server, 0, "connection_open", NULL));
+    admin_mark(&server, "path-change");
+    json_decref(ledger_await(&server, 0, "fault_done", "black_hole"));
+    client_drop(&first);
+    to.patience_ms = 500;
+    assert_false(client_connect(&second, &to));
+    check(!second.rst, "it was refused");
+    client_close(&second);
+    to.patience_ms = 0;
+    assert_true(client_connect(&second, &to));
+    assert_int_not_equal(client_port(&second), to.source_port);
+    client_close(&second);
+    server_stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +325,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(an_h1_response_cut_short_is_not_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(h2_frames_are_noted, setup, teardown),
+        cmocka_unit_test(a_client_whose_port_is_in_a_black_hole_connects_from_another),
         cmocka_unit_test(a_killed_test_leaves_no_server_behind),
         cmocka_unit_test(nor_one_with_file_capabilities),
     };
