@@ -20,8 +20,10 @@
 
 struct tap {
     uv_poll_t poll;
+    uv_work_t closing;
     int fd;
     bool closed;
+    unsigned left; /* of what its end waits for */
     void (*seen)(void *owner, const struct tap_segment *segment);
     void *owner;
 };
@@ -231,18 +233,42 @@ int tap_open(const struct tap_config *c, struct tap **out)
     return 0;
 }
 
-static void poll_closed(uv_handle_t *handle)
+static void leave(struct tap *t)
 {
-    free(handle->data);
+    if (--t->left == 0)
+        free(t);
 }
 
+static void poll_closed(uv_handle_t *handle)
+{
+    leave(handle->data);
+}
+
+static void close_socket(uv_work_t *closing)
+{
+    struct tap *t = closing->data;
+    close(t->fd);
+}
+
+static void socket_closed(uv_work_t *closing, int status)
+{
+    leave(closing->data);
+}
+
+/* The kernel waits with the close of a packet socket until no processor can look at it any more,
+ * for some 10 ms: the loop is not to. */
 void tap_close(struct tap *t)
 {
     if (!t)
         return;
     t->closed = true;
+    t->left = 2;
     uv_poll_stop(&t->poll);
-    close(t->fd);
+    t->closing.data = t;
+    if (uv_queue_work(t->poll.loop, &t->closing, close_socket, socket_closed) != 0) {
+        close(t->fd);
+        t->left--;
+    }
     uv_close((uv_handle_t *)&t->poll, poll_closed);
 }
 

@@ -46,7 +46,7 @@ struct tap_config {
 int tap_open(const struct tap_config *config, struct tap **out);
 /* Looks at what has come by now, without waiting for the loop. */
 void tap_look(struct tap *t);
-/* Stops and frees it. NULL is fine. */
+/* Stops and frees it, a few turns of the loop later. NULL is fine. */
 void tap_close(struct tap *t);
 /* Segments that came faster than they were read, since the last call. */
 unsigned tap_missed(struct tap *t);
