@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "ledger/overdue.h"
 
 #define GATHER (5 * NS_PER_MS) /* nobody looks sooner than when asked */
 #define BUSY   (1 * NS_PER_MS) /* before it is looked whether the thread is free */
@@ -159,7 +160,8 @@ static void feed_due(struct timer *m, int64_t late)
 {
     struct judged *j = link_entry(m, struct judged, feed);
     if (j->judging)
-        return; /* goes on when that is over */
+        return;                       /* goes on when that is over */
+    ledger_overdue_look(clock_now()); /* a pause is told before its end is judged */
     if (feed_some(j, clock_now() + CLOCK_SLICE)) {
         timer_at(m, clock_now() + (j->hurry ? 0 : GATHER));
         return;

@@ -243,6 +243,7 @@ static void settle(const struct build *b, struct call *call, struct member *memb
         call->begun = first->attempt->first_byte;
     if (made->silence)
         begin_in_silence(b, call, &b->silences[made->silence - 1], first ? first->attempt : NULL);
+    call->sent = history_early(b->h, call->begun.from);
 
     struct sum sum = add_up(b, call, members);
     if (sum.bitten && !call->anonymous) {
@@ -253,7 +254,7 @@ static void settle(const struct build *b, struct call *call, struct member *memb
         call->answered =
             (struct span){ sum.answer->reached[PROGRESS_HANDED], sum.answer->acked.to };
         call->wait = (struct span){ later(call->answered.from - call->begun.to, 0),
-                                    call->answered.to - call->begun.from };
+                                    call->answered.to - call->sent };
         call->late = call->wait.from > b->config->within;
     } else if (first && sum.all_out) {
         call->ended_by_client = all_ended(b, call, members);

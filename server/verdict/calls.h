@@ -82,6 +82,7 @@ struct call {
     bool held;                      /* one of its attempts was held longer than grace */
 
     struct span begun;    /* its first byte, SYN or ClientHello */
+    int64_t sent;         /* that, at the earliest, if the server had paused just before */
     uint64_t fault;       /* the first that bit or held it, or that it avoided; 0 */
     struct span seen;     /* when the client could see the first bite */
     struct span answered; /* [handed, ACKed] of the first answer; NEVER */

@@ -314,8 +314,19 @@ static void died_inside(const struct scene *s, struct finding *f)
         if ((line->matched != MATCHED_NOTHING && !came_before(s, line)) || line->ok ||
             strncmp(line->step, "post", 4) == 0)
             continue;
+        struct span pause;
         ids_add(&who.seqs, line->seq);
-        if (fault_stood(s, line->at))
+        bool stood = fault_stood(s, line->at);
+        if (stood && s->gap)
+            found(f, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, &who,
+                  "request %d failed, says the client, and what became of it is not all in the "
+                  "ledger",
+                  line->n);
+        else if (stood && history_is_behind(s->h, line->at, &pause))
+            found(f, OUTCOME_INCONCLUSIVE, REMEDY_PAUSED, UNTIL_THE_END, &who,
+                  "request %d failed, says the client, while the server itself did not run",
+                  line->n);
+        else if (stood)
             found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
                   "request %d failed, says the client, and the server has read nothing of it",
                   line->n);
@@ -376,13 +387,12 @@ static bool find_end(const struct scene *s, const struct call *call, struct ende
     }
     if (call->ended_by_client != NEVER) {
         int64_t least = call->ended_by_client - call->begun.to;
-        *end = (struct ended){ least < 0 ? 0 : least, call->ended_by_client - call->begun.from,
+        *end = (struct ended){ least < 0 ? 0 : least, call->ended_by_client - call->sent,
                                "the client ended it", false };
         return true;
     }
     if (s->client_gone != NEVER) {
-        *end =
-            (struct ended){ NEVER, s->client_gone - call->begun.from, "the client ended", false };
+        *end = (struct ended){ NEVER, s->client_gone - call->sent, "the client ended", false };
         return true;
     }
     return false;
@@ -476,7 +486,7 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
     char name[CALL_SIZE], time[TIME_SIZE];
     /* Whatever it was, the client has not waited for longer. */
     bool ended = call->anonymous && call->ended_by_client != NEVER &&
-                 call->ended_by_client - call->begun.from <= max;
+                 call->ended_by_client - call->sent <= max;
     int64_t took;
     if (!is_answered(call) && is_confirmed(s, call, &took)) {
         was_confirmed(s, f, call, took, max);

@@ -78,7 +78,10 @@
       "the ledger does not say what is expected: keep it from its beginning (--ledger-dir)")       \
     X(DISTURBED, "disturbed",                                                                      \
       "let nothing begin a phase, reset the run or change what is expected while the command "     \
-      "runs")
+      "runs")                                                                                      \
+    X(PAUSED, "paused",                                                                            \
+      "the server did not run for a time (server_paused in the ledger): run it again, on a "       \
+      "machine that is less busy and does not sleep")
 
 enum remedy {
 #define X(symbol, code, what) REMEDY_##symbol,

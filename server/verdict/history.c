@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/utf8.h"
 
 #define SHOWN_MAX 200
 
-static event_handler on_mark;
+static event_handler on_mark, on_server_paused;
 
 static event_handler *const handlers[EV_COUNT] = {
     [EV_CONNECTION_OPEN] = history_on_connection_open,
@@ -47,6 +49,7 @@ static event_handler *const handlers[EV_COUNT] = {
     [EV_PEER_RST_STREAM] = history_on_peer_rst_stream,
     [EV_CONNECTION_END] = history_on_connection_end,
     [EV_MARK] = on_mark,
+    [EV_SERVER_PAUSED] = on_server_paused,
 };
 
 struct history *history_create(const struct history_config *config)
@@ -55,7 +58,7 @@ struct history *history_create(const struct history_config *config)
     if (!h)
         return NULL;
     h->config = *config;
-    h->unknown_until = NEVER;
+    h->unknown_until = h->told = NEVER;
     h->heads = calloc(config->attempts, HEAD_MAX);
     if (h->heads && store_init(&h->attempts, sizeof(struct attempt), config->attempts) == 0 &&
         store_init_names(&h->attempts) == 0 &&
@@ -63,6 +66,7 @@ struct history *history_create(const struct history_config *config)
         store_init(&h->faults, sizeof(struct fault), config->faults) == 0 &&
         store_init(&h->marks, sizeof(struct mark), config->faults) == 0 &&
         store_init(&h->gaps, sizeof(struct gap), config->faults) == 0 &&
+        store_init(&h->pauses, sizeof(struct pause), config->faults) == 0 &&
         store_init(&h->lost_syns, sizeof(struct lost_syns), config->faults) == 0)
         return h;
     history_destroy(h);
@@ -82,6 +86,7 @@ void history_destroy(struct history *h)
     store_finish(&h->faults);
     store_finish(&h->marks);
     store_finish(&h->gaps);
+    store_finish(&h->pauses);
     store_finish(&h->lost_syns);
     free(h);
 }
@@ -260,8 +265,10 @@ static void cleared(struct history *h, const struct ledger_record *r)
         attempt_forget(a);
         store_drop(&h->attempts);
     }
+    while (store_count(&h->pauses) > 0)
+        store_drop(&h->pauses);
     struct connection *c;
-    h->proxied = false;
+    h->proxied = h->pauses_forgotten = false;
     for (size_t i = 0; (c = store_at(&h->connections, i)); i++)
         c->oldest = c->newest = c->presumed = 0;
 }
@@ -302,6 +309,7 @@ void history_feed(struct history *h, const struct ledger_record *r)
         feed_indexed(h, r);
     else if (handlers[r->event])
         handlers[r->event](h, r);
+    h->told = r->age;
 }
 
 void history_skip(struct history *h, uint64_t seq)
@@ -328,6 +336,69 @@ static void on_mark(struct history *h, const struct ledger_record *r)
     mark->seq = r->seq;
     mark->exact = ledger_number(r, F_SOURCE, SOURCE_ADMIN) == SOURCE_HEADER;
     mark->at = (struct span){ ledger_number(r, F_FROM, r->age), ledger_number(r, F_TO, r->age) };
+}
+
+/* It is told ahead of what was read behind it: what was told before shows that the server ran. */
+static void on_server_paused(struct history *h, const struct ledger_record *r)
+{
+    const struct pause *last = store_back(&h->pauses, 0);
+    struct pause pause = { .from = ledger_number(r, F_FROM, r->age),
+                           .to = ledger_number(r, F_TO, r->age),
+                           .slept = ledger_number(r, F_SLEPT, 0) + (last ? last->slept : 0) };
+    if (pause.from < h->told)
+        pause.from = h->told;
+    if (store_full(&h->pauses)) {
+        h->pauses_forgotten = true;
+        store_drop(&h->pauses);
+    }
+    *(struct pause *)store_add(&h->pauses, r->seq) = pause;
+}
+
+/* What waited when the pause was over is read by then. */
+#define BEHIND LIMIT_PAUSED
+
+/* Times at the beginning of a pause keep their order, and are otherwise as good as one. */
+#define SQUEEZED 1000
+
+/* The last pause that began before a time; NULL: none. */
+static const struct pause *pause_before(const struct history *h, int64_t at)
+{
+    size_t low = 0, high = store_count(&h->pauses);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct pause *p = store_at(&h->pauses, middle);
+        if (p->from < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low ? store_at(&h->pauses, low - 1) : NULL;
+}
+
+bool history_is_behind(const struct history *h, int64_t at, struct span *pause)
+{
+    const struct pause *p = pause_before(h, at);
+    if (!p || at > p->to + BEHIND)
+        return false;
+    *pause = (struct span){ p->from, p->to + BEHIND };
+    return true;
+}
+
+int64_t history_early(const struct history *h, int64_t at)
+{
+    struct span pause;
+    return history_is_behind(h, at, &pause) ? pause.from + (at - pause.from) / SQUEEZED : at;
+}
+
+bool history_pauses_forgotten(const struct history *h)
+{
+    return h->pauses_forgotten;
+}
+
+int64_t history_slept(const struct history *h, int64_t at)
+{
+    const struct pause *p = at == INT64_MAX ? NULL : pause_before(h, at);
+    return p ? p->slept : 0;
 }
 
 /* --- Reading */

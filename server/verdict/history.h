@@ -241,6 +241,12 @@ struct lost_syns {
     uint64_t seq;
 };
 
+/* When the server did not run: it did at both ends. Where the machine slept, the ledger's clock
+ * stood still; slept: for how long until then, in all. */
+struct pause {
+    int64_t from, to, slept;
+};
+
 struct history_config {
     int64_t grace;                /* ns: what a client may take to hear what its kernel knows */
     size_t attempts, connections; /* how many are kept, at least 1 */
@@ -288,6 +294,17 @@ uint64_t history_forgotten_struck(const struct history *h);
  * attempts in it that are not told. */
 bool history_gap_in(const struct history *h, int64_t from, int64_t to);
 bool history_lacks(const struct history *h, int64_t from, int64_t to);
+
+/* Whether a time is in a pause of the server, or right behind it: *pause is until what waited for
+ * its end is read. */
+bool history_is_behind(const struct history *h, int64_t at, struct span *pause);
+/* When what was read or done at a time would have been at the earliest without that pause: at its
+ * beginning, in the same order. */
+int64_t history_early(const struct history *h, int64_t at);
+/* Whether more pauses were told since the last reset than are kept. */
+bool history_pauses_forgotten(const struct history *h);
+/* How long the machine had slept until then, in all: the ledger's clock stood still. */
+int64_t history_slept(const struct history *h, int64_t at);
 
 /* Those that are held, oldest first: NULL beyond the last. Good until the next feed. */
 const struct attempt *history_attempt(const struct history *h, size_t i);

@@ -13,14 +13,16 @@ struct history {
     struct store faults;           /* by seq */
     struct store marks, lost_syns; /* by seq */
     struct store gaps;             /* by the first that is missing */
+    struct store pauses;           /* by seq */
     uint8_t *heads;                /* HEAD_MAX for each attempt, by its number */
     struct connection *recent;     /* that a record was of; or NULL */
     uint64_t last_seq;             /* of the last record; 0: none yet */
     int64_t age;
+    int64_t told;          /* the age of the last record; NEVER: none yet */
     int64_t unknown_until; /* the last that was forgotten may have gone on so long; NEVER */
     uint64_t last_number;  /* of an attempt */
     uint64_t forgotten, forgotten_unanswered, forgotten_struck;
-    bool marks_forgotten;
+    bool marks_forgotten, pauses_forgotten;
     bool proxied;  /* a request says that a proxy has sent it */
     bool gap_open; /* the newest gap lasts to the next record */
 };

@@ -155,6 +155,14 @@ static bool blames_for_more(enum check check)
     }
 }
 
+/* Whether a call fails the check for want of another attempt. */
+static bool blames_for_less(enum check check, const struct call *call)
+{
+    return call->answered.to == NEVER &&
+           (check == CHECK_RECOVERED || check == CHECK_FALLS_BACK || check == CHECK_WAITS ||
+            (check == CHECK_RETRIES && call->count <= 1));
+}
+
 void found_of(const struct scene *s, struct finding *f, const struct call *call,
               enum outcome outcome, enum remedy remedy, int64_t until, const char *format, ...)
 {
@@ -175,6 +183,10 @@ void found_of(const struct scene *s, struct finding *f, const struct call *call,
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_DISAGREE, until, &who,
               "%.120s; but by its own account something has answered %.80s", sentence,
               call_text(s, call, name));
+    } else if (outcome == OUTCOME_FAIL && blames_for_less(s->e->check, call) &&
+               paused_left(s, call)) {
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_PAUSED, UNTIL_THE_END, &who,
+              "%.160s; but it was left while the server itself did not run", sentence);
     } else if (scene_may_be_two(s, call) &&
                (outcome == OUTCOME_PASS ||
                 (outcome == OUTCOME_FAIL && blames_for_more(s->e->check)))) {

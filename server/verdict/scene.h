@@ -82,6 +82,10 @@ const struct attempt *call_first(const struct scene *s, const struct call *call)
 const struct attempt *call_read(const struct scene *s, const struct call *call);
 const struct member *call_members(const struct scene *s, const struct call *call);
 
+/* paused.c: whether the client gave up a connection, on which it waited for this call, while the
+ * server did not run: that is not for want of a retry. */
+bool paused_left(const struct scene *s, const struct call *call);
+
 /* The sentence of a call of which the ledger lacks something. */
 #define UNSAID "what happened to %s is not all in the ledger"
 /* And what helps: see scene_untold, where nothing was read of it. */

@@ -114,6 +114,17 @@ bool verdict_work(struct verdict *v);
 void verdict_drop_work(struct verdict *v);
 struct work *verdict_work_of(struct verdict *v, enum ledger_phase phase); /* NULL: no such phase */
 
+/* paused.c: gives all times of a phase the earliest that they can have had in spite of the server's
+ * pauses, and keeps what they were. False: without memory, and nothing is changed. */
+struct kept;
+bool paused_begin(struct phase *p, struct kept **kept);
+/* What time it is then; *next: when that is beyond a pause, or NEVER. */
+int64_t paused_now(const struct phase *p, int64_t now, int64_t *next);
+/* Puts all back. */
+void paused_end(struct kept *kept);
+/* Where a check finds something else by those times it is inconclusive. */
+void paused_doubt(struct finding *f, const struct finding *early);
+
 /* Whether the command has no account of its own, ended with 0 as in the control, and what was read
  * of it is just what was read there, all answered: what a black hole dropped beside that was sent
  * again. */

@@ -117,6 +117,8 @@ static void work_out(const struct verdict *v, const struct scene *s, const struc
                       "nobody can say to which calls the client's account belongs");
     if (history_proxied(p->h))
         finding_foreign(f, REMEDY_PROXY, UNTIL_THE_END, "a proxy has sent it");
+    if (history_pauses_forgotten(p->h))
+        finding_withdraw(f, REMEDY_PAUSED, "the server paused more often than is kept");
     if (p->untold || v->expected_untold)
         finding_withdraw(f, REMEDY_GAP, "another phase may have begun in what is missing");
     if (v->expected_unknown)
@@ -338,9 +340,10 @@ static struct calls *build_wide(const struct verdict *v, struct work *w, struct 
     return w->calls ? calls_build(p->h, config, READING_WIDE) : NULL;
 }
 
-static bool work_phase(struct verdict *v, struct phase *p, const struct phase *control)
+/* By the times that its records have now. */
+static bool work_by_times(struct verdict *v, struct work *w, struct phase *p,
+                          const struct phase *control)
 {
-    struct work *w = &v->works[p->phase];
     struct phase_end end = phase_end_of(v, p);
     *w = (struct work){ .phase = p,
                         .now = phase_now(v, p),
@@ -380,6 +383,42 @@ static bool work_phase(struct verdict *v, struct phase *p, const struct phase *c
     struct calls *wide = build_wide(v, w, p, control, &config);
     bool done = wide && judge(v, w, control, wide);
     calls_destroy(wide);
+    return done;
+}
+
+/* What holds only by the times that the server's pauses gave it is in doubt. */
+static void doubt_pauses(const struct verdict *v, struct work *w, const struct work *early)
+{
+    w->final = true;
+    for (size_t i = 0; i < early->check_count && i < w->check_count; i++) {
+        struct judged *one = &w->checks[i];
+        paused_doubt(&one->found, &early->checks[i].found);
+        one->final = is_final(w, v, one) && early->checks[i].final;
+        w->final &= one->final;
+    }
+    w->outcome = sum_up(w->checks, w->check_count);
+}
+
+static bool work_phase(struct verdict *v, struct phase *p, const struct phase *control)
+{
+    struct work *w = &v->works[p->phase], early = { 0 };
+    struct kept *kept = NULL;
+    history_now(p->h, phase_now(v, p));
+    if (p->phase == PHASE_CONTROL)
+        return work_by_times(v, w, p, NULL);
+    bool done = paused_begin(p, &kept), twice = kept != NULL;
+    if (twice) {
+        int64_t now = v->age, next = v->next, over;
+        v->age = paused_now(p, now, &over);
+        done = work_by_times(v, &early, p, control);
+        v->age = now;
+        v->next = over != NEVER && (next == NEVER || over < next) ? over : next;
+        paused_end(kept);
+    }
+    done = done && work_by_times(v, w, p, control);
+    if (done && twice)
+        doubt_pauses(v, w, &early);
+    work_finish(&early);
     next_hold(v, p);
     return done;
 }

@@ -68,9 +68,9 @@ class Policy:
 class App:
     """One process of a client: a pool, an account of its calls, and what it has seen."""
 
-    def __init__(self, policy, over, tls, address, named=False, mark=None, v6=None):
+    def __init__(self, policy, over, tls, address, named=False, mark=None, v6=None, stop=None):
         self.policy, self.over, self.tls, self.address = policy, over, tls, address
-        self.named, self.set_mark, self.v6 = named, mark, v6
+        self.named, self.set_mark, self.v6, self.stop_server = named, mark, v6, stop
         self.pool = []
         self.calls = 0
         self.unanswered = False   # the last call was not
@@ -393,7 +393,9 @@ class App:
     # --- steps
 
     def run(self, steps):
-        """get[:TARGET] post[:TARGET] get*N poll*N:SECONDS pause:SECONDS mark:NAME other:STEP"""
+        """get[:TARGET] post[:TARGET] get*N poll*N:SECONDS pause:SECONDS mark:NAME stop:SECONDS other:STEP
+
+        stop: the server does not run for so long from then on."""
         for step in steps.split():
             self.step(step)
         self.finish()
@@ -407,6 +409,8 @@ class App:
                 self.pause(float(value))
         elif word == 'mark':
             self.at_mark(value)
+        elif word == 'stop':
+            self.stop_server(float(value))
         elif word == 'other':
             other = self.others.setdefault(1, App(dataclasses.replace(self.policy, agent='another client/2'),
                                                   self.over, self.tls, self.address, self.named))

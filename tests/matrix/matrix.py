@@ -301,7 +301,7 @@ def met_pair(options, stubs, pair, which, judged):
     with tempfile.TemporaryDirectory(prefix='hangup-remedy-') as folder:
         more = [folder if word == 'DIR' else word for word in (pair.options + pair.more if which else pair.options)]
         server = Server(options.hangup, '--stubs', stubs, '--run-ports', '[::]:0', *more)
-        runner = Runner(Api(server.port('admin')))
+        runner = Runner(Api(server.port('admin')), pid=server.pid)
         for _ in range(ROUNDS):
             outcome = runner.run(cell, wait='0s' if pair.early and not which else None)
             if pair.saved and not outcome.refused:

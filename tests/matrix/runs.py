@@ -2,6 +2,8 @@
 import dataclasses
 import http.client
 import json
+import os
+import signal
 import threading
 import time
 
@@ -98,8 +100,8 @@ def port_of(run, cell):
 
 
 class Runner:
-    def __init__(self, api, relay=None):
-        self.api, self.relay = api, relay
+    def __init__(self, api, relay=None, pid=None):
+        self.api, self.relay, self.pid = api, relay, pid
         self.ports = {}  # of the relay, by run
 
     def run(self, cell, wait=None):
@@ -123,7 +125,7 @@ class Runner:
         outcome = Outcome(cell, verdict, ledger, apps, unlike=(thinned(cell, apps) if self.relay else unlike(cell, apps, ledger)),
                           relayed=bool(self.relay))
         if not outcome.unlike and not self.relay and undecided(outcome):
-            outcome.unlike = late_in_the_dark(apps['fault'], ledger, cell.policy.evict)
+            outcome.unlike = paused(outcome) or late_in_the_dark(apps['fault'], ledger, cell.policy.evict)
         return outcome
 
     def in_run(self, cell, run, path, wait):
@@ -152,13 +154,19 @@ class Runner:
         time.sleep(0.2)
         return self.api.ask('GET', f'{path}/verdict?wait=20s')
 
+    def stop(self, seconds):
+        """The server does not run for so long, while its client goes on."""
+        os.kill(self.pid, signal.SIGSTOP)
+        threading.Timer(seconds, os.kill, (self.pid, signal.SIGCONT)).start()
+
     def command(self, cell, policy, path, port, phase, wait):
         """What `prove` does with COMMAND."""
         self.api.ask('POST', f'{path}/command', {'start': {'argv': ['client'], 'steps': cell.steps}})
         if cell.disturbed and phase == 'fault':
             self.api.ask('POST', f'{path}/phase', {'phase': phase})
         app = App(policy, cell.over, cell.tls, ('127.0.0.1', port), cell.named,
-                  mark=lambda name: self.api.ask('POST', f'{path}/marks', {'mark': name}), v6=('::1', port))
+                  mark=lambda name: self.api.ask('POST', f'{path}/marks', {'mark': name}), v6=('::1', port),
+                  stop=self.stop)
         if wait and phase == 'fault':
             timer = threading.Timer(0.8, lambda: setattr(app, 'early', self.api.ask('GET', f'{path}/verdict?wait={wait}')))
             timer.start()
@@ -242,6 +250,12 @@ def undecided(outcome):
     busy this machine was."""
     wrong = {outcome.letter(name) for name, letters in outcome.cell.truth.items() if outcome.letter(name) not in letters}
     return wrong == {'I'}
+
+
+def paused(outcome):
+    """Why it does not count, if all that is inconclusive, and must not be, is so for the server's own pauses."""
+    due = [name for name, letters in outcome.cell.truth.items() if name != 'verdict' and outcome.letter(name) not in letters]
+    return 'the server had paused' if due and all('paused' in outcome.codes(name) for name in due) else ''
 
 
 def late_in_the_dark(app, ledger, evict):

@@ -218,7 +218,9 @@ static void stays_final(const struct truth *t, struct verdict *v, struct told *t
 static void feed_told(const struct truth *t, struct verdict *v, struct told *told,
                       struct ledger_record *before, const struct ledger_record *next)
 {
-    for (int64_t at; before->seq && (at = verdict_next(v)) != -1 && (!next || at < next->age);) {
+    bool paused = next && next->event == EV_SERVER_PAUSED; /* nobody could ask meanwhile */
+    for (int64_t at;
+         before->seq && !paused && (at = verdict_next(v)) != -1 && (!next || at < next->age);) {
         verdict_now(v, at);
         stays_final(t, v, told, before);
     }

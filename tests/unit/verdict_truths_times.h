@@ -4,7 +4,111 @@
 
 #include "verdict_truths_answers.h"
 
+#define SOON_1S             "[{\"user_wait\":{\"max\":\"1s\"}},{\"recovered\":{\"within\":\"1s\"}}]"
+#define PAUSED(from, to)    to " server_paused from=" from " to=" to " paused=0.1\n"
+#define ON_C102(at)         at " c102 open\n" ANSWERED(at, "c102", "x1", "GET /a hangup_call=1")
+#define ON_C102_UNNAMED(at) at " c102 open\n" ANSWERED(at, "c102", "x1", "GET /a")
+
 static const struct truth of_times[] = {
+    /* --- The server did not run */
+    { "paused: the retry came in the pause, and is read behind it", SOON_1S,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") GONE("11.004", "c101")
+          PAUSED("11.1", "12.9") ON_C102("12.901"),
+      "inconclusive user_wait=inconclusive(paused) recovered=inconclusive(paused)", 0 },
+    { "paused: the same without a pause", SOON_1S,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") GONE("11.004", "c101")
+          ON_C102("12.901"),
+      "fail user_wait=fail recovered=fail", 0 },
+    { "paused: the retry came long behind the pause, which has no part in that", SOON_1S,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") GONE("11.004", "c101")
+          PAUSED("11.1", "12.9") ON_C102("13.500"),
+      "fail user_wait=fail recovered=fail", 0 },
+    { "paused: too late at any time in the pause", SOON_1S,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") GONE("11.004", "c101")
+          PAUSED("12.2", "12.9") ON_C102("12.901"),
+      "fail user_wait=fail recovered=fail", 0 },
+    { "paused: in time also if it was sent at the beginning of the pause", SOON_1S,
+      TWICE("GET /a") PAUSED("10.5", "11.0") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1")
+          GONE("11.004", "c101") ON_C102("11.010"),
+      "pass user_wait=pass recovered=pass", 0 },
+    { "paused: its user may have waited since the beginning of the pause", SOON_1S,
+      TWICE("GET /a") PAUSED("10.1", "13.0") BITTEN("13.000", "c101", "x2", "GET /a hangup_call=1")
+          GONE("13.004", "c101") ON_C102("13.010"),
+      "inconclusive~ user_wait=inconclusive(paused)~ recovered=inconclusive(paused)~", 0 },
+    { "paused: so it is with its connection", SOON_1S,
+      TWICE("GET /a") PAUSED("10.1", "13.0") "13.001 c102 open\n" BITTEN("13.002", "c102", "x1",
+                                                                         "GET /a hangup_call=1")
+          GONE("13.004", "c102") "13.010 c103 open\n" ANSWERED("13.010", "c103", "x1",
+                                                               "GET /a hangup_call=1"),
+      "inconclusive~ user_wait=inconclusive(paused)~ recovered=inconclusive(paused)~", 0 },
+    { "paused: what is told before shows that the server ran then", SOON_1S,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1")
+          GONE("11.004", "c101") "12.100 mark name=a\n" PAUSED("11.1", "12.9") ON_C102("12.901"),
+      "fail user_wait=fail recovered=fail", 0 },
+    { "paused: the machine slept, and the clock of the ledger did not run", SOON_1S,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") GONE(
+          "11.004",
+          "c101") "11.100 server_paused from=11.05 to=11.1 paused=5 slept=5\n" ON_C102("11.500"),
+      "inconclusive user_wait=inconclusive(paused) recovered=inconclusive(paused)", 0 },
+    { "paused: it slept before", SOON_1S,
+      TWICE("GET /a") "10.500 server_paused from=10.45 to=10.5 paused=5 slept=5\n" BITTEN(
+          "11.000", "c101", "x2", "GET /a hangup_call=1") GONE("11.004", "c101") ON_C102("11.500"),
+      "pass user_wait=pass recovered=pass", 0 },
+    { "paused: a client that polls, and never retries, asked in the pause", "[\"recovered\"]",
+      CONTROL("GET /a") TWICE("GET /a") PAUSED("10.05", "10.95")
+          BITTEN("10.950", "c101", "x2", "GET /a") GONE("10.954", "c101") ON_C102_UNNAMED("11.100"),
+      "inconclusive~ recovered=inconclusive(paused)~", 12000 },
+    { "paused: it gave up in the pause, and polls behind it: that is no retry", "[\"recovered\"]",
+      TWICE("GET /a") "11.000 c101 stall\n11.000 c101 x2 GET /a\n" PAUSED("11.05", "13.0")
+          GONE("13.001", "c101") ON_C102_UNNAMED("13.150"),
+      "inconclusive~ recovered=inconclusive(paused)~", 0 },
+    { "paused: the same without a pause is one", "[\"recovered\"]",
+      TWICE("GET /a") "11.000 c101 stall\n11.000 c101 x2 GET /a\n" GONE("13.001", "c101")
+          ON_C102_UNNAMED("13.150"),
+      "pass recovered=pass", 0 },
+    { "paused: it asked in the pause, and left in it", "[\"recovered\"]",
+      TWICE("GET /a") PAUSED("10.5", "13.0") BITTEN("13.000", "c101", "x2", "GET /a")
+          GONE("13.001", "c101") EXIT("13.002"),
+      "inconclusive recovered=inconclusive(paused)", 0 },
+    { "paused: it asked in the pause, and left behind it as it heard of the end", "[\"recovered\"]",
+      TWICE("GET /a") PAUSED("10.5", "13.0") BITTEN("13.000", "c101", "x2", "GET /a")
+          SAW("13.001", "c101") EXIT("13.002"),
+      "fail recovered=fail", 0 },
+    { "paused: so it is of its retries", "[{\"retries\":{\"min\":1}}]",
+      TWICE("GET /a") PAUSED("10.5", "13.0") BITTEN("13.000", "c101", "x2", "GET /a")
+          GONE("13.001", "c101") EXIT("13.002"),
+      "inconclusive retries=inconclusive(paused)", 0 },
+    { "paused: a request that its client had failed, and nobody read, in the pause",
+      "[\"recovered\"]",
+      DRIVER TWICE("GET /a")
+          REPORT("10.010", "1", "get",
+                 "true") "11.000 c101 rst\n11.000 c101 "
+                         "connection_end by=fault how=rst fault=F\n" PAUSED("11.5", "13.0")
+                             REPORT("13.001", "2", "get", "false") EXIT("13.500"),
+      "inconclusive recovered=inconclusive(paused)", 20000 },
+    { "paused: the same without a pause", "[\"recovered\"]",
+      DRIVER TWICE("GET /a")
+          REPORT("10.010", "1", "get", "true") "11.000 c101 rst\n11.000 c101 "
+                                               "connection_end by=fault how=rst fault=F\n" REPORT(
+                                                   "13.001", "2", "get", "false") EXIT("13.500"),
+      "fail recovered=fail", 20000 },
+    { "paused: it had heard of the end, and left", "[\"recovered\"]",
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a") PAUSED("11.01", "13.0")
+          GONE("13.001", "c101") EXIT("13.002"),
+      "fail recovered=fail", 0 },
+    { "paused: a request that is read long after the FIN, and may have crossed it",
+      "[\"no_stale_use\"]",
+      TWICE("GET /a") "10.950 c101 fin\n" PAUSED("10.96", "13.0") "13.000 c101 x2 stale GET /a\n",
+      "inconclusive~ no_stale_use=inconclusive(paused)~", 0 },
+    { "paused: the same without a pause", "[\"no_stale_use\"]",
+      TWICE("GET /a") "10.950 c101 fin\n13.000 c101 x2 stale GET /a\n", "fail no_stale_use=fail",
+      0 },
+    { "paused: idle for too long, as far as the server saw",
+      "[{\"idle_eviction\":{\"before\":\"1s\"}}]",
+      TWICE("GET /a") PAUSED("10.9", "11.3") ANSWERED("11.300", "c101", "x2", "GET /a"),
+      "inconclusive~ idle_eviction=inconclusive(paused)~", 0 },
+    { "paused: the same without a pause", "[{\"idle_eviction\":{\"before\":\"1s\"}}]",
+      TWICE("GET /a") ANSWERED("11.300", "c101", "x2", "GET /a"), "fail idle_eviction=fail", 0 },
     { "the server did not run before a phase: that begins none", "[\"recovered\"]",
       "0.050 server_paused from=0.01 to=0.05 paused=0.04\n" CONTROL("GET /a") TWICE("GET /a")
           BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101") EXIT("11.010"),
