@@ -429,21 +429,40 @@ static int64_t answered_at_least(const struct history *h, const struct calls *ca
     return least;
 }
 
+/* Whether an attempt came no later than the answer of its call. Of two that are sent at once the
+ * second may be read just behind the answer to the first: it counts as well if it was answered
+ * itself, so that it was one too many, and nothing that failed. */
+static bool came_with_answer(const struct history *h, const struct call *call,
+                             const struct attempt *a)
+{
+    int64_t answered = call->answered.from;
+    return a->first_byte.from <= answered ||
+           (history_answered(h, a) && a->first_byte.from <= answered + history_grace(h));
+}
+
 /* Whether the request of a line lasted from before the first attempt of its call to the answer, and
- * all attempts came before that; it began when the call before it was over, or about then. */
+ * all attempts came before that; it began when the call before it was over, or about then, and
+ * behind what else that had sent. */
 static bool spans(const struct account_line *line, const struct history *h,
-                  const struct calls *calls, const struct call *call, int64_t before)
+                  const struct calls *calls, const struct call *call, const struct call *before)
 {
     const struct attempt *first = first_of(calls, call);
     if (!is_surely_answered(call) || call->lacks_before || call->lacks_after || call->presumed ||
         name_of(calls, call) || !fits(line, calls, call) || line->took == NEVER ||
         line->at < call->answered.from ||
-        line->took + MS_CUT < answered_at_least(h, calls, call) - call->begun.to ||
-        call->answered.from - line->took + history_grace(h) < before)
+        line->took + MS_CUT < answered_at_least(h, calls, call) - call->begun.to)
+        return false;
+    int64_t began = call->answered.from - line->took;
+    for (size_t i = 0; before && i < before->count; i++) {
+        const struct attempt *a = calls->members[before->first + i].attempt;
+        if (a->first_byte.from > before->answered.from && began <= a->first_byte.to)
+            return false;
+    }
+    if (before && began + history_grace(h) < before->answered.from)
         return false;
     for (size_t i = 0; i < call->count; i++) {
         const struct attempt *a = calls->members[call->first + i].attempt;
-        if (!is_alike(h, first, a) || a->first_byte.from > call->answered.from)
+        if (!is_alike(h, first, a) || !came_with_answer(h, call, a))
             return false;
     }
     return true;
@@ -451,14 +470,12 @@ static bool spans(const struct account_line *line, const struct history *h,
 
 bool account_joins(struct account *a, const struct history *h, const struct calls *wide)
 {
-    int64_t before = 0;
     sort_lines(a);
     if (wide->count != a->count || !a->count || !account_tells_each(a, wide) || !is_in_turn(wide))
         return false;
     for (size_t c = 0; c < wide->count; c++) {
-        if (!spans(&a->lines[c], h, wide, &wide->calls[c], before))
+        if (!spans(&a->lines[c], h, wide, &wide->calls[c], c ? &wide->calls[c - 1] : NULL))
             return false;
-        before = wide->calls[c].answered.from;
     }
     return true;
 }

@@ -89,7 +89,37 @@
     HELD "13.990 c101 x2 response_start status=200\n13.990 c101 x2 response_end status=200\n"      \
          "14.010 c101 x2 response_acked proof=ack from=13.990 to=14.010\n"
 
+/* Two at once when the first is lost, of which the second is read when the other one is answered.
+ */
+#define BOTH(at)                                                                                   \
+    TWICE("GET /a")                                                                                \
+    TOOK("10.010", "1", "get", "true", "9")                                                        \
+    BITTEN("11.000", "c101", "x2", "GET /a")                                                       \
+    GONE("11.001", "c101")                                                                         \
+    "11.005 c102 open\n11.005 c103 open\n" ANSWERED("11.010", "c102", "x1", "GET /a")              \
+        ANSWERED(at, "c103", "x1", "GET /a")
+#define BOTH_END CLOSES("13.300", "c102") CLOSES("13.300", "c103") EXIT("13.400")
+
 static const struct truth of_joined[] = {
+    { "R1: two at once, of which the second is read just before the answer to the first",
+      "[\"retries\"]",
+      DRIVES("get_pause_get") BOTH("11.0099") TOOK("11.500", "2", "get", "true", "15") BOTH_END,
+      "fail retries=fail", 0 },
+    { "R1: the same, just behind it", "[\"retries\"]",
+      DRIVES("get_pause_get") BOTH("11.0101") TOOK("11.500", "2", "get", "true", "15") BOTH_END,
+      "fail retries=fail", 0 },
+    { "R1: the same, so long behind it that its client had the answer", "[\"retries\"]",
+      DRIVES("get_pause_get") BOTH("11.150") TOOK("11.500", "2", "get", "true", "15") BOTH_END,
+      "inconclusive retries=inconclusive(hangup-call)", 0 },
+    { "R1: the same, just behind it, and the line of the next call reaches back to that",
+      "[\"retries\"]",
+      DRIVES("get_pause_get_get") BOTH("11.0300") TOOK("11.500", "2", "get", "true", "15") ANSWERED(
+          "12.000", "c103", "x2", "GET /a") TOOK("12.050", "3", "get", "true", "980") BOTH_END,
+      "inconclusive retries=inconclusive(hangup-call)", 0 },
+    { "R1: the same, and it does not", "[\"retries\"]",
+      DRIVES("get_pause_get_get") BOTH("11.0300") TOOK("11.500", "2", "get", "true", "15") ANSWERED(
+          "12.000", "c103", "x2", "GET /a") TOOK("12.050", "3", "get", "true", "10") BOTH_END,
+      "fail retries=fail", 0 },
     { "R1: a line lasts from a loss to an answer that comes too late to be joined closely",
       RETRY_ONCE, TWO("915"), JOINED, 0 },
     { "R1: the same with a control that has as many lines as requests", RETRY_ONCE,
