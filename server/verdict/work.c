@@ -321,14 +321,21 @@ static bool control_tells_all(const struct verdict *v, const struct phase *contr
                         account_tells_each(&control->account, w->calls));
 }
 
+/* Whether the account can be held against the calls: nothing of these is missing, or somebody
+ * else's. What one line too few or one request too many would say is not asked then. */
+static bool is_comparable(const struct phase *p)
+{
+    return !p->gap && !history_forgotten(p->h) && !history_proxied(p->h);
+}
+
 /* Both readings of a phase, the narrow one being there already: where the client's account shows
  * that one of them is right, both are that. NULL: without memory. */
 static struct calls *build_wide(const struct verdict *v, struct work *w, struct phase *p,
                                 const struct phase *control, struct calls_config *config)
 {
     struct calls *wide = calls_build(p->h, config, READING_WIDE);
-    if (!wide || wide->count == w->calls->count || p->gap || history_forgotten(p->h) ||
-        history_proxied(p->h) || !control_tells_all(v, control))
+    if (!wide || wide->count == w->calls->count || !is_comparable(p) ||
+        !control_tells_all(v, control))
         return wide;
     config->parted = account_parts(&p->account, p->h, w->calls);
     config->joined = account_joins(&p->account, p->h, wide);
@@ -362,7 +369,7 @@ static bool work_by_times(struct verdict *v, struct work *w, struct phase *p,
                                    .over = w->over };
     struct resent resent[RESENT_MAX];
     w->calls = calls_build(p->h, &config, READING_NARROW);
-    if (w->calls)
+    if (w->calls && is_comparable(p))
         config.resent_count =
             account_resent(&p->account, p->h, w->calls, config.within,
                            control && notes_same_as_control(p, control, config.control), resent);
@@ -379,7 +386,7 @@ static bool work_by_times(struct verdict *v, struct work *w, struct phase *p,
         judge_control(w);
         return true;
     }
-    config.told_apart = account_tells_apart(&p->account, w->calls);
+    config.told_apart = is_comparable(p) && account_tells_apart(&p->account, w->calls);
     struct calls *wide = build_wide(v, w, p, control, &config);
     bool done = wide && judge(v, w, control, wide);
     calls_destroy(wide);
