@@ -226,8 +226,10 @@ static void start_roomy(void)
         server_start(&roomy, NULL);
 }
 
+/* For what does not happen: the server may tell of a pause of its own at any time. */
 #define WAITING                                                                                    \
-    "GET /v1/runs/default/events?wait=60s&since=%llu HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    "GET /v1/runs/default/events?wait=60s&event=mark&since=%llu HTTP/1.1\r\n"                      \
+    "Host: localhost\r\n\r\n"
 
 /* format: with a place for the number of the newest event, or without. */
 static void call_from_many(const struct server *s, struct client *callers, const char *format)
@@ -240,6 +242,8 @@ static void call_from_many(const struct server *s, struct client *callers, const
     for (int i = 0; i < CALLERS; i++) {
         assert_true(client_connect(&callers[i], &to));
         client_text(&callers[i], text);
+        for (int k = 0; i == 0 && k < 2; k++) /* it has been read, before all others */
+            check_health(s);
     }
 }
 
