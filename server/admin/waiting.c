@@ -136,6 +136,16 @@ static int start(struct call *call)
     return 0;
 }
 
+/* Its place: who has waited longest is first, also when it was looked at meanwhile. */
+static struct link *behind_the_older(const struct call *call)
+{
+    struct link *waiters = &call->admin->waiters, *place = waiters;
+    while (place->prev != waiters &&
+           link_entry(place->prev, struct waiter, link)->call->begun_at > call->begun_at)
+        place = place->prev;
+    return place;
+}
+
 static int park(struct call *call, int64_t until, bool rests)
 {
     int rc = call->waiter ? 0 : start(call);
@@ -146,7 +156,7 @@ static int park(struct call *call, int64_t until, bool rests)
     w->rests = rests;
     call->parked_at = ledger_last(trial_ledger(call->trial));
     timer_at(&w->limit, until);
-    link_append(&call->admin->waiters, &w->link);
+    link_append(behind_the_older(call), &w->link);
     work_park(call);
     return 0;
 }
