@@ -139,6 +139,7 @@ static struct attempt *add_attempt(struct history *h, struct connection *c,
     a->content_length = -1;
     a->idle_before = NEVER;
     a->acked = SPAN_NEVER;
+    a->end_offset = NEVER;
     a->first_byte = (struct span){ r->age, r->age };
     for (int i = 0; i < PROGRESS_COUNT; i++)
         a->reached[i] = NEVER;
@@ -608,6 +609,7 @@ void history_on_response_end(struct history *h, const struct ledger_record *r)
     struct connection *c = history_connection_of(h, r);
     struct attempt *a = attempt_told(h, c, r);
     a->status = (int)ledger_number(r, F_STATUS, a->status);
+    a->end_offset = ledger_number(r, F_END_OFFSET, NEVER);
     close_exchange(c, a, r);
     c->answered++;
     reach(a, PROGRESS_HANDED, r);

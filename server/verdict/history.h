@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "ledger/ledger.h"
 
 #define NEVER (-1) /* an age: it has not happened */
@@ -102,7 +103,8 @@ struct attempt {
     struct span sent;  /* while nothing of it was read: when something was; 0 */
     struct span acked; /* when the client had the response, by its kernel or by proof */
     enum ledger_proof proof;
-    int status; /* of the response; 0: none yet */
+    int64_t end_offset; /* of the response's end in what was sent on the connection; NEVER */
+    int status;         /* of the response; 0: none yet */
 
     struct out outs[OUTS_MAX]; /* in the order in which they began */
     int out_count;
@@ -175,6 +177,7 @@ struct connection {
     uint32_t pings_before; /* of ours that were sent before it, and not ACKed yet */
 
     int64_t ended; /* NEVER: it lives */
+    int64_t sent;  /* octets, in all, once it has ended; NEVER */
     int by, how;   /* enum ledger_by, ledger_how, once it has ended */
     bool in_handshake;
     bool spoke;     /* the client has sent something */
@@ -328,6 +331,10 @@ bool history_held(const struct history *h, const struct attempt *a);
 /* Its trouble as of now. An attempt is answered if it has none and came to ACKED. */
 enum trouble history_trouble(const struct history *h, const struct attempt *a);
 bool history_answered(const struct history *h, const struct attempt *a);
+/* How long behind the ACK of an answer an RST tells that it may not have been read, where nothing
+ * was sent behind it; and whether that may still come. */
+#define UNREAD_FOR (5 * NS_PER_S)
+bool history_may_be_unread(const struct history *h, const struct attempt *a);
 /* When the client could see that the attempt is lost: of silent faults, from its first byte on. */
 struct span history_seen(const struct history *h, const struct attempt *a);
 /* When the client can first have known of the fault of its connection, or of the notice of one

@@ -142,14 +142,24 @@ enum tri history_suspended(const struct history *h, struct span when)
     return found;
 }
 
-/* The client's RST came right behind its kernel's ACK: a close that leaves octets unread sends one
- * (RFC 1122 4.2.2.13), and what was unread may be the answer. It may as well be something behind
- * that, such as our close_notify; nothing on the wire tells which, nor does a close_notify, FIN or
- * GOAWAY that the client sends before its RST, whatever it has read. */
+/* A close that leaves octets unread sends an RST (RFC 1122 4.2.2.13), and what was unread may be
+ * the answer. Right behind the ACK of the client's kernel that is so whatever else came: nothing on
+ * the wire tells what was unread, nor does a close_notify, FIN or GOAWAY that the client sends
+ * before its RST. Later, what came behind the answer is the likelier cause; where nothing did,
+ * there is no other, but a client that always resets (SO_LINGER of 0). */
 static bool is_left_unread(const struct history *h, const struct connection *c,
                            const struct attempt *a)
 {
-    return c && c->reset_at != NEVER && c->reset_at <= a->acked.to + h->config.grace;
+    if (!c || c->reset_at == NEVER)
+        return false;
+    bool nothing_else = c->left != LEFT_FIN && c->sent != NEVER && c->sent == a->end_offset;
+    return c->reset_at <= a->acked.to + (nothing_else ? UNREAD_FOR : h->config.grace);
+}
+
+bool history_may_be_unread(const struct history *h, const struct attempt *a)
+{
+    const struct connection *c = store_find(&h->connections, a->connection);
+    return a->progress == PROGRESS_ACKED && c && c->left != LEFT_FIN && c->ended == NEVER;
 }
 
 /* The trouble of an answer that went out: how well it is shown to have been read. */

@@ -357,12 +357,17 @@ int64_t call_until(const struct call *call)
 
 int64_t call_answered_until(const struct scene *s, const struct call *call)
 {
+    bool open = false;
     for (size_t i = 0; i < call->count; i++) {
         const struct attempt *a = call_members(s, call)[i].attempt;
         if (a->progress == PROGRESS_CONFIRMED && history_answered(s->h, a))
             return NEVER;
+        if (history_may_be_unread(s->h, a))
+            open = true;
     }
-    return call->answered.to == NEVER ? NEVER : call->answered.to + history_grace(s->h);
+    return call->answered.to == NEVER
+               ? NEVER
+               : call->answered.to + (open ? UNREAD_FOR : history_grace(s->h));
 }
 
 bool scene_reuses(const struct scene *s, int64_t idle)

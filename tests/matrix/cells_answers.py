@@ -60,6 +60,9 @@ def unread_family(t):
                   'it left unread was only the server\'s part of a handshake).', 'unread', 'get',
                   spec, over, tls, {'recovered': 'FI', 'retry-once': 'FI'}, account=account, wire=('empty', 'ok'),
                   remedy='confirm', due=False)
+            t.add('unread', 'The same, and it resets them much later.', 'unread-late', 'get',
+                  spec, over, tls, {'recovered': 'FI', 'retry-once': 'FI'}, account=account, wire=('empty', 'ok'),
+                  remedy='confirm', due=False)
             t.add('unread', 'It reads each answer, and resets: who does not say which status came is not told from one that '
                   'reads nothing.', 'at-once-rst', 'get', spec, over, tls,
                   {'recovered': 'P' if account else 'I', 'retry-once': 'P' if account else 'I'}, account=account,

@@ -61,6 +61,7 @@ class Policy:
     forgets: bool = False         # its line is of the last attempt alone, as if that had been the request
     again: float = 0.0            # asks once more, though it was answered, after so long
     unread: bool = False          # leaves what comes unread, and closes: an RST. It says that all is well, whatever came
+    ponders: float = 0.0          # and so long behind it
     at_once: str = ''             # closes as soon as it is answered: at-once (close_notify, and no look at what else came), rst
     agent: str = ''               # User-Agent, and other header fields in another order
 
@@ -120,6 +121,7 @@ class App:
 
     def put(self, conn):
         if self.policy.at_once or self.policy.unread:
+            time.sleep(self.policy.ponders)
             conn.close(self.policy.at_once or 'unread')
         elif self.policy.close or getattr(conn, 'ended', None):
             conn.close()
@@ -504,6 +506,7 @@ CLIENTS = {
     'cached': Policy(cached=True),
     'rushes': Policy(cached=True, rushes=True),
     'unread': Policy(retries=1, unread=True),
+    'unread-late': Policy(retries=1, unread=True, ponders=0.7),
     'at-once': Policy(retries=1, at_once='at-once'),
     'at-once-rst': Policy(retries=1, at_once='rst'),
     'via': Policy(retries=1, via=True),

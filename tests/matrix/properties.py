@@ -74,7 +74,8 @@ def other_streams(events, dice):
 def other_offsets(events, dice):
     """Longer header fields: what went out ends elsewhere in the stream."""
     more = dice.randint(1, 5000)
-    return [dict(event, end_offset=event['end_offset'] + more) if event.get('end_offset') else event for event in events]
+    return [{name: value + more if value and name in ('end_offset', 'bytes_out') else value for name, value in event.items()}
+            for event in events]
 
 
 def later(events, dice):

@@ -200,7 +200,8 @@ def unlike(cell, apps, ledger):
         return 'in the control, the ACK of its PING came late'
     if apps['fault'].behind > 0.1:
         return f'its client was {apps["fault"].behind:.2f} s late'
-    late = strayed(cell.steps, seen, cell.policy.rushes) or (cell.policy.unread or cell.policy.at_once == 'rst') and late_reset(ledger)
+    resets = cell.policy.at_once == 'rst' or cell.policy.unread and not cell.policy.ponders
+    late = strayed(cell.steps, seen, cell.policy.rushes) or resets and late_reset(ledger)
     if late:
         return late
     if cell.spec.get('mode') == 'syn-drop' and '"event":"syn_dropped"' not in ledger:
@@ -280,7 +281,7 @@ def late_in_the_dark(app, ledger, evict):
 
 
 def late_reset(ledger):
-    """An RST that comes when grace (100 ms) is over says nothing of the answer before it, or this machine was busy."""
+    """An RST that comes when grace (100 ms) is over may say nothing of the answer before it: this machine was busy."""
     events = [json.loads(line) for line in ledger.splitlines() if line]
     ends = {event.get('connection'): event['ms'] for event in events if event['event'] == 'response_end'}
     late = max((event['ms'] - ends.get(event.get('connection'), event['ms']) for event in events if event['event'] == 'peer_rst'),

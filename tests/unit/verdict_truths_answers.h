@@ -20,6 +20,17 @@
     "12.300 c101 connection_end by=client how=fin\n"                                               \
     "13.000 c102 open h2\n13.000 c102 x1 GET /a stream=1\n13.000 c102 x1 answer\n"                 \
     "13.001 c102 peer_rst\n13.001 c102 connection_end by=client how=rst\n" lines EXIT("13.020")
+/* Its retry is answered, by octet 322 of that connection; and then... */
+#define ANSWERED_TO_322(then)                                                                      \
+    TWICE("GET /a")                                                                                \
+    BITTEN("11.000", "c101", "x2", "GET /a")                                                       \
+    GONE("11.004", "c101")                                                                         \
+    "11.005 c102 open\n11.005 c102 x1 GET /a\n"                                                    \
+    "11.005 c102 x1 response_start status=200\n"                                                   \
+    "11.005 c102 x1 response_end status=200 end_offset=322\n"                                      \
+    "11.006 c102 x1 response_acked proof=ack from=11.005 to=11.006\n" then
+#define RESET_AT(at, octets)                                                                       \
+    at " c102 peer_rst\n" at " c102 connection_end by=client how=rst bytes_out=" octets "\n"
 /* It saw the FIN of an idle connection that it had used twice, and asks elsewhere. */
 #define RESETS_ELSEWHERE(line)                                                                     \
     "9.000 command_start command=x steps=get get pause get\n" DRIVER TWICE("GET /a")               \
@@ -86,6 +97,24 @@ static const struct truth of_answers[] = {
               "11.005", "c102", "x1", "GET /a") "11.006 c102 peer_rst\n11.006 c102 connection_end "
                                                 "by=client how=rst\n" EXIT("11.020"),
       "inconclusive recovered=inconclusive(confirm) retries=pass retry_elsewhere=pass", 0 },
+    { "37: an RST a second behind the ACK, and nothing else was sent that could be unread", USER,
+      ANSWERED_TO_322(RESET_AT("12.000", "322")) EXIT("12.010"),
+      "inconclusive recovered=inconclusive(confirm) user_wait=inconclusive(confirm)", 0 },
+    { "37: the same behind its close_notify", USER,
+      ANSWERED_TO_322("12.000 c102 peer_close_notify\n" RESET_AT("12.000", "322")) EXIT("12.010"),
+      "inconclusive recovered=inconclusive(confirm) user_wait=inconclusive(confirm)", 0 },
+    { "37: something was sent behind the answer, which may be what was unread", USER,
+      ANSWERED_TO_322(RESET_AT("12.000", "339")) EXIT("12.010"),
+      "pass recovered=pass user_wait=pass", 0 },
+    { "37: its FIN went ahead: it had closed", USER,
+      ANSWERED_TO_322("12.000 c102 peer_fin\n" RESET_AT("12.000", "322")) EXIT("12.010"),
+      "pass recovered=pass user_wait=pass", 0 },
+    { "37: an RST six seconds behind the ACK", USER,
+      ANSWERED_TO_322(RESET_AT("17.010", "322")) EXIT("17.020"),
+      "pass recovered=pass user_wait=pass", 0 },
+    { "37: no RST yet", USER, ANSWERED_TO_322(""), "pass~ recovered=pass~ user_wait=pass~", 4000 },
+    { "37: and none in five seconds", USER, ANSWERED_TO_322(""),
+      "pass recovered=pass user_wait=pass", 5200 },
     { "37: the client that resets with its answer unread does so in the control, too, and ends "
       "with 0",
       "[\"retry-once\"]",
@@ -161,7 +190,7 @@ static const struct truth of_answers[] = {
       "10.000 c101 open h2\n10.000 c101 x1 delay\n10.000 c101 x1 GET /a stream=1\n"
       "11.000 c101 x1 peer_rst_stream\n11.000 c101 x1 exchange_lost lost_by=client_cancel fault=F\n"
       "11.000 c101 x2 GET /a stream=3\n11.010 c101 x2 answer\n",
-      "pass~ recovered=pass executed_once=n/a~ user_wait=pass no_storm=pass~", 0 },
+      "pass~ recovered=pass~ executed_once=n/a~ user_wait=pass~ no_storm=pass~", 0 },
     { "46: a POST is sent elsewhere, while the first is in a black hole that heals",
       "[\"safe-retry\"]",
       "10.000 c101 open h2\n" ANSWERED(

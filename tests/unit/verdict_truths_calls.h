@@ -122,7 +122,7 @@ static const struct truth of_calls[] = {
       "10.000 c101 open\n10.000 c101 x1 GET /a hangup_call=1\n10.300 c102 open\n"
       "10.300 c102 x1 GET /a hangup_call=1\n10.300 c102 fin\n" LOST("10.300", "c102",
                                                                     "x1") "10.500 c101 x1 answer\n",
-      "pass recovered=pass", 0 },
+      "pass recovered=pass", 6000 },
     { "11: two kinds of clients ask the same: whose retry is it?", "[\"recovered\"]",
       "10.000 c101 open client=A\n10.000 c101 protocol protocol=http/1.1 client=A\n" ANSWERED(
           "10.000", "c101", "x1", "GET /a user_agent=A")
@@ -144,7 +144,7 @@ static const struct truth of_calls[] = {
       "10.600 c101 fin\n" LOST("10.600", "c101", "x2")
           GONE("10.601", "c101") "10.610 c102 open h2\n" ANSWERED("10.610", "c102", "x1",
                                                                   "GET /a stream=1"),
-      "pass recovered=pass", 0 },
+      "pass recovered=pass", 6000 },
     { "16: from a redirect's start, if it has a name", "[\"user_wait\"]",
       "10.000 c101 open\n10.000 c101 x1 GET /a hangup_call=1\n10.000 c101 x1 answer 302\n"
       "14.000 c101 fin\n14.000 c101 x2 GET /b hangup_call=1\n" LOST(
@@ -432,7 +432,7 @@ static const struct truth of_calls[] = {
                                                                 "step=rst_stream "
                                                                 "from=11.012 "
                                                                 "to=11.040\n",
-      "pass recovered=pass", 0 },
+      "pass recovered=pass", 6000 },
 
     /* --- R3 */
     { "28: the client looked at the socket just before the FIN", "[\"no_stale_use\"]",

@@ -10,7 +10,7 @@ static const struct truth of_strays[] = {
       "10.000 c101 open\n10.000 c101 x1 respond arguments={\"status\":503,\"headers\":{\"Retry-"
       "After\":\"5\"}}\n10.000 c101 x1 GET /a\n10.000 c101 x1 answer 503\n" ANSWERED(
           "10.100", "c101", "x2", "GET /a"),
-      "fail recovered=pass retries=fail retry_elsewhere=n/a~", 0 },
+      "fail recovered=pass retries=fail retry_elsewhere=n/a~", 5200 },
     { "83: after it", RETRY_ONCE,
       "10.000 c101 open\n10.000 c101 x1 respond arguments={\"status\":503,\"headers\":{\"Retry-"
       "After\":\"5\"}}\n10.000 c101 x1 GET /a hangup_call=1\n10.000 c101 x1 answer 503\n" ANSWERED(
@@ -36,7 +36,7 @@ static const struct truth of_strays[] = {
       "trigger=listen\n15.000 c101 open\n" ANSWERED(
           "15.000", "c101", "x1",
           "GET /a") "15.010 report {\"n\":1,\"step\":\"get\",\"ok\":true,\"ms\":4000}\n",
-      "pass waits_for_connection=pass", 0 },
+      "pass waits_for_connection=pass", 5200 },
     { "waits: it fails at once, and its user tries again", "[\"waits-for-connectivity\"]",
       DRIVER "10.000 drop_syn\n11.000 syn_dropped listener=https peer=a\n"
              "12.000 report {\"n\":1,\"step\":\"get\",\"ok\":false,\"ms\":1000}\n"
@@ -57,7 +57,7 @@ static const struct truth of_strays[] = {
           BITTEN("11.000", "c101", "x2", "GET /a")
               GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a")
                   REPORT("11.010", "2", "get", "false"),
-      "inconclusive recovered=inconclusive(disagree)", 0 },
+      "inconclusive recovered=inconclusive(disagree)", 5200 },
     { "it says that it succeeded, and it was never answered", "[\"user_wait\"]",
       DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true")
           BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101")
@@ -68,7 +68,7 @@ static const struct truth of_strays[] = {
           BITTEN("11.000", "c101", "x2", "GET /a")
               GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a")
                   REPORT("11.010", "2", "get", "true"),
-      "inconclusive recovered=pass", 0 },
+      "inconclusive recovered=pass", 5200 },
     { "a phase that begins while the command runs", RETRY_ONCE,
       CONTROL("GET /a") "9.000 phase fault\n" ENDS_WELL, UNDECIDED, 0 },
     { "a phase that begins when the command has ended", RETRY_ONCE,
@@ -92,7 +92,7 @@ static const struct truth of_strays[] = {
           "GET /a") "0.300 command_exit exit_status=1 live=0\n5.000 phase fault\n" TWICE("GET /a")
           BITTEN("11.000", "c101", "x2", "GET /a") GONE(
               "11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a"),
-      "inconclusive recovered=pass", 0 },
+      "inconclusive recovered=pass", 5200 },
 
     /* --- Strays, with what the wire tells of them */
     { "31: a stream and the ACK of a PING in one write, the stream first", "[\"goaway_respected\"]",
@@ -118,7 +118,7 @@ static const struct truth of_strays[] = {
               H2("11.005", "c102") "11.005 c102 x1 GET /long stream=1\n11.005 c102 x1 processed\n"
                                    "11.005 c102 x1 response_start status=200\n" ANSWERED(
                                        "11.006", "c102", "x2", "GET /a stream=3"),
-      "pass recovered=pass", 0 },
+      "pass recovered=pass", 5200 },
     { "47: reset at the first byte of a POST, which is read before the RST goes; sent again",
       "[\"safe_retry\"]",
       TWICE("GET /a") "11.000 c101 rst\n11.000 c101 x2 POST /a hangup_call=2 -whole\n" LOST(
@@ -163,7 +163,7 @@ static const struct truth of_strays[] = {
                                                        "peer_settings_ack\n" ANSWERED(
                                                            "10.004", "c101", "x3",
                                                            "GET /a stream=5 hangup_call=2"),
-      "pass recovered=pass", 0 },
+      "pass recovered=pass", 5200 },
     { "79: not sent again", "[\"recovered\"]",
       H2("10.000", "c101") "10.000 c101 max_streams\n10.001 c101 x1 GET /a stream=1 "
                            "hangup_call=1\n10.001 c101 x2 GET /a stream=3 hangup_call=2\n" LOST(

@@ -14,7 +14,7 @@ static const struct truth of_times[] = {
     { "paused: the retry came in the pause, and is read behind it", SOON_1S,
       TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") GONE("11.004", "c101")
           PAUSED("11.1", "12.9") ON_C102("12.901"),
-      "inconclusive user_wait=inconclusive(paused) recovered=inconclusive(paused)", 0 },
+      "inconclusive user_wait=inconclusive(paused) recovered=inconclusive(paused)", 5200 },
     { "paused: the same without a pause", SOON_1S,
       TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") GONE("11.004", "c101")
           ON_C102("12.901"),
@@ -30,7 +30,7 @@ static const struct truth of_times[] = {
     { "paused: in time also if it was sent at the beginning of the pause", SOON_1S,
       TWICE("GET /a") PAUSED("10.5", "11.0") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1")
           GONE("11.004", "c101") ON_C102("11.010"),
-      "pass user_wait=pass recovered=pass", 0 },
+      "pass user_wait=pass recovered=pass", 5200 },
     { "paused: its user may have waited since the beginning of the pause", SOON_1S,
       TWICE("GET /a") PAUSED("10.1", "13.0") BITTEN("13.000", "c101", "x2", "GET /a hangup_call=1")
           GONE("13.004", "c101") ON_C102("13.010"),
@@ -49,11 +49,11 @@ static const struct truth of_times[] = {
       TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") GONE(
           "11.004",
           "c101") "11.100 server_paused from=11.05 to=11.1 paused=5 slept=5\n" ON_C102("11.500"),
-      "inconclusive user_wait=inconclusive(paused) recovered=inconclusive(paused)", 0 },
+      "inconclusive user_wait=inconclusive(paused) recovered=inconclusive(paused)", 5200 },
     { "paused: it slept before", SOON_1S,
       TWICE("GET /a") "10.500 server_paused from=10.45 to=10.5 paused=5 slept=5\n" BITTEN(
           "11.000", "c101", "x2", "GET /a hangup_call=1") GONE("11.004", "c101") ON_C102("11.500"),
-      "pass user_wait=pass recovered=pass", 0 },
+      "pass user_wait=pass recovered=pass", 5200 },
     { "paused: a client that polls, and never retries, asked in the pause", "[\"recovered\"]",
       CONTROL("GET /a") TWICE("GET /a") PAUSED("10.05", "10.95")
           BITTEN("10.950", "c101", "x2", "GET /a") GONE("10.954", "c101") ON_C102_UNNAMED("11.100"),
@@ -65,7 +65,7 @@ static const struct truth of_times[] = {
     { "paused: the same without a pause is one", "[\"recovered\"]",
       TWICE("GET /a") "11.000 c101 stall\n11.000 c101 x2 GET /a\n" GONE("13.001", "c101")
           ON_C102_UNNAMED("13.150"),
-      "pass recovered=pass", 0 },
+      "pass recovered=pass", 5200 },
     { "paused: it asked in the pause, and left in it", "[\"recovered\"]",
       TWICE("GET /a") PAUSED("10.5", "13.0") BITTEN("13.000", "c101", "x2", "GET /a")
           GONE("13.001", "c101") EXIT("13.002"),
@@ -294,26 +294,26 @@ static const struct truth of_times[] = {
       "expectations=[\"recovered\"] origin=run\n10.000 c101 open h2\n" BITTEN("10.000", "c101",
                                                                               "x1", "GET /a")
           GONE("10.001", "c101") "10.010 c102 open h2\n" ANSWERED("10.010", "c102", "x1", "GET /a"),
-      "inconclusive recovered=pass", 0 },
+      "inconclusive recovered=pass", 5200 },
     { "73: it was spoken, and the fault was met over the other one", "[\"recovered\"]",
       "0.000 run_start run=r version=0.1 rules=1 over=h2 time_scale=1 seed=1 "
       "expectations=[\"recovered\"] origin=run\n10.000 c100 open h2\n" ANSWERED(
           "10.000", "c100", "x1", "GET /b stream=1") "10.000 c101 open\n" BITTEN("10.000", "c101",
                                                                                  "x1", "GET /a")
           GONE("10.001", "c101") "10.010 c102 open\n" ANSWERED("10.010", "c102", "x1", "GET /a"),
-      "inconclusive recovered=pass", 0 },
+      "inconclusive recovered=pass", 5200 },
     { "73: it was met over both", "[\"recovered\"]",
       "0.000 run_start run=r version=0.1 rules=1 over=h2 time_scale=1 seed=1 "
       "expectations=[\"recovered\"] origin=run\n10.000 c101 open h2\n" BITTEN(
           "10.000", "c101", "x1", "GET /a stream=1")
           GONE("10.001", "c101") "10.010 c102 open\n" BITTEN("10.010", "c102", "x1", "GET /a") GONE(
               "10.011", "c102") "10.020 c103 open\n" ANSWERED("10.020", "c103", "x1", "GET /a"),
-      "pass recovered=pass", 0 },
+      "pass recovered=pass", 5200 },
     { "74: falls back to HTTP/1.1", "[\"falls_back\"]",
       "10.000 c101 open h2\n10.000 c101 goaway last_stream=0\n10.000 c101 x1 GET /a "
       "stream=1\n" GONE("10.001", "c101") "10.010 c102 open\n" ANSWERED("10.010", "c102", "x1",
                                                                         "GET /a"),
-      "pass falls_back=pass", 0 },
+      "pass falls_back=pass", 5200 },
     { "74: it does not", "[\"falls_back\"]",
       "10.000 c101 open h2\n10.000 c101 goaway last_stream=0\n10.000 c101 x1 GET /a "
       "stream=1\n" GONE("10.001", "c101") "10.010 c102 open h2\n" ANSWERED("10.010", "c102", "x1",
@@ -335,7 +335,7 @@ static const struct truth of_times[] = {
                                               "c101 x3 stale GET /a hangup_call=1\n"
                                               "14.200 c102 open\n" ANSWERED("14.200", "c102", "x1",
                                                                             "GET /a hangup_call=1"),
-      "fail recovered=pass retries=fail retry_elsewhere=fail", 0 },
+      "fail recovered=pass retries=fail retry_elsewhere=fail", 5200 },
     { "still_reuses: it does", "[\"still_reuses\"]", CONTROL("GET /a"), "pass~ still_reuses=pass~",
       0 },
     { "still_reuses: it does not", "[\"still_reuses\"]",
