@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <linux/sockios.h>
 #include <malloc.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -200,12 +201,13 @@ static void begin_round(struct round *r)
     r->left = 1 + random_below(6);
 }
 
-/* There is something to read. */
+/* There is something to read, or an error, which a look with recv() would take away: what is read
+ * after that looks like a FIN. */
 static bool has_more(void *client)
 {
     struct random_client *c = client;
-    char byte;
-    return recv(c->peer.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+    struct pollfd pfd = { .fd = c->peer.fd, .events = POLLIN };
+    return poll(&pfd, 1, 0) > 0;
 }
 
 /* Reads on. Something came, or it has ended. */
