@@ -142,6 +142,15 @@ enum tri history_suspended(const struct history *h, struct span when)
     return found;
 }
 
+/* It asked something on its connection when it had the answer: so its process lived on, and reads.
+ */
+static bool has_gone_on(const struct history *h, const struct connection *c,
+                        const struct attempt *a)
+{
+    const struct attempt *later = history_find_attempt(h, c->newest);
+    return later && later->first_byte.from > a->acked.to;
+}
+
 /* A close that leaves octets unread sends an RST (RFC 1122 4.2.2.13), and what was unread may be
  * the answer. Right behind the ACK of the client's kernel that is so whatever else came: nothing on
  * the wire tells what was unread, nor does a close_notify, FIN or GOAWAY that the client sends
@@ -152,14 +161,16 @@ static bool is_left_unread(const struct history *h, const struct connection *c,
 {
     if (!c || c->reset_at == NEVER)
         return false;
-    bool nothing_else = c->left != LEFT_FIN && c->sent != NEVER && c->sent == a->end_offset;
+    bool nothing_else = c->left != LEFT_FIN && c->sent != NEVER && c->sent == a->end_offset &&
+                        !has_gone_on(h, c, a);
     return c->reset_at <= a->acked.to + (nothing_else ? UNREAD_FOR : h->config.grace);
 }
 
 bool history_may_be_unread(const struct history *h, const struct attempt *a)
 {
     const struct connection *c = store_find(&h->connections, a->connection);
-    return a->progress == PROGRESS_ACKED && c && c->left != LEFT_FIN && c->ended == NEVER;
+    return a->progress == PROGRESS_ACKED && c && c->left != LEFT_FIN && c->ended == NEVER &&
+           !has_gone_on(h, c, a);
 }
 
 /* The trouble of an answer that went out: how well it is shown to have been read. */

@@ -112,6 +112,13 @@ static const struct truth of_answers[] = {
     { "37: an RST six seconds behind the ACK", USER,
       ANSWERED_TO_322(RESET_AT("17.010", "322")) EXIT("17.020"),
       "pass recovered=pass user_wait=pass", 0 },
+    { "37: it had asked more there, behind the answer, and gave that up", "[\"user_wait\"]",
+      "10.000 c102 open h2\n10.000 c102 x1 GET /a stream=1\n10.000 c102 x1 response_start "
+      "status=200\n"
+      "10.001 c102 x1 response_end status=200 end_offset=322\n"
+      "10.002 c102 x1 response_acked proof=ack from=10.001 to=10.002\n10.400 c102 stall\n"
+      "10.400 c102 x2 GET /a stream=3\n" RESET_AT("10.900", "322") EXIT("10.910"),
+      "pass user_wait=pass", 0 },
     { "37: no RST yet", USER, ANSWERED_TO_322(""), "pass~ recovered=pass~ user_wait=pass~", 4000 },
     { "37: and none in five seconds", USER, ANSWERED_TO_322(""),
       "pass recovered=pass user_wait=pass", 5200 },
