@@ -28,7 +28,8 @@ static const uint32_t lengths = 0
 /* Of the request that was looked at last. */
 static char names[LEDGER_LIST_SIZE], others[LEDGER_LIST_SIZE];
 
-/* The first field of a name counts, but that an empty one says nothing. */
+/* The first field of a name counts, but that an empty one says nothing; of Connection, which is one
+ * list in any number of lines (RFC 9110 5.3), the one that has "close". */
 static void find(struct asked *asked, const struct header *h)
 {
     if (h->value_len == 0 || h->name_len >= 32 || !(lengths >> h->name_len & 1))
@@ -36,7 +37,7 @@ static void find(struct asked *asked, const struct header *h)
     for (size_t i = 0; i < ASKED_COUNT; i++) {
         if (known[i].len != h->name_len || strncasecmp(known[i].name, h->name, h->name_len) != 0)
             continue;
-        if (!asked->found[i])
+        if (!asked->found[i] || (i == ASKED_CONNECTION && header_has_token(h, "close")))
             asked->found[i] = h;
         return;
     }

@@ -154,6 +154,27 @@ static void a_limit_of_ours_is_no_error_of_the_client(void **state)
 }
 
 /* Behind an answer that is held: begun by nobody, and known at the end as far as it came. */
+static void connection_is_one_list_in_any_number_of_lines(void **state)
+{
+    static const struct {
+        const char *lines, *told;
+    } rows[] = {
+        { "Connection: keep-alive\r\nConnection: close\r\n", "close" },
+        { "Connection: close\r\nConnection: keep-alive\r\n", "close" },
+        { "Connection:\r\nConnection: x, CLOSE\r\nConnection: y\r\n", "x, CLOSE" },
+        { "Connection: keep-alive\r\nConnection: x-close\r\n", "keep-alive" },
+        { "", "" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char request[200];
+        snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: x\r\n%s\r\n", rows[i].lines);
+        json_t *events = play("[]", request, "HTTP/1.1", "request");
+        assert_string_equal(text_in(event_called(events, "request"), "connection_header"),
+                            rows[i].told);
+        json_decref(events);
+    }
+}
+
 static void a_request_behind_one_that_is_held_is_known(void **state)
 {
     static const struct {
@@ -194,6 +215,7 @@ int main(void)
         TEST(a_fault_that_does_not_come_about_is_taken_back),
         TEST(a_step_that_does_nothing_is_missed_and_no_fault),
         TEST(a_limit_of_ours_is_no_error_of_the_client),
+        TEST(connection_is_one_list_in_any_number_of_lines),
         TEST(a_request_behind_one_that_is_held_is_known),
     };
     return cmocka_run_group_tests(tests, rig_start, rig_stop);
