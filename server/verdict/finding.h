@@ -62,6 +62,8 @@
       "Hangup-Mark on a request")                                                                  \
     X(LATER, "later", "leave a longer pause between the fault and the next request")               \
     X(MODE, "mode", "use a mode that exercises it, see hangup prove --list")                       \
+    X(READ, "read",                                                                                \
+      "use a mode in which the server reads what it does not answer, such as stall-on-reuse")      \
     X(GRACE, "grace",                                                                              \
       "the server closed the connection itself before: use a mode that does not, such as "         \
       "goaway-idle with grace=never")                                                              \

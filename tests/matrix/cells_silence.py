@@ -48,6 +48,14 @@ def silence_family(t):
                      'The same, but nothing was read of its request: that it was this one is presumed only.',
                      'gives-up-retry', steps, spec, over, tls, {'recovered': 'P' if read else 'PI', 'bounded-wait': 'PI'},
                      params={'bounded-wait': {'max': '1500ms'}}, wire=before + ('timeout', 'ok'), due=read, **more)
+            t.spread('hole', 'The same: whether it tried on the same connection, too, is seen only where its kernel '
+                     'had nothing to send again.', 'gives-up-retry', steps, spec, over, tls,
+                     dict.fromkeys(('retries', 'retry_elsewhere', 'retry-once'), 'PI' if read else 'I'),
+                     wire=before + ('timeout', 'ok'),
+                     due=False, **more)
+            t.spread('hole', 'It tried once more in the hole, and then elsewhere: never a pass.', 'gives-up-same', steps, spec,
+                     over, tls, {'retries': 'FI', 'retry_elsewhere': 'FI', 'retry-once': 'FI'},
+                     wire=before + ('timeout', 'timeout', 'ok'), due=False, **more)
             t.spread('hole', 'It waited for 2.5 s where 1 s is allowed: never a pass.', 'gives-up-late', steps, spec,
                      over, tls, {'bounded-wait': 'FI'}, params={'bounded-wait': {'max': '1s'}},
                      wire=before + ('timeout',), due=False, **more)

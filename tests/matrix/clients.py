@@ -30,7 +30,7 @@ class Policy:
     retries: int = 0
     retry_post: str = 'never'     # never, keyless, key, constant-key, unprocessed
     retry_get: str = 'always'     # always, unprocessed
-    where: str = 'new'            # new, same, two (both at once), v6
+    where: str = 'new'            # new, same, same-first (then new), two (both at once), v6
     delay: float = 0.005          # from the loss to the retry
     backoff: float = 1.0          # what delay is multiplied with each time
     limit: float = 4.0            # for an attempt
@@ -316,9 +316,9 @@ class App:
     def once(self, conn, method, target, fields, body, attempts):
         policy, begin = self.policy, time.monotonic()
         try:
-            if conn is None or policy.where != 'same':
+            if conn is None or not self.stays(attempts):
                 again = attempts > 0 and conn is not None
-                conn = self.take(fresh=again and policy.where in ('new', 'v6'), v6=again and policy.where == 'v6')
+                conn = self.take(fresh=again and policy.where != 'same', v6=again and policy.where == 'v6')
         except OSError as trouble:
             self.seen(self.calls, method, 0, 'connect', begin)
             return None, Result('connect', detail=str(trouble))
@@ -328,9 +328,13 @@ class App:
             self.over = 'h1'
         if self.answered(result) or result.kind == 'status':
             self.put(conn)
-        elif policy.where != 'same' or attempts >= policy.retries:
+        elif attempts >= policy.retries or not self.stays(attempts + 1):
             self.leave(conn, result)
         return conn, result
+
+    def stays(self, attempts):
+        """Whether the next attempt, of which there were so many, goes out on the connection of the last one."""
+        return self.policy.where == 'same' or self.policy.where == 'same-first' and attempts == 1
 
     def two(self, method, target, fields, body):
         """Two at once, each on a new connection."""
@@ -492,6 +496,7 @@ CLIENTS = {
     'gives-up-rst': Policy(limit=0.5, give_up='rst'),
     'gives-up-cancel': Policy(limit=0.5, give_up='cancel'),
     'gives-up-retry': Policy(limit=0.5, retries=1),
+    'gives-up-same': Policy(limit=0.5, retries=2, where='same-first'),
     'gives-up-cancel-retry': Policy(limit=0.5, retries=1, give_up='cancel'),
     'gives-up-late': Policy(limit=2.5),
     'gives-up-post': Policy(limit=0.5, retries=1, retry_post='keyless'),
