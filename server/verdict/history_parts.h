@@ -1,5 +1,6 @@
 /* history_parts.h - the inside of a history, for the files that make it up: history.c (records and
- * gaps), attempts.c, connections.c and faults.c (what each event does), judge.c (what follows).
+ * gaps), attempts.c, presumed.c, connections.c and faults.c (what each event does), judge.c (what
+ * follows).
  */
 #pragma once
 
@@ -36,8 +37,9 @@ typedef void event_handler(struct history *h, const struct ledger_record *r);
 /* attempts.c */
 event_handler history_on_request, history_on_stale_request, history_on_request_complete,
     history_on_processed, history_on_response_start, history_on_response_end,
-    history_on_response_acked, history_on_exchange_lost, history_on_peer_rst_stream,
-    history_on_segments_dropped;
+    history_on_response_acked, history_on_exchange_lost, history_on_peer_rst_stream;
+/* presumed.c */
+event_handler history_on_segments_dropped;
 /* connections.c */
 event_handler history_on_connection_open, history_on_client_hello, history_on_protocol,
     history_on_peer_fin, history_on_peer_rst, history_on_peer_close_notify, history_on_peer_goaway,
@@ -68,6 +70,11 @@ struct connection *history_connection_of(struct history *h, const struct ledger_
 struct attempt *attempt_newest(struct history *h, const struct connection *c);
 struct attempt *attempt_before(struct history *h, const struct attempt *a);
 struct attempt *attempt_of(struct history *h, const struct connection *c, uint32_t exchange);
+/* A new one, that a record is the first to tell of. */
+struct attempt *attempt_add(struct history *h, struct connection *c, const struct ledger_record *r);
+/* The presumed attempt that nothing was read of yet; what comes is read in the order in which it
+ * was sent, so that it is the next request of its connection, if it is one. */
+struct attempt *presumed_on(struct history *h, const struct connection *c);
 
 /* Whether it can still be struck: not answered, not lost. */
 bool attempt_pending(const struct attempt *a);
