@@ -530,7 +530,7 @@ bool account_was_cut(const struct history *h, const struct calls *calls, const s
     if (call->answered.to != NEVER)
         return false;
     for (size_t i = 0; i < call->count; i++) {
-        cut |= attempt_was_cut(h, calls->members[call->first + i].attempt);
+        cut |= history_was_cut(h, calls->members[call->first + i].attempt);
     }
     return cut;
 }

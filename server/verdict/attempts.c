@@ -580,21 +580,6 @@ void history_on_exchange_lost(struct history *h, const struct ledger_record *r)
     close_exchange(c, a, r);
 }
 
-bool attempt_was_cut(const struct history *h, const struct attempt *a)
-{
-    const struct fault *f = a->fault ? history_find_fault(h, a->fault) : NULL;
-    int64_t answering = a->reached[PROGRESS_ANSWERING];
-    if (!f || f->in_effect == TRI_NO)
-        return false;
-    if (f->step == STEP_INJECT) /* something else came in its place, which is no answer */
-        return a->reached[PROGRESS_HANDED] == NEVER;
-    if (answering == NEVER)
-        return false;
-    bool in_the_middle =
-        f->class == CLASS_ENDS && answering <= f->at && a->reached[PROGRESS_HANDED] == NEVER;
-    return f->class == CLASS_CUTS || in_the_middle || a->cut_short;
-}
-
 /* The attempt on a stream that is over, while it is held; NULL. Those of a connection come in the
  * order of their streams. */
 static struct attempt *attempt_on_stream(struct history *h, const struct connection *c,

@@ -130,7 +130,7 @@ void check_falls_back(const struct scene *s, struct finding *f)
 static size_t cut_one(const struct scene *s, const struct call *call)
 {
     for (size_t i = 0; i < call->count; i++) {
-        if (attempt_was_cut(s->h, call_members(s, call)[i].attempt))
+        if (history_was_cut(s->h, call_members(s, call)[i].attempt))
             return i + 1;
     }
     return 0;

@@ -275,8 +275,6 @@ int64_t history_age(const struct history *h);
 int64_t history_grace(const struct history *h);
 /* Whether a request says, by a header field such as Via, that a proxy has sent it. */
 bool history_proxied(const struct history *h);
-/* Whether a fault let a part of its answer out and not the rest. */
-bool attempt_was_cut(const struct history *h, const struct attempt *a);
 /* Whether what a black hole dropped was no request (R7): over HTTP/2, just before its client's FIN,
  * and no more than the GOAWAY and the close_notify by which it leaves. */
 bool attempt_is_farewell(const struct history *h, const struct attempt *a);
@@ -335,6 +333,8 @@ bool history_answered(const struct history *h, const struct attempt *a);
  * was sent behind it; and whether that may still come. */
 #define UNREAD_FOR (5 * NS_PER_S)
 bool history_may_be_unread(const struct history *h, const struct attempt *a);
+/* Whether a fault let a part of its answer out and not the rest. */
+bool history_was_cut(const struct history *h, const struct attempt *a);
 /* When the client could see that the attempt is lost: of silent faults, from its first byte on. */
 struct span history_seen(const struct history *h, const struct attempt *a);
 /* When the client can first have known of the fault of its connection, or of the notice of one

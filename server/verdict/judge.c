@@ -303,6 +303,21 @@ enum tri history_knew(const struct history *h, const struct attempt *a)
     return a->first_byte.from >= known.to ? TRI_YES : TRI_UNKNOWN;
 }
 
+bool history_was_cut(const struct history *h, const struct attempt *a)
+{
+    const struct fault *f = a->fault ? history_find_fault(h, a->fault) : NULL;
+    int64_t answering = a->reached[PROGRESS_ANSWERING];
+    if (!f || f->in_effect == TRI_NO)
+        return false;
+    if (f->step == STEP_INJECT) /* something else came in its place, which is no answer */
+        return a->reached[PROGRESS_HANDED] == NEVER;
+    if (answering == NEVER)
+        return false;
+    bool in_the_middle =
+        f->class == CLASS_ENDS && answering <= f->at && a->reached[PROGRESS_HANDED] == NEVER;
+    return f->class == CLASS_CUTS || in_the_middle || a->cut_short;
+}
+
 struct span history_seen(const struct history *h, const struct attempt *a)
 {
     struct out room;
