@@ -17,7 +17,8 @@ void account_finish(struct account *a)
 
 /* --- Lines */
 
-static struct account_line *add_line(struct account *a)
+/* In the order of n, and of one n in that in which they came. */
+static struct account_line *add_line(struct account *a, int n)
 {
     if (a->count == a->room && a->count < ACCOUNT_MAX) {
         size_t room = a->room ? 2 * a->room : 16;
@@ -31,8 +32,11 @@ static struct account_line *add_line(struct account *a)
         a->broken = true;
         return NULL;
     }
-    a->lines[a->count] = (struct account_line){ .took = NEVER };
-    return &a->lines[a->count++];
+    struct account_line *line = &a->lines[a->count++];
+    for (; line > a->lines && line[-1].n > n; line--)
+        *line = line[-1];
+    *line = (struct account_line){ .n = n, .took = NEVER };
+    return line;
 }
 
 static void copy(char *out, size_t size, const json_t *text)
@@ -49,10 +53,9 @@ static void read_line(struct account *a, const json_t *line, uint64_t seq, int64
         a->broken = true;
         return;
     }
-    struct account_line *out = add_line(a);
+    struct account_line *out = add_line(a, (int)json_integer_value(n));
     if (!out)
         return;
-    out->n = (int)json_integer_value(n);
     out->ok = json_is_true(ok);
     out->has_status = json_is_integer(status) && json_integer_value(status) > 0;
     out->status = out->has_status ? (int)json_integer_value(status) : 0;
@@ -111,18 +114,6 @@ bool account_whole(const struct account *a)
 }
 
 /* --- To which calls they belong */
-
-static int by_n(const void *x, const void *y)
-{
-    const struct account_line *a = x, *b = y;
-    return a->n != b->n ? (a->n > b->n) - (a->n < b->n) : (a->seq > b->seq) - (a->seq < b->seq);
-}
-
-static void sort_lines(struct account *a)
-{
-    if (a->count)
-        qsort(a->lines, a->count, sizeof *a->lines, by_n);
-}
 
 static const char *method_of(const struct calls *calls, const struct call *call)
 {
@@ -224,7 +215,6 @@ static bool match_in_order(struct account *a, const struct calls *calls)
 bool account_match(struct account *a, const struct calls *calls)
 {
     size_t named = 0;
-    sort_lines(a);
     for (size_t i = 0; i < a->count; i++) {
         a->lines[i].matched = MATCHED_NOT;
         a->lines[i].named = false;
@@ -346,7 +336,6 @@ size_t account_resent(struct account *a, const struct history *h, const struct c
                       int64_t within, bool as_in_control, struct resent *out)
 {
     size_t count = 0;
-    sort_lines(a);
     if (!(as_in_control ? is_in_turn(calls) : account_tells_each(a, calls)))
         return 0;
     for (size_t c = 0; c < calls->count && count < RESENT_MAX; c++) {
@@ -470,7 +459,6 @@ static bool spans(const struct account_line *line, const struct history *h,
 
 bool account_joins(struct account *a, const struct history *h, const struct calls *wide)
 {
-    sort_lines(a);
     if (wide->count != a->count || !a->count || !account_tells_each(a, wide) || !is_in_turn(wide))
         return false;
     for (size_t c = 0; c < wide->count; c++) {
@@ -505,7 +493,6 @@ static bool tells_of(const struct account_line *line, const struct history *h,
 bool account_parts(struct account *a, const struct history *h, const struct calls *narrow)
 {
     int64_t before = NEVER;
-    sort_lines(a);
     if (!account_whole(a) || a->asked != a->count || !a->count || a->at_once ||
         narrow->count != a->count)
         return false;

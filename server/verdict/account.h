@@ -29,13 +29,13 @@ struct account_line {
 };
 
 struct account {
-    bool driver;  /* {"driver":1} came */
-    bool scaled;  /* and the client has scaled its clocks as the run has */
-    bool broken;  /* a line is no such line, or there were too many */
-    size_t asked; /* requests that its steps ask for; 0: that is not known */
-    bool at_once; /* some of them at the same time */
-    bool marks;   /* some of them are the marks of an app that goes and comes back */
-    struct account_line *lines;
+    bool driver;                /* {"driver":1} came */
+    bool scaled;                /* and the client has scaled its clocks as the run has */
+    bool broken;                /* a line is no such line, or there were too many */
+    size_t asked;               /* requests that its steps ask for; 0: that is not known */
+    bool at_once;               /* some of them at the same time */
+    bool marks;                 /* some of them are the marks of an app that goes and comes back */
+    struct account_line *lines; /* by n */
     size_t count, room;
     size_t pending; /* calls that began when the last line had come, so that they have none yet */
 };

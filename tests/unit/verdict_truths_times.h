@@ -92,6 +92,12 @@ static const struct truth of_times[] = {
                                                "connection_end by=fault how=rst fault=F\n" REPORT(
                                                    "13.001", "2", "get", "false") EXIT("13.500"),
       "fail recovered=fail", 20000 },
+    { "paused: the lines of the account come in another order, the first behind the pause",
+      "[\"recovered\"]",
+      DRIVER TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101")
+          REPORT("11.010", "2", "get", "false") PAUSED("11.05", "13.0")
+              REPORT("13.001", "1", "get", "true") EXIT("13.500"),
+      "fail recovered=fail", 20000 },
     { "paused: it had heard of the end, and left", "[\"recovered\"]",
       TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a") PAUSED("11.01", "13.0")
           GONE("13.001", "c101") EXIT("13.002"),
