@@ -135,10 +135,9 @@ static bool fits(const struct account_line *line, const struct calls *calls,
     return !*asked || !*found || strcmp(asked, found) == 0;
 }
 
-static bool is_answered(const struct call *call)
+static bool may_be_answered(const struct call *call)
 {
-    return call->state == CALL_ANSWERED || call->state == CALL_RECOVERED ||
-           call->state == CALL_DOUBTFUL;
+    return calls_is_answered(call) || call->state == CALL_DOUBTFUL;
 }
 
 /* Its Hangup-Call; NULL: none. */
@@ -196,7 +195,7 @@ static bool match_in_order(struct account *a, const struct calls *calls)
         const struct call *call = c < calls->count ? &calls->calls[c] : NULL;
         last = line->at > last ? line->at : last;
         bool here = call && fits(line, calls, call), before = call && line->at < call->begun.from;
-        if (!line->ok && (before || (spare > 0 && (!here || is_answered(call))))) {
+        if (!line->ok && (before || (spare > 0 && (!here || may_be_answered(call))))) {
             line->matched = MATCHED_NOTHING;
             spare -= spare > 0;
             continue;
@@ -239,12 +238,6 @@ bool account_match(struct account *a, const struct calls *calls)
 static const struct attempt *first_of(const struct calls *calls, const struct call *call)
 {
     return call->count ? calls->members[call->first].attempt : NULL;
-}
-
-/* For sure, so that it is known when. */
-static bool is_surely_answered(const struct call *call)
-{
-    return call->state == CALL_ANSWERED || call->state == CALL_RECOVERED;
 }
 
 /* A request of which nothing was read, that is joined to nothing. */
@@ -312,14 +305,14 @@ static const struct attempt *sent_again(const struct account *a, const struct hi
             continue;
         }
         bool told = a->count && a->lines[line].at <= lost->first_byte.to; /* of its success */
-        bool seen = is_surely_answered(call) && call->answered.from <= lost->first_byte.to;
+        bool seen = calls_is_answered(call) && call->answered.from <= lost->first_byte.to;
         if (!told && !seen)
             return NULL;
         line++;
     }
     const struct attempt *again = next ? first_of(calls, next) : NULL;
     /* Nobody can know of the loss at once: then it is a request of its own, or no request. */
-    if (!again || !is_surely_answered(next) || again->connection == lost->connection ||
+    if (!again || !calls_is_answered(next) || again->connection == lost->connection ||
         next->begun.from <= lost->first_byte.to + history_grace(h) ||
         !(repeat_is_safe(again) || (a->count && is_risky(h, lost, again))) ||
         next->begun.from > lost->first_byte.to + within)
@@ -436,7 +429,7 @@ static bool spans(const struct account_line *line, const struct history *h,
                   const struct calls *calls, const struct call *call, const struct call *before)
 {
     const struct attempt *first = first_of(calls, call);
-    if (!is_surely_answered(call) || call->lacks_before || call->lacks_after || call->presumed ||
+    if (!calls_is_answered(call) || call->lacks_before || call->lacks_after || call->presumed ||
         name_of(calls, call) || !fits(line, calls, call) || line->took == NEVER ||
         line->at < call->answered.from ||
         line->took + MS_CUT < answered_at_least(h, calls, call) - call->begun.to)
@@ -476,9 +469,9 @@ static bool tells_of(const struct account_line *line, const struct history *h,
                      const struct calls *calls, const struct call *call, int64_t before)
 {
     const struct attempt *read = account_confirms(line, h, calls, call);
-    int64_t began = is_surely_answered(call) ? answered_at_least(h, calls, call)
-                    : read                   ? read->reached[PROGRESS_HANDED]
-                                             : NEVER;
+    int64_t began = calls_is_answered(call) ? answered_at_least(h, calls, call)
+                    : read                  ? read->reached[PROGRESS_HANDED]
+                                            : NEVER;
     if (line->ok != (began != NEVER) || line->took == NEVER || !fits(line, calls, call) ||
         name_of(calls, call) || call->lacks_before || call->lacks_after || call->presumed ||
         call->anonymous || call->begun.to > line->at || call->state == CALL_UNKNOWN)
@@ -569,7 +562,7 @@ enum differs account_differs(const struct account_line *line, const struct histo
                              const struct calls *calls, const struct call *call)
 {
     int status = status_of(calls, call);
-    bool answered = call->state == CALL_ANSWERED || call->state == CALL_RECOVERED;
+    bool answered = calls_is_answered(call);
     if (call->state == CALL_UNKNOWN)
         return DIFFERS_NOT;
     if (!line->ok)
@@ -578,7 +571,7 @@ enum differs account_differs(const struct account_line *line, const struct histo
                    : DIFFERS_NOT;
     if (account_was_cut(h, calls, call))
         return DIFFERS_CUT;
-    if (!status && !is_answered(call))
+    if (!status && !may_be_answered(call))
         return DIFFERS_UNANSWERED;
     return line->has_status && status && line->status != status ? DIFFERS_STATUS : DIFFERS_NOT;
 }

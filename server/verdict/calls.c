@@ -338,6 +338,11 @@ void calls_destroy(struct calls *c)
     free(c);
 }
 
+bool calls_is_answered(const struct call *call)
+{
+    return call->state == CALL_ANSWERED || call->state == CALL_RECOVERED;
+}
+
 struct call_group calls_group(const struct calls *c, const struct call *call)
 {
     struct call_group group = { 0 };
@@ -347,7 +352,7 @@ struct call_group calls_group(const struct calls *c, const struct call *call)
             continue;
         group.calls++;
         group.attempts += (unsigned)one->count;
-        group.answered += one->state == CALL_ANSWERED || one->state == CALL_RECOVERED;
+        group.answered += calls_is_answered(one);
         group.retries_max += one->retries;
     }
     group.retries_min = (group.retries_max + group.calls - 1) / group.calls;

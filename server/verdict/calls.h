@@ -139,6 +139,9 @@ void calls_destroy(struct calls *c);
 /* The first attempt of a call of which anything was read, else the first; NULL: it has none. */
 const struct attempt *calls_first_read(const struct calls *c, const struct call *call);
 
+/* Whether it was answered for sure. */
+bool calls_is_answered(const struct call *call);
+
 /* The group of a call; of one that is alone, of itself. */
 struct call_group calls_group(const struct calls *c, const struct call *call);
 

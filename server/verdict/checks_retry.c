@@ -88,7 +88,7 @@ static void too_few(const struct scene *s, struct finding *f, const struct call 
     int64_t deadline = call->begun.to + 10 * NS_PER_S;
     const struct note *note = &s->notes[call - s->calls->calls];
     bool said = note->line && note->line->ok && note->differs == DIFFERS_NOT;
-    bool answered = call->state == CALL_ANSWERED || call->state == CALL_RECOVERED;
+    bool answered = calls_is_answered(call);
     call_text(s, call, name);
     if (call->state == CALL_DOUBTFUL && made == 0 && !said)
         scene_leave(s, f, call, REMEDY_CONFIRM,

@@ -4,11 +4,6 @@
 #include "base/clock.h"
 #include "verdict/scene.h"
 
-static bool is_answered(const struct call *call)
-{
-    return call->state == CALL_ANSWERED || call->state == CALL_RECOVERED;
-}
-
 /* One of its answers went out, and it is not known whether it arrived: never a fail. */
 static bool handed_out(const struct scene *s, const struct call *call)
 {
@@ -143,10 +138,11 @@ static bool is_open_question(const struct scene *s, struct finding *f, const str
                         ? "%s: perhaps it was none, but a spare connection"
                         : "something fell into a silent connection, and perhaps it was %s",
                     name);
-    else if (call->state == CALL_UNKNOWN || (is_answered(call) && call->lacks_before))
+    else if (call->state == CALL_UNKNOWN || (calls_is_answered(call) && call->lacks_before))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
-    else if (!late && (call->state == CALL_DOUBTFUL || (!is_answered(call) && handed_out(s, call))))
+    else if (!late &&
+             (call->state == CALL_DOUBTFUL || (!calls_is_answered(call) && handed_out(s, call))))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, confirm(s, call), UNTIL_THE_END,
                  "%s: an answer went out, and nothing shows that the client has read it", name);
     else
@@ -221,18 +217,18 @@ static void recover_bitten(const struct scene *s, struct finding *f, const struc
         return;
     }
     int64_t took;
-    if (!is_answered(call) && is_confirmed(s, call, &took)) {
+    if (!calls_is_answered(call) && is_confirmed(s, call, &took)) {
         was_confirmed(s, f, call, took, within);
         return;
     }
-    if (scene_had_failed(s, call) && is_answered(call)) {
+    if (scene_had_failed(s, call) && calls_is_answered(call)) {
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s had failed, says the client, before it was answered", name);
         return;
     }
     if (failed_in_hole(s, f, call) || is_open_question(s, f, call, handed_late(s, call, within)))
         return;
-    if (!is_answered(call))
+    if (!calls_is_answered(call))
         was_not_answered(s, f, call, within);
     else if (call->wait.from > within)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s was answered only after %s",
@@ -270,9 +266,9 @@ static void recover_kept_off(const struct scene *s, struct finding *f, const str
     else if (call->state == CALL_UNKNOWN || call->lacks_before)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                  "what happened to %s is not all in the ledger", name);
-    else if (!is_answered(call) && is_confirmed(s, call, &took))
+    else if (!calls_is_answered(call) && is_confirmed(s, call, &took))
         was_confirmed(s, f, call, took, within);
-    else if (!is_answered(call) || call->wait.to > within)
+    else if (!calls_is_answered(call) || call->wait.to > within)
         scene_leave(s, f, call, unanswered(s, call),
                     "%s was kept off connection %llu, and not answered", name,
                     (unsigned long long)call->left);
@@ -353,7 +349,7 @@ void check_recovered(const struct scene *s, struct finding *f)
             recover_kept_off(s, f, call, within);
             break;
         case EXPOSURE_UNKNOWN:
-            if (!is_answered(call) || call->lacks_before)
+            if (!calls_is_answered(call) || call->lacks_before)
                 found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
                          "what happened to %s is not all in the ledger", call_text(s, call, name));
             else
@@ -488,14 +484,14 @@ static void wait_of(const struct scene *s, struct finding *f, const struct call 
     bool ended = call->anonymous && call->ended_by_client != NEVER &&
                  call->ended_by_client - call->sent <= max;
     int64_t took;
-    if (!is_answered(call) && is_confirmed(s, call, &took)) {
+    if (!calls_is_answered(call) && is_confirmed(s, call, &took)) {
         was_confirmed(s, f, call, took, max);
         return;
     }
     if (!ended && !line_of_hole(s, call) &&
         is_open_question(s, f, call, waited_beyond(s, call, max)))
         return;
-    if (!is_answered(call) || scene_had_failed(s, call))
+    if (!calls_is_answered(call) || scene_had_failed(s, call))
         wait_unanswered(s, f, call, max);
     else if (call->wait.to <= max && told_longer(s, f, call, max))
         return;
@@ -640,7 +636,7 @@ void check_waits(const struct scene *s, struct finding *f)
                         "perhaps %s began in the outage: its line came late", name);
         else if (line && !line->ok)
             found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s failed", name);
-        else if (is_answered(call) && line && call->answered.from >= outage.to)
+        else if (calls_is_answered(call) && line && call->answered.from >= outage.to)
             found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_answered_until(s, call),
                      "%s began in the outage, and was answered after it", name);
         else

@@ -43,11 +43,6 @@ static json_t *text_of(struct buf *b)
     return text;
 }
 
-static bool is_answered(const struct call *call)
-{
-    return call->state == CALL_ANSWERED || call->state == CALL_RECOVERED;
-}
-
 static const char *method_of(const struct work *w, const struct call *call)
 {
     const struct attempt *a = calls_first_read(w->calls, call);
@@ -179,7 +174,7 @@ static void look_at(struct tested *t, const struct work *w, const struct call *c
         return;
     if (struck)
         tally(t, method_of(w, call),
-              is_answered(call) || account_confirms(line, w->phase->h, w->calls, call));
+              calls_is_answered(call) || account_confirms(line, w->phase->h, w->calls, call));
     else
         t->kept_off++;
     t->h1 |= c && !c->h2;

@@ -87,8 +87,7 @@ static bool may_differ(const struct scene *s)
             return true;
     }
     for (size_t i = 0; i < s->calls->count; i++) {
-        enum call_state state = s->calls->calls[i].state;
-        if (state != CALL_ANSWERED && state != CALL_RECOVERED)
+        if (!calls_is_answered(&s->calls->calls[i]))
             return true;
     }
     return false;
@@ -202,8 +201,8 @@ static void judge_control(struct work *w)
     bool lost = false;
     w->final = w->over;
     for (size_t i = 0; i < w->calls->count; i++) {
-        enum call_state state = w->calls->calls[i].state;
-        lost |= state != CALL_ANSWERED && state != CALL_RECOVERED && state != CALL_DOUBTFUL;
+        const struct call *call = &w->calls->calls[i];
+        lost |= !calls_is_answered(call) && call->state != CALL_DOUBTFUL;
     }
     if (p->exited != NEVER && p->status != 0 && !p->untold)
         w->outcome = OUTCOME_FAIL;
