@@ -41,7 +41,7 @@ static void join_ids(struct ids *ids, const struct ids *more)
 
 void finding_begin(struct finding *f)
 {
-    *f = (struct finding){ .outcome = OUTCOME_NA, .until = NEVER };
+    *f = (struct finding){ .outcome = OUTCOME_NA, .until = NEVER, .waits = NEVER };
 }
 
 void found_va(struct finding *f, enum outcome outcome, enum remedy remedy, int64_t until,
@@ -49,6 +49,8 @@ void found_va(struct finding *f, enum outcome outcome, enum remedy remedy, int64
 {
     if (outcome != OUTCOME_FAIL) /* which is final at once */
         f->until = until > f->until ? until : f->until;
+    if (remedy == REMEDY_WAIT && until != UNTIL_THE_END)
+        f->waits = history_sooner(f->waits, until);
     if (f->count[outcome]++ == 0 && outcome >= f->outcome) {
         vsnprintf(f->sentence, sizeof f->sentence, format, args);
         f->outcome = outcome;
@@ -154,6 +156,7 @@ struct finding finding_of_both(const struct finding *narrow, const struct findin
     static const char *const words[] = { "n/a", "pass", "inconclusive", "fail" };
     struct finding both = *narrow;
     both.until = wide->until > narrow->until ? wide->until : narrow->until;
+    both.waits = history_sooner(wide->waits, narrow->waits);
     if (narrow->outcome == wide->outcome)
         return both;
     both.outcome = OUTCOME_INCONCLUSIVE;

@@ -116,6 +116,7 @@ struct finding {
     enum outcome outcome;
     enum remedy remedy;
     int64_t until; /* of all that was found: the latest */
+    int64_t waits; /* of what is found otherwise then (REMEDY_WAIT): the first; NEVER */
     unsigned count[OUTCOME_FAIL + 1];
     char sentence[SENTENCE_SIZE]; /* of the first that is so bad */
     struct subject who;

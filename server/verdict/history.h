@@ -23,6 +23,11 @@
 
 #define NEVER (-1) /* an age: it has not happened */
 
+static inline int64_t history_sooner(int64_t x, int64_t y)
+{
+    return x == NEVER || (y != NEVER && y < x) ? y : x;
+}
+
 struct span {
     int64_t from, to; /* both NEVER, or neither */
 };

@@ -13,11 +13,6 @@
 
 /* --- Out of service */
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a == NEVER ? b : b == NEVER ? a : a < b ? a : b;
-}
-
 static int64_t later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -31,19 +26,19 @@ static bool held(const struct history *h, const struct attempt *a, struct out *o
     if (!f)
         return false;
     int64_t begun = later(f->at, a->first_byte.from);
-    int64_t released = sooner(f->ended, a->reached[PROGRESS_HANDED]);
+    int64_t released = history_sooner(f->ended, a->reached[PROGRESS_HANDED]);
     int64_t answering = a->reached[PROGRESS_ANSWERING];
     *out = (struct out){ .trouble = TROUBLE_HELD, .fault = f->seq, .seq = f->seq };
     switch (f->then_hold ? HOLDS_ANSWER : kind_of(f->step)->holds) {
     case HOLDS_ANSWER:
         out->from = begun + h->config.grace;
-        out->to = answering > f->at ? sooner(released, answering) : released;
+        out->to = answering > f->at ? history_sooner(released, answering) : released;
         break;
     case HOLDS_CONTENT:
         if (a->content_length == 0 || a->reached[PROGRESS_TOLD] == NEVER)
             return false;
         out->from = later(f->at, a->reached[PROGRESS_TOLD]) + SLOW_AFTER;
-        out->to = sooner(released, a->reached[PROGRESS_WHOLE]);
+        out->to = history_sooner(released, a->reached[PROGRESS_WHOLE]);
         break;
     case HOLDS_SLOW:
         if (answering == NEVER)
@@ -56,7 +51,7 @@ static bool held(const struct history *h, const struct attempt *a, struct out *o
     }
     out->since = out->from;
     for (int i = 0; i < a->out_count; i++)
-        out->to = sooner(out->to, a->outs[i].from); /* then that is what keeps it */
+        out->to = history_sooner(out->to, a->outs[i].from); /* then that is what keeps it */
     return out->to == NEVER || out->to > out->from;
 }
 
@@ -265,8 +260,8 @@ struct span history_known(const struct history *h, const struct connection *c)
     struct span known = known_by_kernel(h, c);
     if (c->said_at == NEVER)
         return known;
-    known.to = sooner(known.to, c->said_at);
-    known.from = sooner(known.from, known.to);
+    known.to = history_sooner(known.to, c->said_at);
+    known.from = history_sooner(known.from, known.to);
     return known;
 }
 

@@ -419,7 +419,8 @@ void verdict_feed(struct verdict *v, const struct ledger_record *r)
 
 void verdict_now(struct verdict *v, int64_t age)
 {
-    v->age = age > v->age ? age : v->age;
+    if (!v->run_over) /* else all is as it was then, whenever that is asked for */
+        v->age = age > v->age ? age : v->age;
 }
 
 /* --- Asking */

@@ -281,8 +281,8 @@ static bool judge(struct verdict *v, struct work *w, const struct phase *control
         one->found = finding_of_both(&findings[i], &findings[count + i], text, &joined, remedy);
         one->final = is_final(w, v, one);
         w->final &= one->final;
-        const int64_t times[] = { one->found.until, w->heard_out };
-        for (int k = 0; k < 2 && !one->final; k++) {
+        const int64_t times[] = { one->found.until, one->found.waits, w->heard_out };
+        for (int k = 0; k < 3 && !one->final; k++) {
             if (times[k] != NEVER && times[k] != UNTIL_THE_END)
                 look_at(v, times[k] + 1);
         }
@@ -414,12 +414,16 @@ static bool work_phase(struct verdict *v, struct phase *p, const struct phase *c
         return work_by_times(v, w, p, NULL);
     bool done = paused_begin(p, &kept), twice = kept != NULL;
     if (twice) {
-        int64_t now = v->age, next = v->next, over;
-        v->age = paused_now(p, now, &over);
+        int64_t now = v->age, next = v->next, over, soon;
+        v->age = soon = paused_now(p, now, &over);
+        v->next = NEVER;
         done = work_by_times(v, &early, p, control);
+        soon = v->next == NEVER ? NEVER : now + v->next - soon;
         v->age = now;
-        v->next = over != NEVER && (next == NEVER || over < next) ? over : next;
+        v->next = next;
         paused_end(kept);
+        look_at(v, over);
+        look_at(v, soon);
     }
     done = done && work_by_times(v, w, p, control);
     if (done && twice)

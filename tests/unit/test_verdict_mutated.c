@@ -330,6 +330,25 @@ static void when_it_is_asked_does_not_matter(void **state)
     each_truth(is_asked_often);
 }
 
+/* Much later it is as it was when it named no time any more. */
+static void stays_for_good(const struct truth *t, const struct ledger *l, struct verdict *v,
+                           int64_t last)
+{
+    struct verdict *late = rig_verdict();
+    struct ledger_cursor cursor = { .ledger = l };
+    struct ledger_record record = { 0 };
+    while (ledger_next(&cursor, &record))
+        verdict_feed(late, &record);
+    verdict_now(late, last + 3600 * NS_PER_S);
+    char *now = rig_says(v), *then = rig_says(late);
+    wrong += strcmp(now, then) != 0;
+    if (strcmp(now, then) != 0)
+        print_error("%s: %s, and an hour later %s\n", t->title, now, then);
+    free(now);
+    free(then);
+    verdict_destroy(late);
+}
+
 /* Until the time that it names, nothing changes. */
 static void waits_for_its_time(const struct truth *t, const struct ledger *l,
                                const struct outcomes *base)
@@ -353,6 +372,7 @@ static void waits_for_its_time(const struct truth *t, const struct ledger *l,
         free(before);
     }
     assert_int_equal(verdict_next(v), -1);
+    stays_for_good(t, l, v, at);
     verdict_destroy(v);
 }
 
