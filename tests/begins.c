@@ -1,14 +1,18 @@
 /* Stands in for cmocka's runner of a group: each case is told of by name when it begins, so that of
  * a program that ends in the middle of one (it fails an assertion under CMOCKA_TEST_ABORT, crashes,
- * hangs) it is known which (tools/count_tests.py). cmocka names a case only when it is over. */
+ * hangs) it is known which (tools/count_tests.py). cmocka names a case only when it is over. And
+ * each program has as many descriptors as its tests may need. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
+
+#define DESCRIPTORS 4096 /* that a test may need, where it does not limit them itself */
 
 typedef int run_group(const char *group, const struct CMUnitTest *tests, size_t n,
                       CMFixtureFunction set_up, CMFixtureFunction tear_down);
@@ -25,6 +29,16 @@ static int begin(void **state)
     return begins->setup_func ? begins->setup_func(state) : 0;
 }
 
+/* A user's are 1,024 at first, of which a test with 600 connections of both sides has too few. */
+static void raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int __wrap__cmocka_run_group_tests(const char *group, const struct CMUnitTest *tests, size_t n,
                                    CMFixtureFunction set_up, CMFixtureFunction tear_down)
 {
@@ -36,6 +50,7 @@ int __wrap__cmocka_run_group_tests(const char *group, const struct CMUnitTest *t
         told[i].setup_func = begin;
     }
     next = tests;
+    raise_limit();
     int failed = __real__cmocka_run_group_tests(group, told, n, set_up, tear_down);
     free(told);
     return failed;

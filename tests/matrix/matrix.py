@@ -327,6 +327,14 @@ def remedy_of(options, stubs, pair, judged):
 def remedy_pairs(options, stubs, judged, tap):
     """What an inconclusive verdict tells its reader to do makes it conclusive; of each remedy."""
     wanted = [pair for pair in pairs() if not options.match or pair.code in options.match]
+    server = Server(options.hangup)
+    there = [pair for pair in wanted if len(possible([pair.before, pair.after], Api(server.port('admin')))) == 2]
+    server.stop()
+    for pair in wanted:
+        if pair not in there:
+            why = 'needs ' + ' and '.join(sorted({*pair.before.needs, *pair.after.needs}))
+            tap.skip(f'remedy {pair.code}', why) if tap else print(f'remedy {pair.code}: {why}')
+    wanted = there
     with concurrent.futures.ThreadPoolExecutor(PAIRS_AT_ONCE) as pool:
         found = list(pool.map(lambda pair: remedy_of(options, stubs, pair, judged), wanted))
     without = sorted(remedy_codes() - {pair.code for pair in pairs()})
