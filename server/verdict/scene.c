@@ -155,6 +155,28 @@ static bool blames_for_more(enum check check)
     }
 }
 
+/* Whether a call passes the check by how seldom it was sent. */
+static bool praises_for_less(enum check check)
+{
+    return check == CHECK_RETRIES || check == CHECK_SAFE_RETRY || check == CHECK_EXECUTED_ONCE;
+}
+
+/* It met a fault, and there are more calls of its kind than its client's own account has lines in
+ * all: some of them may be further attempts of it. */
+static bool may_be_more(const struct scene *s, const struct call *call)
+{
+    size_t alike = 0;
+    if (call->exposure != EXPOSURE_BITTEN || call->count == 0 || !has_lines(s))
+        return false;
+    const struct attempt *first = call_members(s, call)[0].attempt;
+    for (size_t i = 0; i < s->calls->count; i++) {
+        const struct call *other = &s->calls->calls[i];
+        const struct attempt *a = other->count ? call_members(s, other)[0].attempt : NULL;
+        alike += a && a->method.hash == first->method.hash && a->path == first->path;
+    }
+    return alike > s->account->count;
+}
+
 /* Whether a call fails the check for want of another attempt. */
 static bool blames_for_less(enum check check, const struct call *call)
 {
@@ -194,6 +216,10 @@ void found_of(const struct scene *s, struct finding *f, const struct call *call,
               "%.100s, if the next %.80s was the same call: %s", sentence, call_text(s, call, name),
               call->quick ? "this client makes its next one as soon"
                           : "there were more of them in the control");
+    } else if (outcome == OUTCOME_PASS && praises_for_less(s->e->check) && may_be_more(s, call)) {
+        found(f, OUTCOME_INCONCLUSIVE, REMEDY_CALL_NAME, UNTIL_THE_END, &who,
+              "%.100s; but more calls such as %.80s were made than the client's own account has",
+              sentence, call_text(s, call, name));
     } else if (note->foreign && !s->e->path[0] && outcome == OUTCOME_PASS) {
         finding_leave(f, REMEDY_FOR, &who, "%.80s met the fault, which the control did not ask",
                       call_text(s, call, name));

@@ -100,6 +100,11 @@
         ANSWERED(at, "c103", "x1", "GET /a")
 #define BOTH_END CLOSES("13.300", "c102") CLOSES("13.300", "c103") EXIT("13.400")
 
+/* Answered on a connection of its own, which it ends then. */
+#define ELSEWHERE(at, c)                                                                           \
+    at " " c " open\n" ANSWERED(at, c, "x1", "GET /a") at "9 " c " peer_fin\n" at "9 " c           \
+                                                          " connection_end by=client how=fin\n"
+
 static const struct truth of_joined[] = {
     { "R1: two at once, of which the second is read just before the answer to the first",
       "[\"retries\"]",
@@ -136,6 +141,20 @@ static const struct truth of_joined[] = {
           BITTEN("11.001", "c101", "x4", "GET /a") TOOK("11.920", "2", "get", "true", "915")
               STRUCK_ENDS,
       "fail recovered=pass retries=fail retry_elsewhere=fail", 0 },
+    { "R1: its retry is answered, and it asks again and again, with no line for that",
+      "[\"retry-once\"]",
+      DRIVER TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101")
+          ELSEWHERE("11.005", "c102") ELSEWHERE("11.035", "c103") ELSEWHERE("11.065", "c104")
+              REPORT("11.080", "1", "get", "true") REPORT("11.080", "2", "get", "true")
+                  EXIT("11.090"),
+      "inconclusive recovered=pass retries=inconclusive(hangup-call) retry_elsewhere=pass", 0 },
+    { "R1: the same, and each has a line", "[\"retry-once\"]",
+      DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true") BITTEN("11.000", "c101", "x2",
+                                                                         "GET /a")
+          GONE("11.004", "c101") ELSEWHERE("11.005", "c102") REPORT("11.010", "2", "get", "true")
+              ELSEWHERE("11.035", "c103") REPORT("11.040", "3", "get", "true")
+                  ELSEWHERE("11.065", "c104") REPORT("11.070", "4", "get", "true") EXIT("11.090"),
+      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
     { "R1: a POST that was refused unread comes again, and has a line", "[\"executed_once\"]",
       REFUSED_POST("1"), "pass executed_once=pass", 0 },
     { "R1: a POST comes again with another content, in the time of one line", SAFE,
