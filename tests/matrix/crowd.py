@@ -81,7 +81,7 @@ class Crowd(Runner):
         path = f'/v1/runs/{run["id"]}'
         try:
             apps = self.command(cell, cell.policy, path, port_of(run, cell), 'fault', None)
-            verdict = self.api.ask('GET', f'{path}/verdict?wait=20s')
+            verdict = self.verdict(path)
         finally:
             self.api.call('DELETE', path)
         ledger = self.api.ask('GET', f'{path}/events?max=10000', accept='application/x-ndjson')
