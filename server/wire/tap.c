@@ -20,7 +20,8 @@
 
 struct tap {
     uv_poll_t poll;
-    uv_work_t closing;
+    uv_thread_t thread; /* closes the socket */
+    uv_async_t closed_async;
     int fd;
     bool closed;
     unsigned left; /* of what its end waits for */
@@ -244,31 +245,49 @@ static void poll_closed(uv_handle_t *handle)
     leave(handle->data);
 }
 
-static void close_socket(uv_work_t *closing)
+static void close_socket(void *tap)
 {
-    struct tap *t = closing->data;
+    struct tap *t = tap;
     close(t->fd);
+    uv_async_send(&t->closed_async);
 }
 
-static void socket_closed(uv_work_t *closing, int status)
+static void async_closed(uv_handle_t *handle)
 {
-    leave(closing->data);
+    leave(handle->data);
+}
+
+static void socket_closed(uv_async_t *async)
+{
+    struct tap *t = async->data;
+    uv_thread_join(&t->thread);
+    uv_close((uv_handle_t *)async, async_closed);
 }
 
 /* The kernel waits with the close of a packet socket until no processor can look at it any more,
- * for some 10 ms: the loop is not to. */
+ * for some 10 ms: the loop is not to. A thread of its own does that, as libuv's pool ends the
+ * process where no thread can be had; then the loop waits. */
+static void close_beside(struct tap *t)
+{
+    t->left++;
+    t->closed_async.data = t;
+    if (uv_async_init(t->poll.loop, &t->closed_async, socket_closed) != 0) {
+        close(t->fd);
+        t->left--;
+    } else if (uv_thread_create(&t->thread, close_socket, t) != 0) {
+        close(t->fd);
+        uv_close((uv_handle_t *)&t->closed_async, async_closed);
+    }
+}
+
 void tap_close(struct tap *t)
 {
     if (!t)
         return;
     t->closed = true;
-    t->left = 2;
+    t->left = 1;
     uv_poll_stop(&t->poll);
-    t->closing.data = t;
-    if (uv_queue_work(t->poll.loop, &t->closing, close_socket, socket_closed) != 0) {
-        close(t->fd);
-        t->left--;
-    }
+    close_beside(t);
     uv_close((uv_handle_t *)&t->poll, poll_closed);
 }
 
