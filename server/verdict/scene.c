@@ -158,7 +158,8 @@ static bool blames_for_more(enum check check)
 /* Whether a call passes the check by how seldom it was sent. */
 static bool praises_for_less(enum check check)
 {
-    return check == CHECK_RETRIES || check == CHECK_SAFE_RETRY || check == CHECK_EXECUTED_ONCE;
+    return check == CHECK_RETRIES || check == CHECK_SAFE_RETRY || check == CHECK_EXECUTED_ONCE ||
+           check == CHECK_NO_STORM;
 }
 
 /* It met a fault, and there are more calls of its kind than its client's own account has lines in

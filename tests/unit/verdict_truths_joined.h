@@ -142,19 +142,21 @@ static const struct truth of_joined[] = {
               STRUCK_ENDS,
       "fail recovered=pass retries=fail retry_elsewhere=fail", 0 },
     { "R1: its retry is answered, and it asks again and again, with no line for that",
-      "[\"retry-once\"]",
+      "[\"retry-once\",\"no_storm\"]",
       DRIVER TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101")
           ELSEWHERE("11.005", "c102") ELSEWHERE("11.035", "c103") ELSEWHERE("11.065", "c104")
               REPORT("11.080", "1", "get", "true") REPORT("11.080", "2", "get", "true")
                   EXIT("11.090"),
-      "inconclusive recovered=pass retries=inconclusive(hangup-call) retry_elsewhere=pass", 0 },
-    { "R1: the same, and each has a line", "[\"retry-once\"]",
+      "inconclusive recovered=pass retries=inconclusive(hangup-call) retry_elsewhere=pass "
+      "no_storm=inconclusive(hangup-call)",
+      0 },
+    { "R1: the same, and each has a line", "[\"retry-once\",\"no_storm\"]",
       DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true") BITTEN("11.000", "c101", "x2",
                                                                          "GET /a")
           GONE("11.004", "c101") ELSEWHERE("11.005", "c102") REPORT("11.010", "2", "get", "true")
               ELSEWHERE("11.035", "c103") REPORT("11.040", "3", "get", "true")
                   ELSEWHERE("11.065", "c104") REPORT("11.070", "4", "get", "true") EXIT("11.090"),
-      "pass recovered=pass retries=pass retry_elsewhere=pass", 0 },
+      "pass recovered=pass retries=pass retry_elsewhere=pass no_storm=pass", 0 },
     { "R1: a POST that was refused unread comes again, and has a line", "[\"executed_once\"]",
       REFUSED_POST("1"), "pass executed_once=pass", 0 },
     { "R1: a POST comes again with another content, in the time of one line", SAFE,
