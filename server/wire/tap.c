@@ -240,7 +240,7 @@ static void leave(struct tap *t)
         free(t);
 }
 
-static void poll_closed(uv_handle_t *handle)
+static void handle_closed(uv_handle_t *handle)
 {
     leave(handle->data);
 }
@@ -252,16 +252,11 @@ static void close_socket(void *tap)
     uv_async_send(&t->closed_async);
 }
 
-static void async_closed(uv_handle_t *handle)
-{
-    leave(handle->data);
-}
-
 static void socket_closed(uv_async_t *async)
 {
     struct tap *t = async->data;
     uv_thread_join(&t->thread);
-    uv_close((uv_handle_t *)async, async_closed);
+    uv_close((uv_handle_t *)async, handle_closed);
 }
 
 /* The kernel waits with the close of a packet socket until no processor can look at it any more,
@@ -276,7 +271,7 @@ static void close_beside(struct tap *t)
         t->left--;
     } else if (uv_thread_create(&t->thread, close_socket, t) != 0) {
         close(t->fd);
-        uv_close((uv_handle_t *)&t->closed_async, async_closed);
+        uv_close((uv_handle_t *)&t->closed_async, handle_closed);
     }
 }
 
@@ -288,7 +283,7 @@ void tap_close(struct tap *t)
     t->left = 1;
     uv_poll_stop(&t->poll);
     close_beside(t);
-    uv_close((uv_handle_t *)&t->poll, poll_closed);
+    uv_close((uv_handle_t *)&t->poll, handle_closed);
 }
 
 unsigned tap_missed(struct tap *t)
