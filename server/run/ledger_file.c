@@ -5,17 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/timer.h"
+#include "base/worker.h"
 
 #define PIECE     (64u * 1024) /* about as much is given to a thread at a time */
 #define RETRY     NS_PER_S
-#define NAMES_MAX 1000              /* of one second */
-#define LOOK      (100 * NS_PER_MS) /* behind a piece it is looked whether the file is still there */
+#define NAMES_MAX 1000 /* of one second */
 
 struct ledger_file {
     struct link link; /* of closing, then */
@@ -24,13 +24,13 @@ struct ledger_file {
     struct ledger_cursor cursor;
     struct ledger_watch watch;
     struct timer timer; /* the next piece, or another try */
-    uv_fs_t request;
-    struct buf lines; /* a thread writes them; left alone until it has */
-    struct buf next;  /* to be written behind them */
-    int64_t offset;   /* where lines go */
-    int64_t looked_at;
-    uv_file fd;   /* -1: there is no file yet */
-    bool writing; /* a thread is at it */
+    struct buf lines;   /* a thread writes them; left alone until it has */
+    struct buf next;    /* to be written behind them */
+    off_t offset;       /* where lines go */
+    int fd;             /* -1: there is no file yet */
+    bool writing;       /* a thread is at it, which alone has: */
+    ssize_t put;        /* octets of lines that are in the file now; or -errno */
+    bool gone;          /* it is not the file at its path any more, or was cut */
     bool failing;
     bool closing;     /* the ledger has all that it will have */
     unsigned retries; /* since then */
@@ -72,7 +72,6 @@ static int open_new(struct ledger_file *f)
 {
     char at[CLOCK_RFC3339_SIZE];
     clock_rfc3339(clock_wall(clock_now()), at);
-    f->looked_at = clock_now();
     f->offset = 0;
     for (int n = 1; n <= NAMES_MAX; n++) {
         char again[12] = "";
@@ -179,9 +178,9 @@ static void failed(struct ledger_file *f, int error)
 {
     if (!f->failing)
         log_error("the ledger cannot be written to %s: %s; it is tried again each second", f->path,
-                  uv_strerror(error));
+                  strerror(error));
     if (f->closing && (waiting.done || f->retries++ == CLOSING_RETRIES)) {
-        give_up(f, uv_strerror(error));
+        give_up(f, strerror(error));
         finish(f);
         return;
     }
@@ -228,44 +227,39 @@ static void begin_anew(struct ledger_file *f)
     if (!error)
         write_on(f);
     else
-        failed(f, -error);
+        failed(f, error);
 }
 
-static void looked(uv_fs_t *request)
+/* By a thread: the disk may be slow. */
+static void put(void *arg)
 {
-    struct ledger_file *f = request->data;
-    const uv_stat_t *st = &request->statbuf;
-    bool gone = request->result == 0 && (st->st_nlink == 0 || st->st_size < (uint64_t)f->offset);
-    uv_fs_req_cleanup(request);
-    f->writing = false;
-    f->looked_at = clock_now();
-    if (gone)
-        begin_anew(f);
+    struct ledger_file *f = arg;
+    struct stat st;
+    do
+        f->put = write(f->fd, buf_bytes(&f->lines), buf_len(&f->lines));
+    while (f->put < 0 && errno == EINTR);
+    if (f->put < 0)
+        f->put = -errno;
     else
-        write_on(f);
+        f->gone = fstat(f->fd, &st) == 0 && (st.st_nlink == 0 || st.st_size < f->offset + f->put);
 }
 
-static void written(uv_fs_t *request)
+static void written(void *arg)
 {
-    struct ledger_file *f = request->data;
-    ssize_t n = request->result;
-    uv_fs_req_cleanup(request);
+    struct ledger_file *f = arg;
     f->writing = false;
-    if (n <= 0) {
-        failed(f, n ? (int)n : UV_ENOSPC);
+    if (f->put <= 0) {
+        failed(f, f->put ? (int)-f->put : ENOSPC);
         return;
     }
     if (f->failing)
         log_info("the ledger is written to %s again", f->path);
     f->failing = false;
-    f->offset += n;
-    buf_consume(&f->lines, (size_t)n);
-    bool all = f->closing && buf_len(&f->lines) == 0 && buf_len(&f->next) == 0 &&
-               f->cursor.since >= ledger_last(f->ledger);
-    bool due = all || clock_now() - f->looked_at >= LOOK;
-    if (due)
-        f->writing = uv_fs_fstat(f->loop, &f->request, f->fd, looked) == 0;
-    if (!f->writing)
+    f->offset += f->put;
+    buf_consume(&f->lines, (size_t)f->put);
+    if (f->gone)
+        begin_anew(f);
+    else
         write_on(f);
 }
 
@@ -290,20 +284,18 @@ static void write_on(struct ledger_file *f)
         if (f->closing && all)
             finish(f);
         else if (f->closing)
-            failed(f, UV_ENOMEM);
+            failed(f, ENOMEM);
         else if (!all) /* there was no memory */
             timer_at(&f->timer, clock_now() + RETRY);
         return;
     }
     if (f->fd < 0 && (f->fd = make(f->path)) < 0) {
-        failed(f, -errno);
+        failed(f, errno);
         return;
     }
-    uv_buf_t piece = uv_buf_init((char *)buf_bytes(&f->lines), (unsigned)buf_len(&f->lines));
-    int error = uv_fs_write(f->loop, &f->request, f->fd, &piece, 1, f->offset, written);
-    f->writing = !error;
-    if (error)
-        failed(f, error);
+    f->writing = worker_begin(f->loop, put, written, f) != NULL;
+    if (!f->writing)
+        failed(f, ENOMEM);
 }
 
 static void due(struct timer *timer, int64_t late)
@@ -334,7 +326,6 @@ int ledger_file_open(struct uv_loop_s *loop, struct ledger *ledger, const char *
     f->loop = loop;
     f->ledger = ledger;
     f->cursor.ledger = ledger;
-    f->request.data = f;
     f->timer.reached = due;
     f->watch.committed = committed;
     int error = open_new(f);

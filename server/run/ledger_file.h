@@ -1,11 +1,11 @@
 /* ledger_file.h - a run's ledger in a file, one event a line, written as it happens.
  *
- * Nobody waits for the disk: lines are written by libuv's threads, one piece after the other. When
+ * Nobody waits for the disk: lines are written by a worker, one piece after the other. When
  * the file cannot be written (the disk is full, or read-only by now), that is said in the log and
  * in the ledger, and tried again each second from where it stopped; events that the ledger has
  * dropped by then are a "gap" in the file. What is in the file is whole up to its last line.
  *
- * Behind what is written it is looked, at most each 100 ms, whether the file is still there. When
+ * Behind each piece it is looked whether the file is still there. When
  * it was deleted, replaced or cut, that is said in the log and in the ledger, and all that the
  * ledger still has goes into a new file. One that was moved is written where it is.
  */

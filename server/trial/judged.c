@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uv.h>
-
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/worker.h"
 #include "ledger/overdue.h"
 
 #define GATHER (5 * NS_PER_MS) /* nobody looks sooner than when asked */
@@ -29,8 +28,7 @@ static bool feed_some(struct judged *j, int64_t until)
 /* --- Working it out */
 
 struct judging {
-    uv_thread_t thread;
-    uv_async_t async;
+    struct worker *worker;
     struct judged *judged; /* NULL: nobody waits for it, and the verdict goes */
     struct verdict *verdict;
     bool calls;
@@ -72,42 +70,35 @@ static void work(void *arg)
 {
     struct judging *w = arg;
     find(w->verdict, w->calls, &w->found);
-    uv_async_send(&w->async);
 }
 
-static void closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
-/* The thread is over. */
+/* It is over. */
 static void take_back(struct judging *w)
 {
     struct judged *j = w->judged;
-    uv_thread_join(&w->thread);
-    uv_close((uv_handle_t *)&w->async, closed);
     busy = false;
-    if (!j) {
+    if (j) {
+        found_free(&j->found);
+        j->found = w->found;
+        j->judging = NULL;
+        timer_at(&j->feed, clock_now());
+    } else {
         found_free(&w->found);
         verdict_destroy(w->verdict);
-        return;
     }
-    found_free(&j->found);
-    j->found = w->found;
-    j->judging = NULL;
-    timer_at(&j->feed, clock_now());
+    free(w);
 }
 
-static void worked(uv_async_t *async)
+static void worked(void *arg)
 {
-    struct judging *w = async->data;
+    struct judging *w = arg;
     struct judged *j = w->judged;
     take_back(w);
     if (j && !j->wanted && j->over)
         j->over(j);
 }
 
-/* Where no thread can be had it is done here. */
+/* At once, by the loop. */
 static void work_here(struct judged *j, struct judged_found *as, bool calls)
 {
     find(j->verdict, calls, as);
@@ -123,22 +114,14 @@ static void begin_work(struct judged *j)
     bool calls = j->calls_wanted;
     j->wanted = j->calls_wanted = false;
     verdict_now(j->verdict, ledger_age(j->ledger, as.as_of));
-    if (!w || uv_async_init(j->loop, &w->async, worked)) {
+    if (w)
+        *w = (struct judging){ .judged = j, .verdict = j->verdict, .calls = calls, .found = as };
+    if (!w || !(w->worker = worker_begin(j->loop, work, worked, w))) {
         free(w);
         work_here(j, &as, calls);
         return;
     }
-    w->async.data = w;
-    w->verdict = j->verdict;
-    w->calls = calls;
-    w->found = as;
-    if (uv_thread_create(&w->thread, work, w)) {
-        uv_close((uv_handle_t *)&w->async, closed);
-        work_here(j, &as, calls);
-        return;
-    }
     busy = true;
-    w->judged = j;
     j->judging = w;
 }
 
@@ -220,6 +203,7 @@ void judged_catch_up(struct judged *j)
     if (!j->verdict)
         return;
     if (j->judging) {
+        worker_join(j->judging->worker);
         take_back(j->judging);
         j->wanted |= j->over != NULL; /* who waits for the end is still to be told */
     }

@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
+#include "base/worker.h"
 
 #define SNAP       128 /* the headers of IP and TCP */
 #define AT_ONCE    64  /* then the connections get their turn */
@@ -20,11 +21,8 @@
 
 struct tap {
     uv_poll_t poll;
-    uv_thread_t thread; /* closes the socket */
-    uv_async_t closed_async;
     int fd;
     bool closed;
-    unsigned left; /* of what its end waits for */
     void (*seen)(void *owner, const struct tap_segment *segment);
     void *owner;
 };
@@ -234,56 +232,28 @@ int tap_open(const struct tap_config *c, struct tap **out)
     return 0;
 }
 
-static void leave(struct tap *t)
+static void poll_closed(uv_handle_t *handle)
 {
-    if (--t->left == 0)
-        free(t);
+    free(handle->data);
 }
 
-static void handle_closed(uv_handle_t *handle)
+static void close_socket(void *fd)
 {
-    leave(handle->data);
-}
-
-static void close_socket(void *tap)
-{
-    struct tap *t = tap;
-    close(t->fd);
-    uv_async_send(&t->closed_async);
-}
-
-static void socket_closed(uv_async_t *async)
-{
-    struct tap *t = async->data;
-    uv_thread_join(&t->thread);
-    uv_close((uv_handle_t *)async, handle_closed);
+    close((int)(intptr_t)fd);
 }
 
 /* The kernel waits with the close of a packet socket until no processor can look at it any more,
- * for some 10 ms: the loop is not to. A thread of its own does that, as libuv's pool ends the
- * process where no thread can be had; then the loop waits. */
-static void close_beside(struct tap *t)
-{
-    t->left++;
-    t->closed_async.data = t;
-    if (uv_async_init(t->poll.loop, &t->closed_async, socket_closed) != 0) {
-        close(t->fd);
-        t->left--;
-    } else if (uv_thread_create(&t->thread, close_socket, t) != 0) {
-        close(t->fd);
-        uv_close((uv_handle_t *)&t->closed_async, handle_closed);
-    }
-}
-
+ * for some 10 ms: the loop is not to. */
 void tap_close(struct tap *t)
 {
     if (!t)
         return;
+    void *fd = (void *)(intptr_t)t->fd;
     t->closed = true;
-    t->left = 1;
     uv_poll_stop(&t->poll);
-    close_beside(t);
-    uv_close((uv_handle_t *)&t->poll, handle_closed);
+    if (!worker_begin(t->poll.loop, close_socket, NULL, fd))
+        close_socket(fd);
+    uv_close((uv_handle_t *)&t->poll, poll_closed);
 }
 
 unsigned tap_missed(struct tap *t)

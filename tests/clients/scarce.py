@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""A server that lacks what it needs: descriptors, ports, a disk. It says so, and goes on.
+"""A server that lacks what it needs: descriptors, ports, a disk, threads. It says so, and goes on.
 
     scarce.py --hangup BINARY
 """
 import argparse
+import os
 import pathlib
 import shutil
 import socket
@@ -105,12 +106,49 @@ def disk(tap, binary):
             subprocess.run(['umount', '-l', folder], check=False)
 
 
+def threads(tap, binary):
+    """A user who may have one process, and no thread beside it. Root may have more, and is another user here."""
+    prefix = ['prlimit', '--nproc=1:1']
+    if os.geteuid() == 0:
+        user, keep = 70000 + os.getpid(), '+net_admin,+net_raw'
+        prefix += ['setpriv', f'--reuid={user}', f'--regid={user}', '--clear-groups', f'--inh-caps={keep}',
+                   f'--ambient-caps={keep}']
+    with tempfile.TemporaryDirectory(prefix='hangup-') as folder:
+        os.chmod(folder, 0o777)
+        server = Server(binary, '--ledger-dir', folder, '--state', f'{folder}/state', command_prefix=prefix)
+        run = server.admin.ask('POST', '/v1/runs', {'listeners': ['http']})
+        path, port = f'/v1/runs/{run["id"]}', int(run['urls']['http'].rsplit(':', 1)[1])
+        with client(port) as connection:
+            connection.recv(4096)
+        verdict = server.admin.ask('GET', f'{path}/verdict')
+        tap.case('without threads a verdict is worked out', 'verdict' in verdict, verdict)
+        status, answer = server.admin.call('PUT', f'{path}/mode', {'mode': 'black-hole-on-request'})
+        if status == 200:
+            with client(port) as connection:
+                connection.sendall(REQUEST)
+                until = time.monotonic() + 20
+                while 'black_hole' not in str(server.admin.ask('GET', f'{path}/events?event=fault')) and \
+                        time.monotonic() < until:
+                    time.sleep(0.05)
+                status, answer = server.admin.call('POST', f'{path}/reset')
+                tap.case('and a black hole begins and ends', time.monotonic() < until and status == 200, answer)
+        else:
+            tap.skip('and a black hole begins and ends', answer)
+        until = time.monotonic() + 20
+        while '"response_end"' not in written(folder, run['id']) and time.monotonic() < until:
+            time.sleep(0.05)
+        text = written(folder, run['id'])
+        tap.case('and the ledger is written to its file', '"response_end"' in text, text[:500])
+        tap.case('and the log says so', 'no thread can be had' in server.log(), server.log())
+        ends_well(tap, server, 'without threads')
+
+
 def main():
     options = argparse.ArgumentParser(description='A server that lacks what it needs.')
     options.add_argument('--hangup', required=True, help='the server to test')
     binary = options.parse_args().hangup
     tap = Tap()
-    for part in descriptors, ports, directory, disk:
+    for part in descriptors, ports, directory, disk, threads:
         part(tap, binary)
     return tap.finish()
 
