@@ -334,10 +334,22 @@ static void ledger_cut(struct wire *w, bool in_effect, const char *why)
     w->shape->cut_armed = false;
 }
 
+/* How far it came tells what to set: most likely it lies behind the end of a response. */
+static void ledger_not_reached(struct wire *w, const char *what_came)
+{
+    const struct shape *s = w->shape;
+    char why[128];
+    uint64_t begin = s->cut_at - s->cut_after, sent = w->out_total - buf_len(&w->out);
+    uint64_t out = s->cut_placed && sent > begin ? sent - begin : 0;
+    snprintf(why, sizeof why, "not reached: %s when %" PRIu64 " of %" PRIu64 " bytes were out",
+             what_came, out, s->cut_after);
+    ledger_cut(w, false, why);
+}
+
 void wire_shape_unfinished(struct wire *w)
 {
     if (w->shape && w->shape->cut_armed)
-        ledger_cut(w, false, "not reached: the connection ended before");
+        ledger_not_reached(w, "the connection ended");
 }
 
 /* Takes effect from the loop, so that no verb and no wire_send changes the state unexpectedly. */
@@ -468,7 +480,7 @@ int wire_cut(struct wire *w, uint64_t after, enum wire_cut how)
     if (s->first && !item)
         return -ENOMEM;
     if (s->cut_armed)
-        ledger_cut(w, false, "another cut goes before it");
+        ledger_not_reached(w, "another cut took its place");
     lift_cut(s);
     s->cut_armed = true;
     s->cut_after = after;

@@ -365,6 +365,32 @@ static void truncate_record_ends_in_it_with_silence(struct stage *stage)
     record_truncated(stage, "stall");
 }
 
+/* Of one that is shorter the ledger says how long it was. */
+static void truncate_record_cuts_the_first_answer_that_is_long_enough(struct stage *stage)
+{
+    unsigned octets = 0, after = 0;
+    admin_mode(stage->server, "truncate-record", "{\"after\":200}");
+    struct talk *t = talk_open(stage);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(talk_ask_for(t, "OPTIONS", ENTITLEMENT, NULL, NULL), 0);
+        check(talk_answer(t, in_ms(PATIENCE_MS)), "no answer: %s", client_story(&t->c));
+        assert_int_equal(t->status, 204);
+    }
+    assert_int_equal(talk_ask(t, NULL), 0);
+    check(client_look(&t->c, in_ms(PATIENCE_MS)), "nothing came: %s", client_story(&t->c));
+    check_how(t, "fin");
+    assert_int_equal(t->c.raw_in - t->raw_answered, 200);
+
+    json_t *done = ledger_await(stage->server, t->connection, "fault_done", "cut");
+    const char *why = event_text(done, "why");
+    check(sscanf(why, "not reached: another cut took its place when %u of %u bytes were out",
+                 &octets, &after) == 2,
+          "%s", why);
+    assert_in_range(octets, 1, 199);
+    assert_int_equal(after, 200);
+    json_decref(done);
+}
+
 /* --- lost-answer, empty-response */
 
 /* A POST into the fault: 0 response bytes, and what how says. */
@@ -489,6 +515,7 @@ int main(void)
         SCENARIO(truncate_can_leave_the_header_section_alone, SEATS_ALL),
         SCENARIO(truncate_can_send_one_octet, SEATS_ALL),
         SCENARIO(truncate_leaves_a_shorter_answer_whole, SEATS_ALL),
+        SCENARIO(truncate_record_cuts_the_first_answer_that_is_long_enough, SEATS_ALL),
         SCENARIO(truncate_notify_ends_in_the_content_orderly, SEATS_ALL),
         SCENARIO(truncate_head_ends_in_it_with_fin, SEATS_ALL),
         SCENARIO(truncate_head_ends_in_it_with_rst, SEATS_ALL),
