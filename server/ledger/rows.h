@@ -162,6 +162,7 @@
     X(EFFECT, "effect", BOOL)                                                                      \
     X(IDLE, "idle_ms", SPAN)                                                                       \
     X(CROSSED, "crossed", BOOL)                                                                    \
+    X(BEHIND_FAULT, "behind_fault", BOOL)                                                          \
     X(ANSWERED, "answered", INT)                                                                   \
     X(DUE_IN, "due_in_ms", SPAN)                                                                   \
     X(FAMILY, "family", INT)                                                                       \
@@ -434,9 +435,11 @@
     X(SYN_DROPPED, "listener? peer? attempts? segments? total? why?")                              \
     X(SEGMENTS_DROPPED, "connection segments total sampled_ms after_fault_ms fault? data? "        \
                         "data_bytes? first_data_ms? fins? rsts? syns? probes? acks?")              \
-    X(PEER_FIN, "connection bytes? fault? last_fault? idle_ms? after_fault_ms? crossed?")          \
-    X(PEER_RST, "connection why? fault? last_fault? idle_ms? after_fault_ms? crossed?")            \
-    X(PEER_CLOSE_NOTIFY, "connection fault?")                                                      \
+    X(PEER_FIN,                                                                                    \
+      "connection bytes? fault? last_fault? idle_ms? after_fault_ms? crossed? behind_fault?")      \
+    X(PEER_RST,                                                                                    \
+      "connection why? fault? last_fault? idle_ms? after_fault_ms? crossed? behind_fault?")        \
+    X(PEER_CLOSE_NOTIFY, "connection fault? behind_fault?")                                        \
     X(PEER_ALERT, "connection alert fault?")                                                       \
     X(PEER_SETTINGS, "connection settings? client?")                                               \
     X(PEER_SETTINGS_ACK, "connection")                                                             \
@@ -445,7 +448,7 @@
     X(PING_SENT, "connection opaque fault?")                                                       \
     X(PEER_GOAWAY,                                                                                 \
       "connection last_stream error debug_data? fault? last_fault? idle_ms? after_fault_ms? "      \
-      "crossed?")                                                                                  \
+      "crossed? behind_fault?")                                                                    \
     X(PEER_RST_STREAM, "connection stream error exchange?")                                        \
     X(PROTOCOL_ERROR, "connection why")                                                            \
     X(LIMIT, "connection exchange? why")                                                           \

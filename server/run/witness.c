@@ -357,6 +357,7 @@ void witness_leaves(struct exchanges *xs)
     ledger_int(l, F_AFTER_FAULT, now - fault.at);
     if (knows == FIN_ACKED || knows == FIN_CROSSED)
         ledger_int(l, F_CROSSED, knows == FIN_CROSSED);
+    wire_ledger_behind(xs->wire);
 }
 
 /* The number of the exchange on a stream; 0: there is none, or it is over. */

@@ -145,6 +145,7 @@ void connection_left(struct history *h, struct connection *c, const struct ledge
         c->left = how;
         c->left_at = r->age;
         c->crossed = record_tri(r, F_CROSSED);
+        c->behind = record_tri(r, F_BEHIND_FAULT) == TRI_YES;
     }
     if (how == LEFT_RST && c->reset_at == NEVER)
         c->reset_at = r->age;

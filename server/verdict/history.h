@@ -169,6 +169,7 @@ struct connection {
     int64_t reset_at; /* its RST, first or not; NEVER */
     int64_t shut_at;  /* the same, or its FIN: nothing new comes of it then; NEVER */
     enum tri crossed; /* it left without being able to know of the fault */
+    bool behind;      /* the fault came first, as its leaving came to the server's kernel */
     int64_t said_at;  /* the client's process itself has reacted to the fault; NEVER */
     uint64_t said_seq;
     int64_t settings_acked; /* NEVER */

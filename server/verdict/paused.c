@@ -208,8 +208,8 @@ bool paused_left(const struct scene *s, const struct call *call)
         int64_t left = c->left != LEFT_NOT ? c->left_at : c->in_handshake ? c->ended : NEVER;
         struct span pause;
         if (left == NEVER || left < call->begun.from || !history_is_behind(s->h, left, &pause) ||
-            (c->dead != NEVER && (c->dead <= pause.from || c->crossed == TRI_NO)))
-            continue; /* or it left as it had heard of the fault */
+            (c->dead != NEVER && (c->dead <= pause.from || c->crossed == TRI_NO || c->behind)))
+            continue; /* or it left behind the fault */
         bool waited = c->requests == 0 && c->opened >= call->begun.from;
         for (size_t k = 0; k < call->count && !waited; k++) {
             const struct attempt *a = call_members(s, call)[k].attempt;

@@ -105,6 +105,13 @@ void wire_end_error(struct wire *w, enum wire_last last, enum ledger_by by, int 
     wire_end(w, last, by, error == ENOMEM ? HOW_NO_MEMORY : HOW_ERROR);
 }
 
+void wire_ledger_behind(const struct wire *w)
+{
+    bool sent_before = w->corked && !w->late; /* what is being read */
+    if (w->stayed && wire_in_fault(w) && !sent_before)
+        ledger_int(w->ledger, F_BEHIND_FAULT, 1);
+}
+
 bool wire_peer_rst(const struct wire *w)
 {
     return w->peer_rst;

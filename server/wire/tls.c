@@ -365,6 +365,7 @@ static void close_notify_received(struct wire *w)
     w->tls_done = w->peer_notified = w->notify_read = true;
     ledger_begin(w->ledger, EV_PEER_CLOSE_NOTIFY, w->id, 0);
     wire_ledger_fault(w);
+    wire_ledger_behind(w);
     ledger_commit(w->ledger);
 }
 

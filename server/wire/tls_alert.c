@@ -67,6 +67,8 @@ void wire_tls_ledger_alert(struct wire *w, int description, bool last)
     if (!closed)
         ledger_text(w->ledger, F_ALERT, name);
     wire_ledger_fault(w);
+    if (closed)
+        wire_ledger_behind(w);
     ledger_commit(w->ledger);
     if (!last)
         return;

@@ -55,6 +55,7 @@ static void enter(struct wire *w, enum wire_state state)
     w->state = state;
     w->effect = WIRE_LEAVING;
     w->fault_since = clock_now();
+    w->stayed = !w->peer_fin && wire_tcp_state(w) == TCP_ESTABLISHED;
     if (wire_row(w)->late == WIRE_LATE_AT_ONCE)
         wire_mark_before(w);
     wire_keepalive_stop(w); /* no probe belongs into a fault */

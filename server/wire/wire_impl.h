@@ -80,6 +80,7 @@ struct wire {
     bool in_cleartext : 1; /* it does not */
     bool hup_seen : 1;     /* while stalled and not reading: the client has closed */
     bool stale_noted : 1;  /* the ledger has the present reading */
+    bool stayed : 1;       /* it had not left when we ended or silenced it */
     bool late : 1;         /* which the client sent after we had ended or silenced it */
     bool into_earlier : 1; /* the last one of these was sent into the fault before */
     enum ledger_by end_by : 8; /* who began that; BY_NOBODY: nobody */

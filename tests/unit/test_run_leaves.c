@@ -291,6 +291,40 @@ static void what_is_asked_behind_the_last_request_is_told(void **state)
     }
 }
 
+/* Whether our kernel had heard of its leaving as the fault came, which is read later either way. */
+static void a_client_leaves_before_or_behind_a_fault(void **state)
+{
+    static const char *const steps[] = { "fin", "stall", "forget" };
+    for (size_t i = 0; i < 2 * COUNT(steps); i++) {
+        bool before = i % 2;
+        uint64_t seq;
+        unsigned woken;
+        struct refusal why;
+        char rules[100];
+        snprintf(rules, sizeof rules, "[{\"on\":\"mark\",\"name\":\"m\",\"do\":[\"%s\"]}]",
+                 steps[i / 2]);
+        open_with(rules, H1);
+        send_request();
+        await("response_end", 1);
+        if (before)
+            shutdown(peer.fd, SHUT_WR);
+        assert_int_equal(run_mark(run, "m", clock_now(), &seq, &woken, &why), 0);
+        assert_int_equal(woken, 1);
+        if (!before)
+            shutdown(peer.fd, SHUT_WR);
+        if (strcmp(steps[i / 2], "forget") == 0 && caps_have(CAP_REPAIR)) {
+            close_peer(&peer); /* its FIN is no event there */
+            continue;
+        }
+        await("peer_fin", 1);
+        look_back();
+        const json_t *left = event_called(events, "peer_fin");
+        assert_int_equal(number_in(left, "fault"), fault_of(steps[i / 2]));
+        assert_true(before == !json_object_get(left, "behind_fault"));
+        close_peer(&peer);
+    }
+}
+
 /* The first fault, and the last. */
 static void a_client_leaves_under_a_goaway_and_a_fin(void **state)
 {
@@ -482,6 +516,7 @@ int main(void)
         TEST(a_client_says_goaway_under_ours),
         TEST(half_a_request_behind_our_goaway_is_told),
         TEST(what_is_asked_behind_the_last_request_is_told),
+        TEST(a_client_leaves_before_or_behind_a_fault),
         TEST(a_client_leaves_under_a_goaway_and_a_fin),
         TEST(a_client_says_goaway_under_two_faults),
         TEST(a_client_cannot_know_of_what_has_not_left),

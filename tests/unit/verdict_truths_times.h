@@ -74,6 +74,27 @@ static const struct truth of_times[] = {
       TWICE("GET /a") PAUSED("10.5", "13.0") BITTEN("13.000", "c101", "x2", "GET /a")
           SAW("13.001", "c101") EXIT("13.002"),
       "fail recovered=fail", 0 },
+    { "paused: the same, and the server's kernel had nothing of its leaving as the fault came",
+      "[{\"recovered\":{}},{\"retries\":{\"min\":1}}]",
+      TWICE("GET /a") PAUSED("10.5", "13.0")
+          BITTEN("13.000", "c101", "x2",
+                 "GET /a") "13.001 c101 peer_fin fault=F behind_fault=true\n"
+                           "13.001 c101 connection_end by=fault how=fin fault=F\n" EXIT("13.002"),
+      "fail recovered=fail retries=fail", 0 },
+    { "paused: so it is over TLS, where a close_notify comes first", "[\"recovered\"]",
+      TWICE("GET /a") PAUSED("10.5", "13.0")
+          BITTEN("13.000", "c101", "x2",
+                 "GET /a") "13.001 c101 peer_close_notify fault=F behind_fault=true\n"
+                           "13.001 c101 peer_fin fault=F behind_fault=true\n"
+                           "13.001 c101 connection_end by=fault how=fin fault=F\n" EXIT("13.002"),
+      "fail recovered=fail", 0 },
+    { "paused: the close_notify had come before, and its FIN behind the fault", "[\"recovered\"]",
+      TWICE("GET /a") PAUSED("10.5", "13.0")
+          BITTEN("13.000", "c101", "x2",
+                 "GET /a") "13.001 c101 peer_close_notify fault=F\n"
+                           "13.001 c101 peer_fin fault=F behind_fault=true\n"
+                           "13.001 c101 connection_end by=fault how=fin fault=F\n" EXIT("13.002"),
+      "inconclusive recovered=inconclusive(paused)", 0 },
     { "paused: so it is of its retries", "[{\"retries\":{\"min\":1}}]",
       TWICE("GET /a") PAUSED("10.5", "13.0") BITTEN("13.000", "c101", "x2", "GET /a")
           GONE("13.001", "c101") EXIT("13.002"),
