@@ -170,8 +170,8 @@ int64_t wire_handed_at(const struct wire *w);
 
 /* Has the client reset it (not in answer to a probe of ours)? */
 bool wire_peer_rst(const struct wire *w);
-/* Adds to an event of a client that leaves that it does so behind the fault that the wire is in: our
- * kernel had not heard of it when that began (it may have been on its way). */
+/* Adds to an event of a client that leaves that it does so behind the fault that the wire is in:
+ * our kernel had not heard of it when that began (it may have been on its way). */
 void wire_ledger_behind(const struct wire *w);
 /* Orderly close, see "ending". by: who wanted it (server, client), for the ledger; a client that
  * was first to say close_notify or FIN did. */

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,35 @@ static void who_repeats_passes_and_who_does_not_fails(void **state)
     end_run(&bad);
     assert_verdict(&good, "pass");
     assert_verdict(&bad, "fail");
+}
+
+/* The server does not run from before the request until 200 ms later; its FIN goes out behind that,
+ * and only then the client leaves. */
+static void who_leaves_behind_the_fault_is_not_excused_by_a_pause_before_it(void **state)
+{
+    struct test t = make(SPEC);
+    struct client c;
+    struct buf text = { 0 };
+    struct h1_response r = { 0 };
+    command(&t, "{\"start\":{\"argv\":[\"test\"]}}");
+    served_twice(&t);
+    command(&t, "{\"exit\":{\"status\":0}}");
+    json_decref(post(&t, "/phase", 200, "{\"phase\":\"fault\"}"));
+    command(&t, "{\"start\":{\"argv\":[\"test\"]}}");
+    open_one(&t, &c);
+    assert_true(get(&c));
+    assert_int_equal(kill(server.pid, SIGSTOP), 0);
+    h1_compose(&text, "GET", ENTITLEMENT, "", NULL);
+    client_send(&c, buf_bytes(&text), buf_len(&text));
+    poll(NULL, 0, 200);
+    assert_int_equal(kill(server.pid, SIGCONT), 0);
+    assert_false(h1_read(&c, false, &r, in_ms(PATIENCE_MS)));
+    client_close(&c);
+    command(&t, "{\"exit\":{\"status\":1}}");
+    end_run(&t);
+    assert_verdict(&t, "fail");
+    h1_free(&r);
+    buf_free(&text);
 }
 
 static void a_verdict_is_waited_for_until_it_is_final(void **state)
@@ -395,6 +425,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(who_repeats_passes_and_who_does_not_fails),
+        TEST(who_leaves_behind_the_fault_is_not_excused_by_a_pause_before_it),
         TEST(a_verdict_is_waited_for_until_it_is_final),
         TEST(it_comes_as_what_is_asked_for),
         TEST(the_default_run_is_judged_when_it_is_needed),
