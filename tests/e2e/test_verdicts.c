@@ -5,6 +5,7 @@
 #include "h1.h"
 #include "server.h"
 #include "talk.h"
+#include "tests/count.h"
 
 #include <dirent.h>
 #include <poll.h>
@@ -33,11 +34,13 @@ static int teardown(void **state)
 struct test {
     char id[16];
     uint16_t port;
+    bool repeats; /* what was not answered: deserves a pass, else a fail */
+    bool judged;
 };
 
 static struct test make(const char *spec)
 {
-    struct test t;
+    struct test t = { 0 };
     json_t *run = admin_call(&server, 201, "POST", "/v1/runs", spec);
     const char *url = event_text(json_object_get(run, "urls"), "http");
     snprintf(t.id, sizeof t.id, "%s", event_text(run, "id"));
@@ -111,17 +114,29 @@ static void command(const struct test *t, const char *body)
     json_decref(post(t, "/command", 201, body));
 }
 
-static struct test bitten_after_control(bool repeats)
+/* Those that are not judged go through each phase beside each other. */
+static void play(struct test *tests, size_t n)
 {
-    struct test t = make(SPEC);
-    command(&t, "{\"start\":{\"argv\":[\"test\"]}}");
-    served_twice(&t);
-    command(&t, "{\"exit\":{\"status\":0}}");
-    json_decref(post(&t, "/phase", 200, "{\"phase\":\"fault\"}"));
-    command(&t, "{\"start\":{\"argv\":[\"test\"]}}");
-    bitten(&t, repeats);
-    command(&t, repeats ? "{\"exit\":{\"status\":0}}" : "{\"exit\":{\"status\":1}}");
-    return t;
+    for (struct test *t = tests; t < tests + n; t++) {
+        bool repeats = t->repeats;
+        if (t->judged)
+            continue;
+        *t = make(SPEC);
+        t->repeats = repeats;
+        command(t, "{\"start\":{\"argv\":[\"test\"]}}");
+        served_twice(t);
+        command(t, "{\"exit\":{\"status\":0}}");
+    }
+    for (struct test *t = tests; t < tests + n; t++)
+        if (!t->judged)
+            json_decref(post(t, "/phase", 200, "{\"phase\":\"fault\"}"));
+    for (struct test *t = tests; t < tests + n; t++) {
+        if (t->judged)
+            continue;
+        command(t, "{\"start\":{\"argv\":[\"test\"]}}");
+        bitten(t, t->repeats);
+        command(t, t->repeats ? "{\"exit\":{\"status\":0}}" : "{\"exit\":{\"status\":1}}");
+    }
 }
 
 static void end_run(const struct test *t)
@@ -136,26 +151,66 @@ static json_t *verdict(const struct test *t, const char *query)
     return admin_call(&server, 200, "GET", path_of(t, rest), NULL);
 }
 
-static void assert_verdict(const struct test *t, const char *wanted)
+/* Whether it is inconclusive only as the server itself did not run for a time, which a busy machine
+ * may do to it. A pass or a fail is never so. */
+static bool left_open_by_pause(const json_t *v)
 {
+    size_t i, paused = 0, others = 0;
+    json_t *one;
+    json_array_foreach(json_object_get(v, "checks"), i, one)
+    {
+        bool open = strcmp(event_text(one, "outcome"), "inconclusive") == 0;
+        const char *remedy = event_text(json_object_get(one, "remedy"), "code");
+        bool is = open && strcmp(remedy, "paused") == 0;
+        paused += is;
+        others += open && !is;
+    }
+    return strcmp(event_text(v, "verdict"), "inconclusive") == 0 && paused > 0 && others == 0;
+}
+
+/* Of a run that has ended: it is what the run deserves, or left open by a pause. */
+static bool is_judged(const struct test *t)
+{
+    const char *wanted = t->repeats ? "pass" : "fail";
     json_t *v = verdict(t, "");
+    bool open = left_open_by_pause(v);
     char *text = json_dumps(v, 0);
-    check(strcmp(event_text(v, "verdict"), wanted) == 0, "%s is not %s: %s", t->id, wanted, text);
+    check(open || strcmp(event_text(v, "verdict"), wanted) == 0, "%s is not %s: %s", t->id, wanted,
+          text);
     assert_string_equal(event_text(v, "run"), t->id);
     assert_string_equal(event_text(json_object_get(v, "mode"), "mode"), "close-on-reuse");
     free(text);
     json_decref(v);
+    return !open;
+}
+
+#define ROUNDS_MAX 6
+
+/* Plays and ends them; each gets the verdict that it deserves. What a pause of the server leaves
+ * open is played again. */
+static void assert_judged(struct test *tests, size_t n)
+{
+    size_t left = n;
+    for (int round = 0; left > 0; round++) {
+        check(round < ROUNDS_MAX, "%zu of %zu stay open, as the server pauses", left, n);
+        play(tests, n);
+        for (size_t i = 0; i < n; i++)
+            if (!tests[i].judged)
+                end_run(&tests[i]);
+        left = 0;
+        for (size_t i = 0; i < n; i++) {
+            tests[i].judged = tests[i].judged || is_judged(&tests[i]);
+            left += !tests[i].judged;
+        }
+    }
 }
 
 /* --- Tests */
 
 static void who_repeats_passes_and_who_does_not_fails(void **state)
 {
-    struct test good = bitten_after_control(true), bad = bitten_after_control(false);
-    end_run(&good);
-    end_run(&bad);
-    assert_verdict(&good, "pass");
-    assert_verdict(&bad, "fail");
+    struct test tests[] = { { .repeats = true }, { .repeats = false } };
+    assert_judged(tests, COUNT(tests));
 }
 
 /* The server does not run from before the request until 200 ms later; its FIN goes out behind that,
@@ -189,7 +244,8 @@ static void who_leaves_behind_the_fault_is_not_excused_by_a_pause_before_it(void
 
 static void a_verdict_is_waited_for_until_it_is_final(void **state)
 {
-    struct test t = bitten_after_control(true);
+    struct test t = { .repeats = true };
+    play(&t, 1);
     int64_t began = clock_now();
     json_t *v = verdict(&t, "?wait=100ms"); /* another attempt may come for longer than that */
     assert_true(clock_now() - began >= 100 * NS_PER_MS || event_true(v, "final"));
@@ -224,8 +280,8 @@ static void it_comes_as_what_is_asked_for(void **state)
         { "Accept: text/html\r\n", "text/html", "</html>" },
         { "", "application/json", "\"checks\"" },
     };
-    struct test t = bitten_after_control(true);
-    end_run(&t);
+    struct test t = { .repeats = true };
+    assert_judged(&t, 1);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct admin_answer a;
         assert_true(admin_try(&server, "GET", path_of(&t, "/verdict"), rows[i].accept, NULL, &a));
@@ -244,7 +300,7 @@ static void it_comes_as_what_is_asked_for(void **state)
 
 static void the_default_run_is_judged_when_it_is_needed(void **state)
 {
-    struct test t = { "default", server.http };
+    struct test t = { .id = "default", .port = server.http };
     json_decref(
         admin_call(&server, 200, "PUT", "/v1/mode",
                    "{\"mode\":\"close-on-reuse\",\"expect\":[\"recovered\"],\"apply\":\"new\"}"));
@@ -341,22 +397,9 @@ static void bad_accounts_are_refused(void **state)
 static void runs_beside_each_other_are_judged_as_alone(void **state)
 {
     struct test tests[32];
-    for (int i = 0; i < 32; i++) {
-        tests[i] = make(SPEC);
-        command(&tests[i], "{\"start\":{\"argv\":[\"test\"]}}");
-        served_twice(&tests[i]);
-        command(&tests[i], "{\"exit\":{\"status\":0}}");
-    }
-    for (int i = 0; i < 32; i++)
-        json_decref(post(&tests[i], "/phase", 200, "{\"phase\":\"fault\"}"));
-    for (int i = 0; i < 32; i++) {
-        bitten(&tests[i], i % 3 != 0);
-        command(&tests[i], i % 3 ? "{\"exit\":{\"status\":0}}" : "{\"exit\":{\"status\":1}}");
-    }
-    for (int i = 0; i < 32; i++)
-        end_run(&tests[i]);
-    for (int i = 0; i < 32; i++)
-        assert_verdict(&tests[i], i % 3 ? "pass" : "fail");
+    for (size_t i = 0; i < COUNT(tests); i++)
+        tests[i] = (struct test){ .repeats = i % 3 != 0 };
+    assert_judged(tests, COUNT(tests));
 }
 
 /* The one file of a run there, by its name. */
@@ -399,7 +442,8 @@ static void a_saved_ledger_judges_itself_to_the_same(void **state)
     memset(&server, 0, sizeof server);
     server_start(&server, (const char *const[]){ "--ledger-dir", dir, NULL });
     for (int i = 0; i < 2; i++) {
-        struct test t = bitten_after_control(i);
+        struct test t = { .repeats = i > 0 };
+        play(&t, 1);
         end_run(&t);
         json_t *live = verdict(&t, "");
         struct buf out = { 0 }, err = { 0 };
