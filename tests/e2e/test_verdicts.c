@@ -34,19 +34,19 @@ static int teardown(void **state)
 struct test {
     char id[16];
     uint16_t port;
-    bool repeats; /* what was not answered: deserves a pass, else a fail */
+    void (*client)(const struct test *t); /* in the phase "fault" */
+    const char *deserves;
     bool judged;
 };
 
-static struct test make(const char *spec)
+/* As a run of its own. */
+static void make(struct test *t, const char *spec)
 {
-    struct test t = { 0 };
     json_t *run = admin_call(&server, 201, "POST", "/v1/runs", spec);
     const char *url = event_text(json_object_get(run, "urls"), "http");
-    snprintf(t.id, sizeof t.id, "%s", event_text(run, "id"));
-    t.port = (uint16_t)atoi(strrchr(url, ':') + 1);
+    snprintf(t->id, sizeof t->id, "%s", event_text(run, "id"));
+    t->port = (uint16_t)atoi(strrchr(url, ':') + 1);
     json_decref(run);
-    return t;
 }
 
 static const char *path_of(const struct test *t, const char *rest)
@@ -90,20 +90,48 @@ static void served_twice(const struct test *t)
     client_close(&c);
 }
 
-/* Two requests on a connection, of which the second gets FIN; repeated elsewhere or not. */
-static void bitten(const struct test *t, bool repeats)
+/* Two requests on a connection, of which the second gets FIN. */
+static void leaves(const struct test *t)
 {
     struct client c;
     open_one(t, &c);
     assert_true(get(&c));
     assert_false(get(&c));
     client_close(&c);
-    if (!repeats)
-        return;
+}
+
+/* What got no answer is asked again elsewhere. */
+static void repeats(const struct test *t)
+{
+    struct client c;
+    leaves(t);
     open_one(t, &c);
     assert_true(get(&c));
     client_close(&c);
 }
+
+/* The server does not run from before the request until 200 ms later; its FIN goes out behind that,
+ * and only then the client leaves. */
+static void leaves_behind_a_pause(const struct test *t)
+{
+    struct client c;
+    struct buf text = { 0 };
+    struct h1_response r = { 0 };
+    open_one(t, &c);
+    assert_true(get(&c));
+    assert_int_equal(kill(server.pid, SIGSTOP), 0);
+    h1_compose(&text, "GET", ENTITLEMENT, "", NULL);
+    client_send(&c, buf_bytes(&text), buf_len(&text));
+    poll(NULL, 0, 200);
+    assert_int_equal(kill(server.pid, SIGCONT), 0);
+    assert_false(h1_read(&c, false, &r, in_ms(PATIENCE_MS)));
+    client_close(&c);
+    h1_free(&r);
+    buf_free(&text);
+}
+
+static const struct test good = { .client = repeats, .deserves = "pass" },
+                         bad = { .client = leaves, .deserves = "fail" };
 
 #define SPEC                                                                                       \
     "{\"mode\":\"close-on-reuse\",\"listeners\":[\"http\"],\"expect\":[\"recovered\"],"            \
@@ -118,11 +146,9 @@ static void command(const struct test *t, const char *body)
 static void play(struct test *tests, size_t n)
 {
     for (struct test *t = tests; t < tests + n; t++) {
-        bool repeats = t->repeats;
         if (t->judged)
             continue;
-        *t = make(SPEC);
-        t->repeats = repeats;
+        make(t, SPEC);
         command(t, "{\"start\":{\"argv\":[\"test\"]}}");
         served_twice(t);
         command(t, "{\"exit\":{\"status\":0}}");
@@ -134,8 +160,9 @@ static void play(struct test *tests, size_t n)
         if (t->judged)
             continue;
         command(t, "{\"start\":{\"argv\":[\"test\"]}}");
-        bitten(t, t->repeats);
-        command(t, t->repeats ? "{\"exit\":{\"status\":0}}" : "{\"exit\":{\"status\":1}}");
+        t->client(t);
+        command(t,
+                t->client == repeats ? "{\"exit\":{\"status\":0}}" : "{\"exit\":{\"status\":1}}");
     }
 }
 
@@ -171,12 +198,11 @@ static bool left_open_by_pause(const json_t *v)
 /* Of a run that has ended: it is what the run deserves, or left open by a pause. */
 static bool is_judged(const struct test *t)
 {
-    const char *wanted = t->repeats ? "pass" : "fail";
     json_t *v = verdict(t, "");
     bool open = left_open_by_pause(v);
     char *text = json_dumps(v, 0);
-    check(open || strcmp(event_text(v, "verdict"), wanted) == 0, "%s is not %s: %s", t->id, wanted,
-          text);
+    check(open || strcmp(event_text(v, "verdict"), t->deserves) == 0, "%s is not %s: %s", t->id,
+          t->deserves, text);
     assert_string_equal(event_text(v, "run"), t->id);
     assert_string_equal(event_text(json_object_get(v, "mode"), "mode"), "close-on-reuse");
     free(text);
@@ -209,42 +235,19 @@ static void assert_judged(struct test *tests, size_t n)
 
 static void who_repeats_passes_and_who_does_not_fails(void **state)
 {
-    struct test tests[] = { { .repeats = true }, { .repeats = false } };
+    struct test tests[] = { good, bad };
     assert_judged(tests, COUNT(tests));
 }
 
-/* The server does not run from before the request until 200 ms later; its FIN goes out behind that,
- * and only then the client leaves. */
 static void who_leaves_behind_the_fault_is_not_excused_by_a_pause_before_it(void **state)
 {
-    struct test t = make(SPEC);
-    struct client c;
-    struct buf text = { 0 };
-    struct h1_response r = { 0 };
-    command(&t, "{\"start\":{\"argv\":[\"test\"]}}");
-    served_twice(&t);
-    command(&t, "{\"exit\":{\"status\":0}}");
-    json_decref(post(&t, "/phase", 200, "{\"phase\":\"fault\"}"));
-    command(&t, "{\"start\":{\"argv\":[\"test\"]}}");
-    open_one(&t, &c);
-    assert_true(get(&c));
-    assert_int_equal(kill(server.pid, SIGSTOP), 0);
-    h1_compose(&text, "GET", ENTITLEMENT, "", NULL);
-    client_send(&c, buf_bytes(&text), buf_len(&text));
-    poll(NULL, 0, 200);
-    assert_int_equal(kill(server.pid, SIGCONT), 0);
-    assert_false(h1_read(&c, false, &r, in_ms(PATIENCE_MS)));
-    client_close(&c);
-    command(&t, "{\"exit\":{\"status\":1}}");
-    end_run(&t);
-    assert_verdict(&t, "fail");
-    h1_free(&r);
-    buf_free(&text);
+    struct test t = { .client = leaves_behind_a_pause, .deserves = "fail" };
+    assert_judged(&t, 1);
 }
 
 static void a_verdict_is_waited_for_until_it_is_final(void **state)
 {
-    struct test t = { .repeats = true };
+    struct test t = good;
     play(&t, 1);
     int64_t began = clock_now();
     json_t *v = verdict(&t, "?wait=100ms"); /* another attempt may come for longer than that */
@@ -280,7 +283,7 @@ static void it_comes_as_what_is_asked_for(void **state)
         { "Accept: text/html\r\n", "text/html", "</html>" },
         { "", "application/json", "\"checks\"" },
     };
-    struct test t = { .repeats = true };
+    struct test t = good;
     assert_judged(&t, 1);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct admin_answer a;
@@ -304,7 +307,7 @@ static void the_default_run_is_judged_when_it_is_needed(void **state)
     json_decref(
         admin_call(&server, 200, "PUT", "/v1/mode",
                    "{\"mode\":\"close-on-reuse\",\"expect\":[\"recovered\"],\"apply\":\"new\"}"));
-    bitten(&t, true);
+    repeats(&t);
     json_t *v = admin_call(&server, 200, "GET", "/v1/verdict", NULL);
     json_t *calls = json_object_get(v, "calls");
     assert_int_equal(event_ms(calls, "bitten"), 1);
@@ -320,7 +323,7 @@ static void the_default_run_is_judged_when_it_is_needed(void **state)
     assert_int_equal(event_ms(json_object_get(v, "calls"), "total"), 0);
     json_decref(v);
     admin_mode(&server, "close-on-reuse", NULL);
-    bitten(&t, true);
+    repeats(&t);
     v = admin_call(&server, 200, "GET", "/v1/verdict", NULL);
     assert_int_equal(event_ms(json_object_get(v, "calls"), "bitten"), 1);
     assert_int_equal(json_array_size(json_object_get(v, "missing")), 0);
@@ -329,10 +332,11 @@ static void the_default_run_is_judged_when_it_is_needed(void **state)
 
 static void what_is_open_is_waited_for(void **state)
 {
-    struct test t = make("{\"mode\":\"slow-first-byte\",\"params\":{\"delay\":\"700ms\"},"
-                         "\"listeners\":[\"http\"]}");
+    struct test t = { 0 };
     struct client c;
     struct buf text = { 0 };
+    make(&t, "{\"mode\":\"slow-first-byte\",\"params\":{\"delay\":\"700ms\"},"
+             "\"listeners\":[\"http\"]}");
     json_t *quiet = admin_call(&server, 200, "GET", path_of(&t, "/quiet"), NULL);
     assert_true(event_true(quiet, "quiet"));
     json_decref(quiet);
@@ -398,7 +402,7 @@ static void runs_beside_each_other_are_judged_as_alone(void **state)
 {
     struct test tests[32];
     for (size_t i = 0; i < COUNT(tests); i++)
-        tests[i] = (struct test){ .repeats = i % 3 != 0 };
+        tests[i] = i % 3 ? good : bad;
     assert_judged(tests, COUNT(tests));
 }
 
@@ -442,7 +446,7 @@ static void a_saved_ledger_judges_itself_to_the_same(void **state)
     memset(&server, 0, sizeof server);
     server_start(&server, (const char *const[]){ "--ledger-dir", dir, NULL });
     for (int i = 0; i < 2; i++) {
-        struct test t = { .repeats = i > 0 };
+        struct test t = i > 0 ? good : bad;
         play(&t, 1);
         end_run(&t);
         json_t *live = verdict(&t, "");
