@@ -52,7 +52,7 @@ static void make(struct test *t, const char *spec)
 static const char *path_of(const struct test *t, const char *rest)
 {
     static char path[1024];
-    snprintf(path, sizeof path, "/v1/runs/%s%s", t->id, rest);
+    snprintf(path, sizeof path, "/v1/runs/%.*s%s", (int)sizeof t->id, t->id, rest);
     return path;
 }
 
