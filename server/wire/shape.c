@@ -34,6 +34,7 @@ struct shape {
     size_t waiting;        /* bytes in the list */
     uint64_t behind, past; /* see wire_shape_behind; of these, appended behind the cut */
     bool failed;           /* memory ran out: the next flush ends the wire */
+    bool tls_ended;        /* by the client: what is to be sealed is dropped */
 
     struct pace pace;
     struct timer gate; /* armed: what waits, waits for its time */
@@ -264,6 +265,8 @@ static bool gate_open(const struct wire *w)
         return false;
     if (!pace_is_set(&s->pace) || s->first->kind == CUT)
         return true;
+    if (s->tls_ended && s->first->kind != RAW)
+        return true;
     return buf_len(&w->out) == 0 && (s->first->kind == ALERT || s->waiting == 0 ||
                                      pace_due(&s->pace, s->waiting) <= clock_now());
 }
@@ -285,8 +288,9 @@ bool wire_shape_release(struct wire *w)
     if (s->failed)
         no_memory(w);
     while (w->state != WIRE_CLOSED && gate_open(w)) {
-        int error = append_first(w);
-        if (error && w->tls_done)
+        bool dead = s->tls_ended && s->first->kind == SEALED;
+        int error = dead ? 0 : append_first(w);
+        if (dead || (error && w->tls_done))
             drop_item(s); /* a fatal alert has ended TLS, both ways (RFC 8446 6.2) */
         else if (error)
             wire_end_error(w, WIRE_LAST_RST, BY_SERVER, -error);
@@ -319,6 +323,16 @@ bool wire_shape_waits(const struct wire *w)
 static void pace_reached(struct timer *m, int64_t late)
 {
     wire_flush_and_notify(link_entry(m, struct shape, gate)->wire);
+}
+
+void wire_shape_tls_ended(struct wire *w)
+{
+    struct shape *s = w->shape;
+    if (!s)
+        return;
+    s->tls_ended = true;
+    if (s->first)
+        timer_at(&s->gate, clock_now());
 }
 
 static void ledger_cut(struct wire *w, bool in_effect, const char *why)

@@ -352,6 +352,7 @@ static void alert_received(struct wire *w, bool fatal, int description)
         return;
     w->tls_done = true;
     w->notified = true;
+    wire_shape_tls_ended(w);
     if (w->state == WIRE_HANDSHAKE) {
         w->end_by = BY_CLIENT;
         wire_begin_ending(w);

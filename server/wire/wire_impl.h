@@ -288,6 +288,9 @@ uint64_t wire_shape_behind(const struct wire *w);
 bool wire_shape_over(struct wire *w);
 /* Does something wait for the time that the pace sets? For any wire. */
 bool wire_shape_waits(const struct wire *w);
+/* The client has ended TLS with an alert: what waits to be sealed can never be delivered, and is
+ * dropped in the loop's next turn. For any wire. */
+void wire_shape_tls_ended(struct wire *w);
 /* Ledgers that a cut was not reached, at the end. For any wire. */
 void wire_shape_unfinished(struct wire *w);
 /* The wire is over; its memory is to be freed. destroy is for any wire. */

@@ -265,6 +265,38 @@ static void paced_bytes_are_dropped_when_the_client_ends_tls(void **state)
     assert_false(bench_ledger_has(b, "\"by\":\"server\",\"how\":\"P"));
 }
 
+/* Nothing could be delivered to it any more, whenever that was due. */
+static void the_pace_keeps_no_client_that_has_ended_tls(void **state)
+{
+    struct bench *b = *state;
+    shape_establish(b);
+    assert_int_equal(wire_pace(b->wire, 10, 3600 * NS_PER_S), 0);
+    shape_send(b, 400);
+    gnutls_alert_send(b->tls, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
+    loop_until(&loop, is_set, &b->peer_closed);
+    wire_close(b->wire, BY_CLIENT);
+    shape_until_fin();
+    assert_int_equal(wire_handed(b->wire), 10);
+}
+
+/* Its close_notify and its FIN say that it sends no more, not that it reads no more (RFC 8446 6.1,
+ * RFC 9293 3.6). One that has closed for good answers the next bytes with RST. */
+static void a_client_that_sends_no_more_is_sent_all_at_the_pace(void **state)
+{
+    struct bench *b = *state;
+    shape_establish(b);
+    assert_int_equal(wire_pace(b->wire, 10, 20 * MS), 0);
+    shape_send(b, 40);
+    gnutls_bye(b->tls, GNUTLS_SHUT_WR);
+    shutdown(b->client, SHUT_WR);
+    loop_until(&loop, is_set, &b->peer_closed);
+    wire_close(b->wire, BY_CLIENT);
+    shape_until_fin();
+    shape_read_tls(b);
+    assert_int_equal(buf_len(&shape.plain), 40);
+    assert_int_equal(shape.tls_error, 0);
+}
+
 /* --- Inject */
 
 static void injected_bytes_go_out_in_their_place(void **state)
@@ -491,6 +523,8 @@ int main(void)
         secured(a_close_notify_waits_for_the_pace),
         secured(a_fin_with_close_notify_waits_for_the_pace),
         secured(paced_bytes_are_dropped_when_the_client_ends_tls),
+        secured(the_pace_keeps_no_client_that_has_ended_tls),
+        secured(a_client_that_sends_no_more_is_sent_all_at_the_pace),
         cleartext(injected_bytes_go_out_in_their_place),
         cleartext(nothing_can_be_injected_when_nothing_can_be_said),
         secured(bytes_are_injected_inside_tls_and_between_its_records),
