@@ -290,7 +290,7 @@ static int await_final(struct hearing *h, struct command_result *out, struct ref
         if (error || out->final || (h->gone && is_all(p->child, open, awaited)))
             return error;
         proving_turn(p, clock_now() + LOOK_MS * NS_PER_MS);
-        driver_lines_read(&h->lines, false);
+        driver_lines_read(&h->lines, h->gone); /* behind what is final no line counts any more */
         show(h, false);
     }
     if (!error && !p->signal)
@@ -334,7 +334,7 @@ static int attend(struct hearing *h, bool judged, struct command_result *out, st
     struct proving *p = h->p;
     out->timed_out = await_end(h);
     out->status = child_status(p->child, &out->signal);
-    driver_lines_read(&h->lines, false);
+    driver_lines_read(&h->lines, h->gone);
     int error = p->place->ops->exited(p->place, out->status, out->signal, out->timed_out, why);
     if (!error && judged && !out->timed_out)
         error = await_final(h, out, why);

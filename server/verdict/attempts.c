@@ -592,7 +592,14 @@ static struct attempt *attempt_on_stream(struct history *h, const struct connect
 }
 
 /* Who has read the end of a response has no stream left to reset (RFC 9113 5.1): an RST_STREAM
- * behind it was sent before that was read. */
+ * behind it was sent before that was read. Where nobody tells of a command the answer was final
+ * when nothing more had come for so long. */
+static bool is_reset_unread(const struct history *h, const struct attempt *a, int64_t age)
+{
+    bool settled = !h->commanded && a->acked.to != NEVER && age > a->acked.to + UNREAD_FOR;
+    return a->reached[PROGRESS_HANDED] != NEVER && a->progress < PROGRESS_CONFIRMED && !settled;
+}
+
 void history_on_peer_rst_stream(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
@@ -602,5 +609,5 @@ void history_on_peer_rst_stream(struct history *h, const struct ledger_record *r
         return;
     if (attempt_abandonable(h, a))
         attempt_abandoned(h, c, a, 0, r);
-    a->reset |= a->reached[PROGRESS_HANDED] != NEVER && a->progress < PROGRESS_CONFIRMED;
+    a->reset |= is_reset_unread(h, a, r->age);
 }

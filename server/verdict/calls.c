@@ -175,8 +175,9 @@ static void look_around(const struct build *b, struct call *call, const struct m
                       : call->seen.to != NEVER   ? call->seen.to + within
                                                  : later(last, history_age(b->h));
     sum->unsure |= history_gap_in(b->h, call->begun.from, decided);
-    call->until = sum->all_over ? last + within : NEVER;
-    call->lacks_after = lived || history_gap_in(b->h, call->begun.from, last + within);
+    call->until = sum->all_over ? last + join_apart(b->config) : NEVER;
+    call->lacks_after =
+        lived || history_gap_in(b->h, call->begun.from, last + join_apart(b->config));
     call->lacks_before = history_lacks(b->h, call->begun.from - within, call->begun.to);
 }
 

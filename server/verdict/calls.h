@@ -110,8 +110,9 @@ struct resent {
 #define RESENT_MAX 64
 
 struct calls_config {
-    int64_t within;                /* ns: how long recovery may take */
-    int64_t reach;                 /* of close joins without a control; 0: 250 ms */
+    int64_t within; /* ns: how long recovery may take */
+    int64_t apart;  /* ns: so long behind a loss another attempt may still come; 0: within */
+    int64_t reach;  /* of close joins without a control; 0: 250 ms */
     const struct control *control; /* NULL: there was none */
     int64_t client_gone; /* when its process had ended; NEVER: it runs, or that is not known */
     bool over;           /* the run is */

@@ -64,6 +64,9 @@ struct build {
 enum standing { IN_FLIGHT, IS_OUT, IS_DONE, IS_UNCONFIRMED, IS_UNSURE };
 enum standing join_standing(const struct build *b, const struct entry *e, int64_t age);
 
+/* How long behind the loss of all its attempts another one may be of the same call. */
+int64_t join_apart(const struct calls_config *config);
+
 /* join.c: puts each entry into a call. Returns 0 or -ENOMEM. */
 int join_all(struct build *b);
 

@@ -159,10 +159,14 @@ static const struct fault *goaway_by(const struct scene *s, const struct attempt
     return goaway && goaway->at <= age ? goaway : NULL;
 }
 
+/* Also if another fault struck it later. */
 static bool refused_by_goaway(const struct scene *s, const struct attempt *a)
 {
     const struct fault *fault = a->fault ? history_find_fault(s->h, a->fault) : NULL;
-    return fault && fault->step == STEP_GOAWAY && history_trouble(s->h, a) == TROUBLE_REFUSED;
+    return fault && fault->step == STEP_GOAWAY &&
+           (history_trouble(s->h, a) == TROUBLE_REFUSED ||
+            (a->out_count && fault->last_stream >= 0 && a->stream > fault->last_stream &&
+             a->outs[0].fault == fault->seq));
 }
 
 static bool safe_to_repeat(const struct attempt *a)
@@ -251,8 +255,9 @@ static void repeated_ones(const struct scene *s, struct finding *f, const struct
         if (wrong == WRONG_NOT)
             continue;
         bool sure = is_one(s, call, i + 1);
+        int64_t until = wrong == WRONG_ANSWERED ? call_answered_until(s, call) : NEVER;
         found_of(s, f, call, sure ? OUTCOME_FAIL : OUTCOME_INCONCLUSIVE,
-                 sure ? REMEDY_NONE : REMEDY_CALL_NAME, sure ? NEVER : UNTIL_THE_END, why[wrong],
+                 sure ? REMEDY_NONE : REMEDY_CALL_NAME, sure ? until : UNTIL_THE_END, why[wrong],
                  call_text(s, call, name));
         return;
     }
@@ -392,8 +397,8 @@ void check_closes_after_goaway(const struct scene *s, struct finding *f)
 
 /* --- ping_liveness */
 
-/* The longest time for which a request was open without an answer while PINGs were not answered;
- * *cancelled: when the client first gave one up; NEVER. */
+/* The longest time for which a request was open without an answer while PINGs were not answered,
+ * and the client had sent none yet; *cancelled: when the client first gave one up; NEVER. */
 static int64_t longest_silence(const struct scene *s, const struct connection *c,
                                int64_t *cancelled, bool *lasts)
 {
@@ -409,6 +414,7 @@ static int64_t longest_silence(const struct scene *s, const struct connection *c
                          ? a->outs[a->out_count - 1].since
                      : c->left != LEFT_NOT ? c->left_at
                                            : s->now;
+        to = c->pinged != NEVER && c->pinged < to ? c->pinged : to;
         longest = to - from > longest ? to - from : longest;
         *lasts |= to == s->now && to - from == longest;
         for (int i = 0; i < a->out_count; i++) {
@@ -469,10 +475,11 @@ static void liveness_of(const struct scene *s, struct finding *f, const struct c
     ids_add(&who.seqs, c->pings_ignored);
     bool left = c->left != LEFT_NOT && c->left_at >= c->pinged;
     bool by_exit = left && s->exited != NEVER && c->left_at >= s->exited - history_grace(s->h);
+    int64_t stayed = (left ? c->left_at : c->ended != NEVER ? c->ended : s->now) - c->pinged;
     if (c->unknown)
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, &who,
               "what happened on connection %llu is not all in the ledger", id);
-    else if (c->pinged == NEVER && silence > within)
+    else if (silence > within)
         found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
               "no PING came on connection %llu in %s of silence", id, finding_time(silence, time));
     else if (c->pinged == NEVER && lasts && !s->over && s->client_gone == NEVER)
@@ -487,8 +494,7 @@ static void liveness_of(const struct scene *s, struct finding *f, const struct c
             "connection %llu was left after a request had been given up: perhaps for that", id);
     else if (left && !by_exit && c->left_at - c->pinged <= within)
         left_in_time(s, f, c, &who);
-    else if ((!left && s->now - c->pinged > within && c->ended == NEVER) ||
-             (left && c->left_at - c->pinged > within))
+    else if (stayed > within)
         found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
               "connection %llu was still used %s after a PING without an answer", id,
               finding_time(within, time));

@@ -41,27 +41,6 @@ static unsigned further_of(const struct scene *s, const struct call *call, unsig
     return further;
 }
 
-/* Whether it may have tried more often than is seen: where data fell into a black hole, the
- * client's kernel sends, behind its first retransmission, no more than that segment, and keeps back
- * what is written later (RFC 5681 3.1). */
-static bool may_hide_more(const struct scene *s, const struct call *call)
-{
-    for (size_t i = 0; i < call->count; i++) {
-        const struct attempt *a = call_members(s, call)[i].attempt;
-        const struct connection *c = history_find_connection(s->h, a->connection);
-        if (!c || c->fell[0].at.to > 0)
-            return true;
-    }
-    return false;
-}
-
-static void hides_more(const struct scene *s, struct finding *f, const struct call *call)
-{
-    char name[CALL_SIZE];
-    found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_READ, UNTIL_THE_END,
-             "%s: how often it was sent into the black hole is not seen", call_text(s, call, name));
-}
-
 /* An attempt that came before the time for which an answer had asked (RFC 9110 10.2.3). */
 static bool too_soon(const struct scene *s, const struct call *call, int64_t *asked)
 {
@@ -145,8 +124,8 @@ static void retries_of(const struct scene *s, struct finding *f, const struct ca
     else if (call->lacks_before || call->lacks_after || call->presumed)
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
                  name);
-    else if (may_hide_more(s, call))
-        hides_more(s, f, call);
+    else if (scene_may_hide_more(s, call))
+        scene_hides_more(s, f, call);
     else
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call), "%u (allowed: %lld)",
                  most, (long long)max);
@@ -226,8 +205,8 @@ static void elsewhere_of(const struct scene *s, struct finding *f, const struct 
     else if (failed == TRI_NO)
         found_of(s, f, call, OUTCOME_NA, REMEDY_NONE, call_until(call),
                  "only its stream was struck: the connection is good");
-    else if (may_hide_more(s, call))
-        hides_more(s, f, call);
+    else if (scene_may_hide_more(s, call))
+        scene_hides_more(s, f, call);
     else
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call), "on connection %llu",
                  (unsigned long long)last);
@@ -304,8 +283,8 @@ static void backoff_of(const struct scene *s, struct finding *f, const struct ca
     else if (last < first + first / 2) /* a busy machine makes them grow as much */
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_LONGER, UNTIL_THE_END,
                  "%s: the pauses between its attempts grow by less than a half", name);
-    else if (may_hide_more(s, call))
-        hides_more(s, f, call);
+    else if (scene_may_hide_more(s, call))
+        scene_hides_more(s, f, call);
     else
         found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, call_until(call), "the pauses grow to %s",
                  finding_time(most, time));

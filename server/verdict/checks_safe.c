@@ -1,4 +1,4 @@
-/* checks_safe.c - that a client does not do harm: safe_retry, executed_once, no_storm. */
+/* checks_safe.c - that a client does not do harm: safe_retry, executed_once. */
 #include "base/clock.h"
 #include "verdict/calls_parts.h"
 #include "verdict/scene.h"
@@ -68,7 +68,7 @@ static void keyed_retry(const struct scene *s, struct finding *f, const struct c
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "the key of %s is used for other calls too", name);
     else if (again == TRI_YES)
-        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
+        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, call_answered_until(s, call),
                  "%s was sent with the same key although it had been answered", name);
     else if (again == TRI_UNKNOWN || call->state == CALL_UNKNOWN || call->lacks_before ||
              call->lacks_after)
@@ -222,142 +222,4 @@ void check_executed_once(const struct scene *s, struct finding *f)
             executions_of(s, f, call);
     }
     finding_end_or_na(s, f, "nothing that must not be done twice was struck");
-}
-
-/* --- no_storm */
-
-/* The most calls that were open at once in a span of time. */
-static unsigned open_at_once(const struct scene *s, int64_t from, int64_t to)
-{
-    unsigned most = 1;
-    for (size_t i = 0; i < s->calls->count; i++) {
-        int64_t at = s->calls->calls[i].begun.from;
-        if (at >= from && at <= to && s->notes[i].at_once > most)
-            most = s->notes[i].at_once;
-    }
-    return most;
-}
-
-/* Whether something was answered on a connection: then a call had need of it. */
-static bool has_served(const struct scene *s, const struct connection *c)
-{
-    const struct attempt *a = c->answered ? history_find_attempt(s->h, c->newest) : NULL;
-    while (a && !history_answered(s->h, a))
-        a = a->previous ? history_find_attempt(s->h, a->previous) : NULL;
-    return a != NULL;
-}
-
-/* Connections that were opened in a span, and those of them that served nothing. */
-static unsigned opened_in(const struct scene *s, int64_t from, int64_t to, unsigned *vain, bool *h1)
-{
-    const struct connection *c;
-    unsigned opened = 0;
-    *h1 = false;
-    *vain = 0;
-    for (size_t i = 0; (c = history_connection(s->h, i)); i++) {
-        if (c->opened == NEVER || c->opened < from || c->opened > to)
-            continue;
-        opened++;
-        *vain += !has_served(s, c);
-        *h1 |= !c->h2;
-    }
-    return opened;
-}
-
-static unsigned attempts_until(const struct scene *s, const struct call *call, int64_t to)
-{
-    unsigned count = 0;
-    for (size_t i = 0; i < call->count; i++)
-        count += call_members(s, call)[i].attempt->first_byte.from <= to;
-    return count;
-}
-
-/* What came about in the time behind a fault. Times that begin within 100 ms are looked at once. */
-struct window {
-    int64_t from;
-    unsigned opened, vain, spare, at_once; /* vain: of those that were opened */
-};
-#define ALIKE (100 * NS_PER_MS)
-
-static void look_behind(const struct scene *s, int64_t from, int64_t within, struct window *w)
-{
-    bool h1;
-    if (w->from != NEVER && from >= w->from && from <= w->from + ALIKE)
-        return;
-    w->from = from;
-    w->opened = opened_in(s, from, from + within, &w->vain, &h1);
-    w->spare = h1 ? 6 : 2;
-    w->at_once = w->vain > w->spare + 1 ? open_at_once(s, from, from + within) : 1;
-}
-
-/* Connections that were opened from then on may be forgotten. */
-static bool lacks_connections(const struct scene *s, int64_t from)
-{
-    const struct connection *oldest = history_connection(s->h, 0);
-    return history_forgotten(s->h) &&
-           (!oldest || oldest->opened == NEVER || oldest->opened > from - ALIKE);
-}
-
-static void storm_of(const struct scene *s, struct finding *f, const struct call *call,
-                     struct window *w)
-{
-    int64_t max = scene_number(s, 0), within = scene_number(s, 1);
-    const struct fault *fault = call_fault(s, call);
-    int64_t bite = fault && fault->at > call->begun.from ? fault->at : call->begun.from;
-    int64_t end = bite + within;
-    char name[CALL_SIZE], time[TIME_SIZE];
-    struct call_group group = scene_group(s, call);
-    unsigned attempts = attempts_until(s, call, end), least = attempts;
-    look_behind(s, bite, within, w);
-    unsigned opened = w->opened;
-    if (group.calls > 1)
-        least = (group.attempts + group.calls - 1) / group.calls;
-    bool flood = w->vain > w->spare + w->at_once, sure = !scene_may_be_two(s, call);
-    call_text(s, call, name);
-    finding_time(within, time);
-    if (least > max && sure)
-        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER, "%s made %u attempts in %s", name,
-                 least, time);
-    else if (flood && s->now <= end && !s->over && s->client_gone == NEVER)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_WAIT, end,
-                 "%u connections were opened, and nothing is answered on %u of them yet", opened,
-                 w->vain);
-    else if (flood)
-        found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
-                 "%u connections were opened in %s, and nothing was answered on %u of them", opened,
-                 time, w->vain);
-    else if (attempts > max)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_CALL_NAME, end, "up to %u attempts, %s",
-                 attempts,
-                 sure ? "as equal calls were open at once"
-                      : "if they were all of one call: this client makes its next one as soon");
-    else if (call->state == CALL_UNKNOWN || call->lacks_after || call->presumed)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
-                 name);
-    else if (!flood && lacks_connections(s, bite))
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_RESET, UNTIL_THE_END,
-                 "not all connections of that time are kept any more");
-    else if (s->over && s->client_gone == NEVER && s->now < end)
-        scene_leave(s, f, call, REMEDY_ENDED_EARLY, "the run ended less than %s after the fault",
-                    time);
-    else
-        found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, end, "%u attempt%s, %u new connection%s",
-                 attempts, attempts == 1 ? "" : "s", opened, opened == 1 ? "" : "s");
-}
-
-void check_no_storm(const struct scene *s, struct finding *f)
-{
-    struct window w = { .from = NEVER };
-    for (size_t i = 0; i < s->calls->count; i++) {
-        const struct call *call = &s->calls->calls[i];
-        char name[CALL_SIZE];
-        if (!scene_about(s, call))
-            continue;
-        if (call->exposure == EXPOSURE_BITTEN)
-            storm_of(s, f, call, &w);
-        else if (call->exposure == EXPOSURE_UNKNOWN)
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
-                     call_text(s, call, name));
-    }
-    finding_end_or_na(s, f, "calls were kept off the fault");
 }

@@ -41,14 +41,19 @@ static void join_ids(struct ids *ids, const struct ids *more)
 
 void finding_begin(struct finding *f)
 {
-    *f = (struct finding){ .outcome = OUTCOME_NA, .until = NEVER, .waits = NEVER };
+    *f = (struct finding){
+        .outcome = OUTCOME_NA, .until = NEVER, .waits = NEVER, .sure = INT64_MAX
+    };
 }
 
 void found_va(struct finding *f, enum outcome outcome, enum remedy remedy, int64_t until,
               const struct subject *who, const char *format, va_list args)
 {
-    if (outcome != OUTCOME_FAIL) /* which is final at once */
+    int64_t sure = until == UNTIL_THE_END ? NEVER : until;
+    if (outcome != OUTCOME_FAIL)
         f->until = until > f->until ? until : f->until;
+    else
+        f->sure = sure < f->sure ? sure : f->sure;
     if (remedy == REMEDY_WAIT && until != UNTIL_THE_END)
         f->waits = history_sooner(f->waits, until);
     if (f->count[outcome]++ == 0 && outcome >= f->outcome) {
@@ -156,6 +161,7 @@ struct finding finding_of_both(const struct finding *narrow, const struct findin
     static const char *const words[] = { "n/a", "pass", "inconclusive", "fail" };
     struct finding both = *narrow;
     both.until = wide->until > narrow->until ? wide->until : narrow->until;
+    both.sure = wide->sure > narrow->sure ? wide->sure : narrow->sure;
     both.waits = history_sooner(wide->waits, narrow->waits);
     if (narrow->outcome == wide->outcome)
         return both;

@@ -75,6 +75,9 @@
     X(BEFORE, "before", "say after what idleness: before=DURATION")                                \
     X(FOR, "for", "say which calls it is about: for=METHOD PATH")                                  \
     X(LONGER, "longer", "let the fault last for longer, so that the client tries more often")      \
+    X(LIMIT, "limit",                                                                              \
+      "something came at about the end of the time that the check looks at: give it another one "  \
+      "(within=DURATION)")                                                                         \
     X(COMMAND, "command", "the test fails without the fault: mend it first")                       \
     X(BEGIN, "begin",                                                                              \
       "the ledger does not say what is expected: keep it from its beginning (--ledger-dir)")       \
@@ -116,6 +119,7 @@ struct finding {
     enum outcome outcome;
     enum remedy remedy;
     int64_t until; /* of all that was found: the latest */
+    int64_t sure;  /* when the first fail of it is: one that leans on an answer waits for that */
     int64_t waits; /* of what is found otherwise then (REMEDY_WAIT): the first; NEVER */
     unsigned count[OUTCOME_FAIL + 1];
     char sentence[SENTENCE_SIZE]; /* of the first that is so bad */
@@ -128,7 +132,8 @@ struct finding {
 };
 
 void finding_begin(struct finding *f);
-/* Adds what was found of a call or connection (NULL: of the whole). The worst so far stays: its
+/* Adds what was found of a call or connection (NULL: of the whole). A fail is so at once, but for
+ * what waits until an age. The worst so far stays: its
  * sentence, remedy and evidence. */
 void found(struct finding *f, enum outcome outcome, enum remedy remedy, int64_t until,
            const struct subject *who, const char *format, ...)

@@ -312,6 +312,11 @@ void history_feed(struct history *h, const struct ledger_record *r)
     h->told = r->age;
 }
 
+void history_commanded(struct history *h, bool commanded)
+{
+    h->commanded = commanded;
+}
+
 void history_skip(struct history *h, uint64_t seq)
 {
     if (seq > h->last_seq)

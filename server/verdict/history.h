@@ -270,6 +270,9 @@ void history_destroy(struct history *h);
 
 /* The next record of the ledger, with all that its seq says of what is missing before it. */
 void history_feed(struct history *h, const struct ledger_record *record);
+/* Whether somebody tells of the command of the client: then nothing is sure before that has ended,
+ * and what comes late says something, too. */
+void history_commanded(struct history *h, bool commanded);
 /* Records up to seq are about something else: none of them is missing. */
 void history_skip(struct history *h, uint64_t seq);
 /* The events first to last are missing, and the next record comes behind them. */

@@ -24,8 +24,9 @@ struct history {
     uint64_t last_number;  /* of an attempt */
     uint64_t forgotten, forgotten_unanswered, forgotten_struck;
     bool marks_forgotten, pauses_forgotten;
-    bool proxied;  /* a request says that a proxy has sent it */
-    bool gap_open; /* the newest gap lasts to the next record */
+    bool commanded; /* see history_commanded */
+    bool proxied;   /* a request says that a proxy has sent it */
+    bool gap_open;  /* the newest gap lasts to the next record */
 };
 
 /* Of most requests nobody ever asks what they said but whether there was a fault: it is kept as the

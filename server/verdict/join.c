@@ -320,10 +320,15 @@ static int64_t calm_until(const struct build *b, const struct entry *e)
     return until == INT64_MAX ? until : until - history_grace(b->h);
 }
 
+int64_t join_apart(const struct calls_config *config)
+{
+    return config->apart > config->within ? config->apart : config->within;
+}
+
 /* Nothing but a name can join the call any more. */
 static bool is_past(const struct build *b, const struct view *view, int64_t age)
 {
-    return view->done || (view->over && age > view->last + b->config->within);
+    return view->done || (view->over && age > view->last + join_apart(b->config));
 }
 
 static bool fits_loosely(const struct build *b, const struct made *call, const struct entry *e)

@@ -114,8 +114,15 @@ void phase_close(const struct verdict *v, struct phase *p, int64_t age)
     p->last_connection = v->last_connection;
 }
 
+bool phase_is_closed(const struct verdict *v, struct phase *p, int64_t age)
+{
+    phase_close(v, p, age);
+    return p->closed || phase_over(v, p);
+}
+
 void phase_reopen(struct phase *p)
 {
+    p->account_late = false;
     p->closed = false;
     p->ended = p->exited = NEVER;
     p->status = -1;

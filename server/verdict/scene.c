@@ -284,6 +284,24 @@ struct call_group scene_group(const struct scene *s, const struct call *call)
 
 /* --- Rules */
 
+bool scene_may_hide_more(const struct scene *s, const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        const struct attempt *a = call_members(s, call)[i].attempt;
+        const struct connection *c = history_find_connection(s->h, a->connection);
+        if (!c || c->fell[0].at.to > 0)
+            return true;
+    }
+    return false;
+}
+
+void scene_hides_more(const struct scene *s, struct finding *f, const struct call *call)
+{
+    char name[CALL_SIZE];
+    found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_READ, UNTIL_THE_END,
+             "%s: how often it was sent into the black hole is not seen", call_text(s, call, name));
+}
+
 bool scene_counts(const struct scene *s, const struct call *call, char why[WHY_SIZE],
                   enum remedy *remedy)
 {
@@ -382,6 +400,13 @@ int64_t call_until(const struct call *call)
     return call->until == NEVER ? UNTIL_THE_END : call->until;
 }
 
+/* Whether its stream may yet be reset, which says that its answer was not read. */
+static bool may_be_reset(const struct history *h, const struct attempt *a)
+{
+    const struct connection *c = history_find_connection(h, a->connection);
+    return a->progress == PROGRESS_ACKED && c && c->h2 && c->ended == NEVER && c->shut_at == NEVER;
+}
+
 int64_t call_answered_until(const struct scene *s, const struct call *call)
 {
     bool open = false;
@@ -389,8 +414,7 @@ int64_t call_answered_until(const struct scene *s, const struct call *call)
         const struct attempt *a = call_members(s, call)[i].attempt;
         if (a->progress == PROGRESS_CONFIRMED && history_answered(s->h, a))
             return NEVER;
-        if (history_may_be_unread(s->h, a))
-            open = true;
+        open |= history_may_be_unread(s->h, a) || may_be_reset(s->h, a);
     }
     return call->answered.to == NEVER
                ? NEVER

@@ -121,6 +121,11 @@ bool scene_had_failed(const struct scene *s, const struct call *call);
 /* Whether what fell into a black hole at a time, and nobody has read, was a request: that attempt
  * of the same connection, or what came behind it. */
 enum tri scene_was_request(const struct scene *s, const struct attempt *a, struct span when);
+/* Whether it may have tried more often than is seen: where data fell into a black hole, the
+ * client's kernel sends, behind its first retransmission, no more than that segment, and keeps back
+ * what is written later (RFC 5681 3.1). And that this is found. */
+bool scene_may_hide_more(const struct scene *s, const struct call *call);
+void scene_hides_more(const struct scene *s, struct finding *f, const struct call *call);
 /* Until when more attempts of it may come. */
 int64_t call_until(const struct call *call);
 /* Until when an RST may make its answer doubtful; NEVER: it was seen to be read. */

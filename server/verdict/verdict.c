@@ -83,7 +83,8 @@ static struct phase *begin_phase(struct verdict *v, enum ledger_phase which, uin
     if (v->current && v->current->ended == NEVER)
         v->current->ended = v->age;
     if (v->current && v->current->running)
-        v->current->disturbed = p->disturbed = p->running = true;
+        v->current->disturbed = p->disturbed = p->running = p->started = true;
+    history_commanded(p->h, p->started);
     verdict_drop_work(v); /* which points into a phase that may go now */
     phase_destroy(v->phases[which]);
     v->phases[which] = v->current = p;
@@ -251,11 +252,28 @@ static void on_command_exit(struct verdict *v, const struct ledger_record *r)
     p->killed = ledger_number(r, F_KILLED, 0) != 0;
 }
 
+/* Whether something of it is final, as nobody told of a command nor gave an account. */
+static bool has_final(struct verdict *v, const struct phase *p)
+{
+    const struct work *w =
+        !p->started && !account_given(&p->account) && verdict_work(v) ? &v->works[p->phase] : NULL;
+    for (size_t i = 0; w && i < w->check_count; i++) {
+        if (w->checks[i].final)
+            return true;
+    }
+    return false;
+}
+
+/* A line that comes when all is final is none of the account any more; nor is one of an account
+ * that begins when something is. */
 static void on_report(struct verdict *v, const struct ledger_record *r)
 {
     struct phase *p = current_phase(v, r->seq);
     struct ledger_value line;
-    if (!p)
+    if (!p || phase_is_closed(v, p, r->age))
+        return;
+    p->account_late |= has_final(v, p);
+    if (p->account_late)
         return;
     if (ledger_value(r, F_REPORT, &line))
         account_add(&p->account, line.bytes, line.len, r->seq, r->age);
@@ -269,7 +287,8 @@ static void on_command_start(struct verdict *v, const struct ledger_record *r)
     struct ledger_value steps;
     if (p) {
         phase_reopen(p);
-        p->running = true;
+        p->started = p->running = true;
+        history_commanded(p->h, true);
     }
     v->cleared = false;
     if (p && ledger_value(r, F_STEPS, &steps))
@@ -289,7 +308,8 @@ static void on_cleared(struct verdict *v, const struct ledger_record *r)
     v->current->untold = false;
     v->current->seq = 0;
     account_finish(&v->current->account);
-    v->current->disturbed = v->current->running;
+    v->current->disturbed = v->current->started = v->current->running;
+    history_commanded(v->current->h, v->current->running);
     phase_reopen(v->current);
     v->current->gap = false;
     v->current->begun = r->age;

@@ -44,7 +44,7 @@ void verdict_gap(struct verdict *v, uint64_t first, uint64_t last);
 void verdict_now(struct verdict *v, int64_t age);
 
 /* Worked out if something came since. *final (NULL is fine): nothing that can still happen changes
- * it. A fail is final at once. Without memory: inconclusive, not final. */
+ * it. Without memory: inconclusive, not final. */
 enum outcome verdict_outcome(struct verdict *v, bool *final);
 /* The age at which the result may change though nothing happens; -1: none. */
 int64_t verdict_next(struct verdict *v);

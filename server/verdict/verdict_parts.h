@@ -18,10 +18,12 @@ struct phase {
     bool closed;              /* nothing that begins now is of it: */
     uint64_t last_connection; /* the last one before that */
     struct account account;
-    int64_t exited; /* the command; NEVER */
-    int status;     /* its exit status; -1: it was ended by a signal, or that is not known */
-    bool killed;    /* by us */
-    bool running;   /* the command: it was started, and has not ended */
+    bool account_late; /* it begins when something is final already */
+    int64_t exited;    /* the command; NEVER */
+    int status;        /* its exit status; -1: it was ended by a signal, or that is not known */
+    bool killed;       /* by us */
+    bool started;      /* the command was, in this phase */
+    bool running;      /* it was, and has not ended */
     bool disturbed; /* while it ran a phase began, the run was reset, or was expected something else
                      */
     bool gap;       /* events are missing, of it or before it */
@@ -106,6 +108,8 @@ bool phase_over(const struct verdict *v, const struct phase *p);
 int64_t phase_now(const struct verdict *v, const struct phase *p);
 /* Before something that begins at an age: closes the phase, if its client had left by then. */
 void phase_close(const struct verdict *v, struct phase *p, int64_t age);
+/* Whether nothing that is told from then on is of it, so that what is final stays. */
+bool phase_is_closed(const struct verdict *v, struct phase *p, int64_t age);
 /* Another command was started in it, or it was reset. */
 void phase_reopen(struct phase *p);
 

@@ -174,11 +174,10 @@ static bool is_final(const struct work *w, const struct verdict *v, const struct
     /* Until its client has left that may ask again, its account may say more, and the exit status
      * of the command differ. Where the account tells which request was which, or other requests do,
      * a fail may be none then. */
-    bool told = account_given(&w->phase->account) || w->resent;
-    bool commanded = w->phase->running || w->phase->exited != NEVER;
+    bool told = account_given(&w->phase->account) || w->phase->started;
     if (f->outcome == OUTCOME_FAIL)
-        return w->quit || !told;
-    if (commanded && !w->quit)
+        return w->quit || (v->age > f->sure && !(told || w->resent));
+    if ((told || w->phase->exited != NEVER) && !w->quit)
         return false;
     return f->until == NEVER || (f->until != UNTIL_THE_END && v->age > f->until);
 }
@@ -281,8 +280,9 @@ static bool judge(struct verdict *v, struct work *w, const struct phase *control
         one->found = finding_of_both(&findings[i], &findings[count + i], text, &joined, remedy);
         one->final = is_final(w, v, one);
         w->final &= one->final;
-        const int64_t times[] = { one->found.until, one->found.waits, w->heard_out };
-        for (int k = 0; k < 3 && !one->final; k++) {
+        const int64_t times[] = { one->found.until, one->found.sure, one->found.waits,
+                                  w->heard_out };
+        for (int k = 0; k < 4 && !one->final; k++) {
             if (times[k] != NEVER && times[k] != UNTIL_THE_END)
                 look_at(v, times[k] + 1);
         }
@@ -346,6 +346,18 @@ static struct calls *build_wide(const struct verdict *v, struct work *w, struct 
     return w->calls ? calls_build(p->h, config, READING_WIDE) : NULL;
 }
 
+/* How long behind a loss another attempt still matters to a check. */
+static int64_t apart_of(const struct verdict *v)
+{
+    int64_t apart = phase_within(v);
+    for (size_t i = 0; i < expect_count(v->expect); i++) {
+        const struct expected *one = expect_at(v->expect, i);
+        if (one->check == CHECK_NO_STORM && one->number[1] > apart)
+            apart = one->number[1];
+    }
+    return apart;
+}
+
 /* By the times that its records have now. */
 static bool work_by_times(struct verdict *v, struct work *w, struct phase *p,
                           const struct phase *control)
@@ -363,6 +375,7 @@ static bool work_by_times(struct verdict *v, struct work *w, struct phase *p,
     if (!w->over && end.closes != NEVER)
         look_at(v, end.closes + 1);
     struct calls_config config = { .within = phase_within(v),
+                                   .apart = apart_of(v),
                                    .control = control ? control->control : NULL,
                                    .client_gone = w->client_gone,
                                    .over = w->over };

@@ -173,7 +173,7 @@ def later_family(t):
         for over, tls in WIRES:
             t.add('later', 'Six attempts, 0.3 s apart, in the time of one line: a storm, and answered in the end.',
                   'retry-ever-slow', GAP, plan, over, tls, {'recovered': 'P', 'retries': 'F', 'no_storm': 'F'},
-                  params={'recovered': {'within': '5s'}}, wire=('ok',) + (LOSSES,) * 5 + ('ok',))
+                  params={'recovered': {'within': '5s'}, 'no_storm': {'within': '5s'}}, wire=('ok',) + (LOSSES,) * 5 + ('ok',))
 
 
 def still_reuses_family(t):

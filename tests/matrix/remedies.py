@@ -101,6 +101,8 @@ BUSY = ' poll*700:0'  # more events than a small ledger has room for
 def more_pairs(bare, reuse, before):
     stall, late = mode('stall-on-reuse'), 'get pause:0.4 mark:background get'
     keep = {'named': True, 'control': False, 'account': False}
+    # Six attempts, 0.3 s apart: the last is 1.5 s behind the first, and a little more.
+    six = {'plan': [dict(reuse, connection='1'), dict(mode('empty-response'), connection='2-5'), {'mode': 'normal'}]}
     return [
         Pair('ended-early', 'recovered', one('gives-up', GAP, stall, 'h1', False, {'recovered': 'I'}, killed=True),
              one('gives-up', GAP + ' pause:2.5', stall, 'h1', False, {'recovered': 'F'}, killed=True)),
@@ -138,6 +140,9 @@ def more_pairs(bare, reuse, before):
              one('post-key', 'post pause:0.4 post', first(reuse), 'h1', False, {'recovered': 'I'}, control_steps=GAP),
              one('post-key', 'post pause:0.4 post', first(reuse), 'h1', False, {'recovered': 'P'}, control_steps=GAP,
                  params={'recovered': {'for': 'POST /orders'}})),
+        Pair('limit', 'no_storm',
+             one('retry-ever-slow', GAP, six, 'h1', False, {'no_storm': 'I'}, named=True, params={'no_storm': {'within': '1450ms'}}),
+             one('retry-ever-slow', GAP, six, 'h1', False, {'no_storm': 'F'}, named=True, params={'no_storm': {'within': '5s'}})),
         Pair('command', 'verdict',
              one('retry', GAP, first(reuse), 'h1', False, {'recovered': 'P'}, control_steps='get pause:0.4 get:/api/none'),
              one('retry', GAP, first(reuse), 'h1', False, {'verdict': 'P', 'recovered': 'P'})),

@@ -35,17 +35,18 @@ static void a_ledger_that_ends_early_makes_no_final_pass(void **state)
 }
 
 /* What was told as final stays: neither time nor an event makes something else of it. But who tests
- * may begin anew, and his client's account may come late; and where nobody says that a command runs
- * a pass is one of the calls that were made. */
+ * may begin anew; and where nobody says that a command runs a pass is one of the calls that were
+ * made. */
 struct told {
     struct outcomes last;
     bool commanded;
+    bool all; /* no call is made any more, so that a pass stays, too */
 };
 
 static bool begins_anew(enum ledger_event event)
 {
     return event == EV_PHASE || event == EV_CLEARED || event == EV_EXPECTATIONS ||
-           event == EV_COMMAND_START || event == EV_REPORT;
+           event == EV_COMMAND_START;
 }
 
 static void stays_final(const struct truth *t, struct verdict *v, struct told *told,
@@ -55,7 +56,7 @@ static void stays_final(const struct truth *t, struct verdict *v, struct told *t
     for (size_t i = 0; i < now.count && i < told->last.count; i++) {
         bool kept = now.list[i] == told->last.list[i] && now.final[i];
         bool bound = told->last.final[i] && !begins_anew(record->event) &&
-                     (told->last.list[i] == OUTCOME_FAIL || told->commanded);
+                     (told->last.list[i] == OUTCOME_FAIL || told->commanded || told->all);
         if (bound && !kept && wrong++ < 20)
             print_error("%s: %s was %d for good, and is %d%s behind event %llu (%s)\n", t->title,
                         now.names[i], told->last.list[i], now.list[i], now.final[i] ? "" : "~",
@@ -100,6 +101,140 @@ static void is_told_early(const struct truth *t, const struct ledger *l,
 static void what_is_final_stays(void **state)
 {
     each_truth(is_told_early);
+}
+
+/* --- What comes late of calls that were made, where nobody tells of a command */
+
+static const char *const late[] = {
+    "%s c%u peer_rst\n",
+    "%s c%u peer_rst\n%s c%u connection_end by=client how=rst\n",
+    "%s c%u peer_fin\n",
+    "%s c%u peer_fin\n%s c%u connection_end by=client how=fin\n",
+    "%s c%u x1 peer_rst_stream stream=1\n",
+    "%s c%u x2 peer_rst_stream stream=3\n",
+    "%s c%u peer_goaway last_stream=0\n",
+    "%s c%u peer_close_notify\n",
+    "%s c%u peer_ping\n",
+    "%s c%u fin\n",
+    "%s c%u rst\n%s c%u connection_end by=fault how=rst\n",
+    "%s c%u stall\n",
+    "%s mark foreground\n",
+    "%s mark background\n",
+    "%s report {\"driver\":1}\n%s report "
+    "{\"n\":%u,\"step\":\"get\",\"ok\":false,\"error\":\"e\"}\n",
+    "%s report {\"n\":1,\"step\":\"get\",\"ok\":false,\"error\":\"e\"}\n",
+    "%s report {\"n\":1,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":60000}\n",
+    "%s report {\"n\":1,\"step\":\"get\",\"ok\":true,\"status\":500}\n",
+    "%s run_end\n",
+};
+
+/* Whether a late event can be on a connection at the end of a script: it is open still, and has
+ * such a stream. */
+static bool can_be_late(const char *script, const char *what, unsigned c)
+{
+    char open[24], end[32], stream[24];
+    bool h2 = strstr(what, "stream") != NULL;
+    snprintf(open, sizeof open, " c%u open%s", c, h2 ? " h2" : "");
+    snprintf(end, sizeof end, " c%u connection_end", c);
+    snprintf(stream, sizeof stream, " c%u%s", c,
+             strstr(what, "x1")   ? " x1"
+             : strstr(what, "x2") ? " x2"
+                                  : "");
+    return strstr(script, open) && strstr(script, stream) && !strstr(script, end);
+}
+
+/* One of the late events behind all that a script tells, so many ms later. */
+static struct ledger *told_late(const struct truth *t, const char *what, unsigned c, int64_t ms)
+{
+    struct ledger *whole = ledger_of(t);
+    struct ledger_cursor cursor = { .ledger = whole };
+    struct ledger_record record = { 0 };
+    char at[32], more[512];
+    while (ledger_next(&cursor, &record))
+        continue;
+    int64_t age = record.age / NS_PER_MS + ms;
+    snprintf(at, sizeof at, "%lld.%03lld", (long long)(age / 1000), (long long)(age % 1000));
+    ledger_destroy(whole);
+    struct buf out = { 0 };
+    for (const char *from = what; *from; from++) {
+        if (from[0] == '%' && from[1] == 's')
+            buf_printf(&out, "%s", at);
+        else if (from[0] == '%')
+            buf_printf(&out, "%u", c);
+        else
+            buf_add(&out, (const uint8_t *)from, 1);
+        from += from[0] == '%';
+    }
+    snprintf(more, sizeof more, "%.*s", (int)buf_len(&out), (const char *)buf_bytes(&out));
+    buf_free(&out);
+    buf_printf(&out, "%s%s", t->script, more);
+    char *text = strndup((const char *)buf_bytes(&out), buf_len(&out));
+    char *script = rig_run_script(t->expect, text);
+    struct ledger *l = script_ledger(script);
+    buf_free(&out);
+    free(text);
+    free(script);
+    return l;
+}
+
+/* Behind the last of its own events nothing makes something else of what is final. */
+static void is_kept(const struct truth *t, const struct ledger *l, uint64_t own)
+{
+    struct verdict *v = rig_verdict();
+    struct ledger_cursor cursor = { .ledger = l };
+    struct ledger_record record = { 0 }, next;
+    struct told told = { 0 };
+    while (ledger_next(&cursor, &next)) {
+        told.all = next.seq > own;
+        feed_told(t, v, &told, &record, &next);
+    }
+    feed_told(t, v, &told, &record, NULL);
+    verdict_destroy(v);
+}
+
+/* Whether a call is open still: what strikes it later is another matter. */
+static bool has_open_call(const struct ledger *l)
+{
+    struct verdict *v = rig_verdict();
+    rig_feed_verdict(v, l);
+    json_t *said = verdict_calls(v), *call;
+    size_t i;
+    bool open = false;
+    json_array_foreach(json_object_get(said, "calls"), i, call)
+    {
+        open |= strcmp(json_string_value(json_object_get(call, "state")), "open") == 0;
+    }
+    json_decref(said);
+    verdict_destroy(v);
+    return open;
+}
+
+static void comes_late(const struct truth *t, const struct ledger *l, const struct outcomes *base)
+{
+    static const int64_t after[] = { 150, 4900, 5500, 60000 };
+    if (strstr(t->script, " command_start") || strstr(t->script, " command_exit") ||
+        strstr(t->script, " run_end"))
+        return;
+    for (size_t i = 0; i < sizeof late / sizeof *late; i++) {
+        bool of_connection = strstr(late[i], "c%u") != NULL;
+        bool strikes = of_connection && !strstr(late[i], "peer_");
+        if (strikes && has_open_call(l))
+            continue;
+        for (unsigned c = 101; c <= (of_connection ? 104 : 101); c++) {
+            if (of_connection && !can_be_late(t->script, late[i], c))
+                continue;
+            for (size_t k = 0; k < sizeof after / sizeof *after; k++) {
+                struct ledger *more = told_late(t, late[i], c, after[k]);
+                is_kept(t, more, ledger_last(l));
+                ledger_destroy(more);
+            }
+        }
+    }
+}
+
+static void what_comes_late_changes_nothing(void **state)
+{
+    each_truth(comes_late);
 }
 
 /* --- A client that lives outside of its command, and asks again later */
@@ -165,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ledger_that_ends_early_makes_no_final_pass),
         cmocka_unit_test(what_is_final_stays),
+        cmocka_unit_test(what_comes_late_changes_nothing),
         cmocka_unit_test(what_is_asked_behind_the_end_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

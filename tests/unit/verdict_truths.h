@@ -183,7 +183,7 @@ static const struct truth cells[] = {
       "inconclusive~ no_stale_use=inconclusive(later)~", 0 },
     { "14: 1 s after it", "[\"no_stale_use\"]",
       CONTROL("GET /a") TWICE("GET /a") "13.000 c101 fin\n14.000 c101 x2 stale GET /a\n",
-      "fail no_stale_use=fail", 0 },
+      "fail~ no_stale_use=fail~", 0 },
     { "14: on a new connection", "[\"no_stale_use\"]",
       CONTROL("GET /a") TWICE("GET /a") "13.000 c101 fin\n" SAW(
           "13.001", "c101") "14.000 c102 open\n" ANSWERED("14.000", "c102", "x1", "GET /a")

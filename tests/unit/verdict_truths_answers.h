@@ -68,7 +68,7 @@ static const struct truth of_answers[] = {
                                 "11.010 c102 connection_end by=client how=rst\n"
                                 "11.020 report "
                                 "{\"n\":2,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":12}\n",
-      "pass recovered=pass user_wait=pass", 12000 },
+      "pass~ recovered=pass~ user_wait=pass~", 12000 },
     { "37: it says another status", USER,
       DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true")
           BITTEN("11.000", "c101", "x2", "GET /a") GONE(
@@ -89,7 +89,7 @@ static const struct truth of_answers[] = {
                            "11.010 c102 connection_end by=client how=rst\n"
                            "11.020 report "
                            "{\"n\":2,\"step\":\"get\",\"ok\":true,\"status\":200,\"ms\":6000}\n",
-      "inconclusive recovered=pass user_wait=inconclusive(disagree)", 12000 },
+      "inconclusive~ recovered=pass~ user_wait=inconclusive(disagree)~", 12000 },
     { "the answer's ACK came, and then the client's RST: perhaps it has not read it",
       "[\"retry-once\"]",
       TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a")
@@ -164,7 +164,7 @@ static const struct truth of_answers[] = {
       DRIVER "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
              "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE("10.001", "c101")
                  REPORT("10.010", "1", "get", "false"),
-      "pass detects_truncation=pass", 0 },
+      "pass~ detects_truncation=pass~", 0 },
     { "25: it is asked again", "[\"detects_truncation\"]",
       "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
       "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE(
@@ -175,7 +175,7 @@ static const struct truth of_answers[] = {
       "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
       "10.000 c101 fin\n10.000 c101 x1 exchange_lost lost_by=fault fault=F sent=20 of=183\n" GONE(
           "10.001", "c101") REPORT("10.010", "1", "get", "false"),
-      "pass detects_truncation=pass", 0 },
+      "pass~ detects_truncation=pass~", 0 },
     { "the same, and it is taken for a whole one", "[\"detects_truncation\"]",
       DRIVER
       "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"

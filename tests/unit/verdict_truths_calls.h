@@ -173,11 +173,11 @@ static const struct truth of_calls[] = {
       "pass~ idle_eviction=pass~", 0 },
     { "12: does not evict", "[{\"idle-eviction\":{\"before\":\"2s\"}}]",
       CONTROL("GET /a") TWICE("GET /a") ANSWERED("13.000", "c101", "x2", "GET /a"),
-      "fail idle_eviction=fail", 0 },
+      "fail~ idle_eviction=fail~", 0 },
     { "12: a request into a connection that was forgotten",
       "[{\"idle-eviction\":{\"before\":\"2s\"}}]",
       CONTROL("GET /a") TWICE("GET /a") "13.000 c101 forget\n14.000 c101 x2 stale GET /a\n",
-      "fail idle_eviction=fail", 0 },
+      "fail~ idle_eviction=fail~", 0 },
     { "12: nothing shows that it reuses", "[{\"idle-eviction\":{\"before\":\"2s\"}}]",
       TWICE("GET /a")
           CLOSES("13.000", "c101") "13.001 c102 open\n" ANSWERED("13.001", "c102", "x1", "GET /a"),
@@ -513,7 +513,7 @@ static const struct truth of_calls[] = {
           "10.000", "c101", "x1",
           "GET /a stream=1") "13.000 c101 goaway last_stream=1\n14.000 c101 x2 stale GET /a "
                              "stream=3 sent_into=goaway\n",
-      "fail goaway_respected=fail closes_after_goaway=inconclusive(wait)~", 0 },
+      "fail~ goaway_respected=fail~ closes_after_goaway=inconclusive(wait)~", 0 },
     { "15: elsewhere, and the old one is closed", "[\"goaway-aware\"]",
       CONTROL_KEPT("GET /a") "10.000 c101 open h2\n" ANSWERED(
           "10.000", "c101", "x1",
@@ -527,7 +527,7 @@ static const struct truth of_calls[] = {
           "10.000", "c101", "x1",
           "GET /a stream=1") "13.000 c101 goaway last_stream=1\n14.000 c102 open "
                              "h2\n" ANSWERED("14.000", "c102", "x1", "GET /a stream=1"),
-      "fail goaway_respected=pass~ closes_after_goaway=fail", 6000 },
+      "fail~ goaway_respected=pass~ closes_after_goaway=fail~", 6000 },
     { "67: the mode closes it first", "[\"closes_after_goaway\"]",
       CONTROL("GET /a") "10.000 c101 open h2\n" ANSWERED(
           "10.000", "c101", "x1",

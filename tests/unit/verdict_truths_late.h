@@ -95,7 +95,7 @@ static const struct truth of_late[] = {
       "inconclusive~ waits_for_connection=inconclusive(report)~", 0 },
     { "waits: it began in the outage whenever its line came", WAITS,
       OUTAGE AGAIN DRIVER_LATE TOOK("17.500", "1", "get", "true", "4000"),
-      "pass waits_for_connection=pass", 5200 },
+      "pass~ waits_for_connection=pass~", 5200 },
     { "waits: it began behind the outage, and its line came late", WAITS,
       OUTAGE AGAIN DRIVER_LATE TOOK("17.500", "1", "get", "true", "10"),
       "inconclusive~ waits_for_connection=inconclusive(no-exposure)~", 0 },

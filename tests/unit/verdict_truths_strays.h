@@ -28,7 +28,7 @@ static const struct truth of_strays[] = {
                         "arguments={\"name\":\"Keep-Alive\",\"value\":\"timeout=3\"}\n" ANSWERED(
                             "10.000", "c101", "x1", "GET /a")
                             ANSWERED("14.000", "c101", "x2", "GET /a"),
-      "fail honours_hint=fail", 0 },
+      "fail~ honours_hint=fail~", 0 },
     { "waits: a call that began in an outage", "[\"waits-for-connectivity\"]",
       DRIVER
       "10.000 drop_syn\n11.000 syn_dropped listener=https peer=a\n"
@@ -36,7 +36,7 @@ static const struct truth of_strays[] = {
       "trigger=listen\n15.000 c101 open\n" ANSWERED(
           "15.000", "c101", "x1",
           "GET /a") "15.010 report {\"n\":1,\"step\":\"get\",\"ok\":true,\"ms\":4000}\n",
-      "pass waits_for_connection=pass", 5200 },
+      "pass~ waits_for_connection=pass~", 5200 },
     { "waits: it fails at once, and its user tries again", "[\"waits-for-connectivity\"]",
       DRIVER "10.000 drop_syn\n11.000 syn_dropped listener=https peer=a\n"
              "12.000 report {\"n\":1,\"step\":\"get\",\"ok\":false,\"ms\":1000}\n"
@@ -57,7 +57,7 @@ static const struct truth of_strays[] = {
           BITTEN("11.000", "c101", "x2", "GET /a")
               GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a")
                   REPORT("11.010", "2", "get", "false"),
-      "inconclusive recovered=inconclusive(disagree)", 5200 },
+      "inconclusive~ recovered=inconclusive(disagree)~", 5200 },
     { "it says that it succeeded, and it was never answered", "[\"user_wait\"]",
       DRIVER TWICE("GET /a") REPORT("10.010", "1", "get", "true")
           BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101")
@@ -68,7 +68,7 @@ static const struct truth of_strays[] = {
           BITTEN("11.000", "c101", "x2", "GET /a")
               GONE("11.004", "c101") "11.005 c102 open\n" ANSWERED("11.005", "c102", "x1", "GET /a")
                   REPORT("11.010", "2", "get", "true"),
-      "inconclusive recovered=pass", 5200 },
+      "inconclusive~ recovered=pass~", 5200 },
     { "a phase that begins while the command runs", RETRY_ONCE,
       CONTROL("GET /a") "9.000 phase fault\n" ENDS_WELL, UNDECIDED, 0 },
     { "a phase that begins when the command has ended", RETRY_ONCE,
@@ -198,9 +198,10 @@ static const struct truth of_strays[] = {
       "inconclusive~ no_stale_use=inconclusive(later)~", 0 },
     { "14: 99 ms after it", "[\"no_stale_use\"]", AFTER_FIN("13.099"),
       "inconclusive~ no_stale_use=inconclusive(later)~", 0 },
-    { "14: 101 ms after it", "[\"no_stale_use\"]", AFTER_FIN("13.101"), "fail no_stale_use=fail",
+    { "14: 101 ms after it", "[\"no_stale_use\"]", AFTER_FIN("13.101"), "fail~ no_stale_use=fail~",
       0 },
-    { "14: 1 s after it", "[\"no_stale_use\"]", AFTER_FIN("14.000"), "fail no_stale_use=fail", 0 },
+    { "14: 1 s after it", "[\"no_stale_use\"]", AFTER_FIN("14.000"), "fail~ no_stale_use=fail~",
+      0 },
 #define AFTER_GOAWAY(at)                                                                           \
     H2("10.000", "c101")                                                                           \
     ANSWERED("10.000", "c101", "x1", "GET /a stream=1")                                            \
@@ -381,7 +382,7 @@ static const struct truth of_strays[] = {
           ONCE_MORE("12.500", "c103", "GET /a hangup_call=1")
               ANSWERED("13.000", "c102", "x2", "GET /a stream=3 hangup_call=2")
                   GONE("13.100", "c102") EXIT("13.200"),
-      "fail goaway_respected=fail", 0 },
+      "fail~ goaway_respected=fail~", 0 },
     { "refused: sent again twice at once", "[\"goaway_respected\"]",
       REFUSED_S3("GET /a hangup_call=1") H2("12.010", "c102")
           H2("12.010", "c103") "12.010 c102 x1 GET /a stream=1 hangup_call=1\n"
@@ -389,7 +390,7 @@ static const struct truth of_strays[] = {
                                "12.020 c102 x1 answer\n12.020 c103 x1 answer\n" ANSWERED(
                                    "13.000", "c102", "x2", "GET /a stream=3 hangup_call=2")
                                    GONE("13.100", "c102") GONE("13.100", "c103") EXIT("13.200"),
-      "fail goaway_respected=fail", 0 },
+      "fail~ goaway_respected=fail~", 0 },
     { "refused: the second attempt is slow, and a third one hedges it: nothing of GOAWAY",
       "[\"goaway_respected\"]",
       REFUSED_S3("GET /a hangup_call=1") H2("12.010", "c102")
@@ -437,7 +438,7 @@ static const struct truth of_strays[] = {
                                               ONCE_MORE("12.900", "c103", "GET /a hangup_call=1")
                                                   GONE("13.100", "c102") GONE("13.100", "c103")
                                                       EXIT("13.200"),
-      "fail goaway_respected=fail", 0 },
+      "fail~ goaway_respected=fail~", 0 },
     { "refused when it had waited for long: its time begins with the GOAWAY",
       "[\"goaway_respected\"]",
       CONTROL_KEPT("GET /a") H2("10.000", "c101") "10.000 c101 x1 GET /a stream=1\n"

@@ -275,7 +275,7 @@ static const struct truth of_times[] = {
     { "70: 1 s after it", "[\"fresh-on-foreground\"]",
       CONTROL("GET /a")
           TWICE("GET /a") "13.000 mark foreground\n" ANSWERED("14.000", "c101", "x2", "GET /a"),
-      "fail fresh_after_mark=fail", 0 },
+      "fail~ fresh_after_mark=fail~", 0 },
     { "70: on a connection that was opened just before the mark", "[\"fresh-on-foreground\"]",
       CONTROL("GET /a") TWICE("GET /a") "12.950 c102 open\n13.000 mark foreground\n" ANSWERED(
           "14.000", "c102", "x1", "GET /a"),
@@ -293,7 +293,7 @@ static const struct truth of_times[] = {
     { "70: the same on the old connection", "[\"fresh-on-foreground\"]",
       CONTROL("GET /a") TWICE("GET /a") "13.000 mark foreground source=header\n" ANSWERED(
           "13.000", "c101", "x2", "GET /a"),
-      "fail fresh_after_mark=fail", 0 },
+      "fail~ fresh_after_mark=fail~", 0 },
     { "71: no mark was set", "[\"fresh-on-foreground\"]", CONTROL("GET /a") TWICE("GET /a"),
       "inconclusive~ fresh_after_mark=inconclusive(mark)~", 0 },
     { "71: another mark", "[{\"fresh-on-foreground\":{\"mark\":\"path-change\"}}]",
@@ -345,7 +345,7 @@ static const struct truth of_times[] = {
       "10.000 c101 open h2\n10.000 c101 goaway last_stream=0\n10.000 c101 x1 GET /a "
       "stream=1\n" GONE("10.001", "c101") "10.010 c102 open h2\n" ANSWERED("10.010", "c102", "x1",
                                                                            "GET /a"),
-      "fail falls_back=fail", 0 },
+      "fail~ falls_back=fail~", 0 },
     { "77: a pool of dead connections is drained", RETRY_ONCE,
       "10.000 c101 open\n10.000 c102 open\n10.000 c103 open\n" ANSWERED("10.000", "c101", "x1",
                                                                         "GET /a")
