@@ -190,12 +190,17 @@ def check_why():
          'FAILED  | #1 0x2 in keep server/a.c:12' in failed, out + err)
 
 
-# Cases of cmocka: what each does, and what the summary says of it.
+# Cases of cmocka: what each does, and what the summary says of it when it ends the program, and when not.
 CASES = [
-    ('assert_int_equal(0x14, 0xa);', 'the_third: 0x14 != 0xa; {}:12: error: Failure!'),
-    ('assert_true(1 > 2);', 'the_third: 1 > 2; {}:12: error: Failure!'),
-    ('raise(SIGKILL);', 'the_third: FAIL, signal 9'),
-    ('print_message("# skipped: no time\\n"); skip();', None),
+    ('assert_int_equal(0x14, 0xa);', '0x14 != 0xa; {}:12: error: Failure!', None),
+    ('assert_true(1 > 2);', '1 > 2; {}:12: error: Failure!', None),
+    ('fail_msg("one %d\\r\\n\\nok 2 - two", 1);', 'one 1\\x0d; ok 2 - two; {}:12: error: Failure!', None),
+    ('fail_msg("%02000d", 1);', '0' * 900 + '...; {}:12: error: Failure!', None),
+    ('print_error("%s\\n", "here"); assert_true(1 > 2);', 'here; {}:12: error: Failure!',
+     'here; 1 > 2; {}:12: error: Failure!'),
+    ('print_error("here\\n"); raise(SIGKILL);', 'here; FAIL, signal 9', ''),
+    ('raise(SIGKILL);', 'FAIL, signal 9', ''),
+    ('print_message("# skipped: no time\\n"); skip();', '', ''),
 ]
 CASES_C = """#include <setjmp.h>
 #include <signal.h>
@@ -219,24 +224,35 @@ int main(void)
 """
 
 
+def run_cases(binary, **environment):
+    """What the summary says of it: the status, what failed, the last line, and all."""
+    done = subprocess.run([binary], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                          env={**os.environ, 'CMOCKA_MESSAGE_OUTPUT': 'TAP', **environment})
+    status, out, err = count([{'name': 'unit', 'result': 'FAIL' if done.returncode else 'OK',
+                               'returncode': done.returncode, 'stdout': done.stdout, 'stderr': done.stderr}])
+    failed = [line for line in out.splitlines() if line.startswith('FAILED')]
+    return status, failed, out.splitlines()[-1], out + err
+
+
 def check_ends():
-    """Of a unit program that ends in the middle it is told in which case, why, and what never ran."""
+    """Of a unit program of which a case fails, or that ends in it, it is told in which, why, and what never ran."""
     with tempfile.TemporaryDirectory() as folder:
         source, binary = f'{folder}/cases.c', f'{folder}/cases'
-        for does, told in CASES:
+        for does, told, stays in CASES:
             pathlib.Path(source).write_text(CASES_C % does)
-            run('gcc', '-o', binary, source, str(TOP / 'tests/begins.c'),
-                '-Wl,--wrap=_cmocka_run_group_tests', '-lcmocka')
-            done = subprocess.run([binary], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-                                  env={**os.environ, 'CMOCKA_MESSAGE_OUTPUT': 'TAP', 'CMOCKA_TEST_ABORT': '1'})
-            status, out, err = count([{'name': 'unit', 'result': 'FAIL' if done.returncode else 'OK',
-                                       'returncode': done.returncode, 'stdout': done.stdout,
-                                       'stderr': done.stderr}])
-            failed = [line for line in out.splitlines() if line.startswith('FAILED')]
-            expected = [f'FAILED  unit: {told.format(source)}', 'FAILED  unit: 2 cases never ran'] if told else []
-            last = f'2 passed, {3 if told else 0} failed, 0 skipped' if told else '4 passed, 0 failed, 1 skipped'
+            run('gcc', '-D_GNU_SOURCE', '-o', binary, source, str(TOP / 'tests/begins.c'), str(TOP / 'tests/reasons.c'),
+                '-Wl,--wrap=_cmocka_run_group_tests', '-Wl,--wrap=print_error', '-lcmocka')
+            status, failed, last, all_of_it = run_cases(binary, CMOCKA_TEST_ABORT='1')
+            expected = [f'FAILED  unit: the_third: {told.format(source)}', 'FAILED  unit: 2 cases never ran'] if told else []
+            ends = f'2 passed, {3 if told else 0} failed, 0 skipped' if told else '4 passed, 0 failed, 1 skipped'
             case(f'a case that does {does} is told of by name, and those behind it are counted',
-                 failed == expected and out.splitlines()[-1] == last and status == bool(told), out + err)
+                 failed == expected and last == ends and status == bool(told), all_of_it)
+            if stays == '':
+                continue
+            status, failed, last, all_of_it = run_cases(binary)
+            case(f'a case that does {does}, and does not end its program, is told of with the reason',
+                 failed == [f'FAILED  unit: the_third: {(stays or told).format(source)}'] and status == 1 and
+                 last == '4 passed, 1 failed, 0 skipped', all_of_it)
     # It has no case of its own, as when the set-up of a group failed.
     status, out, err = count([{'name': 'none', 'result': 'ERROR', 'returncode': -6, 'stdout': '1..7\n',
                                'stderr': 'x\n'}, {'name': 'p', 'result': 'OK', 'returncode': 0}])

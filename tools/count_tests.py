@@ -29,6 +29,7 @@ import sys
 CASE = re.compile(r'(not )?ok\b\s*(\d+)?\s*(?:-\s*)?([^#]*)(?:#\s*(skip\S*|todo)\b\s*(.*))?', re.I)
 NOTE = re.compile(r'(?:# *)?skipped: (.*)', re.I)
 BEGINS = re.compile(r'# begins: (.*)')  # tests/begins.c
+ERROR = re.compile(r'# error: (.*)')  # tests/reasons.c
 WHERE = re.compile(r'(\S+:\d+): error: Failure!')  # cmocka, behind what failed
 PLAN = re.compile(r'1\.\.(\d+)\s*(?:#\s*skip\S*\s*(.*))?$', re.I)
 
@@ -37,7 +38,7 @@ SLOWEST = 10  # programs
 SAID_AT_MOST = 100  # lines of a program that failed, and of a sanitizer's report
 STACK_AT_MOST = 25  # lines of a sanitizer's report in the summary, of so many reports:
 STACKS = 4
-REASON_AT_MOST = 200  # characters of it in the summary
+REASON_AT_MOST = 900  # characters of it in the summary, beside where in the source it is
 
 
 def tail(title, text):
@@ -54,14 +55,33 @@ def short(reason):
     return reason if len(reason) <= REASON_AT_MOST else reason[:REASON_AT_MOST] + '...'
 
 
-def reason_behind(lines):
-    """What the comments directly behind "not ok" say: ": ..."; nothing for none."""
+def told(said):
+    """What was said as a reason, short, and behind that where it failed; '' for nothing."""
+    said = [line.strip() for line in said if line.strip()]
+    where = [said.pop()] if said and WHERE.search(said[-1]) else []
+    return '; '.join(([short('; '.join(said))] if said else []) + where)
+
+
+def errors_before(lines):
+    """What the case that ends behind these lines has said of errors."""
     said = []
-    for line in lines:
+    for line in reversed(lines):
+        if CASE.match(line) or BEGINS.match(line):
+            break
+        if ERROR.match(line):
+            said.insert(0, ERROR.match(line).group(1))
+    return said
+
+
+def reason_of(lines, i):
+    """Why the case of this line is "not ok", as the comments before and directly behind it say: ": ..."; '' for
+    nothing."""
+    said = errors_before(lines[:i])
+    for line in lines[i + 1:]:
         if not line.startswith('#') or BEGINS.match(line) or re.match('# (not )?ok - ', line):
             break
-        said.append(line.lstrip('# ').rstrip())
-    return ': ' + short('; '.join(filter(None, said))) if any(said) else ''
+        said.append(line.lstrip('# '))
+    return f': {told(said)}' if told(said) else ''
 
 
 def end_of(run):
@@ -83,13 +103,12 @@ def stack_of(text):
     return lines[:STACK_AT_MOST]
 
 
-def reason_of_end(run):
-    """Why a program ended in the middle of a case: what cmocka says last when it aborts; else how."""
-    lines = [line.strip() for line in (run.get('stderr') or '').splitlines() if line.strip()]
-    at = max((i for i, line in enumerate(lines) if WHERE.match(line)), default=None)
-    if at is None:
-        return end_of(run)
-    return short('; '.join(lines[max(at - 1, 0):at + 1]))
+def reason_of_end(run, lines):
+    """Why a program ended in the middle of a case: what the case said, and cmocka last when it aborts; else how."""
+    ends = [line.strip() for line in (run.get('stderr') or '').splitlines() if line.strip()]
+    at = max((i for i, line in enumerate(ends) if WHERE.match(line)), default=None)
+    said = errors_before(lines)
+    return told(said + ([end_of(run)] if at is None else ends[at if said else max(at - 1, 0):at + 1]))
 
 
 class Count:
@@ -122,11 +141,11 @@ class Count:
             elif BEGINS.match(line):
                 begun = BEGINS.match(line).group(1)
         if begun:
-            self.failed.append(f'{name}: {begun}: {reason_of_end(run)}')
+            self.failed.append(f'{name}: {begun}: {reason_of_end(run, lines)}')
             missing -= 1
         if missing > 0:
             cases = 'case' if missing == 1 else 'cases'
-            why = '' if begun else f': {reason_of_end(run)}'
+            why = '' if begun else f': {reason_of_end(run, [])}'
             self.failed.append(f'{name}: {missing} {cases} never ran{why}')
             self.never_ran += missing - 1  # the line counts for one
 
@@ -136,7 +155,7 @@ class Count:
         self.took.append((run.get('duration') or 0, name))
         lines = (run.get('stdout') or '').splitlines()
         # Each case with the reason that the line before it, or the ones behind it, may give.
-        cases = [(case, note and note.group(1), reason_behind(lines[i + 1:])) for i, (case, note) in
+        cases = [(case, note and note.group(1), reason_of(lines, i)) for i, (case, note) in
                  enumerate(zip(map(CASE.match, lines), map(NOTE.match, ['', *lines]))) if case]
         plan = next((m for m in map(PLAN.match, lines) if m), None)
         if plan and not cases and plan.group(1) == '0':

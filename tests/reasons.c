@@ -1,0 +1,42 @@
+/* Stands in for cmocka's print_error(), with which a test says what is wrong before it fails, as
+ * fail_msg() does: in the output of TAP, where the summary of all tests finds it
+ * (tools/count_tests.py). cmocka's own goes to standard error. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+void __wrap_print_error(const char *const format, ...);
+
+/* A line of it is one for any reader: another control character is not the end of it. */
+static void put(const char *line, size_t len)
+{
+    printf("# error: ");
+    for (size_t i = 0; i < len; i++)
+        printf((unsigned char)line[i] < ' ' ? "\\x%02x" : "%c", (unsigned char)line[i]);
+    putchar('\n');
+}
+
+void __wrap_print_error(const char *const format, ...)
+{
+    static const char prefix[] = "ERROR: "; /* of fail_msg() */
+    char *text;
+    va_list args;
+    va_start(args, format);
+    int len = vasprintf(&text, format, args);
+    va_end(args);
+    if (len < 0)
+        abort();
+    const char *line = strncmp(text, prefix, strlen(prefix)) == 0 ? text + strlen(prefix) : text;
+    for (size_t n; *line; line += n + (line[n] == '\n')) {
+        n = strcspn(line, "\n");
+        put(line, n);
+    }
+    fflush(stdout);
+    free(text);
+}
