@@ -164,14 +164,21 @@ static uint64_t lines_in(const struct buf *b)
     return lines;
 }
 
-/* What is not written yet is in no file, and will be in none. */
-static void give_up(struct ledger_file *f, const char *why)
+/* How many events are not written yet: they are in no file, and will be in none. */
+static uint64_t lose_rest(struct ledger_file *f)
 {
     uint64_t events = ledger_last(f->ledger) - f->cursor.since;
     events += lines_in(&f->lines) + lines_in(&f->next);
     events_lost += events;
-    log_error("%s lacks the last %llu events of its ledger: %s", f->path,
-              (unsigned long long)events, why);
+    return events;
+}
+
+static void give_up(struct ledger_file *f, const char *why)
+{
+    uint64_t events = lose_rest(f);
+    if (events > 0)
+        log_error("%s lacks the last %llu events of its ledger: %s", f->path,
+                  (unsigned long long)events, why);
 }
 
 static void failed(struct ledger_file *f, int error)
@@ -204,13 +211,25 @@ static void say_anew(struct ledger_file *f)
     ledger_commit(f->ledger);
 }
 
+static void lose_at_end(struct ledger_file *f)
+{
+    char rest[80] = "";
+    uint64_t events = lose_rest(f);
+    if (events > 0)
+        snprintf(rest, sizeof rest, ", and so are the last %llu events of the ledger",
+                 (unsigned long long)events);
+    log_error("%s was deleted, or cut, while the ledger was written to it, which has ended: what "
+              "was in it is lost%s",
+              f->path, rest);
+}
+
 /* What was written is gone: the ledger goes on in a new file, with all that it still has. Not at
  * its end: who deletes the file then has had it. */
 static void begin_anew(struct ledger_file *f)
 {
     lost++;
     if (f->closing) {
-        give_up(f, "it was deleted, or cut, while it was written");
+        lose_at_end(f);
         finish(f);
         return;
     }

@@ -340,21 +340,34 @@ static void a_file_that_is_moved_is_written_where_it_is(void **state)
     unlink(moved);
 }
 
-/* Deleted when the ledger has ended: there is nothing to begin anew with, which is counted. */
+/* Deleted when the ledger has ended: there is nothing to begin anew with, which is counted and
+ * said. */
 static void a_file_that_is_lost_at_the_end_is_counted(void **state)
 {
     struct bench *b = *state;
-    uint64_t lost = ledger_file_losses();
+    uint64_t lost = ledger_file_losses(), events = ledger_file_events_lost();
+    FILE *log = tmpfile();
+    int kept = dup(STDERR_FILENO);
+    char line[4096] = "";
     ledger_destroy(await(ledger_file_path(b->file), mark(b->ledger, "before")));
     unlink(ledger_file_path(b->file));
     mark(b->ledger, "the last one");
     ledger_file_close(b->file);
     b->file = NULL;
     timer_at(&awake, clock_now());
+    dup2(fileno(log), STDERR_FILENO);
     for (int64_t until = clock_now() + PATIENCE;
          ledger_file_losses() == lost && clock_now() < until;)
         uv_run(&loop, UV_RUN_ONCE);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
     assert_int_equal(ledger_file_losses(), lost + 1);
+    assert_int_equal(ledger_file_events_lost(), events);
+    rewind(log);
+    if (!fgets(line, sizeof line, log) || !strstr(line, " was deleted, or cut, ") ||
+        !strstr(line, ": what was in it is lost\n") || fgets(line, sizeof line, log))
+        fail_msg("%s", line);
+    fclose(log);
 }
 
 /* --- Stop */
