@@ -189,6 +189,26 @@ static void many_can_wait_for_the_same_event(void **state)
     assert_false(anybody_waits());
 }
 
+/* An event that neither wants: both are looked at and wait on, the later one first. */
+static void who_has_waited_longest_makes_room_first(void **state)
+{
+    unsigned both = 2;
+    int longest = ask_and_wait("event=request&wait=60s");
+    int later = ask_and_wait("event=request&wait=60s");
+    rig_commit("a mark");
+    admin->wake.reached(&admin->wake, 0);
+    assert_int_equal(waiting(), 0);
+    struct link *first = admin->working.next;
+    link_remove(first);
+    link_append(&admin->working, first);
+    loop_until(&loop, so_many_wait, &both);
+    assert_non_null(waiting_wake_first(admin));
+    assert_true(rig_receive(longest, false, PATIENCE_MS));
+    assert_false(rig_receive(later, false, 30));
+    close(longest);
+    close(later);
+}
+
 static void waiting_ends_after_its_time(void **state)
 {
     static const char ask[] =
@@ -434,6 +454,7 @@ int main(void)
         SERVED(bad_questions_are_refused),
         SERVED(a_burst_wakes_a_waiting_call_once_with_all_of_it),
         SERVED(many_can_wait_for_the_same_event),
+        SERVED(who_has_waited_longest_makes_room_first),
         SERVED(waiting_ends_after_its_time),
         SERVED(a_caller_that_goes_away_while_waiting_leaves_nothing),
         SERVED(stopping_answers_who_waits),
