@@ -309,7 +309,6 @@ static void died_inside(const struct scene *s, struct finding *f)
         if ((line->matched != MATCHED_NOTHING && !came_before(s, line)) || line->ok ||
             strncmp(line->step, "post", 4) == 0)
             continue;
-        struct span pause;
         ids_add(&who.seqs, line->seq);
         bool stood = fault_stood(s, line->at);
         if (stood && s->gap)
@@ -317,7 +316,7 @@ static void died_inside(const struct scene *s, struct finding *f)
                   "request %d failed, says the client, and what became of it is not all in the "
                   "ledger",
                   line->n);
-        else if (stood && history_is_behind(s->h, line->at, &pause))
+        else if (stood && history_pause_at(s->h, line->at, NULL))
             found(f, OUTCOME_INCONCLUSIVE, REMEDY_PAUSED, UNTIL_THE_END, &who,
                   "request %d failed, says the client, while the server itself did not run",
                   line->n);

@@ -343,13 +343,21 @@ static void on_mark(struct history *h, const struct ledger_record *r)
     mark->at = (struct span){ ledger_number(r, F_FROM, r->age), ledger_number(r, F_TO, r->age) };
 }
 
-/* It is told ahead of what was read behind it: what was told before shows that the server ran. */
+/* It is told ahead of what was read behind it: what was told before shows that the server ran.
+ * Where it was not seen to run for long enough since the last one, what waited then may still have
+ * waited: the two are as one. */
 static void on_server_paused(struct history *h, const struct ledger_record *r)
 {
-    const struct pause *last = store_back(&h->pauses, 0);
+    struct pause *last = store_back(&h->pauses, 0);
     struct pause pause = { .from = ledger_number(r, F_FROM, r->age),
                            .to = ledger_number(r, F_TO, r->age),
                            .slept = ledger_number(r, F_SLEPT, 0) + (last ? last->slept : 0) };
+    pause.until = pause.to + LIMIT_PAUSED;
+    if (last && pause.from <= last->to) {
+        pause.from = last->from;
+        *last = pause;
+        return;
+    }
     if (pause.from < h->told)
         pause.from = h->told;
     if (store_full(&h->pauses)) {
@@ -359,14 +367,11 @@ static void on_server_paused(struct history *h, const struct ledger_record *r)
     *(struct pause *)store_add(&h->pauses, r->seq) = pause;
 }
 
-/* What waited when the pause was over is read by then. */
-#define BEHIND LIMIT_PAUSED
-
 /* Times at the beginning of a pause keep their order, and are otherwise as good as one. */
 #define SQUEEZED 1000
 
-/* The last pause that began before a time; NULL: none. */
-static const struct pause *pause_before(const struct history *h, int64_t at)
+/* How many pauses began before a time. */
+static size_t pauses_before(const struct history *h, int64_t at)
 {
     size_t low = 0, high = store_count(&h->pauses);
     while (low < high) {
@@ -377,22 +382,29 @@ static const struct pause *pause_before(const struct history *h, int64_t at)
         else
             high = middle;
     }
-    return low ? store_at(&h->pauses, low - 1) : NULL;
+    return low;
 }
 
-bool history_is_behind(const struct history *h, int64_t at, struct span *pause)
+size_t history_pauses(const struct history *h)
 {
-    const struct pause *p = pause_before(h, at);
-    if (!p || at > p->to + BEHIND)
-        return false;
-    *pause = (struct span){ p->from, p->to + BEHIND };
-    return true;
+    return store_count(&h->pauses);
+}
+
+const struct pause *history_pause_at(const struct history *h, int64_t at, size_t *index)
+{
+    size_t before = pauses_before(h, at);
+    const struct pause *p = before ? store_at(&h->pauses, before - 1) : NULL;
+    if (!p || at > p->until)
+        return NULL;
+    if (index)
+        *index = before - 1;
+    return p;
 }
 
 int64_t history_early(const struct history *h, int64_t at)
 {
-    struct span pause;
-    return history_is_behind(h, at, &pause) ? pause.from + (at - pause.from) / SQUEEZED : at;
+    const struct pause *p = history_pause_at(h, at, NULL);
+    return p ? p->from + (at - p->from) / SQUEEZED : at;
 }
 
 bool history_pauses_forgotten(const struct history *h)
@@ -402,7 +414,8 @@ bool history_pauses_forgotten(const struct history *h)
 
 int64_t history_slept(const struct history *h, int64_t at)
 {
-    const struct pause *p = at == INT64_MAX ? NULL : pause_before(h, at);
+    size_t before = at == INT64_MAX ? 0 : pauses_before(h, at);
+    const struct pause *p = before ? store_at(&h->pauses, before - 1) : NULL;
     return p ? p->slept : 0;
 }
 

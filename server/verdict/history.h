@@ -250,10 +250,11 @@ struct lost_syns {
     uint64_t seq;
 };
 
-/* When the server did not run: it did at both ends. Where the machine slept, the ledger's clock
- * stood still; slept: for how long until then, in all. */
+/* When the server did not run: it did at both ends. until: what waited for its end is read by then.
+ * Where the machine slept, the ledger's clock stood still; slept: for how long until then, in all.
+ */
 struct pause {
-    int64_t from, to, slept;
+    int64_t from, to, until, slept;
 };
 
 struct history_config {
@@ -305,9 +306,10 @@ uint64_t history_forgotten_struck(const struct history *h);
 bool history_gap_in(const struct history *h, int64_t from, int64_t to);
 bool history_lacks(const struct history *h, int64_t from, int64_t to);
 
-/* Whether a time is in a pause of the server, or right behind it: *pause is until what waited for
- * its end is read. */
-bool history_is_behind(const struct history *h, int64_t at, struct span *pause);
+size_t history_pauses(const struct history *h);
+/* The pause of the server that a time is in, or right behind; NULL: none. *index: its place; NULL:
+ * nobody asks. */
+const struct pause *history_pause_at(const struct history *h, int64_t at, size_t *index);
 /* When what was read or done at a time would have been at the earliest without that pause: at its
  * beginning, in the same order. */
 int64_t history_early(const struct history *h, int64_t at);

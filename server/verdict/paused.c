@@ -2,10 +2,24 @@
  *
  * While it does not run, the server reads nothing, and what it was to send is late. What it read
  * right behind a pause may have come at any time in it, and what it did then it would have done
- * sooner. So everything is worked out twice: by the times as they are in the ledger, and with all
- * that was read or done right behind a pause at its beginning, in the same order. A check that
- * finds the same in both keeps it, whatever paused; another one is inconclusive. Nothing else is in
- * doubt: a pause between two things that were read in time changes neither.
+ * sooner. So everything is worked out several times, and a check that finds the same each time
+ * keeps it, whatever paused; another one is inconclusive. Nothing else is in doubt: a pause between
+ * two things that were read in time changes neither.
+ *
+ * The times that are tried (paused_next):
+ * - as they are in the ledger;
+ * - all that was read or done right behind each pause at its beginning, in the same order: so it
+ *   would have been without the pause;
+ * - of what was read behind a pause before the server itself did anything, the first n at its
+ *   beginning and the rest as read, for each n. Of times t1 <= t2 <= ... that may lie anywhere in a
+ *   pause any difference of two is greatest, and least, in one of these. What was read behind
+ *   something that the server had done may be the client's answer to it, and is not parted from it;
+ * - the same in some of the pauses only, so that of any two pauses each is tried with the other as
+ *   it is in the ledger (by the digits of their binary numbers): the time between two things that
+ *   were read behind two pauses is longest, and shortest, in one of these.
+ * Each comparison of a check with a limit has so been made with the most and the least that it can
+ * be. Where one of the times must lie between two limits at once, and does so neither at the
+ * beginning nor at the end of a pause, that is not seen.
  *
  * Where the machine slept, the clock of the ledger stood still, and that of a client on another
  * machine did not: what came behind that is later by so much.
@@ -25,175 +39,333 @@ struct kept {
     char was[];
 };
 
+#define ACTS_MAX 8
+
+/* What was read right behind a pause before the server did anything. */
+struct acts {
+    int64_t server;          /* when it first did something; NEVER: it did not */
+    int64_t times[ACTS_MAX]; /* of what was read until then, each once, the first ones */
+    unsigned count;          /* of all: so many are told apart at least */
+    unsigned number;         /* of the pauses that have any, from 0 */
+    int64_t cut;             /* so far all is at the beginning; NEVER: nothing is */
+};
+
+struct paused {
+    struct phase *phase;
+    struct acts *acts; /* of each pause */
+    unsigned pauses;   /* that have any */
+    unsigned most;     /* of one of them */
+    unsigned turn;     /* of what is tried */
+    bool looking;      /* at what there is: no time is changed */
+    bool all;          /* what the server did, too */
+    struct kept *kept;
+};
+
 /* --- Times */
 
-static void shift(const struct history *h, int64_t *at)
+static void note(struct acts *acts, int64_t at)
 {
-    *at = history_early(h, *at) + history_slept(h, *at);
+    unsigned n = acts->count < ACTS_MAX ? acts->count : ACTS_MAX, i = n;
+    if (acts->server != NEVER && at > acts->server)
+        return;
+    while (i > 0 && acts->times[i - 1] >= at)
+        i--;
+    if (i < n && acts->times[i] == at)
+        return;
+    acts->count++;
+    for (unsigned k = n < ACTS_MAX ? n : ACTS_MAX - 1; k > i; k--)
+        acts->times[k] = acts->times[k - 1];
+    if (i < ACTS_MAX)
+        acts->times[i] = at;
 }
 
-static void shift_span(const struct history *h, struct span *span)
+static int64_t early(const struct paused *p, int64_t at, bool client)
 {
-    shift(h, &span->from);
-    shift(h, &span->to);
+    const struct history *h = p->phase->h;
+    size_t i;
+    if (p->all)
+        return history_early(h, at) + history_slept(h, at);
+    if (!history_pause_at(h, at, &i) || at > p->acts[i].cut)
+        return at;
+    return client || at != p->acts[i].server ? history_early(h, at) : at;
 }
 
-static void shift_attempt(const struct history *h, void *item)
+/* Of something that the client did. */
+static void of_client(struct paused *p, int64_t *at)
+{
+    size_t i;
+    if (!p->looking)
+        *at = early(p, *at, true);
+    else if (history_pause_at(p->phase->h, *at, &i))
+        note(&p->acts[i], *at);
+}
+
+/* That the server did, or that either did, and that is not looked for. */
+static void of_either(struct paused *p, int64_t *at)
+{
+    if (!p->looking)
+        *at = early(p, *at, false);
+}
+
+static void of_server(struct paused *p, int64_t *at)
+{
+    size_t i;
+    if (!p->looking)
+        *at = early(p, *at, false);
+    else if (history_pause_at(p->phase->h, *at, &i))
+        p->acts[i].server = history_sooner(p->acts[i].server, *at);
+}
+
+static void span_of_client(struct paused *p, struct span *span)
+{
+    of_client(p, &span->from);
+    of_client(p, &span->to);
+}
+
+/* A duration until a time, from what either did. */
+static void until(struct paused *p, int64_t *duration, int64_t was, int64_t now)
+{
+    int64_t since = was - *duration;
+    if (*duration == NEVER || p->looking)
+        return;
+    of_either(p, &since);
+    *duration = now - since;
+}
+
+static void shift_attempt(struct paused *p, void *item)
 {
     struct attempt *a = item;
-    int64_t idle_since = a->first_byte.to - a->idle_before;
-    bool idle = a->idle_before != NEVER;
+    int64_t begun = a->first_byte.to;
     for (int i = 0; i < PROGRESS_COUNT; i++)
-        shift(h, &a->reached[i]);
-    shift_span(h, &a->first_byte);
-    shift(h, &idle_since);
-    a->idle_before = idle ? a->first_byte.to - idle_since : NEVER;
-    shift_span(h, &a->sent);
-    shift_span(h, &a->acked);
+        if (i == PROGRESS_ANSWERING || i == PROGRESS_HANDED)
+            of_server(p, &a->reached[i]);
+        else
+            of_client(p, &a->reached[i]);
+    span_of_client(p, &a->first_byte);
+    until(p, &a->idle_before, begun, a->first_byte.to);
+    span_of_client(p, &a->sent);
+    span_of_client(p, &a->acked);
     for (int i = 0; i < a->out_count; i++) {
-        shift(h, &a->outs[i].from);
-        shift(h, &a->outs[i].to);
-        shift(h, &a->outs[i].since);
+        of_either(p, &a->outs[i].from);
+        of_either(p, &a->outs[i].to);
+        of_either(p, &a->outs[i].since);
     }
-    shift(h, &a->last_at);
+    of_either(p, &a->last_at);
 }
 
-static void shift_connection(const struct history *h, void *item)
+static void shift_connection(struct paused *p, void *item)
 {
     struct connection *c = item;
-    int64_t *const times[] = { &c->opened,      &c->idle_since,     &c->dead,
-                               &c->stale_bytes, &c->stale_last,     &c->no_use_at,
-                               &c->left_at,     &c->shut_at,        &c->reset_at,
-                               &c->said_at,     &c->settings_acked, &c->pings_ignored_at,
-                               &c->pinged,      &c->ended };
-    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
-        shift(h, times[i]);
-    shift_span(h, &c->fell[0].at);
-    shift_span(h, &c->fell[1].at);
+    int64_t *const acts[] = { &c->opened,  &c->stale_bytes,   &c->stale_last, &c->no_use_at,
+                              &c->left_at, &c->shut_at,       &c->reset_at,   &c->said_at,
+                              &c->pinged,  &c->settings_acked };
+    int64_t *const others[] = { &c->idle_since, &c->dead, &c->pings_ignored_at, &c->ended };
+    for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
+        of_client(p, acts[i]);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        of_either(p, others[i]);
+    span_of_client(p, &c->fell[0].at);
+    span_of_client(p, &c->fell[1].at);
 }
 
-static void shift_fault(const struct history *h, void *item)
+static void shift_fault(struct paused *p, void *item)
 {
     struct fault *f = item;
-    shift(h, &f->at);
-    shift(h, &f->ended);
-    shift_span(h, &f->acked);
-    shift(h, &f->crossed);
+    of_server(p, &f->at);
+    of_server(p, &f->ended);
+    span_of_client(p, &f->acked);
+    of_client(p, &f->crossed);
 }
 
-static void shift_mark(const struct history *h, void *item)
+static void shift_mark(struct paused *p, void *item)
 {
-    shift_span(h, &((struct mark *)item)->at);
+    span_of_client(p, &((struct mark *)item)->at);
 }
 
-static void shift_gap(const struct history *h, void *item)
+static void shift_gap(struct paused *p, void *item)
 {
     struct gap *gap = item;
-    shift(h, &gap->from);
-    shift(h, &gap->to);
+    of_either(p, &gap->from);
+    of_either(p, &gap->to);
 }
 
-static void shift_syns(const struct history *h, void *item)
+static void shift_syns(struct paused *p, void *item)
 {
     struct lost_syns *syns = item;
-    shift_span(h, &syns->first);
-    shift(h, &syns->last);
-    shift(h, &syns->ended);
+    span_of_client(p, &syns->first);
+    of_client(p, &syns->last);
+    of_either(p, &syns->ended);
 }
 
-static void shift_line(const struct history *h, void *item)
+static void shift_line(struct paused *p, void *item)
 {
-    shift(h, &((struct account_line *)item)->at);
+    struct account_line *line = item;
+    int64_t at = line->at;
+    of_client(p, &line->at);
+    until(p, &line->took, at, line->at);
 }
 
-static void shift_phase(const struct history *h, void *item)
+static void shift_phase(struct paused *p, void *item)
 {
-    struct phase *p = item;
-    shift(h, &p->begun);
-    shift(h, &p->ended);
-    shift(h, &p->exited);
+    struct phase *phase = item;
+    of_server(p, &phase->begun);
+    of_either(p, &phase->ended);
+    of_client(p, &phase->exited);
 }
 
-static void shift_history(const struct history *h, void *item)
+static void shift_history(struct paused *p, void *item)
 {
     struct history *own = item;
-    shift(h, &own->age);
-    shift(h, &own->unknown_until);
+    of_either(p, &own->age);
+    of_either(p, &own->unknown_until);
 }
 
 /* --- All of a phase */
 
-typedef void shift_function(const struct history *h, void *item);
+typedef void shift_function(struct paused *p, void *item);
 
 /* What it changes is kept, to be put back. False: without memory. */
-static bool shift_item(const struct history *h, void *item, size_t size, shift_function *function,
-                       struct kept **kept)
+static bool shift_item(struct paused *p, void *item, size_t size, shift_function *function)
 {
+    if (p->looking) {
+        function(p, item);
+        return true;
+    }
     struct kept *k = malloc(sizeof *k + size);
     if (!k)
         return false;
     memcpy(k->was, item, size);
-    function(h, item);
+    function(p, item);
     if (memcmp(k->was, item, size) == 0) {
         free(k);
         return true;
     }
     k->place = item;
     k->size = size;
-    k->next = *kept;
-    *kept = k;
+    k->next = p->kept;
+    p->kept = k;
     return true;
 }
 
-static bool shift_all(struct phase *p, struct kept **kept)
+static bool shift_all(struct paused *p)
 {
-    struct history *h = p->h;
+    struct phase *phase = p->phase;
+    struct history *h = phase->h;
     const struct {
         struct store *store;
         shift_function *function;
     } rows[] = { { &h->attempts, shift_attempt }, { &h->connections, shift_connection },
                  { &h->faults, shift_fault },     { &h->marks, shift_mark },
                  { &h->gaps, shift_gap },         { &h->lost_syns, shift_syns } };
-    bool done = shift_item(h, p, sizeof *p, shift_phase, kept) &&
-                shift_item(h, h, sizeof *h, shift_history, kept);
-    for (size_t i = 0; history_attempt(h, i); i++)
-        continue; /* looked at, its request is read: else that would be lost with what is put back
-                   */
+    bool done = shift_item(p, phase, sizeof *phase, shift_phase) &&
+                shift_item(p, h, sizeof *h, shift_history);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         void *item;
         for (size_t k = 0; done && (item = store_at(rows[i].store, k)); k++)
-            done = shift_item(h, item, rows[i].store->item_size, rows[i].function, kept);
+            done = shift_item(p, item, rows[i].store->item_size, rows[i].function);
     }
-    for (size_t i = 0; done && i < p->account.count; i++)
-        done = shift_item(h, &p->account.lines[i], sizeof *p->account.lines, shift_line, kept);
+    for (size_t i = 0; done && i < phase->account.count; i++)
+        done = shift_item(p, &phase->account.lines[i], sizeof *phase->account.lines, shift_line);
     return done;
 }
 
-bool paused_begin(struct phase *p, struct kept **kept)
-{
-    *kept = NULL;
-    if (store_count(&p->h->pauses) == 0 || shift_all(p, kept))
-        return true;
-    paused_end(*kept);
-    *kept = NULL;
-    return false;
-}
+/* --- What is tried */
 
-int64_t paused_now(const struct phase *p, int64_t now, int64_t *next)
+struct paused *paused_create(struct phase *phase)
 {
-    struct span pause;
-    *next = history_is_behind(p->h, now, &pause) ? pause.to + 1 : NEVER;
-    return history_early(p->h, now) + history_slept(p->h, now);
-}
-
-void paused_end(struct kept *kept)
-{
-    while (kept) {
-        struct kept *next = kept->next;
-        memcpy(kept->place, kept->was, kept->size);
-        free(kept);
-        kept = next;
+    struct paused *p = calloc(1, sizeof *p);
+    size_t count = history_pauses(phase->h);
+    if (p)
+        p->acts = calloc(count + 1, sizeof *p->acts);
+    if (!p || !p->acts) {
+        free(p);
+        return NULL;
     }
+    p->phase = phase;
+    for (size_t i = 0; history_attempt(phase->h, i); i++)
+        continue; /* looked at, its request is read: else that would be lost with what is put back
+                   */
+    for (size_t i = 0; i < count; i++)
+        p->acts[i].server = NEVER;
+    p->looking = true;
+    for (int i = 0; i < 2; i++) { /* what the server did is known behind the first time */
+        for (size_t k = 0; k < count; k++)
+            p->acts[k].count = 0;
+        shift_all(p);
+    }
+    p->looking = false;
+    for (size_t i = 0; i < count; i++) {
+        struct acts *acts = &p->acts[i];
+        acts->number = p->pauses;
+        p->pauses += acts->count > 0;
+        p->most = acts->count > p->most ? acts->count : p->most;
+    }
+    p->most = p->most < ACTS_MAX ? p->most : ACTS_MAX;
+    return p;
+}
+
+/* How far what was read behind a pause is put to its beginning: the first n, or all. */
+static int64_t cut_of(const struct acts *acts, unsigned n)
+{
+    if (acts->count == 0 || n == 0)
+        return NEVER;
+    if (n < ACTS_MAX && n < acts->count)
+        return acts->times[n - 1];
+    return acts->server != NEVER ? acts->server : INT64_MAX;
+}
+
+/* Sets what is tried in a turn. False: there is no more. */
+static bool take_turn(struct paused *p, unsigned turn)
+{
+    size_t count = history_pauses(p->phase->h);
+    p->all = turn == 0;
+    unsigned some = turn > p->most ? turn - p->most - 1 : 0, digit = some / 2;
+    if (turn > p->most && (p->pauses < 2 || (p->pauses - 1) >> digit == 0))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        bool chosen = turn <= p->most || (p->acts[i].number >> digit & 1) == some % 2;
+        unsigned n = turn < p->most ? turn : ACTS_MAX;
+        p->acts[i].cut = chosen ? cut_of(&p->acts[i], n) : NEVER;
+    }
+    return true;
+}
+
+int paused_next(struct paused *p)
+{
+    paused_back(p);
+    while (take_turn(p, p->turn++)) {
+        if (!shift_all(p))
+            return -1;
+        if (p->kept)
+            return 1;
+    }
+    return 0;
+}
+
+int64_t paused_now(const struct paused *p, int64_t now, int64_t *next)
+{
+    const struct pause *pause = p->all ? history_pause_at(p->phase->h, now, NULL) : NULL;
+    *next = pause ? pause->until + 1 : NEVER;
+    return p->all ? early(p, now, false) : now;
+}
+
+void paused_back(struct paused *p)
+{
+    while (p->kept) {
+        struct kept *next = p->kept->next;
+        memcpy(p->kept->place, p->kept->was, p->kept->size);
+        free(p->kept);
+        p->kept = next;
+    }
+}
+
+void paused_destroy(struct paused *p)
+{
+    if (!p)
+        return;
+    paused_back(p);
+    free(p->acts);
+    free(p);
 }
 
 /* --- What follows */
@@ -206,9 +378,9 @@ bool paused_left(const struct scene *s, const struct call *call)
         return true; /* what it left may be missing */
     for (size_t i = 0; (c = history_connection(s->h, i)); i++) {
         int64_t left = c->left != LEFT_NOT ? c->left_at : c->in_handshake ? c->ended : NEVER;
-        struct span pause;
-        if (left == NEVER || left < call->begun.from || !history_is_behind(s->h, left, &pause) ||
-            (c->dead != NEVER && (c->dead <= pause.from || c->crossed == TRI_NO || c->behind)))
+        const struct pause *pause = left == NEVER ? NULL : history_pause_at(s->h, left, NULL);
+        if (!pause || left < call->begun.from ||
+            (c->dead != NEVER && (c->dead <= pause->from || c->crossed == TRI_NO || c->behind)))
             continue; /* or it left behind the fault */
         bool waited = c->requests == 0 && c->opened >= call->begun.from;
         for (size_t k = 0; k < call->count && !waited; k++) {

@@ -118,14 +118,17 @@ bool verdict_work(struct verdict *v);
 void verdict_drop_work(struct verdict *v);
 struct work *verdict_work_of(struct verdict *v, enum ledger_phase phase); /* NULL: no such phase */
 
-/* paused.c: gives all times of a phase the earliest that they can have had in spite of the server's
- * pauses, and keeps what they were. False: without memory, and nothing is changed. */
-struct kept;
-bool paused_begin(struct phase *p, struct kept **kept);
+/* paused.c: gives the times of a phase others, which they can have had in spite of the server's
+ * pauses, one set of them after the other. NULL without memory. */
+struct paused;
+struct paused *paused_create(struct phase *p);
+void paused_destroy(struct paused *p);
+/* 1: the phase has the next ones; 0: there are no more; -1: no memory. */
+int paused_next(struct paused *p);
 /* What time it is then; *next: when that is beyond a pause, or NEVER. */
-int64_t paused_now(const struct phase *p, int64_t now, int64_t *next);
+int64_t paused_now(const struct paused *p, int64_t now, int64_t *next);
 /* Puts all back. */
-void paused_end(struct kept *kept);
+void paused_back(struct paused *p);
 /* Where a check finds something else by those times it is inconclusive. */
 void paused_doubt(struct finding *f, const struct finding *early);
 

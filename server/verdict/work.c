@@ -405,14 +405,57 @@ static bool work_by_times(struct verdict *v, struct work *w, struct phase *p,
     return done;
 }
 
+/* What a check finds by other times that the records can have had. */
+struct otherwise {
+    struct finding found;
+    bool final;
+};
+
+/* All checks by such times; count: of checks. *list: the caller's, times * count. */
+static bool work_otherwise(struct verdict *v, struct phase *p, const struct phase *control,
+                           struct paused *paused, struct otherwise **list, size_t *times)
+{
+    size_t count = expect_count(v->expect);
+    int64_t now = v->age, next = v->next, over, then;
+    int rc = 0;
+    bool done = true;
+    while (done && (rc = paused_next(paused)) > 0) {
+        struct work other = { 0 };
+        v->age = then = paused_now(paused, now, &over);
+        v->next = NEVER;
+        done = work_by_times(v, &other, p, control);
+        then = v->next == NEVER ? NEVER : now + v->next - then;
+        v->age = now;
+        v->next = next;
+        look_at(v, over);
+        look_at(v, then);
+        next = v->next;
+        struct otherwise *more = realloc(*list, (*times + 1) * count * sizeof *more);
+        *list = more ? more : *list;
+        done = done && more;
+        for (size_t i = 0; done && i < other.check_count; i++)
+            more[*times * count + i] =
+                (struct otherwise){ other.checks[i].found, other.checks[i].final };
+        *times += done;
+        work_finish(&other);
+    }
+    paused_back(paused);
+    return done && rc == 0;
+}
+
 /* What holds only by the times that the server's pauses gave it is in doubt. */
-static void doubt_pauses(const struct verdict *v, struct work *w, const struct work *early)
+static void doubt_pauses(const struct verdict *v, struct work *w, const struct otherwise *list,
+                         size_t times)
 {
     w->final = true;
-    for (size_t i = 0; i < early->check_count && i < w->check_count; i++) {
+    for (size_t i = 0; i < w->check_count; i++) {
         struct judged *one = &w->checks[i];
-        paused_doubt(&one->found, &early->checks[i].found);
-        one->final = is_final(w, v, one) && early->checks[i].final;
+        bool final = true;
+        for (size_t k = 0; k < times; k++) {
+            paused_doubt(&one->found, &list[k * w->check_count + i].found);
+            final &= list[k * w->check_count + i].final;
+        }
+        one->final = is_final(w, v, one) && final;
         w->final &= one->final;
     }
     w->outcome = sum_up(w->checks, w->check_count);
@@ -420,28 +463,20 @@ static void doubt_pauses(const struct verdict *v, struct work *w, const struct w
 
 static bool work_phase(struct verdict *v, struct phase *p, const struct phase *control)
 {
-    struct work *w = &v->works[p->phase], early = { 0 };
-    struct kept *kept = NULL;
+    struct work *w = &v->works[p->phase];
+    struct otherwise *list = NULL;
+    size_t times = 0;
     history_now(p->h, phase_now(v, p));
     if (p->phase == PHASE_CONTROL)
         return work_by_times(v, w, p, NULL);
-    bool done = paused_begin(p, &kept), twice = kept != NULL;
-    if (twice) {
-        int64_t now = v->age, next = v->next, over, soon;
-        v->age = soon = paused_now(p, now, &over);
-        v->next = NEVER;
-        done = work_by_times(v, &early, p, control);
-        soon = v->next == NEVER ? NEVER : now + v->next - soon;
-        v->age = now;
-        v->next = next;
-        paused_end(kept);
-        look_at(v, over);
-        look_at(v, soon);
-    }
+    struct paused *paused = history_pauses(p->h) ? paused_create(p) : NULL;
+    bool done =
+        paused ? work_otherwise(v, p, control, paused, &list, &times) : !history_pauses(p->h);
     done = done && work_by_times(v, w, p, control);
-    if (done && twice)
-        doubt_pauses(v, w, &early);
-    work_finish(&early);
+    if (done && times)
+        doubt_pauses(v, w, list, times);
+    free(list);
+    paused_destroy(paused);
     next_hold(v, p);
     return done;
 }

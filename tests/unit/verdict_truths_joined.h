@@ -106,6 +106,13 @@
                                                           " connection_end by=client how=fin\n"
 
 static const struct truth of_joined[] = {
+    { "R1: its time has the server's own pause in it", RETRY_ONCE,
+      CONTROL_TOLD DRIVES("get_pause_get") TWICE("GET /a") TOOK(
+          "10.010", "1", "get", "true", "9") BITTEN("11.000", "c101", "x2", "GET /a")
+          GONE("11.004", "c101") "11.900 c102 open\n11.900 c102 x1 GET /a\n" PAUSED(
+              "11.95", "16.0") "16.001 c102 x1 answer\n" TOOK("16.010", "2", "get", "true", "5009")
+              CLOSES("16.300", "c102") EXIT("16.400"),
+      JOINED, 0 },
     { "R1: two at once, of which the second is read just before the answer to the first",
       "[\"retries\"]",
       DRIVES("get_pause_get") BOTH("11.0099") TOOK("11.500", "2", "get", "true", "15") BOTH_END,

@@ -393,13 +393,13 @@ static const struct truth of_strays[] = {
       "fail~ goaway_respected=fail~", 0 },
     { "refused: the second attempt is slow, and a third one hedges it: nothing of GOAWAY",
       "[\"goaway_respected\"]",
-      REFUSED_S3("GET /a hangup_call=1") H2("12.010", "c102")
-          H2("12.500", "c103") "12.010 c102 x1 GET /a stream=1 hangup_call=1\n"
-                               "12.500 c103 x1 GET /a stream=1 hangup_call=1\n"
-                               "12.600 c103 x1 answer\n12.610 c102 x1 answer\n" ANSWERED(
-                                   "13.000", "c102", "x2", "GET /a stream=3 hangup_call=2")
-                                   GONE("13.100", "c101") GONE("13.100", "c102")
-                                       GONE("13.100", "c103") EXIT("13.200"),
+      REFUSED_S3("GET /a hangup_call=1")
+          H2("12.010", "c102") "12.010 c102 x1 GET /a stream=1 hangup_call=1\n" H2(
+              "12.500", "c103") "12.500 c103 x1 GET /a stream=1 hangup_call=1\n"
+                                "12.600 c103 x1 answer\n12.610 c102 x1 answer\n" ANSWERED(
+                                    "13.000", "c102", "x2", "GET /a stream=3 hangup_call=2")
+                                    GONE("13.100", "c101") GONE("13.100", "c102")
+                                        GONE("13.100", "c103") EXIT("13.200"),
       "pass goaway_respected=pass", 0 },
     { "refused: the second attempt meets a fault, and a third one is answered",
       "[\"goaway_respected\"]",

@@ -136,6 +136,30 @@ static const struct truth of_times[] = {
       "inconclusive~ idle_eviction=inconclusive(paused)~", 0 },
     { "paused: the same without a pause", "[{\"idle_eviction\":{\"before\":\"1s\"}}]",
       TWICE("GET /a") ANSWERED("11.300", "c101", "x2", "GET /a"), "fail idle_eviction=fail", 0 },
+    { "paused: it gave up early in the pause, and polls late in it: that is no retry",
+      "[\"recovered\"]",
+      TWICE("GET /a") "11.000 c101 stall\n11.000 c101 x2 GET /a\n" PAUSED("11.05", "13.0")
+          GONE("13.001", "c101") ON_C102_UNNAMED("13.010"),
+      "inconclusive~ recovered=inconclusive(paused)~", 0 },
+    { "paused: a connection that may be older than the mark, which was set in the pause, too",
+      "[\"fresh-on-foreground\"]",
+      CONTROL("GET /a") TWICE("GET /a") "10.500 mark background\n" PAUSED(
+          "10.6", "12.0") "12.001 c102 open\n12.010 mark foreground\n" ANSWERED("12.500", "c102",
+                                                                                "x1", "GET /a"),
+      "inconclusive~ fresh_after_mark=inconclusive(paused)~", 0 },
+    { "paused: idle for too long, as far as a server saw that paused before the answer, too",
+      "[{\"idle_eviction\":{\"before\":\"1s\"}}]",
+      PAUSED("9.6", "10.0") TWICE("GET /a") PAUSED("10.8", "11.2")
+          ANSWERED("11.200", "c101", "x2", "GET /a"),
+      "inconclusive~ idle_eviction=inconclusive(paused)~", 0 },
+    { "paused: twice, and hardly ran in between: what waits may have come in the first", SOON_1S,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") GONE("11.004", "c101")
+          PAUSED("11.1", "12.3") PAUSED("12.3", "12.9") ON_C102("12.901"),
+      "inconclusive user_wait=inconclusive(paused) recovered=inconclusive(paused)", 5200 },
+    { "paused: twice, and it ran in between", SOON_1S,
+      TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a hangup_call=1") GONE("11.004", "c101")
+          PAUSED("11.1", "12.3") PAUSED("12.35", "12.9") ON_C102("12.901"),
+      "fail user_wait=fail recovered=fail", 0 },
     { "the server did not run before a phase: that begins none", "[\"recovered\"]",
       "0.050 server_paused from=0.01 to=0.05 paused=0.04\n" CONTROL("GET /a") TWICE("GET /a")
           BITTEN("11.000", "c101", "x2", "GET /a") GONE("11.004", "c101") EXIT("11.010"),
