@@ -463,6 +463,18 @@ bool account_joins(struct account *a, const struct history *h, const struct call
 
 /* --- Calls that the account parts */
 
+bool account_counts(const struct account *a, const struct calls *narrow)
+{
+    size_t ok = 0, answered = 0;
+    if (!account_whole(a) || a->asked != a->count || !a->count || narrow->count != a->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        ok += a->lines[i].ok;
+    for (size_t c = 0; c < narrow->count; c++)
+        answered += calls_is_answered(&narrow->calls[c]);
+    return ok == answered;
+}
+
 /* Whether a line says what the wire says of its call, and does not reach back to what its client
  * sent before that call; when a request failed is not known so well. */
 static bool tells_of(const struct account_line *line, const struct history *h,

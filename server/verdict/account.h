@@ -72,6 +72,9 @@ bool account_tells_each(const struct account *a, const struct calls *calls);
  * line for each wide call, and for nothing else, of requests that were made one after the other and
  * all succeeded; and each lasted from the first attempt of its call to the answer. */
 bool account_joins(struct account *a, const struct history *h, const struct calls *wide);
+/* Whether it has a line for each call of the narrow reading, of requests at the same time or not,
+ * and as many successes as calls were answered. */
+bool account_counts(const struct account *a, const struct calls *narrow);
 /* Whether it shows that nothing is to be joined loosely: it has a line for each narrow call, and
  * for nothing else, of requests that were made one after the other; each says of its call what the
  * wire says, and is of less time than has passed since its client sent what belongs to the one

@@ -121,7 +121,9 @@ struct calls_config {
     bool told_apart; /* the same account has a line for each call, those in a hole too */
     bool joined;     /* it has one for each call of the wide reading: what that joins loosely, both
                         join by name */
-    bool parted;     /* it has one for each call of the narrow reading: nothing is joined loosely */
+    bool counted; /* it has as many successes as calls of the narrow reading were answered: no two
+                     attempts are of one that were answered, and that no fault struck */
+    bool parted;  /* it has one for each call of the narrow reading: nothing is joined loosely */
 };
 
 struct calls {

@@ -331,9 +331,17 @@ static bool is_past(const struct build *b, const struct view *view, int64_t age)
     return view->done || (view->over && age > view->last + join_apart(b->config));
 }
 
+/* Answered, and no fault has a part in it. */
+static bool is_well(const struct build *b, const struct entry *e)
+{
+    return history_answered(b->h, e->attempt) && !e->attempt->fault && !e->attempt->holding;
+}
+
 static bool fits_loosely(const struct build *b, const struct made *call, const struct entry *e)
 {
     const struct entry *m = first_of(b, call);
+    if (b->config->counted && call->count == 1 && is_well(b, m) && is_well(b, e))
+        return false;
     while (m && !same_shape(m, e))
         m = next_of(b, m);
     return m != NULL;

@@ -332,9 +332,13 @@ static bool is_comparable(const struct phase *p)
 static struct calls *build_wide(const struct verdict *v, struct work *w, struct phase *p,
                                 const struct phase *control, struct calls_config *config)
 {
+    const struct work *before = control ? &v->works[PHASE_CONTROL] : NULL;
+    bool tells = is_comparable(p) && control_tells_all(v, control);
+    config->counted =
+        is_comparable(p) && account_counts(&p->account, w->calls) &&
+        (!before || (before->calls && account_counts(&control->account, before->calls)));
     struct calls *wide = calls_build(p->h, config, READING_WIDE);
-    if (!wide || wide->count == w->calls->count || !is_comparable(p) ||
-        !control_tells_all(v, control))
+    if (!wide || wide->count == w->calls->count || !tells)
         return wide;
     config->parted = account_parts(&p->account, p->h, w->calls);
     config->joined = account_joins(&p->account, p->h, wide);

@@ -31,6 +31,17 @@
     "retry_elsewhere=inconclusive(hangup-call)"
 #define JOINED "pass recovered=pass retries=pass retry_elsewhere=pass"
 
+/* Two requests at once, and one behind them that is struck: the second is read at a time beside the
+ * answer to the first. */
+#define AT_ONCE(second)                                                                            \
+    DRIVES("get*2_get")                                                                            \
+    "10.0000 c101 open\n10.0000 c101 x1 GET /a\n" second                                           \
+    "10.0003 c102 x1 answer\n" TOOK("10.010", "1", "get", "true", "9")                             \
+        TOOK("10.011", "2", "get", "true", "9") BITTEN("10.500", "c102", "x2", "GET /a")           \
+            CLOSES("10.501", "c102") TOOK("10.510", "3", "get", "false", "9")                      \
+                CLOSES("10.600", "c101") EXIT("10.700")
+#define BESIDE "10.0001 c102 open\n10.0001 c102 x1 GET /a\n"
+
 /* Over HTTP/2 a POST whose content is not read is refused, and comes again at once. */
 #define REFUSED_POST(took)                                                                         \
     DRIVES("get_pause_post")                                                                       \
@@ -342,6 +353,13 @@ static const struct truth of_joined[] = {
                             "15.000 c103 open\n" ANSWERED("15.000", "c103", "x1", "GET /a")
                                 CLOSES("15.100", "c103") EXIT("15.200"),
       "inconclusive fresh_after_mark=inconclusive(mode)", 0 },
+    /* --- Requests at once, that their account counts */
+    { "R1: two at once, the second of which is read behind the answer to the first", RETRY_ONCE,
+      AT_ONCE("10.0000 c101 x1 answer\n" BESIDE),
+      "fail recovered=fail retries=fail retry_elsewhere=n/a", 0 },
+    { "R1: the same, and it is read just before that", RETRY_ONCE,
+      AT_ONCE(BESIDE "10.0002 c101 x1 answer\n"),
+      "fail recovered=fail retries=fail retry_elsewhere=n/a", 0 },
     /* --- Requests that nobody can count */
     { "R7: two requests fall into a hole at once, nobody says what; one comes elsewhere", USER,
       CONTROL("GET /a") TWICE("GET /a") FELL_UNTOLD
