@@ -14,8 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXIT_SETUP 2
-#define NAMED      "Hangup-Call: 2\r\n"
+#define EXIT_SETUP        2
+#define EXIT_INCONCLUSIVE 3
+#define NAMED             "Hangup-Call: 2\r\n"
 
 /* A ledger: a connection is closed at its second request, which is sent again or is not. */
 static struct ledger_text {
@@ -104,22 +105,6 @@ static struct ledger_text play(bool retries)
     return take_ledger();
 }
 
-static int set_up(void **state)
-{
-    scratch_create(scratch, sizeof scratch);
-    naive = play(false);
-    retried = play(true);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    scratch_remove(scratch);
-    free(naive.bytes);
-    free(retried.bytes);
-    return 0;
-}
-
 #define RECOVERED "recovered;within=500ms"
 
 /* Runs `hangup verdict FILE` and further arguments, up to NULL. out and err are texts. */
@@ -132,6 +117,44 @@ static int verdict(const char *const *more, struct buf *out, struct buf *err)
     buf_free(out);
     buf_free(err);
     return server_run(arguments, out, err);
+}
+
+#define ROUNDS_MAX 6
+
+/* As play(); what the server's own pauses leave open, which a busy machine may do to it, is played
+ * again. A pass or a fail, whether it is deserved or not, never is. */
+static struct ledger_text play_until_judged(bool retries)
+{
+    struct buf out = { .data = NULL }, err = { .data = NULL };
+    struct ledger_text text = play(retries);
+    for (int round = 1; round < ROUNDS_MAX; round++) {
+        write_whole(scratch_path("ledger"), text.bytes, text.len);
+        if (verdict((const char *const[]){ "--expect", RECOVERED, NULL }, &out, &err) !=
+                EXIT_INCONCLUSIVE ||
+            !strstr(text.bytes, "\"event\":\"server_paused\""))
+            break;
+        free(text.bytes);
+        text = play(retries);
+    }
+    buf_free(&out);
+    buf_free(&err);
+    return text;
+}
+
+static int set_up(void **state)
+{
+    scratch_create(scratch, sizeof scratch);
+    naive = play_until_judged(false);
+    retried = play_until_judged(true);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    scratch_remove(scratch);
+    free(naive.bytes);
+    free(retried.bytes);
+    return 0;
 }
 
 static void assert_text(const struct buf *text, const char *part)

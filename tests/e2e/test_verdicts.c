@@ -178,9 +178,17 @@ static json_t *verdict(const struct test *t, const char *query)
     return admin_call(&server, 200, "GET", path_of(t, rest), NULL);
 }
 
+static bool has_paused(const struct test *t)
+{
+    json_t *page = admin_call(&server, 200, "GET", path_of(t, "/events?event=server_paused"), NULL);
+    bool has = json_array_size(json_object_get(page, "events")) > 0;
+    json_decref(page);
+    return has;
+}
+
 /* Whether it is inconclusive only as the server itself did not run for a time, which a busy machine
- * may do to it. A pass or a fail is never so. */
-static bool left_open_by_pause(const json_t *v)
+ * may do to it, and its ledger says that, too. A pass or a fail is never so. */
+static bool left_open_by_pause(const struct test *t, const json_t *v)
 {
     size_t i, paused = 0, others = 0;
     json_t *one;
@@ -192,14 +200,15 @@ static bool left_open_by_pause(const json_t *v)
         paused += is;
         others += open && !is;
     }
-    return strcmp(event_text(v, "verdict"), "inconclusive") == 0 && paused > 0 && others == 0;
+    return strcmp(event_text(v, "verdict"), "inconclusive") == 0 && paused > 0 && others == 0 &&
+           has_paused(t);
 }
 
 /* Of a run that has ended: it is what the run deserves, or left open by a pause. */
 static bool is_judged(const struct test *t)
 {
     json_t *v = verdict(t, "");
-    bool open = left_open_by_pause(v);
+    bool open = left_open_by_pause(t, v);
     const char *is = event_text(v, "verdict");
     char *checks = json_dumps(json_object_get(v, "checks"), 0);
     check(open || strcmp(is, t->deserves) == 0, "%s: %s, not %s: %s", t->id, is, t->deserves,
