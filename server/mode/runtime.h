@@ -41,8 +41,10 @@ struct mode_host {
      * now, it gives it (mode_conn_set), and returns true. NULL: it gives them at once. */
     bool (*catch_up)(void *host);
     /* A step has told the client of a fault, by what is queued last (step_row.tells); fault: the
-     * seq of its event. NULL: nobody wants to know. */
-    void (*told)(void *host, uint64_t fault, enum ledger_step step);
+     * seq of its event, nth: the exchange that it is about. done: it is in effect once that has
+     * left: if that waits, the host says so later, by mode_ledger_in_effect or mode_ledger_undone,
+     * and returns true. NULL: nobody wants to know. */
+    bool (*told)(void *host, uint64_t fault, enum ledger_step step, uint32_t nth, bool done);
     /* A PING was sent; before: wire_end_offset() just before. NULL: nobody wants to know. */
     void (*pinged)(void *host, const uint8_t opaque[8], uint64_t before);
 };
@@ -174,6 +176,14 @@ void mode_conn_stop_scripts(struct mode_conn *mc);
 /* After mode_conn_stop_scripts: opens the gates that rules have closed, and forgets the response
  * and the headers that they gave. */
 void mode_exchange_open_gates(struct mode_exchange *mx);
+
+/* Says that a step is in effect whose fault event has this seq, or is not and will not be. nth: of
+ * the exchange that it is about; offset: where what says it ends in the TCP stream, or
+ * WIRE_NO_OFFSET. */
+void mode_ledger_in_effect(const struct mode_conn *mc, uint32_t nth, enum ledger_step step,
+                           uint64_t fault, uint64_t offset);
+void mode_ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step,
+                        uint64_t fault, const char *why);
 
 /* The response and the headers that steps have announced, if there are any and the response has not
  * begun, will not be sent: ledgers so (fault_done). why: one clause. */

@@ -31,14 +31,6 @@ void script_destroy(struct script *s);
  * of service. */
 bool script_run(struct script *s, bool from_loop, int64_t late);
 
-/* Says that a step is in effect whose fault event has this seq, or is not and will not be. nth: of
- * the exchange that it is about; offset: where what says it ends in the TCP stream, or
- * WIRE_NO_OFFSET. */
-void mode_ledger_in_effect(const struct mode_conn *mc, uint32_t nth, enum ledger_step step,
-                           uint64_t fault, uint64_t offset);
-void mode_ledger_undone(const struct mode_conn *mc, uint32_t nth, enum ledger_step step,
-                        uint64_t fault, const char *why);
-
 /* Whether the host has given the connection another program just now: rules that waited are gone.
  */
 static inline bool has_caught_up(struct mode_conn *mc)

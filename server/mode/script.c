@@ -270,10 +270,10 @@ static void step_do(struct script *s, const struct mode_step *step, uint64_t fau
             mode_ledger_undone(mc, s->nth, step_of(step->row), fault, why_not(mc, error));
         return;
     }
-    if (!doing.told)
+    bool waits = step->row->tells && mc->calls->told &&
+                 mc->calls->told(mc->host, fault, step_of(step->row), s->nth, !doing.told);
+    if (!doing.told && !waits)
         mode_ledger_in_effect(mc, s->nth, step_of(step->row), fault, told_at(mc, step));
-    if (step->row->tells && mc->calls->told)
-        mc->calls->told(mc->host, fault, step_of(step->row));
     switch (step->row->effect) {
     case EFFECT_NONE:
         break;

@@ -40,6 +40,8 @@ struct wait {
     uint64_t offset; /* where it ends in the TCP stream; or, */
     bool queued : 1; /* if that is not known yet, wire_queued() behind it; or neither, */
     bool unsaid : 1; /* when the engine has not put it out yet */
+    bool undone : 1; /* that the fault is in effect is to be said when it has left, */
+    uint32_t about;  /* of this exchange */
     enum ledger_step step : 8;
     uint32_t nth;     /* the exchange whose response it is; 0: */
     uint64_t fault;   /* it tells of this fault, by that step */
@@ -93,6 +95,35 @@ void acks_stop(void)
     }
 }
 
+/* --- Leaving */
+
+static bool has_left(const struct wire *w, const struct wait *wait)
+{
+    return !wait->unsaid &&
+           (wait->queued ? wire_handed(w) >= wait->offset : wire_bytes_out(w) >= wait->offset);
+}
+
+/* If it has left by now, that is said. */
+static void tell_left(struct exchanges *xs, struct wait *wait)
+{
+    if (!has_left(xs->wire, wait))
+        return;
+    uint64_t offset = wait->queued ? WIRE_NO_OFFSET : wait->offset;
+    if (wait->queued)
+        wait->offset = wire_bytes_out(xs->wire);
+    wait->queued = false;
+    if (wait->undone)
+        mode_ledger_in_effect(xs->mode, wait->about, wait->step, wait->fault, offset);
+    wait->undone = false;
+}
+
+void acks_left(struct exchanges *xs)
+{
+    for (struct link *i = xs->acks.unacked.next; i != &xs->acks.unacked; i = i->next)
+        if (wait_at(i)->undone)
+            tell_left(xs, wait_at(i));
+}
+
 /* --- Looking */
 
 static void tell(struct acks *a, const struct wait *wait, enum ledger_proof proof, int64_t now)
@@ -129,17 +160,15 @@ static void look(struct acks *a, struct proof proof, int64_t now)
     struct exchanges *xs = exchanges_of(a);
     if (link_empty(&a->unacked) || now - a->looked_at < LOOK_AGAIN)
         return;
-    uint64_t acked = wire_acked(xs->wire), handed = wire_handed(xs->wire);
+    uint64_t acked = wire_acked(xs->wire);
     int unread = -1; /* whether there are bytes yet to be read, where it matters */
     struct link *next;
     a->looked_at = now;
     for (struct link *i = a->unacked.next; i != &a->unacked; i = next) {
         struct wait *wait = wait_at(i);
         next = i->next;
-        if (wait->queued && !wait->unsaid && handed >= wait->offset) {
-            wait->offset = wire_bytes_out(xs->wire);
-            wait->queued = false;
-        }
+        if (wait->queued || wait->undone)
+            tell_left(xs, wait);
         if (wait->unsaid || wait->queued || wait->offset > acked) {
             wait->not_then = now;
             continue;
@@ -212,12 +241,12 @@ static struct wait *take_wait(void)
 }
 
 /* Without memory it is as if it were never ACKed. */
-static void add(struct acks *a, const struct wait *as, int64_t now)
+static bool add(struct acks *a, const struct wait *as, int64_t now)
 {
     struct wait *wait = a->ended ? NULL : take_wait();
     if (!wait) {
         a->lost = true;
-        return;
+        return false;
     }
     *wait = *as;
     wait->since = wait->not_then = now;
@@ -225,6 +254,7 @@ static void add(struct acks *a, const struct wait *as, int64_t now)
     a->unacked_count++;
     if (!timer_armed(&a->timer))
         timer_at(&a->timer, now + LOOK_FIRST);
+    return true;
 }
 
 void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset, int64_t now)
@@ -241,12 +271,14 @@ static void set_end(const struct exchanges *xs, struct wait *wait)
     wait->unsaid = false;
 }
 
-void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step)
+bool acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step, uint32_t nth,
+                bool done)
 {
-    struct wait wait = { .fault = fault, .step = step };
+    struct wait wait = { .fault = fault, .step = step, .about = nth };
     set_end(xs, &wait);
     wait.unsaid = xs->engine && engine_unsaid(xs->engine);
-    add(&xs->acks, &wait, clock_now());
+    wait.undone = done && !has_left(xs->wire, &wait);
+    return add(&xs->acks, &wait, clock_now()) && wait.undone;
 }
 
 void acks_said(void *host)
@@ -255,6 +287,7 @@ void acks_said(void *host)
     for (struct link *i = xs->acks.unacked.next; i != &xs->acks.unacked; i = i->next)
         if (wait_at(i)->unsaid)
             set_end(xs, wait_at(i));
+    acks_left(xs);
 }
 
 void acks_look(struct exchanges *xs, int64_t now)
@@ -357,8 +390,13 @@ void acks_end(struct exchanges *xs)
     a->looked_at = 0;
     look(a, (struct proof){ .by = PROOF_NONE }, clock_now());
     timer_cancel(&a->timer);
-    while (!link_empty(&a->unacked))
+    while (!link_empty(&a->unacked)) {
+        const struct wait *wait = wait_at(a->unacked.next);
+        if (wait->undone)
+            mode_ledger_undone(xs->mode, wait->about, wait->step, wait->fault,
+                               "not done: the connection ended before it had left");
         recycle(wait_at(a->unacked.next));
+    }
     while (!link_empty(&a->unread))
         recycle(wait_at(a->unread.next));
     free(a->pings);

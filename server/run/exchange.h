@@ -233,8 +233,11 @@ void acks_init(struct acks *acks);
 /* The response of an exchange is with the kernel, up to this offset of the TCP stream. */
 void acks_response(struct exchanges *xs, uint32_t nth, uint64_t offset, int64_t now);
 /* A step has told the client of a fault, with the last byte that was queued; or, if the engine has
- * that yet to say, with the last one that acks_said finds. */
-void acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step);
+ * that yet to say, with the last one that acks_said finds. As mode_host.told. */
+bool acks_fault(struct exchanges *xs, uint64_t fault, enum ledger_step step, uint32_t nth,
+                bool done);
+/* What waited may have left. */
+void acks_left(struct exchanges *xs);
 /* engine_host.said */
 void acks_said(void *host);
 /* Looks what is ACKed by now, and ledgers it; not if it did within the last millisecond. */

@@ -104,10 +104,10 @@ static int url_mode(struct exchanges *xs, const struct exchange *ex, const char 
     return error;
 }
 
-static void told(void *host, uint64_t fault, enum ledger_step step)
+static bool told(void *host, uint64_t fault, enum ledger_step step, uint32_t nth, bool done)
 {
     struct session *s = host;
-    acks_fault(&s->xs, fault, step);
+    return acks_fault(&s->xs, fault, step, nth, done);
 }
 
 static void pinged(void *host, const uint8_t opaque[8], uint64_t before)
@@ -263,6 +263,7 @@ static void progress(void *owner)
 {
     struct session *s = owner;
     exchange_settle(&s->xs);
+    acks_left(&s->xs);
     places_look(&s->xs);
     if (s->xs.engine && exchange_serving(&s->xs))
         engine_pump(s->xs.engine);
