@@ -143,6 +143,46 @@ static void what_is_broken_is_said_with_its_line(void **state)
     }
 }
 
+static void more_lines_than_are_kept_break_it(void **state)
+{
+    append("{\"driver\":1}\n");
+    FILE *file = fopen(driver.path, "a");
+    assert_non_null(file);
+    for (int n = 1; n < DRIVER_LINES_MAX; n++)
+        fprintf(file, "{\"n\":%d}\n", n);
+    fclose(file);
+    driver_lines_read(&driver, false);
+    assert_string_equal(driver.broken.where, "");
+    append("{\"n\":0}\n");
+    driver_lines_read(&driver, false);
+    assert_string_equal(driver.broken.where, "HANGUP_REPORT, line 10001");
+    assert_non_null(strstr(driver.broken.what, "too many lines"));
+    assert_int_equal(driver.requests, DRIVER_LINES_MAX - 1);
+}
+
+static void a_line_of_the_file_that_is_too_long_breaks_it(void **state)
+{
+    static char most[DRIVER_LINE_MAX + 1];
+    append("{\"driver\":1}\n");
+    memset(most, ' ', DRIVER_LINE_MAX);
+    append(most);
+    driver_lines_read(&driver, false);
+    assert_string_equal(driver.broken.where, "");
+    append(" ");
+    driver_lines_read(&driver, false);
+    assert_string_equal(driver.broken.where, "HANGUP_REPORT, line 2");
+    assert_non_null(strstr(driver.broken.what, "too long"));
+}
+
+static void what_begins_on_stdout_does_not_continue_in_the_file(void **state)
+{
+    out("{\"driver\":1}\n");
+    append("{\"n\":1}\n");
+    driver_lines_read(&driver, true);
+    assert_non_null(strstr(driver.broken.what, "began on stdout"));
+    assert_int_equal(driver.requests, 0);
+}
+
 static void what_its_taker_refuses_breaks_it(void **state)
 {
     answer = BAD_INPUT;
@@ -212,6 +252,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(stdout_is_only_shown_when_the_file_speaks, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_line_of_stdout_is_shown, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_broken_is_said_with_its_line, setup, teardown),
+        cmocka_unit_test_setup_teardown(more_lines_than_are_kept_break_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_line_of_the_file_that_is_too_long_breaks_it, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_begins_on_stdout_does_not_continue_in_the_file, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_its_taker_refuses_breaks_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_shrinks_or_is_none_breaks_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_is_removed_is_no_report, setup, teardown),

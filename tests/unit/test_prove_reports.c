@@ -342,7 +342,7 @@ static void what_makes_no_sense_is_refused(void **state)
         { { "nonsense", "--", "true" }, "CASE" },
         { { "--mode", "nonsense", "--", "true" }, "--mode" },
         { { "--plan", "/no/such/file", "--", "true" }, "--plan" },
-        { { "--suite", "nonsense", "--", "true" }, "--suite" },
+        { { "--suite", "nonsense", "--", "true" }, "no suite is called \"nonsense\"" },
         { { "01", "--over", "h3", "--", "true" }, "h1|h2|both" },
         { { "01", "--repeat", "0", "--", "true" }, "--repeat" },
         { { "01", "--timeout", "never", "--", "true" }, "--timeout" },
