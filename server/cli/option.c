@@ -24,7 +24,8 @@ static int set_scale(const struct option_row *row, const char *value, double *ou
 {
     char *end;
     double scale = strtod(value, &end);
-    if (end == value || *end || !(scale >= RUN_SCALE_MIN && scale <= RUN_SCALE_MAX))
+    bool decimal = !value[strspn(value, "0123456789.eE+-")];
+    if (end == value || *end || !decimal || !(scale >= RUN_SCALE_MIN && scale <= RUN_SCALE_MAX))
         return bad_value(why, row, value, "a number from 0.000001 to 1000000");
     *out = scale;
     return 0;

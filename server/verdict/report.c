@@ -150,6 +150,14 @@ static bool was_named(const json_t *checks, size_t i)
     return false;
 }
 
+/* As a row's name of prove does: "01-answered-then-dead over h1". */
+static bool says_over(const char *name, const char *over)
+{
+    const char *last = strrchr(name, ' ');
+    return last && last - name >= 5 && strncmp(last - 5, " over", 5) == 0 &&
+           strcmp(last + 1, over) == 0;
+}
+
 void report_subject(const struct report_row *row, struct buf *out)
 {
     const json_t *mitigations = json_object_get(row->document, "mitigations"), *item;
@@ -165,7 +173,7 @@ void report_subject(const struct report_row *row, struct buf *out)
     }
     if (!named)
         buf_text(out, report_row_name(row));
-    if (*over)
+    if (*over && (named || !says_over(report_row_name(row), over)))
         buf_printf(out, " over %s", over);
 }
 

@@ -153,6 +153,8 @@ static void bad_values_are_refused(void **state)
         { "--time-scale", "-1", "--time-scale" },
         { "--time-scale", "fast", "--time-scale" },
         { "--time-scale", "1x", "--time-scale" },
+        { "--time-scale", "0x1", "--time-scale" },
+        { "--time-scale", " 1", "--time-scale" },
         { "--time-scale", "nan", "--time-scale" },
         { "--time-scale", "inf", "--time-scale" },
         { "--time-scale", "1e99", "--time-scale" },

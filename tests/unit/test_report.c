@@ -88,6 +88,30 @@ static void several_rows_end_with_the_counts(void **state)
     json_decref(bad);
 }
 
+/* What has no expectation yet (its command was killed before the fault) is called by its row. */
+static void a_protocol_is_said_once(void **state)
+{
+    static const struct {
+        const char *name, *subject;
+    } rows[] = {
+        { "a over h1", "   a over h1: INCONCLUSIVE" },
+        { "a", "   a over h1: INCONCLUSIVE" },
+        { "a over h2", "   a over h2 over h1: INCONCLUSIVE" },
+        { "starts over h1 again", "   starts over h1 again over h1: INCONCLUSIVE" },
+        { "h1", "   h1 over h1: INCONCLUSIVE" },
+        { " h1", "    h1 over h1: INCONCLUSIVE" },
+    };
+    json_t *document = json("{'run': 'r', 'verdict': 'inconclusive', 'over': 'h1'}");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct report_row row = { rows[i].name, document, NULL, 0 };
+        const struct report r = { .rows = &row, .count = 1 };
+        char *text = text_of(report_text, &r);
+        assert_has(text, rows[i].subject);
+        free(text);
+    }
+    json_decref(document);
+}
+
 /* --- Never better than it is */
 
 static enum outcome outcome_of(const char *document, const char *error)
@@ -205,6 +229,7 @@ int main(void)
         cmocka_unit_test(colour_is_there_when_it_is_wanted),
         cmocka_unit_test(an_inconclusive_check_says_what_to_do),
         cmocka_unit_test(several_rows_end_with_the_counts),
+        cmocka_unit_test(a_protocol_is_said_once),
         cmocka_unit_test(a_row_is_no_better_than_its_worst_part),
         cmocka_unit_test(junit_is_green_only_for_what_is_proved),
         cmocka_unit_test(junit_follows_the_schema), /* the last ones */
