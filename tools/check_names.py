@@ -44,6 +44,7 @@ PREFIXES = {
     "verdict/judge.c": ["history"],
     "verdict/kinds.c": ["kind"],
     "verdict/presumed.c": ["attempt", "history"],
+    "verdict/requests.c": ["attempt", "history"],
     "verdict/rows.c": ["check", "mitigation"],
     "verdict/scene.c": ["call", "subject", "found", "finding"],
     # A function of libc that is replaced.

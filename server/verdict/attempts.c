@@ -1,11 +1,8 @@
-/* attempts.c - what the events of requests and responses do to attempts (section 2, ATTEMPT). */
+/* attempts.c - attempts, and what the events of responses and losses do to them (section 2,
+ * ATTEMPT). Those of requests are in requests.c. */
 #include "verdict/history_parts.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#include "base/hash.h"
-#include "verdict/spelling.h"
 
 /* --- Times out of service */
 
@@ -109,14 +106,14 @@ struct attempt *attempt_before(struct history *h, const struct attempt *a)
     return a->previous ? store_find(&h->attempts, a->previous) : NULL;
 }
 
-static uint64_t name_of(uint64_t connection, uint32_t exchange)
+uint64_t attempt_name(uint64_t connection, uint32_t exchange)
 {
     return connection << 32 ^ exchange;
 }
 
 struct attempt *attempt_of(struct history *h, const struct connection *c, uint32_t exchange)
 {
-    struct attempt *a = exchange ? store_named(&h->attempts, name_of(c->id, exchange)) : NULL;
+    struct attempt *a = exchange ? store_named(&h->attempts, attempt_name(c->id, exchange)) : NULL;
     if (!a && exchange)
         return NULL;
     if (a && a->connection == c->id && a->exchange == exchange)
@@ -145,14 +142,14 @@ struct attempt *attempt_add(struct history *h, struct connection *c, const struc
     a->first_seq = a->last_seq = r->seq;
     a->last_at = r->age;
     if (a->exchange)
-        store_name(&h->attempts, a, name_of(c->id, a->exchange));
+        store_name(&h->attempts, a, attempt_name(c->id, a->exchange));
     a->previous = c->newest;
     c->newest = a->number;
     c->oldest = c->oldest ? c->oldest : a->number;
     return a;
 }
 
-static void reach(struct attempt *a, enum progress progress, const struct ledger_record *r)
+void attempt_reach(struct attempt *a, enum progress progress, const struct ledger_record *r)
 {
     if (a->reached[progress] == NEVER) {
         a->reached[progress] = r->age;
@@ -162,10 +159,7 @@ static void reach(struct attempt *a, enum progress progress, const struct ledger
         a->progress = progress;
 }
 
-/* The attempt that an event is about. When its request is not in the ledger, one is made of which
- * nothing is known but that it was there. */
-static struct attempt *attempt_told(struct history *h, struct connection *c,
-                                    const struct ledger_record *r)
+struct attempt *attempt_told(struct history *h, struct connection *c, const struct ledger_record *r)
 {
     struct attempt *a = attempt_of(h, c, r->exchange);
     if (!a) {
@@ -177,298 +171,6 @@ static struct attempt *attempt_told(struct history *h, struct connection *c,
     a->last_seq = r->seq;
     a->last_at = r->age;
     return a;
-}
-
-/* --- Requests */
-
-static uint64_t more_hash(const char *bytes, size_t len)
-{
-    uint64_t hash = hash_more(HASH_START, bytes, len);
-    return hash ? hash : 1;
-}
-
-static void read_keys(struct attempt *a, const struct ledger_record *r)
-{
-    struct ledger_value list;
-    const char *key;
-    size_t at = 0, len;
-    if (!ledger_value(r, F_OTHER_KEYS, &list))
-        return;
-    for (int i = 0; i < ATTEMPT_KEYS && ledger_item_next(&list, &at, &key, &len); i++)
-        a->other_keys[i] = more_hash(key, len);
-}
-
-static bool lists_close(const struct ledger_record *r)
-{
-    struct ledger_value value;
-    if (!ledger_value(r, F_CONNECTION_HEADER, &value))
-        return false;
-    for (size_t i = 0; i + 5 <= value.len; i++) {
-        bool begins = i == 0 || strchr(", \t", value.bytes[i - 1]);
-        bool ends = i + 5 == value.len || strchr(", \t", value.bytes[i + 5]);
-        if (begins && ends && strncasecmp(value.bytes + i, "close", 5) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Fields that a proxy between client and server adds (RFC 9110 7.6.3, RFC 7239, RFC 8586), with "-"
- * at the end: all that begin so. */
-static const char *const proxy_fields[] = { "via",      "forwarded", "x-forwarded-for",
-                                            "cdn-loop", "x-envoy-",  "l5d-" };
-
-static bool is_proxy_field(const char *name, size_t len)
-{
-    for (size_t i = 0; i < sizeof proxy_fields / sizeof *proxy_fields; i++) {
-        if (!len || (name[0] | 0x20) != proxy_fields[i][0])
-            continue; /* most are told apart by that */
-        size_t n = strlen(proxy_fields[i]);
-        bool family = proxy_fields[i][n - 1] == '-';
-        if (len >= n && (family || len == n) && strncasecmp(name, proxy_fields[i], n) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* A proxy asks: what ACKs and what is done with connections is its doing, not the client's (R3). */
-static void look_for_proxy(struct history *h, struct connection *c, struct attempt *a,
-                           const struct ledger_record *r)
-{
-    struct ledger_value list;
-    const char *item;
-    size_t at = 0, len;
-    bool proxy = false;
-    if (!ledger_value(r, F_HEADERS, &list))
-        return;
-    while (!proxy && ledger_item_next(&list, &at, &item, &len))
-        proxy = is_proxy_field(item, len);
-    if (!proxy)
-        return;
-    h->proxied = true;
-    a->network = c->path = PATH_RELAYED;
-}
-
-/* What is only looked at when somebody asks. */
-static void read_texts(struct attempt *a, const struct ledger_record *r)
-{
-    struct ledger_value value;
-    if (!record_keep(r, F_METHOD, &a->method) || !record_keep(r, F_TARGET, &a->target) ||
-        !record_keep(r, F_AUTHORITY, &a->authority) ||
-        !record_keep(r, F_HANGUP_CALL, &a->hangup_call) ||
-        !record_keep(r, F_IDEMPOTENCY_KEY, &a->idempotency_key))
-        a->unknown = true; /* without memory */
-    record_hash(r, F_REQUEST_ID, &a->request_id);
-    record_hash(r, F_TRACE_ID, &a->trace_id);
-    if (ledger_value(r, F_CONTENT_TYPE, &value))
-        a->media_type = spelling_media_type(value.bytes, value.len);
-    record_hash(r, F_USER_AGENT, &a->user_agent);
-    record_hash(r, F_FINGERPRINT, &a->fingerprint);
-    if (ledger_value(r, F_TARGET, &value)) {
-        a->asked = spelling_target(value.bytes, value.len);
-        a->path = spelling_path(value.bytes, value.len);
-    }
-    read_keys(a, r);
-    a->said_close = lists_close(r);
-}
-
-static uint8_t *head_of(const struct history *h, const struct attempt *a)
-{
-    return h->heads + (a->number - 1) % h->config.attempts * HEAD_MAX;
-}
-
-void attempt_read_head(const struct history *h, struct attempt *a)
-{
-    struct ledger_index index;
-    struct ledger_record r = { .fields = head_of(h, a), .fields_len = a->head_len };
-    a->head_len = 0;
-    ledger_index(&r, &index);
-    read_texts(a, &r);
-}
-
-static void keep_head(struct history *h, struct attempt *a, const struct ledger_record *r)
-{
-    if (r->fields_len > HEAD_MAX) {
-        read_texts(a, r);
-        return;
-    }
-    memcpy(head_of(h, a), r->fields, r->fields_len);
-    a->head_len = (uint16_t)r->fields_len;
-}
-
-static void read_head(struct history *h, struct attempt *a, const struct ledger_record *r)
-{
-    struct ledger_value value;
-    record_hash(r, F_METHOD, &a->method);
-    keep_head(h, a, r);
-    a->content_length = ledger_number(r, F_CONTENT_LENGTH, -1);
-    a->has_range = ledger_value(r, F_RANGE, &value);
-    a->partial = r->cut; /* what was cut cannot be compared */
-    a->reused = record_tri(r, F_REUSED);
-    a->idle_before = record_age(r, F_IDLE_BEFORE);
-    a->stream = ledger_number(r, F_STREAM, 0);
-    int64_t first_byte = record_age(r, F_FIRST_BYTE);
-    if (first_byte != NEVER)
-        a->first_byte = (struct span){ first_byte, first_byte };
-    else
-        a->unknown = true;
-    reach(a, PROGRESS_BEGUN, r);
-    if (ledger_number(r, F_COMPLETE, 1))
-        reach(a, PROGRESS_TOLD, r);
-}
-
-/* What the ledger lacks of the time in which it began may have been a fault of it. */
-static void look_for_gaps(struct history *h, struct attempt *a)
-{
-    a->unknown |= history_gap_in(h, a->first_byte.from, a->first_byte.to);
-}
-
-/* A request is read: a new attempt, or the one that was presumed. */
-static struct attempt *attempt_read(struct history *h, struct connection *c,
-                                    const struct ledger_record *r)
-{
-    struct attempt *a = presumed_on(h, c);
-    if (!a)
-        return attempt_add(h, c, r);
-    a->sent = a->first_byte;
-    attempt_spared(a, a->outs[0].fault);
-    a->presumed = a->partial = a->unknown = false;
-    a->exchange = r->exchange;
-    if (a->exchange)
-        store_name(&h->attempts, a, name_of(c->id, a->exchange));
-    a->last_seq = r->seq;
-    a->last_at = r->age;
-    for (int i = 0; i < PROGRESS_COUNT; i++)
-        a->reached[i] = NEVER;
-    return a;
-}
-
-static bool names_header(const struct ledger_record *r, const char *name)
-{
-    struct ledger_value list;
-    const char *item;
-    size_t at = 0, len, wanted = strlen(name);
-    if (!ledger_value(r, F_HEADERS, &list))
-        return true; /* it may have */
-    while (ledger_item_next(&list, &at, &item, &len)) {
-        if (len == wanted && strncasecmp(item, name, len) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* A request whose head says that it has no content is whole with that. Without Content-Length one
- * over HTTP/2, which has no Transfer-Encoding, may have some, but not one to read something. */
-static bool look_for_content(struct attempt *a, const struct connection *c,
-                             const struct ledger_record *r)
-{
-    bool none = a->content_length == 0; /* it says so: Java does with GET */
-    bool declared = a->content_length > 0 || (!c->h2 && names_header(r, "transfer-encoding"));
-    bool reads = ledger_text_is(r, F_METHOD, "GET") || ledger_text_is(r, F_METHOD, "HEAD");
-    if (a->reached[PROGRESS_TOLD] == NEVER || a->partial || declared || (c->h2 && !reads && !none))
-        return false;
-    record_no_content(&a->digest);
-    return true;
-}
-
-void history_on_request(struct history *h, const struct ledger_record *r)
-{
-    struct connection *c = history_connection_of(h, r);
-    struct attempt *a = attempt_read(h, c, r);
-    read_head(h, a, r);
-    look_for_proxy(h, c, a, r);
-    look_for_gaps(h, a);
-    look_for_content(a, c, r);
-    if (a->reused == TRI_UNKNOWN && c->opened != NEVER && !c->unknown)
-        a->reused = c->requests ? TRI_YES : TRI_NO;
-    if (a->idle_before == NEVER && c->idle_since != NEVER)
-        a->idle_before = a->first_byte.to - c->idle_since;
-    c->requests++;
-    c->open++;
-    c->idle_since = NEVER;
-    faults_meet(h, c, a, 0);
-}
-
-/* Sent into a black hole: bitten since it was sent, which was between the beginning of the hole (or
- * the first data that it dropped) and now. */
-static void came_out_of_hole(struct history *h, struct connection *c, const struct ledger_record *r)
-{
-    uint64_t hole = (uint64_t)ledger_number(r, F_FAULT, 0);
-    const struct fault *fault = store_find(&h->faults, hole);
-    struct attempt *a = r->exchange ? attempt_of(h, c, r->exchange) : NULL;
-    bool told = a != NULL; /* as a request, just before */
-    if (!told)
-        a = attempt_read(h, c, r);
-    struct span sent = a->sent.to ? a->sent : (struct span){ fault ? fault->at : 0, r->age };
-    a->unknown = !fault;
-    if (!told)
-        read_head(h, a, r);
-    look_for_proxy(h, c, a, r);
-    a->first_byte = sent;
-    a->presumed = a->stale = true;
-    a->last_seq = r->seq;
-    a->last_at = r->age;
-    attempt_out(a, TROUBLE_BITTEN, hole, sent.from, r->seq);
-    if (!c->fault)
-        attempt_repaired(a, hole, r->age);
-    if (r->exchange && !told)
-        c->open++;
-}
-
-/* Our FIN was not ACKed yet when the request was read: its client could not know of it (R3). */
-static void note_crossing(struct history *h, const struct connection *c, const struct attempt *a,
-                          const struct ledger_record *r)
-{
-    const uint64_t seqs[] = { c->fault, c->last_fault };
-    if (ledger_number(r, F_FIN_ACKED_BEFORE, FIN_NONE) != FIN_CROSSED)
-        return;
-    for (size_t i = 0; i < 2; i++) {
-        struct fault *f = seqs[i] ? store_find(&h->faults, seqs[i]) : NULL;
-        if (f && f->step == STEP_FIN && f->acked.to == NEVER)
-            f->crossed = r->age > a->first_byte.to ? r->age : a->first_byte.to;
-    }
-}
-
-void history_on_stale_request(struct history *h, const struct ledger_record *r)
-{
-    struct connection *c = history_connection_of(h, r);
-    if (ledger_number(r, F_SENT_INTO, INTO_NOTHING) == INTO_BLACK_HOLED) {
-        came_out_of_hole(h, c, r);
-        return;
-    }
-    struct attempt *a = attempt_add(h, c, r);
-    read_head(h, a, r);
-    look_for_proxy(h, c, a, r);
-    look_for_gaps(h, a);
-    if (look_for_content(a, c, r)) /* no request_complete follows */
-        reach(a, PROGRESS_WHOLE, r);
-    a->stale = true;
-    c->open += r->exchange ? 1 : 0;
-    if (c->stale_bytes == NEVER)
-        c->stale_bytes = a->first_byte.from;
-    c->stale_last = NEVER; /* a use for sure */
-    note_crossing(h, c, a, r);
-    faults_meet(h, c, a, (uint64_t)ledger_number(r, F_FAULT, 0));
-}
-
-void history_on_request_complete(struct history *h, const struct ledger_record *r)
-{
-    struct connection *c = history_connection_of(h, r);
-    struct attempt *a;
-    int64_t stream = ledger_number(r, F_STREAM, 0);
-    if (r->exchange) {
-        a = attempt_told(h, c, r);
-    } else {
-        /* Of a stale request, which has a stream or none. */
-        a = attempt_newest(h, c);
-        while (a && (a->exchange || !a->stale || (stream && a->stream != stream)))
-            a = attempt_before(h, a);
-        if (!a)
-            a = attempt_told(h, c, r);
-    }
-    a->last_seq = r->seq;
-    record_hash(r, F_DIGEST, &a->digest);
-    a->content_length = ledger_number(r, F_BODY_BYTES, a->content_length);
-    reach(a, PROGRESS_WHOLE, r);
 }
 
 /* --- Answers and losses */
@@ -484,7 +186,7 @@ void history_on_response_start(struct history *h, const struct ledger_record *r)
 {
     struct attempt *a = attempt_told(h, history_connection_of(h, r), r);
     a->status = (int)ledger_number(r, F_STATUS, 0);
-    reach(a, PROGRESS_ANSWERING, r);
+    attempt_reach(a, PROGRESS_ANSWERING, r);
 }
 
 /* The exchange is over, of which this attempt is. */
@@ -505,7 +207,7 @@ void history_on_response_end(struct history *h, const struct ledger_record *r)
     a->end_offset = ledger_number(r, F_END_OFFSET, NEVER);
     close_exchange(c, a, r);
     c->answered++;
-    reach(a, PROGRESS_HANDED, r);
+    attempt_reach(a, PROGRESS_HANDED, r);
     struct out *out = standing(a);
     /* Answered into something that was ended, or to a client that had given it up. */
     if (out && (out->trouble == TROUBLE_BITTEN || out->trouble == TROUBLE_ABANDONED))
@@ -525,10 +227,10 @@ void history_on_response_acked(struct history *h, const struct ledger_record *r)
         a->acked =
             (struct span){ ledger_number(r, F_FROM, handed), ledger_number(r, F_TO, r->age) };
     a->proof = proof;
-    reach(a, proof == PROOF_ACK ? PROGRESS_ACKED : PROGRESS_CONFIRMED, r);
+    attempt_reach(a, proof == PROOF_ACK ? PROGRESS_ACKED : PROGRESS_CONFIRMED, r);
     if (proof == PROOF_ACK)
         return;
-    reach(a, PROGRESS_ACKED, r);
+    attempt_reach(a, PROGRESS_ACKED, r);
     struct out *out = standing(a);
     if (out && out->trouble == TROUBLE_DOUBTFUL && a->fault == 0)
         out->to = out->from; /* it had only ended its own side: it has read the answer */

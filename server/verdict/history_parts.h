@@ -1,6 +1,6 @@
 /* history_parts.h - the inside of a history, for the files that make it up: history.c (records and
- * gaps), attempts.c, presumed.c, connections.c and faults.c (what each event does), judge.c (what
- * follows).
+ * gaps), attempts.c, requests.c, presumed.c, connections.c and faults.c (what each event does),
+ * judge.c (what follows).
  */
 #pragma once
 
@@ -36,9 +36,10 @@ struct history {
 typedef void event_handler(struct history *h, const struct ledger_record *r);
 
 /* attempts.c */
-event_handler history_on_request, history_on_stale_request, history_on_request_complete,
-    history_on_processed, history_on_response_start, history_on_response_end,
+event_handler history_on_processed, history_on_response_start, history_on_response_end,
     history_on_response_acked, history_on_exchange_lost, history_on_peer_rst_stream;
+/* requests.c */
+event_handler history_on_request, history_on_stale_request, history_on_request_complete;
 /* presumed.c */
 event_handler history_on_segments_dropped;
 /* connections.c */
@@ -73,6 +74,14 @@ struct attempt *attempt_before(struct history *h, const struct attempt *a);
 struct attempt *attempt_of(struct history *h, const struct connection *c, uint32_t exchange);
 /* A new one, that a record is the first to tell of. */
 struct attempt *attempt_add(struct history *h, struct connection *c, const struct ledger_record *r);
+/* The attempt that an event is about. When its request is not in the ledger, one is made of which
+ * nothing is known but that it was there. */
+struct attempt *attempt_told(struct history *h, struct connection *c,
+                             const struct ledger_record *r);
+/* By which it is found, while its exchange is told of. */
+uint64_t attempt_name(uint64_t connection, uint32_t exchange);
+/* It came so far, by this record. */
+void attempt_reach(struct attempt *a, enum progress progress, const struct ledger_record *r);
 /* The presumed attempt that nothing was read of yet; what comes is read in the order in which it
  * was sent, so that it is the next request of its connection, if it is one. */
 struct attempt *presumed_on(struct history *h, const struct connection *c);

@@ -67,17 +67,22 @@ uint64_t spelling_target(const char *target, size_t len)
     return hash ? hash : 1;
 }
 
+/* Whether a segment is ".", however it is spelled. */
+static bool is_dot(const char *at, const char *end)
+{
+    char octets[3];
+    return at < end && next_octet(&at, end, octets) == 1 && octets[0] == '.' && at == end;
+}
+
 /* The next segment of a path that counts for something, from *from to *to. False: there is none. */
 static bool next_segment(const char **at, const char *end, const char **from, const char **to)
 {
     while (*at < end) {
-        const char *slash = memchr(*at, '/', (size_t)(end - *at)), *p = *at;
-        char octets[3];
+        const char *slash = memchr(*at, '/', (size_t)(end - *at));
         *from = *at;
         *to = slash ? slash : end;
         *at = slash ? slash + 1 : end;
-        bool dot = p < *to && next_octet(&p, *to, octets) == 1 && octets[0] == '.' && p == *to;
-        if (*to > *from && !dot)
+        if (*to > *from && !is_dot(*from, *to))
             return true;
     }
     return false;
@@ -95,13 +100,15 @@ uint64_t spelling_path(const char *target, size_t len)
 
 void spelling_plain(const char *path, size_t len, char *out)
 {
-    const char *at = path, *end = path + len, *from, *to;
+    const char *at = path, *end = path + len, *last = end, *from, *to;
     while (next_segment(&at, end, &from, &to)) {
         *out++ = '/';
         while (from < to)
             out += next_octet(&from, to, out);
     }
-    if (len && end[-1] == '/')
+    while (last > path && last[-1] != '/')
+        last--;
+    if (len && (last == end || is_dot(last, end))) /* "/a/." is "/a/" (RFC 3986 5.2.4) */
         *out++ = '/';
     *out = 0;
 }

@@ -148,6 +148,10 @@ static void for_says_which_calls_it_is_about(void **state)
         { "/api/*", "GET", "/api%2fa", false },
         { "/%7Eme/%5b", "GET", "/~me/%5B", true },
         { "/a/", "GET", "/a", false },
+        { "/a/", "GET", "/a/.", true },
+        { "/a", "GET", "/a/%2e", false },
+        { "/a/.", "GET", "/a/", true },
+        { "/", "GET", "/.", true },
         { "/*", "GET", "*", false },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
