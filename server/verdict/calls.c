@@ -284,6 +284,23 @@ static void lay_out(const struct build *b, struct calls *c)
     c->count = b->made_count;
 }
 
+static void add_up_groups(struct calls *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        const struct call *one = &c->calls[i];
+        struct call_group *group = &c->groups[one->group];
+        group->calls++;
+        group->attempts += (unsigned)one->count;
+        group->answered += calls_is_answered(one);
+        group->retries_max += one->retries;
+    }
+    for (size_t i = 0; i < c->count; i++) {
+        struct call_group *group = &c->groups[i];
+        if (group->calls)
+            group->retries_min = (group->retries_max + group->calls - 1) / group->calls;
+    }
+}
+
 /* Silences that no request ended are calls without one. */
 static void add_silences(struct build *b)
 {
@@ -317,11 +334,13 @@ struct calls *calls_build(const struct history *h, const struct calls_config *co
     c->reading = reading;
     c->calls = calloc(b.made_count + 1, sizeof *c->calls);
     c->members = calloc(b.entry_count + 1, sizeof *c->members);
-    if (!c->calls || !c->members)
+    c->groups = calloc(b.made_count + 1, sizeof *c->groups);
+    if (!c->calls || !c->members || !c->groups)
         goto failed;
     lay_out(&b, c);
     for (size_t i = 0; i < c->count; i++)
         settle(&b, &c->calls[i], &c->members[c->calls[i].first], &b.made[i]);
+    add_up_groups(c);
     build_finish(&b);
     return c;
 failed:
@@ -336,6 +355,7 @@ void calls_destroy(struct calls *c)
         return;
     free(c->calls);
     free(c->members);
+    free(c->groups);
     free(c);
 }
 
@@ -346,18 +366,7 @@ bool calls_is_answered(const struct call *call)
 
 struct call_group calls_group(const struct calls *c, const struct call *call)
 {
-    struct call_group group = { 0 };
-    for (size_t i = 0; i < c->count; i++) {
-        const struct call *one = &c->calls[i];
-        if (one->group != call->group)
-            continue;
-        group.calls++;
-        group.attempts += (unsigned)one->count;
-        group.answered += calls_is_answered(one);
-        group.retries_max += one->retries;
-    }
-    group.retries_min = (group.retries_max + group.calls - 1) / group.calls;
-    return group;
+    return c->groups[call->group];
 }
 
 const struct attempt *calls_first_read(const struct calls *c, const struct call *call)

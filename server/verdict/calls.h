@@ -131,6 +131,7 @@ struct calls {
     size_t count;
     struct member *members; /* those of a call together, by first byte */
     size_t member_count;
+    struct call_group *groups; /* by the index of its first call: see calls_group */
     enum reading reading;
 };
 

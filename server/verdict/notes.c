@@ -213,6 +213,28 @@ static bool count_open(const struct calls *calls, struct note *notes)
     return true;
 }
 
+/* How many calls there are of each method and path. False: without memory. */
+static bool count_alike(const struct calls *calls, struct note *notes)
+{
+    struct tallies all = { .list = calloc(calls->count + 1, sizeof *all.list) };
+    if (!all.list)
+        return false;
+    for (size_t i = 0; i < calls->count; i++) {
+        const struct call *call = &calls->calls[i];
+        const struct attempt *a = call->count ? calls->members[call->first].attempt : NULL;
+        if (a)
+            all.list[all.count++] = (struct tally){ key_of(a), a };
+    }
+    qsort(all.list, all.count, sizeof *all.list, by_key);
+    for (size_t i = 0; i < calls->count; i++) {
+        const struct call *call = &calls->calls[i];
+        if (call->count)
+            notes[i].alike = tally_of(&all, key_of(calls->members[call->first].attempt));
+    }
+    free(all.list);
+    return true;
+}
+
 /* The number of each call in documents: that of the narrow call which has its first attempt. */
 static bool number_calls(const struct calls *narrow, const struct calls *of, struct note *notes)
 {
@@ -323,7 +345,7 @@ struct note *notes_make(const struct scene *s, const struct calls *narrow,
 {
     struct note *notes = calloc(s->calls->count + 1, sizeof *notes);
     unsigned *sizes = calloc(s->calls->count + 1, sizeof *sizes);
-    if (!notes || !sizes || !count_open(s->calls, notes) ||
+    if (!notes || !sizes || !count_open(s->calls, notes) || !count_alike(s->calls, notes) ||
         !number_calls(narrow, s->calls, notes) || !find_foreign(s, notes)) {
         free(notes);
         free(sizes);

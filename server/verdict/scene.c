@@ -166,16 +166,8 @@ static bool praises_for_less(enum check check)
  * all: some of them may be further attempts of it. */
 static bool may_be_more(const struct scene *s, const struct call *call)
 {
-    size_t alike = 0;
-    if (call->exposure != EXPOSURE_BITTEN || call->count == 0 || !has_lines(s))
-        return false;
-    const struct attempt *first = call_members(s, call)[0].attempt;
-    for (size_t i = 0; i < s->calls->count; i++) {
-        const struct call *other = &s->calls->calls[i];
-        const struct attempt *a = other->count ? call_members(s, other)[0].attempt : NULL;
-        alike += a && a->method.hash == first->method.hash && a->path == first->path;
-    }
-    return alike > s->account->count;
+    return call->exposure == EXPOSURE_BITTEN && has_lines(s) &&
+           s->notes[call - s->calls->calls].alike > s->account->count;
 }
 
 /* Whether a call fails the check for want of another attempt. */

@@ -14,7 +14,8 @@ struct note {
     enum differs differs;            /* from the client's own account */
     const struct account_line *line; /* NULL: none */
     bool alone;                      /* in its group */
-    bool fewer; /* joined without a name, and there are fewer of its kind than in the control */
+    bool fewer;   /* joined without a name, and there are fewer of its kind than in the control */
+    size_t alike; /* how many calls have its method and path, itself too; 0: they are not known */
     unsigned at_once; /* how many calls were open when it began, itself too */
 };
 
