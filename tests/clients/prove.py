@@ -50,10 +50,10 @@ class Prove:
 
     def run(self, *words, command=(), verb='prove', **environment):
         """Returns the exit status and what was said on stdout and stderr. What the server's own pauses leave open, as
-        this machine was busy, is run again, twice at most."""
+        this machine was busy, is run again, twice at most; a pass or a fail never is."""
         for _ in range(3):
             status, said, errors = self.run_once(*words, command=command, verb=verb, **environment)
-            if status != INCONCLUSIVE or PAUSED not in said:
+            if status != INCONCLUSIVE or not (PAUSED in said or has_paused(words)):
                 break
         return status, said, errors
 
@@ -73,6 +73,13 @@ class Prove:
             return status, json.loads(said)
         except ValueError:
             return status, {'said': said, 'errors': errors}
+
+
+def has_paused(words):
+    """Whether the ledger that these arguments ask for has a pause of the server. A check may be open for one, and
+    have another remedy: what fell into a black hole is known later then."""
+    path = words[words.index('--ledger') + 1] if '--ledger' in words else os.devnull
+    return '"event":"server_paused"' in pathlib.Path(path).read_text()
 
 
 def shell(script):
