@@ -117,6 +117,23 @@ static void append_list(struct buf *out, const json_t *list)
     }
 }
 
+/* Behind a pass that may be nobody's merit but the HTTP stack's. */
+static const char *what_without_says(const json_t *document)
+{
+    const char *verdict = NULL;
+    size_t i;
+    json_t *phase;
+    json_array_foreach(json_object_get(document, "phases"), i, phase)
+    {
+        if (strcmp(report_member(phase, "phase"), "without") == 0)
+            verdict = report_member(phase, "verdict");
+    }
+    if (!verdict)
+        return "; --without tells";
+    return strcmp(verdict, "pass") == 0 ? "; it passes without the mitigation, too"
+                                        : "; what was done without the mitigation does not tell";
+}
+
 void report_remarks(const struct report_row *row, struct buf *out)
 {
     const char *summary = report_member(row->document, "summary");
@@ -127,7 +144,7 @@ void report_remarks(const struct report_row *row, struct buf *out)
     if (passes && *by) {
         bool mitigation = strcmp(by, "the mitigation") == 0;
         buf_printf(out, "%sby %s%s", *summary ? "; " : "", by,
-                   mitigation ? "" : "; --without tells");
+                   mitigation ? "" : what_without_says(row->document));
     }
     if (passes && json_array_size(not_tested)) {
         buf_text(out, *summary || *by ? ". " : "");

@@ -88,6 +88,32 @@ static void several_rows_end_with_the_counts(void **state)
     json_decref(bad);
 }
 
+/* Who has given --without is not told to do so, but what it was good for. */
+static void a_pass_says_what_came_of_without(void **state)
+{
+    static const struct {
+        const char *verdict, *remark;
+    } rows[] = {
+        { "pass", "stack; it passes without the mitigation, too)" },
+        { "inconclusive", "stack; what was done without the mitigation does not tell)" },
+        { "n/a", "stack; what was done without the mitigation does not tell)" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *document = json(WITH("pass", "true", CHECK("a", "pass", "true")));
+        json_object_set_new(document, "attribution", json_string("the app or its HTTP stack"));
+        json_object_set_new(document, "phases",
+                            json_pack("[{s:s, s:s}, {s:s, s:s}]", "phase", "fault", "verdict",
+                                      "pass", "phase", "without", "verdict", rows[i].verdict));
+        const struct report_row row = { NULL, document, NULL, 0 };
+        const struct report r = { .rows = &row, .count = 1 };
+        char *text = text_of(report_text, &r);
+        assert_has(text, rows[i].remark);
+        assert_null(strstr(text, "--without"));
+        free(text);
+        json_decref(document);
+    }
+}
+
 /* What has no expectation yet (its command was killed before the fault) is called by its row. */
 static void a_protocol_is_said_once(void **state)
 {
@@ -229,6 +255,7 @@ int main(void)
         cmocka_unit_test(colour_is_there_when_it_is_wanted),
         cmocka_unit_test(an_inconclusive_check_says_what_to_do),
         cmocka_unit_test(several_rows_end_with_the_counts),
+        cmocka_unit_test(a_pass_says_what_came_of_without),
         cmocka_unit_test(a_protocol_is_said_once),
         cmocka_unit_test(a_row_is_no_better_than_its_worst_part),
         cmocka_unit_test(junit_is_green_only_for_what_is_proved),
