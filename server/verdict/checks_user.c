@@ -22,8 +22,9 @@ static bool handed_out(const struct scene *s, const struct call *call)
 static bool handed_late(const struct scene *s, const struct call *call, int64_t limit)
 {
     for (size_t i = 0; i < call->count; i++) {
-        int64_t handed = call_members(s, call)[i].attempt->reached[PROGRESS_HANDED];
-        if (handed != NEVER && handed <= call->begun.to + limit)
+        const struct member *member = &call_members(s, call)[i];
+        int64_t handed = member->attempt->reached[PROGRESS_HANDED];
+        if (handed != NEVER && !member->hopped && handed <= call->begun.to + limit)
             return false;
     }
     return !call->lacks_after;

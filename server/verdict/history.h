@@ -183,7 +183,6 @@ struct connection {
     uint32_t pings_before; /* of ours that were sent before it, and not ACKed yet */
 
     int64_t ended; /* NEVER: it lives */
-    int64_t sent;  /* octets, in all, once it has ended; NEVER */
     int by, how;   /* enum ledger_by, ledger_how, once it has ended */
     bool in_handshake;
     bool spoke;     /* the client has sent something */
@@ -340,8 +339,8 @@ bool history_held(const struct history *h, const struct attempt *a);
 /* Its trouble as of now. An attempt is answered if it has none and came to ACKED. */
 enum trouble history_trouble(const struct history *h, const struct attempt *a);
 bool history_answered(const struct history *h, const struct attempt *a);
-/* How long behind the ACK of an answer an RST tells that it may not have been read, where nothing
- * was sent behind it; and whether that may still come. */
+/* How long behind the ACK of an answer an RST tells that it may not have been read; and whether
+ * that may still come. */
 #define UNREAD_FOR (5 * NS_PER_S)
 bool history_may_be_unread(const struct history *h, const struct attempt *a);
 /* Whether a fault let a part of its answer out and not the rest. */

@@ -147,18 +147,17 @@ static bool has_gone_on(const struct history *h, const struct connection *c,
 }
 
 /* A close that leaves octets unread sends an RST (RFC 1122 4.2.2.13), and what was unread may be
- * the answer. Right behind the ACK of the client's kernel that is so whatever else came: nothing on
- * the wire tells what was unread, nor does a close_notify, FIN or GOAWAY that the client sends
- * before its RST. Later, what came behind the answer is the likelier cause; where nothing did,
- * there is no other, but a client that always resets (SO_LINGER of 0). */
+ * the answer. Nothing on the wire tells what was, nor does a close_notify, FIN or GOAWAY that the
+ * client sends before its RST: who has read the answer, and not the close_notify behind it, does
+ * the same as who has read neither. But behind a FIN of its own, or a later request, only an RST
+ * right behind the ACK counts. */
 static bool is_left_unread(const struct history *h, const struct connection *c,
                            const struct attempt *a)
 {
     if (!c || c->reset_at == NEVER)
         return false;
-    bool nothing_else = c->left != LEFT_FIN && c->sent != NEVER && c->sent == a->end_offset &&
-                        !has_gone_on(h, c, a);
-    return c->reset_at <= a->acked.to + (nothing_else ? UNREAD_FOR : h->config.grace);
+    bool lived_on = c->left == LEFT_FIN || has_gone_on(h, c, a);
+    return c->reset_at <= a->acked.to + (lived_on ? h->config.grace : UNREAD_FOR);
 }
 
 bool history_may_be_unread(const struct history *h, const struct attempt *a)

@@ -76,7 +76,7 @@ static const struct row attempts[] = {
     { "ACKed, the client's close_notify, and its RST long after",
       H1 GET_A "1.100 c1 x1 answer\n1.101 c1 peer_close_notify\n1.250 c1 peer_rst\n"
                "1.250 c1 connection_end by=client how=rst\n",
-      "acked fine", NULL },
+      "acked unconfirmed", NULL },
     { "confirmed, and the client's close_notify and RST right behind that",
       H1 GET_A "1.100 c1 x1 answer\n1.101 c1 x1 response_acked proof=next_request\n"
                "1.102 c1 peer_close_notify\n1.102 c1 peer_rst\n"
@@ -85,6 +85,10 @@ static const struct row attempts[] = {
     { "ACKed, and the client's RST long after",
       H1 GET_A "1.100 c1 x1 answer\n1.250 c1 peer_rst\n"
                "1.250 c1 connection_end by=client how=rst\n",
+      "acked unconfirmed", NULL },
+    { "ACKed, and the client's RST six seconds after",
+      H1 GET_A "1.100 c1 x1 answer\n7.100 c1 peer_rst\n"
+               "7.100 c1 connection_end by=client how=rst\n",
       "acked fine", NULL },
     { "confirmed, and the client's RST right behind that",
       H1 GET_A "1.100 c1 x1 answer\n1.101 c1 x1 response_acked proof=next_request\n"
