@@ -215,11 +215,14 @@ def left_in_silence(tap, prove):
 
 def it_ends_soon(tap, prove, words):
     ledger, share = prove.path('silence.ndjson'), max(1, os.getloadavg()[0] / os.cpu_count())
+    asked = [*words, '--ledger', ledger, '--expect', 'recovered', '--expect', 'user_wait']
     for options, expected in (['--retry', '1'], PROVED), ([], NOT_PROVED):
-        status, said, errors = prove.run(*words, '--ledger', ledger, '--expect', 'recovered', '--expect', 'user_wait',
-                                         command=[*PYTHON, '--timeout', '1', *options])
-        events = {event['event']: event['ms'] for event in map(json.loads, pathlib.Path(ledger).read_text().splitlines())}
-        took = (events['run_end'] - events['command_exit']) / 1000
+        for _ in range(3):  # behind a pause of the server it may rightly wait for more
+            status, said, errors = prove.run(*asked, command=[*PYTHON, '--timeout', '1', *options])
+            events = {event['event']: event['ms'] for event in map(json.loads, pathlib.Path(ledger).read_text().splitlines())}
+            took = (events['run_end'] - events['command_exit']) / 1000
+            if status != expected or took < min(3 * share, 9) or not has_paused(asked):
+                break
         tap.case(f'{words[1]}: {expected}', status == expected, f'{status}\n{said}{errors}')
         tap.case(f'and nobody waits for more: {expected}', took < min(3 * share, 9), f'{took} s\n{said}')
 
