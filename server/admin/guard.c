@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/token.h"
+
 #define HOST_MAX 256
 #define HOST_ALLOWED                                                                               \
     "localhost, a loopback address, the address listened on, host.docker.internal, --name"
@@ -57,11 +59,8 @@ int guard_init(struct guard *guard, const char *token, const char *const *names,
                struct refusal *why)
 {
     memset(guard, 0, sizeof *guard);
-    for (const char *c = token; c && (*c || c == token); c++) {
-        if (*c < 0x21 || *c > 0x7e)
-            return refuse(why, "--admin-token", "visible ASCII characters, at least one",
-                          "is no token that a header field could carry");
-    }
+    if (token && !token_is_valid(token))
+        return refuse(why, "--admin-token", TOKEN_ALLOWED, TOKEN_REFUSED);
     if (token && !(guard->token = strdup(token)))
         return -ENOMEM;
     guard->names = count ? calloc(count, sizeof *guard->names) : NULL;

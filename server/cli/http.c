@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/token.h"
 
 #define HEAD_MAX     ((size_t)64 * 1024)
 #define BODY_MAX     ((size_t)256 * 1024 * 1024)
@@ -213,6 +214,15 @@ static int read_response(struct buf *all, struct http_response *out)
     if (!chunked)
         buf_add(&out->body, buf_bytes(all), length ? whole : buf_len(all));
     return out->body.failed ? -ENOMEM : 0;
+}
+
+int http_take_token(struct http *h, struct refusal *why)
+{
+    const char *token = getenv("HANGUP_ADMIN_TOKEN");
+    h->token = token && *token ? token : NULL;
+    if (h->token && !token_is_valid(h->token))
+        return refuse(why, "HANGUP_ADMIN_TOKEN", TOKEN_ALLOWED, TOKEN_REFUSED);
+    return 0;
 }
 
 int http_call(const struct http *h, const char *method, const char *path, const char *body,

@@ -32,6 +32,9 @@ struct http_response {
  * "localhost", which is loopback. option: what gave the URL. Returns 0 or BAD_INPUT. */
 int http_find(struct http *h, const char *url, const char *option, struct refusal *why);
 
+/* Takes the token from HANGUP_ADMIN_TOKEN, if it is set and not empty. Returns 0 or BAD_INPUT. */
+int http_take_token(struct http *h, struct refusal *why);
+
 /* Calls. body NULL: none; accept NULL: JSON. Returns 0, or -errno: it was not reached, or gave no
  * response; out is set on success only. */
 int http_call(const struct http *h, const char *method, const char *path, const char *body,

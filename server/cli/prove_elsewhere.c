@@ -276,9 +276,10 @@ int place_elsewhere(const struct prove_options *o, struct place **out, struct re
         return error;
     }
     e->place = (struct place){ .ops = &ops, .loop = &e->loop };
-    e->http.token = getenv("HANGUP_ADMIN_TOKEN");
     e->http.patience = PATIENCE;
     error = http_find(&e->http, o->server, "--server", why);
+    if (!error)
+        error = http_take_token(&e->http, why);
     if (!error)
         error = call_json(e, "GET", "/v1", NULL, &calls, why);
     json_decref(calls);

@@ -245,9 +245,8 @@ int command_watch(int argc, char **argv)
     int status = read_arguments(argc, argv, &w);
     if (status)
         return status;
-    if (http_find(&w.http, w.url, "URL", &why))
+    if (http_find(&w.http, w.url, "URL", &why) || http_take_token(&w.http, &why))
         return command_refused("watch", BAD_INPUT, &why);
-    w.http.token = getenv("HANGUP_ADMIN_TOKEN");
     w.http.patience = PATIENCE;
     w.story.colour = story_colour(STDOUT_FILENO);
     w.story.all = w.event || w.connection.given;

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
+
 #include "cli/http.h"
 
 /* A root without /etc/hosts and a resolver: nothing is found. */
@@ -65,11 +67,35 @@ static void another_name_is_looked_up(void **state)
     }
 }
 
+/* A secret of a CI job often ends with a line's end: in a header section that would end a field. */
+static void only_a_token_that_a_field_can_carry_is_taken(void **state)
+{
+    static const char *const bad[] = { "secret\n", "a\r\nHost: b", "a b", "\x80" };
+    struct http h = { .token = NULL };
+    struct refusal why;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        setenv("HANGUP_ADMIN_TOKEN", bad[i], 1);
+        assert_int_equal(http_take_token(&h, &why), BAD_INPUT);
+        assert_string_equal(why.where, "HANGUP_ADMIN_TOKEN");
+        assert_null(strstr(why.what, bad[i]));
+    }
+    setenv("HANGUP_ADMIN_TOKEN", "secret", 1);
+    assert_int_equal(http_take_token(&h, &why), 0);
+    assert_string_equal(h.token, "secret");
+    setenv("HANGUP_ADMIN_TOKEN", "", 1); /* as where a CI job has no such secret */
+    assert_int_equal(http_take_token(&h, &why), 0);
+    assert_null(h.token);
+    unsetenv("HANGUP_ADMIN_TOKEN");
+    assert_int_equal(http_take_token(&h, &why), 0);
+    assert_null(h.token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(localhost_is_loopback_without_a_look_up),
         cmocka_unit_test(another_name_is_looked_up),
+        cmocka_unit_test(only_a_token_that_a_field_can_carry_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
