@@ -30,6 +30,7 @@ struct connection *history_connection_of(struct history *h, const struct ledger_
                                   .pinged = NEVER,
                                   .hint = NEVER,
                                   .ended = NEVER,
+                                  .sent = NEVER,
                                   .due_in = NEVER,
                                   .unknown = true,
                                   .first_seq = r->seq };
@@ -267,6 +268,7 @@ void history_on_connection_end(struct history *h, const struct ledger_record *r)
     struct connection *c = history_connection_of(h, r);
     struct ledger_value value;
     c->ended = r->age;
+    c->sent = ledger_number(r, F_BYTES_OUT, NEVER);
     c->by = (int)ledger_number(r, F_BY, BY_NOBODY);
     c->how = (int)ledger_number(r, F_HOW, HOW_AS_SEEN);
     c->in_handshake = ledger_number(r, F_IN, ENDED_IN_SERVICE) == ENDED_IN_HANDSHAKE;

@@ -183,6 +183,7 @@ struct connection {
     uint32_t pings_before; /* of ours that were sent before it, and not ACKed yet */
 
     int64_t ended; /* NEVER: it lives */
+    int64_t sent;  /* octets, in all, once it has ended; NEVER */
     int by, how;   /* enum ledger_by, ledger_how, once it has ended */
     bool in_handshake;
     bool spoke;     /* the client has sent something */

@@ -167,6 +167,16 @@ bool history_may_be_unread(const struct history *h, const struct attempt *a)
            !has_gone_on(h, c, a);
 }
 
+/* Where somebody tells of the command nothing is final before its end, so that an RST counts
+ * however late it comes: a client that is killed, and has left its answer unread for long, sends
+ * one. */
+static bool is_ended_unread(const struct history *h, const struct connection *c,
+                            const struct attempt *a)
+{
+    return h->commanded && c && c->reset_at > a->acked.to + UNREAD_FOR && c->left != LEFT_FIN &&
+           c->sent != NEVER && c->sent == a->end_offset && !has_gone_on(h, c, a);
+}
+
 /* The trouble of an answer that went out: how well it is shown to have been read. */
 static enum trouble trouble_of_answer(const struct history *h, const struct attempt *a)
 {
@@ -179,7 +189,7 @@ static enum trouble trouble_of_answer(const struct history *h, const struct atte
         return TROUBLE_FINE;
     if (a->progress == PROGRESS_HANDED)
         return c && c->ended == NEVER ? TROUBLE_FINE : TROUBLE_UNCONFIRMED;
-    return a->network == PATH_DIRECT && !is_left_unread(h, c, a) &&
+    return a->network == PATH_DIRECT && !is_left_unread(h, c, a) && !is_ended_unread(h, c, a) &&
                    history_suspended(h, a->acked) == TRI_NO
                ? TROUBLE_FINE
                : TROUBLE_UNCONFIRMED;

@@ -123,6 +123,10 @@ static const struct truth of_answers[] = {
       "10.400 c102 x2 GET /a stream=3\n" RESET_AT("10.900", "322") EXIT("10.910"),
       "pass user_wait=pass", 0 },
     { "37: no RST yet", USER, ANSWERED_TO_322(""), "pass~ recovered=pass~ user_wait=pass~", 4000 },
+    { "37: the same, of a command: it was killed with the answer unread, however late", USER,
+      "9.000 command_start command=x steps=get_pause_get\n" ANSWERED_TO_322(
+          RESET_AT("17.010", "322")) EXIT("17.020"),
+      "inconclusive recovered=inconclusive(confirm) user_wait=inconclusive(confirm)", 0 },
     { "37: and none in five seconds", USER, ANSWERED_TO_322(""),
       "pass recovered=pass user_wait=pass", 5200 },
     { "37: the client that resets with its answer unread does so in the control, too, and ends "
