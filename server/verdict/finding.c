@@ -46,6 +46,14 @@ void finding_begin(struct finding *f)
     };
 }
 
+/* Of what is inconclusive for several reasons, a pause of the server is named: without it the
+ * others may be decided. */
+static bool is_sooner_helped(const struct finding *f, enum outcome outcome, enum remedy remedy)
+{
+    return outcome == OUTCOME_INCONCLUSIVE && f->outcome == outcome && remedy == REMEDY_PAUSED &&
+           f->remedy != REMEDY_WAIT;
+}
+
 void found_va(struct finding *f, enum outcome outcome, enum remedy remedy, int64_t until,
               const struct subject *who, const char *format, va_list args)
 {
@@ -56,7 +64,8 @@ void found_va(struct finding *f, enum outcome outcome, enum remedy remedy, int64
         f->sure = sure < f->sure ? sure : f->sure;
     if (remedy == REMEDY_WAIT && until != UNTIL_THE_END)
         f->waits = history_sooner(f->waits, until);
-    if (f->count[outcome]++ == 0 && outcome >= f->outcome) {
+    bool first = f->count[outcome]++ == 0;
+    if ((first && outcome >= f->outcome) || is_sooner_helped(f, outcome, remedy)) {
         vsnprintf(f->sentence, sizeof f->sentence, format, args);
         f->outcome = outcome;
         f->remedy = remedy;

@@ -119,6 +119,22 @@ static const struct truth of_times[] = {
           REPORT("11.010", "2", "get", "false") PAUSED("11.05", "13.0")
               REPORT("13.001", "1", "get", "true") EXIT("13.500"),
       "fail recovered=fail", 20000 },
+    { "paused: its request fell into a hole, and it told of its failure behind a pause",
+      "[\"recovered\"]",
+      DRIVER TWICE("GET /a hangup_call=1")
+          REPORT("10.010", "1", "get",
+                 "true") "12.000 c101 black_hole\n12.500 c101 segments_dropped "
+                         "segments=1 data=1 data_bytes=99 "
+                         "first_data=12.5\n" PAUSED("13.3", "13.5")
+                             TOOK("13.520", "2", "get", "false", "1000") EXIT("13.521"),
+      "inconclusive recovered=inconclusive(paused)", 20000 },
+    { "paused: the same without a pause", "[\"recovered\"]",
+      DRIVER TWICE("GET /a hangup_call=1") REPORT(
+          "10.010", "1", "get", "true") "12.000 c101 black_hole\n12.500 c101 segments_dropped "
+                                        "segments=1 data=1 data_bytes=99 "
+                                        "first_data=12.5\n" TOOK("13.520", "2", "get", "false",
+                                                                 "1000") EXIT("13.521"),
+      "fail recovered=fail", 20000 },
     { "paused: it had heard of the end, and left", "[\"recovered\"]",
       TWICE("GET /a") BITTEN("11.000", "c101", "x2", "GET /a") PAUSED("11.01", "13.0")
           GONE("13.001", "c101") EXIT("13.002"),
