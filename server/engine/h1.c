@@ -276,6 +276,7 @@ static bool drain(struct h1 *h)
         if (n == 0)
             break;
         any = true;
+        h1_spelling_apply(&h->spelling, out_bytes, n);
         calls(h)->output(h->base.host, out_bytes, n);
         if (h->mode != H1_SERVING)
             return false;
@@ -443,7 +444,8 @@ static int respond(struct exchange *ex, const struct response *response)
         h1_stop_length(h, response);
     err = h->in.at == H1_WHOLE ? h1_pass_on(h) : -EBUSY;
     if (!err) {
-        err = h1_response_make(response, h->stopping, &h->response);
+        h1_spelling_begin(&h->spelling, response);
+        err = h1_response_make(response, h->stopping, h1_persists(h), &h->response);
         h->status = response->status;
         h1_wake(h);
     } else {

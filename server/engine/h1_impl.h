@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "engine/h1_head.h"
 #include "engine/h1_pair.h"
+#include "engine/h1_response.h"
 
 _Static_assert(H1_HEAD_MAX <= LIMIT_HEADS_SMALL, "one that is accepted is a small one");
 _Static_assert(H1_HEAD_MAX <= LIMIT_HELD, "a header section can be kept whole in a stall");
@@ -42,6 +43,7 @@ struct h1 {
     int status;
     const char *lost_why; /* it ends as lost, when out is empty */
     struct MHD_Response *response;
+    struct h1_spelling spelling;
     struct h1_stop *stop; /* where the response stops; NULL: nowhere */
     struct h1_pair *pair;
     struct buf out;
@@ -73,6 +75,8 @@ void h1_keep(struct h1 *h, const uint8_t *bytes, size_t n);
 /* h1_pass.c: gives libmicrohttpd the open request, and sets pair; returns 0 or -errno. And what
  * libmicrohttpd calls for it, see h1_pair_handler. */
 int h1_pass_on(struct h1 *h);
+/* Whether the client lets the connection stay (RFC 9112 9.3). */
+bool h1_persists(const struct h1 *h);
 enum MHD_Result h1_pass_handle(struct h1_pair *p, const char *upload, size_t *n, bool first);
 
 /* h1_stop.c, for an exchange with stop set: the response is what comes behind so many octets; hands

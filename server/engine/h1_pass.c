@@ -13,6 +13,8 @@
 
 #define METHOD_MAX 256 /* a longer one would not fit into libmicrohttpd's memory */
 
+static const char stays[] = "Connection: keep-alive\r\n", closes[] = "Connection: close\r\n";
+
 /* What the client said about the connection (RFC 9112 9.3). */
 static const char *persistence(const struct request *request)
 {
@@ -24,11 +26,18 @@ static const char *persistence(const struct request *request)
         if (!header_is(f, "Connection"))
             continue;
         if (header_has_token(f, "close"))
-            return "Connection: close\r\n";
+            return closes;
         if (header_has_token(f, "keep-alive"))
-            said = "Connection: keep-alive\r\n";
+            said = stays;
     }
     return said;
+}
+
+bool h1_persists(const struct h1 *h)
+{
+    const char *said = persistence(&h->ex.request);
+
+    return h->in.minor ? said != closes : said == stays;
 }
 
 int h1_pass_on(struct h1 *h)

@@ -49,7 +49,7 @@ static void release(const struct response *r)
 }
 
 /* libmicrohttpd wants NUL-terminated strings, which it copies. */
-static int add_headers(const struct response *r, struct MHD_Response *to)
+static int add_headers(const struct response *r, bool kept, struct MHD_Response *to)
 {
     static struct buf line; /* used up here; kept, so that a response costs no allocation */
 
@@ -57,7 +57,7 @@ static int add_headers(const struct response *r, struct MHD_Response *to)
         const struct header *h = &r->headers[i];
         const char *name;
 
-        if (is_ours(h))
+        if (is_ours(h) || (!kept && header_is(h, "Keep-Alive")))
             continue;
         buf_consume(&line, buf_len(&line));
         buf_add(&line, h->name, h->name_len);
@@ -76,7 +76,7 @@ static int add_headers(const struct response *r, struct MHD_Response *to)
 
 /* libmicrohttpd takes "keep-alive" out of a Connection header, and says it itself only when told
  * to; never when it closes. */
-static bool says_keep_alive(const struct response *r)
+static const char *says_keep_alive(const struct response *r)
 {
     static const char wanted[] = "keep-alive";
 
@@ -84,12 +84,46 @@ static bool says_keep_alive(const struct response *r)
         const struct header *h = &r->headers[i];
         if (header_is(h, "Connection") && h->value_len == sizeof wanted - 1 &&
             strncasecmp(h->value, wanted, h->value_len) == 0)
-            return true;
+            return h->value;
     }
+    return NULL;
+}
+
+void h1_spelling_begin(struct h1_spelling *s, const struct response *r)
+{
+    const char *value = says_keep_alive(r);
+
+    *s = (struct h1_spelling){ .wanted = value != NULL };
+    if (value)
+        memcpy(s->value, value, sizeof s->value);
+}
+
+void h1_spelling_apply(struct h1_spelling *s, uint8_t *bytes, size_t n)
+{
+    static const char line[] = "\r\nConnection: Keep-Alive\r\n";
+    const size_t value = strlen("\r\nConnection: ");
+
+    for (size_t i = 0; i < n && s->wanted; i++) {
+        if (bytes[i] == (uint8_t)line[s->at]) {
+            if (s->at >= value && s->at < value + sizeof s->value)
+                bytes[i] = (uint8_t)s->value[s->at - value];
+            s->wanted = ++s->at < sizeof line - 1;
+        } else {
+            s->wanted = s->at != 2 || bytes[i] != '\r'; /* an empty line ends the header section */
+            s->at = bytes[i] == '\r';
+        }
+    }
+}
+
+static bool says_close(const struct response *r)
+{
+    for (size_t i = 0; i < r->header_count; i++)
+        if (header_is(&r->headers[i], "Connection") && header_has_token(&r->headers[i], "close"))
+            return true;
     return false;
 }
 
-int h1_response_make(const struct response *r, bool close, struct MHD_Response **out)
+int h1_response_make(const struct response *r, bool close, bool kept, struct MHD_Response **out)
 {
     struct MHD_Response *made = NULL;
     int err = check(r);
@@ -104,7 +138,7 @@ int h1_response_make(const struct response *r, bool close, struct MHD_Response *
         release(r);
     if (!made)
         return err ? err : -ENOMEM;
-    err = add_headers(r, made);
+    err = add_headers(r, kept && !close && !says_close(r), made);
     if (!err && close && MHD_add_response_header(made, "Connection", "close") != MHD_YES)
         err = -ENOMEM;
     if (!err && !close && says_keep_alive(r))
@@ -137,7 +171,7 @@ int h1_response_write(const struct response *r, bool head, struct buf *out)
         for (size_t i = 0; i < r->header_count; i++) {
             const struct header *h = &r->headers[i];
 
-            if (is_ours(h) || header_is(h, "Connection"))
+            if (is_ours(h) || header_is(h, "Connection") || header_is(h, "Keep-Alive"))
                 continue;
             buf_add(out, h->name, h->name_len);
             buf_text(out, ": ");

@@ -8,10 +8,21 @@
 
 struct MHD_Response;
 
-/* For libmicrohttpd. close: with Connection: close. The response's release is taken over; on
- * failure it was called. Returns 0, -EINVAL (a status or header that HTTP cannot carry) or -ENOMEM.
- */
-int h1_response_make(const struct response *response, bool close, struct MHD_Response **out);
+/* For libmicrohttpd. close: with Connection: close. kept: the connection stays, unless that is the
+ * case; else there is no Keep-Alive header. The response's release is taken over; on failure it was
+ * called. Returns 0, -EINVAL (a status or header that HTTP cannot carry) or -ENOMEM. */
+int h1_response_make(const struct response *response, bool close, bool kept,
+                     struct MHD_Response **out);
+
+/* A response that says Connection: keep-alive says it in the host's letters, not in those of
+ * libmicrohttpd: they are put into its octets as these go out. All zeroes: as they are. */
+struct h1_spelling {
+    char value[10];
+    uint8_t at; /* so many octets of the line, and of the line end before it, have gone out */
+    bool wanted;
+};
+void h1_spelling_begin(struct h1_spelling *s, const struct response *response);
+void h1_spelling_apply(struct h1_spelling *s, uint8_t *bytes, size_t n);
 
 /* The bytes of a last response, with Connection: close; head: without the body. The response's
  * release is called. Returns as h1_response_make. */

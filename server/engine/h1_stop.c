@@ -189,7 +189,7 @@ static void take(struct h1 *h, uint8_t *bytes, size_t n)
     if (h->own)
         buf_consume(&h->out, n);
     else
-        h1_pair_read(h->pair, bytes, n);
+        h1_spelling_apply(&h->spelling, bytes, h1_pair_read(h->pair, bytes, n));
 }
 
 bool h1_stop_drain(struct h1 *h)

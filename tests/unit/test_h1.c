@@ -5,6 +5,11 @@
 
 #include "harness/h1_rig.h"
 
+#define HEADER_TEXT(n, v)                                                                          \
+    {                                                                                              \
+        .name = (n), .value = (v), .name_len = strlen(n), .value_len = strlen(v)                   \
+    }
+
 static void a_request_is_answered_and_the_connection_kept(void **state)
 {
     struct host t;
@@ -219,6 +224,64 @@ static void the_connection_ends_when_the_protocol_says_so(void **state)
         host_say(&t, GET);
         host_turns();
         assert_int_equal(buf_len(&t.out) == 0, rows[i].closes);
+        host_free(&t);
+    }
+}
+
+/* As the host spells it, though libmicrohttpd does so otherwise; also where it leaves in pieces. */
+static void keep_alive_is_said_in_the_letters_of_the_host(void **state)
+{
+    static const char *const values[] = { "keep-alive", "Keep-Alive", "keep-Alive" };
+    for (size_t i = 0; i < 2 * sizeof values / sizeof *values; i++) {
+        const struct header said[] = { HEADER_TEXT("Connection", values[i / 2]) };
+        char line[60];
+        struct host t;
+
+        host_init(&t, AT_COMPLETE);
+        t.response.headers = said;
+        t.response.header_count = 1;
+        snprintf(line, sizeof line, "\r\nConnection: %s\r\n", values[i / 2]);
+        t.room = i % 2 ? 0 : 10000;
+        host_say(&t, GET);
+        host_turns();
+        for (int k = 0; i % 2 && k < 200; k++) {
+            t.room = 1;
+            engine_pump(t.engine);
+        }
+        host_turns();
+        assert_int_equal(host_count(host_out(&t), line), 1);
+        assert_ends(host_out(&t), "\r\n\r\nhello");
+        host_free(&t);
+    }
+}
+
+/* "timeout=5" is about a connection that stays. */
+static void keep_alive_is_not_said_of_a_connection_that_ends(void **state)
+{
+    static const struct {
+        const char *request;
+        bool host_closes, said;
+    } rows[] = {
+        { GET, false, true },
+        { GET, true, false },
+        { "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", false, false },
+        { "GET / HTTP/1.0\r\n\r\n", false, false },
+        { "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", false, true },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct header said[] = { HEADER_TEXT("Keep-Alive", "timeout=5"),
+                                       HEADER_TEXT("Connection",
+                                                   rows[i].host_closes ? "close" : "keep-alive") };
+        struct host t;
+
+        host_init(&t, AT_COMPLETE);
+        t.response.headers = said;
+        t.response.header_count = 2;
+        host_say(&t, rows[i].request);
+        host_turns();
+        assert_int_equal(host_count(host_out(&t), "Keep-Alive: timeout=5\r\n"), rows[i].said);
+        assert_int_equal(host_count(host_out(&t), "Connection: keep-alive\r\n"), rows[i].said);
+        assert_int_equal(host_count(host_out(&t), "Connection: close\r\n"), !rows[i].said);
         host_free(&t);
     }
 }
@@ -475,6 +538,8 @@ int main(void)
         cmocka_unit_test(a_response_that_http_cannot_carry_loses_the_exchange),
         cmocka_unit_test(head_and_statuses_without_a_body_have_none),
         cmocka_unit_test(the_connection_ends_when_the_protocol_says_so),
+        cmocka_unit_test(keep_alive_is_said_in_the_letters_of_the_host),
+        cmocka_unit_test(keep_alive_is_not_said_of_a_connection_that_ends),
         cmocka_unit_test(bodies_arrive_decoded_and_in_full),
         cmocka_unit_test(expect_100_continue_is_answered_before_the_body),
         cmocka_unit_test(an_early_answer_ends_the_connection),
