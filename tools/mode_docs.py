@@ -60,12 +60,23 @@ def expectation(item):
     return name + "".join(f";{key}={shown(value)}" for key, value in params.items())
 
 
+def difference(one):
+    """Where a profile and its server differ, and why."""
+    narrowed = [one["over"]] if "over" in one else []
+    narrowed += [("over TLS" if one["tls"] else "cleartext")] if "tls" in one else []
+    narrowed += ["sometimes"] if one.get("sometimes") else []
+    return ", ".join(one["situations"]) + (f" ({', '.join(narrowed)})" if narrowed else "") + f": {one['why']}"
+
+
 def section(mode):
     """The part of the document about one mode."""
     lines = [f"## {mode['name']}", "", mode["summary"], ""]
     lines += [f"- **The client sees:** {mode['client_sees']}", f"- **Basis:** {mode['basis']}"]
     if mode.get("assumed"):
         lines.append(f"- **Assumed:** {ASSUMED}")
+    if mode.get("differs"):
+        lines.append("- **Differs from its server** ([profiles.md](profiles.md)):")
+        lines += [f"  - {difference(one)}" for one in mode["differs"]]
     if "extends" in mode:
         lines.append(f"- **Extends:** [{mode['extends']}](#{mode['extends']})")
     if mode["over"] != ["h1", "h2"]:

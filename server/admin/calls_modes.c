@@ -79,8 +79,9 @@ static bool copy_members(const json_t *from, const char *const *names, json_t *t
 static json_t *describe_mode(const struct catalogue *c, const json_t *document, bool built_in)
 {
     static const char *const own[] = { "name", "extends", NULL };
-    static const char *const whole[] = { "group",     "assumed", "summary", "client_sees", "basis",
-                                         "exercises", "expect",  "params",  "closing",     NULL };
+    static const char *const whole[] = { "group",  "assumed", "summary",   "client_sees",
+                                         "basis",  "differs", "exercises", "expect",
+                                         "params", "closing", NULL };
     const char *name = json_string_value(json_object_get(document, "name"));
     json_auto_t *resolved = catalogue_resolved(c, name);
     json_t *row = resolved ? json_object() : NULL;

@@ -201,6 +201,27 @@ static void show_params(const json_t *mode)
     }
 }
 
+/* Where a profile is known to differ from its server. */
+static void show_differs(const json_t *list)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(list, i, one)
+    {
+        const json_t *tls = json_object_get(one, "tls");
+        printf("%s", i ? "" : "Differs from its server:\n");
+        show_list("  in: ", json_object_get(one, "situations"));
+        printf("    ");
+        if (*text(one, "over"))
+            printf("over %s: ", text(one, "over"));
+        if (tls)
+            printf("%s: ", json_is_true(tls) ? "TLS" : "cleartext");
+        if (json_object_get(one, "sometimes"))
+            printf("by chance: ");
+        puts(text(one, "why"));
+    }
+}
+
 static void show_mode(const json_t *mode)
 {
     char needs[200];
@@ -209,6 +230,7 @@ static void show_mode(const json_t *mode)
     printf("The client sees: %s\nBasis: %s\n", text(mode, "client_sees"), text(mode, "basis"));
     if (assumed(mode))
         printf("Assumed: what its basis calls so has no source\n");
+    show_differs(json_object_get(mode, "differs"));
     if (*extends)
         printf("Extends: %s, whose parameters and rules are shown here, too\n", extends);
     show_list("Exercises: ", json_object_get(mode, "exercises"));

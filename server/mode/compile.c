@@ -30,6 +30,7 @@ static const struct member_row {
     { "expect", JSON_ARRAY, false, "a list of checks and mitigations" },
     { "assumed", BOOLEAN, false,
       "true: some of it has no source, but is assumed; basis says what" },
+    { "differs", JSON_ARRAY, false, "a list of objects: where a profile differs from its server" },
     { "group", JSON_STRING, false, MODE_GROUPS },
     { "extends", JSON_STRING, false, "the name of another mode" },
     { "params", JSON_OBJECT, false, "an object of parameters by name" },
@@ -116,6 +117,9 @@ static int check_document(struct compiler *c, const json_t *document)
             return mode_refuse_at(c, &here, "the name of a mitigation or a check",
                                   "this is not a name");
     }
+    error = differs_check(c, json_object_get(document, "differs"));
+    if (error)
+        return error;
     json_t *expect = json_object_get(document, "expect");
     return expect ? driver_expect_check(expect, "$.expect", c->why) : 0;
 }

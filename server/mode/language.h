@@ -167,6 +167,10 @@ int params_read(struct compiler *c, const json_t *declared, const json_t *given,
  */
 int params_expand(struct compiler *c, const struct path *at, const json_t *json, json_t **out);
 
+/* --- How a profile is known to differ from its server (differs.c) */
+
+int differs_check(struct compiler *c, const json_t *differs);
+
 /* --- What is done when a connection ends (closing.c) */
 
 /* The members of "closing"; each has a fallback. */

@@ -385,6 +385,7 @@ static void the_language_is_told(void **state)
 
 #define EXTENDS_IDLE                                                                               \
     "{\"name\":\"later\",\"summary\":\"s\",\"group\":\"profile\",\"assumed\":true,"                \
+    "\"differs\":[{\"situations\":[\"idle\"],\"why\":\"it polls\"}],"                              \
     "\"extends\":\"idle-close\",\"params\":{\"idle\":\"75s\"}}"
 
 static const json_t *row_of(const char *name)
@@ -414,6 +415,8 @@ static void a_mode_that_extends_is_listed_with_what_it_inherits(void **state)
     assert_string_equal(row_text(row, "extends"), "idle-close");
     assert_string_equal(row_text(row, "group"), "profile");
     assert_true(json_is_true(json_object_get(row, "assumed")));
+    const json_t *one = json_array_get(json_object_get(row, "differs"), 0);
+    assert_string_equal(row_text(one, "why"), "it polls");
     idle = json_object_get(json_object_get(row, "params"), "idle");
     assert_string_equal(row_text(idle, "default"), "75s");
     assert_string_equal(row_text(idle, "type"), "duration");

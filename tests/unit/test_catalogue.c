@@ -477,12 +477,12 @@ static json_t *random_value(const json_t *donor)
 /* Changes one place somewhere below json. */
 static void damage(json_t *json, const json_t *donor)
 {
-    static const char *const keys[] = { "on",     "do",      "at",    "after",      "over",
-                                        "nth",    "times",   "for",   "type",       "default",
-                                        "min",    "goaway",  "wait",  "respond",    "fin",
-                                        "x",      "error",   "last",  "connection", "name",
-                                        "unless", "idle",    "bytes", "content",    "extends",
-                                        "group",  "assumed", "cut",   "inject",     "header" };
+    static const char *const keys[] = {
+        "on",      "do",      "at",         "after",  "over",   "nth",     "times",  "for",
+        "type",    "default", "min",        "goaway", "wait",   "respond", "fin",    "x",
+        "error",   "last",    "connection", "name",   "unless", "idle",    "bytes",  "content",
+        "extends", "group",   "assumed",    "cut",    "inject", "header",  "differs"
+    };
     uint32_t size =
         (uint32_t)(json_is_array(json) ? json_array_size(json) : json_object_size(json));
     uint32_t chosen = size ? random_below(size) : 0, what = random_below(8);

@@ -23,7 +23,8 @@ static void every_mistake_is_refused_with_its_place_and_what_is_allowed(void **s
         { "{'name': 7, 'summary': '-', 'rules': []}", "$.name", "wrong type", "lower case" },
         { "{'name': 'x', 'summary': '-', 'rules': {}}", "$.rules", "wrong type", "at most 64" },
         { "{'name': 'x', 'summary': '-', 'rules': [], 'rule': 1}", "$.rule", "no such member",
-          "name, summary, client_sees, basis, exercises, expect, assumed, group, extends, params, "
+          "name, summary, client_sees, basis, exercises, expect, assumed, differs, group, extends, "
+          "params, "
           "closing, "
           "rules" },
         { "{'name': 'x', 'summary': '-', 'rules': [], 'a b': 1}", "$[\"a b\"]", "no such member",
@@ -34,6 +35,28 @@ static void every_mistake_is_refused_with_its_place_and_what_is_allowed(void **s
           "not a name", "mitigation" },
         { "{'name': 'x', 'summary': '-', 'rules': [], 'assumed': 'yes'}", "$.assumed", "wrong type",
           "true" },
+        { "{'name': 'x', 'summary': '-', 'rules': [], 'differs': {}}", "$.differs", "wrong type",
+          "differs from its server" },
+#define DIFFERS(entry) "{'name': 'x', 'summary': '-', 'rules': [], 'differs': [" entry "]}"
+        { DIFFERS("'idle'"), "$.differs[0]", "is an object", "situations" },
+        { DIFFERS("{'why': 'w'}"), "$.differs[0].situations", "it is missing", "at least one" },
+        { DIFFERS("{'situations': ['idle']}"), "$.differs[0].why", "it is missing", "a text" },
+        { DIFFERS("{'situations': [], 'why': 'w'}"), "$.differs[0].situations", "does not fit",
+          "at least one" },
+        { DIFFERS("{'situations': ['idle', ''], 'why': 'w'}"), "$.differs[0].situations",
+          "does not fit", "at least one" },
+        { DIFFERS("{'situations': 'idle', 'why': 'w'}"), "$.differs[0].situations", "does not fit",
+          "at least one" },
+        { DIFFERS("{'situations': ['idle'], 'why': ''}"), "$.differs[0].why", "does not fit",
+          "a text" },
+        { DIFFERS("{'situations': ['idle'], 'why': 'w', 'over': 'h3'}"), "$.differs[0].over",
+          "does not fit", "h1 or h2" },
+        { DIFFERS("{'situations': ['idle'], 'why': 'w', 'tls': 'yes'}"), "$.differs[0].tls",
+          "does not fit", "true or false" },
+        { DIFFERS("{'situations': ['idle'], 'why': 'w', 'sometimes': false}"),
+          "$.differs[0].sometimes", "does not fit", "chance" },
+        { DIFFERS("{'situations': ['idle'], 'why': 'w'}, {'situation': ['idle'], 'why': 'w'}"),
+          "$.differs[1].situation", "no such member", "situations, over, tls, sometimes, why" },
         { "{'name': 'x', 'summary': '-', 'rules': [], 'group': 'odd'}", "$.group", "not a group",
           "normal, idle, reuse, response, h2, establishing, scene, profile" },
         { "{'name': 'x', 'summary': '-', 'rules': [], 'group': 'idle, reuse'}", "$.group",

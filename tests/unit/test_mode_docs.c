@@ -97,7 +97,8 @@ static void every_word_of_the_language_is_taught(void **state)
     json_decref(language);
     static const char *const members[] = { "name",      "summary", "client_sees", "basis",
                                            "exercises", "expect",  "assumed",     "group",
-                                           "extends",   "params",  "closing",     "rules" };
+                                           "extends",   "params",  "closing",     "differs",
+                                           "rules" };
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         assert_true(strstr(text, members[i]));
 }

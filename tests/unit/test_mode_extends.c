@@ -6,7 +6,9 @@
 
 #define BASE                                                                                       \
     "{'name': 'base', 'summary': 'S', 'client_sees': 'C', 'basis': 'B', 'group': 'idle',"          \
-    " 'assumed': true, 'exercises': ['retry-once'], 'params': {'idle': {'type': 'duration',"       \
+    " 'assumed': true, 'differs': [{'situations': ['idle'], 'over': 'h2', 'tls': true, 'why': "    \
+    "'w'}],"                                                                                       \
+    " 'exercises': ['retry-once'], 'params': {'idle': {'type': 'duration',"                        \
     " 'default': '3s', 'about': 'how long'}, 'n': {'type': 'int', 'min': 1, 'max': 9,"             \
     " 'default': 1}}, 'rules': [{'on': 'idle', 'after': '$idle', 'do': ['fin']},"                  \
     " {'on': 'request', 'nth': '$n', 'do': ['hold']}]}"
@@ -33,8 +35,8 @@ static void what_is_not_given_is_inherited(void **state)
 {
     assert_int_equal(put_base(), 0);
     assert_int_equal(put("mine", "{'name': 'mine', 'extends': 'base'}"), 0);
-    static const char *const same[] = { "summary", "client_sees", "basis",  "group",
-                                        "assumed", "exercises",   "params", "rules" };
+    static const char *const same[] = { "summary", "client_sees", "basis",  "group", "assumed",
+                                        "differs", "exercises",   "params", "rules" };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         char expected[2048];
         snprintf(expected, sizeof expected, "%s", member("base", same[i]));
