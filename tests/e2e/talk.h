@@ -46,7 +46,7 @@ struct talk {
     struct buf body;       /* NUL-terminated */
 };
 
-#define STAGE_TALKS 16
+#define STAGE_TALKS 32
 
 struct stage {
     const struct server *server;

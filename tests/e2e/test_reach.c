@@ -396,6 +396,7 @@ static unsigned play(struct cell *cells, size_t count)
     look_at_all(cells, count, in_ms(200));
     admin_mark(&server, "background");
     admin_mark(&server, "path-change");
+    admin_mark(&server, "kill");
     until = in_ms(PATIENCE_MS);
     do
         look_at_all(cells, count, in_ms(200));

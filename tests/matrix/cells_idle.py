@@ -5,16 +5,21 @@ from clients import evicting
 # Modes that end an idle connection and say so by a FIN, or close_notify and FIN.
 FIN_IDLE = [mode('idle-close', idle=IDLE), mode('idle-close', idle=IDLE, notify=True), mode('idle-close-notify', idle=IDLE),
             mode('gunicorn', idle=IDLE), mode('uvicorn', idle=IDLE), mode('aws-alb', idle=IDLE),
-            mode('cloudflare', idle=IDLE), mode('iis', idle=IDLE)]
+            mode('cloudflare', idle=IDLE), mode('iis', idle=IDLE), mode('hypercorn', idle=IDLE), mode('squid', idle=IDLE),
+            mode('puma', idle=IDLE), mode('jdk-httpserver', idle=IDLE), mode('varnish', idle=IDLE),
+            mode('nghttpx', **{'idle': IDLE, 'idle-h2': IDLE})]
 FIN_IDLE_H1 = [mode('hint-lies', idle=IDLE), mode('node', idle=IDLE), mode('apache', idle=IDLE),
                mode('haproxy', idle=IDLE), mode('tomcat', idle=IDLE), mode('kestrel', idle=IDLE),
                mode('nginx', idle=IDLE), mode('gcp-alb', idle=IDLE), mode('jetty', idle=IDLE),
-               mode('envoy', idle=IDLE), mode('goaway-idle', idle=IDLE)]
+               mode('envoy', idle=IDLE), mode('goaway-idle', idle=IDLE), mode('caddy', idle=IDLE), mode('go', idle=IDLE),
+               mode('h2o', idle=IDLE), mode('lighttpd', idle=IDLE)]
+FIN_IDLE_H2 = [mode('gunicorn-sync', idle=IDLE)]  # over HTTP/1.1 each response is the last, and says so
 
 
 def idle_family(t):
     wires = [(spec, over, tls) for spec in FIN_IDLE for over, tls in WIRES]
     wires += [(spec, 'h1', tls) for spec in FIN_IDLE_H1 for tls in (False, True)]
+    wires += [(spec, 'h2', tls) for spec in FIN_IDLE_H2 for tls in (False, True)]
     for spec, over, tls in wires:
         t.spread('idle-fin', 'It sent its request a second after its kernel had ACKed the FIN, and did not repeat it.',
                  'naive', IDLE_STEPS, spec, over, tls, {'no_stale_use': 'F', 'recovered': 'F', 'retry-once': 'F'},
