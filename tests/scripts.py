@@ -310,12 +310,12 @@ def check_side_by_side():
 
 def check_ci():
     table = [
-        ("echo '4 passed, 0 failed, 0 skipped'", 0, '13 passed, 0 failed, 1 skipped', ''),
+        ("echo '4 passed, 0 failed, 0 skipped'", 0, '15 passed, 0 failed, 1 skipped', ''),
         ("echo 'FAILED  x: y'; echo '3 passed, 1 failed, 0 skipped'; exit 1", 1,
-         '12 passed, 1 failed, 1 skipped', './dev sanitize: x: y'),
-        ("echo '4 passed, 0 failed, 0 skipped'; exit 3", 1, '13 passed, 1 failed, 1 skipped',
+         '14 passed, 1 failed, 1 skipped', './dev sanitize: x: y'),
+        ("echo '4 passed, 0 failed, 0 skipped'; exit 3", 1, '15 passed, 1 failed, 1 skipped',
          './dev sanitize: exit status 3'),
-        ('echo no compiler; exit 1', 1, '9 passed, 1 failed, 1 skipped',
+        ('echo no compiler; exit 1', 1, '11 passed, 1 failed, 1 skipped',
          './dev sanitize: exit status 1 before it counted'),
     ]
     with tempfile.TemporaryDirectory() as folder:
