@@ -36,7 +36,10 @@ int standard_flush(void)
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    return errno ? -errno : -EIO;
+    if (errno)
+        return -errno;
+    /* It failed earlier, and stdio has not kept why: what becomes of an octet more tells. */
+    return write(STDOUT_FILENO, "\n", 1) < 0 ? -errno : -EIO;
 }
 
 void standard_write(const struct buf *text, FILE *to)

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DOCUMENT = json.loads((ROOT / 'docs/openapi.json').read_text())
 IN_PATH = {'name': 'idle-close', 'kind': 'unknown-mode', 'run': 'default'}
 # Only on another machine, of other modes, or in trouble: members that need not be seen.
-RARE = {'more', 'stale', 'hangup_call', 'why_not', 'assumed', 'differs', 'extends', 'closing', 'time_scale', 'where', 'allowed', 'did_you_mean'}
+RARE = {'more', 'stale', 'hangup_call', 'why_not', 'assumed', 'extends', 'closing', 'time_scale', 'where', 'allowed', 'did_you_mean'}
 TYPES = {'object': dict, 'array': list, 'string': str, 'integer': int, 'number': (int, float),
          'boolean': bool, 'null': type(None)}
 
