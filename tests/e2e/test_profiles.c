@@ -34,38 +34,40 @@ static const struct profile {
     const char *hint;   /* Keep-Alive over h1; "" for none */
     const char *params; /* beside idle */
     int64_t grace_ms;   /* from the first GOAWAY to FIN, with these */
+    int64_t silent_ms;  /* over h1: from when it is idle to FIN; nothing is said */
 } profiles[] = {
-    { "apache", "5s", NOTIFY_DRAIN, NOTIFY_DRAIN, 1, "timeout", "timeout=5", LONG_LINGER, 0 },
-    { "aws-alb", "60s", FIN, FIN, 0, "", "", "", 0 },
-    { "aws-network-firewall", "350s", BLACK_HOLE, BLACK_HOLE, 0, "", "", "", 0 },
-    { "aws-nlb", "350s", FORGET, FORGET, 0, "", "", "", 0 },
-    { "azure-lb", "240s", BLACK_HOLE, BLACK_HOLE, 0, "", "", "", 0 },
-    { "azure-lb-reset", "240s", RST, RST, 0, "", "", "", 0 },
-    { "caddy", "5m", NOTIFY, NOTIFY, 1, "", "", ",\"grace\":\"150ms\"", 150 },
-    { "carrier-nat", "10m", BLACK_HOLE, BLACK_HOLE, 0, "", "", "", 0 },
-    { "cloudflare", "400s", FIN, FIN, 0, "", "", "", 0 },
-    { "envoy", "1h", FIN, NOTIFY, 2, "", "", ",\"drain\":\"200ms\",\"close\":\"100ms\"", 300 },
-    { "gcp-alb", "610s", FIN, FIN, 1, "", "", "", 0 },
-    { "go", "60s", NOTIFY, NOTIFY, 1, "", "", ",\"grace\":\"150ms\"", 150 },
-    { "gunicorn", "2s", FIN, FIN, 0, "", "", "", 0 },
-    { "h2o", "10s", NOTIFY, FIN, 2, "idle timeout", "", "", 0 },
-    { "haproxy", "60s", NOTIFY, NOTIFY, 1, "", "", "", 0 },
-    { "hypercorn", "5s", FIN, FIN, 0, "", "", "", 0 },
-    { "iis", "120s", FIN, FIN, 0, "", "", "", 0 },
-    { "ipvs", "900s", BLACK_HOLE, BLACK_HOLE, 0, "", "", "", 0 },
-    { "ipvs", "900s", FORGET, FORGET, 0, "", "", ",\"how\":\"forget\"", 0 },
-    { "jdk-httpserver", "30s", FIN, FIN, 0, "", "", "", 0 },
-    { "jetty", "30s", NOTIFY_DRAIN, NOTIFY, 1, "idle_timeout", "", LONG_LINGER, 0 },
-    { "kestrel", "130s", NOTIFY, NOTIFY, 1, "", "", "", 0 },
-    { "lighttpd", "5s", FIN, FIN, 1, "", "", ",\"linger\":\"0s\"", 0 },
-    { "nghttpx", "60s", NOTIFY, NOTIFY, 0, "", "", ",\"idle-h2\":\"300ms\"", 0 },
-    { "nginx", "75s", NOTIFY, NOTIFY, 1, "", "", "", 0 },
-    { "node", "6s", FIN, LEAVES, 0, "", "timeout=5", "", 0 },
-    { "puma", "20s", NOTIFY, NOTIFY, 0, "", "", "", 0 },
-    { "squid", "120s", FIN, FIN, 0, "", "", "", 0 },
-    { "tomcat", "20s", NOTIFY, NOTIFY, 1, "", "", "", 0 },
-    { "uvicorn", "5s", FIN, FIN, 0, "", "", "", 0 },
-    { "varnish", "5s", FIN, FIN, 0, "", "", "", 0 },
+    { "apache", "5s", NOTIFY_DRAIN, NOTIFY_DRAIN, 1, "timeout", "timeout=5", LONG_LINGER, 0, 0 },
+    { "aws-alb", "60s", FIN, FIN, 0, "", "", "", 0, 0 },
+    { "aws-network-firewall", "350s", BLACK_HOLE, BLACK_HOLE, 0, "", "", "", 0, 0 },
+    { "aws-nlb", "350s", FORGET, FORGET, 0, "", "", "", 0, 0 },
+    { "azure-lb", "240s", BLACK_HOLE, BLACK_HOLE, 0, "", "", "", 0, 0 },
+    { "azure-lb-reset", "240s", RST, RST, 0, "", "", "", 0, 0 },
+    { "caddy", "5m", NOTIFY, NOTIFY, 1, "", "", ",\"grace\":\"150ms\"", 150, 0 },
+    { "carrier-nat", "10m", BLACK_HOLE, BLACK_HOLE, 0, "", "", "", 0, 0 },
+    { "cloudflare", "400s", FIN, FIN, 0, "", "", "", 0, 0 },
+    { "envoy", "1h", NOTIFY, NOTIFY, 2, "", "", ",\"drain\":\"200ms\",\"close\":\"100ms\"", 300,
+      300 },
+    { "gcp-alb", "610s", FIN, FIN, 1, "", "", "", 0, 0 },
+    { "go", "60s", NOTIFY, NOTIFY, 1, "", "", ",\"grace\":\"150ms\"", 150, 0 },
+    { "gunicorn", "2s", FIN, FIN, 0, "", "", "", 0, 0 },
+    { "h2o", "10s", NOTIFY, FIN, 2, "idle timeout", "", "", 0, 0 },
+    { "haproxy", "60s", NOTIFY, NOTIFY, 1, "", "", "", 0, 0 },
+    { "hypercorn", "5s", FIN, FIN, 0, "", "", "", 0, 0 },
+    { "iis", "120s", FIN, FIN, 0, "", "", "", 0, 0 },
+    { "ipvs", "900s", BLACK_HOLE, BLACK_HOLE, 0, "", "", "", 0, 0 },
+    { "ipvs", "900s", FORGET, FORGET, 0, "", "", ",\"how\":\"forget\"", 0, 0 },
+    { "jdk-httpserver", "30s", FIN, FIN, 0, "", "", "", 0, 0 },
+    { "jetty", "30s", NOTIFY_DRAIN, NOTIFY, 1, "idle_timeout", "", LONG_LINGER, 0, 0 },
+    { "kestrel", "130s", NOTIFY, NOTIFY, 1, "", "", "", 0, 0 },
+    { "lighttpd", "5s", FIN, FIN, 1, "", "", ",\"linger\":\"0s\"", 0, 0 },
+    { "nghttpx", "60s", NOTIFY, NOTIFY, 0, "", "", ",\"idle-h2\":\"300ms\"", 0, 0 },
+    { "nginx", "75s", NOTIFY, NOTIFY, 1, "", "", "", 0, 0 },
+    { "node", "6s", FIN, LEAVES, 0, "", "timeout=5", "", 0, 0 },
+    { "puma", "20s", NOTIFY, NOTIFY, 0, "", "", "", 0, 0 },
+    { "squid", "120s", FIN, FIN, 0, "", "", "", 0, 0 },
+    { "tomcat", "20s", NOTIFY, NOTIFY, 1, "", "", "", 0, 0 },
+    { "uvicorn", "5s", FIN, FIN, 0, "", "", "", 0, 0 },
+    { "varnish", "5s", FIN, FIN, 0, "", "", "", 0, 0 },
 };
 #define PROFILES (sizeof profiles / sizeof profiles[0])
 
@@ -164,8 +166,8 @@ static void check_fin(struct stage *stage, struct talk *t, const struct profile 
 {
     bool notify = end != FIN && stage->seat->tls != CLIENT_CLEARTEXT;
 
-    check(client_wait_end(&t->c, in_ms(IDLE_MS + LATE_MS)), "%s: no end: %s", p->name,
-          client_story(&t->c));
+    check(client_wait_end(&t->c, in_ms(IDLE_MS + p->silent_ms + LATE_MS)), "%s: no end: %s",
+          p->name, client_story(&t->c));
     check(t->c.fin && !t->c.rst && t->c.close_notify == notify, "%s: the wrong end: %s", p->name,
           client_story(&t->c));
     assert_int_equal(buf_len(&t->c.in), 0);
@@ -215,7 +217,7 @@ static void check_end(struct stage *stage, struct talk *t, const struct profile 
         check_time(stage, t, p, first, IDLE_MS);
         check_gap(stage, t, first, "fin", p->grace_ms);
     } else {
-        check_time(stage, t, p, step_of(end), IDLE_MS);
+        check_time(stage, t, p, step_of(end), IDLE_MS + p->silent_ms);
     }
     if (end == RST) {
         check_how(t, "rst");
@@ -447,6 +449,23 @@ static void envoy_serves_new_streams_while_it_drains(struct stage *stage)
     check_gap(stage, t, "goaway", "fin", 100);
 }
 
+/* Over h1 it does so without a word, and the response to a request that comes meanwhile is the
+ * last. */
+static void envoy_serves_one_more_request_while_it_drains(struct stage *stage)
+{
+    struct talk *t = served_in_time(stage, "envoy", "{\"idle\":\"150ms\",\"drain\":\"1m\"}", 150);
+    struct h1_response r;
+    char value[64] = "";
+
+    check(client_silent(&t->c, in_ms(200)), "not silent: %s", client_story(&t->c));
+    assert_int_equal(talk_ask(t, NULL), 0);
+    bool whole = h1_read(&t->c, false, &r, in_ms(PATIENCE_MS));
+    h1_header(&r, "Connection", value, sizeof value);
+    h1_free(&r);
+    check(whole && strcmp(value, "close") == 0, "Connection is \"%s\"", value);
+    check(client_wait_fin(&t->c, in_ms(LATE_MS)), "no FIN: %s", client_story(&t->c));
+}
+
 /* The times, and what is assumed, as the catalogue lists them. */
 static void profiles_have_their_real_times_by_default(struct stage *stage)
 {
@@ -546,6 +565,7 @@ int main(void)
         SCENARIO(aws_alb_closes_at_an_age_however_busy, SEATS_ALL),
         SCENARIO(pings_do_not_keep_a_connection_from_being_idle, SEATS_H2),
         SCENARIO(envoy_serves_new_streams_while_it_drains, SEATS_H2),
+        SCENARIO(envoy_serves_one_more_request_while_it_drains, SEATS_H1),
     };
 
     return scenarios_run("profiles", list, sizeof list / sizeof list[0], NULL);

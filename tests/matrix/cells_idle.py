@@ -11,7 +11,7 @@ FIN_IDLE = [mode('idle-close', idle=IDLE), mode('idle-close', idle=IDLE, notify=
 FIN_IDLE_H1 = [mode('hint-lies', idle=IDLE), mode('node', idle=IDLE), mode('apache', idle=IDLE),
                mode('haproxy', idle=IDLE), mode('tomcat', idle=IDLE), mode('kestrel', idle=IDLE),
                mode('nginx', idle=IDLE), mode('gcp-alb', idle=IDLE), mode('jetty', idle=IDLE),
-               mode('envoy', idle=IDLE), mode('goaway-idle', idle=IDLE), mode('caddy', idle=IDLE), mode('go', idle=IDLE),
+               mode('envoy', idle=IDLE, drain='1ms', close='1ms'), mode('goaway-idle', idle=IDLE), mode('caddy', idle=IDLE), mode('go', idle=IDLE),
                mode('h2o', idle=IDLE), mode('lighttpd', idle=IDLE)]
 FIN_IDLE_H2 = [mode('gunicorn-sync', idle=IDLE)]  # over HTTP/1.1 each response is the last, and says so
 

@@ -7,6 +7,7 @@ import time
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 ETH_P_ALL, PACKET_OUTGOING, SO_TIMESTAMPNS, SO_RCVBUFFORCE = 3, 4, 35, 33
+SOL_PACKET, PACKET_STATISTICS = 263, 6
 
 # seq and ack as the wire has them; size: octets of payload
 Segment = collections.namedtuple('Segment', 'time flags seq ack size')
@@ -40,6 +41,10 @@ class Capture:
                      None)
         at = stamp[0] + stamp[1] / 1e9 if stamp else time.time()
         self.by[source, target].append(Segment(at, flags, seq, ack, payload))
+
+    def missed(self):
+        """How many segments came when there was no room for them, since this was asked last."""
+        return struct.unpack('II', self.sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
 
     def of(self, client_port, server_port):
         """Of the newest connection between these ports: what its client sent, and what its server did."""

@@ -225,6 +225,8 @@ def main():
         cells, scenes = chosen(row, options.only)
         run_situations(place, cells, report)
         run_scenes(place, scenes, report)
+        if place.capture.missed():
+            sys.exit('the capture has missed segments: this machine was too busy')
         json.dump({'server': row.name, 'version': row.version_said(),
                    'cells': [results[cell] for cell in cells + scenes]}, sys.stdout)
 

@@ -69,7 +69,8 @@ def in_order(events):
 def zero_of(peer, server):
     if peer.zero_at is None:
         return server.segments[0].time if server.segments else 0
-    return -peer.zero_at if peer.zero_at < 0 else server.time_of(peer.zero_at)
+    at = -peer.zero_at if peer.zero_at < 0 else server.time_of(peer.zero_at)
+    return at or peer.notes[0].time
 
 
 def stale_acks(client, server, fin_at, until):
