@@ -360,6 +360,7 @@
     X(RESPONSE, "response")                                                                        \
     X(IDLE, "idle")                                                                                \
     X(AGE, "age")                                                                                  \
+    X(LATE, "late")                                                                                \
     X(MARK, "mark")                                                                                \
     X(STALE, "stale")                                                                              \
     X(ADMIN, "admin")

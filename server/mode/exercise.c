@@ -22,7 +22,8 @@ struct strike {
 /* Does the rule wait for a time or a mark, and not for something that the client does? */
 static bool is_timed(const struct mode_rule *rule)
 {
-    return rule->slot == ON_IDLE || rule->slot == ON_AGE || rule->slot == ON_MARK;
+    return rule->slot == ON_IDLE || rule->slot == ON_AGE || rule->slot == ON_LATE_NOTHING ||
+           rule->slot == ON_MARK;
 }
 
 /* Is there no request yet? */

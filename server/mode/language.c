@@ -61,8 +61,9 @@ static json_t *trigger_json(const struct trigger_row *row, bool *failed)
         json_t *places = json_array();
         for (const struct at_row *at = row->at; at->name; at++)
             add(places, place_json(at, failed), failed);
-        put(object, "at", places, failed);
-        put(object, "default_at", json_string(row->default_at), failed);
+        put(object, rule_member_rows[row->place].name, places, failed);
+        if (row->default_at)
+            put(object, "default_at", json_string(row->default_at), failed);
     }
     put(object, "takes", member_names(row->takes, failed), failed);
     put(object, "requires", member_names(row->requires, failed), failed);

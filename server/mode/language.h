@@ -184,6 +184,7 @@ int closing_read(struct compiler *c, const json_t *closing);
 /* The members of a rule beside "on" and "do"; a trigger takes some of them. */
 enum rule_member {
     RULE_AT,
+    RULE_WHAT,
     RULE_AFTER,
     RULE_NAME,
     RULE_UNLESS,
@@ -214,6 +215,7 @@ struct at_row {
 struct trigger_row {
     const char *about;       /* NULL ends the table */
     const struct at_row *at; /* its places; NULL: only slot */
+    enum rule_member place;  /* which of them is named by this: RULE_AT, RULE_WHAT */
     const char *default_at;
     enum trigger_slot slot;
     unsigned takes, requires; /* TAKES(RULE_...) */

@@ -40,6 +40,10 @@ enum trigger_slot {
     ON_RESPONSE_END,     /* its last byte was handed to the kernel */
     ON_IDLE,             /* idle for `after` */
     ON_AGE,              /* accepted `after` ago */
+    ON_LATE_HANDSHAKE,   /* late: TLS is not established */
+    ON_LATE_NOTHING,     /* late: no request has ever begun */
+    ON_LATE_HEAD,        /* late: a header section is not whole */
+    ON_LATE_BODY,        /* late: a request's content is not */
     ON_MARK,             /* a mark of this name was set `after` ago */
     ON_STALE,            /* bytes came after we ended or silenced it; before the wire reacts */
     TRIGGER_SLOTS
@@ -112,7 +116,7 @@ struct mode_rule {
     uint32_t nth_first, nth_last;  /* which requests of the connection; 1..UINT32_MAX */
     uint32_t times;                /* at most so often on one connection; UINT32_MAX: no limit */
     struct mode_range connections; /* only these */
-    int64_t after;                 /* idle, age, mark, listen: ns */
+    int64_t after;                 /* idle, age, late, mark, listen: ns */
     int64_t age;                   /* request, response: only when accepted so long ago, ns */
     int64_t idle_before;           /* reuse: only when idle so long before, ns */
     uint64_t place;                /* response at bytes or content: how many */

@@ -26,7 +26,8 @@ unsigned mode_rule_kinds(const struct mode_rule *rule)
     unsigned kinds = KINDS_OVER(rule->over);
     if (rule->slot == ON_LISTEN)
         return KINDS_ALL;
-    if (rule->slot == ON_CLIENT_HELLO || rule->slot == ON_HANDSHAKE || is_for_tls(rule))
+    if (rule->slot == ON_CLIENT_HELLO || rule->slot == ON_HANDSHAKE ||
+        rule->slot == ON_LATE_HANDSHAKE || is_for_tls(rule))
         kinds &= KINDS_TLS;
     return kinds;
 }

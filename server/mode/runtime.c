@@ -1,13 +1,9 @@
-/* runtime.c - when rules fire: at a place in a connection's life, when they fall due, at a mark.
+/* runtime.c - when rules fire: at a place in a connection's life, at a mark; due.c has those that
+ * fall due.
  *
  * What firing does is in script.c. Steps may come back in here: a program is kept for as long as
  * its rules are gone through, and the going ends when the connection's program is another one by
  * then.
- *
- * The idle timer is lazy. A busy connection leaves it armed; when it is reached too soon, it is
- * armed for the time that is right by then, or left alone when the connection is busy. So a request
- * on a connection with an idle rule costs two assignments and a comparison. It can be armed too
- * early, never too late, and no rule fires before its time.
  *
  * A rule that a mark has set off waits as a script that has not begun, and becomes an ordinary one
  * at its time. It belongs to the mode in force: another mode ends the waiting.
@@ -27,27 +23,35 @@
 
 /* --- Rules */
 
-/* Whether a rule is about this connection at all. */
+/* Whether a rule waits for a time or a mark, and not for something that the client does. */
+static bool is_timed(const struct mode_rule *rule)
+{
+    return rule->slot >= ON_IDLE && rule->slot <= ON_MARK;
+}
+
+/* Whether a rule is about this connection at all. What has said nothing that tells its protocol is
+ * taken as what it is presumed to be. */
 static bool is_about(const struct mode_conn *mc, const struct mode_rule *rule)
 {
-    return (rule->over == OVER_ALL || rule->over == mc->over) &&
+    return (rule->over == OVER_ALL ||
+            rule->over == (mc->over || !is_timed(rule) ? mc->over : mc->presumed)) &&
            mode_range_has(&rule->connections, mc->number);
 }
 
-/* And about this exchange, now. */
-static bool fits(const struct mode_conn *mc, const struct mode_rule *rule,
-                 const struct mode_exchange *mx)
+bool mode_rule_fits(const struct mode_conn *mc, const struct mode_rule *rule,
+                    const struct mode_exchange *mx)
 {
     if (!is_about(mc, rule))
         return false;
     if (rule->age && clock_now() - mc->accepted_at < rule->age)
         return false;
-    return !mx || (mx->ex->nth >= rule->nth_first && mx->ex->nth <= rule->nth_last &&
-                   mx->idle_before >= rule->idle_before);
+    if (!mx) /* a first request, or none */
+        return rule->nth_first <= 1;
+    return mx->ex->nth >= rule->nth_first && mx->ex->nth <= rule->nth_last &&
+           mx->idle_before >= rule->idle_before;
 }
 
-/* Whether a rule with a limit has fired often enough. */
-static bool is_exhausted(const struct mode_conn *mc, const struct mode_rule *rule)
+bool mode_rule_exhausted(const struct mode_conn *mc, const struct mode_rule *rule)
 {
     return mc->fired && mc->fired[rule->number] >= rule->times;
 }
@@ -64,7 +68,7 @@ static bool may_fire(struct mode_conn *mc, const struct mode_rule *rule)
             return false;
         }
     }
-    if (is_exhausted(mc, rule))
+    if (mode_rule_exhausted(mc, rule))
         return false;
     mc->fired[rule->number]++;
     return true;
@@ -72,7 +76,8 @@ static bool may_fire(struct mode_conn *mc, const struct mode_rule *rule)
 
 bool mode_rule_fires(struct mode_conn *mc, const struct mode_rule *rule)
 {
-    return fits(mc, rule, NULL) && mode_wire_state(mc) != WIRE_CLOSED && may_fire(mc, rule);
+    return mode_rule_fits(mc, rule, NULL) && mode_wire_state(mc) != WIRE_CLOSED &&
+           may_fire(mc, rule);
 }
 
 static bool has_room(const struct mode_conn *mc)
@@ -85,12 +90,11 @@ static bool has_room(const struct mode_conn *mc)
     return false;
 }
 
-/* Fires a rule if it fits. Returns whether the connection was taken out of service. */
-static bool fire_rule(struct mode_conn *mc, struct mode_program *program,
-                      const struct mode_rule *rule, struct mode_exchange *mx, bool from_loop,
-                      int64_t late)
+bool mode_rule_fire(struct mode_conn *mc, struct mode_program *program,
+                    const struct mode_rule *rule, struct mode_exchange *mx, bool from_loop,
+                    int64_t late)
 {
-    if (!fits(mc, rule, mx) || mode_wire_state(mc) == WIRE_CLOSED || !has_room(mc) ||
+    if (!mode_rule_fits(mc, rule, mx) || mode_wire_state(mc) == WIRE_CLOSED || !has_room(mc) ||
         !may_fire(mc, rule))
         return false;
     struct script *s = script_create(mc, program, rule, mx);
@@ -117,7 +121,7 @@ static void fire(struct mode_conn *mc, enum trigger_slot slot, struct mode_excha
         if (silenced || mc->program != program || (mx && mx->over))
             break;
         if (place == ANYWHERE || rule->place == place)
-            silenced = fire_rule(mc, program, rule, mx, false, ON_TIME);
+            silenced = mode_rule_fire(mc, program, rule, mx, false, ON_TIME);
     }
     mode_unref(program);
 }
@@ -140,8 +144,8 @@ int64_t mode_next_place(const struct mode_conn *mc, const struct mode_exchange *
     for (unsigned i = 0; i < mc->program->by_slot[slot].count; i++) {
         const struct mode_rule *rule = mc->program->by_slot[slot].rules[i];
         int64_t place = (int64_t)rule->place;
-        if (place > passed && (next < 0 || place < next) && fits(mc, rule, mx) &&
-            !is_exhausted(mc, rule))
+        if (place > passed && (next < 0 || place < next) && mode_rule_fits(mc, rule, mx) &&
+            !mode_rule_exhausted(mc, rule))
             next = place;
     }
     return next;
@@ -156,82 +160,8 @@ int mode_run(struct mode_conn *mc, struct mode_program *program)
     return 0;
 }
 
-/* --- Idle and age: rules in the order they fall due, counted off in *done from the time since */
-
-/* Arms m for the next of the rules, unless it is armed for that or earlier. */
-static void arm(struct mode_conn *mc, struct timer *m, enum trigger_slot slot, int64_t since,
-                uint32_t done)
-{
-    if (since == TIME_NONE || done >= mc->program->by_slot[slot].count)
-        return;
-    int64_t due = since + mc->program->by_slot[slot].rules[done]->after;
-    if (!timer_armed(m) || m->due > due)
-        timer_at(m, due);
-}
-
-/* How late a rule is that was due: against its own time, or against when it became part of the
- * connection, if that was later. */
-static int64_t lateness(const struct mode_conn *mc, int64_t due, int64_t now)
-{
-    return now - (due > mc->mode_since ? due : mc->mode_since);
-}
-
-/* Fires what is due at now. */
-static void fire_due(struct mode_conn *mc, enum trigger_slot slot, const int64_t *since,
-                     uint32_t *done, int64_t now)
-{
-    struct mode_program *program = mode_ref(mc->program);
-    int64_t began = *since;
-    bool silenced = false;
-    /* A step may end the spell or begin another one. */
-    while (mc->program == program && *since == began && *done < program->by_slot[slot].count) {
-        const struct mode_rule *rule = program->by_slot[slot].rules[*done];
-        int64_t due = began + rule->after;
-        if (due > now)
-            break;
-        ++*done;
-        if (!silenced)
-            silenced = fire_rule(mc, program, rule, NULL, true, lateness(mc, due, now));
-    }
-    mode_unref(program);
-}
-
-static void idle_reached(struct timer *m, int64_t late)
-{
-    struct mode_conn *mc = link_entry(m, struct mode_conn, idle);
-    if (mc->idle_since == TIME_NONE || has_caught_up(mc))
-        return;
-    if (mc->wire && wire_unread(mc->wire) > 0) { /* not idle: the loop has yet to read it */
-        timer_at(m, clock_now() + NS_PER_MS);
-        return;
-    }
-    fire_due(mc, ON_IDLE, &mc->idle_since, &mc->idle_done, m->due + late);
-    arm(mc, &mc->idle, ON_IDLE, mc->idle_since, mc->idle_done);
-}
-
-static void age_reached(struct timer *m, int64_t late)
-{
-    struct mode_conn *mc = link_entry(m, struct mode_conn, age);
-    if (has_caught_up(mc))
-        return;
-    fire_due(mc, ON_AGE, &mc->accepted_at, &mc->age_done, m->due + late);
-    arm(mc, &mc->age, ON_AGE, mc->accepted_at, mc->age_done);
-}
-
-void mode_idle(struct mode_conn *mc, int64_t since)
-{
-    mc->idle_since = since;
-    mc->idle_done = 0;
-    arm(mc, &mc->idle, ON_IDLE, since, 0);
-}
-
-void mode_busy(struct mode_conn *mc)
-{
-    mc->idle_since = TIME_NONE;
-}
-
-static void ledger_missed(const struct mode_conn *mc, const struct mode_rule *rule, int64_t late,
-                          const char *why)
+void mode_ledger_missed(const struct mode_conn *mc, const struct mode_rule *rule, int64_t late,
+                        const char *why)
 {
     ledger_begin(mc->ledger, EV_FAULT_MISSED, mc->id, 0);
     ledger_text(mc->ledger, F_MODE_NAME, mc->program->name);
@@ -240,30 +170,6 @@ static void ledger_missed(const struct mode_conn *mc, const struct mode_rule *ru
     ledger_int(mc->ledger, F_LATE, late);
     ledger_text(mc->ledger, F_WHY, why);
     ledger_commit(mc->ledger);
-}
-
-static void give_way(const struct mode_conn *mc, enum trigger_slot slot, int64_t since,
-                     uint32_t done, const char *why)
-{
-    if (since == TIME_NONE || done >= mc->program->by_slot[slot].count)
-        return;
-    int64_t now = clock_now();
-    for (; done < mc->program->by_slot[slot].count; done++) {
-        const struct mode_rule *rule = mc->program->by_slot[slot].rules[done];
-        if (since + rule->after > now)
-            return;
-        if (fits(mc, rule, NULL) && !is_exhausted(mc, rule))
-            ledger_missed(mc, rule, lateness(mc, since + rule->after, now), why);
-    }
-}
-
-void mode_gives_way(struct mode_conn *mc, const char *why, bool ends)
-{
-    if (!ends)
-        has_caught_up(mc);
-    give_way(mc, ON_IDLE, mc->idle_since, mc->idle_done, why);
-    if (ends)
-        give_way(mc, ON_AGE, mc->accepted_at, mc->age_done, why);
 }
 
 /* --- What is armed */
@@ -277,7 +183,7 @@ static bool is_armed(const struct mode_conn *mc, const struct mode_rule *rule)
         faults = class != CLASS_NONE && class != CLASS_SAYS && class != CLASS_REPAIRS;
     }
     unsigned kind = KIND(mc->over, mc->wire && wire_is_tls(mc->wire));
-    return faults && is_about(mc, rule) && !is_exhausted(mc, rule) &&
+    return faults && is_about(mc, rule) && !mode_rule_exhausted(mc, rule) &&
            (!mc->over || mode_rule_kinds(rule) & kind);
 }
 
@@ -306,7 +212,7 @@ static struct armed armed_for_request(const struct mode_conn *mc, uint32_t nth)
         if (!waits || rule->nth_last < nth)
             continue;
         int64_t left = rule->age ? mc->accepted_at + rule->age - now : 0;
-        int64_t idle = mc->idle_since == TIME_NONE ? 0 : now - mc->idle_since;
+        int64_t idle = mc->idle.since == TIME_NONE ? 0 : now - mc->idle.since;
         if (rule->idle_before - idle > left)
             left = rule->idle_before - idle;
         take_if_sooner(mc, rule, left > 0 ? left : 0, &next);
@@ -316,16 +222,17 @@ static struct armed armed_for_request(const struct mode_conn *mc, uint32_t nth)
 
 const struct mode_rule *mode_armed(const struct mode_conn *mc, uint32_t nth, int64_t *due_in)
 {
-    static const enum trigger_slot slots[] = { ON_IDLE, ON_AGE };
-    const int64_t since[] = { mc->idle_since, mc->accepted_at }, now = clock_now();
-    const uint32_t done[] = { mc->idle_done, mc->age_done };
+    const struct mode_due *dues[] = { &mc->idle, &mc->age, &mc->late };
+    const int64_t now = clock_now();
     struct armed next = { NULL, 0 };
-    for (unsigned k = 0; k < 2; k++)
-        for (unsigned i = done[k];
-             since[k] != TIME_NONE && i < mc->program->by_slot[slots[k]].count; i++) {
-            const struct mode_rule *rule = mc->program->by_slot[slots[k]].rules[i];
-            take_if_sooner(mc, rule, since[k] + rule->after - now, &next);
+    for (unsigned k = 0; k < sizeof dues / sizeof *dues; k++) {
+        const struct mode_due *d = dues[k];
+        for (unsigned i = d->done; d->since != TIME_NONE && i < mc->program->by_slot[d->slot].count;
+             i++) {
+            const struct mode_rule *rule = mc->program->by_slot[d->slot].rules[i];
+            take_if_sooner(mc, rule, d->since + rule->after - now, &next);
         }
+    }
     for (const struct link *l = mc->scripts.next; l != &mc->scripts; l = l->next) {
         const struct script *s = link_entry(l, struct script, link);
         if (s->waiting)
@@ -388,9 +295,9 @@ static unsigned call_off(struct mode_conn *mc, const char *mark)
         if (!s->waiting || (mark && (!s->rule->unless || strcmp(s->rule->unless, mark) != 0)))
             continue;
         int64_t late = clock_now() - s->timer.due;
-        if (late >= 0 && fits(mc, s->rule, NULL) && !is_exhausted(mc, s->rule))
-            ledger_missed(mc, s->rule, late,
-                          mark ? "a mark called it off first" : "another mode came first");
+        if (late >= 0 && mode_rule_fits(mc, s->rule, NULL) && !mode_rule_exhausted(mc, s->rule))
+            mode_ledger_missed(mc, s->rule, late,
+                               mark ? "a mark called it off first" : "another mode came first");
         script_destroy(s);
         count++;
     }
@@ -411,12 +318,12 @@ unsigned mode_mark(struct mode_conn *mc, const char *name)
             break;
         if (strcmp(rule->mark, name) != 0)
             continue;
-        woken +=
-            fits(mc, rule, NULL) && mode_wire_state(mc) != WIRE_CLOSED && !is_exhausted(mc, rule);
+        woken += mode_rule_fits(mc, rule, NULL) && mode_wire_state(mc) != WIRE_CLOSED &&
+                 !mode_rule_exhausted(mc, rule);
         if (rule->after > 0)
             wait_for(mc, program, rule);
         else if (!silenced)
-            silenced = fire_rule(mc, program, rule, NULL, true, ON_TIME);
+            silenced = mode_rule_fire(mc, program, rule, NULL, true, ON_TIME);
     }
     mode_unref(program);
     return woken;
@@ -436,16 +343,13 @@ void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *h
     mc->program = mode_ref(program);
     mc->fired = NULL;
     mc->accepted_at = mc->mode_since = clock_now();
-    mc->goaway_at = mc->idle_since = TIME_NONE;
+    mc->goaway_at = TIME_NONE;
     mc->goaway_fault = mc->acting = 0;
     mc->said = mc->last = (struct mode_fault){ 0 };
     mc->doing = NULL;
-    mc->idle = (struct timer){ .reached = idle_reached };
-    mc->age = (struct timer){ .reached = age_reached };
-    mc->idle_done = mc->age_done = 0;
     link_init(&mc->scripts);
     mc->script_count = 0;
-    arm(mc, &mc->age, ON_AGE, mc->accepted_at, 0);
+    due_begin(mc);
 }
 
 void mode_conn_stop_scripts(struct mode_conn *mc)
@@ -456,24 +360,12 @@ void mode_conn_stop_scripts(struct mode_conn *mc)
 
 void mode_conn_finish(struct mode_conn *mc)
 {
-    timer_cancel(&mc->idle);
-    timer_cancel(&mc->age);
+    due_end(mc);
     mode_conn_stop_scripts(mc);
     mode_unref(mc->program);
     mc->program = NULL;
     free(mc->fired);
     mc->fired = NULL;
-}
-
-/* Arms m for the first rule of a new program, from now when that is overdue. */
-static void arm_anew(struct mode_conn *mc, struct timer *m, enum trigger_slot slot, int64_t since,
-                     int64_t now)
-{
-    timer_cancel(m);
-    if (since == TIME_NONE || !mode_has(mc->program, slot))
-        return;
-    int64_t due = since + mc->program->by_slot[slot].rules[0]->after;
-    timer_at(m, due > now ? due : now);
 }
 
 void mode_conn_set(struct mode_conn *mc, struct mode_program *program)
@@ -484,10 +376,8 @@ void mode_conn_set(struct mode_conn *mc, struct mode_program *program)
     mc->program = program;
     free(mc->fired);
     mc->fired = NULL;
-    mc->idle_done = mc->age_done = 0;
-    int64_t now = mc->mode_since = clock_now();
-    arm_anew(mc, &mc->idle, ON_IDLE, mc->idle_since, now);
-    arm_anew(mc, &mc->age, ON_AGE, mc->accepted_at, now);
+    mc->mode_since = clock_now();
+    due_anew(mc);
 }
 
 /* Forgets what rules have given for the response. */
@@ -561,6 +451,7 @@ void mode_exchange_over(struct mode_exchange *mx)
         if (s->mx == mx)
             s->mx = NULL;
     }
+    due_exchange_over(mx);
     forget_response(mx);
     mx->over = true;
 }

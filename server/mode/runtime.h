@@ -33,6 +33,15 @@ struct mode_fault {
     int64_t at;
 };
 
+/* Rules of a slot that fall due, counted from a time: those of idle, age and late. */
+struct mode_due {
+    struct timer timer;
+    int64_t since; /* TIME_NONE: nothing is counted */
+    uint32_t done; /* rules, in order of `after`, that are through since then */
+    uint8_t slot;  /* enum trigger_slot */
+    bool looked;   /* late: it was reached while bytes waited to be read */
+};
+
 struct mode_host {
     /* The last gate of this exchange opened: answer it if its request is complete, or continue with
      * the response if it stands at a place. */
@@ -45,6 +54,9 @@ struct mode_host {
      * left: if that waits, the host says so later, by mode_ledger_in_effect or mode_ledger_undone,
      * and returns true. NULL: nobody wants to know. */
     bool (*told)(void *host, uint64_t fault, enum ledger_step step, uint32_t nth, bool done);
+    /* A rule of late is due for this exchange: the host calls mode_exchange_due(mx, now), and keeps
+     * mx's memory until that returns. NULL: it is called at once. */
+    void (*due)(void *host, struct mode_exchange *mx, int64_t now);
     /* A PING was sent; before: wire_end_offset() just before. NULL: nobody wants to know. */
     void (*pinged)(void *host, const uint8_t opaque[8], uint64_t before);
 };
@@ -60,6 +72,8 @@ struct mode_conn {
     uint32_t number;       /* in the plan; 0: older than it. Set by the host */
     uint8_t over;          /* one of OVER_* once the protocol is known, 0 before: rules narrowed
                               by over do not fire then */
+    uint8_t presumed;      /* as what it is taken before that by rules that wait for a time or a
+                              mark; 0: nothing. Set by the host */
     bool changed;          /* a step has changed it so that it will not be as it was */
     bool held;             /* goaway with then_hold: the host answers nothing any more */
     struct mode_program *program;
@@ -72,10 +86,8 @@ struct mode_conn {
     uint64_t goaway_fault;  /* the seq of its fault event */
     uint64_t acting;     /* the seq of the fault event of the step that is being done; 0: none is */
     struct doing *doing; /* that step; of those that say at once whether they took effect */
-    int64_t idle_since;  /* TIME_NONE: busy */
-    struct timer idle, age;
-    uint32_t idle_done; /* rules, in order of `after`, that are through in this idle spell */
-    uint32_t age_done;
+    struct mode_due idle; /* in each idle spell; no since: busy */
+    struct mode_due age, late;
     struct link scripts;
     unsigned script_count;
     uint32_t initial_window; /* SETTINGS_INITIAL_WINDOW_SIZE in force */
@@ -108,10 +120,11 @@ struct mode_exchange {
     struct mode_program *program;   /* keeps instead alive */
     struct mode_header *set;        /* by header steps, newest first: the host puts them in */
     uint64_t ended_fault; /* the seq of the fault event of the step that reset its stream */
+    struct mode_due late; /* what it waits for, and since when; the host says it first */
 };
 
-/* Starts with program (a reference is taken): sets everything but wire, engine, over and number,
- * which are the host's. The connection counts as accepted now. Arms age rules. */
+/* Starts with program (a reference is taken): sets everything but wire, engine, over, presumed and
+ * number, which are the host's. The connection counts as accepted now. Arms age rules. */
 void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *host,
                     struct ledger *ledger, uint64_t id, struct mode_program *program);
 
@@ -153,6 +166,27 @@ int mode_run(struct mode_conn *mc, struct mode_program *program);
 /* The connection became idle at this time, or is busy again. */
 void mode_idle(struct mode_conn *mc, int64_t since);
 void mode_busy(struct mode_conn *mc);
+/* From this time on (TIME_NONE: no more) this is waited for on the connection: ON_LATE_HANDSHAKE,
+ * ON_LATE_NOTHING, or ON_LATE_HEAD while the protocol is not known. Out of service nothing is late:
+ * the host says it anew when that is over. */
+void mode_late(struct mode_conn *mc, enum trigger_slot slot, int64_t since);
+/* The same for an exchange: ON_LATE_HEAD, or ON_LATE_BODY. */
+void mode_exchange_late_begin(struct mode_exchange *mx, enum trigger_slot slot, int64_t since);
+static inline void mode_exchange_late(struct mode_exchange *mx, enum trigger_slot slot,
+                                      int64_t since)
+{
+    if (timer_armed(&mx->late.timer) || mode_has(mx->conn->program, slot)) {
+        mode_exchange_late_begin(mx, slot, since);
+        return;
+    }
+    mx->late.slot = (uint8_t)slot; /* so much is there when the mode changes */
+    mx->late.since = since;
+    mx->late.done = 0;
+}
+/* The connection has another program. */
+void mode_exchange_anew(struct mode_exchange *mx);
+/* Fires what is due at now, see mode_host.due. */
+void mode_exchange_due(struct mode_exchange *mx, int64_t now);
 /* The connection is under this fault from now on. */
 void mode_conn_strikes(struct mode_conn *mc, uint64_t fault);
 /* The rule that is the next to be a fault of the connection: the first that falls due of those on
@@ -164,7 +198,7 @@ const struct mode_rule *mode_armed(const struct mode_conn *mc, uint32_t nth, int
  * runs or waits on it (what has come may yet be executed, say), or a rule of its mode, also one
  * that has fired, would bring it back (heal, resume). */
 bool mode_may_go_on(const struct mode_conn *mc);
-/* Ledgers the rules of idle (and of age, if it ends) that are due and have not run
+/* Ledgers the rules of idle (and of age and late, if it ends) that are due and have not run
  * (EV_FAULT_MISSED): the server's loop comes to them too late, as something of the client's came
  * first. why: what that is, a clause. ends: it ends the connection. Before mode_busy. */
 void mode_gives_way(struct mode_conn *mc, const char *why, bool ends);

@@ -1,4 +1,5 @@
-/* runtime_impl.h - what script.c (a rule at work) and runtime.c (when rules fire) share. */
+/* runtime_impl.h - what script.c (a rule at work), runtime.c (when rules fire) and due.c (those
+ * that fall due) share. */
 #pragma once
 
 #include "mode/language.h"
@@ -38,8 +39,27 @@ static inline bool has_caught_up(struct mode_conn *mc)
     return mc->calls->catch_up && mc->calls->catch_up(mc->host);
 }
 
+/* Whether a rule is about this connection, and about this exchange (or NULL), now. */
+bool mode_rule_fits(const struct mode_conn *mc, const struct mode_rule *rule,
+                    const struct mode_exchange *mx);
+/* Whether a rule with a limit has fired often enough. */
+bool mode_rule_exhausted(const struct mode_conn *mc, const struct mode_rule *rule);
+/* Fires a rule if it fits. Returns whether the connection was taken out of service. */
+bool mode_rule_fire(struct mode_conn *mc, struct mode_program *program,
+                    const struct mode_rule *rule, struct mode_exchange *mx, bool from_loop,
+                    int64_t late);
 /* Whether a rule that waited fires now, which is counted. */
 bool mode_rule_fires(struct mode_conn *mc, const struct mode_rule *rule);
+
+/* Ledgers that a rule that was due did not fire (EV_FAULT_MISSED). */
+void mode_ledger_missed(const struct mode_conn *mc, const struct mode_rule *rule, int64_t late,
+                        const char *why);
+
+/* --- due.c: as mode_conn_init, mode_conn_finish, mode_conn_set, mode_exchange_over */
+void due_begin(struct mode_conn *mc);
+void due_end(struct mode_conn *mc);
+void due_anew(struct mode_conn *mc);
+void due_exchange_over(struct mode_exchange *mx);
 
 enum wire_state mode_wire_state(const struct mode_conn *mc); /* also when the wire is gone */
 void mode_log_no_memory(const struct mode_conn *mc);

@@ -35,7 +35,8 @@ void step_places(const struct step_row *row, void (*place)(void *arg, const char
         if (!trigger->at && (row->slots & IN(trigger->slot)))
             place(arg, trigger_name(trigger));
         for (const struct at_row *at = trigger->at; at && at->name; at++) {
-            snprintf(text, sizeof text, "%s at %s", trigger_name(trigger), at->name);
+            snprintf(text, sizeof text, trigger->place == RULE_AT ? "%s at %s" : "%s %s",
+                     trigger_name(trigger), at->name);
             if (row->slots & IN(at->slot))
                 place(arg, text);
         }

@@ -209,9 +209,10 @@ static const struct arg_row respond_args[] = {
 /* --- Where steps can stand. In the middle of a response an engine may have said half a frame: only
  * the wire can be told something then. */
 
-#define IN_OPEN     (IN_ANY & ~IN(ON_STALE))
-#define IN_WHOLE    (IN_OPEN & ~IN(ON_RESPONSE_BYTES))
-#define IN_ENGINE   (IN_WHOLE & ~(IN(ON_ACCEPT) | IN(ON_CLIENT_HELLO) | IN(ON_HANDSHAKE)))
+#define IN_OPEN  (IN_ANY & ~IN(ON_STALE))
+#define IN_WHOLE (IN_OPEN & ~IN(ON_RESPONSE_BYTES))
+#define IN_ENGINE                                                                                  \
+    (IN_WHOLE & ~(IN(ON_ACCEPT) | IN(ON_CLIENT_HELLO) | IN(ON_HANDSHAKE) | IN(ON_LATE_HANDSHAKE)))
 #define IN_EXCHANGE (IN_REQUEST | IN(ON_RESPONSE_START))
 
 /* --- The rows */
@@ -506,7 +507,8 @@ const struct step_row step_rows[] = {
                                    "connection stays",
                           .args = rst_stream_args,
                           .shorthand = true,
-                          .slots = IN_EXCHANGE | IN(ON_RESPONSE_CONTENT) | IN(ON_RESPONSE_END),
+                          .slots = IN_EXCHANGE | IN(ON_RESPONSE_CONTENT) | IN(ON_RESPONSE_END) |
+                                   IN(ON_LATE_HEAD) | IN(ON_LATE_BODY),
                           .over = OVER_H2,
                           .fault = true,
                           .tells = true,

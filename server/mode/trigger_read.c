@@ -121,8 +121,10 @@ static int refuse_place(const struct reading *r, const struct path *here, const 
         mode_names_add(&names, text);
         suggest_offer(&meant, row->name);
     }
-    mode_refuse_at(r->c, here, names.text, "%s is no place of the trigger \"%s\"",
-                   mode_json_shown(value, shown), trigger_name(r->trigger));
+    mode_refuse_at(
+        r->c, here, names.text, "%s is no %s of the trigger \"%s\"", mode_json_shown(value, shown),
+        r->trigger->place == RULE_AT ? "place" : rule_member_rows[r->trigger->place].name,
+        trigger_name(r->trigger));
     return refuse_meant(r->c->why, &meant);
 }
 
@@ -130,7 +132,7 @@ static int refuse_place(const struct reading *r, const struct path *here, const 
 static int read_at(const struct reading *r)
 {
     struct path here, inside;
-    const json_t *value = member(r, RULE_AT, &here), *count = NULL;
+    const json_t *value = member(r, r->trigger->place, &here), *count = NULL;
     r->rule->slot = r->trigger->slot;
     if (!r->trigger->at)
         return 0;
@@ -253,6 +255,20 @@ static int read_times(const struct reading *r)
     return error;
 }
 
+/* What cannot narrow a rule about what is late before there is a request, or a protocol. */
+static int check_late(const struct reading *r)
+{
+    bool handshake = r->rule->slot == ON_LATE_HANDSHAKE, before = r->rule->slot == ON_LATE_NOTHING;
+    struct path here;
+    if ((handshake || before) && member(r, RULE_NTH, &here))
+        return mode_refuse_at(r->c, &here, "it to be left out, or \"what\": head, body",
+                              "no request has begun there");
+    if (handshake && member(r, RULE_OVER, &here))
+        return mode_refuse_at(r->c, &here, "it to be left out, or \"what\": nothing, head, body",
+                              "the protocol is not known before TLS is established");
+    return 0;
+}
+
 int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
                  struct mode_rule *rule)
 {
@@ -265,6 +281,8 @@ int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
     error = check_members(&r);
     if (!error)
         error = read_at(&r);
+    if (!error)
+        error = check_late(&r);
     if (!error)
         error = read_duration(&r, RULE_AFTER, &rule->after);
     if (!error)

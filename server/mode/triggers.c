@@ -4,6 +4,7 @@
 
 const struct rule_member_row rule_member_rows[RULE_MEMBERS] = {
     [RULE_AT] = { "at", "where in the request or response", "one of the trigger's places" },
+    [RULE_WHAT] = { "what", "what is late", "\"handshake\", \"nothing\", \"head\" or \"body\"" },
     [RULE_AFTER] = { "after", "how long it lasts before the rule fires", DURATION_ALLOWED },
     [RULE_NAME] = { "name", "the mark it waits for", MODE_NAME_ALLOWED },
     [RULE_UNLESS] = { "unless", "another mark: set before the rule fires, it calls it off",
@@ -37,6 +38,16 @@ static const struct at_row at_response[] = {
     { "content", ON_RESPONSE_CONTENT,
       "exactly so much of its content is with the kernel; 0: the header section", true, 0 },
     { "end", ON_RESPONSE_END, "the response's last byte was handed to the kernel", 0, 0 },
+    { 0 },
+};
+
+static const struct at_row late_what[] = {
+    { "handshake", ON_LATE_HANDSHAKE, "TLS, since the connection was accepted", 0, 0 },
+    { "nothing", ON_LATE_NOTHING,
+      "a first request, since the connection was accepted, or TLS established: it has not begun", 0,
+      0 },
+    { "head", ON_LATE_HEAD, "a request's header section, since its first byte", 0, 0 },
+    { "body", ON_LATE_BODY, "a request's content, since its header section", 0, 0 },
     { 0 },
 };
 
@@ -100,6 +111,15 @@ const struct trigger_row trigger_rows[] = {
                       .takes = ON_CONNECTION | TAKES(RULE_AFTER) | TAKES(RULE_OVER),
                       .requires = TAKES(RULE_AFTER),
                       .times = ALWAYS },
+    [TRIGGER_LATE] = { .about =
+                           "something has begun, and is not whole so long after; once for each",
+                       .place = RULE_WHAT,
+                       .at = late_what,
+                       .takes = ON_CONNECTION | TAKES(RULE_WHAT) | TAKES(RULE_AFTER) |
+                                TAKES(RULE_OVER) | TAKES(RULE_NTH),
+                       .requires = TAKES(RULE_WHAT) | TAKES(RULE_AFTER),
+                       .nth_first = 1,
+                       .times = ALWAYS },
     [TRIGGER_MARK] = { .about =
                            "the test harness set the mark of this name, after ago; at each setting",
                        .slot = ON_MARK,

@@ -111,6 +111,33 @@ void exchange_busy(struct exchanges *xs)
     mode_busy(xs->mode);
 }
 
+/* --- Late: what has begun and is not there */
+
+void exchange_late_anew(struct exchanges *xs, int64_t now)
+{
+    for (struct link *i = xs->unanswered.next; i != &xs->unanswered; i = i->next) {
+        struct session_exchange *sx = link_entry(i, struct session_exchange, link);
+        if (sx->reached < REACHED_COMPLETE)
+            mode_exchange_late(&sx->mx,
+                               sx->reached == REACHED_HEADERS ? ON_LATE_BODY : ON_LATE_HEAD, now);
+    }
+}
+
+void exchange_another_mode(struct exchanges *xs)
+{
+    for (struct link *i = xs->unanswered.next; i != &xs->unanswered; i = i->next)
+        mode_exchange_anew(&link_entry(i, struct session_exchange, link)->mx);
+}
+
+void exchange_due(struct mode_exchange *mx, int64_t now)
+{
+    struct session_exchange *sx = link_entry(mx, struct session_exchange, mx);
+    exchange_pin(sx);
+    if (!sx->end_told)
+        mode_exchange_due(mx, now);
+    exchange_unpin(sx);
+}
+
 static bool is_closed(const struct exchanges *xs)
 {
     return wire_state(xs->wire) == WIRE_CLOSED;
@@ -234,6 +261,7 @@ static void leave(struct session_exchange *sx, uint64_t end_mark, uint64_t end_o
     sx->end_mark = end_mark;
     sx->end_offset = end_offset;
     sx->mx.standing = false;
+    mode_exchange_late(&sx->mx, ON_LATE_BODY, TIME_NONE); /* if it was answered early */
     places_forget(sx);
     link_remove(&sx->link);
     link_append(&xs->leaving, &sx->link);
@@ -350,6 +378,7 @@ static void begin(void *host, struct exchange *ex)
     sx->xs = xs;
     sx->mx.conn = xs->mode;
     sx->mx.ex = ex;
+    sx->mx.late.since = TIME_NONE;
     sx->digest = sx->read.digest = HASH_START;
     for (unsigned of = 0; of < STOP_KINDS; of++)
         sx->place[of] = -1;
@@ -366,6 +395,9 @@ static void begin(void *host, struct exchange *ex)
     xs->idle_since = xs->quiet_since = TIME_NONE;
     mode_gives_way(xs->mode, "a request came first", false);
     mode_busy(xs->mode);
+    if (xs->begun == 1)
+        mode_late(xs->mode, ON_LATE_NOTHING, TIME_NONE);
+    mode_exchange_late(&sx->mx, ON_LATE_HEAD, sx->read.begun_at);
     xs->calls->heard(xs, sx, now);
     exchange_fire(sx, ON_FIRST_BYTE);
 }
@@ -378,6 +410,7 @@ static void respond_too_large(struct session_exchange *sx)
     ledger_commit(xs->ledger);
     sx->problem = 413;
     sx->reached = REACHED_COMPLETE; /* as far as it will get */
+    mode_exchange_late(&sx->mx, ON_LATE_BODY, TIME_NONE);
     respond_continue(sx);
 }
 
@@ -397,6 +430,7 @@ static void headers(void *host, struct exchange *ex)
         return;
     char mark[MODE_NAME_SIZE] = "";
     sx->reached = REACHED_HEADERS;
+    mode_exchange_late(&sx->mx, ON_LATE_BODY, ex->request.content ? exchange_now(xs) : TIME_NONE);
     witness_serves(&sx->read);
     sx->target = ex->request.target;
     sx->read.content = ex->request.content;
@@ -441,6 +475,7 @@ static void complete(void *host, struct exchange *ex)
     struct reading *r = &sx->read;
     bool counted = r->attempt != 0;
     sx->reached = REACHED_COMPLETE;
+    mode_exchange_late(&sx->mx, ON_LATE_BODY, TIME_NONE);
     if (sx->body_bytes > 0) {
         struct request as_sent = ex->request;
         as_sent.target = sx->target;

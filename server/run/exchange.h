@@ -189,6 +189,12 @@ void exchange_input(struct exchanges *xs, const uint8_t *bytes, size_t n);
 void exchange_idle(struct exchanges *xs, int64_t now);
 /* It is not, whatever is open. */
 void exchange_busy(struct exchanges *xs);
+/* It serves again: what is not there of open requests is waited for from now on. */
+void exchange_late_anew(struct exchanges *xs, int64_t now);
+/* The connection has another mode. */
+void exchange_another_mode(struct exchanges *xs);
+/* As mode_host.due. */
+void exchange_due(struct mode_exchange *mx, int64_t now);
 /* Keeps its memory, also when it ends, until it is unpinned. exchange_unpin returns whether it goes
  * on; if not, it is gone. */
 void exchange_pin(struct session_exchange *sx);

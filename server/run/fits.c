@@ -27,7 +27,7 @@ static unsigned kind_of(const struct session *s)
 static uint32_t next_request(const struct session *s, enum trigger_slot slot, uint32_t now)
 {
     if (now)
-        return slot == ON_FIRST_BYTE ? now + 1 : now;
+        return slot == ON_FIRST_BYTE || slot == ON_LATE_HEAD ? now + 1 : now;
     return s->xs.open ? s->xs.begun : s->xs.begun + 1;
 }
 
@@ -36,12 +36,16 @@ static enum why_not why_not(const struct session *s, const struct mode_rule *rul
 {
     bool never = rule->after == DURATION_NEVER || rule->age == DURATION_NEVER ||
                  rule->idle_before == DURATION_NEVER;
-    bool asks = rule->slot >= ON_FIRST_BYTE && rule->slot <= ON_RESPONSE_END;
+    bool asks = (rule->slot >= ON_FIRST_BYTE && rule->slot <= ON_RESPONSE_END) ||
+                rule->slot == ON_LATE_HEAD || rule->slot == ON_LATE_BODY;
+    bool begun = rule->slot == ON_LATE_HANDSHAKE || (rule->slot == ON_LATE_NOTHING && s->xs.begun);
     if (rule->slot == ON_LISTEN)
         return by_url ? BEFORE : CAN;
     if (!(mode_rule_kinds(rule) & kind_of(s)))
         return KIND_OF;
     if (rule->slot < ON_PROTOCOL ? !s->early : rule->slot == ON_PROTOCOL && s->protocol_fired)
+        return BEFORE;
+    if (begun && (by_url || !s->early))
         return BEFORE;
     if (never)
         return NEVER;
@@ -84,7 +88,7 @@ int fits_url(const struct session *s, const struct exchange *ex, const struct mo
     enum why_not none = why_none(s, program, true, ex->nth);
     if (none == KIND_OF)
         return mode_refuse_kinds(program, kind_of(s), "mode", why);
-    if (none != EARLIER)
+    if (none != EARLIER && none != BEFORE)
         return 0;
     refuse(why, "mode", "a mode for this request or later ones",
            "\"%.63s\" can do nothing here: %s", program->name, reasons[none]);

@@ -6,9 +6,9 @@
  * script at work, anything that has changed the connection for good - the time does not run; it
  * begins anew when that is over. A connection that has carried a request, and has none open, may
  * stay idle for as long as it likes; one that never carried any may not, unless its mode has rules
- * for that.
+ * for that. Where its mode has rules on what is late, these decide.
  *
- * The timer is lazy, as that of idle rules (mode/runtime.c): it is armed for what may fall due
+ * The timer is lazy, as that of idle rules (mode/due.c): it is armed for what may fall due
  * first and left alone when that has come in time.
  */
 #include "run/session.h"
@@ -29,30 +29,31 @@ static void earlier(struct wait *wait, const char *what, int64_t limit, int64_t 
 }
 
 /* Does the mode say what becomes of a connection that carries no request? */
-static bool mode_decides(const struct session *s)
+static bool mode_decides(const struct mode_program *p)
 {
-    const struct mode_program *p = s->mode.program;
-    return mode_has(p, ON_IDLE) || mode_has(p, ON_AGE) || mode_has(p, ON_MARK);
+    return mode_has(p, ON_IDLE) || mode_has(p, ON_AGE) || mode_has(p, ON_LATE_NOTHING) ||
+           mode_has(p, ON_MARK);
 }
 
 /* What falls due first. */
 static struct wait first_wait(struct session *s)
 {
     const struct run_patience *p = &s->shared->config->patience;
+    const struct mode_program *mode = s->mode.program;
     struct wait first = { .what = NULL };
-    if (wire_state(s->xs.wire) == WIRE_HANDSHAKE)
+    if (wire_state(s->xs.wire) == WIRE_HANDSHAKE && !mode_has(mode, ON_LATE_HANDSHAKE))
         earlier(&first, "handshake timeout", p->handshake, &s->patience_since, NULL);
     if (!exchange_serving(&s->xs))
         return first;
-    if (s->xs.begun == 0 && !mode_decides(s))
+    if (s->xs.begun == 0 && !mode_decides(mode))
         earlier(&first, "header timeout", p->header, &s->patience_since, NULL);
     for (struct link *i = s->xs.unanswered.next; i != &s->xs.unanswered; i = i->next) {
         struct session_exchange *sx = link_entry(i, struct session_exchange, link);
         if (sx->end_told)
             continue;
-        if (sx->reached == REACHED_BEGUN)
+        if (sx->reached == REACHED_BEGUN && !mode_has(mode, ON_LATE_HEAD))
             earlier(&first, "header timeout", p->header, &sx->heard_at, sx);
-        else if (sx->reached == REACHED_HEADERS)
+        else if (sx->reached == REACHED_HEADERS && !mode_has(mode, ON_LATE_BODY))
             earlier(&first, "body timeout", p->body, &sx->heard_at, sx);
     }
     return first;

@@ -26,6 +26,7 @@ static void ledger_mode(const struct session *s, int entry)
 static void take_mode(struct session *s, struct mode_program *program)
 {
     mode_conn_set(&s->mode, program);
+    exchange_another_mode(&s->xs);
     wire_closing(s->xs.wire, &program->closing);
 }
 
@@ -177,9 +178,14 @@ static void fire_protocol(struct session *s)
  * back until then has been given to it. */
 static bool sniff(struct session *s, const uint8_t *bytes, size_t n)
 {
+    bool first = s->sniff.seen == 0;
     const struct protocol *protocol = protocol_sniff(&s->sniff, bytes, n);
-    if (!protocol)
+    if (!protocol) {
+        if (first) /* a request's, it may be */
+            mode_late(&s->mode, ON_LATE_HEAD, clock_now());
         return false;
+    }
+    mode_late(&s->mode, ON_LATE_NOTHING, s->mode.accepted_at);
     struct protocol_sniff before = s->sniff;
     s->sniff = (struct protocol_sniff){ 0 };
     if (!start_engine(s, protocol))
@@ -210,6 +216,7 @@ static void established(void *owner, const char *alpn)
     if (!start_engine(s, protocol_of_alpn(alpn)))
         return;
     patience_begin(s);
+    mode_late(&s->mode, ON_LATE_NOTHING, s->patience_since);
     exchange_idle(&s->xs, clock_now());
     mode_fire(&s->mode, ON_HANDSHAKE, NULL);
     fire_protocol(s);
@@ -417,6 +424,16 @@ static void held(struct session *s)
  * 5.5); the first time after this at most, unless its path is very slow. */
 #define FROM_HOLE (1250 * NS_PER_MS)
 
+/* What is waited for, from now on: of requests, and before there is one. */
+static void late_anew(struct session *s, int64_t now)
+{
+    if (wire_state(s->xs.wire) == WIRE_HANDSHAKE)
+        mode_late(&s->mode, ON_LATE_HANDSHAKE, now);
+    else if (s->xs.begun == 0)
+        mode_late(&s->mode, s->sniff.seen ? ON_LATE_HEAD : ON_LATE_NOTHING, now);
+    exchange_late_anew(&s->xs, now);
+}
+
 /* It serves again, after a stall or a hole. */
 static void resumed(struct session *s, bool hole)
 {
@@ -433,6 +450,7 @@ static void resumed(struct session *s, bool hole)
     s->xs.stale_seen = false;
     witness_resumes(&s->xs);
     patience_begin(s);
+    late_anew(s, now);
     if (s->xs.engine) {
         fire_protocol(s);
         if (exchange_serving(&s->xs))
@@ -476,9 +494,15 @@ static const struct wire_owner wire_calls = {
     .closed = closed,
 };
 
+static void due(void *host, struct mode_exchange *mx, int64_t now)
+{
+    exchange_due(mx, now);
+}
+
 static const struct mode_host mode_calls = {
     .released = released,
     .catch_up = catch_up,
+    .due = due,
     .told = told,
     .pinged = pinged,
 };
@@ -555,12 +579,14 @@ int session_accept(struct session_shared *shared, const struct run_listener *lis
     int picked = pick(s);
     mode_conn_init(&s->mode, &mode_calls, s, shared->ledger, s->xs.id,
                    plan_program(shared->plan, picked));
+    s->mode.presumed = listener->tls ? 0 : listener->over & OVER_H1;
     s->early = true;
     s->peer = address_of(peer);
     ledger_open(s, peer, picked);
     s->mode.wire = s->xs.wire;
     wire_closing(s->xs.wire, &s->mode.program->closing);
     patience_begin(s);
+    mode_late(&s->mode, listener->tls ? ON_LATE_HANDSHAKE : ON_LATE_NOTHING, s->mode.accepted_at);
     exchange_idle(&s->xs, clock_now());
     *out = s;
     return 0;

@@ -42,6 +42,8 @@ static bool got_no_further(const struct history *h, const struct connection *c)
     case TRIGGER_HANDSHAKE:
     case TRIGGER_PROTOCOL:
         return f->in_effect != TRI_NO;
+    case TRIGGER_LATE: /* as what it had begun was not whole; an unused one is a spare */
+        return f->in_effect != TRI_NO && !c->protocol;
     default:
         return false;
     }

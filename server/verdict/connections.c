@@ -71,6 +71,7 @@ void history_on_client_hello(struct history *h, const struct ledger_record *r)
 void history_on_protocol(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = history_connection_of(h, r);
+    c->protocol = true;
     c->h2 = ledger_number(r, F_PROTOCOL_NAME, SPOKEN_H1) == SPOKEN_H2;
     record_hash(r, F_CLIENT, &c->client);
 }

@@ -187,6 +187,7 @@ struct connection {
     int by, how;   /* enum ledger_by, ledger_how, once it has ended */
     bool in_handshake;
     bool spoke;     /* the client has sent something */
+    bool protocol;  /* its HTTP version is known: it can carry requests */
     bool armed;     /* at its end a rule had still to fire on it */
     int64_t due_in; /* then: how soon it would have; NEVER: it does not wait for a time */
     bool unknown;   /* it lived through a gap */

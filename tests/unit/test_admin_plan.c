@@ -456,7 +456,7 @@ static void suites_are_listed_and_shown(void **state)
     assert_string_equal(json_string_value(json_object_get(first, "name")), "all");
     assert_int_equal(rig_get("/v1/suites/stale"), 200);
     assert_string_equal(reply_text("name"), "stale");
-    assert_int_equal(json_array_size(json_object_get(reply.json, "rows")), 14);
+    assert_int_equal(json_array_size(json_object_get(reply.json, "rows")), 15);
     assert_int_equal(rig_get("/v1/suites/stael"), 404);
     assert_problem(404, "/v1/suites/stael", "stale");
     assert_string_equal(reply_text("type"), "/problems/no-such-suite");

@@ -258,7 +258,17 @@ static void rules_are_sorted_into_tables_by_trigger(void **state)
                                               " {'on': 'response', 'at': {'bytes': 9},"
                                               "   'do': ['fin']},"
                                               " {'on': 'response', 'at': {'content': 0},"
-                                              "   'do': ['fin']}]");
+                                              "   'do': ['fin']},"
+                                              " {'on': 'late', 'what': 'head', 'after': '2s',"
+                                              "   'do': ['fin']},"
+                                              " {'on': 'late', 'what': 'head', 'after': '1s',"
+                                              "   'do': ['fin']},"
+                                              " {'on': 'late', 'what': 'body', 'after': '1s',"
+                                              "   'do': ['fin']},"
+                                              " {'on': 'late', 'what': 'nothing', 'after': '1s',"
+                                              "   'do': ['fin']},"
+                                              " {'on': 'late', 'what': 'handshake',"
+                                              "   'after': '1s', 'do': ['fin']}]");
     static const struct {
         enum trigger_slot slot;
         unsigned count, rules[3];
@@ -278,6 +288,10 @@ static void rules_are_sorted_into_tables_by_trigger(void **state)
         { ON_RESPONSE_END, 1, { 7 } },
         { ON_IDLE, 3, { 2, 5, 0 } },
         { ON_AGE, 0, { 0 } },
+        { ON_LATE_HEAD, 2, { 17, 16 } },
+        { ON_LATE_BODY, 1, { 18 } },
+        { ON_LATE_NOTHING, 1, { 19 } },
+        { ON_LATE_HANDSHAKE, 1, { 20 } },
         { ON_STALE, 1, { 8 } },
     };
     assert_int_equal(sizeof table / sizeof *table, TRIGGER_SLOTS);
@@ -375,6 +389,10 @@ static void the_language_lists_its_rows(void **state)
           { "\"name\":\"bytes\"", "\"counted\":true,\"min\":1",
             "\"takes\":[\"at\",\"over\",\"nth\",\"age\",\"connection\",\"times\"]" } },
         { "triggers", "mark", { "\"requires\":[\"name\"]", "\"unless\"" } },
+        { "triggers",
+          "late",
+          { "\"what\":[{\"name\":\"handshake\"", "\"requires\":[\"what\",\"after\"]",
+            "\"takes\":[\"what\",\"after\",\"over\",\"nth\",\"connection\",\"times\"]" } },
         { "triggers", "stale", { "\"default_times\":1" } },
         { "narrowing", "connection", { "1-/2" } },
         { "steps",
@@ -382,6 +400,7 @@ static void the_language_lists_its_rows(void **state)
           { "\"over\":[\"h2\"]", "\"default\":\"NO_ERROR\"", "\"alone\":\"error\"",
             "\"then_hold\"" } },
         { "steps", "forget", { "\"needs\":[\"repair\"]" } },
+        { "steps", "rst_stream", { "\"late head\",\"late body\"" } },
         { "steps", "cut", { "\"choices\":[\"fin\",\"rst\",\"stall\"]", "response at bytes" } },
         { "steps",
           "header",
@@ -390,8 +409,8 @@ static void the_language_lists_its_rows(void **state)
         { "parameter_types", "duration", { "250ms" } },
     };
     json_t *language = mode_language();
-    assert_int_equal(json_array_size(json_object_get(language, "triggers")), 12);
-    assert_int_equal(json_array_size(json_object_get(language, "narrowing")), 10);
+    assert_int_equal(json_array_size(json_object_get(language, "triggers")), 13);
+    assert_int_equal(json_array_size(json_object_get(language, "narrowing")), 11);
     assert_int_equal(json_array_size(json_object_get(language, "steps")), 30);
     assert_int_equal(json_array_size(json_object_get(language, "parameter_types")), 7);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

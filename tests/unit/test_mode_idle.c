@@ -164,8 +164,8 @@ static void a_step_may_end_the_idle_spell_it_runs_in(void **state)
     time_passes(995 * MS);
     assert_happened("fault(conn=7 test rule=0 idle stall late=0ms) stall silenced(for now) "
                     "fault(conn=7 test rule=0 idle resume late=0ms) resume resumed ");
-    assert_int_equal(conn.idle_done, 0); /* the new spell begins with the first rule */
-    assert_int_equal(conn.idle.due, now + 1 * S);
+    assert_int_equal(conn.idle.done, 0); /* the new spell begins with the first rule */
+    assert_int_equal(conn.idle.timer.due, now + 1 * S);
 }
 
 /* --- Another mode */

@@ -232,6 +232,10 @@ static void every_step_fits_where_its_row_says_and_nowhere_else(void **state)
         { "'over': 'h2', 'on': 'response', 'at': 'end'", ON_RESPONSE_END },
         { "'over': 'h2', 'on': 'idle', 'after': '1s'", ON_IDLE },
         { "'over': 'h2', 'on': 'age', 'after': '1s'", ON_AGE },
+        { "'on': 'late', 'what': 'handshake', 'after': '1s'", ON_LATE_HANDSHAKE },
+        { "'over': 'h2', 'on': 'late', 'what': 'nothing', 'after': '1s'", ON_LATE_NOTHING },
+        { "'over': 'h2', 'on': 'late', 'what': 'head', 'after': '1s'", ON_LATE_HEAD },
+        { "'over': 'h2', 'on': 'late', 'what': 'body', 'after': '1s'", ON_LATE_BODY },
         { "'over': 'h2', 'on': 'mark', 'name': 'a'", ON_MARK },
         { "'over': 'h2', 'on': 'stale'", ON_STALE },
     };
