@@ -189,6 +189,21 @@ void history_on_response_start(struct history *h, const struct ledger_record *r)
     attempt_reach(a, PROGRESS_ANSWERING, r);
 }
 
+static bool by_client(int64_t lost_by)
+{
+    return lost_by == LOST_BY_CLIENT_CANCEL || lost_by == LOST_BY_CLIENT_FIN ||
+           lost_by == LOST_BY_CLIENT_RST || lost_by == LOST_BY_CLIENT_GOAWAY;
+}
+
+/* Whether it was lost before there was a request to tell of: no HTTP, too long, or left off. */
+static bool is_headless(const struct attempt *a, const struct ledger_record *r)
+{
+    int64_t by = ledger_number(r, F_LOST_BY, LOST_BY_NONE);
+    return a->reached[PROGRESS_TOLD] == NEVER &&
+           ledger_number(r, F_REACHED, REACHED_HEADERS) == REACHED_BEGUN &&
+           (by == LOST_BY_PROTOCOL || by == LOST_BY_LIMIT || by_client(by));
+}
+
 /* The exchange is over, of which this attempt is. */
 static void close_exchange(struct connection *c, struct attempt *a, const struct ledger_record *r)
 {
@@ -236,12 +251,6 @@ void history_on_response_acked(struct history *h, const struct ledger_record *r)
         out->to = out->from; /* it had only ended its own side: it has read the answer */
 }
 
-static bool by_client(int64_t lost_by)
-{
-    return lost_by == LOST_BY_CLIENT_CANCEL || lost_by == LOST_BY_CLIENT_FIN ||
-           lost_by == LOST_BY_CLIENT_RST || lost_by == LOST_BY_CLIENT_GOAWAY;
-}
-
 /* What a loss makes of the trouble that it is in already. */
 static void lose(struct history *h, struct connection *c, struct attempt *a,
                  const struct ledger_record *r)
@@ -276,6 +285,7 @@ void history_on_exchange_lost(struct history *h, const struct ledger_record *r)
     struct connection *c = history_connection_of(h, r);
     struct attempt *a = attempt_told(h, c, r);
     int64_t sent = ledger_number(r, F_SENT, 0), of = ledger_number(r, F_OF, INT64_MAX);
+    a->headless |= is_headless(a, r);
     a->partial |= a->reached[PROGRESS_WHOLE] == NEVER && !a->digest.hash;
     a->cut_short |= sent > 0 && sent < of && !by_client(ledger_number(r, F_LOST_BY, LOST_BY_NONE));
     lose(h, c, a, r);

@@ -36,7 +36,7 @@ static void used_stale(const struct scene *s, struct finding *f, const struct at
         if (c && !c->unknown && !a->unknown && c->dead == NEVER && !c->notice)
             break;
         found(f, OUTCOME_INCONCLUSIVE,
-              !c || c->unknown || a->unknown ? REMEDY_GAP
+              !c || c->unknown || a->unknown ? scene_lacks(s, a)
               : relayed                      ? REMEDY_RELAYED
                                              : REMEDY_LATER,
               UNTIL_THE_END, &who,
@@ -121,8 +121,7 @@ static void closes(const struct scene *s, struct finding *f, const struct attemp
     char name[CALL_SIZE];
     attempt_text(a, name);
     if (!c || c->unknown || a->unknown)
-        found(f, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, &who,
-              "what happened to %s is not all in the ledger", name);
+        found(f, OUTCOME_INCONCLUSIVE, scene_lacks(s, a), UNTIL_THE_END, &who, UNSAID, name);
     else if (c->h2)
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_OVER_H1, UNTIL_THE_END, &who,
               "%s went over HTTP/2, which has no Connection: close", name);
@@ -311,8 +310,8 @@ static void used_after(const struct scene *s, struct finding *f, const struct ma
     if (a->first_byte.to < m->mark->at.from - m->skew || a->first_byte.from >= m->next)
         return;
     if (old == TRI_UNKNOWN || a->unknown)
-        found(f, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, &who,
-              "where %s went is not all in the ledger", name);
+        found(f, OUTCOME_INCONCLUSIVE, scene_lacks(s, a), UNTIL_THE_END, &who,
+              "the ledger does not tell all of where %s went", name);
     else if (old == TRI_YES && surely_after)
         found(f, OUTCOME_FAIL, REMEDY_NONE, NEVER, &who,
               "%s was sent on connection %llu, which is from before the mark", name,
@@ -442,8 +441,8 @@ static void reused_late(const struct scene *s, struct finding *f, const struct l
         return;
     attempt_text(a, name);
     if (a->unknown || c->unknown)
-        found(f, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, &who,
-              "what happened on connection %llu is not all in the ledger",
+        found(f, OUTCOME_INCONCLUSIVE, scene_lacks(s, a), UNTIL_THE_END, &who,
+              "the ledger does not tell all that happened on connection %llu",
               (unsigned long long)c->id);
     else if (idle < limit + history_grace(s->h))
         found(f, OUTCOME_INCONCLUSIVE, REMEDY_LATER, UNTIL_THE_END, &who,
@@ -476,8 +475,8 @@ static void went_elsewhere(const struct scene *s, struct finding *f, const struc
     bool told = ended != NEVER && ended <= first->first_byte.from;
     call_text(s, call, name);
     if (c->unknown || first->unknown || call->state == CALL_UNKNOWN)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
-                 "what happened to %s is not all in the ledger", name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (told && (!left_in_time || ended <= c->left_at))
         scene_leave(s, f, call, REMEDY_MODE,
                     "the server ended connection %llu, and the client may have seen that",

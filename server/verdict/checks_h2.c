@@ -68,7 +68,7 @@ static void streams_after(const struct scene *s, struct finding *f, const struct
                   (long long)a->stream, (unsigned long long)c->id);
         else if (did == TRI_UNKNOWN)
             found(f, OUTCOME_INCONCLUSIVE,
-                  a->unknown               ? REMEDY_GAP
+                  a->unknown               ? scene_lacks(s, a)
                   : c->path != PATH_DIRECT ? REMEDY_RELAYED
                                            : REMEDY_LATER,
                   UNTIL_THE_END, &who,
@@ -124,8 +124,8 @@ static void calls_after(const struct scene *s, struct finding *f, const struct c
             continue;
         any = true;
         if (call->state == CALL_UNKNOWN)
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
-                     "what happened to %s is not all in the ledger", call_text(s, call, name));
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                     call_text(s, call, name));
         else if (!left_itself && ours != NEVER && first->first_byte.from >= ours)
             scene_leave(s, f, call, REMEDY_GRACE,
                         "the server had ended connection %llu before %s: there was no choice",
@@ -274,8 +274,8 @@ static void refused_ones(const struct scene *s, struct finding *f, const struct 
     int64_t at = history_find_fault(s->h, a->fault)->at;
     int64_t deadline = (a->first_byte.to > at ? a->first_byte.to : at) + REPEAT_WITHIN;
     if (call->lacks_after || call->state == CALL_UNKNOWN)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
-                 "what happened to %s is not all in the ledger", name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (s->now > deadline || s->client_gone != NEVER)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s was refused by GOAWAY, and not sent again", name);

@@ -73,8 +73,8 @@ static void fallback_of(const struct scene *s, struct finding *f, const struct c
     int64_t deadline = call->begun.to + within;
     call_text(s, call, name);
     if (call->state == CALL_UNKNOWN || (answered && answered->unknown))
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
-                 "what happened to %s is not all in the ledger", name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (scene_had_failed(s, call))
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s had failed, says the client, before it was answered", name);
@@ -164,8 +164,8 @@ void check_detects_truncation(const struct scene *s, struct finding *f)
             found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                      "the answer to %s was cut, and the client reported a success", name);
         else if (call->state == CALL_UNKNOWN || call->lacks_after)
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
-                     "what happened to %s is not all in the ledger", name);
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                     name);
         else if (again)
             found_of(s, f, call, OUTCOME_PASS, REMEDY_NONE, NEVER,
                      "the answer to %s was cut, and it was sent again", name);

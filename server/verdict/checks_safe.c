@@ -101,7 +101,8 @@ static void keyless_retry(const struct scene *s, struct finding *f, const struct
                                 call_members(s, call)[risk + 1].join == JOIN_NAMED));
     call_text(s, call, name);
     if (after > 0 && !known) /* it may have been told that it was not done */
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, REMEDY_GAP, UNTIL_THE_END, UNSAID, name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (after > 0)
         found_of(s, f, call, OUTCOME_FAIL, REMEDY_NONE, NEVER,
                  "%s was sent again without an Idempotency-Key, though it may have been done",
@@ -140,8 +141,8 @@ void check_safe_retry(const struct scene *s, struct finding *f)
         if (!scene_about(s, call) || !first)
             continue;
         if (call->exposure == EXPOSURE_UNKNOWN || (!first->method.bytes && first->unknown))
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
-                     "what happened to a call is not all in the ledger");
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                     "a call");
         else if (repeat_is_idempotent(first) ||
                  (call->exposure != EXPOSURE_BITTEN && !key_was_struck(s, call) &&
                   !(call->held && call->count > 1))) /* sent again while its answer was held */

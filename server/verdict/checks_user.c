@@ -139,8 +139,8 @@ static bool is_open_question(const struct scene *s, struct finding *f, const str
                         : "something fell into a silent connection, and perhaps it was %s",
                     name);
     else if (call->state == CALL_UNKNOWN || (calls_is_answered(call) && call->lacks_before))
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
-                 "what happened to %s is not all in the ledger", name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (!late &&
              (call->state == CALL_DOUBTFUL || (!calls_is_answered(call) && handed_out(s, call))))
         found_of(s, f, call, OUTCOME_INCONCLUSIVE, confirm(s, call), UNTIL_THE_END,
@@ -264,8 +264,8 @@ static void recover_kept_off(const struct scene *s, struct finding *f, const str
         scene_leave(s, f, call, remedy, "%s was kept off connection %llu, but %s", name,
                     (unsigned long long)call->left, why);
     else if (call->state == CALL_UNKNOWN || call->lacks_before)
-        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
-                 "what happened to %s is not all in the ledger", name);
+        found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                 name);
     else if (!calls_is_answered(call) && is_confirmed(s, call, &took))
         was_confirmed(s, f, call, took, within);
     else if (!calls_is_answered(call) || call->wait.to > within)
@@ -350,7 +350,7 @@ void check_recovered(const struct scene *s, struct finding *f)
         case EXPOSURE_UNKNOWN:
             if (!calls_is_answered(call) || call->lacks_before)
                 found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
-                         "what happened to %s is not all in the ledger", call_text(s, call, name));
+                         UNSAID, call_text(s, call, name));
             else
                 scene_leave(s, f, call, REMEDY_GAP, "whether %s met a fault is not in the ledger",
                             call_text(s, call, name));
@@ -518,8 +518,8 @@ void check_user_wait(const struct scene *s, struct finding *f)
         if (!scene_about(s, call))
             continue;
         if (call->exposure == EXPOSURE_UNKNOWN)
-            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END,
-                     "what happened to %s is not all in the ledger", call_text(s, call, name));
+            found_of(s, f, call, OUTCOME_INCONCLUSIVE, scene_unsaid(s, call), UNTIL_THE_END, UNSAID,
+                     call_text(s, call, name));
         else if (kept_off && !scene_counts(s, call, why, &remedy))
             scene_leave(s, f, call, remedy, "%s was kept off connection %llu, but %s",
                         call_text(s, call, name), (unsigned long long)call->left, why);

@@ -57,7 +57,9 @@ const char *call_text(const struct scene *s, const struct call *call, char out[C
         snprintf(out, CALL_SIZE, "%.16s %.64s", a->method.bytes, a->target.bytes);
     else
         snprintf(out, CALL_SIZE, "%s",
-                 a ? "a request of which nothing was read" : "a call that got no connection");
+                 a ? a->headless ? "a request that could not be read"
+                                 : "a request of which nothing was read"
+                   : "a call that got no connection");
     return out;
 }
 
@@ -104,8 +106,16 @@ bool scene_may_be_two(const struct scene *s, const struct call *call)
     return (call->quick || s->notes[call - s->calls->calls].fewer) && s->all_told != TRI_YES;
 }
 
+enum remedy scene_lacks(const struct scene *s, const struct attempt *a)
+{
+    return a->headless && !s->gap ? REMEDY_MALFORMED : REMEDY_GAP;
+}
+
 enum remedy scene_unsaid(const struct scene *s, const struct call *call)
 {
+    for (size_t i = 0; i < call->count; i++)
+        if (scene_lacks(s, call_members(s, call)[i].attempt) == REMEDY_MALFORMED)
+            return REMEDY_MALFORMED;
     return !call->presumed || s->gap ? REMEDY_GAP : scene_untold(s, call);
 }
 

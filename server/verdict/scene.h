@@ -88,8 +88,10 @@ const struct member *call_members(const struct scene *s, const struct call *call
 bool paused_left(const struct scene *s, const struct call *call);
 
 /* The sentence of a call of which the ledger lacks something. */
-#define UNSAID "what happened to %s is not all in the ledger"
-/* And what helps: see scene_untold, where nothing was read of it. */
+#define UNSAID "the ledger does not tell all that happened to %s"
+/* And what helps, of an attempt or of a call: a request that keeps to HTTP, where one was refused
+ * for that, and see scene_untold, where nothing was read of it. */
+enum remedy scene_lacks(const struct scene *s, const struct attempt *a);
 enum remedy scene_unsaid(const struct scene *s, const struct call *call);
 /* What helps where the wire does not tell what became of a call to its client: the client's own
  * account. If that has a line for each request already: a mode in which the request is read, if it

@@ -132,11 +132,12 @@ static json_t *request_json(const struct work *w, const struct attempt *a)
 {
     size_t call, place;
     bool read = a->method.bytes || a->target.bytes;
-    json_t *text = read ? json_sprintf("%.32s %.200s", a->method.bytes ? a->method.bytes : "?",
-                                       a->target.bytes ? a->target.bytes : "?")
-                        : json_string(attempt_is_farewell(w->phase->h, a)
-                                          ? "what its client left with"
-                                          : "a request of which nothing was read");
+    json_t *text =
+        read ? json_sprintf("%.32s %.200s", a->method.bytes ? a->method.bytes : "?",
+                            a->target.bytes ? a->target.bytes : "?")
+             : json_string(attempt_is_farewell(w->phase->h, a) ? "what its client left with"
+                           : a->headless                       ? "a request that could not be read"
+                                         : "a request of which nothing was read");
     json_t *json =
         json_pack("{s:s, s:o}", "what", a->presumed ? "dropped" : "request", "text", text);
     if (!json)

@@ -56,6 +56,7 @@ class Policy:
     pong: str = ''                # its ACK of a PING goes out with its next request: before it, behind it
     expect: bool = False          # a POST says Expect: 100-continue, and waits for that
     via: bool = False             # as if a proxy had sent it
+    malformed: bool = False       # sends a field whose name is no token
     cached: bool = False          # says that it was answered, whatever came
     rushes: bool = False          # makes no pause behind a request that was not answered: there is nothing to show
     forgets: bool = False         # its line is of the last attempt alone, as if that had been the request
@@ -190,6 +191,8 @@ class App:
             fields.append(('idempotency-key', key))
         if policy.via:
             fields.append(('via', '1.1 proxy.test'))
+        if policy.malformed:
+            fields.append(('x-<a>', '1'))
         if policy.ids == 'request-id':
             fields.append(('x-request-id', str(uuid.uuid4())))
         if policy.ids == 'trace':
@@ -515,6 +518,7 @@ CLIENTS = {
     'at-once': Policy(retries=1, at_once='at-once'),
     'at-once-rst': Policy(retries=1, at_once='rst'),
     'via': Policy(retries=1, via=True),
+    'malformed': Policy(malformed=True),
     'expects': Policy(expect=True),
     'expects-keyless': Policy(expect=True, retries=1, retry_post='keyless'),
     'pong-before': Policy(pong='before'),

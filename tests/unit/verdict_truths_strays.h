@@ -4,6 +4,11 @@
 
 #include "verdict_truths_times.h"
 
+/* A request that is lost before its head was read. */
+#define NO_HEAD(by)                                                                                \
+    "10.000 c101 open\n10.000 c101 x1 exchange_lost reached=begun lost_by=" by                     \
+    "\n" GONE("10.010", "c101") EXIT("10.020")
+
 static const struct truth of_strays[] = {
     /* --- Strays */
     { "83: sent again before the time of Retry-After", RETRY_ONCE,
@@ -178,6 +183,24 @@ static const struct truth of_strays[] = {
                            "hangup_call=2\n10.010 c101 x2 exchange_lost lost_by=protocol\n"
                            "10.011 c101 x1 answer\n" GONE("10.100", "c101") EXIT("10.200"),
       "inconclusive recovered=inconclusive(no-exposure)", 0 },
+    { "a head that is no HTTP is refused, and of that nothing is missing",
+      "[\"recovered\",\"retries\",\"no_stale_use\",\"connection_close\",\"safe_retry\",\"executed_"
+      "once\","
+      "\"user_wait\"]",
+      NO_HEAD("protocol"),
+      "inconclusive recovered=inconclusive(malformed) retries=inconclusive(malformed) "
+      "no_stale_use=inconclusive(malformed) connection_close=inconclusive(malformed) "
+      "safe_retry=inconclusive(malformed) executed_once=inconclusive(malformed) "
+      "user_wait=inconclusive(malformed)",
+      0 },
+    { "nor of one that is too long", "[\"recovered\"]", NO_HEAD("limit"),
+      "inconclusive recovered=inconclusive(malformed)", 0 },
+    { "nor of one that its client left off", "[\"recovered\"]", NO_HEAD("client_fin"),
+      "inconclusive recovered=inconclusive(malformed)", 0 },
+    { "one that is not in the ledger is missing", "[\"recovered\"]",
+      "10.000 c101 open\n10.000 c101 x1 exchange_lost reached=complete lost_by=client_fin\n" GONE(
+          "10.010", "c101") EXIT("10.020"),
+      "inconclusive recovered=inconclusive(gap)", 0 },
     { "80: 100 Continue goes out, and FIN: an interim answer is none, and nothing was cut",
       "[\"safe_retry\",\"detects_truncation\",\"user_wait\"]",
       "10.000 c101 open\n10.000 c101 x1 POST /a expect=100-continue content_length=9 -whole\n"
