@@ -19,6 +19,10 @@
 /* The phase "without" tells any command so; this is the same one as in the others. */
 #define SAME_COMMAND "HANGUP_MITIGATION=off"
 
+/* Exit statuses of sh for what is no program, and for what is not there. */
+#define SHELL_CANNOT     126
+#define SHELL_FINDS_NONE 127
+
 /* --- A round of a row */
 
 /* The steps of the control: without what the app is told of, so that it does nothing about it. */
@@ -157,6 +161,22 @@ static int run_control(struct proving *p, const struct prove_row *row, struct co
     return error;
 }
 
+/* What its shell cannot run shows nothing of a client without the mitigation. */
+static int check_without(struct proving *p, const struct command_result *r, struct refusal *why)
+{
+    json_t *document = NULL;
+    if ((r->status != SHELL_CANNOT && r->status != SHELL_FINDS_NONE) || p->signal)
+        return 0;
+    int error = p->place->ops->verdict(p->place, &document, why);
+    bool none = !error && requests_of(document, "without") == 0;
+    json_decref(document);
+    if (!none)
+        return error;
+    return refuse(why, "--without", "a command that sh -c can run",
+                  "\"%.100s\" cannot be run: exit status %d, and no request came",
+                  p->options->without, r->status);
+}
+
 /* Begins the next phase, unless there is none to come. */
 static int next_phase(struct proving *p, const struct command_result *before, const char *phase,
                       bool *goes_on, struct refusal *why)
@@ -189,6 +209,8 @@ static int run_phases(struct proving *p, const struct prove_row *row, struct pro
     if (!error && o->without && goes_on) {
         error = run_command(p, without, "without", row->steps, true, &before, why);
         r->timed_out = before.timed_out;
+        if (!error && !same)
+            error = check_without(p, &before, why);
     }
     return error;
 }

@@ -65,6 +65,9 @@ static int add(struct place *p, const json_t *spec, struct refusal *why)
     struct inside *in = of(p);
     struct trial *made;
     int error = trials_add(server_trials(in->server), spec, &made, why);
+    if (error == TRIAL_NO_PORT)
+        refuse(why, "--ports", "a longer range, of ports that are free",
+               "of %.100s fewer ports are free than the run has listeners", in->ports);
     if (!error) {
         trial_unref(in->trial);
         in->trial = trial_ref(made);

@@ -152,6 +152,19 @@ static int check(const struct prove_options *o, bool audits, struct refusal *why
     return check_rounds(o, why);
 }
 
+/* Options that tell, and run nothing. */
+static int check_alone(const struct prove_options *o, struct refusal *why)
+{
+    const char *option = o->list ? "--list" : "--explain NAME";
+    if (o->list && o->explain)
+        return refuse(why, "--explain", "one of the two", "it cannot go with --list");
+    if (!o->what && !o->command)
+        return 0;
+    return refuse(why, o->what ? o->what : "COMMAND",
+                  "--explain NAME for what one of them means; else nothing beside it",
+                  "%s runs nothing", option);
+}
+
 int prove_options_read(const char *name, int argc, char **argv, struct prove_options *out,
                        struct refusal *why)
 {
@@ -171,8 +184,8 @@ int prove_options_read(const char *name, int argc, char **argv, struct prove_opt
     }
     if (!error && at + 1 < argc)
         o.command = argv + at + 1;
-    if (!error && !o.list && !o.explain)
-        error = check(&o, audits, why);
+    if (!error)
+        error = o.list || o.explain ? check_alone(&o, why) : check(&o, audits, why);
     if (!error && !o.repeat)
         o.repeat = 1;
     if (!error)

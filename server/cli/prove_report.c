@@ -206,13 +206,9 @@ int prove_report_check(const struct prove_options *o, struct refusal *why)
     };
     report_file_kinds(o->junit, o->html, o->markdown, files);
     for (size_t i = 0; i <= REPORT_FILES; i++) {
-        int fd = files[i].path
-                     ? open(files[i].path, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666)
-                     : -1;
-        if (files[i].path && fd < 0 && errno != ENXIO) /* a FIFO that nobody reads yet */
-            return report_file_refuse(why, files[i].option, files[i].path, errno);
-        if (fd >= 0)
-            close(fd);
+        int error = files[i].path ? report_file_try(files[i].path) : 0;
+        if (error)
+            return report_file_refuse(why, files[i].option, files[i].path, error);
     }
     return 0;
 }

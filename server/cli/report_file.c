@@ -1,12 +1,34 @@
 #include "cli/report_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/standard.h"
+
+int report_file_try(const char *path)
+{
+    sigset_t all, before;
+    int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC), error = fd < 0 ? errno : 0;
+    if (fd < 0 && error == ENOENT) {
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, &before); /* none ends us while it is there */
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        error = fd < 0 ? errno : 0;
+        if (fd >= 0)
+            unlink(path);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+    }
+    if (fd >= 0)
+        close(fd);
+    bool later = error == ENXIO || /* a FIFO that nobody reads yet */
+                 error == EEXIST;  /* a link to what is still to be made */
+    return later ? 0 : error;
+}
 
 int report_file_refuse(struct refusal *why, const char *option, const char *path, int error)
 {

@@ -17,6 +17,10 @@ struct report_file {
 void report_file_kinds(const char *junit, const char *html, const char *markdown,
                        struct report_file out[REPORT_FILES]);
 
+/* Whether it could be written to now: 0 or an errno. It is left as it is, and where there is none
+ * none is made. */
+int report_file_try(const char *path);
+
 /* option: what named the file. Each returns 0 or BAD_INPUT. */
 
 int report_file_refuse(struct refusal *why, const char *option, const char *path, int error);

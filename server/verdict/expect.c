@@ -206,8 +206,7 @@ static bool is_plain(const char *text, size_t len)
     return len > 0 && len <= PARAM_TEXT_MAX;
 }
 
-#define COUNT_ALLOWED "a whole number from 0 to 10000"
-#define TEXT_ALLOWED  "a text of 1 to 200 bytes without control characters"
+#define TEXT_ALLOWED "a text of 1 to 200 bytes without control characters"
 
 static int read_value(const struct param_row *row, const json_t *value, const char *where,
                       int64_t *number, char text[PARAM_TEXT_MAX + 1], struct refusal *why)
@@ -224,8 +223,10 @@ static int read_value(const struct param_row *row, const json_t *value, const ch
         return 0;
     case PARAM_COUNT:
         *number = json_is_integer(value) ? json_integer_value(value) : -1;
-        if (*number < 0 || *number > PARAM_COUNT_MAX)
-            return refuse(why, where, COUNT_ALLOWED, "this is no such number");
+        snprintf(allowed, sizeof allowed, "a whole number from %d to %d", row->least,
+                 PARAM_COUNT_MAX);
+        if (*number < row->least || *number > PARAM_COUNT_MAX)
+            return refuse(why, where, allowed, "this is no such number");
         return 0;
     case PARAM_TEXT:
         if (!string || !is_plain(string, len))

@@ -67,7 +67,7 @@ static void add_params(json_t *params, const struct part_row *part)
     }
 }
 
-static const struct param_row for_row = { FOR_NAME, PARAM_TEXT, NULL, FOR_ABOUT, NULL };
+static const struct param_row for_row = { FOR_NAME, PARAM_TEXT, NULL, FOR_ABOUT, NULL, 0 };
 
 static json_t *check_json(enum check check)
 {

@@ -5,7 +5,7 @@
 
 #define WITHIN(text, about)                                                                        \
     {                                                                                              \
-        "within", PARAM_SPAN, text, about, NULL                                                    \
+        "within", PARAM_SPAN, text, about, NULL, 0                                                 \
     }
 
 static const char *const protocols[] = { "h1", "h2", NULL };
@@ -30,10 +30,10 @@ const struct check_row check_rows[CHECK_COUNT] = {
         "each call that a fault struck made so many more attempts, and none after that",
         "one made more or fewer, or did not wait as long as Retry-After asks",
         "no call that a fault struck may be repeated, and none was",
-        { { "min", PARAM_COUNT, "0", "at least so many", NULL },
+        { { "min", PARAM_COUNT, "0", "at least so many", NULL, 0 },
           { "max", PARAM_COUNT, "1",
             "at most so many; attempts on other pooled connections that turn out dead as well do "
-            "not count", NULL } },
+            "not count", NULL, 0 } },
     },
     [CHECK_RETRY_ELSEWHERE] = {
         "retry_elsewhere",
@@ -71,7 +71,7 @@ const struct check_row check_rows[CHECK_COUNT] = {
         "the next calls went to connections that were opened after the mark, and were answered",
         "a request was sent on a connection from before the mark",
         "",
-        { { "mark", PARAM_TEXT, "foreground", "the mark's name", NULL } },
+        { { "mark", PARAM_TEXT, "foreground", "the mark's name", NULL, 0 } },
     },
     [CHECK_IDLE_EVICTION] = {
         "idle_eviction",
@@ -82,7 +82,7 @@ const struct check_row check_rows[CHECK_COUNT] = {
         "a request was sent on a connection that had been idle for longer",
         "",
         { { "before", PARAM_SPAN, NULL,
-            "after what idleness at the latest; unless told: the mode's parameter idle", NULL } },
+            "after what idleness at the latest; unless told: the mode's parameter idle", NULL, 0 } },
     },
     [CHECK_HONOURS_HINT] = {
         "honours_hint",
@@ -147,9 +147,9 @@ const struct check_row check_rows[CHECK_COUNT] = {
         "each call that met a fault was answered, or ended by the client, in this time",
         "one took longer",
         "",
-        { { "max", PARAM_SPAN, "5s", "from the call's first byte (or SYN) to its end", NULL },
+        { { "max", PARAM_SPAN, "5s", "from the call's first byte (or SYN) to its end", NULL, 0 },
           { "met", PARAM_WORD, "any",
-            "silence: a pass needs a call that met silence, or was kept waiting", kinds_met } },
+            "silence: a pass needs a call that met silence, or was kept waiting", kinds_met, 0 } },
     },
     [CHECK_NO_STORM] = {
         "no_storm",
@@ -160,7 +160,7 @@ const struct check_row check_rows[CHECK_COUNT] = {
         "HTTP/2)",
         "there were more",
         "calls were kept off the fault, so that none was struck",
-        { { "attempts", PARAM_COUNT, "5", "at most so many of one call", NULL },
+        { { "attempts", PARAM_COUNT, "5", "at most so many of one call", NULL, 1 },
           WITHIN("10s", "in so long a time after the fault") },
     },
     [CHECK_BACKOFF] = {
@@ -200,7 +200,7 @@ const struct check_row check_rows[CHECK_COUNT] = {
         "each call that was struck was answered over it within this time",
         "one was not",
         "",
-        { { "to", PARAM_WORD, "h1", "the protocol", protocols },
+        { { "to", PARAM_WORD, "h1", "the protocol", protocols, 0 },
           WITHIN("10s", "from the call's first byte to the end of its answer") },
     },
     [CHECK_DETECTS_TRUNCATION] = {
@@ -219,7 +219,7 @@ const struct check_row check_rows[CHECK_COUNT] = {
         "a call that began in the outage was answered after it, without an error",
         "it failed",
         "",
-        { { "outage", PARAM_SPAN, "2s", "how long the outage is at least", NULL } },
+        { { "outage", PARAM_SPAN, "2s", "how long the outage is at least", NULL, 0 } },
     },
 };
 

@@ -42,7 +42,7 @@ enum check {
 enum param_kind {
     PARAM_NONE,
     PARAM_SPAN,  /* "3s"; ns */
-    PARAM_COUNT, /* 0 to PARAM_COUNT_MAX */
+    PARAM_COUNT, /* from the row's least to PARAM_COUNT_MAX */
     PARAM_TEXT,  /* a name */
     PARAM_WORD   /* one of words; its index */
 };
@@ -56,6 +56,7 @@ struct param_row {
     const char *initial; /* as users write it; NULL: what the check derives, see about */
     const char *about;
     const char *const *words; /* of PARAM_WORD; NULL ends them */
+    int least;                /* of PARAM_COUNT */
 };
 
 struct check_row {

@@ -199,6 +199,10 @@ def places(tap, prove):
     with socket.create_server(('127.0.0.1', first)):
         status, said, errors = prove.run('--mode', 'normal', '--ports', f'{first}-{first}', command=shell(ASK))
     tap.case('a port in use is said', status == USAGE and str(first) in errors, said_of((status, said, errors)))
+    first = free_ports(2)
+    result = prove.run('--mode', 'normal', '--ports', f'{first}-{first + 1}', command=shell(ASK))
+    tap.case('too few ports are said', result[0] == USAGE and '--ports: of ' in result[2] and
+             '--run-ports' not in result[2] and '$.' not in result[2], said_of(result))
     for option, value in [('--listen', '-1'), ('--listen', '127.0.0.1:80'), ('--ports', '-1'), ('--ports', '0.0.0.0:9100'),
                           ('--advertise', 'a..b'), ('--repeat', ''), ('--settle', '')]:
         result = prove.run('--mode', 'normal', option, value, command=shell(ASK))

@@ -68,6 +68,33 @@ static void a_mitigation_is_taken_apart(void **state)
     expect_free(e);
 }
 
+/* No check has a use for no time; and of its counts zero is one only where that can be kept. */
+static void zero_is_refused_where_it_makes_no_sense(void **state)
+{
+    static const char *const kept[] = { "retries;min=0", "retries;max=0" };
+    for (int check = 0; check < CHECK_COUNT; check++) {
+        for (const struct param_row *p = check_rows[check].params; p->name; p++) {
+            char text[96];
+            const char *list = text;
+            struct refusal why = { 0 };
+            struct expect *e = NULL;
+            bool count = p->kind == PARAM_COUNT, may = false;
+            if (!count && p->kind != PARAM_SPAN)
+                continue;
+            snprintf(text, sizeof text, "%s;%s=0%s", check_rows[check].name, p->name,
+                     count ? "" : "s");
+            for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+                may |= strcmp(text, kept[i]) == 0;
+            int error = expect_read_text(&list, 1, &e, &why);
+            if ((error == 0) != may)
+                fail_msg("%s: %s", text, error ? why.what : "is taken");
+            if (error)
+                assert_non_null(strstr(why.allowed, count ? "from 1 to 10000" : "above 0"));
+            expect_free(e);
+        }
+    }
+}
+
 static void the_longest_window_is_found(void **state)
 {
     static const struct {
@@ -421,6 +448,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_check_has_its_defaults),
         cmocka_unit_test(a_mitigation_is_taken_apart),
+        cmocka_unit_test(zero_is_refused_where_it_makes_no_sense),
         cmocka_unit_test(the_longest_window_is_found),
         cmocka_unit_test(text_and_json_say_the_same),
         cmocka_unit_test(the_usual_expectation_is_what_users_feel),

@@ -65,6 +65,31 @@ static void the_same_command_may_be_told_that_it_is_off(void **state)
     assert_has(fake.story, "exited(0,0) phase(without) started(get get pause get) exited(7,0) end");
 }
 
+static void what_cannot_be_run_shows_nothing_without_it(void **state)
+{
+    static const struct {
+        const char *without, *command;
+        int requests, status;
+    } rows[] = {
+        { "/no/such/program", "exit 0", 0, 2 },
+        { "/dev/null", "exit 0", 0, 2 }, /* is no program */
+        { "/no/such/program", "test $HANGUP_PHASE = control", 0, 2 },
+        { "exit 127", "exit 0", 1, 0 },
+        { "exit 1", "exit 0", 0, 0 }, /* the verdict says that it asked for nothing */
+        { "HANGUP_MITIGATION=off", "test $HANGUP_PHASE != without || exit 127", 0, 0 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fake.without = rows[i].requests;
+        assert_int_equal(RUN("01", "--without", rows[i].without, SH(rows[i].command)),
+                         rows[i].status);
+        if (rows[i].status == 2) {
+            assert_has(file(err_path), "--without: ");
+            assert_has(text, rows[i].without);
+            assert_has(text, "cannot be run");
+        }
+    }
+}
+
 static void both_protocols_are_two_rows(void **state)
 {
     assert_int_equal(RUN("01", "--over", "both", SH("exit 0")), 0);
@@ -378,6 +403,7 @@ int main(void)
         TEST(a_control_can_be_left_out),
         TEST(the_mitigation_can_be_left_out),
         TEST(the_same_command_may_be_told_that_it_is_off),
+        TEST(what_cannot_be_run_shows_nothing_without_it),
         TEST(both_protocols_are_two_rows),
         TEST(it_gets_what_it_has_to_know),
         TEST(its_trust_can_be_its_own),

@@ -306,6 +306,25 @@ static void what_cannot_be_written_is_said_before(void **state)
     assert_string_equal(fake.story, "");
 }
 
+/* Whatever ends it before: no empty file is left, and one from before is. */
+static void until_it_is_written_a_report_is_left_alone(void **state)
+{
+    static const char *const options[] = { "--junit", "--html", "--markdown", "--ledger" };
+    char path[100], none[128], old[128];
+    snprintf(path, sizeof path, "%s", in_scratch("report"));
+    snprintf(none, sizeof none, "test ! -e %s", path);
+    snprintf(old, sizeof old, "test -s %s", path);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        assert_int_equal(RUN("01", options[i], path, "--ledger-dir", "/no/such", SH("exit 0")), 2);
+        assert_true(access(path, F_OK) != 0);
+        assert_int_equal(RUN("01", options[i], path, SH(none)), 0);
+        fake.runs = 0;
+        assert_int_equal(RUN("01", options[i], path, SH(old)), 0);
+        fake.runs = 0;
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
 static void a_full_disk_is_said(void **state)
 {
     assert_int_equal(RUN("01", "--junit", "/dev/full", SH("exit 0")), 2);
@@ -360,6 +379,11 @@ static void what_makes_no_sense_is_refused(void **state)
         { { "01", "--key-header", "a b", "--", "true" }, "the name of a header field" },
         { { "01", "--junits", "x", "--", "true" }, "did you mean --junit" },
         { { "01", "--json=yes", "--", "true" }, "it takes no value" },
+        { { "--list", "retries" }, "retries: --list runs nothing" },
+        { { "--list", "--", "true" }, "COMMAND: --list runs nothing" },
+        { { "--explain", "retries", "recovered" }, "recovered: --explain NAME runs nothing" },
+        { { "--list", "--explain", "retries" }, "it cannot go with --list" },
+        { { "01", "--expect", "no_storm;attempts=0", "--", "true" }, "from 1 to 10000" },
         { { "06-h2-black-hole", "--over", "h1", "--", "true" }, "nothing to try over h1" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -390,6 +414,7 @@ int main(void)
         TEST(what_was_not_judged_has_its_name),
         TEST(json_is_alone_on_stdout),
         TEST(what_cannot_be_written_is_said_before),
+        TEST(until_it_is_written_a_report_is_left_alone),
         TEST(a_full_disk_is_said),
         TEST(what_makes_no_sense_is_refused),
     };

@@ -100,10 +100,11 @@ static int verdict(struct place *p, json_t **out, struct refusal *why)
     const char *word = fake.runs == 2 && fake.second ? fake.second : fake.verdict;
     if (fake.runs <= PROVE_FAKE_RUNS && fake.verdicts[fake.runs - 1])
         word = fake.verdicts[fake.runs - 1];
-    *out = json_pack("{s:s, s:b, s:[{s:s, s:i, s:s}], s:[{s:s, s:s, s:b, s:s}], s:i}", "verdict",
-                     word, "final", 1, "phases", "phase", "control", "requests", fake.requests,
-                     "verdict", "pass", "checks", "check", "recovered", "outcome", word, "final", 1,
-                     "sentence", fake.sentence, "rules", 1);
+    *out = json_pack("{s:s, s:b, s:[{s:s, s:i, s:s}, {s:s, s:i}], s:[{s:s, s:s, s:b, s:s}], s:i}",
+                     "verdict", word, "final", 1, "phases", "phase", "control", "requests",
+                     fake.requests, "verdict", "pass", "phase", "without", "requests", fake.without,
+                     "checks", "check", "recovered", "outcome", word, "final", 1, "sentence",
+                     fake.sentence, "rules", 1);
     return *out ? 0 : -ENOMEM;
 }
 
@@ -164,6 +165,7 @@ int prove_setup(void **state)
     fake.verdict = "pass";
     fake.sentence = "so it was";
     fake.requests = 2;
+    fake.without = 2;
     fake.final = true;
     assert_non_null(mkdtemp(scratch));
     snprintf(out_path, sizeof out_path, "%s/out", scratch);

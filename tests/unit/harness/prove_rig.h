@@ -11,6 +11,7 @@ extern struct prove_fake {
     char story[4096];    /* what was asked of it, word by word */
     const char *verdict; /* of the fault */
     int requests;        /* that came in the control */
+    int without;         /* and without the mitigation */
     bool final;
     size_t open;
     bool left;   /* these: in silence for good */
