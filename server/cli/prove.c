@@ -299,11 +299,10 @@ static int status_of(const struct prove_options *o, struct prove_result *r, bool
 static void warn_of_held(const struct prove_result *r)
 {
     if (r->command.held)
-        fprintf(
-            stderr,
-            "hangup: %zu connections are held by something outside of COMMAND, which was waited "
-            "for\n",
-            r->command.held);
+        fprintf(stderr,
+                "hangup: %zu connection%s held by something outside of COMMAND, which was waited "
+                "for\n",
+                r->command.held, r->command.held == 1 ? " is" : "s are");
 }
 
 /* What there is to say of a round beside its document. */

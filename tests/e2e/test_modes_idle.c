@@ -43,8 +43,9 @@ static void await_pause(const struct server *server, double until, double least)
 
 /* The process is stopped while a fault falls due, and the client asks meanwhile: it is served, as
  * its request is there when the server looks, and the ledger says what did not happen. */
-static void a_fault_that_comes_too_late_gives_way_and_is_ledgered(struct stage *stage)
+static void check_paused(struct stage *stage, bool asks_in_time)
 {
+    int asked = 0;
     pid_t server = stage->server->pid;
     struct talk *t = served_in_time(stage, "idle-close", "{\"idle\":\"300ms\"}", 300);
     /* The client may have the response before the server knows that it is handed over. */
@@ -55,8 +56,11 @@ static void a_fault_that_comes_too_late_gives_way_and_is_ledgered(struct stage *
         kill(server, SIGCONT);
         in_time(t->asked_at + 300 * NS_PER_MS);
     }
+    if (asks_in_time)
+        asked = talk_ask(t, "late");
     check(client_silent(&t->c, in_ms(IDLE_MS + 1000)), "not stopped: %s", client_story(&t->c));
-    int asked = talk_ask(t, "late");
+    if (!asks_in_time)
+        asked = talk_ask(t, "late");
     assert_int_equal(kill(server, SIGCONT), 0);
     assert_int_equal(asked, 0);
     json_t *missed = ledger_await(stage->server, t->connection, "fault_missed", NULL);
@@ -71,6 +75,17 @@ static void a_fault_that_comes_too_late_gives_way_and_is_ledgered(struct stage *
     await_pause(stage->server, event_ms(missed, "ms"), 500);
     json_decref(missed);
     json_decref(fault);
+}
+
+static void a_fault_that_comes_too_late_gives_way_and_is_ledgered(struct stage *stage)
+{
+    check_paused(stage, false);
+}
+
+/* On the wire the connection was not idle for so long: it is not said to have been. */
+static void a_request_that_waited_in_the_kernel_ends_the_idleness(struct stage *stage)
+{
+    check_paused(stage, true);
 }
 
 static void idle_close_notify_ends_with_close_notify_and_fin(struct stage *stage)
@@ -268,6 +283,7 @@ int main(void)
     static const struct scenario list[] = {
         SCENARIO(normal_mode_gives_no_hint_and_leaves_an_idle_connection_alone, SEATS_ALL),
         SCENARIO(a_fault_that_comes_too_late_gives_way_and_is_ledgered, SEATS_ALL),
+        SCENARIO(a_request_that_waited_in_the_kernel_ends_the_idleness, SEATS_ALL),
         SCENARIO(idle_close_notify_ends_with_close_notify_and_fin, SEATS_ALL),
         SCENARIO(close_notify_only_ends_tls_and_leaves_tcp_open, SEATS_TLS),
         SCENARIO(close_notify_only_sends_its_fin_after_the_grace, SEATS_ALL),

@@ -1,5 +1,7 @@
 /* `hangup prove` on a server that the test stands in for: what COMMAND is started with, when, how
  * it is ended, and the exit status that comes of it. */
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +20,7 @@
 
 #include "base/clock.h"
 #include "harness/prove_rig.h"
+#include "tests/skip.h"
 
 #define LATE_NS (30 * NS_PER_S)
 
@@ -317,7 +322,67 @@ static void what_is_not_final_is_waited_for(void **state)
     assert_true(clock_now() - began < 10 * NS_PER_S);
 }
 
-/* --- Signals: in a process of its own */
+/* What has a connection to the run when COMMAND is gone: of 127.0.0.1, by whom is not told. */
+static void who_else_holds_connections_is_said(void **state)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof at;
+    char url[48], said[80];
+    int held[2], listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(listener, 2), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", ntohs(at.sin_port));
+    fake.http = url;
+    fake.final = false;
+    fake.open = 1;
+    for (int i = 0; i < 2; i++) {
+        held[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(held[i], (struct sockaddr *)&at, sizeof at), 0);
+        assert_int_equal(RUN("--mode", "normal", "--no-control", "--settle", "50ms", SH("exit 0")),
+                         0);
+        snprintf(said, sizeof said, "%s held by something outside of COMMAND",
+                 i ? "2 connections are" : "1 connection is");
+        assert_has(file(err_path), said);
+    }
+    close(held[0]);
+    close(held[1]);
+    close(listener);
+}
+
+/* --- In a process of its own: what cannot be killed, and signals */
+
+/* Waits for what a script writes there, and reads it. */
+static const char *await_file(const char *path)
+{
+    for (int64_t until = clock_now() + LATE_NS; !*file(path) && clock_now() < until;)
+        usleep(5000);
+    return text;
+}
+
+/* A process that has died is there until who traces it has seen that. */
+static void what_cannot_be_killed_is_said(void **state)
+{
+    char said[80];
+    setenv("SCRATCH", scratch, 1);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(RUN("--mode", "normal", "--no-control",
+                  SH("sleep 60 & echo $! > $SCRATCH/up; "
+                     "while [ ! -e $SCRATCH/traced ]; do sleep 0.01; done")));
+    int status, left = atoi(await_file(in_scratch("up")));
+    assert_true(left > 1);
+    bool traced = ptrace(PTRACE_SEIZE, left, NULL, NULL) == 0;
+    int fd = open(in_scratch("traced"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!traced)
+        skip_because("no process may be traced here");
+    assert_int_equal(waitpid(left, &status, __WALL), left);
+    snprintf(said, sizeof said, "process %d of COMMAND cannot be killed", left);
+    assert_has(file(err_path), said);
+}
 
 static int interrupted(const char *script, const char *phase, int number, unsigned times)
 {
@@ -330,8 +395,7 @@ static int interrupted(const char *script, const char *phase, int number, unsign
         _exit(RUN("01", "--timeout", "60s", "--without", "HANGUP_MITIGATION=off", "--junit",
                   in_scratch("junit.xml"), SH(script)));
     }
-    for (int64_t until = clock_now() + LATE_NS; !*file(flag) && clock_now() < until;)
-        usleep(5000);
+    await_file(flag);
     for (unsigned i = 0; i < times; i++) {
         kill(pid, number);
         usleep(100000);
@@ -424,6 +488,8 @@ int main(void)
         TEST(a_driver_that_is_not_served_in_the_control_proves_nothing),
         TEST(nothing_of_it_is_left),
         TEST(what_is_not_final_is_waited_for),
+        TEST(who_else_holds_connections_is_said),
+        TEST(what_cannot_be_killed_is_said),
         TEST(a_signal_ends_it_in_each_phase),
         TEST(a_command_that_ignores_it_is_killed_by_the_second),
     };

@@ -42,6 +42,30 @@ static void of_two_rows_each_counts(void **state)
     assert_has(file(out_path), "1 PROVED, 1 INCONCLUSIVE (of 2)");
 }
 
+static void the_last_line_counts_what_came_of_each(void **state)
+{
+    static const struct {
+        const char *verdict, *command, *said;
+        int status;
+    } rows[] = {
+        { "pass", "exit 0", "all: 2 PROVED (of 2)", 0 },
+        { "fail", "exit 0", "all: 2 NOT PROVED (of 2)", 1 },
+        { "inconclusive", "exit 0", "all: 2 INCONCLUSIVE (of 2)", 3 },
+        { "pass", "test $HANGUP_PHASE = control", "all: 2 COMMAND FAILED (of 2)", 4 },
+        { "pass", "exit 1", "all: 2 COULD NOT BE TRIED (of 2)", 2 },
+        { "pass", "exec sleep 60", "all: 2 TIMED OUT (of 2)", 124 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fake.runs = 0;
+        fake.story[0] = '\0';
+        fake.verdict = rows[i].verdict;
+        const char *time = rows[i].status == 124 ? "100ms" : "60s";
+        assert_int_equal(RUN("01", "--over", "both", "--timeout", time, SH(rows[i].command)),
+                         rows[i].status);
+        assert_has(file(out_path), rows[i].said);
+    }
+}
+
 /* --- Until it is conclusive */
 
 static json_t *run_json(const char *const *words, int *status)
@@ -368,7 +392,10 @@ static void what_makes_no_sense_is_refused(void **state)
         { { "01", "--time-scale", "x", "--", "true" }, "--time-scale" },
         { { "01", "--expect", "nonsense", "--", "true" }, "--expect" },
         { { "01", "--expect", "--", "true" }, "--expect: its value is missing" },
-        { { "01", "--no-control", "--without", "x", "--", "true" }, "--without" },
+        { { "01", "--no-control", "--without", "x", "--", "true" },
+          "--without: it cannot go with --no-control: the three are compared" },
+        { { "--suite", "stale", "--ledger", "x", "--", "true" },
+          "--ledger: a suite has a ledger for each row" },
         { { "01", "--server", "x", "--ports", "1-2", "--", "true" }, "cannot go with --server" },
         { { "01", "--repeat", "2", "--until-conclusive", "2", "--", "true" }, "cannot go with" },
         { { "01", "--until-conclusive", "0", "--", "true" }, "--until-conclusive" },
@@ -393,6 +420,18 @@ static void what_makes_no_sense_is_refused(void **state)
     }
 }
 
+static void a_plan_says_over_what_it_is_or_nothing(void **state)
+{
+    const char *path = in_scratch("plan.json");
+    FILE *to = fopen(path, "w");
+    assert_non_null(to);
+    assert_true(fputs("{\"plan\": [{\"mode\": \"normal\"}], \"over\": \"h3\"}", to) >= 0);
+    assert_int_equal(fclose(to), 0);
+    assert_int_equal(RUN("--plan", path, SH("exit 0")), 2);
+    assert_has(file(err_path), "--plan: $.over is none of these");
+    assert_has(text, "\"h1\", \"h2\" or \"both\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +439,7 @@ int main(void)
         TEST(rounds_have_seeds_of_their_own),
         TEST(rounds_pass_together),
         TEST(of_two_rows_each_counts),
+        TEST(the_last_line_counts_what_came_of_each),
         TEST(what_is_inconclusive_is_done_again),
         TEST(only_the_last_round_is_reported),
         TEST(inconclusive_is_so_however_it_is_counted),
@@ -417,6 +457,7 @@ int main(void)
         TEST(until_it_is_written_a_report_is_left_alone),
         TEST(a_full_disk_is_said),
         TEST(what_makes_no_sense_is_refused),
+        TEST(a_plan_says_over_what_it_is_or_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,8 +49,8 @@ static int add(struct place *p, const json_t *spec, struct refusal *why)
 static int about(struct place *p, json_t **out, struct refusal *why)
 {
     *out = json_pack("{s:s, s:{s:s, s:s}, s:s, s:s, s:f}", "id", "r1", "urls", "base",
-                     "https://127.0.0.1:1", "http", "http://127.0.0.1:2", "mark_url",
-                     "http://127.0.0.1:3/v1/runs/r1/marks", "admin_url",
+                     "https://127.0.0.1:1", "http", fake.http ? fake.http : "http://127.0.0.1:2",
+                     "mark_url", "http://127.0.0.1:3/v1/runs/r1/marks", "admin_url",
                      "http://127.0.0.1:3/v1/runs/r1", "pause_s", 1.5);
     return *out ? 0 : -ENOMEM;
 }

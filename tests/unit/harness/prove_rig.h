@@ -21,6 +21,7 @@ extern struct prove_fake {
     const char *verdicts[PROVE_FAKE_RUNS]; /* of each of the first ones; NULL: as above */
     const char *sentence;                  /* of its check */
     const char *own_url;                   /* of the place; NULL: none */
+    const char *http;                      /* the URL of its clear listener; NULL: of none */
 } fake;
 
 /* A folder of the test's own, and what was said into it. */
