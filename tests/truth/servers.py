@@ -92,9 +92,10 @@ class Real:
 
     def end(self):
         try:
-            subprocess.run(['kill', '-KILL', '--', f'-{self.process.pid}'], stderr=subprocess.DEVNULL, check=False)
-        finally:
-            self.process.wait()
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:  # it had ended
+            pass
+        self.process.wait()
 
 
 def filled(text, values):
