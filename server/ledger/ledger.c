@@ -402,7 +402,8 @@ size_t ledger_item(char *list, size_t size, size_t len, const void *item, size_t
 static __attribute__((noinline)) void tell_watches(struct ledger *l, const struct chunk *c,
                                                    const uint8_t *bytes)
 {
-    const struct ledger_record record = record_at(c, bytes);
+    struct ledger_record record;
+    record_at(c, bytes, &record);
     for (struct link *i = l->watches.next; i != &l->watches; i = l->next_watch) {
         struct ledger_watch *watch = link_entry(i, struct ledger_watch, link);
         l->next_watch = i->next;

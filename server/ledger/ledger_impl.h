@@ -97,22 +97,22 @@ static inline struct chunk *newest(const struct ledger *l)
     return link_entry(l->chunks.prev, struct chunk, link);
 }
 
-static inline struct ledger_record record_at(const struct chunk *c, const uint8_t *bytes)
+static inline void record_at(const struct chunk *c, const uint8_t *bytes, struct ledger_record *out)
 {
     const struct head *head = (const struct head *)bytes;
     const uint8_t *fields = bytes + sizeof *head;
-    int64_t wall = c->wall + head->age;
+    out->wall = c->wall + head->age;
     if (head->own_wall) {
-        memcpy(&wall, fields, sizeof wall);
-        fields += sizeof wall;
+        memcpy(&out->wall, fields, sizeof out->wall);
+        fields += sizeof out->wall;
     }
-    return (struct ledger_record){ .seq = head->seq,
-                                   .age = head->age,
-                                   .wall = wall,
-                                   .connection = head->connection,
-                                   .exchange = head->exchange,
-                                   .event = head->event,
-                                   .cut = head->cut,
-                                   .fields = fields,
-                                   .fields_len = (size_t)(bytes + head->length - fields) };
+    out->seq = head->seq;
+    out->age = head->age;
+    out->connection = head->connection;
+    out->exchange = head->exchange;
+    out->event = head->event;
+    out->cut = head->cut;
+    out->fields = fields;
+    out->fields_len = (size_t)(bytes + head->length - fields);
+    out->index = NULL;
 }

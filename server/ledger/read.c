@@ -33,20 +33,40 @@ static const uint8_t *get(const uint8_t *p, void *out, size_t n)
     return p + n;
 }
 
+/* How many octets the value of a field takes up: a NUMBER twice as many more when it is WIDE. */
+enum { VARIES, NUMBER = sizeof(int32_t), EIGHT = sizeof(uint64_t) };
+enum {
+    SIZE_INT = NUMBER,
+    SIZE_BOOL = NUMBER,
+    SIZE_SPAN = NUMBER,
+    SIZE_WORD = NUMBER,
+    SIZE_REAL = EIGHT,
+    SIZE_HASH = EIGHT,
+    SIZE_TEXT = VARIES,
+    SIZE_LIST = VARIES,
+    SIZE_JSON = VARIES
+};
+static const uint8_t sizes[F_COUNT] = {
+#define X(symbol, name, kind) SIZE_##kind,
+    LEDGER_FIELDS(X)
+#undef X
+};
+
 /* Of the field there, its id too. */
 static inline size_t length_of(const uint8_t *p)
 {
-    enum ledger_kind kind = kind_of(*p);
+    size_t size = sizes[*p];
     int32_t number;
     uint16_t len;
-    if (is_text(kind)) {
+    if (size == NUMBER) {
+        get(p + 1, &number, sizeof number);
+        return 1 + sizeof number + (number == WIDE ? sizeof(int64_t) : 0);
+    }
+    if (size == VARIES) {
         get(p + 1, &len, sizeof len);
         return 1 + sizeof len + len;
     }
-    if (kind == LEDGER_HASH || kind == LEDGER_REAL)
-        return 1 + sizeof(uint64_t);
-    get(p + 1, &number, sizeof number);
-    return 1 + sizeof number + (number == WIDE ? sizeof(int64_t) : 0);
+    return 1 + size;
 }
 
 /* Of one that is no text, hash or real, behind its id. */
@@ -61,28 +81,29 @@ static inline int64_t number_at(const uint8_t *p, enum ledger_kind kind)
     return kind == LEDGER_SPAN ? wide * NS_PER_US : wide;
 }
 
+static inline void value_at(const uint8_t *p, struct ledger_value *out)
+{
+    uint16_t len;
+    *out = (struct ledger_value){ .field = *p, .kind = kind_of(*p) };
+    p++;
+    if (sizes[out->field] == NUMBER) {
+        out->number = number_at(p, out->kind);
+    } else if (sizes[out->field] == VARIES) {
+        out->bytes = (const char *)get(p, &len, sizeof len);
+        out->len = len;
+    } else if (out->kind == LEDGER_HASH) {
+        get(p, &out->hash, sizeof out->hash);
+    } else {
+        get(p, &out->real, sizeof out->real);
+    }
+}
+
 bool ledger_field_next(const struct ledger_record *record, size_t *at, struct ledger_value *out)
 {
     if (*at >= record->fields_len)
         return false;
-    const uint8_t *p = record->fields + *at;
-    uint16_t len;
-    *out = (struct ledger_value){ .field = *p, .kind = kind_of(*p) };
-    p++;
-    if (is_text(out->kind)) {
-        p = get(p, &len, sizeof len);
-        out->bytes = (const char *)p;
-        out->len = len;
-        p += len;
-    } else if (out->kind == LEDGER_HASH) {
-        p = get(p, &out->hash, sizeof out->hash);
-    } else if (out->kind == LEDGER_REAL) {
-        p = get(p, &out->real, sizeof out->real);
-    } else {
-        out->number = number_at(p, out->kind);
-        p += length_of(p - 1) - 1;
-    }
-    *at = (size_t)(p - record->fields);
+    value_at(record->fields + *at, out);
+    *at += length_of(record->fields + *at);
     return true;
 }
 
@@ -104,9 +125,11 @@ void ledger_index(struct ledger_record *record, struct ledger_index *index)
 {
     *index = (struct ledger_index){ 0 };
     record->index = index;
-    for (size_t at = 0; at < record->fields_len; at += length_of(record->fields + at)) {
+    for (size_t at = 0, next; at < record->fields_len; at = next) {
         uint16_t *place = &index->at[record->fields[at]];
-        *place = *place ? *place : (uint16_t)(at + 1); /* the first, if there are more */
+        next = at + length_of(record->fields + at);
+        if (!*place) /* the first, if there are more */
+            *place = (uint16_t)(at + 1);
     }
 }
 
@@ -125,24 +148,27 @@ bool ledger_value(const struct ledger_record *record, enum ledger_field field,
                   struct ledger_value *out)
 {
     const uint8_t *p = find(record, field);
-    size_t at = p ? (size_t)(p - record->fields) : 0;
-    return p && ledger_field_next(record, &at, out);
+    if (p)
+        value_at(p, out);
+    return p != NULL;
 }
 
 int64_t ledger_number(const struct ledger_record *record, enum ledger_field field, int64_t fallback)
 {
-    enum ledger_kind kind = kind_of(field);
-    assert(!is_text(kind) && kind != LEDGER_REAL && kind != LEDGER_HASH);
+    assert(sizes[field] == NUMBER);
     const uint8_t *p = find(record, field);
-    return p ? number_at(p + 1, kind) : fallback;
+    return p ? number_at(p + 1, kind_of(field)) : fallback;
 }
 
 bool ledger_text_is(const struct ledger_record *record, enum ledger_field field, const char *text)
 {
-    struct ledger_value value;
+    const uint8_t *p = find(record, field);
+    uint16_t len;
     assert(is_text(kind_of(field)) && kind_of(field) != LEDGER_LIST);
-    return ledger_value(record, field, &value) && value.len == strlen(text) &&
-           memcmp(value.bytes, text, value.len) == 0;
+    if (!p)
+        return false;
+    p = get(p + 1, &len, sizeof len);
+    return len == strlen(text) && memcmp(p, text, len) == 0;
 }
 
 /* The newest chunk that begins at or before seq, else the oldest. Readers mostly follow the end. */
@@ -181,7 +207,7 @@ bool ledger_next(struct ledger_cursor *cursor, struct ledger_record *out)
         cursor->chunk = c;
         cursor->at = 0;
     }
-    *out = record_at(c, c->data + cursor->at);
+    record_at(c, c->data + cursor->at, out);
     cursor->at = (size_t)(out->fields + out->fields_len - c->data);
     cursor->since = out->seq;
     return true;

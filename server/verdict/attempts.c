@@ -106,21 +106,52 @@ struct attempt *attempt_before(struct history *h, const struct attempt *a)
     return a->previous ? store_find(&h->attempts, a->previous) : NULL;
 }
 
-uint64_t attempt_name(uint64_t connection, uint32_t exchange)
+static uint64_t name_of(uint64_t connection, uint32_t exchange)
 {
     return connection << 32 ^ exchange;
 }
 
-struct attempt *attempt_of(struct history *h, const struct connection *c, uint32_t exchange)
+void attempt_enter(struct history *h, struct attempt *a)
 {
-    struct attempt *a = exchange ? store_named(&h->attempts, attempt_name(c->id, exchange)) : NULL;
+    if (!a->exchange)
+        return;
+    store_name(&h->attempts, a, name_of(a->connection, a->exchange));
+    h->recent_attempt = a;
+}
+
+static bool is_of(const struct attempt *a, const struct connection *c, uint32_t exchange)
+{
+    return a->connection == c->id && a->exchange == exchange;
+}
+
+/* The connection may have been forgotten since, or its attempts by a reset. */
+static bool is_held(const struct attempt *a, const struct connection *c)
+{
+    return c->newest && a->number >= c->oldest;
+}
+
+static struct attempt *look_up(struct history *h, const struct connection *c, uint32_t exchange)
+{
+    struct attempt *a = exchange ? store_named(&h->attempts, name_of(c->id, exchange)) : NULL;
     if (!a && exchange)
         return NULL;
-    if (a && a->connection == c->id && a->exchange == exchange)
-        return c->newest && a->number >= c->oldest ? a : NULL;
+    if (a && is_of(a, c, exchange))
+        return is_held(a, c) ? a : NULL;
     a = attempt_newest(h, c);
     while (a && a->exchange != exchange)
         a = attempt_before(h, a);
+    return a;
+}
+
+/* Records of one exchange mostly come together. */
+struct attempt *attempt_of(struct history *h, const struct connection *c, uint32_t exchange)
+{
+    struct attempt *a = h->recent_attempt;
+    if (a && exchange && is_of(a, c, exchange) && is_held(a, c))
+        return a;
+    a = look_up(h, c, exchange);
+    if (a && exchange)
+        h->recent_attempt = a;
     return a;
 }
 
@@ -141,8 +172,7 @@ struct attempt *attempt_add(struct history *h, struct connection *c, const struc
         a->reached[i] = NEVER;
     a->first_seq = a->last_seq = r->seq;
     a->last_at = r->age;
-    if (a->exchange)
-        store_name(&h->attempts, a, attempt_name(c->id, a->exchange));
+    attempt_enter(h, a);
     a->previous = c->newest;
     c->newest = a->number;
     c->oldest = c->oldest ? c->oldest : a->number;

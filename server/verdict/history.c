@@ -16,13 +16,13 @@
 
 #define SHOWN_MAX 200
 
-static event_handler on_mark, on_server_paused;
+static event_handler on_a_request, on_mark, on_cleared, on_server_paused;
 
 static event_handler *const handlers[EV_COUNT] = {
     [EV_CONNECTION_OPEN] = history_on_connection_open,
     [EV_CLIENT_HELLO] = history_on_client_hello,
     [EV_PROTOCOL] = history_on_protocol,
-    [EV_REQUEST] = history_on_request,
+    [EV_REQUEST] = on_a_request,
     [EV_REQUEST_COMPLETE] = history_on_request_complete,
     [EV_PROCESSED] = history_on_processed,
     [EV_RESPONSE_START] = history_on_response_start,
@@ -33,7 +33,7 @@ static event_handler *const handlers[EV_COUNT] = {
     [EV_FAULT_DONE] = history_on_fault_done,
     [EV_FAULT_ACKED] = history_on_fault_acked,
     [EV_STALE_BYTES] = history_on_stale_bytes,
-    [EV_STALE_REQUEST] = history_on_stale_request,
+    [EV_STALE_REQUEST] = on_a_request,
     [EV_SYN_DROPPED] = history_on_syn_dropped,
     [EV_SEGMENTS_DROPPED] = history_on_segments_dropped,
     [EV_PEER_FIN] = history_on_peer_fin,
@@ -49,6 +49,7 @@ static event_handler *const handlers[EV_COUNT] = {
     [EV_PEER_RST_STREAM] = history_on_peer_rst_stream,
     [EV_CONNECTION_END] = history_on_connection_end,
     [EV_MARK] = on_mark,
+    [EV_CLEARED] = on_cleared,
     [EV_SERVER_PAUSED] = on_server_paused,
 };
 
@@ -157,10 +158,8 @@ int64_t record_age(const struct ledger_record *r, enum ledger_field field)
 
 enum tri record_tri(const struct ledger_record *r, enum ledger_field field)
 {
-    struct ledger_value value;
-    if (!ledger_value(r, field, &value))
-        return TRI_UNKNOWN;
-    return value.number ? TRI_YES : TRI_NO;
+    int64_t told = ledger_number(r, field, -1);
+    return told < 0 ? TRI_UNKNOWN : told ? TRI_YES : TRI_NO;
 }
 
 /* --- What is missing */
@@ -203,6 +202,7 @@ void history_make_room(struct history *h, struct store *s)
         return;
     if (s == &h->attempts) {
         struct attempt *a = store_at(s, 0);
+        h->recent_attempt = NULL;
         history_unknown(h, over(h, a) ? a->last_at : h->age);
         bool answered = history_answered(h, a);
         h->forgotten_unanswered += !answered;
@@ -254,10 +254,11 @@ void history_gap(struct history *h, uint64_t first, uint64_t last)
 
 /* A reset: the harness begins anew. What was open then may continue, and is not told of any more.
  */
-static void cleared(struct history *h, const struct ledger_record *r)
+static void on_cleared(struct history *h, const struct ledger_record *r)
 {
     if (h->last_seq == 0 && r->seq > 1)
         history_unknown(h, r->age);
+    h->recent_attempt = NULL;
     while (store_count(&h->attempts) > 0) {
         struct attempt *a = store_at(&h->attempts, 0);
         if (!over(h, a))
@@ -275,13 +276,30 @@ static void cleared(struct history *h, const struct ledger_record *r)
 
 /* --- Records */
 
-/* One with many fields, of which many are asked for. */
-static void feed_indexed(struct history *h, const struct ledger_record *r)
+/* It has many fields, of which many are asked for. */
+static void on_a_request(struct history *h, const struct ledger_record *r)
 {
     struct ledger_record record = *r;
     struct ledger_index index;
     ledger_index(&record, &index);
-    handlers[r->event](h, &record);
+    if (r->event == EV_REQUEST)
+        history_on_request(h, &record);
+    else
+        history_on_stale_request(h, &record);
+}
+
+void history_feed_next(struct history *h, const struct ledger_record *r)
+{
+    event_handler *handler = handlers[r->event];
+    history_now(h, r->age);
+    if (h->gap_open) {
+        ((struct gap *)store_back(&h->gaps, 0))->to = h->age;
+        h->gap_open = false;
+    }
+    if (handler)
+        handler(h, r);
+    h->last_seq = r->seq;
+    h->told = r->age;
 }
 
 void history_feed(struct history *h, const struct ledger_record *r)
@@ -297,19 +315,7 @@ void history_feed(struct history *h, const struct ledger_record *r)
         return;
     if (r->seq > h->last_seq + 1 && !(r->event == EV_CLEARED && h->last_seq == 0))
         history_gap(h, h->last_seq + 1, r->seq - 1);
-    history_now(h, r->age);
-    if (h->gap_open) {
-        ((struct gap *)store_back(&h->gaps, 0))->to = h->age;
-        h->gap_open = false;
-    }
-    if (r->event == EV_CLEARED)
-        cleared(h, r);
-    h->last_seq = r->seq;
-    if (r->event == EV_REQUEST || r->event == EV_STALE_REQUEST)
-        feed_indexed(h, r);
-    else if (handlers[r->event])
-        handlers[r->event](h, r);
-    h->told = r->age;
+    history_feed_next(h, r);
 }
 
 void history_commanded(struct history *h, bool commanded)

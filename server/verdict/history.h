@@ -273,6 +273,8 @@ void history_destroy(struct history *h);
 
 /* The next record of the ledger, with all that its seq says of what is missing before it. */
 void history_feed(struct history *h, const struct ledger_record *record);
+/* The same of one that is no gap, and before which nothing is missing. */
+void history_feed_next(struct history *h, const struct ledger_record *record);
 /* Whether somebody tells of the command of the client: then nothing is sure before that has ended,
  * and what comes late says something, too. */
 void history_commanded(struct history *h, bool commanded);

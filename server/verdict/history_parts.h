@@ -9,15 +9,16 @@
 
 struct history {
     struct history_config config;
-    struct store attempts;         /* by number */
-    struct store connections;      /* by id */
-    struct store faults;           /* by seq */
-    struct store marks, lost_syns; /* by seq */
-    struct store gaps;             /* by the first that is missing */
-    struct store pauses;           /* by seq */
-    uint8_t *heads;                /* HEAD_MAX for each attempt, by its number */
-    struct connection *recent;     /* that a record was of; or NULL */
-    uint64_t last_seq;             /* of the last record; 0: none yet */
+    struct store attempts;          /* by number */
+    struct store connections;       /* by id */
+    struct store faults;            /* by seq */
+    struct store marks, lost_syns;  /* by seq */
+    struct store gaps;              /* by the first that is missing */
+    struct store pauses;            /* by seq */
+    uint8_t *heads;                 /* HEAD_MAX for each attempt, by its number */
+    struct connection *recent;      /* that a record was of; or NULL */
+    struct attempt *recent_attempt; /* that was entered or found last; or NULL */
+    uint64_t last_seq;              /* of the last record; 0: none yet */
     int64_t age;
     int64_t told;          /* the age of the last record; NEVER: none yet */
     int64_t unknown_until; /* the last that was forgotten may have gone on so long; NEVER */
@@ -78,8 +79,8 @@ struct attempt *attempt_add(struct history *h, struct connection *c, const struc
  * nothing is known but that it was there. */
 struct attempt *attempt_told(struct history *h, struct connection *c,
                              const struct ledger_record *r);
-/* By which it is found, while its exchange is told of. */
-uint64_t attempt_name(uint64_t connection, uint32_t exchange);
+/* It is found by its exchange from now on, if it has one. */
+void attempt_enter(struct history *h, struct attempt *a);
 /* It came so far, by this record. */
 void attempt_reach(struct attempt *a, enum progress progress, const struct ledger_record *r);
 /* The presumed attempt that nothing was read of yet; what comes is read in the order in which it

@@ -58,22 +58,34 @@ static bool is_proxy_field(const char *name, size_t len)
     return false;
 }
 
-/* A proxy asks: what ACKs and what is done with connections is its doing, not the client's (R3). */
-static void look_for_proxy(struct history *h, struct connection *c, struct attempt *a,
-                           const struct ledger_record *r)
+static bool is_named(const char *name, size_t len, const char *wanted)
 {
-    struct ledger_value list;
-    const char *item;
-    size_t at = 0, len;
-    bool proxy = false;
-    if (!ledger_value(r, F_HEADERS, &list))
-        return;
-    while (!proxy && ledger_item_next(&list, &at, &item, &len))
-        proxy = is_proxy_field(item, len);
-    if (!proxy)
-        return;
+    return len == strlen(wanted) && strncasecmp(name, wanted, len) == 0;
+}
+
+/* A proxy asks: what ACKs and what is done with connections is its doing, not the client's (R3). */
+static void found_proxy(struct history *h, struct connection *c, struct attempt *a)
+{
     h->proxied = true;
     a->network = c->path = PATH_RELAYED;
+}
+
+/* The names of its header fields: whether one is Transfer-Encoding, or may be. */
+static bool read_names(struct history *h, struct connection *c, struct attempt *a,
+                       const struct ledger_record *r)
+{
+    struct ledger_value list;
+    const char *name;
+    size_t at = 0, len;
+    bool coded = false;
+    if (!ledger_value(r, F_HEADERS, &list))
+        return true;
+    while (ledger_item_next(&list, &at, &name, &len)) {
+        coded |= is_named(name, len, "transfer-encoding");
+        if (is_proxy_field(name, len))
+            found_proxy(h, c, a);
+    }
+    return coded;
 }
 
 /* What is only looked at when somebody asks. */
@@ -161,8 +173,7 @@ static struct attempt *attempt_read(struct history *h, struct connection *c,
     attempt_spared(a, a->outs[0].fault);
     a->presumed = a->partial = a->unknown = false;
     a->exchange = r->exchange;
-    if (a->exchange)
-        store_name(&h->attempts, a, attempt_name(c->id, a->exchange));
+    attempt_enter(h, a);
     a->last_seq = r->seq;
     a->last_at = r->age;
     for (int i = 0; i < PROGRESS_COUNT; i++)
@@ -170,27 +181,13 @@ static struct attempt *attempt_read(struct history *h, struct connection *c,
     return a;
 }
 
-static bool names_header(const struct ledger_record *r, const char *name)
-{
-    struct ledger_value list;
-    const char *item;
-    size_t at = 0, len, wanted = strlen(name);
-    if (!ledger_value(r, F_HEADERS, &list))
-        return true; /* it may have */
-    while (ledger_item_next(&list, &at, &item, &len)) {
-        if (len == wanted && strncasecmp(item, name, len) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* A request whose head says that it has no content is whole with that. Without Content-Length one
  * over HTTP/2, which has no Transfer-Encoding, may have some, but not one to read something. */
-static bool look_for_content(struct attempt *a, const struct connection *c,
+static bool look_for_content(struct attempt *a, const struct connection *c, bool coded,
                              const struct ledger_record *r)
 {
     bool none = a->content_length == 0; /* it says so: Java does with GET */
-    bool declared = a->content_length > 0 || (!c->h2 && names_header(r, "transfer-encoding"));
+    bool declared = a->content_length > 0 || (!c->h2 && coded);
     bool reads = ledger_text_is(r, F_METHOD, "GET") || ledger_text_is(r, F_METHOD, "HEAD");
     if (a->reached[PROGRESS_TOLD] == NEVER || a->partial || declared || (c->h2 && !reads && !none))
         return false;
@@ -203,9 +200,9 @@ void history_on_request(struct history *h, const struct ledger_record *r)
     struct connection *c = history_connection_of(h, r);
     struct attempt *a = attempt_read(h, c, r);
     read_head(h, a, r);
-    look_for_proxy(h, c, a, r);
+    bool coded = read_names(h, c, a, r);
     look_for_gaps(h, a);
-    look_for_content(a, c, r);
+    look_for_content(a, c, coded, r);
     if (a->reused == TRI_UNKNOWN && c->opened != NEVER && !c->unknown)
         a->reused = c->requests ? TRI_YES : TRI_NO;
     if (a->idle_before == NEVER && c->idle_since != NEVER)
@@ -230,7 +227,7 @@ static void came_out_of_hole(struct history *h, struct connection *c, const stru
     a->unknown = !fault;
     if (!told)
         read_head(h, a, r);
-    look_for_proxy(h, c, a, r);
+    read_names(h, c, a, r);
     a->first_byte = sent;
     a->presumed = a->stale = true;
     a->last_seq = r->seq;
@@ -265,9 +262,9 @@ void history_on_stale_request(struct history *h, const struct ledger_record *r)
     }
     struct attempt *a = attempt_add(h, c, r);
     read_head(h, a, r);
-    look_for_proxy(h, c, a, r);
+    bool coded = read_names(h, c, a, r);
     look_for_gaps(h, a);
-    if (look_for_content(a, c, r)) /* no request_complete follows */
+    if (look_for_content(a, c, coded, r)) /* no request_complete follows */
         attempt_reach(a, PROGRESS_WHOLE, r);
     a->stale = true;
     c->open += r->exchange ? 1 : 0;
@@ -282,11 +279,11 @@ void history_on_request_complete(struct history *h, const struct ledger_record *
 {
     struct connection *c = history_connection_of(h, r);
     struct attempt *a;
-    int64_t stream = ledger_number(r, F_STREAM, 0);
     if (r->exchange) {
         a = attempt_told(h, c, r);
     } else {
         /* Of a stale request, which has a stream or none. */
+        int64_t stream = ledger_number(r, F_STREAM, 0);
         a = attempt_newest(h, c);
         while (a && (a->exchange || !a->stale || (stream && a->stream != stream)))
             a = attempt_before(h, a);

@@ -387,26 +387,26 @@ static const uint64_t about_all = OF(EV_RUN_START) | OF(EV_EXPECTATIONS) | OF(EV
 static_assert(EV_COUNT <= 64, "each event has a bit");
 
 /* Nearly all records: the next one, of a connection of the phase that goes on. */
-static bool feed_usual(struct verdict *v, const struct ledger_record *r)
+static bool is_usual(const struct verdict *v, const struct ledger_record *r)
 {
-    struct phase *p = v->current;
-    if (!p || v->failed || about_all >> r->event & 1 || r->seq != v->last_seq + 1 ||
-        r->connection < p->first_connection || p->exited != NEVER)
-        return false;
+    const struct phase *p = v->current;
+    return p && !(about_all >> r->event & 1) && r->seq == v->last_seq + 1 &&
+           r->connection >= p->first_connection && p->exited == NEVER;
+}
+
+static void feed_usual(struct verdict *v, const struct ledger_record *r)
+{
     v->last_seq = r->seq;
     v->age = r->age > v->age ? r->age : v->age;
     v->dirty = true;
     if (r->connection > v->last_connection)
         v->last_connection = r->connection;
-    history_skip(p->h, r->seq - 1);
-    history_feed(p->h, r);
-    return true;
+    history_feed_next(v->current->h, r);
 }
 
-void verdict_feed(struct verdict *v, const struct ledger_record *r)
+/* Out of the way of the usual. */
+static __attribute__((noinline)) void feed_other(struct verdict *v, const struct ledger_record *r)
 {
-    if (v->failed || feed_usual(v, r))
-        return;
     if (r->event == EV_GAP) {
         verdict_gap(v, (uint64_t)ledger_number(r, F_FIRST_SEQ, 1),
                     (uint64_t)ledger_number(r, F_LAST_SEQ, 0));
@@ -435,6 +435,16 @@ void verdict_feed(struct verdict *v, const struct ledger_record *r)
         return;
     history_skip(p->h, behind ? r->seq : r->seq - 1);
     history_feed(p->h, r);
+}
+
+void verdict_feed(struct verdict *v, const struct ledger_record *r)
+{
+    if (v->failed)
+        return;
+    if (is_usual(v, r))
+        feed_usual(v, r);
+    else
+        feed_other(v, r);
 }
 
 void verdict_now(struct verdict *v, int64_t age)
