@@ -225,13 +225,12 @@ static bool by_client(int64_t lost_by)
            lost_by == LOST_BY_CLIENT_RST || lost_by == LOST_BY_CLIENT_GOAWAY;
 }
 
-/* Whether it was lost before there was a request to tell of: no HTTP, too long, or left off. */
+/* Whether it was lost before its head was read, and so nothing of it is missing: it was no HTTP,
+ * too long, left off, or not whole when a fault struck. */
 static bool is_headless(const struct attempt *a, const struct ledger_record *r)
 {
-    int64_t by = ledger_number(r, F_LOST_BY, LOST_BY_NONE);
-    return a->reached[PROGRESS_TOLD] == NEVER &&
-           ledger_number(r, F_REACHED, REACHED_HEADERS) == REACHED_BEGUN &&
-           (by == LOST_BY_PROTOCOL || by == LOST_BY_LIMIT || by_client(by));
+    return !a->method.len && ledger_number(r, F_REACHED, REACHED_HEADERS) == REACHED_BEGUN &&
+           ledger_number(r, F_LOST_BY, LOST_BY_NONE) != LOST_BY_SERVER;
 }
 
 /* The exchange is over, of which this attempt is. */

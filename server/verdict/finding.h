@@ -37,7 +37,8 @@
     X(MALFORMED, "malformed",                                                                      \
       "the head of a request could not be read, and its end in the ledger says why "               \
       "(exchange_lost, "                                                                           \
-      "beside it protocol_error or limit): let the client send it whole, and as HTTP has it")      \
+      "beside it protocol_error or limit): let the client send it whole and at once, and as HTTP " \
+      "has it")                                                                                    \
     X(RESET, "reset",                                                                              \
       "more calls were made than are kept: begin a new run, or reset this one before the test; "   \
       "of a saved ledger, hangup verdict --kept keeps more")                                       \

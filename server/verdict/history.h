@@ -128,7 +128,7 @@ struct attempt {
     bool processed;
     enum tri effect;   /* of processed: it changed something */
     bool unknown;      /* the ledger lacks something of it */
-    bool headless;     /* lost before its head was read, for what its client sent, or did not */
+    bool headless;     /* lost before its head was read: the ledger lacks nothing of it */
     uint16_t head_len; /* of what is kept of its request to be read when it is asked for */
     uint64_t first_seq, last_seq;
     int64_t last_at;   /* age of the last event of it */

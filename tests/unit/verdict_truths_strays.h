@@ -9,6 +9,11 @@
     "10.000 c101 open\n10.000 c101 x1 exchange_lost reached=begun lost_by=" by                     \
     "\n" GONE("10.010", "c101") EXIT("10.020")
 
+#define NO_HEAD_AT_FAULT                                                                           \
+    TWICE("GET /a")                                                                                \
+    "10.500 c101 fin\n10.500 c101 x3 exchange_lost reached=begun lost_by=fault "                   \
+    "fault=F\n" GONE("10.510", "c101") EXIT("10.520")
+
 static const struct truth of_strays[] = {
     /* --- Strays */
     { "83: sent again before the time of Retry-After", RETRY_ONCE,
@@ -197,6 +202,9 @@ static const struct truth of_strays[] = {
       "inconclusive recovered=inconclusive(malformed)", 0 },
     { "nor of one that its client left off", "[\"recovered\"]", NO_HEAD("client_fin"),
       "inconclusive recovered=inconclusive(malformed)", 0 },
+    { "nor of one that was not whole when a fault struck", "[\"retries\",\"safe_retry\"]",
+      NO_HEAD_AT_FAULT,
+      "inconclusive retries=inconclusive(malformed) safe_retry=inconclusive(malformed)", 0 },
     { "one that is not in the ledger is missing", "[\"recovered\"]",
       "10.000 c101 open\n10.000 c101 x1 exchange_lost reached=complete lost_by=client_fin\n" GONE(
           "10.010", "c101") EXIT("10.020"),
