@@ -90,6 +90,7 @@ struct response {
     size_t header_count;
     bool fixed_headers; /* names in lower case, and all of it there for as long as the process runs:
                            they need not be copied */
+    bool reads_on;      /* to a request that is not whole: see engine_respond */
     const void *body;   /* copied, unless release is set */
     size_t body_len;
     /* When set, body is borrowed until the engine calls this, exactly once. */
@@ -314,8 +315,9 @@ static inline void engine_peer_closed(struct engine *e)
 
 /* Answers an exchange, once. HEAD, 204 and 304 are the engine's business (no body). A response
  * before complete ends the exchange with the rest of the request read and dropped, within bounds
- * (h2: 16 MiB, then RST_STREAM(NO_ERROR)); on h1 the connection then closes. Returns 0 or -errno
- * (then the exchange is lost). */
+ * (h2: 16 MiB, then RST_STREAM(NO_ERROR)); on h1 the connection then closes, unless reads_on is set
+ * and neither side has said so (Connection: close): then the next request is served behind the rest
+ * of this one, which is at most 16 MiB. Returns 0 or -errno (then the exchange is lost). */
 static inline int engine_respond(struct exchange *ex, const struct response *response)
 {
     return ex->engine->ops->respond(ex, response);

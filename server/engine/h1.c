@@ -11,7 +11,9 @@
  *
  * What never gets through libmicrohttpd: refusals (400, 414, 431 ...), early responses, to a
  * request of which not all has come, and responses for which there is no pair. They are written by
- * ourselves (h1_response), end the connection, and the rest of the input is dropped.
+ * ourselves (h1_response), end the connection, and the rest of the input is dropped. But an early
+ * response with reads_on goes through libmicrohttpd, which knows of no content anyway: the exchange
+ * ends with it, the rest of the request is dropped, and the next one begins behind it.
  *
  * Who may call the host when: begin, headers, body and complete come from engine_input, and from
  * settle() for what was pipelined or held; output, responded, lost and finished only from settle(),
@@ -84,7 +86,7 @@ static void begin(struct h1 *h, size_t read)
     h->ex.request.begun_at = h->kept_at;
     h->ex.request.read = read;
     h->open = true;
-    h->seen = h->completed = h->answered = h->own = false;
+    h->seen = h->completed = h->answered = h->early = h->own = false;
     h->lost_why = NULL;
     calls(h)->begin(h->base.host, &h->ex);
 }
@@ -166,6 +168,20 @@ static void tell_complete(struct h1 *h)
     calls(h)->complete(h->base.host, &h->ex);
 }
 
+/* So many octets were read of a request that was answered early. */
+static void drop_rest(struct h1 *h, size_t n)
+{
+    h->dropped += n;
+    if (h->dropped > LIMIT_DROPPED) {
+        h->last = h->drops_input = true;
+        h1_wake(h);
+    } else if (h->in.at == H1_WHOLE) {
+        h->early = false;
+        if (!h->open)
+            h1_head_next(&h->in);
+    }
+}
+
 /* Takes input up to the end of a message, and returns how much. */
 static size_t serve(struct h1 *h, const uint8_t *bytes, size_t n)
 {
@@ -187,6 +203,8 @@ static size_t serve(struct h1 *h, const uint8_t *bytes, size_t n)
             tell_headers(h, used < n);
         else if (content && part && !h->answered)
             calls(h)->body(h->base.host, &h->ex, at, part);
+        else if (h->early)
+            drop_rest(h, part);
         if (h->in.at == H1_WHOLE)
             tell_complete(h);
     }
@@ -335,7 +353,7 @@ static void settle_exchange(struct h1 *h)
 /* The client sends nothing more: what is still open of a request will never be whole. */
 static void settle_end_of_input(struct h1 *h)
 {
-    if (h->open && h->in.at != H1_WHOLE && !h->own) {
+    if (h->open && h->in.at != H1_WHOLE && !h->own && !h->early) {
         lose(h, h->ended_by, h->input_ended);
         settle_exchange(h);
     }
@@ -429,6 +447,13 @@ static int respond_ourselves(struct h1 *h, const struct response *response)
     return err;
 }
 
+/* Whether the connection goes on behind an early response. */
+static bool reads_on(const struct h1 *h, const struct response *response)
+{
+    return response->reads_on && h->in.at == H1_IN_BODY && !h->stopping && !h->input_ended &&
+           h1_persists(h) && !h1_response_closes(response);
+}
+
 static int respond(struct exchange *ex, const struct response *response)
 {
     struct h1 *h = h1_of(ex->engine);
@@ -442,18 +467,22 @@ static int respond(struct exchange *ex, const struct response *response)
     h->answered = true;
     if (h->stop)
         h1_stop_length(h, response);
-    err = h->in.at == H1_WHOLE ? h1_pass_on(h) : -EBUSY;
+    h->early = reads_on(h, response);
+    err = h->in.at == H1_WHOLE || h->early ? h1_pass_on(h) : -EBUSY;
     if (!err) {
+        h->completed |= h->early; /* nothing more is told of it */
+        h->dropped = 0;
         h1_spelling_begin(&h->spelling, response);
         err = h1_response_make(response, h->stopping, h1_persists(h), &h->response);
         h->status = response->status;
         h1_wake(h);
     } else {
-        if (h->in.at == H1_WHOLE) {
+        if (h->in.at == H1_WHOLE || h->early) {
             static struct log_gate gate;
             log_sometimes(&gate, LOG_WARN, "a connection closes with its next response: %s",
                           strerror(-err));
         }
+        h->early = false;
         err = respond_ourselves(h, response);
     }
     if (err)

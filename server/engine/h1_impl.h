@@ -23,6 +23,7 @@ struct h1 {
     bool finished : 1;    /* finished() was called */
     bool stopping : 1;    /* engine_shutdown */
     bool of_open : 1;     /* what the witness reads belongs to ex */
+    bool of_rest : 1;     /* or is what is dropped of a request that was answered early */
     bool flushed : 1;     /* engine_watch_flush reported something */
     struct link busy;
     struct h1_head in;       /* the request being received and served */
@@ -38,9 +39,12 @@ struct h1 {
     bool seen : 1;      /* headers() was called */
     bool completed : 1; /* complete() was called */
     bool answered : 1;  /* engine_respond was called */
+    bool early : 1;     /* so, and of its request more is to come, which is dropped; also when the
+                           exchange is over by then */
     bool own : 1;       /* the response is in out, not libmicrohttpd's */
     bool stops : 1;     /* it is on its way, and goes out by h1_stop_drain */
     int status;
+    size_t dropped;       /* octets of the request behind an early response */
     const char *lost_why; /* it ends as lost, when out is empty */
     struct MHD_Response *response;
     struct h1_spelling spelling;

@@ -115,7 +115,7 @@ void h1_spelling_apply(struct h1_spelling *s, uint8_t *bytes, size_t n)
     }
 }
 
-static bool says_close(const struct response *r)
+bool h1_response_closes(const struct response *r)
 {
     for (size_t i = 0; i < r->header_count; i++)
         if (header_is(&r->headers[i], "Connection") && header_has_token(&r->headers[i], "close"))
@@ -138,7 +138,7 @@ int h1_response_make(const struct response *r, bool close, bool kept, struct MHD
         release(r);
     if (!made)
         return err ? err : -ENOMEM;
-    err = add_headers(r, kept && !close && !says_close(r), made);
+    err = add_headers(r, kept && !close && !h1_response_closes(r), made);
     if (!err && close && MHD_add_response_header(made, "Connection", "close") != MHD_YES)
         err = -ENOMEM;
     if (!err && !close && says_keep_alive(r))

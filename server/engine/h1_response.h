@@ -24,6 +24,9 @@ struct h1_spelling {
 void h1_spelling_begin(struct h1_spelling *s, const struct response *response);
 void h1_spelling_apply(struct h1_spelling *s, uint8_t *bytes, size_t n);
 
+/* Whether it says Connection: close. */
+bool h1_response_closes(const struct response *response);
+
 /* The bytes of a last response, with Connection: close; head: without the body. The response's
  * release is called. Returns as h1_response_make. */
 int h1_response_write(const struct response *response, bool head, struct buf *out);

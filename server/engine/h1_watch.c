@@ -36,9 +36,9 @@ static void report(struct h1 *h, const struct h1_head *head, enum engine_witness
 /* It has read the last octet of a request. */
 static void next(struct h1 *h, bool quiet)
 {
-    if (!quiet && !(h->of_open && (h->completed || h->lost_why)))
+    if (!quiet && !h->of_rest && !(h->of_open && (h->completed || h->lost_why)))
         h->base.calls->stale_complete(h->base.host, exchange(h), request(h, h->witness), 0);
-    h->of_open = h->flushed = false;
+    h->of_open = h->of_rest = h->flushed = false;
     if (h->witness)
         h1_head_next(h->witness);
 }
@@ -59,7 +59,7 @@ static void witness(struct h1 *h, const uint8_t *bytes, size_t n, bool quiet)
                    w->at == H1_BROKEN  ? WITNESSED_PART
                    : w->at == H1_WHOLE ? WITNESSED_WHOLE
                                        : WITNESSED_HEAD);
-        if (!quiet && content && part)
+        if (!quiet && !h->of_rest && content && part)
             h->base.calls->stale_body(h->base.host, exchange(h), bytes, part, 0);
         if (w->at == H1_WHOLE)
             next(h, quiet);
@@ -93,6 +93,7 @@ static void begin(struct h1 *h)
     h->flushed = false;
     h->quiet = h->told;
     h->of_open = h->open;
+    h->of_rest = h->early;
     h->witness = calloc(1, sizeof *h->witness);
     if (!h->witness)
         return;

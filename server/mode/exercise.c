@@ -102,8 +102,7 @@ static unsigned can(const struct strike *s)
 static bool denies(const struct strike *s)
 {
     const struct mode_rule *rule = s->rule;
-    bool first = is_early(rule) || ((rule->slot == ON_FIRST_BYTE || rule->slot == ON_HEADERS ||
-                                     rule->slot == ON_COMPLETE || is_in_response(rule)) &&
+    bool first = is_early(rule) || ((((1u << rule->slot) & IN_REQUEST) || is_in_response(rule)) &&
                                     rule->nth_first <= 1 && !rule->age && !rule->idle_before);
     if (rule->slot == ON_LISTEN || rule->slot == ON_PROTOCOL)
         return false;

@@ -234,7 +234,7 @@ int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
 
 /* Where a step can stand: bits of slots, and the admin API's "do". */
 #define IN(slot)   (1u << (slot))
-#define IN_REQUEST (IN(ON_FIRST_BYTE) | IN(ON_HEADERS) | IN(ON_COMPLETE))
+#define IN_REQUEST (IN(ON_FIRST_BYTE) | IN(ON_HEADERS) | IN(ON_REQUEST_CONTENT) | IN(ON_COMPLETE))
 #define IN_MIDDLE  (IN(ON_RESPONSE_BYTES) | IN(ON_RESPONSE_CONTENT))
 #define IN_ANY     (((1u << (TRIGGER_SLOTS + 1)) - 1) & ~IN(ON_LISTEN)) /* on a connection */
 #define SLOT_OF_DO TRIGGER_SLOTS

@@ -23,7 +23,7 @@
 #include "wire/caps.h"
 #include "wire/wire.h"
 
-/* The places in a connection's life where rules can be. "request" and "reuse" share the three
+/* The places in a connection's life where rules can be. "request" and "reuse" share the four
  * request slots: reuse is request with nth "2-". */
 enum trigger_slot {
     ON_LISTEN,           /* the next connection would get this mode, or a mark: about listeners */
@@ -33,6 +33,7 @@ enum trigger_slot {
     ON_PROTOCOL,         /* the HTTP version is known; nothing of it was said */
     ON_FIRST_BYTE,       /* request at first_byte */
     ON_HEADERS,          /* request at headers */
+    ON_REQUEST_CONTENT,  /* request at {"content": N}: so much of its content was read */
     ON_COMPLETE,         /* request at complete */
     ON_RESPONSE_START,   /* nothing of the response was sent */
     ON_RESPONSE_BYTES,   /* response at {"bytes": N}: so many of its octets are with the kernel */
@@ -119,7 +120,7 @@ struct mode_rule {
     int64_t after;                 /* idle, age, late, mark, listen: ns */
     int64_t age;                   /* request, response: only when accepted so long ago, ns */
     int64_t idle_before;           /* reuse: only when idle so long before, ns */
-    uint64_t place;                /* response at bytes or content: how many */
+    uint64_t place;                /* at bytes or content: how many */
     const char *mark;              /* mark, listen: the mark's name; NULL: listen without one */
     const char *unless;            /* mark: the mark that calls it off while it waits; or NULL */
     const struct mode_step *steps;

@@ -43,8 +43,8 @@ struct mode_due {
 };
 
 struct mode_host {
-    /* The last gate of this exchange opened: answer it if its request is complete, or continue with
-     * the response if it stands at a place. */
+    /* The last gate of this exchange opened: answer it if its request is complete or it was given
+     * a response, or continue with the response if it stands at a place. */
     void (*released)(void *host, struct mode_exchange *mx);
     /* Something is about to happen to the connection: if the host has another program for it by
      * now, it gives it (mode_conn_set), and returns true. NULL: it gives them at once. */
@@ -145,11 +145,11 @@ void mode_conn_set(struct mode_conn *mc, struct mode_program *program);
  * mx->gates, mx->instead and wire_state(): the connection may have been silenced. */
 void mode_fire(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchange *mx);
 
-/* The first place of a response after `passed` (-1: any) at which a rule of the slot
- * (ON_RESPONSE_BYTES, ON_RESPONSE_CONTENT) may fire for this exchange; -1: there is none. */
+/* The first place after `passed` (-1: any) at which a rule of the slot (ON_RESPONSE_BYTES,
+ * ON_RESPONSE_CONTENT, ON_REQUEST_CONTENT) may fire for this exchange; -1: there is none. */
 int64_t mode_next_place(const struct mode_conn *mc, const struct mode_exchange *mx,
                         enum trigger_slot slot, int64_t passed);
-/* As mode_fire, for the rules of such a slot at this place. The response stands there: it continues
+/* As mode_fire, for the rules of such a slot at this place. A response stands there: it continues
  * (engine_continue) when this has returned and mx->gates is 0, or else from released(). */
 void mode_fire_at(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchange *mx,
                   uint64_t place);

@@ -481,7 +481,8 @@ const struct step_row step_rows[] = {
                     .in_exchange = true,
                     .gates = true,
                     .ready = step_ready_gate },
-    [STEP_RESPOND] = { .about = "answers the exchange with this instead",
+    [STEP_RESPOND] = { .about = "answers the exchange with this instead, as soon as its header "
+                                "section is there",
                        .args = respond_args,
                        .shorthand = true,
                        .slots = IN_EXCHANGE,
@@ -519,7 +520,7 @@ const struct step_row step_rows[] = {
     [STEP_REFUSE] = { .about = "RST_STREAM(REFUSED_STREAM): the request was not processed (RFC "
                                "9113 8.7)",
                       .args = no_args,
-                      .slots = IN(ON_HEADERS) | IN(ON_COMPLETE), /* later it was processed */
+                      .slots = IN_REQUEST & ~IN(ON_FIRST_BYTE), /* later it was processed */
                       .over = OVER_H2,
                       .fault = true,
                       .tells = true,

@@ -27,6 +27,8 @@ const struct rule_member_row rule_member_rows[RULE_MEMBERS] = {
 static const struct at_row at_request[] = {
     { "first_byte", ON_FIRST_BYTE, "its first byte was read; nothing of it is known yet", 0, 0 },
     { "headers", ON_HEADERS, "its header section is complete", 0, 0 },
+    { "content", ON_REQUEST_CONTENT,
+      "so much of its content was read, or more in the reading that brought it", true, 1 },
     { "complete", ON_COMPLETE, "its last byte was read", 0, 0 },
     { 0 },
 };

@@ -449,8 +449,30 @@ static void headers(void *host, struct exchange *ex)
         if (!exchange_unpin(sx))
             return;
     }
-    if (exchange_fire(sx, ON_HEADERS) && declares_more_than(&ex->request, xs->config->body_limit))
+    if (!exchange_fire(sx, ON_HEADERS))
+        return;
+    if (declares_more_than(&ex->request, xs->config->body_limit))
         respond_too_large(sx);
+    else if (sx->mx.instead)
+        respond_continue(sx);
+}
+
+/* Fires the rules of the places in its content that were passed since it had so much of it. */
+static void pass_places(struct session_exchange *sx, uint64_t had)
+{
+    struct exchanges *xs = sx->xs;
+    int64_t place = (int64_t)had;
+    while (sx->reached == REACHED_HEADERS && exchange_serving(xs)) {
+        place = mode_next_place(xs->mode, &sx->mx, ON_REQUEST_CONTENT, place);
+        if (place < 0 || (uint64_t)place > sx->body_bytes)
+            return;
+        exchange_pin(sx);
+        mode_fire_at(xs->mode, ON_REQUEST_CONTENT, &sx->mx, (uint64_t)place);
+        if (!exchange_unpin(sx))
+            return;
+        if (sx->mx.instead)
+            respond_continue(sx);
+    }
 }
 
 static void body(void *host, struct exchange *ex, const void *bytes, size_t n)
@@ -464,6 +486,8 @@ static void body(void *host, struct exchange *ex, const void *bytes, size_t n)
     sx->digest = hash_more(sx->digest, bytes, n);
     if (sx->body_bytes > xs->config->body_limit)
         respond_too_large(sx);
+    else if (mode_has(xs->mode->program, ON_REQUEST_CONTENT))
+        pass_places(sx, sx->body_bytes - n);
 }
 
 static void complete(void *host, struct exchange *ex)

@@ -78,10 +78,17 @@ static struct header *set_headers(const struct mode_header *set, struct response
 
 /* --- Answering */
 
+/* What a rule has given before its request is whole is an early response: that does not wait for
+ * the content. */
+static bool is_early(const struct session_exchange *sx)
+{
+    return sx->reached == REACHED_HEADERS && sx->mx.instead && sx->mx.ex->request.content;
+}
+
 static bool may_respond(const struct session_exchange *sx)
 {
-    return sx->reached == REACHED_COMPLETE && sx->mx.gates == 0 && !sx->mx.ended &&
-           exchange_may_say(sx->xs);
+    return (sx->reached == REACHED_COMPLETE || is_early(sx)) && sx->mx.gates == 0 &&
+           !sx->mx.ended && exchange_may_say(sx->xs);
 }
 
 /* How often the endpoint was asked for a response: each lives until the next one. */
@@ -170,6 +177,7 @@ static void compose(const struct session_exchange *sx, struct response *response
         endpoint_refuse(endpoint, sx->kind, sx->refusal ? sx->refusal : &no_memory, response);
     } else if (sx->mx.instead) {
         *response = *sx->mx.instead;
+        response->reads_on = true;
     } else {
         ask_endpoint(sx, response);
     }

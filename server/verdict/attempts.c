@@ -233,6 +233,12 @@ static bool is_headless(const struct attempt *a, const struct ledger_record *r)
            ledger_number(r, F_LOST_BY, LOST_BY_NONE) != LOST_BY_SERVER;
 }
 
+/* Its exchange ends before all of it was read: what it asked for cannot be compared. */
+static void note_partial(struct attempt *a)
+{
+    a->partial |= a->reached[PROGRESS_WHOLE] == NEVER && !a->digest.hash;
+}
+
 /* The exchange is over, of which this attempt is. */
 static void close_exchange(struct connection *c, struct attempt *a, const struct ledger_record *r)
 {
@@ -251,6 +257,7 @@ void history_on_response_end(struct history *h, const struct ledger_record *r)
     a->end_offset = ledger_number(r, F_END_OFFSET, NEVER);
     close_exchange(c, a, r);
     c->answered++;
+    note_partial(a);
     attempt_reach(a, PROGRESS_HANDED, r);
     struct out *out = standing(a);
     /* Answered into something that was ended, or to a client that had given it up. */
@@ -315,7 +322,7 @@ void history_on_exchange_lost(struct history *h, const struct ledger_record *r)
     struct attempt *a = attempt_told(h, c, r);
     int64_t sent = ledger_number(r, F_SENT, 0), of = ledger_number(r, F_OF, INT64_MAX);
     a->headless |= is_headless(a, r);
-    a->partial |= a->reached[PROGRESS_WHOLE] == NEVER && !a->digest.hash;
+    note_partial(a);
     a->cut_short |= sent > 0 && sent < of && !by_client(ledger_number(r, F_LOST_BY, LOST_BY_NONE));
     lose(h, c, a, r);
     close_exchange(c, a, r);

@@ -63,6 +63,7 @@ static inline void answer(struct fuzz_host *t, struct exchange *ex)
     const struct response response = { .status = statuses[host_chance(t, 4)],
                                        .headers = &type,
                                        .header_count = 1,
+                                       .reads_on = host_chance(t, 2),
                                        .body = "hello, world",
                                        .body_len = host_chance(t, 13) };
     struct course *c = ex->data;

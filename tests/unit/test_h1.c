@@ -368,6 +368,153 @@ static void an_early_answer_ends_the_connection(void **state)
     }
 }
 
+/* What is left of the request is dropped, however it comes, and the next one is served. */
+static void behind_an_early_answer_with_reads_on_the_connection_goes_on(void **state)
+{
+    static const struct {
+        enum when when;
+        const char *first, *rest, *trace;
+    } rows[] = {
+        { AT_HEADERS, POST(6), "abcdef", "begin1 headers(POST /p h 2) responded " },
+        { AT_HEADERS, EXPECT, "abc", "begin1 headers(POST /p h 3) responded " },
+        { AT_HEADERS, POST(6) "abc", "def", "begin1 headers(POST /p h 2) responded " },
+        { AT_BODY, POST(6) "abc", "def", "begin1 headers(POST /p h 2) body responded " },
+        { AT_HEADERS, POST(6) "abcdef", "", "begin1 headers(POST /p h 2) responded " },
+        { AT_HEADERS, "POST /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc",
+          "\r\n2\r\nde\r\n0\r\nT: x\r\n\r\n", "begin1 headers(POST /p h 2) responded " },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int split = 0; split <= 1; split++) {
+            struct host t;
+
+            host_init(&t, rows[i].when);
+            t.response.reads_on = true;
+            host_say(&t, rows[i].first);
+            host_turns();
+            assert_string_equal(host_trace(&t), rows[i].trace);
+            assert_begins(host_out(&t), "HTTP/1.1 200 OK\r\n");
+            assert_ends(host_out(&t), "hello");
+            assert_int_equal(host_count(host_out(&t), "HTTP/1.1"), 1);
+            assert_null(strstr(host_out(&t), "Connection:"));
+            host_forget(&t);
+            t.answer = AT_COMPLETE;
+            for (const char *at = rows[i].rest; split && *at; at++) {
+                const char octet[] = { *at, '\0' };
+                host_say(&t, octet);
+            }
+            if (!split)
+                host_say(&t, rows[i].rest);
+            host_say(&t, GET);
+            host_turns();
+            assert_string_equal(host_trace(&t), "begin2 " SEEN "responded ");
+            assert_ends(host_out(&t), "hello");
+            host_free(&t);
+        }
+    }
+}
+
+/* The connection ends with it, as without reads_on. */
+static void an_early_answer_can_close_all_the_same(void **state)
+{
+    static const struct header close = { "Connection", "close", 10, 5 };
+    for (int by_client = 0; by_client <= 1; by_client++) {
+        struct host t;
+
+        host_init(&t, AT_HEADERS);
+        t.response.reads_on = true;
+        if (!by_client) {
+            t.response.headers = &close;
+            t.response.header_count = 1;
+        }
+        host_say(&t, by_client ? "POST /p HTTP/1.0\r\nContent-Length: 9\r\n\r\n" : POST(9));
+        host_turns();
+        assert_ends(host_trace(&t), "responded finished ");
+        assert_int_equal(host_count(host_out(&t), "Connection: close\r\n"), 1);
+        host_free(&t);
+    }
+}
+
+/* Neither more than the bound is dropped, nor what is no HTTP. */
+static void what_follows_an_early_answer_has_its_bounds(void **state)
+{
+    static char block[64 * 1024 + 1];
+    struct host t;
+
+    memset(block, 'x', sizeof block - 1);
+    host_init(&t, AT_HEADERS);
+    t.response.reads_on = true;
+    host_say(&t, POST(20000000));
+    host_turns();
+    host_forget(&t);
+    for (size_t sent = 0; sent < LIMIT_DROPPED; sent += sizeof block - 1) {
+        host_say(&t, block);
+        host_turns();
+        assert_string_equal(host_trace(&t), "");
+    }
+    host_say(&t, "x");
+    host_turns();
+    assert_string_equal(host_trace(&t), "finished ");
+    host_free(&t);
+
+    host_init(&t, AT_HEADERS);
+    t.response.reads_on = true;
+    host_say(&t, "POST /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    host_turns();
+    host_forget(&t);
+    host_say(&t, "no chunk");
+    host_turns();
+    assert_string_equal(host_trace(&t), "error finished ");
+    assert_string_equal(host_out(&t), "");
+    host_free(&t);
+}
+
+/* The client's FIN in the middle of what is dropped is the end of the connection, not of the
+ * exchange, which had its answer. */
+static void a_client_may_leave_behind_an_early_answer(void **state)
+{
+    for (int later = 0; later <= 1; later++) {
+        struct host t;
+
+        host_init(&t, AT_HEADERS);
+        t.response.reads_on = true;
+        host_say(&t, POST(6) "abc");
+        if (later)
+            host_turns();
+        engine_peer_closed(t.engine);
+        host_turns();
+        assert_string_equal(host_trace(&t), "begin1 headers(POST /p h 2) responded finished ");
+        assert_ends(host_out(&t), "hello");
+        host_free(&t);
+    }
+}
+
+/* The rest of a request that was answered is no request that is stale; the next one is. */
+static void the_rest_behind_an_early_answer_is_not_stale(void **state)
+{
+    for (int hold = 0; hold <= 1; hold++) {
+        struct host t;
+
+        host_init(&t, AT_HEADERS);
+        t.response.reads_on = true;
+        host_say(&t, POST(6) "abc");
+        host_turns();
+        host_forget(&t);
+        t.answer = AT_COMPLETE;
+        engine_watch(t.engine, hold ? WATCH_HOLD : WATCH_ONLY);
+        host_say(&t, "def");
+        assert_string_equal(host_trace(&t), "");
+        host_say(&t, GET);
+        assert_begins(host_trace(&t), "stale");
+        host_forget(&t);
+        if (hold) {
+            engine_resume(t.engine);
+            host_turns();
+            assert_string_equal(host_trace(&t), "begin2 " SEEN "responded ");
+        }
+        host_free(&t);
+    }
+}
+
 /* However the octets come: an answer is early when the content was not read, whether it is there or
  * not. */
 static void an_answer_to_a_whole_request_in_headers_keeps_the_connection(void **state)
@@ -543,6 +690,11 @@ int main(void)
         cmocka_unit_test(bodies_arrive_decoded_and_in_full),
         cmocka_unit_test(expect_100_continue_is_answered_before_the_body),
         cmocka_unit_test(an_early_answer_ends_the_connection),
+        cmocka_unit_test(behind_an_early_answer_with_reads_on_the_connection_goes_on),
+        cmocka_unit_test(an_early_answer_can_close_all_the_same),
+        cmocka_unit_test(what_follows_an_early_answer_has_its_bounds),
+        cmocka_unit_test(a_client_may_leave_behind_an_early_answer),
+        cmocka_unit_test(the_rest_behind_an_early_answer_is_not_stale),
         cmocka_unit_test(an_answer_to_a_whole_request_in_headers_keeps_the_connection),
         cmocka_unit_test(what_is_not_http_is_refused),
         cmocka_unit_test(large_header_sections_are_served_up_to_a_limit_and_refused_beyond),

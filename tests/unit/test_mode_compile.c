@@ -268,7 +268,9 @@ static void rules_are_sorted_into_tables_by_trigger(void **state)
                                               " {'on': 'late', 'what': 'nothing', 'after': '1s',"
                                               "   'do': ['fin']},"
                                               " {'on': 'late', 'what': 'handshake',"
-                                              "   'after': '1s', 'do': ['fin']}]");
+                                              "   'after': '1s', 'do': ['fin']},"
+                                              " {'on': 'reuse', 'at': {'content': 7},"
+                                              "   'do': ['fin']}]");
     static const struct {
         enum trigger_slot slot;
         unsigned count, rules[3];
@@ -283,6 +285,7 @@ static void rules_are_sorted_into_tables_by_trigger(void **state)
         { ON_HANDSHAKE, 0, { 0 } },
         { ON_FIRST_BYTE, 1, { 6 } },
         { ON_HEADERS, 0, { 0 } },
+        { ON_REQUEST_CONTENT, 1, { 21 } },
         { ON_COMPLETE, 2, { 1, 4 } },
         { ON_RESPONSE_START, 0, { 0 } },
         { ON_RESPONSE_END, 1, { 7 } },
@@ -306,6 +309,7 @@ static void rules_are_sorted_into_tables_by_trigger(void **state)
     assert_int_equal(program->rules[4].nth_last, UINT32_MAX);
     assert_int_equal(program->rules[7].times, UINT32_MAX);
     assert_int_equal(program->rules[8].times, 1);
+    assert_int_equal(program->rules[21].place, 7);
     mode_unref(program);
 }
 

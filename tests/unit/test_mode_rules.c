@@ -225,6 +225,7 @@ static void every_step_fits_where_its_row_says_and_nowhere_else(void **state)
         { "'over': 'h2', 'on': 'protocol'", ON_PROTOCOL },
         { "'over': 'h2', 'on': 'request', 'at': 'first_byte'", ON_FIRST_BYTE },
         { "'over': 'h2', 'on': 'reuse', 'at': 'headers'", ON_HEADERS },
+        { "'over': 'h2', 'on': 'request', 'at': 'content:5'", ON_REQUEST_CONTENT },
         { "'over': 'h2', 'on': 'request', 'at': 'complete'", ON_COMPLETE },
         { "'over': 'h2', 'on': 'response', 'at': 'start'", ON_RESPONSE_START },
         { "'over': 'h2', 'on': 'response', 'at': 'bytes:5'", ON_RESPONSE_BYTES },
