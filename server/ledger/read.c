@@ -139,9 +139,11 @@ static inline const uint8_t *find(const struct ledger_record *record, enum ledge
     const uint8_t *p = record->fields, *end = p + record->fields_len;
     if (record->index)
         return record->index->at[field] ? p + record->index->at[field] - 1 : NULL;
-    while (p < end && *p != field)
-        p += length_of(p);
-    return p < end ? p : NULL;
+    for (; p < end; p += length_of(p)) {
+        if (*p == field)
+            return p;
+    }
+    return NULL;
 }
 
 bool ledger_value(const struct ledger_record *record, enum ledger_field field,

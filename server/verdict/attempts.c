@@ -130,7 +130,8 @@ static bool is_held(const struct attempt *a, const struct connection *c)
     return c->newest && a->number >= c->oldest;
 }
 
-static struct attempt *look_up(struct history *h, const struct connection *c, uint32_t exchange)
+static __attribute__((noinline)) struct attempt *
+look_up(struct history *h, const struct connection *c, uint32_t exchange)
 {
     struct attempt *a = exchange ? store_named(&h->attempts, name_of(c->id, exchange)) : NULL;
     if (!a && exchange)

@@ -4,39 +4,50 @@
 #include "base/clock.h"
 #include "ledger/ledger.h"
 
+/* One that the record is the first to tell of. */
+static struct connection *add(struct history *h, const struct ledger_record *r)
+{
+    history_make_room(h, &h->connections);
+    struct connection *c = store_add(&h->connections, r->connection);
+    *c = (struct connection){ .id = r->connection,
+                              .opened = NEVER,
+                              .path = -1,
+                              .idle_since = NEVER,
+                              .dead = NEVER,
+                              .stale_bytes = NEVER,
+                              .dropped = NEVER,
+                              .stale_last = NEVER,
+                              .no_use_at = NEVER,
+                              .left_at = NEVER,
+                              .reset_at = NEVER,
+                              .shut_at = NEVER,
+                              .said_at = NEVER,
+                              .settings_acked = NEVER,
+                              .pings_ignored_at = NEVER,
+                              .pinged = NEVER,
+                              .hint = NEVER,
+                              .ended = NEVER,
+                              .sent = NEVER,
+                              .due_in = NEVER,
+                              .unknown = true,
+                              .first_seq = r->seq };
+    return c;
+}
+
+static __attribute__((noinline)) struct connection *look_up(struct history *h,
+                                                            const struct ledger_record *r)
+{
+    struct connection *c = store_find(&h->connections, r->connection);
+    h->recent = c ? c : add(h, r);
+    return h->recent;
+}
+
 struct connection *history_connection_of(struct history *h, const struct ledger_record *r)
 {
     struct connection *c = h->recent;
     if (!c || c->id != r->connection)
-        c = store_find(&h->connections, r->connection);
-    if (!c) {
-        history_make_room(h, &h->connections);
-        c = store_add(&h->connections, r->connection);
-        *c = (struct connection){ .id = r->connection,
-                                  .opened = NEVER,
-                                  .path = -1,
-                                  .idle_since = NEVER,
-                                  .dead = NEVER,
-                                  .stale_bytes = NEVER,
-                                  .dropped = NEVER,
-                                  .stale_last = NEVER,
-                                  .no_use_at = NEVER,
-                                  .left_at = NEVER,
-                                  .reset_at = NEVER,
-                                  .shut_at = NEVER,
-                                  .said_at = NEVER,
-                                  .settings_acked = NEVER,
-                                  .pings_ignored_at = NEVER,
-                                  .pinged = NEVER,
-                                  .hint = NEVER,
-                                  .ended = NEVER,
-                                  .sent = NEVER,
-                                  .due_in = NEVER,
-                                  .unknown = true,
-                                  .first_seq = r->seq };
-    }
+        c = look_up(h, r);
     c->last_seq = r->seq;
-    h->recent = c;
     return c;
 }
 

@@ -14,14 +14,27 @@ static struct attempt *as_it_is(struct history *h, size_t i)
     return store_at(&h->attempts, i);
 }
 
-static void tell_request(struct ledger *l, uint32_t exchange, const char *target)
+static void tell_request_on(struct ledger *l, uint64_t connection, uint32_t exchange,
+                            const char *target)
 {
-    ledger_begin(l, EV_REQUEST, 1, exchange);
+    ledger_begin(l, EV_REQUEST, connection, exchange);
     ledger_text(l, F_METHOD, "PUT");
     ledger_text(l, F_TARGET, target);
     ledger_text(l, F_HANGUP_CALL, "one");
     ledger_text(l, F_USER_AGENT, "x/1");
     ledger_int(l, F_FIRST_BYTE, 1);
+    ledger_commit(l);
+}
+
+static void tell_request(struct ledger *l, uint32_t exchange, const char *target)
+{
+    tell_request_on(l, 1, exchange, target);
+}
+
+static void tell_end(struct ledger *l, uint64_t connection, uint32_t exchange)
+{
+    ledger_begin(l, EV_RESPONSE_END, connection, exchange);
+    ledger_int(l, F_STATUS, 200);
     ledger_commit(l);
 }
 
@@ -99,9 +112,7 @@ static clock_t time_of(int exchanges, int behind)
         }
         if (i <= behind)
             continue;
-        ledger_begin(l, EV_RESPONSE_END, 1, (uint32_t)(i - behind));
-        ledger_int(l, F_STATUS, 200);
-        ledger_commit(l);
+        tell_end(l, 1, (uint32_t)(i - behind));
     }
     struct history *h = rig_history(&config);
     clock_t begun = clock();
@@ -120,6 +131,41 @@ static void an_old_attempt_is_found_as_fast_as_a_new_one(void **state)
     clock_t soon = time_of(exchanges, 1), late = time_of(exchanges, 2000);
     print_message("# %ld us, %ld us\n", (long)soon, (long)late);
     assert_true(late < 8 * soon + CLOCKS_PER_SEC / 50);
+}
+
+/* The attempt that the record before was of is looked at first. */
+static void a_record_is_of_the_attempt_of_its_exchange(void **state)
+{
+    struct ledger *l = ledger_create(1 << 20);
+    struct history *h = rig_history(NULL);
+    tell_request_on(l, 1, 1, "/a");
+    tell_request_on(l, 2, 1, "/b");
+    tell_end(l, 1, 1);
+    tell_request_on(l, 1, 2, "/c");
+    tell_end(l, 2, 1);
+    rig_feed(h, l, 0, 0);
+    ledger_destroy(l);
+    assert_int_equal(history_attempts(h), 3);
+    assert_int_equal(as_it_is(h, 0)->progress, PROGRESS_HANDED);
+    assert_int_equal(as_it_is(h, 1)->progress, PROGRESS_HANDED);
+    assert_int_equal(as_it_is(h, 2)->progress, PROGRESS_TOLD);
+    history_destroy(h);
+}
+
+static void an_attempt_from_before_a_reset_is_not_found(void **state)
+{
+    struct ledger *l = ledger_create(1 << 20);
+    struct history *h = rig_history(NULL);
+    tell_request(l, 1, "/a");
+    ledger_begin(l, EV_CLEARED, 0, 0);
+    ledger_commit(l);
+    tell_end(l, 1, 1);
+    rig_feed(h, l, 0, 0);
+    ledger_destroy(l);
+    assert_int_equal(history_attempts(h), 1);
+    assert_true(as_it_is(h, 0)->partial && as_it_is(h, 0)->unknown);
+    assert_int_equal(as_it_is(h, 0)->progress, PROGRESS_HANDED);
+    history_destroy(h);
 }
 
 /* --- Names of a store's items */
@@ -156,6 +202,8 @@ int main(void)
         cmocka_unit_test(a_head_is_read_when_it_is_looked_at),
         cmocka_unit_test(a_head_is_that_of_its_own_attempt),
         cmocka_unit_test(an_old_attempt_is_found_as_fast_as_a_new_one),
+        cmocka_unit_test(a_record_is_of_the_attempt_of_its_exchange),
+        cmocka_unit_test(an_attempt_from_before_a_reset_is_not_found),
         cmocka_unit_test(a_store_finds_the_newest_of_a_name),
     };
     return cmocka_run_group_tests_name("verdict feed", tests, NULL, NULL);
