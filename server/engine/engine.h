@@ -246,6 +246,10 @@ struct engine_ops {
     void (*peer_closed)(struct engine *e);
     bool (*full)(struct engine *e);
     int (*respond)(struct exchange *ex, const struct response *response);
+    bool (*expects)(const struct exchange *ex);
+    void (*no_continue)(struct exchange *ex);
+    bool (*takes_interim)(const struct exchange *ex);
+    int (*interim)(struct exchange *ex, const struct response *response);
     int (*stop_at)(struct exchange *ex, enum engine_stop of, uint64_t n);
     void (*continue_response)(struct exchange *ex);
     bool (*said_all)(const struct exchange *ex);
@@ -321,6 +325,29 @@ static inline void engine_peer_closed(struct engine *e)
 static inline int engine_respond(struct exchange *ex, const struct response *response)
 {
     return ex->engine->ops->respond(ex, response);
+}
+
+/* From headers(): will a 100 (Continue) be sent behind it, as the request expects one (RFC 9110
+ * 10.1.1) and nothing of its content was read? And sees to it that none is. */
+static inline bool engine_expects(const struct exchange *ex)
+{
+    return ex->engine->ops->expects(ex);
+}
+static inline void engine_no_continue(struct exchange *ex)
+{
+    ex->engine->ops->no_continue(ex);
+}
+
+/* An interim response (RFC 9110 15.2), from headers() on and before engine_respond; of the response
+ * status and headers count. With 100 the engine sends none of its own. Returns 0 or -errno. To a
+ * client of HTTP/1.0 there is none: engine_takes_interim() is false. */
+static inline bool engine_takes_interim(const struct exchange *ex)
+{
+    return ex->engine->ops->takes_interim(ex);
+}
+static inline int engine_interim(struct exchange *ex, const struct response *response)
+{
+    return ex->engine->ops->interim(ex, response);
 }
 
 /* Makes the response stop there, once for each kind; before engine_respond, or from stopped() or

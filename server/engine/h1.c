@@ -144,7 +144,7 @@ static bool expects_continue(const struct h1 *h)
     const struct header *f = request_header(&h->ex.request, "Expect");
 
     return f && f->value_len == 12 && strncasecmp(f->value, "100-continue", 12) == 0 &&
-           h->in.at == H1_IN_BODY && !h->answered && h->in.minor > 0;
+           h->in.at == H1_IN_BODY && h->in.minor > 0;
 }
 
 /* more: some of the content is there already. */
@@ -152,9 +152,11 @@ static void tell_headers(struct h1 *h, bool more)
 {
     h->seen = true;
     h->ex.request = h->in.request;
+    h->expects = !more && expects_continue(h);
     calls(h)->headers(h->base.host, &h->ex);
-    if (h->mode == H1_WATCHING || h->lost_why || more || !expects_continue(h))
+    if (h->mode == H1_WATCHING || h->lost_why || !h->expects || h->answered)
         return;
+    h->expects = false;
     buf_text(&h->out, "HTTP/1.1 100 Continue\r\n\r\n");
     h1_wake(h);
 }
@@ -491,6 +493,35 @@ static int respond(struct exchange *ex, const struct response *response)
     return err;
 }
 
+static bool expects(const struct exchange *ex)
+{
+    return h1_of(ex->engine)->expects;
+}
+
+static void no_continue(struct exchange *ex)
+{
+    h1_of(ex->engine)->expects = false;
+}
+
+static bool takes_interim(const struct exchange *ex)
+{
+    return h1_of(ex->engine)->in.minor > 0;
+}
+
+static int interim(struct exchange *ex, const struct response *response)
+{
+    struct h1 *h = h1_of(ex->engine);
+    int err =
+        h->answered || h->mode != H1_SERVING ? -EALREADY : h1_response_interim(response, &h->out);
+
+    if (err)
+        return err;
+    if (response->status == 100)
+        h->expects = false;
+    h1_wake(h);
+    return 0;
+}
+
 static void shut_down(struct engine *e)
 {
     struct h1 *h = h1_of(e);
@@ -529,6 +560,10 @@ static const struct engine_ops h1_ops = {
     .peer_closed = peer_closed,
     .full = is_full,
     .respond = respond,
+    .expects = expects,
+    .no_continue = no_continue,
+    .takes_interim = takes_interim,
+    .interim = interim,
     .stop_at = h1_stop_at,
     .continue_response = h1_stop_continue,
     .said_all = h1_stop_said_all,

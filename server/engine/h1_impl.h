@@ -41,6 +41,7 @@ struct h1 {
     bool answered : 1;  /* engine_respond was called */
     bool early : 1;     /* so, and of its request more is to come, which is dropped; also when the
                            exchange is over by then */
+    bool expects : 1;   /* a 100 (Continue) is to be sent, behind headers() */
     bool own : 1;       /* the response is in out, not libmicrohttpd's */
     bool stops : 1;     /* it is on its way, and goes out by h1_stop_drain */
     int status;

@@ -32,9 +32,9 @@ static bool can_be_sent(const struct header *h)
              memchr(h->value, '\0', h->value_len));
 }
 
-static int check(const struct response *r)
+static int check(const struct response *r, int least)
 {
-    if (r->status < 200 || r->status > 999)
+    if (r->status < least || r->status > 999)
         return -EINVAL;
     for (size_t i = 0; i < r->header_count; i++)
         if (!can_be_sent(&r->headers[i]))
@@ -126,7 +126,7 @@ bool h1_response_closes(const struct response *r)
 int h1_response_make(const struct response *r, bool close, bool kept, struct MHD_Response **out)
 {
     struct MHD_Response *made = NULL;
-    int err = check(r);
+    int err = check(r, 200);
 
     size_t len = r->status == 205 ? 0 : r->body_len; /* 204 and 304 libmicrohttpd knows */
     if (!err && r->release && len)
@@ -161,10 +161,36 @@ static void add_status_line(struct buf *out, int status)
                MHD_get_reason_phrase_for((unsigned)status), date);
 }
 
+static void add_header(struct buf *out, const struct header *h)
+{
+    buf_add(out, h->name, h->name_len);
+    buf_text(out, ": ");
+    buf_add(out, h->value, h->value_len);
+    buf_text(out, "\r\n");
+}
+
+int h1_response_interim(const struct response *r, struct buf *out)
+{
+    struct buf made = { 0 };
+    int err = check(r, 100);
+
+    if (err)
+        return err;
+    buf_printf(&made, "HTTP/1.1 %d %s\r\n", r->status,
+               MHD_get_reason_phrase_for((unsigned)r->status));
+    for (size_t i = 0; i < r->header_count; i++)
+        if (!is_ours(&r->headers[i]))
+            add_header(&made, &r->headers[i]);
+    buf_text(&made, "\r\n");
+    err = made.failed ? -ENOMEM : buf_add(out, buf_bytes(&made), buf_len(&made));
+    buf_free(&made);
+    return err;
+}
+
 int h1_response_write(const struct response *r, bool head, struct buf *out)
 {
     bool no_content = response_has_no_content(r->status);
-    int err = check(r);
+    int err = check(r, 200);
 
     if (!err) {
         add_status_line(out, r->status);
@@ -173,10 +199,7 @@ int h1_response_write(const struct response *r, bool head, struct buf *out)
 
             if (is_ours(h) || header_is(h, "Connection") || header_is(h, "Keep-Alive"))
                 continue;
-            buf_add(out, h->name, h->name_len);
-            buf_text(out, ": ");
-            buf_add(out, h->value, h->value_len);
-            buf_text(out, "\r\n");
+            add_header(out, h);
         }
         if (!no_content || r->status == 205) /* RFC 9110 8.6, 15.3.6 */
             buf_printf(out, "Content-Length: %zu\r\n", no_content ? 0 : r->body_len);

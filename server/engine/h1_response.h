@@ -31,5 +31,9 @@ bool h1_response_closes(const struct response *response);
  * release is called. Returns as h1_response_make. */
 int h1_response_write(const struct response *response, bool head, struct buf *out);
 
+/* The bytes of an interim response (100 to 199). Returns as h1_response_make; nothing was appended
+ * then. */
+int h1_response_interim(const struct response *response, struct buf *out);
+
 /* A last response that says why a request was refused. Returns 0 or -ENOMEM. */
 int h1_response_refuse(int status, const char *why, struct buf *out);

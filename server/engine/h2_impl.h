@@ -274,6 +274,10 @@ int h2_respond(struct exchange *ex, const struct response *response);
 void h2_response_stored(struct h2_exchange *ex);
 /* 100 (Continue), if its client waits for it still. */
 void h2_response_continue(struct h2_exchange *ex);
+bool h2_expects(const struct exchange *ex);
+void h2_no_continue(struct exchange *ex);
+bool h2_takes_interim(const struct exchange *ex);
+int h2_interim(struct exchange *ex, const struct response *response);
 /* Gives up the body. */
 void h2_response_drop(struct h2_exchange *ex);
 

@@ -2,6 +2,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -262,12 +263,60 @@ void h2_response_stored(struct h2_exchange *ex)
     ex->stored = NULL;
 }
 
+/* Is the request answered, whole or lost, or may nothing of a response be said? */
+static bool is_past_interim(const struct h2_exchange *ex)
+{
+    return ex->answered || ex->outcome != H2_OPEN || h2_of(ex->pub.engine)->hold_streams;
+}
+
+bool h2_expects(const struct exchange *pub)
+{
+    const struct h2_exchange *ex = (const struct h2_exchange *)pub;
+    return ex->expects && !ex->whole && !is_past_interim(ex);
+}
+
+void h2_no_continue(struct exchange *pub)
+{
+    ((struct h2_exchange *)pub)->expects = false;
+}
+
+bool h2_takes_interim(const struct exchange *pub)
+{
+    return true;
+}
+
+int h2_interim(struct exchange *pub, const struct response *response)
+{
+    struct h2_exchange *ex = (struct h2_exchange *)pub;
+    struct h2 *h = h2_of(pub->engine);
+    nghttp2_nv nv[NV_INLINE];
+    char status[4];
+    size_t n = 0;
+
+    if (is_past_interim(ex) || h->watch != H2_SERVING || h->failed)
+        return -EALREADY;
+    if (response->header_count + 1 > NV_INLINE)
+        return -EINVAL;
+    snprintf(status, sizeof status, "%03u", (unsigned)response->status % 1000);
+    nv[n++] = OWN(":status", status, 3);
+    for (size_t i = 0; i < response->header_count; i++) {
+        const struct header *f = &response->headers[i];
+        if (!left_out(f))
+            nv[n++] = (nghttp2_nv){ (uint8_t *)f->name, (uint8_t *)f->value, f->name_len,
+                                    f->value_len, NGHTTP2_NV_FLAG_NONE };
+    }
+    if (response->status == 100)
+        ex->expects = false;
+    if (nghttp2_submit_headers(h->session, NGHTTP2_FLAG_NONE, pub->stream, NULL, nv, n, NULL) < 0)
+        return -ENOMEM;
+    if (!h->in_input)
+        h2_pump(h, false);
+    return 0;
+}
+
 void h2_response_continue(struct h2_exchange *ex)
 {
-    struct h2 *h = h2_of(ex->pub.engine);
-    nghttp2_nv nv = OWN(":status", "100", 3);
-    if (!ex->expects || ex->answered || ex->whole || ex->outcome != H2_OPEN || h->hold_streams)
-        return;
-    ex->expects = false;
-    nghttp2_submit_headers(h->session, NGHTTP2_FLAG_NONE, ex->pub.stream, NULL, &nv, 1, NULL);
+    static const struct response go_on = { .status = 100 };
+    if (h2_expects(&ex->pub))
+        h2_interim(&ex->pub, &go_on);
 }

@@ -392,6 +392,8 @@
     X(HEADER, "header")                                                                            \
     X(RST_STREAM, "rst_stream")                                                                    \
     X(REFUSE, "refuse")                                                                            \
+    X(NO_CONTINUE, "no_continue")                                                                  \
+    X(INTERIM, "interim")                                                                          \
     X(REFUSE_SYN, "refuse_syn")                                                                    \
     X(DROP_SYN, "drop_syn")                                                                        \
     X(LISTEN, "listen")

@@ -106,6 +106,8 @@ static bool denies(const struct strike *s)
                                     rule->nth_first <= 1 && !rule->age && !rule->idle_before);
     if (rule->slot == ON_LISTEN || rule->slot == ON_PROTOCOL)
         return false;
+    if (s->of == STEP_NO_CONTINUE) /* who expects a 100 does not wait for ever (RFC 9110 10.1.1) */
+        return false;
     if (s->of == STEP_DELAY && s->step->arg[0].number != DURATION_NEVER)
         return false;
     return first && strikes(s) && !is_slow(s) && !s->resumed;

@@ -260,11 +260,14 @@ typedef int step_ready(const struct mode_conn *mc, const struct mode_exchange *m
  * step is from. */
 typedef int step_exec(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
                       const struct mode_step *step);
-#define STEP_SKIPPED    2 /* it means nothing on this connection (close_notify without TLS) */
-#define STEP_ANSWERED   3 /* too late: the exchange's response has begun */
-#define STEP_OVER       4 /* too late: the exchange is over */
-#define STEP_SO_ALREADY 6 /* what it sets is so already */
-#define STEP_BEHIND_CUT 7 /* too late: an earlier cut ends the connection before it */
+#define STEP_SKIPPED    2  /* it means nothing on this connection (close_notify without TLS) */
+#define STEP_ANSWERED   3  /* too late: the exchange's response has begun */
+#define STEP_OVER       4  /* too late: the exchange is over */
+#define STEP_SO_ALREADY 6  /* what it sets is so already */
+#define STEP_NOT_ASKED  9  /* the request expects no 100 (Continue) */
+#define STEP_NO_INTERIM 10 /* HTTP/1.0 has no interim responses */
+#define STEP_HELD_BACK  11 /* nothing is answered any more */
+#define STEP_BEHIND_CUT 7  /* too late: an earlier cut ends the connection before it */
 
 struct step_row {
     const char *about;          /* NULL ends the table */
@@ -277,6 +280,7 @@ struct step_row {
     bool later;                 /* the wire, or the answer, says when it is in effect */
     bool tells;                 /* it tells the client of itself, by what it queues last */
     bool in_exchange;   /* it acts on the exchange, and is too late when there is none any more */
+    bool beside;        /* so, but not on its response: it may come behind a wait */
     bool ends_exchange; /* nothing of it can come any more */
     bool gates;         /* keeps the exchange unanswered, or its response where it is */
     bool pauses;        /* takes the time of its first argument */
@@ -304,13 +308,13 @@ step_exec step_do_alert, step_do_throttle, step_do_drip, step_do_cut, step_do_in
 step_exec step_do_goaway, step_do_goaway_notice, step_do_ping, step_do_ignore_pings,
     step_do_ignore_settings, step_do_window;
 step_exec step_do_max_streams, step_do_rst_stream, step_do_refuse;
-step_exec step_do_respond, step_do_header;
+step_exec step_do_respond, step_do_header, step_do_no_continue, step_do_interim;
 step_ready step_ready_verb, step_ready_tls_verb, step_ready_rst, step_ready_pace, step_ready_cut,
-    step_ready_response, step_ready_gate;
+    step_ready_response, step_ready_gate, step_ready_no_continue, step_ready_interim;
 step_ready step_ready_engine, step_ready_ignore_pings, step_ready_ignore_settings,
     step_ready_window;
 step_build step_build_drip, step_build_inject, step_build_goaway, step_build_respond,
-    step_build_header;
+    step_build_header, step_build_interim;
 extern const char *const step_alert_levels[], *const step_alert_names[],
                                                   *const step_cut_names[]; /* choices */
 

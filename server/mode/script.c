@@ -128,6 +128,12 @@ static const char *why_not(const struct mode_conn *mc, int outcome)
         return "too late: the response had begun";
     case STEP_OVER:
         return "too late: the exchange was over";
+    case STEP_NOT_ASKED:
+        return "nothing to do: the request expects no 100 (Continue), or its content is there";
+    case STEP_NO_INTERIM:
+        return "skipped: the request is of HTTP/1.0, which has no interim responses";
+    case STEP_HELD_BACK:
+        return "too late: the exchange is not answered any more";
     case STEP_BEHIND_CUT:
         return "too late: an earlier cut goes before it";
     case STEP_SO_ALREADY:

@@ -100,7 +100,7 @@ static int check_order(struct compiler *c, const struct path *at, const struct s
         return mode_refuse_at(c, at, ledger_word_name(F_STEP, so_far->silent->resumed_by),
                               "\"%s\" does not end \"%s\"", step_name(row),
                               step_name(so_far->silent));
-    if (row->in_exchange && so_far->waited)
+    if (row->in_exchange && so_far->waited && !row->beside)
         return mode_refuse_at(c, at, "delay in place of wait: it holds the response back",
                               "the response is on its way by the time of \"%s\", after \"wait\"",
                               step_name(row));

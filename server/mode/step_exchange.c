@@ -76,6 +76,62 @@ int step_do_respond(struct mode_conn *mc, struct mode_exchange *mx, struct mode_
     return 0;
 }
 
+/* --- Interim responses */
+
+int step_ready_no_continue(const struct mode_conn *mc, const struct mode_exchange *mx,
+                           const struct mode_step *step)
+{
+    int outcome = step_ready_response(mc, mx, step);
+    return outcome ? outcome : engine_expects(mx->ex) ? 0 : STEP_NOT_ASKED;
+}
+
+int step_do_no_continue(struct mode_conn *mc, struct mode_exchange *mx,
+                        struct mode_program *program, const struct mode_step *step)
+{
+    engine_no_continue(mx->ex);
+    return 0;
+}
+
+/* interim {status, headers}: the response is arg[1]. */
+int step_build_interim(struct compiler *c, const struct path *at, struct mode_step *step)
+{
+    const struct response *given = step->arg[1].response;
+    struct path here = PATH_KEY(at, "status");
+    int status = (int)step->arg[0].number;
+    if (status == 101)
+        return mode_refuse_at(c, &here, "an integer from 100 to 199, but for 101",
+                              "101 changes the protocol (RFC 9110 15.2.2), and there is no other");
+    struct response *response = program_alloc(c->program, sizeof *response);
+    if (!response)
+        return -ENOMEM;
+    *response = (struct response){ .status = status,
+                                   .headers = given->headers,
+                                   .header_count = given->header_count };
+    step->arg[1].response = response;
+    return 0;
+}
+
+int step_ready_interim(const struct mode_conn *mc, const struct mode_exchange *mx,
+                       const struct mode_step *step)
+{
+    int outcome = step_ready_response(mc, mx, step);
+    if (outcome)
+        return outcome;
+    if (mode_wire_state(mc) != WIRE_OPEN || !wire_can_send(mc->wire))
+        return WIRE_TOO_LATE;
+    if (!engine_can_say(mc->engine))
+        return ENGINE_TOO_LATE;
+    return mc->held || mx->ended           ? STEP_HELD_BACK
+           : !engine_takes_interim(mx->ex) ? STEP_NO_INTERIM
+                                           : 0;
+}
+
+int step_do_interim(struct mode_conn *mc, struct mode_exchange *mx, struct mode_program *program,
+                    const struct mode_step *step)
+{
+    return engine_interim(mx->ex, step->arg[1].response);
+}
+
 /* --- Headers */
 
 /* As RFC 9113 8.2.2 has them; those that would be refused anyhow are left out. */

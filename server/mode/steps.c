@@ -206,6 +206,20 @@ static const struct arg_row respond_args[] = {
     { 0 },
 };
 
+static const struct arg_row interim_args[] = {
+    { .name = "status",
+      .about = "the status code; 101 changes the protocol, and is none",
+      .type = VALUE_INT,
+      .fallback = "100",
+      .min = 100,
+      .max = 199 },
+    { .name = "headers",
+      .about = "header names and values; none is added",
+      .type = VALUE_HEADERS,
+      .fallback = "{}" },
+    { 0 },
+};
+
 /* --- Where steps can stand. In the middle of a response an engine may have said half a frame: only
  * the wire can be told something then. */
 
@@ -528,6 +542,28 @@ const struct step_row step_rows[] = {
                       .ends_exchange = true,
                       .ready = step_ready_engine,
                       .exec = step_do_refuse },
+    [STEP_NO_CONTINUE] = { .about =
+                               "sends no 100 (Continue) by itself to a request that expects it "
+                               "(RFC 9110 10.1.1)",
+                           .args = no_args,
+                           .slots = IN(ON_HEADERS), /* behind it it is sent */
+                           .over = OVER_ALL,
+                           .fault = true,
+                           .in_exchange = true,
+                           .ready = step_ready_no_continue,
+                           .exec = step_do_no_continue },
+    [STEP_INTERIM] = { .about = "an interim response (RFC 9110 15.2): 100 (Continue), 103 (Early "
+                                "Hints) ...; the final one comes as ever",
+                       .args = interim_args,
+                       .shorthand = true,
+                       .slots = IN_EXCHANGE & ~IN(ON_FIRST_BYTE),
+                       .over = OVER_ALL,
+                       .fault = true,
+                       .in_exchange = true,
+                       .beside = true,
+                       .build = step_build_interim,
+                       .ready = step_ready_interim,
+                       .exec = step_do_interim },
     [STEP_REFUSE_SYN] = { .about = "the listeners answer each SYN with RST, as a closed port does",
                           .args = no_args,
                           .slots = IN(ON_LISTEN),

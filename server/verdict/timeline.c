@@ -51,6 +51,8 @@ static const char *const step_names[STEP_COUNT] = {
     [STEP_RESPOND] = "answered by a rule",
     [STEP_RST_STREAM] = "RST_STREAM",
     [STEP_REFUSE] = "REFUSED_STREAM",
+    [STEP_NO_CONTINUE] = "no 100 (Continue)",
+    [STEP_INTERIM] = "interim response",
 };
 
 static const char *step_text(const struct fault *f)

@@ -315,6 +315,17 @@ static void every_mistake_is_refused_with_its_place_and_what_is_allowed(void **s
           "connection" },
         { STREAM_DO("[{'wait': '1s'}, 'rst_stream']"), "$.rules[0].do[1]", "on its way", "delay" },
 
+        { RULE("{'on': 'request', 'do': ['no_continue']}"), "$.rules[0].do[0]", "no exchange",
+          "request at headers" },
+        { RULE("{'on': 'request', 'at': 'first_byte', 'do': [{'interim': 103}]}"),
+          "$.rules[0].do[0]", "no exchange", "request at headers" },
+        { RULE("{'on': 'request', 'do': [{'interim': 101}]}"), "$.rules[0].do[0].interim.status",
+          "101 changes the protocol", "but for 101" },
+        { RULE("{'on': 'request', 'do': [{'interim': 200}]}"), "$.rules[0].do[0].interim",
+          "200 is out of range", "100 to 199" },
+        { RULE("{'on': 'request', 'do': ['hold', {'interim': 100}]}"), "$.rules[0].do[1]",
+          "means nothing after \"hold\"", "connection" },
+
         /* in the middle of a response */
         { IN_MIDDLE_DO("{'bytes': 9}", "'goaway'"), "$.rules[0].do[0]", "half of a response is out",
           "response at content" },

@@ -16,6 +16,7 @@
 #define SLOW_H2(step)                                                                              \
     "[" SLOW "{\"over\":\"h2\",\"on\":\"request\",\"at\":\"headers\",\"do\":[" step "]}]"
 #define RESPOND(status) "{\"respond\":{\"status\":" #status "}}"
+#define EXPECTS         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
 #define HEADER(value)   "{\"header\":{\"name\":\"A\",\"value\":\"" value "\"}}"
 
 static const struct row {
@@ -23,9 +24,10 @@ static const struct row {
     bool in_effect;
     enum http http;
     enum over over;
-    bool undone_first; /* of two of these, the first is not */
-    bool waits;        /* its frame does, so that where it ends is not told */
-    int capability;    /* 1 + CAP_...; 0: none */
+    bool undone_first;   /* of two of these, the first is not */
+    bool waits;          /* its frame does, so that where it ends is not told */
+    int capability;      /* 1 + CAP_...; 0: none */
+    const char *request; /* NULL: one without anything of note */
 } rows[] = {
     { AT_HEADERS("\"fin\""), "fin", true, .http = H1 },
     { AT_HEADERS("{\"fin\":{\"exact\":true}}"), "fin", true, .http = H1 },
@@ -68,6 +70,8 @@ static const struct row {
     { AT_HEADERS(HEADER("b") ",\"hold\""), "header", false, .http = H1 },
     { AT_HEADERS(HEADER("b")), "header", true, .http = H1 },
     { AT_HEADERS(HEADER("b") "," HEADER("c")), "header", true, .undone_first = true },
+    { AT_HEADERS("\"no_continue\""), "no_continue", true, .request = EXPECTS },
+    { AT_HEADERS("{\"interim\":103}"), "interim", true, .http = H1 },
     { AT_H2("\"goaway\""), "goaway", true, .http = H2 },
     { AT_H2("\"goaway_notice\""), "goaway_notice", true, .http = H2 },
     { AT_H2("\"ping\""), "ping", true, .http = H2 },
@@ -143,7 +147,10 @@ static void play(void)
     listener.tls = row->over != CLEARTEXT;
     set_rules(row->rules);
     open_peer(&peer, row->over, row->http);
-    peer_add_request(&peer, &request, 1);
+    if (row->request)
+        buf_text(&request, row->request);
+    else
+        peer_add_request(&peer, &request, 1);
     peer_record(&peer, buf_bytes(&request), buf_len(&request));
     peer_send_out(&peer);
     buf_free(&request);

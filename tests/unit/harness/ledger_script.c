@@ -65,6 +65,8 @@ static const struct {
     [STEP_HEADER] = { "says", "stream", false },
     [STEP_RST_STREAM] = { "ends", "stream", true },
     [STEP_REFUSE] = { "refuses", "stream", true },
+    [STEP_NO_CONTINUE] = { "holds", "stream", false },
+    [STEP_INTERIM] = { "says", "stream", false },
     [STEP_REFUSE_SYN] = { "refuses", "listener", false },
     [STEP_DROP_SYN] = { "silences", "listener", false },
     [STEP_LISTEN] = { "repairs", "listener", false },
