@@ -28,7 +28,7 @@ ALLOWED["cli"] = set(ALLOWED)
 
 STEPS = {
     "run": [
-        {"config", "acks", "asked", "attempts", "exchange", "respond", "places", "witness"},
+        {"config", "acks", "asked", "attempts", "exchange", "respond", "places", "late", "witness"},
         {"session", "session_write", "fits", "patience", "plan", "wrong_port"},
         {"run", "run_parts", "runs", "ledger_file", "listening", "pauses", "room", "sweep", "syns"},
     ],

@@ -214,6 +214,7 @@ static int read_rules(struct compiler *c, const json_t *list)
         int error = read_rule(c, &here, json_array_get(list, i), &rules[i]);
         if (error)
             return error;
+        c->program->head.of_request |= rules[i].of_request;
     }
     c->program->head.rules = rules;
     c->program->head.rule_count = (unsigned)count;

@@ -193,8 +193,11 @@ void mode_exchange_late_begin(struct mode_exchange *mx, enum trigger_slot slot, 
     begin_late(mx->conn, &mx->late, mx, slot, since);
 }
 
-void mode_exchange_anew(struct mode_exchange *mx)
+void mode_exchange_anew(struct mode_exchange *mx, bool known)
 {
+    mx->picked = 0;
+    if (known)
+        mode_exchange_headers(mx);
     mx->late.timer.reached = exchange_late_reached;
     arm_anew(mx->conn, &mx->late);
 }

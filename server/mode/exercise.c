@@ -104,7 +104,7 @@ static bool denies(const struct strike *s)
     const struct mode_rule *rule = s->rule;
     bool first = is_early(rule) || ((((1u << rule->slot) & IN_REQUEST) || is_in_response(rule)) &&
                                     rule->nth_first <= 1 && !rule->age && !rule->idle_before);
-    if (rule->slot == ON_LISTEN || rule->slot == ON_PROTOCOL)
+    if (rule->slot == ON_LISTEN || rule->slot == ON_PROTOCOL || rule->unsure)
         return false;
     if (s->of == STEP_NO_CONTINUE) /* who expects a 100 does not wait for ever (RFC 9110 10.1.1) */
         return false;

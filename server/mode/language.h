@@ -194,6 +194,17 @@ enum rule_member {
     RULE_AGE,
     RULE_CONNECTION,
     RULE_TIMES,
+    RULE_TLS,
+    RULE_LISTENER,
+    RULE_FAMILY,
+    RULE_SNI,
+    RULE_RESUMED,
+    RULE_METHOD,
+    RULE_PATH,
+    RULE_AUTHORITY,
+    RULE_HEADER,
+    RULE_CONTENT,
+    RULE_PROBABILITY,
     RULE_MEMBERS
 };
 #define TAKES(member) (1u << (member))
@@ -228,6 +239,36 @@ const char *trigger_name(const struct trigger_row *row);
 /* Reads everything of a rule but its steps. json has been expanded. */
 int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
                  struct mode_rule *rule);
+
+/* --- What narrows a rule further (narrow.c) */
+
+/* What a narrowing is about: it holds for the connection, for one request, or by chance. */
+enum narrow_kind { NARROW_CONNECTION, NARROW_REQUEST, NARROW_CHANCE };
+
+struct narrow_row {
+    enum rule_member member;
+    enum narrow_kind kind;
+    unsigned slots;    /* the places at which it is known */
+    const char *known; /* the same in words */
+    unsigned tls : 1;  /* no cleartext connection has it */
+    int (*read)(struct compiler *c, const struct path *at, const json_t *json,
+                struct mode_narrowing *out);
+    /* request: NULL for those that are not about its header section. */
+    bool (*matches)(const struct mode_narrowing *n, const struct mode_conn *mc,
+                    const struct request *request);
+};
+
+/* Reads all that a rule has of them; its trigger and place are read. */
+int narrow_read(struct compiler *c, const struct path *at, const json_t *json,
+                struct mode_rule *rule);
+/* Whether the others do. mx: NULL where there is no exchange; then chance is left to narrow_drawn.
+ */
+bool narrow_fits(const struct mode_conn *mc, const struct mode_rule *rule,
+                 const struct mode_exchange *mx);
+/* For a rule that fires on no exchange: whether chance is for it, this time. */
+bool narrow_drawn(struct mode_conn *mc, const struct mode_rule *rule);
+/* The kinds of connection that it leaves of these. */
+unsigned narrow_kinds(const struct mode_rule *rule, unsigned kinds);
 
 /* --- Steps (rows: steps.c; doing: step_wire.c, step_engine.c, step_exchange.c; reading:
  * sequence.c) */

@@ -109,6 +109,16 @@ const char *mode_step_name(const struct mode_step *step);
 /* How long the next step is to wait for, in ns (DURATION_NEVER: for ever); -1: it takes no time. */
 int64_t mode_step_pause(const struct mode_step *step);
 
+/* One thing that narrows a rule; narrow.c knows what it means. */
+struct mode_narrowing {
+    const struct narrow_row *row;
+    const char *const *texts; /* any of them, with a NULL behind; NULL: none is asked for */
+    const char *name;         /* of a header field */
+    int64_t min, max;         /* of content */
+    double probability;
+    bool flag;
+};
+
 struct mode_rule {
     unsigned number; /* its place in the file, from 0; for the ledger */
     enum trigger_slot slot;
@@ -121,8 +131,12 @@ struct mode_rule {
     int64_t age;                   /* request, response: only when accepted so long ago, ns */
     int64_t idle_before;           /* reuse: only when idle so long before, ns */
     uint64_t place;                /* at bytes or content: how many */
-    const char *mark;              /* mark, listen: the mark's name; NULL: listen without one */
-    const char *unless;            /* mark: the mark that calls it off while it waits; or NULL */
+    const struct mode_narrowing *narrow; /* what else narrows it */
+    unsigned narrow_count;
+    bool of_request;    /* some of these are about a request's header section */
+    bool unsure;        /* some are about a request, or chance */
+    const char *mark;   /* mark, listen: the mark's name; NULL: listen without one */
+    const char *unless; /* mark: the mark that calls it off while it waits; or NULL */
     const struct mode_step *steps;
     unsigned step_count;
 };
@@ -136,6 +150,7 @@ struct mode_program {
     struct wire_closing closing;
     unsigned rule_count;
     const struct mode_rule *rules; /* as in the file */
+    bool of_request;               /* one of them is */
     struct {
         const struct mode_rule *const *rules;
         unsigned count;

@@ -29,7 +29,7 @@ unsigned mode_rule_kinds(const struct mode_rule *rule)
     if (rule->slot == ON_CLIENT_HELLO || rule->slot == ON_HANDSHAKE ||
         rule->slot == ON_LATE_HANDSHAKE || is_for_tls(rule))
         kinds &= KINDS_TLS;
-    return kinds;
+    return narrow_kinds(rule, kinds);
 }
 
 unsigned mode_kinds(const struct mode_program *program)

@@ -35,7 +35,8 @@ static bool is_about(const struct mode_conn *mc, const struct mode_rule *rule)
 {
     return (rule->over == OVER_ALL ||
             rule->over == (mc->over || !is_timed(rule) ? mc->over : mc->presumed)) &&
-           mode_range_has(&rule->connections, mc->number);
+           mode_range_has(&rule->connections, mc->number) &&
+           (!rule->narrow_count || mode_rule_is_for(mc, rule));
 }
 
 bool mode_rule_fits(const struct mode_conn *mc, const struct mode_rule *rule,
@@ -44,6 +45,8 @@ bool mode_rule_fits(const struct mode_conn *mc, const struct mode_rule *rule,
     if (!is_about(mc, rule))
         return false;
     if (rule->age && clock_now() - mc->accepted_at < rule->age)
+        return false;
+    if (rule->narrow_count && !narrow_fits(mc, rule, mx))
         return false;
     if (!mx) /* a first request, or none */
         return rule->nth_first <= 1;
@@ -56,9 +59,13 @@ bool mode_rule_exhausted(const struct mode_conn *mc, const struct mode_rule *rul
     return mc->fired && mc->fired[rule->number] >= rule->times;
 }
 
-/* Counts this firing of a rule with a limit. False: it has fired often enough. */
-static bool may_fire(struct mode_conn *mc, const struct mode_rule *rule)
+/* Counts this firing of a rule with a limit. False: it has fired often enough, or chance is against
+ * it. */
+static bool may_fire(struct mode_conn *mc, const struct mode_rule *rule,
+                     const struct mode_exchange *mx)
 {
+    if (!mx && rule->narrow_count && !narrow_drawn(mc, rule))
+        return false;
     if (rule->times == UINT32_MAX)
         return true;
     if (!mc->fired) {
@@ -77,7 +84,7 @@ static bool may_fire(struct mode_conn *mc, const struct mode_rule *rule)
 bool mode_rule_fires(struct mode_conn *mc, const struct mode_rule *rule)
 {
     return mode_rule_fits(mc, rule, NULL) && mode_wire_state(mc) != WIRE_CLOSED &&
-           may_fire(mc, rule);
+           may_fire(mc, rule, NULL);
 }
 
 static bool has_room(const struct mode_conn *mc)
@@ -95,7 +102,7 @@ bool mode_rule_fire(struct mode_conn *mc, struct mode_program *program,
                     int64_t late)
 {
     if (!mode_rule_fits(mc, rule, mx) || mode_wire_state(mc) == WIRE_CLOSED || !has_room(mc) ||
-        !may_fire(mc, rule))
+        !may_fire(mc, rule, mx))
         return false;
     struct script *s = script_create(mc, program, rule, mx);
     if (!s) {
@@ -183,7 +190,7 @@ static bool is_armed(const struct mode_conn *mc, const struct mode_rule *rule)
         faults = class != CLASS_NONE && class != CLASS_SAYS && class != CLASS_REPAIRS;
     }
     unsigned kind = KIND(mc->over, mc->wire && wire_is_tls(mc->wire));
-    return faults && is_about(mc, rule) && !mode_rule_exhausted(mc, rule) &&
+    return faults && !rule->unsure && is_about(mc, rule) && !mode_rule_exhausted(mc, rule) &&
            (!mc->over || mode_rule_kinds(rule) & kind);
 }
 
@@ -348,7 +355,7 @@ void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *h
     mc->said = mc->last = (struct mode_fault){ 0 };
     mc->doing = NULL;
     link_init(&mc->scripts);
-    mc->script_count = 0;
+    mc->script_count = mc->draws = 0;
     due_begin(mc);
 }
 

@@ -69,7 +69,10 @@ struct mode_conn {
     uint64_t id;
     struct wire *wire;     /* NULL once it is closed */
     struct engine *engine; /* NULL before the protocol is known */
-    uint32_t number;       /* in the plan; 0: older than it. Set by the host */
+    uint32_t number;       /* in the plan; 0: older than it. Set by the host, as are */
+    uint64_t seed;         /* of chance, */
+    const char *listener;  /* its name, */
+    bool v6;               /* and whether the client came over IPv6 */
     uint8_t over;          /* one of OVER_* once the protocol is known, 0 before: rules narrowed
                               by over do not fire then */
     uint8_t presumed;      /* as what it is taken before that by rules that wait for a time or a
@@ -88,6 +91,7 @@ struct mode_conn {
     struct doing *doing; /* that step; of those that say at once whether they took effect */
     struct mode_due idle; /* in each idle spell; no since: busy */
     struct mode_due age, late;
+    uint32_t draws; /* of chance, of rules that are about no exchange */
     struct link scripts;
     unsigned script_count;
     uint32_t initial_window; /* SETTINGS_INITIAL_WINDOW_SIZE in force */
@@ -120,6 +124,8 @@ struct mode_exchange {
     struct mode_program *program;   /* keeps instead alive */
     struct mode_header *set;        /* by header steps, newest first: the host puts them in */
     uint64_t ended_fault; /* the seq of the fault event of the step that reset its stream */
+    uint64_t picked;      /* rules, by their numbers, whose narrowing its header section fits */
+    uint64_t content;     /* octets of its content, once it is complete; the host sets it */
     struct mode_due late; /* what it waits for, and since when; the host says it first */
 };
 
@@ -183,8 +189,16 @@ static inline void mode_exchange_late(struct mode_exchange *mx, enum trigger_slo
     mx->late.since = since;
     mx->late.done = 0;
 }
-/* The connection has another program. */
-void mode_exchange_anew(struct mode_exchange *mx);
+/* Its header section is whole: mx->ex->request is set, and what rules ask of it is known from now
+ * on. */
+void mode_exchange_pick(struct mode_exchange *mx);
+static inline void mode_exchange_headers(struct mode_exchange *mx)
+{
+    if (mx->conn->program->of_request)
+        mode_exchange_pick(mx);
+}
+/* The connection has another program. known: its header section is, still. */
+void mode_exchange_anew(struct mode_exchange *mx, bool known);
 /* Fires what is due at now, see mode_host.due. */
 void mode_exchange_due(struct mode_exchange *mx, int64_t now);
 /* The connection is under this fault from now on. */
@@ -194,6 +208,9 @@ void mode_conn_strikes(struct mode_conn *mc, uint64_t fault);
  * or its response, which would be number nth, with *due_in -1, or how long it is until it does.
  * NULL: there is none. */
 const struct mode_rule *mode_armed(const struct mode_conn *mc, uint32_t nth, int64_t *due_in);
+/* Whether what narrows a rule to some connections (tls, listener, sni ...) leaves it on this one.
+ */
+bool mode_rule_is_for(const struct mode_conn *mc, const struct mode_rule *rule);
 /* Whether anything of its rules may still change what is served on a silent connection: something
  * runs or waits on it (what has come may yet be executed, say), or a rule of its mode, also one
  * that has fired, would bring it back (heal, resume). */

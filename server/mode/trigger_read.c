@@ -301,5 +301,7 @@ int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
         error = read_range(&r, RULE_CONNECTION, true, &rule->connections);
     if (!error)
         error = read_times(&r);
+    if (!error)
+        error = narrow_read(c, at, json, rule);
     return error;
 }

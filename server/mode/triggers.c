@@ -22,6 +22,29 @@ const struct rule_member_row rule_member_rows[RULE_MEMBERS] = {
                           "also of every so many-th: \"1-/2\" (1, 3, 5 ...), \"2-10/4\"" },
     [RULE_TIMES] = { "times", "at most so often on one connection",
                      "an integer from 1 to 4294967294" },
+    [RULE_TLS] = { "tls", "only over TLS (true), or in cleartext (false)", "true or false" },
+    [RULE_LISTENER] = { "listener", "only on connections that came to this listener",
+                        "a listener's name, or a list of them; * stands for anything" },
+    [RULE_FAMILY] = { "family", "only for clients that came over this version of IP",
+                      "\"ipv4\" or \"ipv6\"" },
+    [RULE_SNI] = { "sni", "only where the TLS ClientHello asked for this name",
+                   "a server's name, or a list of them; * stands for anything, \"\" for none" },
+    [RULE_RESUMED] = { "resumed", "only where TLS resumed a session (true), or did not (false)",
+                       "true or false" },
+    [RULE_METHOD] = { "method", "only for requests of this method",
+                      "a method (\"POST\"), or a list of them" },
+    [RULE_PATH] = { "path", "only for requests of this path, without the query",
+                    "a path (\"/api/*\"), or a list of them; * stands for anything" },
+    [RULE_AUTHORITY] = { "authority", "only for requests to this authority (:authority, or Host)",
+                         "an authority (\"*.example:8443\"), or a list of them; * stands for "
+                         "anything" },
+    [RULE_HEADER] = { "header", "only for requests with this header field",
+                      "a header's name, or {\"name\": NAME, \"value\": TEXT}, * standing for "
+                      "anything in it, or {\"name\": NAME, \"present\": false}" },
+    [RULE_CONTENT] = { "content", "only for requests with so many octets of content",
+                       "{\"min\": N, \"max\": N}, or one of them" },
+    [RULE_PROBABILITY] = { "probability", "only with this probability; the run's seed decides",
+                           "a number from 0 to 1" },
 };
 
 static const struct at_row at_request[] = {
@@ -55,9 +78,15 @@ static const struct at_row late_what[] = {
 
 #define ALWAYS UINT32_MAX
 /* What any trigger on a connection takes, and any about an exchange. */
-#define ON_CONNECTION (TAKES(RULE_CONNECTION) | TAKES(RULE_TIMES))
+#define ON_CONNECTION                                                                              \
+    (TAKES(RULE_CONNECTION) | TAKES(RULE_TIMES) | TAKES(RULE_TLS) | TAKES(RULE_LISTENER) |         \
+     TAKES(RULE_FAMILY) | TAKES(RULE_SNI) | TAKES(RULE_RESUMED) | TAKES(RULE_PROBABILITY))
+#define OF_REQUEST                                                                                 \
+    (TAKES(RULE_METHOD) | TAKES(RULE_PATH) | TAKES(RULE_AUTHORITY) | TAKES(RULE_HEADER) |          \
+     TAKES(RULE_CONTENT))
 #define ON_EXCHANGE                                                                                \
-    (ON_CONNECTION | TAKES(RULE_AT) | TAKES(RULE_OVER) | TAKES(RULE_NTH) | TAKES(RULE_AGE))
+    (ON_CONNECTION | OF_REQUEST | TAKES(RULE_AT) | TAKES(RULE_OVER) | TAKES(RULE_NTH) |            \
+     TAKES(RULE_AGE))
 
 const struct trigger_row trigger_rows[] = {
     [TRIGGER_LISTEN] = { .about = "the next connection would get this mode; with name, when that "
@@ -117,7 +146,7 @@ const struct trigger_row trigger_rows[] = {
                            "something has begun, and is not whole so long after; once for each",
                        .place = RULE_WHAT,
                        .at = late_what,
-                       .takes = ON_CONNECTION | TAKES(RULE_WHAT) | TAKES(RULE_AFTER) |
+                       .takes = ON_CONNECTION | OF_REQUEST | TAKES(RULE_WHAT) | TAKES(RULE_AFTER) |
                                 TAKES(RULE_OVER) | TAKES(RULE_NTH),
                        .requires = TAKES(RULE_WHAT) | TAKES(RULE_AFTER),
                        .nth_first = 1,

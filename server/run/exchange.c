@@ -111,33 +111,6 @@ void exchange_busy(struct exchanges *xs)
     mode_busy(xs->mode);
 }
 
-/* --- Late: what has begun and is not there */
-
-void exchange_late_anew(struct exchanges *xs, int64_t now)
-{
-    for (struct link *i = xs->unanswered.next; i != &xs->unanswered; i = i->next) {
-        struct session_exchange *sx = link_entry(i, struct session_exchange, link);
-        if (sx->reached < REACHED_COMPLETE)
-            mode_exchange_late(&sx->mx,
-                               sx->reached == REACHED_HEADERS ? ON_LATE_BODY : ON_LATE_HEAD, now);
-    }
-}
-
-void exchange_another_mode(struct exchanges *xs)
-{
-    for (struct link *i = xs->unanswered.next; i != &xs->unanswered; i = i->next)
-        mode_exchange_anew(&link_entry(i, struct session_exchange, link)->mx);
-}
-
-void exchange_due(struct mode_exchange *mx, int64_t now)
-{
-    struct session_exchange *sx = link_entry(mx, struct session_exchange, mx);
-    exchange_pin(sx);
-    if (!sx->end_told)
-        mode_exchange_due(mx, now);
-    exchange_unpin(sx);
-}
-
 static bool is_closed(const struct exchanges *xs)
 {
     return wire_state(xs->wire) == WIRE_CLOSED;
@@ -410,6 +383,7 @@ static void respond_too_large(struct session_exchange *sx)
     ledger_commit(xs->ledger);
     sx->problem = 413;
     sx->reached = REACHED_COMPLETE; /* as far as it will get */
+    sx->mx.content = sx->body_bytes;
     mode_exchange_late(&sx->mx, ON_LATE_BODY, TIME_NONE);
     respond_continue(sx);
 }
@@ -449,6 +423,7 @@ static void headers(void *host, struct exchange *ex)
         if (!exchange_unpin(sx))
             return;
     }
+    mode_exchange_headers(&sx->mx);
     if (!exchange_fire(sx, ON_HEADERS))
         return;
     if (declares_more_than(&ex->request, xs->config->body_limit))
@@ -499,6 +474,7 @@ static void complete(void *host, struct exchange *ex)
     struct reading *r = &sx->read;
     bool counted = r->attempt != 0;
     sx->reached = REACHED_COMPLETE;
+    sx->mx.content = sx->body_bytes;
     mode_exchange_late(&sx->mx, ON_LATE_BODY, TIME_NONE);
     if (sx->body_bytes > 0) {
         struct request as_sent = ex->request;

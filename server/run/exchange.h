@@ -1,6 +1,6 @@
 /* exchange.h - the lowest of the three steps of run/ (exchange, session, run): requests and their
  * responses on one connection, for exchange.c (their stages), respond.c (what they are answered
- * with), places.c (rules inside a response) and witness.c (what the ledger is told).
+ * with), places.c (rules inside a response), late.c and witness.c (what the ledger is told).
  *
  * Nothing here calls a session or a run. What it needs of the connection is in struct exchanges,
  * which the session embeds, or is asked for by struct exchanges_calls.
@@ -189,12 +189,6 @@ void exchange_input(struct exchanges *xs, const uint8_t *bytes, size_t n);
 void exchange_idle(struct exchanges *xs, int64_t now);
 /* It is not, whatever is open. */
 void exchange_busy(struct exchanges *xs);
-/* It serves again: what is not there of open requests is waited for from now on. */
-void exchange_late_anew(struct exchanges *xs, int64_t now);
-/* The connection has another mode. */
-void exchange_another_mode(struct exchanges *xs);
-/* As mode_host.due. */
-void exchange_due(struct mode_exchange *mx, int64_t now);
 /* Keeps its memory, also when it ends, until it is unpinned. exchange_unpin returns whether it goes
  * on; if not, it is gone. */
 void exchange_pin(struct session_exchange *sx);
@@ -222,6 +216,14 @@ void exchange_ledger_fault(const struct exchanges *xs, uint64_t fault);
 void exchange_tell_lost_one(struct session_exchange *sx, enum ledger_lost_by by, const char *why);
 /* Frees what is left of them at the end of a connection. */
 void exchange_drop_all(struct exchanges *xs);
+
+/* --- late.c */
+/* It serves again: what is not there of open requests is waited for from now on. */
+void late_anew(struct exchanges *xs, int64_t now);
+/* The connection has another mode. */
+void late_another_mode(struct exchanges *xs);
+/* As mode_host.due. */
+void late_due(void *host, struct mode_exchange *mx, int64_t now);
 
 /* --- respond.c */
 /* Takes /mode/NAME off the request's target, and has that mode set. */

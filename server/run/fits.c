@@ -7,13 +7,14 @@
 #include "run/session.h"
 
 /* Why a rule cannot fire; of several reasons the first is told. */
-enum why_not { CAN, NEVER, NUMBER, BEFORE, EARLIER, OLDER, KIND_OF };
+enum why_not { CAN, NEVER, NUMBER, BEFORE, EARLIER, OLDER, OTHERS, KIND_OF };
 
 static const char *const reasons[] = {
     [NEVER] = "its rules wait for a time that is \"never\"",
     [NUMBER] = "its rules are for connections of other numbers",
     [BEFORE] = "its rules fire before a request, and that is over on this connection",
     [EARLIER] = "its rules are for earlier requests of a connection",
+    [OTHERS] = "its rules are for other listeners, addresses, names or sessions of TLS",
     [OLDER] = "its rules are for numbered connections, and this one is older than the mode",
 };
 
@@ -49,6 +50,8 @@ static enum why_not why_not(const struct session *s, const struct mode_rule *rul
         return BEFORE;
     if (never)
         return NEVER;
+    if (!mode_rule_is_for(&s->mode, rule))
+        return OTHERS;
     if (asks && rule->nth_last < next_request(s, rule->slot, now))
         return EARLIER;
     if (mode_range_has(&rule->connections, s->mode.number))
@@ -88,7 +91,7 @@ int fits_url(const struct session *s, const struct exchange *ex, const struct mo
     enum why_not none = why_none(s, program, true, ex->nth);
     if (none == KIND_OF)
         return mode_refuse_kinds(program, kind_of(s), "mode", why);
-    if (none != EARLIER && none != BEFORE)
+    if (none != EARLIER && none != BEFORE && none != OTHERS)
         return 0;
     refuse(why, "mode", "a mode for this request or later ones",
            "\"%.63s\" can do nothing here: %s", program->name, reasons[none]);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/draw.h"
+
 struct entry {
     struct mode_program *program;
     struct mode_range connections;
@@ -453,25 +455,12 @@ int plan_compile(const struct catalogue *catalogue, const json_t *json, double s
 
 /* --- Picking */
 
-/* The finalizer of splitmix64: every bit of the input reaches every bit of the output. */
-static uint64_t mix(uint64_t x)
+/* Whether chance picks the entry for this connection. */
+static bool is_drawn(const struct plan *plan, unsigned entry, uint32_t number, uint64_t id)
 {
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return x ^ x >> 31;
-}
-
-#define GOLDEN UINT64_C(0x9e3779b97f4a7c15) /* its increment; so that 0 is not mixed to 0 */
-
-/* A number from 0 up to 1, the same for the same arguments. */
-static double draw(uint64_t seed, uint32_t number, uint64_t id, unsigned entry)
-{
-    uint64_t hash = mix(seed + GOLDEN);
-    hash = mix((hash ^ number) + GOLDEN);
-    hash = mix((hash ^ entry) + GOLDEN);
-    if (number == 0)
-        hash = mix((hash ^ id) + GOLDEN);
-    return (double)(hash >> 11) * 0x1p-53;
+    const uint64_t words[] = { number, entry, id };
+    double probability = plan->entries[entry].probability;
+    return probability >= 1 || draw(plan->seed, words, number ? 2 : 3) < probability;
 }
 
 int plan_pick(const struct plan *plan, uint32_t number, uint64_t id, unsigned over)
@@ -480,7 +469,7 @@ int plan_pick(const struct plan *plan, uint32_t number, uint64_t id, unsigned ov
         const struct entry *e = &plan->entries[i];
         if (number ? !mode_range_has(&e->connections, number) : !e->any_connection)
             continue;
-        if (e->probability < 1 && draw(plan->seed, number, id, i) >= e->probability)
+        if (!is_drawn(plan, i, number, id))
             continue;
         if (e->over != OVER_ALL && over == 0)
             return PLAN_LATER;

@@ -125,7 +125,7 @@ static void ledger_plan(struct run *run, enum run_apply apply, const char *why)
                          buf_len(&text));
         buf_free(&text);
     }
-    ledger_int(run->shared.ledger, F_SEED, (int64_t)run->seed);
+    ledger_int(run->shared.ledger, F_SEED, (int64_t)run->shared.seed);
     ledger_word(run->shared.ledger, F_APPLY, apply == APPLY_ALL ? APPLIED_ALL : APPLIED_NEW);
     ledger_int(run->shared.ledger, F_LIVE, (int64_t)run->session_count);
     ledger_real(run->shared.ledger, F_TIME_SCALE, run->config.time_scale);
@@ -196,7 +196,7 @@ int run_compile_plan(const struct run *run, const json_t *json, const uint64_t *
 {
     struct plan *plan;
     int error = plan_compile(run->config.catalogue, json, run->config.time_scale,
-                             seed ? *seed : run->seed, &plan, why);
+                             seed ? *seed : run->shared.seed, &plan, why);
     if (!error && (error = plan_refuse_kinds(plan, listening_kinds(run), why)))
         plan_unref(plan);
     if (!error)
@@ -235,7 +235,7 @@ int run_set_plan(struct run *run, const json_t *json, const uint64_t *seed, enum
     if (error)
         return error;
     if (seed)
-        run->seed = *seed;
+        run->shared.seed = *seed;
     run_set(run, plan, apply, NULL);
     return 0;
 }
@@ -252,12 +252,12 @@ double run_time_scale(const struct run *run)
 
 void run_set_seed(struct run *run, uint64_t seed)
 {
-    run->seed = seed;
+    run->shared.seed = seed;
 }
 
 uint64_t run_seed(const struct run *run)
 {
-    return run->seed;
+    return run->shared.seed;
 }
 
 json_t *run_mode(const struct run *run)
@@ -268,7 +268,7 @@ json_t *run_mode(const struct run *run)
         return NULL;
     return json_pack("{s:s?, s:o?, s:f, s:O?, s:I}", "mode", mode ? mode->name : NULL, "params",
                      params, "time_scale", run->config.time_scale, "plan",
-                     plan_json(run->shared.plan), "seed", (json_int_t)run->seed);
+                     plan_json(run->shared.plan), "seed", (json_int_t)run->shared.seed);
 }
 
 int run_reset(struct run *run)

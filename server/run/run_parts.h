@@ -32,7 +32,6 @@ struct run {
     struct run_config config;
     struct session_shared shared; /* with the ledger, the plan and the listeners */
     struct sweep sweep;
-    uint64_t seed;
     uint32_t number; /* connections accepted since the plan was set */
     struct listening listening;
     struct link sessions;

@@ -26,7 +26,7 @@ static void ledger_mode(const struct session *s, int entry)
 static void take_mode(struct session *s, struct mode_program *program)
 {
     mode_conn_set(&s->mode, program);
-    exchange_another_mode(&s->xs);
+    late_another_mode(&s->xs);
     wire_closing(s->xs.wire, &program->closing);
 }
 
@@ -43,6 +43,7 @@ void session_set_mode(struct session *s, struct mode_program *program, int entry
 static int pick(struct session *s)
 {
     struct plan *plan = s->shared->plan;
+    s->mode.seed = s->shared->seed;
     int picked = plan_pick(plan, s->mode.number, s->xs.id, s->mode.over);
     plan_unref(s->undecided);
     s->undecided = picked == PLAN_LATER ? plan_ref(plan) : NULL;
@@ -425,13 +426,13 @@ static void held(struct session *s)
 #define FROM_HOLE (1250 * NS_PER_MS)
 
 /* What is waited for, from now on: of requests, and before there is one. */
-static void late_anew(struct session *s, int64_t now)
+static void wait_anew(struct session *s, int64_t now)
 {
     if (wire_state(s->xs.wire) == WIRE_HANDSHAKE)
         mode_late(&s->mode, ON_LATE_HANDSHAKE, now);
     else if (s->xs.begun == 0)
         mode_late(&s->mode, s->sniff.seen ? ON_LATE_HEAD : ON_LATE_NOTHING, now);
-    exchange_late_anew(&s->xs, now);
+    late_anew(&s->xs, now);
 }
 
 /* It serves again, after a stall or a hole. */
@@ -450,7 +451,7 @@ static void resumed(struct session *s, bool hole)
     s->xs.stale_seen = false;
     witness_resumes(&s->xs);
     patience_begin(s);
-    late_anew(s, now);
+    wait_anew(s, now);
     if (s->xs.engine) {
         fire_protocol(s);
         if (exchange_serving(&s->xs))
@@ -494,15 +495,10 @@ static const struct wire_owner wire_calls = {
     .closed = closed,
 };
 
-static void due(void *host, struct mode_exchange *mx, int64_t now)
-{
-    exchange_due(mx, now);
-}
-
 static const struct mode_host mode_calls = {
     .released = released,
     .catch_up = catch_up,
-    .due = due,
+    .due = late_due,
     .told = told,
     .pinged = pinged,
 };
@@ -579,6 +575,8 @@ int session_accept(struct session_shared *shared, const struct run_listener *lis
     int picked = pick(s);
     mode_conn_init(&s->mode, &mode_calls, s, shared->ledger, s->xs.id,
                    plan_program(shared->plan, picked));
+    s->mode.listener = s->listener;
+    s->mode.v6 = address_of(peer).any.sa_family == AF_INET6;
     s->mode.presumed = listener->tls ? 0 : listener->over & OVER_H1;
     s->early = true;
     s->peer = address_of(peer);

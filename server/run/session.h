@@ -26,6 +26,7 @@ struct session_shared {
     struct ledger *ledger;
     struct attempts *attempts;
     struct plan *plan;              /* in force; a reference */
+    uint64_t seed;                  /* of what chance decides */
     uint64_t setting;               /* counts what was set for all */
     struct run_listener *listeners; /* where else a client could have gone */
     struct gateways gateways;

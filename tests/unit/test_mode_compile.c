@@ -391,12 +391,12 @@ static void the_language_lists_its_rows(void **state)
         { "triggers",
           "response",
           { "\"name\":\"bytes\"", "\"counted\":true,\"min\":1",
-            "\"takes\":[\"at\",\"over\",\"nth\",\"age\",\"connection\",\"times\"]" } },
+            "\"takes\":[\"at\",\"over\",\"nth\",\"age\",\"connection\",\"times\",\"tls\"" } },
         { "triggers", "mark", { "\"requires\":[\"name\"]", "\"unless\"" } },
         { "triggers",
           "late",
           { "\"what\":[{\"name\":\"handshake\"", "\"requires\":[\"what\",\"after\"]",
-            "\"takes\":[\"what\",\"after\",\"over\",\"nth\",\"connection\",\"times\"]" } },
+            "\"takes\":[\"what\",\"after\",\"over\",\"nth\",\"connection\",\"times\",\"tls\"" } },
         { "triggers", "stale", { "\"default_times\":1" } },
         { "narrowing", "connection", { "1-/2" } },
         { "steps",
@@ -414,7 +414,7 @@ static void the_language_lists_its_rows(void **state)
     };
     json_t *language = mode_language();
     assert_int_equal(json_array_size(json_object_get(language, "triggers")), 13);
-    assert_int_equal(json_array_size(json_object_get(language, "narrowing")), 11);
+    assert_int_equal(json_array_size(json_object_get(language, "narrowing")), 22);
     assert_int_equal(json_array_size(json_object_get(language, "steps")), 32);
     assert_int_equal(json_array_size(json_object_get(language, "parameter_types")), 7);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -149,7 +149,7 @@ static void without_such_rules_nothing_is_armed_until_a_mode_has_them(void **sta
     assert_int_equal(arm_calls, 0);
     time_passes(5 * S);
     set_mode(LATE("body", "3s"));
-    mode_exchange_anew(&made.mx);
+    mode_exchange_anew(&made.mx, false);
     assert_happened("");
     time_goes_to(now + 2 * MS, 2 * MS); /* overdue: from when the mode was set */
     assert_happened("fault(conn=7 ex=1 test rule=0 late close_notify late=2ms) close_notify ");

@@ -13,7 +13,8 @@ static inline bool under_memcheck(void)
     return getenv("HANGUP_MEMCHECK") != NULL;
 }
 
-/* Of a long table that is gone through for its results, memory is looked at in one row of so many. */
+/* Of a long table that is gone through for its results, memory is looked at in one row of so many.
+ */
 static inline unsigned rows_between(unsigned under_valgrind, unsigned sanitized)
 {
 #ifdef __SANITIZE_ADDRESS__

@@ -309,6 +309,11 @@ int wire_unread(const struct wire *w)
     return w->unread;
 }
 
+void wire_tls_info(const struct wire *w, struct wire_tls_info *info)
+{
+    *info = w->info;
+}
+
 bool wire_is_tls(const struct wire *w)
 {
     return w->tls;

@@ -52,6 +52,7 @@ void time_passes(int64_t ns);
 /* --- The wire */
 
 struct wire {
+    struct wire_tls_info info;
     enum wire_state state;
     int unread;
     bool tls, unpaced, notified;
