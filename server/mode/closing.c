@@ -69,8 +69,7 @@ int closing_read(struct compiler *c, const json_t *closing)
         const struct arg_row *row = &closing_rows[i];
         struct path here = PATH_KEY(&at, row->name);
         json_t *json = json_object_get(given, row->name);
-        json_auto_t *used =
-            json ? json_incref(json) : json_loads(row->fallback, JSON_DECODE_ANY, NULL);
+        json_auto_t *used = json ? json_incref(json) : value_fallback(row);
         error = used ? value_read(c, &here, row, used, &value[i]) : -ENOMEM;
     }
     if (!error)

@@ -88,7 +88,7 @@ static json_t *arg_json(const struct arg_row *arg, bool *failed)
         put(object, "choices", choices, failed);
     }
     if (arg->fallback)
-        put(object, "default", json_loads(arg->fallback, JSON_DECODE_ANY, NULL), failed);
+        put(object, "default", value_fallback(arg), failed);
     put(object, "required", json_boolean(arg->required), failed);
     if (arg->needs)
         put(object, "needs", capability_names(arg->needs, failed), failed);

@@ -154,6 +154,8 @@ extern const struct value_row value_rows[VALUE_TYPES];
 int value_read(struct compiler *c, const struct path *at, const struct arg_row *arg,
                const json_t *json, union mode_value *out);
 
+/* The row's fallback, which is compact. NULL without memory. */
+json_t *value_fallback(const struct arg_row *arg);
 /* Turns the text of a value, as in a URL, into the type's JSON; a text that is none stays a string,
  * for value_read to refuse. NULL without memory. */
 json_t *value_from_text(enum value_type type, const char *text);

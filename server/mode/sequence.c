@@ -149,8 +149,7 @@ static int read_arg(struct compiler *c, const struct path *at, const char *step,
         return arg->required ? mode_refuse_at(c, at, value_rows[arg->type].about,
                                               "it is missing: \"%s\" needs it", step)
                              : 0;
-    json_auto_t *used =
-        value ? json_incref(value) : json_loads(arg->fallback, JSON_DECODE_ANY, NULL);
+    json_auto_t *used = value ? json_incref(value) : value_fallback(arg);
     if (!used)
         return -ENOMEM;
     int error = value_read(c, at, arg, used, out);

@@ -329,6 +329,16 @@ int value_read(struct compiler *c, const struct path *at, const struct arg_row *
     return value_rows[arg->type].read(c, at, arg, json, out);
 }
 
+/* Of a text that it has no memory for jansson leaves octets out, and says nothing. */
+json_t *value_fallback(const struct arg_row *arg)
+{
+    json_t *value = json_loads(arg->fallback, JSON_DECODE_ANY, NULL);
+    if (json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) == strlen(arg->fallback))
+        return value;
+    json_decref(value);
+    return NULL;
+}
+
 json_t *value_from_text(enum value_type type, const char *text)
 {
     if (type == VALUE_BOOL && strcmp(text, "true") == 0)
