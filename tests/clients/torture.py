@@ -32,6 +32,7 @@ MARKS = ('background', 'foreground')
 ENDS = ('fin', 'rst', 'forget', 'hold', 'rst_stream', 'refuse')
 SILENCES = {'stall': 'resume', 'black_hole': 'heal'}
 NOT_SET = ('/problems/invalid-value', '/problems/unavailable')  # wrong in itself, or of no use here
+PLACES = {'at': ' at ', 'what': ' '}  # a trigger's places, and how what fits there is written
 SAME_CONNECTION = 2  # seconds between the making of a connection and its event
 KINDS = 16  # of faults must happen at least
 KINDS_WITHIN = 60  # seconds more than are asked for
@@ -116,21 +117,28 @@ class Language:
         if rule.get('unless') is not None and rule['unless'] == rule.get('name'):
             del rule['unless']
 
+    def place(self, places, member, rule):
+        """Its name, and in the rule one of these."""
+        place = self.dice.choice(places)
+        rule[member] = place['name']
+        if place.get('counted'):
+            most = self.dice.choice((1, 9, 40, 300, 700, 50000))
+            rule[member] = {place['name']: max(place['min'], self.dice.randrange(most + 1))}
+        return place['name']
+
     def rule(self):
         row = self.dice.choice(self.triggers)
         over = self.dice.choice(('h1', 'h2'))
         rule = {'on': row['name']}
         place = row['name']
-        if 'at' in row:
-            at = self.dice.choice(row['at'])
-            place += ' at ' + at['name']
-            rule['at'] = at['name']
-            if at.get('counted'):
-                most = self.dice.choice((1, 9, 40, 300, 700, 50000))
-                rule['at'] = {at['name']: max(at['min'], self.dice.randrange(most + 1))}
-        if 'over' in row['takes']:
+        for member, between in PLACES.items():
+            if member in row:
+                place += between + self.place(row[member], member, rule)
+        if 'over' in row['takes'] and rule.get('what') != 'handshake':
             rule['over'] = over
         self.narrowed(row, rule)
+        if rule.get('what') in ('handshake', 'nothing'):  # before any request
+            rule.pop('nth', None)
         rule['do'] = self.some_steps(place, over)
         return rule
 

@@ -73,4 +73,19 @@ def unread_family(t):
                   {'recovered': letters, 'retry-once': letters}, account=account, wire=('empty', 'ok'))
 
 
-FAMILIES = (told_family, cut_family, garbage_family, unread_family)
+def early_family(t):
+    for over, tls in WIRES:
+        spec = mode('early-response', at='headers', nth='2', status=503)
+        t.spread('early', 'It was told 503, and asked again on a new connection.', 'retry', GAP, spec, over, tls,
+                 {'recovered': 'P'}, wire=('ok', 'status', 'ok'))
+        t.spread('early', 'It was told 503, and that was all.', 'naive', GAP, spec, over, tls, {'recovered': 'F'},
+                 wire=('ok', 'status'))
+        if over == 'h1':
+            t.add('early', 'It never reuses a connection.', 'close', GAP, spec, over, tls,
+                  {'connection-close': 'P', 'recovered': 'P'}, without='naive', wire=('ok', 'ok'))
+        t.spread('early', 'Its POST was told 503 before all of it had come, and sent again with its key.', 'post-key',
+                 'get pause:0.4 post', mode('early-response', nth='2', status=503), over, tls, {'recovered': 'P'},
+                 wire=('ok', 'status', 'ok'))
+
+
+FAMILIES = (told_family, early_family, cut_family, garbage_family, unread_family)

@@ -147,4 +147,27 @@ def scene_family(t):
               wire=('ok', 'ok', 'ok', LOSSES))
 
 
-FAMILIES = (idle_family, reset_family, forget_family, close_notify_family, hint_family, scene_family)
+def told_family(t):
+    for tls in (False, True):
+        spec = mode('idle-408', idle=IDLE, unused='never')
+        t.spread('idle-408', 'It sent its request a second after the 408 and the FIN, took that 408 for its answer, and that '
+                 'was all.', 'naive', IDLE_STEPS, spec, 'h1', tls, {'no_stale_use': 'F', 'recovered': 'F', 'retry-once': 'F'},
+                 wire=('ok', 'ok', 'status'))
+        t.spread('idle-408', 'The same, and repeated on a new connection: recovered, though by a stale use.', 'retry', IDLE_STEPS,
+                 spec, 'h1', tls, {'no_stale_use': 'F', 'recovered': 'P', 'retry-once': 'P'}, wire=('ok', 'ok', 'status', 'ok'))
+        post = IDLE_STEPS.removesuffix('get') + 'post'
+        t.spread('idle-408', 'What came before its POST is no response to that (RFC 9112 9.2), so that it cannot know that it was '
+                 'not done; repeated without a key.', 'post-keyless', post, spec, 'h1', tls,
+                 {'recovered': 'N', 'safe-retry': 'F', 'executed_once': 'P'}, wire=('ok', 'ok', 'status', 'ok'))
+        t.spread('idle-408', 'The same, repeated with its key.', 'post-key', post, spec, 'h1', tls,
+                 {'recovered': 'P', 'safe-retry': 'P'}, wire=('ok', 'ok', 'status', 'ok'))
+        t.add('idle-408', 'It looked, found octets that it had not asked for, and went to a new connection.', 'look', IDLE_STEPS,
+              spec, 'h1', tls, {'recovered': 'P', 'no_stale_use': 'P', 'retry-once': 'I'}, wire=('ok', 'ok', 'ok'))
+        t.add('idle-408', 'It had closed the connection itself before the 408 was due: kept off the fault.', 'evicts', IDLE_STEPS,
+              spec, 'h1', tls, {'recovered': 'P', 'idle-eviction': 'P', 'retry-once': 'I'}, policy=evicting(0.4),
+              params={'idle-eviction': {'before': '550ms'}}, wire=('ok', 'ok', 'ok'))
+        t.spread('idle-408', 'Over HTTP/2 nothing happens: nothing was tested.', 'naive', GAP, spec, 'h2', tls,
+                 {'recovered': 'I', 'retry-once': 'I'}, wire=('ok', 'ok'))
+
+
+FAMILIES = (idle_family, told_family, reset_family, forget_family, close_notify_family, hint_family, scene_family)
