@@ -90,6 +90,7 @@ struct response {
     size_t header_count;
     bool fixed_headers; /* names in lower case, and all of it there for as long as the process runs:
                            they need not be copied */
+    bool stays;         /* h1: it says Connection: close, and the connection goes on */
     bool reads_on;      /* to a request that is not whole: see engine_respond */
     const void *body;   /* copied, unless release is set */
     size_t body_len;

@@ -9,11 +9,12 @@
  * it stays in pending until the exchange is over, so that a request begins when the one before it
  * ended, and a connection can be cut at any of these points without libmicrohttpd knowing of it.
  *
- * What never gets through libmicrohttpd: refusals (400, 414, 431 ...), early responses, to a
- * request of which not all has come, and responses for which there is no pair. They are written by
- * ourselves (h1_response), end the connection, and the rest of the input is dropped. But an early
- * response with reads_on goes through libmicrohttpd, which knows of no content anyway: the exchange
- * ends with it, the rest of the request is dropped, and the next one begins behind it.
+ * What never gets through libmicrohttpd: responses that say Connection: close and do not mean it,
+ * refusals (400, 414, 431 ...), early responses, to a request of which not all has come, and
+ * responses for which there is no pair. They are written by ourselves (h1_response), end the
+ * connection, and the rest of the input is dropped. But an early response with reads_on goes
+ * through libmicrohttpd, which knows of no content anyway: the exchange ends with it, the rest of
+ * the request is dropped, and the next one begins behind it.
  *
  * Who may call the host when: begin, headers, body and complete come from engine_input, and from
  * settle() for what was pipelined or held; output, responded, lost and finished only from settle(),
@@ -433,14 +434,16 @@ static void peer_closed(struct engine *e)
     h1_wake(h);
 }
 
-/* The last response of the connection. */
+/* The last response of the connection, unless it only says so. */
 static int respond_ourselves(struct h1 *h, const struct response *response)
 {
     bool head = h->seen && strcmp(h->ex.request.method, "HEAD") == 0;
     size_t before = buf_len(&h->out); /* a 100 (Continue) */
     int err = h1_response_write(response, head, &h->out);
 
-    h->own = h->last = h->drops_input = true;
+    h->own = true;
+    if (!response->stays || h->in.at != H1_WHOLE)
+        h->last = h->drops_input = true;
     if (err)
         buf_free(&h->out);
     else if (h->stop)
@@ -470,7 +473,9 @@ static int respond(struct exchange *ex, const struct response *response)
     if (h->stop)
         h1_stop_length(h, response);
     h->early = reads_on(h, response);
-    err = h->in.at == H1_WHOLE || h->early ? h1_pass_on(h) : -EBUSY;
+    err = response->stays                    ? -EBUSY /* libmicrohttpd does what it says */
+          : h->in.at == H1_WHOLE || h->early ? h1_pass_on(h)
+                                             : -EBUSY;
     if (!err) {
         h->completed |= h->early; /* nothing more is told of it */
         h->dropped = 0;
@@ -479,7 +484,7 @@ static int respond(struct exchange *ex, const struct response *response)
         h->status = response->status;
         h1_wake(h);
     } else {
-        if (h->in.at == H1_WHOLE || h->early) {
+        if (err != -EBUSY) {
             static struct log_gate gate;
             log_sometimes(&gate, LOG_WARN, "a connection closes with its next response: %s",
                           strerror(-err));

@@ -103,6 +103,7 @@ struct mode_header {
     struct mode_header *next;
     const struct header *header;
     struct mode_program *program; /* keeps header alive */
+    bool stay;                    /* it is Connection: close, and the connection stays */
     uint64_t fault;               /* the seq of its fault event */
 };
 

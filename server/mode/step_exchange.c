@@ -156,13 +156,19 @@ static int refuse_header(struct compiler *c, const struct path *at, const char *
                           p->no_connection_headers);
 }
 
-/* header {name, value}: both together are arg[1]. */
+/* header {name, value, stay}: the first two together are arg[1]. */
 int step_build_header(struct compiler *c, const struct path *at, struct mode_step *step)
 {
     const char *name = step->arg[0].text, *value = step->arg[1].text;
     unsigned without = c->over & ~protocol_with_connection_headers(c->over);
     if (without && is_of_the_connection(name))
         return refuse_header(c, at, name, without);
+    if (step->arg[2].number &&
+        (strcasecmp(name, "connection") != 0 || strcasecmp(value, "close") != 0)) {
+        struct path here = PATH_KEY(at, "stay");
+        return mode_refuse_at(c, &here, "false, or the header \"Connection: close\"",
+                              "no connection ends for the header \"%.40s: %.40s\"", name, value);
+    }
     struct header *header = program_alloc(c->program, sizeof *header);
     if (!header)
         return -ENOMEM;
@@ -179,7 +185,11 @@ int step_do_header(struct mode_conn *mc, struct mode_exchange *mx, struct mode_p
     struct mode_header *set;
     if (!(set = malloc(sizeof *set)))
         return -ENOMEM;
-    *set = (struct mode_header){ mx->set, step->arg[1].header, mode_ref(program), mc->acting };
+    *set = (struct mode_header){ .next = mx->set,
+                                 .header = step->arg[1].header,
+                                 .program = mode_ref(program),
+                                 .stay = step->arg[2].number,
+                                 .fault = mc->acting };
     mx->set = set;
     return 0;
 }

@@ -177,6 +177,10 @@ static const struct arg_row rst_stream_args[] = {
 static const struct arg_row header_args[] = {
     { .name = "name", .about = "the header", .type = VALUE_HEADER_NAME, .required = true },
     { .name = "value", .about = "its value", .type = VALUE_HEADER_VALUE, .required = true },
+    { .name = "stay",
+      .about = "with Connection: close: that is said alone, and the connection stays",
+      .type = VALUE_BOOL,
+      .fallback = "false" },
     { 0 },
 };
 

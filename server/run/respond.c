@@ -51,6 +51,14 @@ static bool is_set(const struct mode_header *set, const struct mode_header *end,
     return set != end;
 }
 
+/* Whether the newest of those that say something of the connection is said alone. */
+static bool stays(const struct mode_header *set)
+{
+    while (set && !header_is(set->header, "Connection"))
+        set = set->next;
+    return set && set->stay;
+}
+
 /* Puts the headers that rules have set into the response, in the order they were set, in place of
  * its own of the same names. The array is the caller's to free once the engine has the response.
  * NULL without memory. */
@@ -196,6 +204,7 @@ static void respond(struct session_exchange *sx, struct response response)
         wire_abort(xs->wire, BY_SERVER, HOW_NO_MEMORY);
         return;
     }
+    response.stays = stays(sx->mx.set);
     sx->reached = REACHED_ANSWERING;
     sx->mx.answering = true;
     sx->status = response.status;

@@ -196,10 +196,11 @@ static void headers_are_set_newest_first(void **state)
     mode_fire(&conn, ON_COMPLETE, mx);
     mode_fire(&conn, ON_RESPONSE_START, mx);
     assert_string_equal(headers_set(mx), "x-a: two; X-B: ; X-A: one; ");
-    assert_happened("fault(conn=7 ex=1 test rule=0 request header {\"name\":\"X-A\",\"value\":"
-                    "\"one\"}) fault(conn=7 ex=1 test rule=0 request header {\"name\":\"X-B\","
-                    "\"value\":\"\"}) fault(conn=7 ex=1 test rule=1 response header {\"name\":"
-                    "\"x-a\",\"value\":\"two\"}) ");
+    assert_happened(
+        "fault(conn=7 ex=1 test rule=0 request header {\"name\":\"X-A\",\"value\":\"one\","
+        "\"stay\":false}) fault(conn=7 ex=1 test rule=0 request header {\"name\":\"X-B\","
+        "\"value\":\"\",\"stay\":false}) fault(conn=7 ex=1 test rule=1 response header "
+        "{\"name\":\"x-a\",\"value\":\"two\",\"stay\":false}) ");
     mode_exchange_over(mx);
     assert_null(mx->set);
 }
@@ -248,7 +249,7 @@ static void without_memory_a_header_is_left_out_and_ledgered(void **state)
     memory_restore();
     assert_null(mx->set);
     assert_happened("fault(conn=7 ex=1 test rule=0 request header {\"name\":\"X-A\",\"value\":"
-                    "\"b\"}) done(conn=7 ex=1 header Cannot allocate memory) ");
+                    "\"b\",\"stay\":false}) done(conn=7 ex=1 header Cannot allocate memory) ");
     mode_exchange_over(mx);
 }
 

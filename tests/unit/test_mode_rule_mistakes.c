@@ -315,6 +315,9 @@ static void every_mistake_is_refused_with_its_place_and_what_is_allowed(void **s
           "connection" },
         { STREAM_DO("[{'wait': '1s'}, 'rst_stream']"), "$.rules[0].do[1]", "on its way", "delay" },
 
+        { RULE("{'on': 'request', 'over': 'h1', 'do': [{'header': {'name': 'Connection', 'value': "
+               "'keep-alive', 'stay': true}}]}"),
+          "$.rules[0].do[0].header.stay", "no connection ends for", "Connection: close" },
         { RULE("{'on': 'request', 'do': ['no_continue']}"), "$.rules[0].do[0]", "no exchange",
           "request at headers" },
         { RULE("{'on': 'request', 'at': 'first_byte', 'do': [{'interim': 103}]}"),
