@@ -317,6 +317,7 @@ static void build_finish(struct build *b)
     free(b->entries);
     free(b->made);
     free(b->silences);
+    free(b->older);
     store_finish(&b->names);
     store_finish(&b->worn);
     store_finish(&b->paths);
@@ -328,7 +329,7 @@ struct calls *calls_build(const struct history *h, const struct calls_config *co
 {
     struct build b = { .h = h, .config = config, .reading = reading };
     struct calls *c = calloc(1, sizeof *c);
-    if (!c || silences_find(&b) != 0 || join_all(&b) != 0)
+    if (!c || silences_find(&b) != 0 || join_all(&b) != 0 || exposure_prepare(&b) != 0)
         goto failed;
     add_silences(&b);
     c->reading = reading;

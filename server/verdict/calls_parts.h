@@ -43,6 +43,12 @@ struct made {
     size_t next_open; /* in the list of its path: index + 1 */
 };
 
+/* Of a connection and all that were opened before it. */
+struct older {
+    int64_t answered; /* when the last answer of all was handed out; NEVER: none was */
+    int64_t over;     /* from when on all of them were dead or gone; INT64_MAX: they are not */
+};
+
 struct build {
     const struct history *h;
     const struct calls_config *config;
@@ -54,10 +60,11 @@ struct build {
     size_t blind_count;
     struct silence *silences; /* by begun */
     size_t silence_count;
-    struct store names; /* a call for each name */
-    struct store worn;  /* ids that more than one call had: no names */
-    struct store paths; /* open calls of a method and path */
-    struct store asked; /* by what: who asks it, and when last */
+    struct store names;  /* a call for each name */
+    struct store worn;   /* ids that more than one call had: no names */
+    struct store paths;  /* open calls of a method and path */
+    struct store asked;  /* by what: who asks it, and when last */
+    struct older *older; /* a row for each connection of the history */
 };
 
 /* What an attempt was at an age, to one that began then. */
@@ -100,5 +107,7 @@ size_t silence_before(const struct build *b, const struct entry *e);
 bool repeat_is_safe(const struct attempt *a);
 bool repeat_is_idempotent(const struct attempt *a);
 
-/* exposure.c: of a call that no fault struck. */
+/* exposure.c: what its `older` is. Returns 0 or -ENOMEM. */
+int exposure_prepare(struct build *b);
+/* Of a call that no fault struck. */
 void exposure_find(const struct build *b, struct call *call, const struct entry *first);

@@ -5,6 +5,9 @@
  * last, when the call began. Whether a call died inside the client, without a byte, only the
  * client's own account can tell; that is for the checks.
  */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "verdict/calls_parts.h"
 
 /* A connection as it was when a call began. */
@@ -57,21 +60,50 @@ static bool usable(const struct past *past, int64_t age)
            (c->h2 || !past->busy);
 }
 
-/* The connection that the client used last before the call, and whether another could have served.
- */
+static int64_t last_answer(const struct build *b, const struct connection *c)
+{
+    return look_back(b, c, INT64_MAX).answered;
+}
+
+static int64_t over_from(const struct connection *c)
+{
+    int64_t over = history_sooner(c->dead, c->ended);
+    over = history_sooner(over, c->left != LEFT_NOT ? c->left_at : NEVER);
+    return over == NEVER ? INT64_MAX : over;
+}
+
+int exposure_prepare(struct build *b)
+{
+    const struct connection *c;
+    struct older all = { NEVER, 0 };
+    b->older = calloc(history_connections(b->h) + 1, sizeof *b->older);
+    for (size_t i = 0; b->older && (c = history_connection(b->h, i)); i++) {
+        int64_t answered = last_answer(b, c), over = over_from(c);
+        all.answered = answered > all.answered ? answered : all.answered;
+        all.over = over > all.over ? over : all.over;
+        b->older[i] = all;
+    }
+    return b->older ? 0 : -ENOMEM;
+}
+
+/* The connection that the client used last before the call (of several, the one that was opened
+ * first), and whether another could have served. */
 static struct past would_have_used(const struct build *b, const struct attempt *first,
                                    bool *another)
 {
     struct past last = { .answered = NEVER };
-    const struct connection *own = history_find_connection(b->h, first->connection), *c;
+    const struct connection *own = history_find_connection(b->h, first->connection);
     int64_t age = first->first_byte.from;
     *another = false;
-    for (size_t i = 0; (c = history_connection(b->h, i)); i++) {
+    for (size_t i = history_connections(b->h); i-- > 0;) {
+        const struct connection *c = history_connection(b->h, i);
+        if (b->older[i].over <= age && b->older[i].answered < last.answered)
+            break; /* none of the others was used later, nor could have served */
         if (c == own || c->listener.hash != own->listener.hash || c->first_seq > first->first_seq)
             continue;
         struct past past = look_back(b, c, age);
         *another |= usable(&past, age);
-        if (past.answered > last.answered)
+        if (past.answered != NEVER && past.answered >= last.answered)
             last = past;
     }
     return last;

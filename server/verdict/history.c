@@ -477,6 +477,11 @@ size_t history_attempts(const struct history *h)
     return store_count(&h->attempts);
 }
 
+size_t history_connections(const struct history *h)
+{
+    return store_count(&h->connections);
+}
+
 static const struct attempt *with_head(const struct history *h, struct attempt *a)
 {
     if (a && a->head_len)

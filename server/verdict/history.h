@@ -330,6 +330,7 @@ const struct mark *history_mark(const struct history *h, size_t i);
 const struct gap *history_missing(const struct history *h, size_t i);
 const struct lost_syns *history_lost_syns(const struct history *h, size_t i);
 size_t history_attempts(const struct history *h);
+size_t history_connections(const struct history *h);
 /* By number, id or seq; NULL: it is not held. */
 const struct attempt *history_find_attempt(const struct history *h, uint64_t number);
 const struct connection *history_find_connection(const struct history *h, uint64_t id);
