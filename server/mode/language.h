@@ -201,6 +201,7 @@ enum rule_member {
     RULE_FAMILY,
     RULE_SNI,
     RULE_RESUMED,
+    RULE_USED,
     RULE_METHOD,
     RULE_PATH,
     RULE_AUTHORITY,
@@ -244,8 +245,9 @@ int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
 
 /* --- What narrows a rule further (narrow.c) */
 
-/* What a narrowing is about: it holds for the connection, for one request, or by chance. */
-enum narrow_kind { NARROW_CONNECTION, NARROW_REQUEST, NARROW_CHANCE };
+/* What a narrowing is about: the connection for all its life, or as it is now; one request; chance.
+ */
+enum narrow_kind { NARROW_CONNECTION, NARROW_STATE, NARROW_REQUEST, NARROW_CHANCE };
 
 struct narrow_row {
     enum rule_member member;
@@ -263,6 +265,8 @@ struct narrow_row {
 /* Reads all that a rule has of them; its trigger and place are read. */
 int narrow_read(struct compiler *c, const struct path *at, const json_t *json,
                 struct mode_rule *rule);
+/* Whether those about the connection fit it as it is now, as far as that is known. */
+bool narrow_is_about(const struct mode_conn *mc, const struct mode_rule *rule);
 /* Whether the others do. mx: NULL where there is no exchange; then chance is left to narrow_drawn.
  */
 bool narrow_fits(const struct mode_conn *mc, const struct mode_rule *rule,

@@ -91,6 +91,12 @@ static bool resumed_matches(const struct mode_narrowing *n, const struct mode_co
     return *info.version && info.resumed == n->flag; /* no version yet: it is not established */
 }
 
+static bool used_matches(const struct mode_narrowing *n, const struct mode_conn *mc,
+                         const struct request *request)
+{
+    return mc->used == n->flag;
+}
+
 static bool method_matches(const struct mode_narrowing *n, const struct mode_conn *mc,
                            const struct request *request)
 {
@@ -298,6 +304,8 @@ static const struct narrow_row narrow_rows[] = {
     { RULE_FAMILY, NARROW_CONNECTION, ALL_SLOTS, is_known, 0, read_family, family_matches },
     { RULE_SNI, NARROW_CONNECTION, FROM_HELLO, hello_known, 1, read_texts, sni_matches },
     { RULE_RESUMED, NARROW_CONNECTION, FROM_TLS, tls_known, 1, read_flag, resumed_matches },
+    { RULE_USED, NARROW_STATE, IN(ON_IDLE) | IN(ON_AGE) | IN(ON_MARK), "idle, age, mark", 0,
+      read_flag, used_matches },
     { RULE_METHOD, NARROW_REQUEST, FROM_HEADERS, head_known, 0, read_texts, method_matches },
     { RULE_PATH, NARROW_REQUEST, FROM_HEADERS, head_known, 0, read_path, path_matches },
     { RULE_AUTHORITY, NARROW_REQUEST, FROM_HEADERS, head_known, 0, read_texts, authority_matches },
@@ -326,7 +334,7 @@ int narrow_read(struct compiler *c, const struct path *at, const json_t *json,
         if (error)
             return error;
         rule->of_request |= row->kind == NARROW_REQUEST && row->matches;
-        rule->unsure |= row->kind != NARROW_CONNECTION;
+        rule->unsure |= row->kind == NARROW_REQUEST || row->kind == NARROW_CHANCE;
         count++;
     }
     if (count == 0)
@@ -342,14 +350,25 @@ int narrow_read(struct compiler *c, const struct path *at, const json_t *json,
 
 /* --- At work */
 
-bool mode_rule_is_for(const struct mode_conn *mc, const struct mode_rule *rule)
+static bool all_match(const struct mode_conn *mc, const struct mode_rule *rule,
+                      enum narrow_kind last)
 {
     for (unsigned i = 0; i < rule->narrow_count; i++) {
         const struct mode_narrowing *n = &rule->narrow[i];
-        if (n->row->kind == NARROW_CONNECTION && !n->row->matches(n, mc, NULL))
+        if (n->row->kind <= last && !n->row->matches(n, mc, NULL))
             return false;
     }
     return true;
+}
+
+bool mode_rule_is_for(const struct mode_conn *mc, const struct mode_rule *rule)
+{
+    return all_match(mc, rule, NARROW_CONNECTION);
+}
+
+bool narrow_is_about(const struct mode_conn *mc, const struct mode_rule *rule)
+{
+    return all_match(mc, rule, NARROW_STATE);
 }
 
 /* nth: of the request, or of the drawing where there is none. */

@@ -36,7 +36,7 @@ static bool is_about(const struct mode_conn *mc, const struct mode_rule *rule)
     return (rule->over == OVER_ALL ||
             rule->over == (mc->over || !is_timed(rule) ? mc->over : mc->presumed)) &&
            mode_range_has(&rule->connections, mc->number) &&
-           (!rule->narrow_count || mode_rule_is_for(mc, rule));
+           (!rule->narrow_count || narrow_is_about(mc, rule));
 }
 
 bool mode_rule_fits(const struct mode_conn *mc, const struct mode_rule *rule,

@@ -77,6 +77,7 @@ struct mode_conn {
                               by over do not fire then */
     uint8_t presumed;      /* as what it is taken before that by rules that wait for a time or a
                               mark; 0: nothing. Set by the host */
+    bool used;             /* a request has begun on it; likewise */
     bool changed;          /* a step has changed it so that it will not be as it was */
     bool held;             /* goaway with then_hold: the host answers nothing any more */
     struct mode_program *program;

@@ -31,6 +31,8 @@ const struct rule_member_row rule_member_rows[RULE_MEMBERS] = {
                    "a server's name, or a list of them; * stands for anything, \"\" for none" },
     [RULE_RESUMED] = { "resumed", "only where TLS resumed a session (true), or did not (false)",
                        "true or false" },
+    [RULE_USED] = { "used", "only on connections that have carried a request (true), or none",
+                    "true or false" },
     [RULE_METHOD] = { "method", "only for requests of this method",
                       "a method (\"POST\"), or a list of them" },
     [RULE_PATH] = { "path", "only for requests of this path, without the query",
@@ -134,12 +136,14 @@ const struct trigger_row trigger_rows[] = {
                            .times = ALWAYS },
     [TRIGGER_IDLE] = { .about = "the connection has been idle so long; once in each idle spell",
                        .slot = ON_IDLE,
-                       .takes = ON_CONNECTION | TAKES(RULE_AFTER) | TAKES(RULE_OVER),
+                       .takes =
+                           ON_CONNECTION | TAKES(RULE_USED) | TAKES(RULE_AFTER) | TAKES(RULE_OVER),
                        .requires = TAKES(RULE_AFTER),
                        .times = ALWAYS },
     [TRIGGER_AGE] = { .about = "the connection was accepted so long ago",
                       .slot = ON_AGE,
-                      .takes = ON_CONNECTION | TAKES(RULE_AFTER) | TAKES(RULE_OVER),
+                      .takes =
+                          ON_CONNECTION | TAKES(RULE_USED) | TAKES(RULE_AFTER) | TAKES(RULE_OVER),
                       .requires = TAKES(RULE_AFTER),
                       .times = ALWAYS },
     [TRIGGER_LATE] = { .about =
@@ -154,8 +158,8 @@ const struct trigger_row trigger_rows[] = {
     [TRIGGER_MARK] = { .about =
                            "the test harness set the mark of this name, after ago; at each setting",
                        .slot = ON_MARK,
-                       .takes = ON_CONNECTION | TAKES(RULE_NAME) | TAKES(RULE_AFTER) |
-                                TAKES(RULE_UNLESS) | TAKES(RULE_OVER),
+                       .takes = ON_CONNECTION | TAKES(RULE_USED) | TAKES(RULE_NAME) |
+                                TAKES(RULE_AFTER) | TAKES(RULE_UNLESS) | TAKES(RULE_OVER),
                        .requires = TAKES(RULE_NAME),
                        .times = ALWAYS },
     [TRIGGER_STALE] = { .about = "bytes came after we ended or silenced the connection; once, "

@@ -368,6 +368,7 @@ static void begin(void *host, struct exchange *ex)
     xs->idle_since = xs->quiet_since = TIME_NONE;
     mode_gives_way(xs->mode, "a request came first", false);
     mode_busy(xs->mode);
+    xs->mode->used = true;
     if (xs->begun == 1)
         mode_late(xs->mode, ON_LATE_NOTHING, TIME_NONE);
     mode_exchange_late(&sx->mx, ON_LATE_HEAD, sx->read.begun_at);

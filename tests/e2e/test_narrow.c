@@ -203,6 +203,24 @@ static void resumed_sessions_are_told_apart(struct stage *stage)
     talk_served(t); /* and this one was not */
 }
 
+static void unused_connections_are_told_apart(struct stage *stage)
+{
+    set_rules(stage, "[{\"on\":\"idle\",\"after\":\"300ms\",\"used\":true,\"do\":[\"fin\"]}]");
+    struct talk *unused = talk_open(stage);
+    stage->hurry_ms = 300;
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    check(client_wait_end(&t->c, in_ms(300 + LATE_MS)) && t->c.fin, "no FIN: %s",
+          client_story(&t->c));
+    check_timer(t, t->c.fin_at, 300);
+    while (stage->seat->h2 && h2_next(&unused->h2, in_ms(10)))
+        ;
+    check(client_silent(&unused->c, in_ms(300)), "not silent: %s", client_story(&unused->c));
+    talk_served(unused);
+    check(client_wait_end(&unused->c, in_ms(300 + LATE_MS)) && unused->c.fin, "no FIN: %s",
+          client_story(&unused->c));
+}
+
 /* --- Chance: which requests of a connection, by the seed */
 
 static void draw(struct stage *stage, int seed, char out[33])
@@ -243,6 +261,7 @@ int main(void)
         SCENARIO(versions_of_ip_are_told_apart, SEATS_ALL),
         SCENARIO(names_of_tls_are_told_apart, SEATS_TLS),
         SCENARIO(resumed_sessions_are_told_apart, SEATS_TLS),
+        SCENARIO(unused_connections_are_told_apart, SEATS_ALL),
         SCENARIO(chance_is_of_the_seed, SEATS_ALL),
     };
     return scenarios_run("narrowing", list, sizeof list / sizeof *list, NULL);

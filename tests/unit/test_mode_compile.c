@@ -414,7 +414,7 @@ static void the_language_lists_its_rows(void **state)
     };
     json_t *language = mode_language();
     assert_int_equal(json_array_size(json_object_get(language, "triggers")), 13);
-    assert_int_equal(json_array_size(json_object_get(language, "narrowing")), 22);
+    assert_int_equal(json_array_size(json_object_get(language, "narrowing")), 23);
     assert_int_equal(json_array_size(json_object_get(language, "steps")), 32);
     assert_int_equal(json_array_size(json_object_get(language, "parameter_types")), 7);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

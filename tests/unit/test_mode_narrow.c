@@ -29,6 +29,8 @@ static void mistakes_are_refused_with_their_place(void **state)
           "at complete" },
         { NARROWED("'on': 'idle', 'after': '1s'", "'path': '/a'"), "$.rules[0].path",
           "does not go with the trigger \"idle\"", "tls" },
+        { NARROWED("'on': 'request'", "'used': true"), "$.rules[0].used",
+          "does not go with the trigger \"request\"", "nth" },
         { NARROWED("'on': 'listen'", "'tls': true"), "$.rules[0].tls",
           "does not go with the trigger \"listen\"", "after" },
         /* what it can be */
@@ -250,6 +252,24 @@ static void another_mode_asks_anew(void **state)
     mode_exchange_over(mx);
 }
 
+static void used_connections_are_told_apart_and_may_become_so(void **state)
+{
+    int64_t due;
+    open_connection("[{'on': 'idle', 'after': '1s', 'used': true, 'do': ['close_notify']},"
+                    " {'on': 'age', 'after': '3s', 'used': false, 'do': ['fin']}]");
+    mode_idle(&conn, now);
+    assert_ptr_equal(mode_armed(&conn, 1, &due), &conn.program->rules[1]);
+    time_passes(1 * S);
+    assert_happened("");
+    mode_busy(&conn);
+    conn.used = true;
+    mode_idle(&conn, now);
+    assert_ptr_equal(mode_armed(&conn, 2, &due), &conn.program->rules[0]);
+    assert_true(mode_rule_is_for(&conn, &conn.program->rules[1])); /* it was */
+    time_passes(2 * S);
+    assert_happened("fault(conn=7 test rule=0 idle close_notify late=0ms) close_notify ");
+}
+
 /* --- Chance */
 
 static unsigned fired(uint64_t seed, uint32_t number, char *pattern)
@@ -319,6 +339,7 @@ int main(void)
         TEST(a_target_in_absolute_form_has_a_path),
         TEST(what_cleartext_does_not_have_never_fits),
         TEST(another_mode_asks_anew),
+        TEST(used_connections_are_told_apart_and_may_become_so),
         TEST(chance_is_of_the_seed_and_repeats),
         TEST(chance_is_drawn_for_each_spell),
         TEST(what_may_not_fire_is_not_armed),
