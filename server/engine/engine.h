@@ -83,10 +83,14 @@ bool request_authority_valid(const char *text, size_t len);
  * character, a space, a fragment (RFC 9112 3.2, RFC 9113 8.3.1). NULL: nothing. */
 const char *request_target_wrong(const char *text, size_t len);
 
+/* How an HTTP/1.1 response says where its content ends. */
+enum response_framing { FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_EOF };
+
 struct response {
     int status;
-    const struct header *headers; /* besides Date and Content-Length, which the engine adds; no
-                                     Connection or Keep-Alive: the engine leaves them out on h2 */
+    enum response_framing framing; /* h1; with EOF it is the last response of its connection */
+    const struct header *headers;  /* besides Date and Content-Length, which the engine adds; no
+                                      Connection or Keep-Alive: the engine leaves them out on h2 */
     size_t header_count;
     bool fixed_headers; /* names in lower case, and all of it there for as long as the process runs:
                            they need not be copied */

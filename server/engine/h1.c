@@ -439,10 +439,13 @@ static int respond_ourselves(struct h1 *h, const struct response *response)
 {
     bool head = h->seen && strcmp(h->ex.request.method, "HEAD") == 0;
     size_t before = buf_len(&h->out); /* a 100 (Continue) */
-    int err = h1_response_write(response, head, &h->out);
+    bool goes_on = response->framing == FRAMING_CHUNKED && !h->stopping && h1_persists(h) &&
+                   !h1_response_closes(response);
+    bool last = h->in.at != H1_WHOLE || !(goes_on || response->stays);
+    int err = h1_response_write(response, head, last || response->stays, &h->out);
 
     h->own = true;
-    if (!response->stays || h->in.at != H1_WHOLE)
+    if (last)
         h->last = h->drops_input = true;
     if (err)
         buf_free(&h->out);
@@ -473,9 +476,9 @@ static int respond(struct exchange *ex, const struct response *response)
     if (h->stop)
         h1_stop_length(h, response);
     h->early = reads_on(h, response);
-    err = response->stays                    ? -EBUSY /* libmicrohttpd does what it says */
-          : h->in.at == H1_WHOLE || h->early ? h1_pass_on(h)
-                                             : -EBUSY;
+    err = response->stays || response->framing != FRAMING_LENGTH ? -EBUSY /* not libmicrohttpd's */
+          : h->in.at == H1_WHOLE || h->early                     ? h1_pass_on(h)
+                                                                 : -EBUSY;
     if (!err) {
         h->completed |= h->early; /* nothing more is told of it */
         h->dropped = 0;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -152,13 +153,14 @@ int h1_response_make(const struct response *r, bool close, bool kept, struct MHD
 }
 
 /* RFC 9112 4: three digits and a phrase. */
-static void add_status_line(struct buf *out, int status)
+static void add_status_line(struct buf *out, int status, bool close)
 {
     char date[CLOCK_IMF_SIZE];
 
     clock_imf(clock_wall(clock_now()), date);
-    buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\nConnection: close\r\n", status,
-               MHD_get_reason_phrase_for((unsigned)status), date);
+    buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n%s", status,
+               MHD_get_reason_phrase_for((unsigned)status), date,
+               close ? "Connection: close\r\n" : "");
 }
 
 static void add_header(struct buf *out, const struct header *h)
@@ -187,13 +189,35 @@ int h1_response_interim(const struct response *r, struct buf *out)
     return err;
 }
 
-int h1_response_write(const struct response *r, bool head, struct buf *out)
+/* RFC 9112 7.1: all of it is one chunk. */
+static void add_content(struct buf *out, const struct response *r)
+{
+    bool chunked = r->framing == FRAMING_CHUNKED;
+
+    if (chunked && r->body_len)
+        buf_printf(out, "%zx\r\n", r->body_len);
+    buf_add(out, r->body, r->body_len);
+    if (chunked)
+        buf_text(out, r->body_len ? "\r\n0\r\n\r\n" : "0\r\n\r\n");
+}
+
+size_t h1_response_content(const struct response *r)
+{
+    if (r->framing != FRAMING_CHUNKED)
+        return r->body_len;
+    if (!r->body_len)
+        return strlen("0\r\n\r\n");
+    return (size_t)snprintf(NULL, 0, "%zx", r->body_len) + strlen("\r\n") + r->body_len +
+           strlen("\r\n0\r\n\r\n");
+}
+
+int h1_response_write(const struct response *r, bool head, bool close, struct buf *out)
 {
     bool no_content = response_has_no_content(r->status);
     int err = check(r, 200);
 
     if (!err) {
-        add_status_line(out, r->status);
+        add_status_line(out, r->status, close);
         for (size_t i = 0; i < r->header_count; i++) {
             const struct header *h = &r->headers[i];
 
@@ -201,11 +225,13 @@ int h1_response_write(const struct response *r, bool head, struct buf *out)
                 continue;
             add_header(out, h);
         }
-        if (!no_content || r->status == 205) /* RFC 9110 8.6, 15.3.6 */
+        if (!no_content && r->framing == FRAMING_CHUNKED)
+            buf_text(out, "Transfer-Encoding: chunked\r\n");
+        else if (r->status == 205 || (!no_content && r->framing == FRAMING_LENGTH))
             buf_printf(out, "Content-Length: %zu\r\n", no_content ? 0 : r->body_len);
-        buf_text(out, "\r\n");
+        buf_text(out, "\r\n"); /* RFC 9110 8.6, 15.3.6 */
         if (!no_content && !head)
-            buf_add(out, r->body, r->body_len);
+            add_content(out, r);
         err = out->failed ? -ENOMEM : 0;
     }
     release(r);
@@ -214,7 +240,7 @@ int h1_response_write(const struct response *r, bool head, struct buf *out)
 
 int h1_response_refuse(int status, const char *why, struct buf *out)
 {
-    add_status_line(out, status);
+    add_status_line(out, status, true);
     buf_printf(out, "Content-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s\n", strlen(why) + 1,
                why);
     return out->failed ? -ENOMEM : 0;

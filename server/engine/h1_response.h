@@ -27,13 +27,16 @@ void h1_spelling_apply(struct h1_spelling *s, uint8_t *bytes, size_t n);
 /* Whether it says Connection: close. */
 bool h1_response_closes(const struct response *response);
 
-/* The bytes of a last response, with Connection: close; head: without the body. The response's
+/* The bytes of a response; close: with Connection: close; head: without the body. The response's
  * release is called. Returns as h1_response_make. */
-int h1_response_write(const struct response *response, bool head, struct buf *out);
+int h1_response_write(const struct response *response, bool head, bool close, struct buf *out);
 
 /* The bytes of an interim response (100 to 199). Returns as h1_response_make; nothing was appended
  * then. */
 int h1_response_interim(const struct response *response, struct buf *out);
+
+/* How many octets come behind its header section, if it has content: with the framing of chunks. */
+size_t h1_response_content(const struct response *response);
 
 /* A last response that says why a request was refused. Returns 0 or -ENOMEM. */
 int h1_response_refuse(int status, const char *why, struct buf *out);

@@ -91,7 +91,7 @@ void h1_stop_length(struct h1 *h, const struct response *response)
     bool none = response_has_no_content(response->status) ||
                 (h->seen && strcmp(h->ex.request.method, "HEAD") == 0);
 
-    h->stop->of = none ? 0 : response->body_len;
+    h->stop->of = none ? 0 : h1_response_content(response);
 }
 
 void h1_stop_count(struct h1 *h, size_t before)

@@ -362,6 +362,7 @@ step_ready step_ready_engine, step_ready_ignore_pings, step_ready_ignore_setting
     step_ready_window;
 step_build step_build_drip, step_build_inject, step_build_goaway, step_build_respond,
     step_build_header, step_build_interim;
+extern const char *const step_framing_names[]; /* choices */
 extern const char *const step_alert_levels[], *const step_alert_names[],
                                                   *const step_cut_names[]; /* choices */
 

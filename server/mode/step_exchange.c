@@ -37,7 +37,11 @@ static bool has_header(const struct response *response, const struct header *wan
     return false;
 }
 
-/* respond {status, headers, body}: the response is arg[2]. */
+const char *const step_framing_names[] = {
+    [FRAMING_LENGTH] = "length", [FRAMING_CHUNKED] = "chunked", [FRAMING_EOF] = "eof", NULL
+};
+
+/* respond {status, headers, body, framing}: the response is arg[2]. */
 int step_build_respond(struct compiler *c, const struct path *at, struct mode_step *step)
 {
     const struct response *given = step->arg[1].response, *body = step->arg[2].response;
@@ -46,12 +50,18 @@ int step_build_respond(struct compiler *c, const struct path *at, struct mode_st
         struct path here = PATH_KEY(at, "body");
         return mode_refuse_at(c, &here, "\"\"", "a response with status %d has no body", status);
     }
+    if (step->arg[3].number != FRAMING_LENGTH && c->over != OVER_H1) {
+        struct path here = PATH_KEY(at, "framing");
+        return mode_refuse_at(c, &here, "\"length\", or a rule with \"over\": \"h1\"",
+                              "HTTP/2 has frames of its own (RFC 9113 8.1)");
+    }
     struct response *response = program_alloc(c->program, sizeof *response);
     struct header *headers = program_alloc(c->program, (given->header_count + 1) * sizeof *headers);
     if (!response || !headers)
         return -ENOMEM;
     memcpy(headers, given->headers, given->header_count * sizeof *headers);
     response->status = status;
+    response->framing = (enum response_framing)step->arg[3].number;
     response->headers = headers;
     response->header_count = given->header_count;
     response->body = body->body;

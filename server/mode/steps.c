@@ -207,6 +207,12 @@ static const struct arg_row respond_args[] = {
       .about = "the body: a text as it is, anything else as JSON",
       .type = VALUE_BODY,
       .fallback = "\"\"" },
+    { .name = "framing",
+      .about =
+          "HTTP/1.1: how it says where the body ends: Content-Length, one chunk, or the end of "
+          "the connection",
+      .type = VALUE_CHOICE,
+      .choices = step_framing_names }, /* length */
     { 0 },
 };
 

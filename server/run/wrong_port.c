@@ -44,7 +44,7 @@ static void write_400(const char *detail, bool head, struct buf *out)
                                  .body = buf_bytes(&body),
                                  .body_len = buf_len(&body) };
     if (!body.failed)
-        h1_response_write(&response, head, out);
+        h1_response_write(&response, head, true, out);
     buf_free(&body);
 }
 

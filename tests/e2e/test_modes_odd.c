@@ -1,5 +1,5 @@
 /* The catalogue's responses that real servers give, and should not: "close-said-not-done",
- * "extra-response". */
+ * "extra-response", "eof-body". */
 #include "witness.h"
 
 #include <string.h>
@@ -99,10 +99,58 @@ static void normal_mode_sends_no_extra_response(struct stage *stage)
     check_no_fault(stage, t);
 }
 
+static void eof_body_ends_with_the_connection(struct stage *stage)
+{
+    for (int notify = 0; notify <= 1; notify++) {
+        struct h1_response r;
+        char value[32] = "";
+
+        admin_mode(stage->server, "eof-body",
+                   notify ? "{\"nth\":\"2\"}" : "{\"nth\":\"2\",\"notify\":false}");
+        struct talk *t = talk_open(stage);
+        talk_served(t);
+        assert_int_equal(talk_ask(t, NULL), 0);
+        bool whole = h1_read(&t->c, false, &r, in_ms(PATIENCE_MS)), to_the_end = r.to_the_end,
+             close = whole && h1_header(&r, "Connection", value, sizeof value),
+             same = whole && strcmp((const char *)buf_bytes(&r.body), "all of it") == 0;
+        h1_free(&r);
+        check(whole, "no answer: %s", client_story(&t->c));
+        assert_true(to_the_end && same && close);
+        assert_string_equal(value, "close");
+        check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
+        assert_int_equal(t->c.close_notify, notify && stage->seat->tls != CLIENT_CLEARTEXT);
+        check_fault(stage, t, "eof-body", "fin", 0);
+        check_event(stage, t, "response_end", 2);
+    }
+}
+
+static void a_response_can_come_in_chunks(struct stage *stage)
+{
+    char value[32] = "";
+    struct h1_response r;
+
+    set_rules(stage,
+              "[{\"on\":\"request\",\"over\":\"h1\",\"nth\":2,\"do\":[{\"respond\":{\"body\":"
+              "\"in a chunk\",\"framing\":\"chunked\"}}]}]");
+    struct talk *t = talk_open(stage);
+    talk_served(t);
+    assert_int_equal(talk_ask(t, NULL), 0);
+    bool whole = h1_read(&t->c, false, &r, in_ms(PATIENCE_MS)),
+         same = whole && strcmp((const char *)buf_bytes(&r.body), "in a chunk") == 0,
+         chunked = whole && h1_header(&r, "Transfer-Encoding", value, sizeof value),
+         more = whole && (h1_header(&r, "Connection", value, sizeof value) ||
+                          h1_header(&r, "Content-Length", value, sizeof value));
+    h1_free(&r);
+    check(whole, "no answer: %s", client_story(&t->c));
+    assert_true(same && chunked && !more);
+    talk_served(t); /* on the same connection */
+    assert_int_equal(talk_served_number(t, "connection"), t->connection);
+}
+
 static void these_modes_are_not_for_h2(struct stage *stage)
 {
-    static const char *const modes[] = { "close-said-not-done", "extra-response" };
-    for (int i = 0; i < 2; i++) {
+    static const char *const modes[] = { "close-said-not-done", "extra-response", "eof-body" };
+    for (int i = 0; i < 3; i++) {
         struct talk *t = used_once(stage, modes[i]);
         talk_served(t);
         talk_served(t);
@@ -118,6 +166,8 @@ int main(void)
         SCENARIO(normal_mode_closes_when_it_says_so, SEATS_H1),
         SCENARIO(extra_response_comes_behind_the_one_asked_for, SEATS_H1),
         SCENARIO(normal_mode_sends_no_extra_response, SEATS_H1),
+        SCENARIO(eof_body_ends_with_the_connection, SEATS_H1),
+        SCENARIO(a_response_can_come_in_chunks, SEATS_H1),
         SCENARIO(these_modes_are_not_for_h2, SEATS_H2),
     };
 

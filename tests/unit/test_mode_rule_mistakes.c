@@ -318,6 +318,10 @@ static void every_mistake_is_refused_with_its_place_and_what_is_allowed(void **s
         { RULE("{'on': 'request', 'over': 'h1', 'do': [{'header': {'name': 'Connection', 'value': "
                "'keep-alive', 'stay': true}}]}"),
           "$.rules[0].do[0].header.stay", "no connection ends for", "Connection: close" },
+        { RULE("{'on': 'request', 'do': [{'respond': {'framing': 'eof'}}]}"),
+          "$.rules[0].do[0].respond.framing", "HTTP/2 has frames", "\"over\": \"h1\"" },
+        { RULE("{'on': 'request', 'over': 'h1', 'do': [{'respond': {'framing': 'none'}}]}"),
+          "$.rules[0].do[0].respond.framing", "none", "length, chunked, eof" },
         { RULE("{'on': 'request', 'do': ['no_continue']}"), "$.rules[0].do[0]", "no exchange",
           "request at headers" },
         { RULE("{'on': 'request', 'at': 'first_byte', 'do': [{'interim': 103}]}"),
