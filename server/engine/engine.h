@@ -127,14 +127,17 @@ enum engine_frame {
     FRAME_PING_ACK,
     FRAME_GOAWAY,
     FRAME_RST_STREAM,
-    FRAME_SETTINGS_ACK
+    FRAME_SETTINGS_ACK,
+    FRAME_WINDOW_UPDATE,
+    FRAME_KINDS
 };
 struct engine_frame_info {
     enum engine_frame kind;
-    int32_t stream;   /* RST_STREAM: which; GOAWAY: last stream */
+    int32_t stream;   /* RST_STREAM, WINDOW_UPDATE: which; GOAWAY: last stream */
     uint32_t error;   /* GOAWAY, RST_STREAM */
     const char *text; /* GOAWAY: debug data; SETTINGS: "NAME=VALUE ..."; PING: opaque in hex */
     size_t text_len;
+    uint64_t answers; /* how many frames of HEADERS and DATA were sent by then */
 };
 
 /* Where in a response it stops: after so many octets of it - on h1 of the message, on h2 of its

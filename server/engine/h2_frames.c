@@ -135,6 +135,10 @@ bool h2_frame_info(const nghttp2_frame *frame, struct engine_frame_info *info, c
         info->stream = frame->hd.stream_id;
         info->error = frame->rst_stream.error_code;
         return true;
+    case NGHTTP2_WINDOW_UPDATE:
+        info->kind = FRAME_WINDOW_UPDATE;
+        info->stream = frame->hd.stream_id;
+        return true;
     default:
         return false;
     }

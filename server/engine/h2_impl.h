@@ -146,6 +146,7 @@ struct h2 {
     struct link exchanges;       /* all, in the order of their streams */
     struct link over;            /* outcome known, host not told */
     struct h2_exchange *current; /* a new stream whose header block is not complete */
+    uint64_t answers;            /* frames of HEADERS and DATA that were sent */
     struct buf control;          /* frames of our own that wait */
     enum h2_watch watch;
     uint32_t nth;

@@ -37,8 +37,10 @@ static void feed(struct h2 *h, const uint8_t *bytes, size_t n)
     h->news = NULL;
     if (taken < 0)
         fatal(h, taken);
-    if (news.frame_read)
+    if (news.frame_read) {
+        news.frame.answers = h->answers;
         calls->frame(h->engine.host, &news.frame);
+    }
     h2_tell_error(h, &news);
     if (news.ex)
         h2_news(h, news.ex, news.body, news.body_len);

@@ -279,8 +279,10 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     if (frame->hd.type == NGHTTP2_RST_STREAM &&
         nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0)
         h2_streams_reset(h, frame->hd.stream_id, true);
-    if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
-        !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || h->watch == H2_WATCHING)
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
+        return 0;
+    h->answers++;
+    if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || h->watch == H2_WATCHING)
         return 0;
     struct h2_exchange *ex = find(session, frame->hd.stream_id);
     if (!ex || ex->outcome != H2_OPEN)

@@ -361,6 +361,7 @@
     X(IDLE, "idle")                                                                                \
     X(AGE, "age")                                                                                  \
     X(LATE, "late")                                                                                \
+    X(PEER, "peer")                                                                                \
     X(MARK, "mark")                                                                                \
     X(STALE, "stale")                                                                              \
     X(ADMIN, "admin")

@@ -187,6 +187,9 @@ int closing_read(struct compiler *c, const json_t *closing);
 enum rule_member {
     RULE_AT,
     RULE_WHAT,
+    RULE_COUNT,
+    RULE_WITHIN,
+    RULE_SPACING,
     RULE_AFTER,
     RULE_NAME,
     RULE_UNLESS,
@@ -222,7 +225,7 @@ struct at_row {
     enum trigger_slot slot;
     const char *about;
     bool counted; /* {"bytes": 700}, or "bytes:700" as text: so many, at least min */
-    int64_t min;
+    int64_t min;  /* of one that is not counted: the rule's place */
 };
 #define PLACE_MAX (INT64_C(1) << 40)
 

@@ -46,9 +46,13 @@ enum trigger_slot {
     ON_LATE_HEAD,        /* late: a header section is not whole */
     ON_LATE_BODY,        /* late: a request's content is not */
     ON_MARK,             /* a mark of this name was set `after` ago */
+    ON_PEER,             /* the client says what the rule's place names (enum mode_said) */
     ON_STALE,            /* bytes came after we ended or silenced it; before the wire reacts */
     TRIGGER_SLOTS
 };
+
+/* What a client says, for rules on ON_PEER: a frame (enum engine_frame), or these. */
+enum mode_said { SAID_CLOSE_NOTIFY = FRAME_KINDS, SAID_FIN };
 
 /* The kinds of connection that there are, as bits: by protocol (OVER_*), and whether there is TLS.
  */
@@ -130,7 +134,11 @@ struct mode_rule {
     int64_t after;                 /* idle, age, late, mark, listen: ns */
     int64_t age;                   /* request, response: only when accepted so long ago, ns */
     int64_t idle_before;           /* reuse: only when idle so long before, ns */
-    uint64_t place;                /* at bytes or content: how many */
+    uint64_t place;                /* at bytes or content: how many; peer: what is said */
+    uint32_t count;                /* peer: fires at each so many-th */
+    int64_t within;                /* peer: if so many came within this time, ns; 0: whenever */
+    int64_t spacing;               /* peer: counts what is closer than this to the one before, ns;
+                                      0: all */
     const struct mode_narrowing *narrow; /* what else narrows it */
     unsigned narrow_count;
     bool of_request;    /* some of these are about a request's header section */

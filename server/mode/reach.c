@@ -27,7 +27,8 @@ unsigned mode_rule_kinds(const struct mode_rule *rule)
     if (rule->slot == ON_LISTEN)
         return KINDS_ALL;
     if (rule->slot == ON_CLIENT_HELLO || rule->slot == ON_HANDSHAKE ||
-        rule->slot == ON_LATE_HANDSHAKE || is_for_tls(rule))
+        rule->slot == ON_LATE_HANDSHAKE || is_for_tls(rule) ||
+        (rule->slot == ON_PEER && rule->place == SAID_CLOSE_NOTIFY))
         kinds &= KINDS_TLS;
     return narrow_kinds(rule, kinds);
 }

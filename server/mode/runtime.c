@@ -127,7 +127,7 @@ static void fire(struct mode_conn *mc, enum trigger_slot slot, struct mode_excha
         const struct mode_rule *rule = program->by_slot[slot].rules[i];
         if (silenced || mc->program != program || (mx && mx->over))
             break;
-        if (place == ANYWHERE || rule->place == place)
+        if ((place == ANYWHERE || rule->place == place) && (!rule->count || said_enough(mc, rule)))
             silenced = mode_rule_fire(mc, program, rule, mx, false, ON_TIME);
     }
     mode_unref(program);
@@ -142,6 +142,14 @@ void mode_fire_at(struct mode_conn *mc, enum trigger_slot slot, struct mode_exch
                   uint64_t place)
 {
     fire(mc, slot, mx, place);
+}
+
+void mode_peer(struct mode_conn *mc, unsigned what, uint64_t answers)
+{
+    if (mode_wire_state(mc) != WIRE_OPEN)
+        return;
+    mc->answers = answers;
+    fire(mc, ON_PEER, NULL, what);
 }
 
 int64_t mode_next_place(const struct mode_conn *mc, const struct mode_exchange *mx,
@@ -349,6 +357,7 @@ void mode_conn_init(struct mode_conn *mc, const struct mode_host *calls, void *h
     mc->initial_window = 65535; /* RFC 9113 6.5.2 */
     mc->program = mode_ref(program);
     mc->fired = NULL;
+    mc->said_so = NULL;
     mc->accepted_at = mc->mode_since = clock_now();
     mc->goaway_at = TIME_NONE;
     mc->goaway_fault = mc->acting = 0;
@@ -369,6 +378,7 @@ void mode_conn_finish(struct mode_conn *mc)
 {
     due_end(mc);
     mode_conn_stop_scripts(mc);
+    said_forget(mc);
     mode_unref(mc->program);
     mc->program = NULL;
     free(mc->fired);
@@ -379,6 +389,7 @@ void mode_conn_set(struct mode_conn *mc, struct mode_program *program)
 {
     call_off(mc, NULL);
     mode_ref(program);
+    said_forget(mc);
     mode_unref(mc->program);
     mc->program = program;
     free(mc->fired);

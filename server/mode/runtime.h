@@ -81,7 +81,9 @@ struct mode_conn {
     bool changed;          /* a step has changed it so that it will not be as it was */
     bool held;             /* goaway with then_hold: the host answers nothing any more */
     struct mode_program *program;
-    uint32_t *fired; /* how often each rule fired, by its number; NULL: none yet */
+    struct said *said_so; /* by rule: what the client has said so far, see said.c; NULL: nothing */
+    uint64_t answers;     /* frames of HEADERS and DATA that were sent when it said the last */
+    uint32_t *fired;      /* how often each rule fired, by its number; NULL: none yet */
     int64_t accepted_at;
     int64_t mode_since;     /* when program came; what was due by then is due from then on */
     struct mode_fault said; /* the first that told the client of the connection's end */
@@ -161,6 +163,10 @@ int64_t mode_next_place(const struct mode_conn *mc, const struct mode_exchange *
  * (engine_continue) when this has returned and mx->gates is 0, or else from released(). */
 void mode_fire_at(struct mode_conn *mc, enum trigger_slot slot, struct mode_exchange *mx,
                   uint64_t place);
+
+/* The client has said this (enum mode_said, or engine_frame; answers as in engine_frame_info),
+ * which is in the ledger: fires the rules that wait for it. */
+void mode_peer(struct mode_conn *mc, unsigned what, uint64_t answers);
 
 /* A mark was set: rules that wait and have it as their `unless` are called off, then those of this
  * name fire, at once or when their `after` is over (unless another mode is set before). From the

@@ -63,3 +63,9 @@ void due_exchange_over(struct mode_exchange *mx);
 
 enum wire_state mode_wire_state(const struct mode_conn *mc); /* also when the wire is gone */
 void mode_log_no_memory(const struct mode_conn *mc);
+
+/* --- said.c */
+/* Counts what the client has just said, for a rule that has a count. Returns whether it fires. */
+bool said_enough(struct mode_conn *mc, const struct mode_rule *rule);
+/* Forgets all. Before the program changes. */
+void said_forget(struct mode_conn *mc);

@@ -147,6 +147,7 @@ static int read_at(const struct reading *r)
     if (!row || row->counted != with_count || (count && strcmp(name, row->name) != 0))
         return refuse_place(r, &here, value);
     r->rule->slot = row->slot;
+    r->rule->place = row->counted ? 0 : (uint64_t)row->min;
     if (!row->counted)
         return 0;
     inside = PATH_KEY(&here, row->name);
@@ -269,6 +270,42 @@ static int check_late(const struct reading *r)
     return 0;
 }
 
+#define COUNT_MAX 10000
+
+/* How often the client must say it, and how soon. */
+static int read_counting(const struct reading *r)
+{
+    static const enum rule_member counting[] = { RULE_COUNT, RULE_WITHIN, RULE_SPACING };
+    struct mode_rule *rule = r->rule;
+    struct path here;
+    int64_t count = 1;
+    if (rule->slot != ON_PEER)
+        return 0;
+    for (size_t i = 0; i < sizeof counting / sizeof *counting; i++)
+        if (rule->place >= FRAME_KINDS && member(r, counting[i], &here))
+            return mode_refuse_at(r->c, &here, "it to be left out", "a client says this once");
+    const json_t *value = member(r, RULE_COUNT, &here);
+    int error = value ? read_number(r->c, &here, value, 1, COUNT_MAX, &count) : 0;
+    rule->count = (uint32_t)count;
+    if (!error)
+        error = read_duration(r, RULE_WITHIN, &rule->within);
+    if (!error)
+        error = read_duration(r, RULE_SPACING, &rule->spacing);
+    if (!error && count < 2 && member(r, RULE_WITHIN, &here))
+        return mode_refuse_at(r->c, &here, "it with \"count\": 2 or more",
+                              "within a time there must be several");
+    return error;
+}
+
+/* Frames are of HTTP/2. */
+static int check_said(const struct reading *r)
+{
+    struct path here = PATH_KEY(r->at, rule_member_rows[RULE_OVER].name);
+    if (r->rule->slot != ON_PEER || r->rule->place >= FRAME_KINDS || r->rule->over == OVER_H2)
+        return 0;
+    return mode_refuse_at(r->c, &here, "\"h2\"", "only HTTP/2 has such a frame");
+}
+
 int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
                  struct mode_rule *rule)
 {
@@ -291,6 +328,10 @@ int trigger_read(struct compiler *c, const struct path *at, const json_t *json,
         error = read_mark(&r, RULE_UNLESS, &rule->unless);
     if (!error)
         error = read_over(&r);
+    if (!error)
+        error = check_said(&r);
+    if (!error)
+        error = read_counting(&r);
     if (!error)
         error = read_nth(&r);
     if (!error)

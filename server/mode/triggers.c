@@ -4,7 +4,17 @@
 
 const struct rule_member_row rule_member_rows[RULE_MEMBERS] = {
     [RULE_AT] = { "at", "where in the request or response", "one of the trigger's places" },
-    [RULE_WHAT] = { "what", "what is late", "\"handshake\", \"nothing\", \"head\" or \"body\"" },
+    [RULE_WHAT] = { "what", "what is late, or what the client says",
+                    "of late: \"handshake\", \"nothing\", \"head\" or \"body\"; of peer: \"ping\", "
+                    "\"ping_ack\", \"settings\", \"settings_ack\", \"goaway\", \"rst_stream\", "
+                    "\"window_update\", \"close_notify\" or \"fin\"" },
+    [RULE_COUNT] = { "count", "at each so many-th only", "an integer from 1 to 10000" },
+    [RULE_WITHIN] = { "within", "only when so many came within this time", DURATION_ALLOWED },
+    [RULE_SPACING] = { "spacing",
+                       "counts only what comes sooner after the one before, with no HEADERS or "
+                       "DATA "
+                       "of the server's between them; these begin the count anew",
+                       DURATION_ALLOWED },
     [RULE_AFTER] = { "after", "how long it lasts before the rule fires", DURATION_ALLOWED },
     [RULE_NAME] = { "name", "the mark it waits for", MODE_NAME_ALLOWED },
     [RULE_UNLESS] = { "unless", "another mark: set before the rule fires, it calls it off",
@@ -75,6 +85,21 @@ static const struct at_row late_what[] = {
       0 },
     { "head", ON_LATE_HEAD, "a request's header section, since its first byte", 0, 0 },
     { "body", ON_LATE_BODY, "a request's content, since its header section", 0, 0 },
+    { 0 },
+};
+
+static const struct at_row peer_what[] = {
+    { "ping", ON_PEER, "PING without ACK", 0, FRAME_PING },
+    { "ping_ack", ON_PEER, "the ACK of a PING of the server's", 0, FRAME_PING_ACK },
+    { "settings", ON_PEER, "SETTINGS without ACK", 0, FRAME_SETTINGS },
+    { "settings_ack", ON_PEER, "the ACK of the server's SETTINGS", 0, FRAME_SETTINGS_ACK },
+    { "goaway", ON_PEER, "GOAWAY", 0, FRAME_GOAWAY },
+    { "rst_stream", ON_PEER, "RST_STREAM", 0, FRAME_RST_STREAM },
+    { "window_update", ON_PEER, "WINDOW_UPDATE, of a stream or the connection", 0,
+      FRAME_WINDOW_UPDATE },
+    { "close_notify", ON_PEER, "TLS close_notify; never on a cleartext connection", 0,
+      SAID_CLOSE_NOTIFY },
+    { "fin", ON_PEER, "FIN: the client's side of the TCP connection is closed", 0, SAID_FIN },
     { 0 },
 };
 
@@ -154,6 +179,14 @@ const struct trigger_row trigger_rows[] = {
                                 TAKES(RULE_OVER) | TAKES(RULE_NTH),
                        .requires = TAKES(RULE_WHAT) | TAKES(RULE_AFTER),
                        .nth_first = 1,
+                       .times = ALWAYS },
+    [TRIGGER_PEER] = { .about = "the client says this on a connection that is in service, before "
+                                "anything is done about it",
+                       .place = RULE_WHAT,
+                       .at = peer_what,
+                       .takes = ON_CONNECTION | TAKES(RULE_WHAT) | TAKES(RULE_COUNT) |
+                                TAKES(RULE_WITHIN) | TAKES(RULE_SPACING) | TAKES(RULE_OVER),
+                       .requires = TAKES(RULE_WHAT),
                        .times = ALWAYS },
     [TRIGGER_MARK] = { .about =
                            "the test harness set the mark of this name, after ago; at each setting",

@@ -267,6 +267,12 @@ static void peer_closed(void *owner, bool at_end)
         wire_close(s->xs.wire, BY_CLIENT); /* nothing that is open could be answered */
 }
 
+static void peer_ends(void *owner, bool fin)
+{
+    struct session *s = owner;
+    mode_peer(&s->mode, fin ? SAID_FIN : SAID_CLOSE_NOTIFY, 0);
+}
+
 static void progress(void *owner)
 {
     struct session *s = owner;
@@ -489,6 +495,7 @@ static const struct wire_owner wire_calls = {
     .takes = takes,
     .ending = ending,
     .add_fields = add_fields,
+    .peer_ends = peer_ends,
     .peer_closed = peer_closed,
     .changed = changed,
     .progress = progress,

@@ -393,17 +393,14 @@ static void tell_client(struct exchanges *xs, const char *settings, size_t len)
     ledger_hash(xs->ledger, F_CLIENT, hash);
 }
 
-void witness_frame(void *host, const struct engine_frame_info *info)
+static void ledger_frame(struct exchanges *xs, const struct engine_frame_info *info)
 {
     static const enum ledger_event events[] = {
         [FRAME_SETTINGS] = EV_PEER_SETTINGS,     [FRAME_PING] = EV_PEER_PING,
         [FRAME_PING_ACK] = EV_PEER_PING_ACK,     [FRAME_GOAWAY] = EV_PEER_GOAWAY,
         [FRAME_RST_STREAM] = EV_PEER_RST_STREAM, [FRAME_SETTINGS_ACK] = EV_PEER_SETTINGS_ACK,
     };
-    struct exchanges *xs = host;
     struct ledger *l = xs->ledger;
-    if (wire_state(xs->wire) == WIRE_CLOSED)
-        return;
     if (info->kind == FRAME_GOAWAY)
         xs->client_leaves = xs->peer_goaway = true;
     if (info->kind == FRAME_PING_ACK)
@@ -427,6 +424,17 @@ void witness_frame(void *host, const struct engine_frame_info *info)
     if (info->kind == FRAME_SETTINGS && !xs->peer_settings)
         tell_client(xs, info->text, info->text_len);
     ledger_commit(l);
+}
+
+/* Nobody wants to know of each WINDOW_UPDATE, and they are many. */
+void witness_frame(void *host, const struct engine_frame_info *info)
+{
+    struct exchanges *xs = host;
+    if (wire_state(xs->wire) == WIRE_CLOSED)
+        return;
+    if (info->kind != FRAME_WINDOW_UPDATE)
+        ledger_frame(xs, info);
+    mode_peer(xs->mode, info->kind, info->answers);
 }
 
 static void tell_why(struct exchanges *xs, enum ledger_event event, const char *why)

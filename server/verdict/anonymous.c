@@ -41,6 +41,7 @@ static bool got_no_further(const struct history *h, const struct connection *c)
     case TRIGGER_CLIENT_HELLO:
     case TRIGGER_HANDSHAKE:
     case TRIGGER_PROTOCOL:
+    case TRIGGER_PEER: /* of its SETTINGS, it may be */
         return f->in_effect != TRI_NO;
     case TRIGGER_LATE: /* as what it had begun was not whole; an unused one is a spare */
         return f->in_effect != TRI_NO && !c->protocol;

@@ -368,6 +368,7 @@ static void close_notify_received(struct wire *w)
     wire_ledger_fault(w);
     wire_ledger_behind(w);
     ledger_commit(w->ledger);
+    wire_tell_peer_ends(w, false);
 }
 
 /* No other versions are offered (tls_server.c). */

@@ -32,6 +32,12 @@ void wire_tell_peer_closed(struct wire *w, bool at_end)
     w->calls->peer_closed(w->owner, at_end);
 }
 
+void wire_tell_peer_ends(struct wire *w, bool fin)
+{
+    if (w->state == WIRE_OPEN && w->calls->peer_ends)
+        w->calls->peer_ends(w->owner, fin);
+}
+
 static struct wire_sent_into present(const struct wire *w)
 {
     return (struct wire_sent_into){ .state = w->state,
@@ -221,6 +227,7 @@ static void fin_received(struct wire *w)
         ledger_int(w->ledger, F_BYTES, unread);
     wire_add_fields(w, EV_PEER_FIN);
     ledger_commit(w->ledger);
+    wire_tell_peer_ends(w, true);
     if (wire_row(w)->peer_fin)
         wire_row(w)->peer_fin(w);
     wire_poll(w);

@@ -107,6 +107,9 @@ struct wire_owner {
     /* This event is being written: add the fields that are the owner's. Of peer_fin, peer_rst and
      * connection_end. NULL: it has none. */
     void (*add_fields)(void *owner, enum ledger_event event);
+    /* The client has said close_notify, or its FIN came: while open, before anything is done about
+     * it. NULL: it is not told. */
+    void (*peer_ends)(void *owner, bool fin);
     /* The client's FIN came (at_end: after a TLS close_notify or on a cleartext connection;
      * otherwise the TLS stream is truncated). Only while open; the owner answers with wire_close
      * when it has no more to say. */

@@ -187,6 +187,8 @@ void wire_deliver(struct wire *w, const uint8_t *bytes, size_t n);
 void wire_hold(struct wire *w, const uint8_t *bytes, size_t n);
 /* The client will send no more; tells the owner once. */
 void wire_tell_peer_closed(struct wire *w, bool at_end);
+/* As wire_owner.peer_ends. */
+void wire_tell_peer_ends(struct wire *w, bool fin);
 /* Looks at what was kept in a stall or black hole, and at a FIN that came meanwhile. */
 void wire_take_held(struct wire *w);
 /* The state takes effect: what the kernel has now was sent before it. */

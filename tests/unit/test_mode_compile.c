@@ -270,7 +270,8 @@ static void rules_are_sorted_into_tables_by_trigger(void **state)
                                               " {'on': 'late', 'what': 'handshake',"
                                               "   'after': '1s', 'do': ['fin']},"
                                               " {'on': 'reuse', 'at': {'content': 7},"
-                                              "   'do': ['fin']}]");
+                                              "   'do': ['fin']},"
+                                              " {'on': 'peer', 'what': 'fin', 'do': ['rst']}]");
     static const struct {
         enum trigger_slot slot;
         unsigned count, rules[3];
@@ -295,6 +296,7 @@ static void rules_are_sorted_into_tables_by_trigger(void **state)
         { ON_LATE_BODY, 1, { 18 } },
         { ON_LATE_NOTHING, 1, { 19 } },
         { ON_LATE_HANDSHAKE, 1, { 20 } },
+        { ON_PEER, 1, { 22 } },
         { ON_STALE, 1, { 8 } },
     };
     assert_int_equal(sizeof table / sizeof *table, TRIGGER_SLOTS);
@@ -397,6 +399,10 @@ static void the_language_lists_its_rows(void **state)
           "late",
           { "\"what\":[{\"name\":\"handshake\"", "\"requires\":[\"what\",\"after\"]",
             "\"takes\":[\"what\",\"after\",\"over\",\"nth\",\"connection\",\"times\",\"tls\"" } },
+        { "triggers",
+          "peer",
+          { "\"what\":[{\"name\":\"ping\"", "\"requires\":[\"what\"]",
+            "\"takes\":[\"what\",\"count\",\"within\",\"spacing\",\"over\"," } },
         { "triggers", "stale", { "\"default_times\":1" } },
         { "narrowing", "connection", { "1-/2" } },
         { "steps",
@@ -413,8 +419,8 @@ static void the_language_lists_its_rows(void **state)
         { "parameter_types", "duration", { "250ms" } },
     };
     json_t *language = mode_language();
-    assert_int_equal(json_array_size(json_object_get(language, "triggers")), 13);
-    assert_int_equal(json_array_size(json_object_get(language, "narrowing")), 23);
+    assert_int_equal(json_array_size(json_object_get(language, "triggers")), 14);
+    assert_int_equal(json_array_size(json_object_get(language, "narrowing")), 26);
     assert_int_equal(json_array_size(json_object_get(language, "steps")), 32);
     assert_int_equal(json_array_size(json_object_get(language, "parameter_types")), 7);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

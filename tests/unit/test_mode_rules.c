@@ -238,6 +238,7 @@ static void every_step_fits_where_its_row_says_and_nowhere_else(void **state)
         { "'over': 'h2', 'on': 'late', 'what': 'head', 'after': '1s'", ON_LATE_HEAD },
         { "'over': 'h2', 'on': 'late', 'what': 'body', 'after': '1s'", ON_LATE_BODY },
         { "'over': 'h2', 'on': 'mark', 'name': 'a'", ON_MARK },
+        { "'over': 'h2', 'on': 'peer', 'what': 'ping'", ON_PEER },
         { "'over': 'h2', 'on': 'stale'", ON_STALE },
     };
     assert_int_equal(sizeof places / sizeof *places, TRIGGER_SLOTS);
