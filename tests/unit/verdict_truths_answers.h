@@ -44,6 +44,14 @@
                                                           "11.200 report " line                    \
                                                           "\n" EXIT("11.210")
 
+#define EARLY(status)                                                                              \
+    "11.001 c101 x2 response_start status=" status "\n11.001 c101 x2 response_end status=" status  \
+    "\n11.002 c101 x2 response_acked proof=ack from=11.001 to=11.002\n"
+#define CALLS_ON "12.000 c102 open\n" ANSWERED("12.000", "c102", "x1", "GET /s hangup_call=3")
+#define NO_CONTINUE(at)                                                                            \
+    "11.000 c101 x2 POST /b -whole content_length=10\n11.000 c101 x2 no_continue\n" at             \
+    " c101 x2 request_complete body_bytes=10\n" at " c101 x2 answer\n"
+
 static const struct truth of_answers[] = {
     /* --- R4 */
     { "35: the answer comes while the app is suspended", USER,
@@ -198,6 +206,32 @@ static const struct truth of_answers[] = {
       "10.000 c101 open\n10.000 c101 x1 GET /a\n10.000 c101 x1 response_start status=200\n"
       "10.000 c101 x1 cut\n10.000 c101 x1 lost\n" GONE("10.001", "c101"),
       "inconclusive~ detects_truncation=inconclusive(report)~", 0 },
+
+    /* --- An early response, to a request of which not all was read */
+    { "an early 401 is an answer", USER,
+      TWICE("GET /a") "11.000 c101 x2 POST /b -whole content_length=10\n"
+                      "11.001 c101 x2 respond class=says\n" EARLY("401"),
+      "inconclusive~ recovered=inconclusive(no-exposure)~ user_wait=inconclusive(no-exposure)~",
+      0 },
+    { "an early 503 is a refusal: it is not sent again", USER,
+      TWICE("GET /s hangup_call=1") "11.000 c101 x2 GET /s hangup_call=2 -whole "
+                                    "content_length=10\n11.001 c101 x2 respond\n" EARLY("503")
+                                        CALLS_ON,
+      "fail recovered=fail user_wait=inconclusive(report)~", 30000 },
+    { "an early response that was not put out is none", USER,
+      TWICE("GET /s hangup_call=1") "11.000 c101 x2 GET /s hangup_call=2 -whole content_length=10\n"
+                                    "11.001 c101 x2 respond class=says\n11.001 c101 x2 "
+                                    "response_start status=401\n"
+                                    "11.002 c101 fin\n11.002 c101 x2 lost\n" CALLS_ON,
+      "fail recovered=fail user_wait=fail", 30000 },
+
+    /* --- A 100 (Continue) that does not come holds the content */
+    { "the content comes without a 100, after a second", USER,
+      TWICE("GET /a") NO_CONTINUE("12.000"),
+      "inconclusive~ recovered=inconclusive(no-exposure)~ user_wait=inconclusive(no-exposure)~",
+      0 },
+    { "the content does not come without a 100 for long", USER,
+      TWICE("GET /a") NO_CONTINUE("41.000"), "fail recovered=fail user_wait=fail", 0 },
 
     /* --- R5 */
     { "44: a GET is done twice: that has no effect", NULL,
