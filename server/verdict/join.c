@@ -434,8 +434,13 @@ static size_t by_likeness(struct build *b, const struct entry *e, enum join *joi
     while (*at) {
         size_t index = *at - 1;
         struct made *call = &b->made[index];
+        if (names_part(call, e)) { /* another call, by name */
+            before = index + 1;
+            at = &call->next_open;
+            continue;
+        }
         if (age < call->calm) {
-            if (loose == NO_CALL && !names_part(call, e) && fits_loosely(b, call, e))
+            if (loose == NO_CALL && fits_loosely(b, call, e))
                 loose = index;
             if (loose != NO_CALL && age < path->calm)
                 break; /* nothing fits more closely */
@@ -450,9 +455,7 @@ static size_t by_likeness(struct build *b, const struct entry *e, enum join *joi
             path->last = path->last == index + 1 ? before : path->last;
             continue;
         }
-        if (names_part(call, e)) {
-            /* another call, by name */
-        } else if (fits_closely(b, call, e, &view, begun)) {
+        if (fits_closely(b, call, e, &view, begun)) {
             if (close != NO_CALL)
                 unite(b, close, index);
             close = close == NO_CALL ? index : close;
