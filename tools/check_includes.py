@@ -30,7 +30,7 @@ STEPS = {
     "run": [
         {"config", "acks", "asked", "attempts", "exchange", "respond", "places", "late", "witness"},
         {"session", "session_write", "fits", "patience", "plan", "wrong_port"},
-        {"run", "run_parts", "runs", "ledger_file", "listening", "pauses", "room", "sweep", "syns"},
+        {"run", "run_parts", "doing", "runs", "ledger_file", "listening", "pauses", "room", "sweep", "syns"},
     ],
 }
 

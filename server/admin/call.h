@@ -343,6 +343,7 @@ void calls_suite(struct call *call);
 void calls_connections(struct call *call);
 void calls_connection(struct call *call);
 void calls_do(struct call *call);
+void calls_do_each(struct call *call);
 void calls_reset(struct call *call);
 void calls_runs(struct call *call);
 void calls_post_run(struct call *call);

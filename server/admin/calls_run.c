@@ -181,3 +181,25 @@ void calls_do(struct call *call)
             call, 200,
             json_pack("{s:I, s:I}", "connection", (json_int_t)id, "since", (json_int_t)since));
 }
+
+void calls_do_each(struct call *call)
+{
+    json_t *steps, *filter, *done;
+    const struct json_member members[] = { { "do", JSON_ARRAY, true, false, &steps },
+                                           { "where", JSON_OBJECT, false, false, &filter },
+                                           { 0 } };
+    if (input_members(call, members))
+        return;
+    uint64_t since = ledger_last(run_ledger(call->run));
+    struct refusal why = { 0 };
+    int rc = run_do_each(call->run, filter, steps, &done, &why);
+    if (rc) {
+        response_outcome(call, rc, &why);
+        return;
+    }
+    response_json(call, 200,
+                  json_pack("{s:O, s:O, s:I}", "connections", json_object_get(done, "connections"),
+                            "skipped", json_object_get(done, "skipped"), "since",
+                            (json_int_t)since));
+    json_decref(done);
+}

@@ -73,6 +73,8 @@ const struct route routes[] = {
     ON_RUN("GET", "/connections", NULL, BODY_NONE, calls_connections, RUN_LIVE,
            "the live connections"),
     ON_RUN("GET", "/connections/{id}", NULL, BODY_NONE, calls_connection, RUN_LIVE, "one of them"),
+    ON_RUN("POST", "/connections/do", NULL, BODY_JSON, calls_do_each, RUN_LIVE,
+           "acts now on all that a filter fits"),
     ON_RUN("POST", "/connections/{id}/do", NULL, BODY_JSON, calls_do, RUN_LIVE,
            "acts on one of them now"),
     ON_RUN("POST", "/reset", NULL, BODY_NONE, calls_reset, RUN_LIVE, "mode normal, ledger empty"),

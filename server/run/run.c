@@ -389,7 +389,7 @@ void run_accept(void *owner, int fd, const struct sockaddr *peer, socklen_t len)
     session_begin(s);
 }
 
-static struct session *find(const struct run *run, uint64_t id)
+struct session *run_find(const struct run *run, uint64_t id)
 {
     for (struct link *i = run->sessions.next; i != &run->sessions; i = i->next) {
         struct session *s = link_entry(i, struct session, link);
@@ -436,7 +436,7 @@ bool run_cursor_write(struct run_cursor *cursor, const char *separator, struct b
 
 int run_connection(const struct run *run, uint64_t id, struct buf *out)
 {
-    struct session *s = find(run, id);
+    struct session *s = run_find(run, id);
     if (!s)
         return RUN_NO_CONNECTION;
     session_write(s, out);
@@ -463,38 +463,6 @@ size_t run_open_exchanges(const struct run *run)
     for (const struct link *i = run->sessions.next; i != &run->sessions; i = i->next)
         count += link_entry(i, struct session, link)->xs.open;
     return count;
-}
-
-/* BAD_INPUT when steps for TLS alone are to act on a cleartext connection. */
-static int refuse_tls_steps(const struct session *s, const struct mode_program *program,
-                            struct refusal *why)
-{
-    char where[24];
-    for (unsigned i = 0; !wire_is_tls(s->xs.wire) && i < program->rules[0].step_count; i++) {
-        const struct mode_step *step = &program->rules[0].steps[i];
-        snprintf(where, sizeof where, "$.do[%u]", i);
-        if (mode_step_is_for_tls(step))
-            return refuse(why, where, "a connection with TLS", "\"%s\" exists under TLS only",
-                          mode_step_name(step));
-    }
-    return 0;
-}
-
-int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *why)
-{
-    struct mode_program *program;
-    struct session *s = find(run, id);
-    if (!s)
-        return RUN_NO_CONNECTION;
-    unsigned over = s->mode.over ? s->mode.over : OVER_ALL;
-    int error = mode_compile_steps(steps, over, run->config.time_scale, &program, why);
-    if (error)
-        return error;
-    error = refuse_tls_steps(s, program, why);
-    if (!error)
-        error = mode_run(&s->mode, program);
-    mode_unref(program);
-    return error;
 }
 
 /* --- The end */

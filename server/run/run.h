@@ -134,6 +134,13 @@ size_t run_open_exchanges(const struct run *run);
 #define RUN_NO_CONNECTION 4
 int run_do(struct run *run, uint64_t id, const json_t *steps, struct refusal *why);
 
+/* The same on all live connections that the filter fits (docs/admin-api.md has its members; NULL
+ * fits all). *out, the caller's on success, is {"connections": on how many the steps were begun,
+ * "skipped": [{"why", "connections": [ids]}]}: those that fit and cannot have the steps. Refused as
+ * a whole, with nothing begun, is what no connection could have. */
+int run_do_each(struct run *run, const json_t *filter, const json_t *steps, json_t **out,
+                struct refusal *why);
+
 /* A part of a test is over: ends the connections as run_shutdown does, those still there after
  * grace_ns at once, also what comes meanwhile; then attempts are forgotten, and over->settled is
  * called from the loop, unless run_shutdown was called before. The caller owns the memory. */

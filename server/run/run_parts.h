@@ -49,6 +49,8 @@ struct run {
 /* --- run.c */
 /* The number of a connection that is accepted now. */
 uint32_t run_next_number(const struct run *run);
+/* The live connection with this id; NULL: there is none. */
+struct session *run_find(const struct run *run, uint64_t id);
 /* The next one a cursor comes to; NULL: that was all. */
 struct session *run_cursor_next(struct run_cursor *cursor);
 

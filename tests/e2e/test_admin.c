@@ -86,6 +86,31 @@ static void do_refuses_steps_it_does_not_know(struct stage *stage)
     talk_served(t);
 }
 
+static void do_acts_on_all_that_the_filter_fits(struct stage *stage)
+{
+    struct talk *a = talk_open(stage), *b = talk_open(stage);
+
+    talk_served(a);
+    talk_served(b);
+    json_t *done = admin_call(stage->server, 200, "POST", "/v1/connections/do",
+                              "{\"do\":[\"rst\"],\"where\":{\"peer\":\"192.0.2.1\"}}");
+    assert_int_equal(json_integer_value(json_object_get(done, "connections")), 0);
+    json_decref(done);
+    talk_served(a); /* the control: those that do not fit stay */
+    talk_served(b);
+    done = admin_call(stage->server, 200, "POST", "/v1/connections/do",
+                      stage->seat->h2 ? "{\"do\":[\"rst\"],\"where\":{\"over\":\"h2\"}}"
+                                      : "{\"do\":[\"rst\"],\"where\":{\"over\":\"h1\"}}");
+    assert_int_equal(json_integer_value(json_object_get(done, "connections")), 2);
+    json_decref(done);
+    assert_true(client_wait_end(&a->c, in_ms(LATE_MS)));
+    assert_true(a->c.rst);
+    check_fault(stage, a, "do", "rst", 0);
+    assert_true(client_wait_end(&b->c, in_ms(LATE_MS)));
+    assert_true(b->c.rst);
+    check_fault(stage, b, "do", "rst", 0);
+}
+
 static void do_acts_on_the_connection_now(struct stage *stage)
 {
     struct talk *fin = talk_open(stage), *rst = talk_open(stage), *later = talk_open(stage);
@@ -431,6 +456,7 @@ int main(void)
         SCENARIO(errors_are_problems_that_name_the_place, SEAT_H1_CLEARTEXT),
         SCENARIO(do_refuses_steps_it_does_not_know, SEAT_H1_CLEARTEXT | SEAT_H2_TLS),
         SCENARIO(do_acts_on_the_connection_now, SEATS_ALL),
+        SCENARIO(do_acts_on_all_that_the_filter_fits, SEATS_ALL),
         SCENARIO(do_says_goaway_with_the_fields_it_is_given, SEATS_H2),
         SCENARIO(do_says_close_notify_and_leaves_tcp_open, SEATS_TLS),
         SCENARIO(the_mode_changes_for_all_or_for_new_connections, SEAT_H1_TLS | SEAT_H2_CLEARTEXT),

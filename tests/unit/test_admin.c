@@ -18,6 +18,8 @@ static void paths_and_methods_lead_to_rows(void **state)
         { "GET", "/v1/modes/x", "/v1/modes/{name}", "x", "" },
         { "DELETE", "/v1/modes/x", "/v1/modes/{name}", "x", "" },
         { "POST", "/v1/connections/12/do", "/v1/connections/{id}/do", "12", "" },
+        { "POST", "/v1/connections/do", "/v1/connections/do", NULL, "" },
+        { "GET", "/v1/connections/do", "/v1/connections/{id}", "do", "" },
         { "POST", "/healthz", NULL, NULL, "GET, HEAD, OPTIONS" },
         { "get", "/healthz", NULL, NULL, "GET, HEAD, OPTIONS" },
         { "POST", "/v1/modes/x", NULL, NULL, "GET, HEAD, PUT, DELETE, OPTIONS" },
@@ -373,6 +375,24 @@ static void connections_are_shown_and_acted_on(void **state)
     assert_problem(400, "$.do", "array");
 }
 
+static void many_connections_are_acted_on_in_one_call(void **state)
+{
+    rig_commit("before");
+    assert_int_equal(rig_call("POST", "/v1/connections/do", JSON_TYPE,
+                              "{\"do\":[\"rst\"],\"where\":{\"idle\":true}}"),
+                     200);
+    assert_string_equal(the_run.steps, "[\"rst\"]");
+    assert_string_equal(the_run.params, "{\"idle\":true}");
+    assert_string_equal(reply.body, "{\"connections\":1,\"skipped\":[{\"why\":\"no\","
+                                    "\"connections\":[9]}],\"since\":1}\n");
+    assert_int_equal(rig_call("POST", "/v1/connections/do", JSON_TYPE, "{\"do\":[\"rst\"]}"), 200);
+    assert_string_equal(the_run.params, "-");
+    assert_int_equal(rig_call("POST", "/v1/connections/do", JSON_TYPE, "{\"where\":{}}"), 400);
+    assert_problem(400, "$.do", "array");
+    rig_call("POST", "/v1/connections/do", JSON_TYPE, "{\"do\":[\"rst\"],\"where\":7}");
+    assert_problem(400, "$.where", "object");
+}
+
 static void reset_answers_with_the_run_as_it_is_then(void **state)
 {
     rig_commit("one");
@@ -468,6 +488,7 @@ int main(void)
         SERVED(bodies_that_are_no_json_are_refused),
         SERVED(modes_of_ones_own_come_and_go),
         SERVED(connections_are_shown_and_acted_on),
+        SERVED(many_connections_are_acted_on_in_one_call),
         SERVED(reset_answers_with_the_run_as_it_is_then),
         SERVED(the_run_says_what_its_ledger_has_dropped),
         SERVED(a_reset_that_fails_says_so),

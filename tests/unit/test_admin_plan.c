@@ -246,6 +246,7 @@ static void outcomes_become_statuses(void **state)
         { "PUT", "/v1/mode", "{\"plan\":[]}" },
         { "PATCH", "/v1/runs/default", "{\"mode\":\"x\"}" },
         { "POST", "/v1/connections/7/do", "{\"do\":[]}" },
+        { "POST", "/v1/connections/do", "{\"do\":[]}" },
         { "POST", "/v1/runs/default/marks", "{\"mark\":\"x\"}" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

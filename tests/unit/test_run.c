@@ -106,6 +106,89 @@ static bool is_one(void)
     return run_connection_count(run) == 1;
 }
 
+/* On how many the steps were begun, or what it was refused with; *skipped, if it is not NULL, on
+ * how many they could not be. */
+static int do_each(const char *where, const char *text, size_t *skipped, struct refusal *why)
+{
+    json_t *steps = json_loads(text, 0, NULL), *filter = where ? json_loads(where, 0, NULL) : NULL;
+    json_t *done = NULL;
+    int count = run_do_each(run, filter, steps, &done, why);
+    if (count == 0) {
+        count = (int)json_integer_value(json_object_get(done, "connections"));
+        json_t *row = json_array_get(json_object_get(done, "skipped"), 0);
+        if (skipped)
+            *skipped = json_array_size(json_object_get(row, "connections"));
+    } else {
+        count = -count;
+    }
+    json_decref(done);
+    json_decref(filter);
+    json_decref(steps);
+    return count;
+}
+
+static void a_filter_that_is_not_understood_acts_on_nothing(void **state)
+{
+    static const struct {
+        const char *where, *named;
+    } rows[] = {
+        { "{\"idle\":1}", "$.where.idle" },
+        { "{\"over\":\"h3\"}", "$.where.over" },
+        { "{\"over\":null}", "$.where.over" },
+        { "{\"listener\":\"nowhere\"}", "$.where.listener" },
+        { "{\"listener\":7}", "$.where.listener" },
+        { "{\"peer\":\"127.0.0.1:80\"}", "$.where.peer" },
+        { "{\"peer\":7}", "$.where.peer" },
+        { "{\"number\":0}", "$.where.number" },
+        { "{\"number\":\"4-2\"}", "$.where.number" },
+        { "{\"idel\":true}", "$.where.idel" },
+    };
+    struct refusal why;
+    int client = connect_client();
+    assert_answered(client);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(do_each(rows[i].where, "[\"rst\"]", NULL, &why), -BAD_INPUT);
+        assert_string_equal(why.where, rows[i].named);
+    }
+    assert_int_equal(do_each(NULL, "[\"explode\"]", NULL, &why), -BAD_INPUT);
+    assert_string_equal(why.where, "$.do[0]");
+    assert_answered(client);
+    end_client(client);
+}
+
+static void steps_act_on_all_that_a_filter_fits(void **state)
+{
+    char byte;
+    struct refusal why;
+    size_t skipped = 0;
+    assert_int_equal(run_set_mode_text(run, "normal", &why), 0);
+    int first = connect_client(), second = connect_client(), third = connect_client();
+    assert_answered(first);
+    assert_answered(third);
+    assert_int_equal(do_each("{\"over\":\"h1\"}", "[\"goaway\"]", &skipped, &why), 0);
+    assert_int_equal(skipped, 2);
+    assert_int_equal(do_each(NULL, "[\"close_notify\"]", &skipped, &why), 0);
+    assert_int_equal(skipped, 3);
+    assert_int_equal(do_each("{\"over\":\"h2\"}", "[\"rst\"]", NULL, &why), 0);
+    assert_int_equal(do_each("{\"peer\":\"192.0.2.1\"}", "[\"rst\"]", NULL, &why), 0);
+    assert_int_equal(do_each("{\"number\":\"4-\"}", "[\"rst\"]", NULL, &why), 0);
+    assert_int_equal(do_each("{\"over\":\"h1\",\"number\":3,\"listener\":\"http\",\"idle\":true,"
+                             "\"peer\":\"127.0.0.1\"}",
+                             "[\"rst\"]", NULL, &why),
+                     1);
+    assert_int_equal(recv(third, &byte, 1, 0), -1);
+    assert_int_equal(errno, ECONNRESET);
+    assert_answered(first);
+    assert_int_equal(do_each("{\"number\":\"1-\"}", "[\"rst\"]", NULL, &why), 2);
+    assert_true(run_until(is_empty, PATIENCE));
+    assert_int_equal(recv(first, &byte, 1, 0), -1);
+    assert_int_equal(recv(second, &byte, 1, 0), -1);
+    assert_int_equal(do_each(NULL, "[\"rst\"]", NULL, &why), 0);
+    close(first);
+    close(second);
+    close(third);
+}
+
 static void reset_ends_what_a_fault_holds_and_keeps_the_rest(void **state)
 {
     struct refusal why;
@@ -354,6 +437,8 @@ int main(void)
         cmocka_unit_test(what_is_in_force_is_told_as_a_whole_or_not_at_all),
         cmocka_unit_test(a_connection_is_listed_while_it_lives),
         cmocka_unit_test(steps_act_on_a_live_connection_only),
+        cmocka_unit_test(a_filter_that_is_not_understood_acts_on_nothing),
+        cmocka_unit_test(steps_act_on_all_that_a_filter_fits),
         cmocka_unit_test(reset_ends_what_a_fault_holds_and_keeps_the_rest),
         cmocka_unit_test(a_reset_without_memory_changes_nothing),
         cmocka_unit_test(a_mode_is_in_force_on_all_at_once),
