@@ -1,5 +1,5 @@
 /* Rules on what the client says: frames of HTTP/2, counted or not, its close_notify and its FIN.
- * With the catalogue's "ping-strict". */
+ * With the catalogue's "ping-strict" and "chatty-idle". */
 #include "frames.h"
 #include "witness.h"
 
@@ -212,6 +212,39 @@ static void ping_strict_lets_pings_pass_that_come_slowly(struct stage *stage)
     check_too_many(stage, t);
 }
 
+/* --- chatty-idle */
+
+static void chatty_idle_pings_again_and_again(struct stage *stage)
+{
+    struct talk *t = served_once(stage, "chatty-idle", "{\"idle\":\"300ms\",\"every\":\"200ms\"}");
+    int64_t before = t->asked_at, least = 300;
+    for (unsigned i = 0; i < 4; i++) {
+        const struct h2_frame *f = frame_next(t, NGHTTP2_PING, 0); /* which the client ACKs */
+        assert_int_equal(f->flags, 0);
+        check(f->at - before >= least * NS_PER_MS, "PING %u came too soon: after %d ms", i,
+              (int)((f->at - before) / NS_PER_MS));
+        before = f->at;
+        least = 200;
+    }
+    talk_served(t);
+    check_fault(stage, t, "chatty-idle", "ping", 0);
+}
+
+static void chatty_idle_waits_for_the_ack(struct stage *stage)
+{
+    struct talk *t = served_once(stage, "chatty-idle", "{\"idle\":\"300ms\",\"every\":\"100ms\"}");
+    t->h2.no_acks = true;
+    frame_next(t, NGHTTP2_PING, 0);
+    frames_none(t, 500);
+}
+
+static void in_mode_normal_no_ping_comes(struct stage *stage)
+{
+    struct talk *t = served_once(stage, "normal", NULL);
+    frames_none(t, 800);
+    check_no_fault(stage, t);
+}
+
 int main(void)
 {
     static const struct scenario list[] = {
@@ -227,6 +260,9 @@ int main(void)
         SCENARIO(ping_strict_tolerates_two_as_grpc_does, SEATS_H2),
         SCENARIO(ping_strict_forgets_them_at_a_response, SEATS_H2),
         SCENARIO(ping_strict_lets_pings_pass_that_come_slowly, SEATS_H2),
+        SCENARIO(chatty_idle_pings_again_and_again, SEATS_H2),
+        SCENARIO(chatty_idle_waits_for_the_ack, SEATS_H2),
+        SCENARIO(in_mode_normal_no_ping_comes, SEATS_H2),
     };
     return scenarios_run("peer", list, sizeof list / sizeof *list, NULL);
 }
