@@ -197,5 +197,36 @@ def strays_family(t):
                   'expects-keyless', 'get pause:0.4 post', spec, 'h1', tls, {'safe_retry': 'F'}, named=True, wire=('ok', LOSSES, 'ok'))
 
 
-FAMILIES = (strays_family, behind_response_family, window_family, settings_family, refuse_family, record_family, answers_family, slow_family,
-            naive_family, more_mitigations_family)
+def close_family(t):
+    """Modes that end a connection, or should have it ended, behind a response."""
+    for spec, seen in ((mode('close-said-not-done'), 'ok'), (mode('eof-body'), ('ok', 'bad') + LOSSES), (mode('extra-response'), ('ok', 'status'))):
+        for tls in (False, True):
+            t.add('said', 'Each of its requests has a connection of its own.', 'close', GAP, spec, 'h1', tls,
+                  {'connection-close': 'PI'}, without='naive', wire=('ok', 'ok'), due=False)
+            t.add('said', 'It does not ask for an end of its connections. Never a pass.', 'naive', GAP, spec, 'h1', tls,
+                  {'connection-close': 'FI'}, wire=('ok', seen), due=False)
+
+
+def expect_family(t):
+    steps, params = 'get pause:0.4 post', {'bounded-wait': {'max': '1500ms'}}
+    for tls in (False, True):
+        for spec in (mode('expect-ignored'), mode('expect-late')):
+            t.add('expect', 'It expects nothing, and is served: nothing was tested.', 'naive', steps, spec, 'h1', tls,
+                  {'bounded-wait': 'I'}, params=params, wire=('ok', 'ok'))
+            t.add('expect', 'It waited half a second for the 100, and gave up.', 'expects-briefly', steps, spec, 'h1', tls,
+                  {'bounded-wait': 'PI'}, params=params, wire=('ok', 'timeout'), due=False)
+        t.add('expect', 'It waited 4 s for a 100 that never comes, where 1.5 s are allowed.', 'expects', steps,
+              mode('expect-ignored'), 'h1', tls, {'bounded-wait': 'F'}, params=params, wire=('ok', 'timeout'))
+
+
+def strict_family(t):
+    for tls in (False, True):
+        t.add('strict', 'It sends no PING: nothing was tested.', 'naive', GAP, mode('ping-strict'), 'h2', tls,
+              {'goaway-aware': 'I', 'no_storm': 'I'}, wire=('ok', 'ok'))
+        t.add('strict', 'Its PINGs drew GOAWAY and FIN; it asked there, was refused, and went to a new connection. Never a '
+              'pass of who knows of a GOAWAY.', 'ping-leaves', 'get pause:1.5 get', mode('ping-strict'), 'h2', tls,
+              {'goaway-aware': 'FI', 'no_storm': 'PIN'}, wire=('ok', 'refused', 'ok'), due=False)
+
+
+FAMILIES = (close_family, expect_family, strict_family, strays_family, behind_response_family, window_family,
+            settings_family, refuse_family, record_family, answers_family, slow_family, naive_family, more_mitigations_family)

@@ -520,6 +520,7 @@ CLIENTS = {
     'via': Policy(retries=1, via=True),
     'malformed': Policy(malformed=True),
     'expects': Policy(expect=True),
+    'expects-briefly': Policy(expect=True, limit=0.5),
     'expects-keyless': Policy(expect=True, retries=1, retry_post='keyless'),
     'pong-before': Policy(pong='before'),
     'pong-behind': Policy(pong='behind'),
