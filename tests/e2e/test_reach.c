@@ -22,7 +22,7 @@ static const struct seat seats[SEATS] = {
 
 /* What must come of a mode on a connection. */
 enum due {
-    NOTHING_SET,    /* a mode without rules */
+    NOTHING_SET,    /* a mode without rules, or with some for other clients */
     FIRES,          /* the ledger has a fault of it */
     DOES_NOTHING,   /* the ledger says that its step has nothing to do with such a request */
     FIRES_OR_WARNS, /* it is for numbered connections: which one this is, is not looked into */
@@ -128,6 +128,16 @@ static bool is_for_expect(const json_t *mode)
            strcmp(step_name(mode, json_array_get(steps, 0)), "no_continue") == 0;
 }
 
+/* All its rules are about what a client says that this one does not say. */
+static bool is_for_peer(const json_t *mode)
+{
+    const json_t *rules = json_object_get(mode, "rules"), *rule;
+    size_t i;
+    json_array_foreach(rules, i,
+                       rule) if (strcmp(event_text(rule, "on"), "peer") != 0) return false;
+    return true;
+}
+
 static enum due due_of(const struct cell *c)
 {
     static const char *const before_protocol[] = { "listen", "accept", "client_hello", "handshake",
@@ -157,6 +167,8 @@ static enum due due_of(const struct cell *c)
         return REFUSED_409;
     if (!any)
         return WARNED;
+    if (is_for_peer(c->mode))
+        return NOTHING_SET;
     if (is_for_expect(c->mode))
         return DOES_NOTHING;
     return numbered && c->way == BY_URL ? FIRES_OR_WARNS : FIRES;
