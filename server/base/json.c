@@ -9,7 +9,7 @@
 int json_read(const char *text, size_t len, const char *place, json_t **out, struct refusal *why)
 {
     json_error_t error;
-    char where[sizeof why->where];
+    char where[sizeof((struct refusal){ 0 }).where];
     json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
     if (value) {
         *out = value;
@@ -131,7 +131,7 @@ static void list_members(const struct json_member *members, char *out, size_t si
 static int refuse_member(struct refusal *why, const char *name, const char *allowed,
                          const char *what)
 {
-    char where[sizeof why->where];
+    char where[sizeof((struct refusal){ 0 }).where];
     snprintf(where, sizeof where, "$.%.128s", name);
     return refuse(why, where, allowed, "%s", what);
 }

@@ -207,7 +207,7 @@ static void expose_call(const struct build *b, struct call *call, const struct e
         call->exposure = EXPOSURE_BITTEN;
         call->why = WHY_STRUCK;
         call->presumed = sum->bitten ? sum->presumed : call->presumed;
-    } else if (sum->unsure) {
+    } else if (sum->unsure || !first) {
         call->exposure = EXPOSURE_UNKNOWN;
         call->why = WHY_MISSING;
     } else {

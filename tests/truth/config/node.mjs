@@ -16,14 +16,15 @@ function answer(request, response) {
 }
 
 const servers = [
-    [http.createServer(times, answer), @port_h1@],
-    [https.createServer({ ...tls, ...times }, answer), @port_h1s@],
-    [http2.createSecureServer(tls, answer), @port_h2@],
-    [http2.createServer(answer), @port_h2c@],
+    [http.createServer(times, answer), Number('@port_h1@')],
+    [https.createServer({ ...tls, ...times }, answer), Number('@port_h1s@')],
+    [http2.createSecureServer(tls, answer), Number('@port_h2@')],
+    [http2.createServer(answer), Number('@port_h2c@')],
 ];
+const requests = Number('@requests@');
 for (const [server, port] of servers) {
-    if (@requests@ < 100000)
-        server.maxRequestsPerSocket = @requests@;
+    if (requests < 100000)
+        server.maxRequestsPerSocket = requests;
     server.listen(port, '127.0.0.1');
 }
 process.on('SIGTERM', () => servers.forEach(([server]) => server.close()));
