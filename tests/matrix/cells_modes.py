@@ -228,5 +228,13 @@ def strict_family(t):
               {'goaway-aware': 'FI', 'no_storm': 'PIN'}, wire=('ok', 'refused', 'ok'), due=False)
 
 
-FAMILIES = (close_family, expect_family, strict_family, strays_family, behind_response_family, window_family,
+def chatty_family(t):
+    spec = mode('chatty-idle', idle='300ms', every='300ms')
+    for tls in (False, True):
+        for client in ('naive', 'retry'):
+            t.add('chatty', 'It is sent PINGs, ACKs them, is served and reuses its connection.', client, 'get pause:1.5 get', spec, 'h2', tls,
+                  {'still_reuses': 'P'}, wire=('ok', 'ok'))
+
+
+FAMILIES = (chatty_family, close_family, expect_family, strict_family, strays_family, behind_response_family, window_family,
             settings_family, refuse_family, record_family, answers_family, slow_family, naive_family, more_mitigations_family)
