@@ -113,6 +113,8 @@ def threads(tap, binary):
         user, keep = 70000 + os.getpid(), '+net_admin,+net_raw'
         prefix += ['setpriv', f'--reuid={user}', f'--regid={user}', '--clear-groups', f'--inh-caps={keep}',
                    f'--ambient-caps={keep}']
+    # A sanitizer looks for leaks in a thread of its own.
+    prefix += ['env', f'ASAN_OPTIONS={os.environ.get("ASAN_OPTIONS", "")}:detect_leaks=0']
     with tempfile.TemporaryDirectory(prefix='hangup-') as folder:
         os.chmod(folder, 0o777)
         server = Server(binary, '--ledger-dir', folder, '--state', f'{folder}/state', command_prefix=prefix)

@@ -175,5 +175,5 @@ def build(tag, dockerfile, context):
                           env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True)
     if done.returncode:
-        sys.stdout.write(''.join(f'# {line}\n' for line in done.stdout.splitlines()[-60:]))
+        sys.stdout.write(''.join(f'# {line}\n' for line in done.stdout.splitlines()[-150:]))
     return done.returncode == 0
