@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 void __wrap_print_error(const char *const format, ...);
+void __wrap_cm_print_error(const char *const format, ...); /* fail_msg()'s in cmocka 1.1.7 */
 
 /* A line of it is one for any reader: another control character is not the end of it. */
 static void put(const char *line, size_t len)
@@ -22,15 +23,11 @@ static void put(const char *line, size_t len)
     putchar('\n');
 }
 
-void __wrap_print_error(const char *const format, ...)
+static void say(const char *format, va_list args)
 {
     static const char prefix[] = "ERROR: "; /* of fail_msg() */
     char *text;
-    va_list args;
-    va_start(args, format);
-    int len = vasprintf(&text, format, args);
-    va_end(args);
-    if (len < 0)
+    if (vasprintf(&text, format, args) < 0)
         abort();
     const char *line = strncmp(text, prefix, strlen(prefix)) == 0 ? text + strlen(prefix) : text;
     for (size_t n; *line; line += n + (line[n] == '\n')) {
@@ -39,4 +36,20 @@ void __wrap_print_error(const char *const format, ...)
     }
     fflush(stdout);
     free(text);
+}
+
+void __wrap_print_error(const char *const format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+}
+
+void __wrap_cm_print_error(const char *const format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
 }
