@@ -56,8 +56,9 @@ static int send_syn(uint16_t port, bool v6, uint16_t *client)
     return fd;
 }
 
-/* The event about the n-th SYN from this port. */
-static json_t *await_attempt(const char *event, const char *peer, int attempt)
+/* The event about the n-th SYN from this port to that listener (another one may have had a SYN from
+ * the same port: the client's kernel may take it again). */
+static json_t *await_attempt(const char *event, const char *peer, const char *listener, int attempt)
 {
     uint64_t since = 0, next;
     for (int64_t until = in_ms(PATIENCE_MS); clock_now() < until; since = next) {
@@ -67,6 +68,7 @@ static json_t *await_attempt(const char *event, const char *peer, int attempt)
         {
             if (!found && strcmp(event_text(one, "event"), event) == 0 &&
                 strcmp(event_text(one, "peer"), peer) == 0 &&
+                strcmp(event_text(one, "listener"), listener) == 0 &&
                 (int)event_ms(one, "attempts") == attempt)
                 found = json_incref(one);
         }
@@ -74,7 +76,7 @@ static json_t *await_attempt(const char *event, const char *peer, int attempt)
         if (found)
             return found;
     }
-    fail_msg("no %s of %s with attempts %d", event, peer, attempt);
+    fail_msg("no %s of %s to %s with attempts %d", event, peer, listener, attempt);
     return NULL;
 }
 
@@ -94,13 +96,12 @@ static void check_seen(const char *mode, const char *event, bool again)
         uint16_t client;
         int fd = send_syn(listeners[i].port, false, &client);
         snprintf(peer, sizeof peer, "127.0.0.1:%u", client);
-        json_t *seen = await_attempt(event, peer, 1);
-        assert_string_equal(event_text(seen, "listener"), listeners[i].name);
+        json_t *seen = await_attempt(event, peer, listeners[i].name, 1);
         assert_int_equal(event_ms(seen, "total"), i + 1);
         json_decref(seen);
         if (again && i == 2) {
             /* the client's kernel sends it again after a second: counted with the first */
-            json_t *second = await_attempt(event, peer, 2);
+            json_t *second = await_attempt(event, peer, listeners[i].name, 2);
             assert_true(event_ms(second, "total") > 3);
             json_decref(second);
         }
@@ -139,8 +140,7 @@ static void both_families_are_seen(void **state)
     for (int v6 = 0; v6 < 2; v6++) {
         int fd = send_syn(server.http, v6, &client);
         snprintf(peer, sizeof peer, v6 ? "[::1]:%u" : "127.0.0.1:%u", client);
-        json_t *seen = await_attempt("syn_refused", peer, 1);
-        assert_string_equal(event_text(seen, "listener"), "http");
+        json_t *seen = await_attempt("syn_refused", peer, "http", 1);
         json_decref(seen);
         close(fd);
     }
