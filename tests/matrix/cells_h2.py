@@ -19,7 +19,7 @@ def goaway_family(t):
                  steps, spec, 'h2', tls, {'goaway_respected': 'F', 'goaway-aware': 'F', 'no_stale_use': 'F',
                                           'recovered': 'P'}, wire=before + ('refused', 'ok'))
         for spec in (mode('gcp-alb', idle=IDLE), mode('kestrel', idle=IDLE), mode('tomcat', idle=IDLE),
-                     mode('nginx', idle=IDLE), mode('jetty', idle=IDLE), mode('haproxy', idle=IDLE, client_fin='400ms'),
+                     mode('nginx', idle=IDLE), mode('jetty', idle=IDLE), mode('haproxy', idle=IDLE),
                      mode('goaway-idle', idle=IDLE, grace='300ms'),
                      mode('envoy', idle=IDLE, drain='100ms', close='100ms')):
             t.add('goaway', 'It saw GOAWAY and FIN, and went to a new connection: after the FIN it had no choice.', 'watch',
