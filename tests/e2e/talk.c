@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct seat seats[] = {
     { "h1 cleartext", false, CLIENT_CLEARTEXT }, { "h1 TLS 1.3", false, CLIENT_TLS13 },
@@ -57,6 +58,23 @@ struct talk *talk_open(struct stage *stage)
         talk_in_time(t);
     check(connected, "no connection: %s", client_story(&t->c));
     return t;
+}
+
+void talk_is_ended(struct talk *t, int status)
+{
+    struct h1_response r;
+    char value[32] = "";
+    bool whole = h1_read(&t->c, false, &r, in_ms(PATIENCE_MS));
+    int said = r.status;
+    if (whole)
+        h1_header(&r, "Connection", value, sizeof value);
+    h1_free(&r);
+    check(whole, "no answer: %s", client_story(&t->c));
+    assert_int_equal(said, status);
+    check(strcasecmp(value, "close") == 0, "Connection is \"%s\"", value);
+    check(client_wait_end(&t->c, in_ms(LATE_MS)), "no end: %s", client_story(&t->c));
+    check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
+    assert_int_equal(t->c.close_notify, t->seat->tls != CLIENT_CLEARTEXT);
 }
 
 void talk_close(struct talk *t)

@@ -104,6 +104,9 @@ bool talk_answer(struct talk *t, int64_t until);
  * RST.
  */
 void talk_served(struct talk *t);
+/* HTTP/1.1: the answer to the last request has this status and says Connection: close, and the
+ * server ends the connection behind it in good order, or the test fails. */
+void talk_is_ended(struct talk *t, int status);
 /* Closes the client's end. */
 void talk_close(struct talk *t);
 /* Closes and frees all of the stage's. */

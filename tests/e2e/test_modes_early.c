@@ -114,22 +114,10 @@ static void early_response_can_come_at_the_header_section(struct stage *stage)
 
 static void early_response_can_end_the_connection(struct stage *stage)
 {
-    struct h1_response r;
-    char value[32] = "";
     struct talk *t = used_once(stage, "{\"connection\":\"close\"}");
 
     begin_upload(t, "abc");
-    bool whole = h1_read(&t->c, false, &r, in_ms(PATIENCE_MS));
-    int status = r.status;
-    if (whole)
-        h1_header(&r, "Connection", value, sizeof value);
-    h1_free(&r);
-    check(whole, "no answer: %s", client_story(&t->c));
-    assert_int_equal(status, 401);
-    check(strcasecmp(value, "close") == 0, "Connection is \"%s\"", value);
-    check(client_wait_end(&t->c, in_ms(LATE_MS)), "no end: %s", client_story(&t->c));
-    check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
-    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEARTEXT);
+    talk_is_ended(t, 401);
     check_answered_early(stage, t, 2);
 }
 

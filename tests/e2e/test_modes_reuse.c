@@ -176,22 +176,10 @@ static void stall_on_reuse_can_answer_late(struct stage *stage)
 
 static void timeout_408_on_reuse_answers_408_and_closes(struct stage *stage)
 {
-    struct h1_response r;
-    char value[32] = "";
     struct talk *t = used_once(stage, "timeout-408-on-reuse", NULL);
 
     assert_int_equal(talk_ask(t, "in-time"), 0);
-    bool whole = h1_read(&t->c, false, &r, in_ms(PATIENCE_MS));
-    int status = r.status;
-    if (whole)
-        h1_header(&r, "Connection", value, sizeof value);
-    h1_free(&r);
-    check(whole, "no answer: %s", client_story(&t->c));
-    assert_int_equal(status, 408);
-    check(strcasecmp(value, "close") == 0, "Connection is \"%s\"", value);
-    check(client_wait_end(&t->c, in_ms(LATE_MS)), "no end: %s", client_story(&t->c));
-    check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
-    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEARTEXT);
+    talk_is_ended(t, 408);
     assert_int_equal(buf_len(&t->c.in), 0);
     uint64_t fault = check_fault(stage, t, "timeout-408-on-reuse", "respond", 0);
     check_not_processed(stage, t, 2);

@@ -366,8 +366,6 @@ static void profiles_close_in_order_as_the_real_ones(struct stage *stage)
 
 static void nginx_closes_with_its_last_request(struct stage *stage)
 {
-    struct h1_response r;
-    char value[32] = "";
     struct talk *t = served_once(stage, "nginx", "{\"requests\":3,\"linger\":\"200ms\"}");
 
     talk_served(t);
@@ -378,17 +376,7 @@ static void nginx_closes_with_its_last_request(struct stage *stage)
         frames_end(t);
         return;
     }
-    bool whole = h1_read(&t->c, false, &r, in_ms(PATIENCE_MS));
-    int status = r.status;
-    if (whole)
-        h1_header(&r, "Connection", value, sizeof value);
-    h1_free(&r);
-    check(whole, "no answer: %s", client_story(&t->c));
-    assert_int_equal(status, 200);
-    check(strcasecmp(value, "close") == 0, "Connection is \"%s\"", value);
-    check(client_wait_end(&t->c, in_ms(LATE_MS)), "no end: %s", client_story(&t->c));
-    check(t->c.fin && !t->c.rst, "no FIN: %s", client_story(&t->c));
-    assert_int_equal(t->c.close_notify, stage->seat->tls != CLIENT_CLEARTEXT);
+    talk_is_ended(t, 200);
     assert_int_equal(buf_len(&t->c.in), 0);
 }
 
